@@ -1,0 +1,46 @@
+//! Who does something, and when.
+
+use crate::permission::Role;
+use crate::{SessionId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Who does something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Actor {
+    /// A visitor of a website: nobody we know.
+    Public,
+    /// A signed-in user.
+    User {
+        /// Who it is.
+        id: UserId,
+        /// The role they act in.
+        role: Role,
+        /// The session they signed in with, if it is one.
+        session: Option<SessionId>,
+    },
+    /// Daybook itself.
+    System,
+}
+
+impl Actor {
+    /// The user, where it is one.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Actor::User { id, .. } => Some(*id),
+            Actor::Public | Actor::System => None,
+        }
+    }
+}
+
+/// The facts that a change of a record starts from.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// The moment of the change.
+    pub at: Timestamp,
+    /// Who makes it.
+    pub actor: Actor,
+    /// A fresh UUIDv7.
+    pub id: Uuid,
+}

@@ -1,0 +1,268 @@
+//! What can go wrong in a way that a client can act on. Knows nothing of HTTP or storage.
+
+use crate::{AnyId, RecordType};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// An error that the one who asked can do something about.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The request can't be read at all.
+    #[error("malformed request: {0}")]
+    Malformed(String),
+    /// The body's media type isn't one of those the route reads.
+    #[error("unsupported media type, expected one of {}", .expected.join(", "))]
+    MediaType {
+        /// The media types it reads.
+        expected: &'static [&'static str],
+    },
+    /// The input breaks rules; all of them are listed.
+    #[error("invalid input: {0}")]
+    Invalid(Violations),
+    /// Query parameters break rules.
+    #[error("invalid query: {0}")]
+    Query(Violations),
+    /// Who asks isn't known.
+    #[error("not signed in: {0}")]
+    Unauthenticated(Unauthenticated),
+    /// Who asks is known and may not do this.
+    #[error("missing permission {0}")]
+    Forbidden(String),
+    /// There is no such record, or none that the asker may know of.
+    #[error("no such {0}")]
+    NotFound(RecordType),
+    /// Another record holds a value that must be unique.
+    #[error("{field} is taken")]
+    Duplicate {
+        /// The field whose value is taken.
+        field: &'static str,
+        /// Who holds it, where the asker may know.
+        existing_id: Option<AnyId>,
+    },
+    /// The record was changed since it was read.
+    #[error("the record is at version {version}")]
+    Stale {
+        /// The version it is at.
+        version: u64,
+        /// Its current values of the fields that the request would change.
+        current: Map<String, Value>,
+    },
+    /// The request doesn't fit the state of things.
+    #[error("conflict: {0}")]
+    Conflict(Conflict),
+    /// Something is larger than a limit.
+    #[error("{what} is larger than {limit} {unit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+        /// The unit of the limit.
+        unit: &'static str,
+    },
+    /// Too many requests.
+    #[error("limit reached, retry in {retry_after} s")]
+    Limited {
+        /// Seconds until the next request is taken.
+        retry_after: u64,
+    },
+}
+
+/// Why a caller counts as unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// No credentials came with the request.
+    #[error("no credentials")]
+    Missing,
+    /// The credentials are not valid, or not any more.
+    #[error("the token is invalid or has expired")]
+    Invalid,
+    /// Name and password don't match.
+    #[error("wrong user or password")]
+    Password,
+}
+
+/// Why a request doesn't fit the state of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// The idempotency key came with another input before.
+    #[error("the idempotency key was used with another input")]
+    KeyReused,
+    /// The request was carried out before, and its answer held a secret, which isn't kept.
+    #[error("the request was carried out already and its answer is not kept")]
+    AnswerNotKept,
+    /// Others changed the record again and again while this request tried to.
+    #[error("the record is changed by others at the moment")]
+    Contended,
+    /// The record isn't in the trash.
+    #[error("the record is not in the trash")]
+    NotInTrash,
+    /// The parent of the record is gone.
+    #[error("the record this belongs to was deleted")]
+    ParentGone,
+    /// The deployment takes no registrations of this kind.
+    #[error("registration needs an invitation")]
+    RegistrationClosed,
+}
+
+impl Error {
+    /// One violation at one place.
+    pub fn invalid(pointer: impl Into<String>, rule: Rule) -> Error {
+        Error::Invalid(Violations(vec![Violation { pointer: pointer.into(), rule }]))
+    }
+
+    /// One violation of one query parameter.
+    pub fn query(parameter: &str, rule: Rule) -> Error {
+        Error::Query(Violations(vec![Violation { pointer: format!("/{parameter}"), rule }]))
+    }
+}
+
+/// The rules that an input broke, each with its place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Violations(pub Vec<Violation>);
+
+impl Violations {
+    /// Adds a violation unless its place has one already.
+    pub fn add(&mut self, pointer: impl Into<String>, rule: Rule) {
+        let pointer = pointer.into();
+        if !self.0.iter().any(|known| known.pointer == pointer) {
+            self.0.push(Violation { pointer, rule });
+        }
+    }
+
+    /// `Ok` when nothing was added.
+    pub fn into_result(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, violation) in self.0.iter().enumerate() {
+            let comma = if n > 0 { ", " } else { "" };
+            write!(f, "{comma}{} {}", violation.pointer, violation.rule.code())?;
+        }
+        Ok(())
+    }
+}
+
+/// A broken rule and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Violation {
+    /// JSON pointer (RFC 6901) into the input.
+    pub pointer: String,
+    /// The rule that is broken there.
+    pub rule: Rule,
+}
+
+/// A rule for input. Displays as JSON, so that it survives the way through a serde error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum Rule {
+    /// The field must be there.
+    Required,
+    /// There is no such field.
+    Unknown {
+        /// The name that was perhaps meant.
+        nearest: Option<String>,
+    },
+    /// The value has the wrong type or form.
+    Type {
+        /// What was expected, in English.
+        expected: String,
+    },
+    /// At least this many characters.
+    TooShort {
+        /// The least number of characters.
+        min: usize,
+    },
+    /// At most this many characters (or entries, or bytes, as the unit says).
+    TooLong {
+        /// The greatest number.
+        max: usize,
+        /// What is counted.
+        unit: Unit,
+    },
+    /// No control characters.
+    ControlCharacter,
+    /// An e-mail address.
+    Email,
+    /// One of these values.
+    OneOf {
+        /// The values allowed.
+        allowed: Vec<String>,
+    },
+    /// An id of a type.
+    Id {
+        /// What such ids begin with.
+        prefix: String,
+    },
+    /// The field can't be changed.
+    ReadOnly,
+    /// A date and time.
+    Time,
+    /// A user name: 3 to 64 letters, digits, `.`, `_` or `-`.
+    Username,
+    /// The cursor was altered, or belongs to another query.
+    Cursor,
+    /// Parameters that exclude each other.
+    Excludes {
+        /// The other one.
+        other: String,
+    },
+    /// A whole number within bounds.
+    Range {
+        /// The least value.
+        min: i64,
+        /// The greatest value.
+        max: i64,
+    },
+    /// A value that breaks a rule of its format.
+    Format {
+        /// What the format is, in English.
+        expected: String,
+    },
+}
+
+/// What a limit on length counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Characters (Unicode scalar values).
+    Characters,
+    /// Bytes of UTF-8.
+    Bytes,
+    /// Entries of a list or object.
+    Entries,
+}
+
+impl Rule {
+    /// The stable code a client can test for.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rule::Required => "required",
+            Rule::Unknown { .. } => "unknown_field",
+            Rule::Type { .. } => "wrong_type",
+            Rule::TooShort { .. } => "too_short",
+            Rule::TooLong { .. } => "too_long",
+            Rule::ControlCharacter => "control_character",
+            Rule::Email => "invalid_email",
+            Rule::OneOf { .. } => "not_allowed",
+            Rule::Id { .. } => "invalid_id",
+            Rule::ReadOnly => "read_only",
+            Rule::Time => "invalid_time",
+            Rule::Username => "invalid_username",
+            Rule::Cursor => "invalid_cursor",
+            Rule::Excludes { .. } => "excludes",
+            Rule::Range { .. } => "out_of_range",
+            Rule::Format { .. } => "invalid_format",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}

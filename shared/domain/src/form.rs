@@ -1,0 +1,115 @@
+//! Forms on websites, through which leads come in.
+
+use crate::record::{Claim, ClaimKind, Record};
+use crate::{FormId, Line, Locale, OrgId, RecordType, Timestamp, record_head};
+use serde::{Deserialize, Serialize};
+
+/// A form on a website. Every organisation has a default one from the start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Form {
+    /// The id, public: it stands in the page.
+    pub id: FormId,
+    /// The version.
+    pub version: u64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// What it is called among the staff.
+    pub name: Line<120>,
+    /// The origins (`https://example.com`) whose pages may post it and be returned to; empty means any may post.
+    pub allowed_origins: Vec<Line<200>>,
+    /// The source its leads have unless the post names one.
+    pub default_source: Line<100>,
+    /// The country whose phone numbers are written without a country code (ISO 3166).
+    pub phone_country: Line<2>,
+    /// The language of the answer to a visitor whose own isn't known.
+    pub locale: Locale,
+}
+
+impl Form {
+    /// The form an organisation has before anybody changed it.
+    pub fn default_of(org: OrgId) -> Form {
+        Form {
+            id: FormId::default_of(org),
+            version: 1,
+            created_at: org.time(),
+            updated_at: org.time(),
+            name: Line::parse("Website").expect("a short constant line"),
+            allowed_origins: Vec::new(),
+            default_source: Line::parse("website").expect("a short constant line"),
+            phone_country: Line::parse("CN").expect("two letters"),
+            locale: Locale::Chinese,
+        }
+    }
+
+    /// Whether a page of this origin may post the form.
+    pub fn takes_posts_from(&self, origin: &str) -> bool {
+        self.allowed_origins.is_empty() || self.lists(origin)
+    }
+
+    /// Whether a visitor may be sent to this address after posting: only to an origin on the list.
+    pub fn may_return_to(&self, address: &str) -> bool {
+        origin_of(address).is_some_and(|origin| self.lists(&origin))
+    }
+
+    fn lists(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed.as_str().trim_end_matches('/').eq_ignore_ascii_case(origin))
+    }
+}
+
+impl Record for Form {
+    const TYPE: RecordType = RecordType::Form;
+
+    record_head!();
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim { kind: ClaimKind::Form, value: self.id.to_string() }]
+    }
+}
+
+/// The origin of an absolute http(s) address, `None` for anything else.
+///
+/// Refuses what browsers read differently from how it looks: user names, backslashes, blanks, controls.
+pub fn origin_of(address: &str) -> Option<String> {
+    let (scheme, rest) = address.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    if !matches!(scheme.as_str(), "http" | "https") {
+        return None;
+    }
+    let host = rest.split(['/', '?', '#']).next()?;
+    let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
+    let whole = address.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+    (plain && whole && !host.is_empty()).then(|| format!("{scheme}://{}", host.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visitors_return_to_listed_origins_only() {
+        let mut form = Form::default_of(OrgId::new(uuid::Uuid::nil()));
+        form.allowed_origins = vec![Line::parse("https://example.com").expect("an origin")];
+        let check = |address: &str, expected: bool| assert_eq!(form.may_return_to(address), expected, "{address}");
+        check("https://example.com/thanks?x=1", true);
+        check("https://EXAMPLE.com", true);
+        for bad in [
+            "https://example.com.evil.example/",
+            "https://example.com@evil.example/",
+            "//example.com/",
+            "javascript:alert(1)",
+            "https:\\\\example.com",
+            "http://example.com/",
+            "https://example.com\\@evil.example",
+            "/thanks",
+            "",
+            "https://example.com\r\nSet-Cookie: a=b",
+            "https://example.com:444/",
+        ] {
+            check(bad, false);
+        }
+    }
+}

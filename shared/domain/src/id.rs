@@ -1,0 +1,309 @@
+//! Ids: a prefix that names the type, and a UUIDv7, so that ids of one type sort by time.
+//!
+//! Written as [TypeID](https://github.com/jetify-com/typeid): `lead_01jd…`, 26 characters of
+//! Crockford base 32 after the prefix.
+
+use crate::Timestamp;
+use mti::prelude::TypeIdSuffix;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// The types of record, and with them the first part of their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordType {
+    /// A tenant.
+    Organization,
+    /// A person who signs in.
+    User,
+    /// A form on a website.
+    Form,
+    /// Somebody who may become a customer.
+    Lead,
+    /// One posted form, as it came.
+    Submission,
+}
+
+impl RecordType {
+    /// Every type of record.
+    pub const ALL: [RecordType; 5] =
+        [RecordType::Organization, RecordType::User, RecordType::Form, RecordType::Lead, RecordType::Submission];
+
+    /// The name in keys, journal and API.
+    pub fn name(self) -> &'static str {
+        match self {
+            RecordType::Organization => "organization",
+            RecordType::User => "user",
+            RecordType::Form => "form",
+            RecordType::Lead => "lead",
+            RecordType::Submission => "submission",
+        }
+    }
+
+    /// What ids of this type begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            RecordType::Organization => OrgId::PREFIX,
+            RecordType::User => UserId::PREFIX,
+            RecordType::Form => FormId::PREFIX,
+            RecordType::Lead => LeadId::PREFIX,
+            RecordType::Submission => SubmissionId::PREFIX,
+        }
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a text is no id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected an id that begins with {prefix}_")]
+pub struct NotAnId {
+    /// What it should have begun with.
+    pub prefix: &'static str,
+}
+
+fn parse(prefix: &'static str, text: &str) -> Result<Uuid, NotAnId> {
+    text.strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('_'))
+        .and_then(|suffix| TypeIdSuffix::from_str(suffix).ok())
+        .map(|suffix| suffix.to_uuid())
+        .ok_or(NotAnId { prefix })
+}
+
+/// The moment a UUIDv7 was made, to the millisecond.
+fn time_of(uuid: Uuid) -> Timestamp {
+    let millis = (uuid.as_u128() >> 80) as i64;
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// What ids of this type begin with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// The id that a fresh UUIDv7 stands for.
+            pub const fn new(uuid: Uuid) -> Self {
+                $name(uuid)
+            }
+
+            /// The UUID inside.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+
+            /// The moment the id was made.
+            pub fn time(self) -> Timestamp {
+                time_of(self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}_{}", Self::PREFIX, TypeIdSuffix::from(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                parse(Self::PREFIX, text).map($name)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+                text.parse().map_err(|wrong: NotAnId| {
+                    serde::de::Error::custom(crate::Rule::Id { prefix: wrong.prefix.to_owned() })
+                })
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some(concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$")))
+                    .examples([serde_json::json!(concat!($prefix, "_01jd2h6q8e5k9v4m3n7p1r0stw"))])
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    )*};
+}
+
+ids! {
+    /// An organisation: the tenant that every record belongs to.
+    OrgId "org";
+    /// A user.
+    UserId "usr";
+    /// A form on a website.
+    FormId "form";
+    /// A lead.
+    LeadId "lead";
+    /// A submission.
+    SubmissionId "sub";
+    /// A session of a user.
+    SessionId "ses";
+    /// A journal entry.
+    EntryId "aud";
+}
+
+impl FormId {
+    /// The form every organisation has from the start.
+    pub fn default_of(org: OrgId) -> FormId {
+        FormId(org.0)
+    }
+}
+
+impl LeadId {
+    /// The id that the answer to a submission names as its lead.
+    ///
+    /// A lead shares its UUID with the submission that made it. A repeat of a known person, and a
+    /// held submission, answer with an id of the same form, which leads back to the submission.
+    pub fn of_submission(submission: SubmissionId) -> LeadId {
+        LeadId(submission.0)
+    }
+
+    /// The submission this id was given out for.
+    pub fn submission(self) -> SubmissionId {
+        SubmissionId(self.0)
+    }
+}
+
+/// The id of a record of any type; the type is known from the prefix.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AnyId {
+    /// The type of the record.
+    pub kind: RecordType,
+    uuid: Uuid,
+}
+
+impl AnyId {
+    /// The id of a record of this type.
+    pub const fn new(kind: RecordType, uuid: Uuid) -> AnyId {
+        AnyId { kind, uuid }
+    }
+
+    /// The UUID inside.
+    pub const fn uuid(self) -> Uuid {
+        self.uuid
+    }
+}
+
+impl fmt::Display for AnyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.kind.prefix(), TypeIdSuffix::from(self.uuid))
+    }
+}
+
+impl fmt::Debug for AnyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for AnyId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<AnyId, NotAnId> {
+        RecordType::ALL
+            .into_iter()
+            .find_map(|kind| Some(AnyId { kind, uuid: parse(kind.prefix(), text).ok()? }))
+            .ok_or(NotAnId { prefix: "a type" })
+    }
+}
+
+impl Serialize for AnyId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+macro_rules! record_ids {
+    ($($name:ident = $kind:ident),*) => {$(
+        impl From<$name> for AnyId {
+            fn from(id: $name) -> AnyId {
+                AnyId { kind: RecordType::$kind, uuid: id.0 }
+            }
+        }
+
+        impl TryFrom<AnyId> for $name {
+            type Error = NotAnId;
+
+            fn try_from(id: AnyId) -> Result<$name, NotAnId> {
+                (id.kind == RecordType::$kind).then_some($name(id.uuid)).ok_or(NotAnId { prefix: $name::PREFIX })
+            }
+        }
+    )*};
+}
+
+record_ids!(OrgId = Organization, UserId = User, FormId = Form, LeadId = Lead, SubmissionId = Submission);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_reads_back_and_knows_its_time(millis in 0_u64..4_000_000_000_000, tail: [u8; 10]) {
+            let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid();
+            let id = LeadId::new(uuid);
+
+            prop_assert_eq!(id.to_string().parse::<LeadId>(), Ok(id));
+            prop_assert_eq!(id.to_string().parse::<AnyId>(), Ok(AnyId::from(id)));
+            prop_assert_eq!(id.time().as_millisecond(), millis as i64);
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_refused_without_a_panic(text in "\\PC*") {
+            let _ = text.parse::<LeadId>();
+            let _ = text.parse::<AnyId>();
+        }
+
+        #[test]
+        fn ids_sort_by_time(a in 0_u64..4_000_000_000_000, b in 0_u64..4_000_000_000_000) {
+            let id = |millis| LeadId::new(uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid());
+            prop_assert_eq!(id(a).to_string().cmp(&id(b).to_string()), a.cmp(&b));
+        }
+    }
+
+    #[test]
+    fn an_id_of_another_type_is_refused() {
+        let user = UserId::new(Uuid::nil()).to_string();
+        assert!(user.parse::<LeadId>().is_err());
+    }
+}

@@ -1,0 +1,386 @@
+//! Public intake: reading what a form posts, and deciding what becomes of it.
+//!
+//! A form may send anything. Known fields are validated, advertising parameters become attribution,
+//! names with a leading underscore steer the request and are not stored, and the rest is kept as `extra`.
+
+use crate::error::{Error, Rule, Unit, Violations};
+use crate::lead::{ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, Industry, ProjectTimeline};
+use crate::read::{escape, read};
+use crate::submission::{Check, Finding, Verdict};
+use crate::text::breaks_a_line;
+use crate::{EmailAddress, Line, Locale, Phone, Prose, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The most fields `extra` keeps.
+pub const MOST_EXTRA: usize = 50;
+
+/// The most bytes of JSON one field of `extra` has.
+pub const EXTRA_BYTES: usize = 1024;
+
+/// What somebody says of themselves and wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enquiry {
+    /// Given name.
+    pub first_name: Option<Line<100>>,
+    /// Family name.
+    pub last_name: Option<Line<100>>,
+    /// Address.
+    pub email: EmailAddress,
+    /// Phone number.
+    pub phone: Option<Phone>,
+    /// Company.
+    pub company: Option<Line<200>>,
+    /// Position in the company.
+    pub job_title: Option<Line<100>>,
+    /// Trade of the company.
+    pub industry: Option<Industry>,
+    /// Size of the company.
+    pub company_size: Option<CompanySize>,
+    /// What the product is wanted for.
+    pub application_area: Option<ApplicationArea>,
+    /// When the project starts.
+    pub project_timeline: Option<ProjectTimeline>,
+    /// How much may be spent.
+    pub budget_range: Option<BudgetRange>,
+    /// What is wanted, in their own words.
+    pub requirements: Option<Prose<10000>>,
+    /// Where they came from.
+    pub source: Option<Line<100>>,
+    /// The language they write in.
+    pub locale: Option<Locale>,
+    /// What they agreed to.
+    pub consent: Option<Consent>,
+    /// How they came to the website. Plain `utm_*` fields are taken too.
+    pub attribution: Option<Attribution>,
+    /// Any other field, at most 50 of 1 KB.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub extra: Map<String, Value>,
+}
+
+/// The fields that steer a request. They are not stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Controls {
+    /// The form this came through.
+    pub form_id: Option<String>,
+    /// The honeypot: people leave it empty.
+    #[serde(rename = "_gotcha")]
+    pub gotcha: Option<String>,
+    /// When the form was opened: milliseconds since 1970, or RFC 3339.
+    #[serde(rename = "_started_at")]
+    pub started_at: Option<String>,
+    /// Where to send the visitor afterwards; only to origins that the form lists.
+    #[serde(rename = "_next")]
+    pub next: Option<String>,
+}
+
+/// A posted form, read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Intake {
+    /// What is stored.
+    pub enquiry: Enquiry,
+    /// What isn't.
+    pub controls: Controls,
+}
+
+const ENQUIRY_FIELDS: [&str; 16] = [
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "company",
+    "job_title",
+    "industry",
+    "company_size",
+    "application_area",
+    "project_timeline",
+    "budget_range",
+    "requirements",
+    "source",
+    "locale",
+    "consent",
+    "attribution",
+];
+const ATTRIBUTION_FIELDS: [&str; 9] = [
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "gclid",
+    "fbclid",
+    "referrer",
+    "landing_page",
+];
+/// Advertising parameters are cut to this length instead of refused: visitors don't write them.
+const ATTRIBUTION_CHARACTERS: usize = 200;
+
+impl Intake {
+    /// Reads the fields of a posted form, or says everything that is wrong with them.
+    pub fn read(fields: Map<String, Value>) -> Result<Intake, Error> {
+        let mut enquiry = Map::new();
+        let mut attribution = Map::new();
+        let mut consent = Map::new();
+        let mut extra = Map::new();
+        let mut controls = Controls::default();
+        let mut violations = Violations::default();
+
+        for (name, value) in fields {
+            if is_blank(&value) {
+                continue;
+            }
+            let inner = |prefix: &str| {
+                let rest = name.strip_prefix(prefix)?;
+                rest.strip_prefix('.').or_else(|| rest.strip_prefix('[')?.strip_suffix(']')).map(str::to_owned)
+            };
+            if let Some(part) = inner("attribution") {
+                attribution.insert(part, value);
+            } else if let Some(part) = inner("consent") {
+                consent.insert(part, flag(value));
+            } else if ATTRIBUTION_FIELDS.contains(&name.as_str()) {
+                attribution.insert(name, shortened(value));
+            } else if name == "consent" && !value.is_object() {
+                consent.insert("marketing".to_owned(), flag(value));
+            } else if name == "locale" {
+                if let Some(locale) = value.as_str().and_then(Locale::of_tag) {
+                    enquiry.insert(name, Value::from(locale.tag()));
+                }
+            } else if name == "form_id" {
+                controls.form_id = text_of(&value);
+            } else if name == "captcha_token" {
+                // Read by the captcha check alone.
+            } else if let Some(control) = name.strip_prefix('_') {
+                match control {
+                    "gotcha" => controls.gotcha = text_of(&value),
+                    "started_at" => controls.started_at = text_of(&value),
+                    "next" => controls.next = text_of(&value),
+                    _ => {}
+                }
+            } else if ENQUIRY_FIELDS.contains(&name.as_str()) {
+                enquiry.insert(name, value);
+            } else if name == "extra" && value.is_object() {
+                extra.extend(value.as_object().cloned().unwrap_or_default());
+            } else {
+                extra.insert(name, value);
+            }
+        }
+        fold(&mut enquiry, "attribution", attribution);
+        fold(&mut enquiry, "consent", consent);
+        if let Err(rule) = check_extra(&extra) {
+            violations.add("/extra", rule);
+        }
+        for name in extra.keys().filter(|name| name.chars().any(breaks_a_line)) {
+            violations.add(format!("/{}", escape(name)), Rule::ControlCharacter);
+        }
+        match read::<Enquiry>(Value::Object(enquiry)) {
+            Ok(enquiry) => {
+                violations.into_result().map(|()| Intake { enquiry: Enquiry { extra, ..enquiry }, controls })
+            }
+            Err(Error::Invalid(more)) => {
+                more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
+                Err(Error::Invalid(violations))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// When the form was opened, if it says so readably.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        let text = self.controls.started_at.as_deref()?.trim();
+        match text.parse::<i64>() {
+            Ok(millis) => Timestamp::from_millisecond(millis).ok(),
+            Err(_) => text.parse().ok(),
+        }
+    }
+}
+
+/// Whether `extra` keeps within its bounds.
+pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
+    if extra.len() > MOST_EXTRA {
+        return Err(Rule::TooLong { max: MOST_EXTRA, unit: Unit::Entries });
+    }
+    let small =
+        |(name, value): (&String, &Value)| name.len() + value.to_string().len() <= EXTRA_BYTES && depth(value) <= 8;
+    if extra.iter().all(small) { Ok(()) } else { Err(Rule::TooLong { max: EXTRA_BYTES, unit: Unit::Bytes }) }
+}
+
+/// How often one network address, form and e-mail address posted, measured against their limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Too often from this network address.
+    pub address: bool,
+    /// Too often through this form.
+    pub form: bool,
+    /// Too often with this e-mail address.
+    pub email: bool,
+}
+
+/// What becomes of a posted form, and why. A doubt holds it; only the honeypot makes it spam.
+pub fn screen(intake: &Intake, limits: Limits, now: Timestamp) -> (Verdict, Vec<Finding>) {
+    let gotcha = intake.controls.gotcha.is_some();
+    let age = intake.started_at().map(|started| now.as_millisecond() - started.as_millisecond());
+    let odd_timing = age.is_some_and(|millis| !(2_000..=86_400_000).contains(&millis));
+    let names = [&intake.enquiry.first_name, &intake.enquiry.last_name];
+    let address_in_name =
+        names.into_iter().flatten().any(|name| name.as_str().contains("://") || name.as_str().contains("www."));
+
+    let findings: Vec<Finding> = [
+        (gotcha, Check::Honeypot, Verdict::Spam),
+        (odd_timing, Check::Timing, Verdict::Held),
+        (address_in_name, Check::Content, Verdict::Held),
+        (limits.address, Check::AddressLimit, Verdict::Held),
+        (limits.form, Check::FormLimit, Verdict::Held),
+        (limits.email, Check::EmailLimit, Verdict::Held),
+    ]
+    .into_iter()
+    .filter(|(found, ..)| *found)
+    .map(|(_, check, verdict)| Finding { check, verdict })
+    .collect();
+    (findings.first().map_or(Verdict::Accepted, |worst| worst.verdict), findings)
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim_matches(' ').is_empty())
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Forms send a ticked box as `on`; other values stay as they are, to be refused where they don't fit.
+fn flag(value: Value) -> Value {
+    match value.as_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("on" | "true" | "yes" | "1") => Value::Bool(true),
+        Some("off" | "false" | "no" | "0") => Value::Bool(false),
+        _ => value,
+    }
+}
+
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) => {
+            text.chars().filter(|c| !breaks_a_line(*c)).take(ATTRIBUTION_CHARACTERS).collect::<String>().into()
+        }
+        other => other,
+    }
+}
+
+/// Puts single fields such as `utm_source` into the object they belong to; what that says itself wins.
+fn fold(fields: &mut Map<String, Value>, name: &str, parts: Map<String, Value>) {
+    if parts.is_empty() {
+        return;
+    }
+    if let Value::Object(object) = fields.entry(name).or_insert_with(|| Value::Object(Map::new())) {
+        for (part, value) in parts {
+            object.entry(part).or_insert(value);
+        }
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn intake(value: Value) -> Result<Intake, Error> {
+        Intake::read(value.as_object().cloned().expect("an object"))
+    }
+
+    #[test]
+    fn unknown_fields_are_kept_and_steering_ones_are_not() {
+        let read = intake(json!({
+            "email": "a@b.example", "favourite_robot": "X30", "_gotcha": "", "_next": "https://b.example/", "_secret": "x", "phone": ""
+        }))
+        .expect("valid");
+        assert_eq!(read.enquiry.extra, *json!({"favourite_robot": "X30"}).as_object().expect("an object"));
+        assert_eq!(read.controls.next.as_deref(), Some("https://b.example/"));
+        assert_eq!((read.controls.gotcha, read.enquiry.phone), (None, None));
+    }
+
+    #[test]
+    fn advertising_parameters_become_attribution() {
+        let read = intake(json!({
+            "email": "a@b.example", "utm_source": "x".repeat(500), "attribution[utm_campaign]": "spring", "consent": "on"
+        }))
+        .expect("valid");
+        let attribution = read.enquiry.attribution.expect("attribution");
+        assert_eq!(attribution.utm_source.expect("a source").as_str().len(), 200);
+        assert_eq!(attribution.utm_campaign.expect("a campaign").as_str(), "spring");
+        assert!(read.enquiry.consent.expect("consent").marketing);
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let error = intake(json!({
+            "first_name": "a\r\nBcc: x@y.example", "email": "nope", "industry": "baking", "company": "x".repeat(201),
+            "big": "y".repeat(1025), "a\nb": "c"
+        }))
+        .expect_err("broken");
+        let Error::Invalid(found) = error else { panic!("expected violations") };
+        let mut places: Vec<_> = found.0.iter().map(|v| (v.pointer.as_str(), v.rule.code())).collect();
+        places.sort_unstable();
+        assert_eq!(
+            places,
+            [
+                ("/a\nb", "control_character"),
+                ("/company", "too_long"),
+                ("/email", "invalid_email"),
+                ("/extra", "too_long"),
+                ("/first_name", "control_character"),
+                ("/industry", "not_allowed")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_becomes_of_a_post() {
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
+        let check = |fields: Value, limits: Limits, verdict: Verdict, checks: &[Check]| {
+            let mut all = json!({"email": "a@b.example"});
+            let map = all.as_object_mut().expect("an object");
+            map.extend(fields.as_object().cloned().expect("an object"));
+            let (found, findings) = screen(&intake(all.clone()).expect("valid"), limits, now);
+            let found_checks: Vec<Check> = findings.iter().map(|finding| finding.check).collect();
+            assert_eq!((found, found_checks.as_slice()), (verdict, checks), "{all}");
+        };
+        let none = Limits::default();
+        check(json!({}), none, Verdict::Accepted, &[]);
+        check(json!({"_gotcha": "http://x"}), none, Verdict::Spam, &[Check::Honeypot]);
+        check(json!({"_started_at": now.as_millisecond() - 500}), none, Verdict::Held, &[Check::Timing]);
+        check(json!({"_started_at": "2026-11-20T11:59:50Z"}), none, Verdict::Accepted, &[]);
+        check(json!({"_started_at": "2026-11-18T11:59:50Z"}), none, Verdict::Held, &[Check::Timing]);
+        check(json!({"_started_at": "whenever"}), none, Verdict::Accepted, &[]);
+        check(json!({"first_name": "see http://x.example"}), none, Verdict::Held, &[Check::Content]);
+        check(json!({}), Limits { email: true, ..none }, Verdict::Held, &[Check::EmailLimit]);
+        check(
+            json!({"_gotcha": "x"}),
+            Limits { form: true, ..none },
+            Verdict::Spam,
+            &[Check::Honeypot, Check::FormLimit],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(name in "\\PC{0,20}", value in "\\PC{0,200}", number: i64) {
+            let _ = intake(json!({"email": "a@b.example", &name: value}));
+            let read = intake(json!({"email": "a@b.example", "_started_at": number})).expect("valid");
+            let _ = screen(&read, Limits::default(), Timestamp::UNIX_EPOCH);
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Leads: people who may become customers.
+
+use crate::intake::Enquiry;
+use crate::record::{Claim, ClaimKind, Record};
+use crate::words::Words;
+use crate::{
+    AnyId, EmailAddress, FormId, LeadId, Line, Locale, Phone, Prose, RecordType, Rule, Stamp, Timestamp, UserId,
+    record_head,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Enumerations whose values are words of the API.
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        impl $name {
+            /// Every value, as it is written.
+            pub const NAMES: &'static [&'static str] = &[$($text),*];
+
+            /// How the value is written.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+    )*};
+}
+pub(crate) use choices;
+
+choices! {
+    /// How far a lead has come.
+    #[derive(Default)]
+    Status {
+        /// Nobody has looked at it yet.
+        #[default] New = "new",
+        /// Somebody has been in touch.
+        Contacted = "contacted",
+        /// It may become a customer.
+        Qualified = "qualified",
+        /// A demonstration is arranged.
+        DemoScheduled = "demo_scheduled",
+        /// It has become a customer.
+        Converted = "converted",
+        /// It won't become a customer.
+        Unqualified = "unqualified",
+        /// It was never meant seriously.
+        Spam = "spam",
+    }
+
+    /// The trade of a company.
+    Industry {
+        /// Making things.
+        Manufacturing = "manufacturing",
+        /// Energy.
+        Energy = "energy",
+        /// Power grids.
+        PowerGrid = "power_grid",
+        /// Oil and chemicals.
+        Petrochemical = "petrochemical",
+        /// Mining.
+        Mining = "mining",
+        /// Storing and moving goods.
+        Logistics = "logistics",
+        /// Building.
+        Construction = "construction",
+        /// Police, fire brigades and the like.
+        PublicSafety = "public_safety",
+        /// Farming.
+        Agriculture = "agriculture",
+        /// Science.
+        Research = "research",
+        /// Anything else.
+        Other = "other",
+    }
+
+    /// How large a company is.
+    CompanySize {
+        /// Just founded.
+        Startup = "startup",
+        /// Small.
+        Small = "small",
+        /// Medium.
+        Medium = "medium",
+        /// Large.
+        Large = "large",
+        /// Very large.
+        Enterprise = "enterprise",
+    }
+
+    /// What the product is wanted for.
+    ApplicationArea {
+        /// Looking over plants and lines.
+        Inspection = "inspection",
+        /// Guarding.
+        Security = "security",
+        /// Measuring land.
+        Surveying = "surveying",
+        /// Saving people.
+        Rescue = "rescue",
+        /// Storing and moving goods.
+        Logistics = "logistics",
+        /// Science.
+        Research = "research",
+        /// Teaching.
+        Education = "education",
+        /// Anything else.
+        Other = "other",
+    }
+
+    /// When the project starts.
+    ProjectTimeline {
+        /// Now.
+        Immediate = "immediate",
+        /// Within months.
+        ShortTerm = "short_term",
+        /// Within a year.
+        MediumTerm = "medium_term",
+        /// Later.
+        LongTerm = "long_term",
+        /// Not decided.
+        Exploring = "exploring",
+    }
+
+    /// How much may be spent.
+    BudgetRange {
+        /// Below 100,000.
+        Under100k = "under_100k",
+        /// 100,000 to 500,000.
+        From100kTo500k = "100k_500k",
+        /// 500,000 to a million.
+        From500kTo1m = "500k_1m",
+        /// One to five million.
+        From1mTo5m = "1m_5m",
+        /// Above five million.
+        Over5m = "over_5m",
+        /// Not decided.
+        Undecided = "undecided",
+    }
+}
+
+/// Somebody who may become a customer. One lead per address; who writes again adds a submission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lead {
+    /// The id.
+    #[schema(read_only)]
+    pub id: LeadId,
+    /// The version.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it came.
+    #[schema(value_type = String, format = DateTime, read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime, read_only)]
+    pub updated_at: Timestamp,
+    /// How far it has come.
+    pub status: Status,
+    /// Given name.
+    pub first_name: Option<Line<100>>,
+    /// Family name.
+    pub last_name: Option<Line<100>>,
+    /// Address, as it was written.
+    pub email: EmailAddress,
+    /// Phone number, as it was written.
+    pub phone: Option<Phone>,
+    /// Phone number in E.164, where it could be understood.
+    #[schema(read_only)]
+    pub phone_e164: Option<String>,
+    /// Company.
+    pub company: Option<Line<200>>,
+    /// Position in the company.
+    pub job_title: Option<Line<100>>,
+    /// Trade of the company.
+    pub industry: Option<Industry>,
+    /// Size of the company.
+    pub company_size: Option<CompanySize>,
+    /// What the product is wanted for.
+    pub application_area: Option<ApplicationArea>,
+    /// When the project starts.
+    pub project_timeline: Option<ProjectTimeline>,
+    /// How much may be spent.
+    pub budget_range: Option<BudgetRange>,
+    /// What is wanted, in their own words.
+    pub requirements: Option<Prose<10000>>,
+    /// Where it came from.
+    pub source: Line<100>,
+    /// The form it came through.
+    #[schema(read_only)]
+    pub form_id: Option<FormId>,
+    /// Whose it is.
+    pub owner_id: Option<UserId>,
+    /// The language they wrote in.
+    pub locale: Option<Locale>,
+    /// What they agreed to.
+    pub consent: Option<Consent>,
+    /// How they first came to the website.
+    pub attribution: Option<Attribution>,
+    /// What the form sent beyond the fields above.
+    #[schema(value_type = Object)]
+    pub extra: Map<String, Value>,
+    /// The lead of the same address before this one, deleted or converted since.
+    #[schema(read_only)]
+    pub previous_lead_id: Option<LeadId>,
+}
+
+/// What somebody agreed to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// Whether they may be sent advertisements.
+    #[serde(default)]
+    pub marketing: bool,
+    /// Which version of the text they agreed to.
+    pub text_version: Option<Line<100>>,
+}
+
+/// How somebody came to the website.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attribution {
+    /// The site or medium that sent them.
+    pub utm_source: Option<Line<200>>,
+    /// The kind of advertisement.
+    pub utm_medium: Option<Line<200>>,
+    /// The campaign.
+    pub utm_campaign: Option<Line<200>>,
+    /// The search words bought.
+    pub utm_term: Option<Line<200>>,
+    /// Which of several advertisements.
+    pub utm_content: Option<Line<200>>,
+    /// Google's click id.
+    pub gclid: Option<Line<200>>,
+    /// Facebook's click id.
+    pub fbclid: Option<Line<200>>,
+    /// The page before.
+    pub referrer: Option<Line<1000>>,
+    /// The first page seen.
+    pub landing_page: Option<Line<1000>>,
+}
+
+impl Lead {
+    /// The lead that a submission makes.
+    pub fn from_enquiry(enquiry: &Enquiry, origin: LeadOrigin<'_>, stamp: &Stamp) -> Lead {
+        let e = enquiry.clone();
+        Lead {
+            id: LeadId::new(stamp.id),
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            status: Status::New,
+            first_name: e.first_name,
+            last_name: e.last_name,
+            email: e.email,
+            phone_e164: e.phone.as_ref().and_then(|phone| phone.e164(origin.phone_country)),
+            phone: e.phone,
+            company: e.company,
+            job_title: e.job_title,
+            industry: e.industry,
+            company_size: e.company_size,
+            application_area: e.application_area,
+            project_timeline: e.project_timeline,
+            budget_range: e.budget_range,
+            requirements: e.requirements,
+            source: e.source.unwrap_or_else(|| origin.default_source.clone()),
+            form_id: origin.form,
+            owner_id: None,
+            locale: e.locale,
+            consent: e.consent,
+            attribution: e.attribution,
+            extra: e.extra,
+            previous_lead_id: origin.previous,
+        }
+    }
+
+    /// The lead with a merge patch laid over it; what is derived from its fields follows.
+    pub fn patched(&self, patch: Map<String, Value>) -> Result<Lead, crate::Error> {
+        let mut lead = crate::read::merge(self, patch, Self::READ_ONLY)?;
+        crate::intake::check_extra(&lead.extra).map_err(|rule| crate::Error::invalid("/extra", rule))?;
+        if lead.phone != self.phone {
+            lead.phone_e164 = lead.phone.as_ref().and_then(|phone| phone.e164("CN"));
+        }
+        Ok(lead)
+    }
+
+    /// What to call them in a letter: as people of their language do, else the address.
+    pub fn display_name(&self) -> String {
+        display_name(self.first_name.as_ref(), self.last_name.as_ref(), &self.email)
+    }
+}
+
+/// What a lead's form and its forerunner add to it.
+#[derive(Clone, Copy, Debug)]
+pub struct LeadOrigin<'a> {
+    /// The form it came through.
+    pub form: Option<FormId>,
+    /// The source, unless the post names one.
+    pub default_source: &'a Line<100>,
+    /// The country of phone numbers without a country code.
+    pub phone_country: &'a str,
+    /// The lead that held the address before.
+    pub previous: Option<LeadId>,
+}
+
+/// A person's name as it is written in running text.
+pub fn display_name(first: Option<&Line<100>>, last: Option<&Line<100>>, email: &EmailAddress) -> String {
+    let (first, last) = (first.map_or("", Line::as_str), last.map_or("", Line::as_str));
+    let blank = if first.is_ascii() || last.is_ascii() { " " } else { "" };
+    let name = format!("{first}{blank}{last}");
+    if name.trim().is_empty() { email.as_str().to_owned() } else { name.trim().to_owned() }
+}
+
+impl Record for Lead {
+    const TYPE: RecordType = RecordType::Lead;
+    const READ_ONLY: &'static [&'static str] =
+        &["id", "version", "created_at", "updated_at", "phone_e164", "form_id", "previous_lead_id"];
+
+    record_head!();
+
+    /// A converted lead gives its address free: who writes again is a new lead.
+    fn claims(&self) -> Vec<Claim> {
+        match self.status {
+            Status::Converted => Vec::new(),
+            _ => vec![Claim { kind: ClaimKind::Email, value: self.email.normalized() }],
+        }
+    }
+
+    fn words(&self) -> Words {
+        Words::default()
+            .with_name(self.first_name.as_ref().map(Line::as_str), self.last_name.as_ref().map(Line::as_str))
+            .with_phone(self.phone.as_ref(), self.phone_e164.as_deref())
+            .with(self.company.as_ref().map(Line::as_str))
+            .with_email(Some(&self.email))
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.owner_id
+    }
+
+    fn state(&self) -> Option<&'static str> {
+        Some(self.status.name())
+    }
+}
+
+impl Lead {
+    /// The record that a client may set as owner must be a user; `Some` when this change sets one.
+    pub fn new_owner(&self, before: &Lead) -> Option<AnyId> {
+        self.owner_id.filter(|owner| before.owner_id != Some(*owner)).map(AnyId::from)
+    }
+}
+
+/// The rule that an owner who isn't a user of the organisation breaks.
+pub fn unknown_owner() -> crate::Error {
+    crate::Error::invalid("/owner_id", Rule::Id { prefix: UserId::PREFIX.to_owned() })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::Actor;
+    use serde_json::json;
+
+    pub(crate) fn lead() -> Lead {
+        let enquiry: Enquiry = crate::read::read(json!({
+            "first_name": "张", "last_name": "三", "email": "Zhang.San@example.com", "phone": "+86-138-0013-8000",
+            "company": "示例科技有限公司", "industry": "manufacturing"
+        }))
+        .expect("valid");
+        let source = Line::parse("website").expect("a line");
+        let origin = LeadOrigin { form: None, default_source: &source, phone_country: "CN", previous: None };
+        let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: Actor::Public, id: uuid::Uuid::nil() };
+        Lead::from_enquiry(&enquiry, origin, &stamp)
+    }
+
+    fn patch(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().expect("an object")
+    }
+
+    #[test]
+    fn a_lead_is_found_by_name_company_address_and_phone() {
+        let words = lead().words();
+        for token in ["张三", "三", "示例科技有限公司", "科技有限公司", "zhang.san@example.com", "8000", "13800138000"]
+        {
+            assert!(words.tokens().iter().any(|t| t == token), "{token} is not among {:?}", words.tokens());
+        }
+    }
+
+    #[test]
+    fn a_lead_may_be_sent_back_as_it_was_read() {
+        let before = lead();
+        let whole = serde_json::to_value(&before).expect("serialises");
+        assert_eq!(before.patched(patch(whole)), Ok(before));
+    }
+
+    #[test]
+    fn a_new_phone_number_gets_a_new_e164() {
+        let after = lead().patched(patch(json!({"phone": "+49 30 901820"}))).expect("valid");
+        assert_eq!(after.phone_e164.as_deref(), Some("+4930901820"));
+    }
+
+    #[test]
+    fn a_converted_lead_gives_its_address_free() {
+        let after = lead().patched(patch(json!({"status": "converted"}))).expect("valid");
+        assert!(after.claims().is_empty());
+    }
+
+    #[test]
+    fn every_broken_rule_of_a_patch_is_listed() {
+        let error = lead()
+            .patched(patch(json!({"status": "nw", "emial": "x", "version": 9, "company": "a\nb"})))
+            .expect_err("broken");
+        let crate::Error::Invalid(found) = error else { panic!("expected violations") };
+        let mut places: Vec<_> = found.0.iter().map(|v| (v.pointer.as_str(), v.rule.code())).collect();
+        places.sort_unstable();
+        assert_eq!(
+            places,
+            [
+                ("/company", "control_character"),
+                ("/emial", "unknown_field"),
+                ("/status", "not_allowed"),
+                ("/version", "read_only")
+            ]
+        );
+    }
+}

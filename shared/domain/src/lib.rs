@@ -1,0 +1,38 @@
+//! Daybook's rules and types: what a lead is, who may do what, what counts as a duplicate.
+//!
+//! Everything here is a pure function of its arguments: no `async`, no AWS, no HTTP, no clock and no
+//! randomness. Time, actor and a fresh id come in as a [`Stamp`]. A value of one of these types is
+//! valid; parsing happens once, at the door.
+
+pub mod actor;
+pub mod email;
+pub mod error;
+pub mod form;
+pub mod id;
+pub mod intake;
+pub mod lead;
+pub mod locale;
+pub mod money;
+pub mod organization;
+pub mod permission;
+pub mod phone;
+pub mod read;
+pub mod record;
+pub mod secret;
+pub mod submission;
+pub mod text;
+pub mod user;
+pub mod words;
+
+pub use actor::{Actor, Stamp};
+pub use email::EmailAddress;
+pub use error::{Error, Rule, Violation, Violations};
+pub use id::{AnyId, EntryId, FormId, LeadId, OrgId, RecordType, SessionId, SubmissionId, UserId};
+pub use locale::Locale;
+pub use phone::Phone;
+pub use record::{Claim, ClaimKind, Record};
+pub use secret::Secret;
+pub use text::{Line, Prose};
+
+/// A moment, in UTC. Written on the wire and in the table as RFC 3339 with milliseconds and `Z`.
+pub type Timestamp = jiff::Timestamp;

@@ -1,0 +1,65 @@
+//! The languages Daybook speaks.
+
+use serde::{Deserialize, Serialize};
+
+/// A language of messages and mails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum Locale {
+    /// Simplified Chinese.
+    #[serde(rename = "zh-CN")]
+    Chinese,
+    /// English.
+    #[default]
+    #[serde(rename = "en")]
+    English,
+}
+
+impl Locale {
+    /// The first language of an `Accept-Language` header (RFC 9110, by weight) that Daybook speaks.
+    pub fn accepted(header: &str) -> Option<Locale> {
+        let mut ranked: Vec<(f32, Locale)> = header
+            .split(',')
+            .filter_map(|part| {
+                let (tag, weight) = part.split_once(";q=").unwrap_or((part, "1"));
+                let weight: f32 = weight.trim().parse().ok()?;
+                Some((weight, Locale::of_tag(tag.trim())?))
+            })
+            .filter(|(weight, _)| *weight > 0.0)
+            .collect();
+        ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        ranked.first().map(|(_, locale)| *locale)
+    }
+
+    /// The language of a tag such as `zh-Hans-CN`.
+    pub fn of_tag(tag: &str) -> Option<Locale> {
+        match tag.split(['-', '_']).next()?.to_ascii_lowercase().as_str() {
+            "zh" => Some(Locale::Chinese),
+            "en" => Some(Locale::English),
+            _ => None,
+        }
+    }
+
+    /// The tag of the language (BCP 47).
+    pub fn tag(self) -> &'static str {
+        match self {
+            Locale::Chinese => "zh-CN",
+            Locale::English => "en",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_with_the_greatest_weight_wins() {
+        let check = |header: &str, expected| assert_eq!(Locale::accepted(header), expected, "{header}");
+        check("zh-CN,zh;q=0.9,en;q=0.8", Some(Locale::Chinese));
+        check("de, en;q=0.5, zh;q=0.7", Some(Locale::Chinese));
+        check("en-GB", Some(Locale::English));
+        check("fr", None);
+        check("zh;q=0, en;q=0.1", Some(Locale::English));
+        check("", None);
+    }
+}

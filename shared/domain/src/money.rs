@@ -1,0 +1,71 @@
+//! Amounts of money.
+
+use crate::Rule;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An exact amount with at most four decimals, below 10¹¹ in size.
+///
+/// A JSON number in and out. Within these bounds an amount has at most 15 significant digits, so a
+/// double carries it without loss (IEEE 754).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Money(Decimal);
+
+impl Money {
+    /// The amount, if it is within bounds.
+    pub fn new(amount: Decimal) -> Result<Money, Rule> {
+        let amount = amount.normalize();
+        let small = amount.abs() < Decimal::from(100_000_000_000_i64);
+        if small && amount.scale() <= 4 {
+            Ok(Money(amount))
+        } else {
+            Err(Rule::Format { expected: "an amount below 100000000000 with at most 4 decimals".to_owned() })
+        }
+    }
+
+    /// The exact amount.
+    pub fn amount(self) -> Decimal {
+        self.0
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_i64() {
+            Some(whole) if self.0.is_integer() => to.serialize_i64(whole),
+            _ => to.serialize_f64(self.0.to_f64().unwrap_or_default()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(from)?;
+        // `from_f64` keeps the digits that the shortest notation of the double shows.
+        let amount = Decimal::from_f64(number).ok_or_else(|| serde::de::Error::custom("expected an amount"))?;
+        Money::new(amount).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_amount_survives_json(units in -99_999_999_999_9999_i64..99_999_999_999_9999) {
+            let money = Money::new(Decimal::new(units, 4)).expect("within bounds");
+            let json = serde_json::to_string(&money).expect("a number");
+            prop_assert_eq!(serde_json::from_str::<Money>(&json).expect("reads back"), money);
+        }
+    }
+
+    #[test]
+    fn amounts_out_of_bounds_are_refused() {
+        for bad in ["100000000000", "0.00001", "1e400", "\"5\""] {
+            assert!(serde_json::from_str::<Money>(bad).is_err(), "{bad}");
+        }
+    }
+}

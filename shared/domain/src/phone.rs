@@ -1,0 +1,51 @@
+//! Phone numbers: kept as written, and in E.164 where they can be understood.
+
+use crate::{Line, Rule};
+use serde::{Deserialize, Serialize};
+
+/// A phone number as somebody wrote it, at most 40 characters. A lead is never refused for its form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, max_length = 40, examples("+86-138-0013-8000"))]
+pub struct Phone(Line<40>);
+
+impl Phone {
+    /// The number a text is, if it is one line of at most 40 characters.
+    pub fn parse(text: &str) -> Result<Phone, Rule> {
+        Line::parse(text).map(Phone)
+    }
+
+    /// The number as it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The number in E.164 (`+8613800138000`), where it is valid in its own or the given country (ISO 3166, `CN`).
+    pub fn e164(&self, country: &str) -> Option<String> {
+        let country = country.parse::<phonenumber::country::Id>().ok();
+        let number = phonenumber::parse(country, self.as_str()).ok()?;
+        phonenumber::is_valid(&number).then(|| number.format().mode(phonenumber::Mode::E164).to_string())
+    }
+
+    /// The digits of an E.164 number without the country code.
+    pub fn national_digits(e164: &str) -> Option<String> {
+        Some(phonenumber::parse(None, e164).ok()?.national().value().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_their_e164() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(Phone::parse(text).expect("one line").e164("CN").as_deref(), expected, "{text}");
+        };
+        check("+86-138-0013-8000", Some("+8613800138000"));
+        check("138 0013 8000", Some("+8613800138000"));
+        check("+49 30 901820", Some("+4930901820"));
+        check("call me", None);
+        check("12", None);
+    }
+}

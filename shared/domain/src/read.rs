@@ -1,0 +1,245 @@
+//! Reading JSON into a type, with every broken rule at once.
+//!
+//! Serde stops at the first error. Here a value that fails is noted and taken out, and the rest is
+//! read again, so that a client sees all violations in one answer. Good input is read once.
+
+use crate::error::{Error, Rule, Violations};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, schema::Schema};
+
+/// The most violations one answer lists.
+const MOST: usize = 100;
+
+/// Reads a value, or says everything that is wrong with it.
+pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Error> {
+    let mut value = value;
+    let mut violations = Violations::default();
+    loop {
+        let failure = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
+            Ok(good) if violations.0.is_empty() => return Ok(good),
+            Ok(_) => return Err(Error::Invalid(violations)),
+            Err(failure) => failure,
+        };
+        let message = failure.inner().to_string();
+        let path = pointer_of(failure.path());
+        if quoted(&message, "missing field `").is_some() {
+            for name in required_of::<T>() {
+                if value.get(&name).is_none() {
+                    violations.add(format!("/{name}"), Rule::Required);
+                }
+            }
+            if violations.0.is_empty() {
+                let missing = quoted(&message, "missing field `").unwrap_or_default();
+                violations.add(format!("{path}/{}", escape(missing)), Rule::Required);
+            }
+            return Err(Error::Invalid(violations));
+        }
+        let (place, rule) = match quoted(&message, "unknown field `") {
+            Some(name) => {
+                let place = if path.ends_with(&format!("/{}", escape(name))) {
+                    path
+                } else {
+                    format!("{path}/{}", escape(name))
+                };
+                (place, Rule::Unknown { nearest: nearest(name, &listed(&message)) })
+            }
+            None => (path, rule_of(&message)),
+        };
+        let removed = remove(&mut value, &place);
+        violations.add(place, rule);
+        if !removed || violations.0.len() >= MOST {
+            return Err(Error::Invalid(violations));
+        }
+    }
+}
+
+/// A record with a JSON merge patch (RFC 7396) laid over it.
+///
+/// Fields that a client can't change are taken when they are unchanged, so that a record may be
+/// sent back as it was read. Every violation is listed.
+pub fn merge<T>(current: &T, patch: Map<String, Value>, read_only: &[&str]) -> Result<T, Error>
+where
+    T: Serialize + DeserializeOwned + PartialSchema,
+{
+    let Ok(Value::Object(mut merged)) = serde_json::to_value(current) else {
+        return Err(Error::Malformed("the record is not an object".to_owned()));
+    };
+    let names: Vec<String> = merged.keys().cloned().collect();
+    let mut violations = Violations::default();
+    for (name, change) in patch {
+        let place = format!("/{}", escape(&name));
+        if !names.contains(&name) {
+            violations.add(place, Rule::Unknown { nearest: nearest(&name, &names) });
+        } else if read_only.contains(&name.as_str()) {
+            if merged.get(&name) != Some(&change) {
+                violations.add(place, Rule::ReadOnly);
+            }
+        } else {
+            merge_value(merged.entry(name).or_insert(Value::Null), change);
+        }
+    }
+    match read(Value::Object(merged)) {
+        Ok(record) => violations.into_result().map(|()| record),
+        Err(Error::Invalid(more)) => {
+            more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
+            Err(Error::Invalid(violations))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// The name of a list that comes nearest to a misspelt one.
+pub fn nearest(name: &str, names: &[String]) -> Option<String> {
+    names
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
+        .min()
+        .map(|(_, known)| known.clone())
+}
+
+/// The names a schema says must be there.
+fn required_of<T: PartialSchema>() -> Vec<String> {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => object.required,
+        RefOr::T(_) | RefOr::Ref(_) => Vec::new(),
+    }
+}
+
+fn merge_value(target: &mut Value, change: Value) {
+    match (target, change) {
+        (Value::Object(target), Value::Object(change)) => {
+            for (name, value) in change {
+                if value.is_null() {
+                    target.remove(&name);
+                } else {
+                    merge_value(target.entry(name).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (target, change) => *target = change,
+    }
+}
+
+fn rule_of(message: &str) -> Rule {
+    if let Ok(rule) = serde_json::from_str(message) {
+        return rule;
+    }
+    if message.starts_with("unknown variant") {
+        return Rule::OneOf { allowed: listed(message) };
+    }
+    let expected = message.split_once(", expected ").map_or(message, |(_, expected)| expected);
+    Rule::Type { expected: expected.to_owned() }
+}
+
+/// What stands between a phrase that ends in a backtick and the next backtick.
+fn quoted<'m>(message: &'m str, phrase: &str) -> Option<&'m str> {
+    let (_, rest) = message.split_once(phrase)?;
+    rest.split_once('`').map(|(name, _)| name)
+}
+
+/// The names in backticks after "expected".
+fn listed(message: &str) -> Vec<String> {
+    let expected = message.split_once(", expected ").map_or("", |(_, expected)| expected);
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Map { key } => Some(format!("/{}", escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// A name as a segment of a JSON pointer.
+pub fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn remove(value: &mut Value, pointer: &str) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
+    match value.pointer_mut(parent) {
+        Some(Value::Object(map)) => map.remove(&name.replace("~1", "/").replace("~0", "~")).is_some(),
+        Some(Value::Array(list)) => match name.parse::<usize>() {
+            Ok(index) if index < list.len() => {
+                list.remove(index);
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EmailAddress, Line};
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        email: EmailAddress,
+        name: Line<5>,
+        city: Option<Line<5>>,
+        tags: Option<Vec<Line<3>>>,
+    }
+
+    fn places(error: Error) -> Vec<(String, &'static str)> {
+        let Error::Invalid(violations) = error else { panic!("expected violations, got {error:?}") };
+        violations.0.into_iter().map(|v| (v.pointer, v.rule.code())).collect()
+    }
+
+    #[test]
+    fn all_violations_come_at_once() {
+        let error = read::<Sample>(json!({"email": "nope", "city": "far too long", "nme": "x", "tags": ["ok", 5]}))
+            .unwrap_err();
+        let mut found = places(error);
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                ("/city".to_owned(), "too_long"),
+                ("/email".to_owned(), "invalid_email"),
+                ("/name".to_owned(), "required"),
+                ("/nme".to_owned(), "unknown_field"),
+                ("/tags/1".to_owned(), "wrong_type"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_misspelt_field_names_the_nearest() {
+        let Error::Invalid(found) =
+            read::<Sample>(json!({"email": "a@b.example", "nme": "x", "name": "x"})).unwrap_err()
+        else {
+            panic!("expected violations")
+        };
+        assert_eq!(found.0[0].rule, Rule::Unknown { nearest: Some("name".to_owned()) });
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_null_clears() {
+        let current: Sample = read(json!({"email": "a@b.example", "name": "x", "city": "Rome"})).expect("valid");
+        let patch = json!({"name": "y", "city": null}).as_object().cloned().expect("an object");
+        let merged = merge(&current, patch, &[]).expect("valid");
+        assert_eq!((merged.name.as_str(), merged.city), ("y", None));
+    }
+
+    #[test]
+    fn a_read_only_field_is_taken_when_unchanged_only() {
+        let current: Sample = read(json!({"email": "a@b.example", "name": "x"})).expect("valid");
+        let patch = |name: &str| json!({"name": name}).as_object().cloned().expect("an object");
+        assert!(merge(&current, patch("x"), &["name"]).is_ok());
+        assert_eq!(places(merge(&current, patch("y"), &["name"]).unwrap_err()), [("/name".to_owned(), "read_only")]);
+    }
+}

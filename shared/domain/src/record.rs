@@ -1,0 +1,110 @@
+//! What makes a type a record: the things that change only by commit, with a journal entry.
+
+use crate::words::Words;
+use crate::{AnyId, RecordType, Timestamp, UserId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A type of record. It declares what is derived from it; commit writes that as differences between
+/// the old and the new version, so no handler names a claim, a word or a link.
+pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Send + Sync + 'static {
+    /// The type, and so the keys.
+    const TYPE: RecordType;
+
+    /// Fields that a client can't change.
+    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
+
+    /// The id.
+    fn id(&self) -> AnyId;
+
+    /// The version, 1 when new, one more with each change.
+    fn version(&self) -> u64;
+
+    /// Sets the version and the moment of the change; only commit calls this.
+    fn revise(&mut self, version: u64, at: Timestamp);
+
+    /// The date by which lists of this type are ordered.
+    fn date(&self) -> Timestamp;
+
+    /// The values nobody else of this type may hold.
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+
+    /// The words that find it.
+    fn words(&self) -> Words {
+        Words::default()
+    }
+
+    /// The records it belongs to: each lists it, and must exist when it is made.
+    fn parents(&self) -> Vec<AnyId> {
+        Vec::new()
+    }
+
+    /// Who it is assigned to.
+    fn owner(&self) -> Option<UserId> {
+        None
+    }
+
+    /// Its status or stage.
+    fn state(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// The methods of [`Record`] that are the same for every type with the usual four fields.
+#[macro_export]
+macro_rules! record_head {
+    () => {
+        fn id(&self) -> $crate::AnyId {
+            self.id.into()
+        }
+
+        fn version(&self) -> u64 {
+            self.version
+        }
+
+        fn revise(&mut self, version: u64, at: $crate::Timestamp) {
+            self.version = version;
+            self.updated_at = at;
+        }
+
+        fn date(&self) -> $crate::Timestamp {
+            self.created_at
+        }
+    };
+}
+
+/// A value that one record holds and no other may.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// What is unique.
+    pub kind: ClaimKind,
+    /// The value, in the form in which values are compared.
+    pub value: String,
+}
+
+/// What is unique, and within which bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClaimKind {
+    /// The e-mail address of a lead; unique among the leads of an organisation.
+    Email,
+    /// An e-mail address or user name to sign in with; unique in the whole deployment.
+    Login,
+    /// A form; looked up before the organisation is known.
+    Form,
+    /// An organisation; the list of all of them.
+    Organization,
+}
+
+impl Claim {
+    /// The field a client knows this value by.
+    pub fn field(&self) -> &'static str {
+        match self.kind {
+            ClaimKind::Email => "email",
+            ClaimKind::Login if self.value.contains('@') => "email",
+            ClaimKind::Login => "username",
+            ClaimKind::Form | ClaimKind::Organization => "id",
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Submissions: what came in through a form, exactly once, whatever becomes of it.
+
+use crate::intake::Enquiry;
+use crate::lead::choices;
+use crate::record::Record;
+use crate::{AnyId, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
+use serde::{Deserialize, Serialize};
+
+choices! {
+    /// What became of a submission.
+    Verdict {
+        /// It made or joined a lead.
+        Accepted = "accepted",
+        /// Somebody has to look at it first.
+        Held = "held",
+        /// It is taken for spam.
+        Spam = "spam",
+    }
+
+    /// A check that a submission went through.
+    Check {
+        /// A field that people don't see must stay empty.
+        Honeypot = "honeypot",
+        /// Nobody fills in a form within two seconds, or leaves it open for more than a day.
+        Timing = "timing",
+        /// Posts per minute from one network address.
+        AddressLimit = "address_limit",
+        /// Posts per minute through one form.
+        FormLimit = "form_limit",
+        /// Posts per ten minutes with one e-mail address.
+        EmailLimit = "email_limit",
+        /// Names don't hold web addresses.
+        Content = "content",
+    }
+}
+
+/// A check that spoke against a submission, and to which verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Finding {
+    /// The check.
+    pub check: Check,
+    /// What it makes of the submission.
+    pub verdict: Verdict,
+}
+
+/// One posted form. Stored first, whatever the checks say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Submission {
+    /// The id.
+    pub id: SubmissionId,
+    /// The version.
+    pub version: u64,
+    /// When it came.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// What became of it.
+    pub status: Verdict,
+    /// What the checks found, most serious first; empty where none found anything.
+    pub screening: Vec<Finding>,
+    /// The form it came through.
+    pub form_id: Option<FormId>,
+    /// The lead it made or joined; none while it is held.
+    pub lead_id: Option<LeadId>,
+    /// What was posted.
+    pub enquiry: Enquiry,
+}
+
+impl Submission {
+    /// The lead id that the visitor was told.
+    pub fn told_lead_id(&self) -> LeadId {
+        LeadId::of_submission(self.id)
+    }
+}
+
+impl Record for Submission {
+    const TYPE: RecordType = RecordType::Submission;
+
+    record_head!();
+
+    fn parents(&self) -> Vec<AnyId> {
+        self.lead_id.map(AnyId::from).into_iter().collect()
+    }
+
+    fn state(&self) -> Option<&'static str> {
+        Some(self.status.name())
+    }
+}
