@@ -1,7 +1,7 @@
 //! Forms on websites, through which leads come in.
 
 use crate::record::{Claim, ClaimKind, Record};
-use crate::{FormId, Line, Locale, OrgId, RecordType, Timestamp, record_head};
+use crate::{FormId, Line, Locale, OrgId, RecordType, Timestamp, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
 /// A form on a website. Every organisation has a default one from the start.
@@ -12,10 +12,8 @@ pub struct Form {
     /// The version.
     pub version: u64,
     /// When it was made.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// What it is called among the staff.
     pub name: Line<120>,
@@ -64,6 +62,7 @@ impl Record for Form {
     const TYPE: RecordType = RecordType::Form;
 
     record_head!();
+    record_events!(FormCreated, FormUpdated, FormDeleted, FormRestored);
 
     fn claims(&self) -> Vec<Claim> {
         vec![Claim { kind: ClaimKind::Form, value: self.id.to_string() }]

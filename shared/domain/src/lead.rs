@@ -1,10 +1,10 @@
 //! Leads: people who may become customers.
 
 use crate::intake::Enquiry;
-use crate::record::{Claim, ClaimKind, Record};
+use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::Words;
 use crate::{
-    AnyId, EmailAddress, FormId, LeadId, Line, Locale, Phone, Prose, RecordType, Rule, Stamp, Timestamp, UserId,
+    Change, EmailAddress, Event, FormId, LeadId, Line, Locale, Phone, Prose, RecordType, Stamp, Timestamp, UserId,
     record_head,
 };
 use serde::{Deserialize, Serialize};
@@ -154,10 +154,10 @@ pub struct Lead {
     #[schema(read_only)]
     pub version: u64,
     /// When it came.
-    #[schema(value_type = String, format = DateTime, read_only)]
+    #[schema(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(value_type = String, format = DateTime, read_only)]
+    #[schema(read_only)]
     pub updated_at: Timestamp,
     /// How far it has come.
     pub status: Status,
@@ -322,6 +322,17 @@ impl Record for Lead {
 
     record_head!();
 
+    fn event(change: Change<'_, Lead>) -> Event {
+        match change {
+            Change::Create(_) => Event::LeadCreated,
+            Change::Update(before, after) if before.status != after.status => Event::LeadStatusChanged,
+            Change::Update(before, after) if before.owner_id != after.owner_id => Event::LeadAssigned,
+            Change::Update(..) => Event::LeadUpdated,
+            Change::Delete(_) => Event::LeadDeleted,
+            Change::Restore(_) => Event::LeadRestored,
+        }
+    }
+
     /// A converted lead gives its address free: who writes again is a new lead.
     fn claims(&self) -> Vec<Claim> {
         match self.status {
@@ -338,6 +349,10 @@ impl Record for Lead {
             .with_email(Some(&self.email))
     }
 
+    fn references(&self) -> Vec<Reference> {
+        self.owner_id.map(|id| Reference { id: id.into(), pointer: "/owner_id" }).into_iter().collect()
+    }
+
     fn owner(&self) -> Option<UserId> {
         self.owner_id
     }
@@ -345,18 +360,6 @@ impl Record for Lead {
     fn state(&self) -> Option<&'static str> {
         Some(self.status.name())
     }
-}
-
-impl Lead {
-    /// The record that a client may set as owner must be a user; `Some` when this change sets one.
-    pub fn new_owner(&self, before: &Lead) -> Option<AnyId> {
-        self.owner_id.filter(|owner| before.owner_id != Some(*owner)).map(AnyId::from)
-    }
-}
-
-/// The rule that an owner who isn't a user of the organisation breaks.
-pub fn unknown_owner() -> crate::Error {
-    crate::Error::invalid("/owner_id", Rule::Id { prefix: UserId::PREFIX.to_owned() })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod actor;
 pub mod email;
 pub mod error;
+pub mod event;
 pub mod form;
 pub mod id;
 pub mod intake;
@@ -21,18 +22,18 @@ pub mod record;
 pub mod secret;
 pub mod submission;
 pub mod text;
+pub mod time;
 pub mod user;
 pub mod words;
 
 pub use actor::{Actor, Stamp};
 pub use email::EmailAddress;
-pub use error::{Error, Rule, Violation, Violations};
+pub use error::{Conflict, Error, Rule, Unauthenticated, Violation, Violations};
+pub use event::{Audit, Change, Event};
 pub use id::{AnyId, EntryId, FormId, LeadId, OrgId, RecordType, SessionId, SubmissionId, UserId};
 pub use locale::Locale;
 pub use phone::Phone;
-pub use record::{Claim, ClaimKind, Record};
+pub use record::{Claim, ClaimKind, Record, Reference};
 pub use secret::Secret;
 pub use text::{Line, Prose};
-
-/// A moment, in UTC. Written on the wire and in the table as RFC 3339 with milliseconds and `Z`.
-pub type Timestamp = jiff::Timestamp;
+pub use time::Timestamp;

@@ -1,7 +1,7 @@
 //! Organisations: the tenants.
 
 use crate::record::{Claim, ClaimKind, Record};
-use crate::{EmailAddress, Line, Locale, OrgId, RecordType, Stamp, Timestamp, record_head};
+use crate::{EmailAddress, Line, Locale, OrgId, RecordType, Stamp, Timestamp, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
 /// A tenant: everything else belongs to one.
@@ -12,10 +12,8 @@ pub struct Organization {
     /// The version.
     pub version: u64,
     /// When it was made.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// What it is called, in mails too.
     pub name: Line<120>,
@@ -44,6 +42,7 @@ impl Record for Organization {
     const TYPE: RecordType = RecordType::Organization;
 
     record_head!();
+    record_events!(OrganizationCreated, OrganizationUpdated, OrganizationDeleted, OrganizationRestored);
 
     fn claims(&self) -> Vec<Claim> {
         vec![Claim { kind: ClaimKind::Organization, value: self.id.to_string() }]

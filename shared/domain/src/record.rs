@@ -1,5 +1,6 @@
 //! What makes a type a record: the things that change only by commit, with a journal entry.
 
+use crate::event::{Change, Event};
 use crate::words::Words;
 use crate::{AnyId, RecordType, Timestamp, UserId};
 use serde::Serialize;
@@ -7,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 /// A type of record. It declares what is derived from it; commit writes that as differences between
 /// the old and the new version, so no handler names a claim, a word or a link.
-pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Send + Sync + 'static {
+pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + PartialEq + Send + Sync + 'static {
     /// The type, and so the keys.
     const TYPE: RecordType;
 
@@ -20,8 +21,17 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Send
     /// The version, 1 when new, one more with each change.
     fn version(&self) -> u64;
 
-    /// Sets the version and the moment of the change; only commit calls this.
+    /// Sets the version and the moment of the change.
     fn revise(&mut self, version: u64, at: Timestamp);
+
+    /// This version as the one that follows another.
+    fn following(mut self, before: &Self, at: Timestamp) -> Self {
+        self.revise(before.version() + 1, at);
+        self
+    }
+
+    /// How a change of it is announced.
+    fn event(change: Change<'_, Self>) -> Event;
 
     /// The date by which lists of this type are ordered.
     fn date(&self) -> Timestamp;
@@ -38,6 +48,11 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Send
 
     /// The records it belongs to: each lists it, and must exist when it is made.
     fn parents(&self) -> Vec<AnyId> {
+        Vec::new()
+    }
+
+    /// The other records its fields name. Each must exist when it is set.
+    fn references(&self) -> Vec<Reference> {
         Vec::new()
     }
 
@@ -73,6 +88,30 @@ macro_rules! record_head {
             self.created_at
         }
     };
+}
+
+/// The events of a type whose changes have one name each.
+#[macro_export]
+macro_rules! record_events {
+    ($create:ident, $update:ident, $delete:ident, $restore:ident) => {
+        fn event(change: $crate::Change<'_, Self>) -> $crate::Event {
+            match change {
+                $crate::Change::Create(_) => $crate::Event::$create,
+                $crate::Change::Update(..) => $crate::Event::$update,
+                $crate::Change::Delete(_) => $crate::Event::$delete,
+                $crate::Change::Restore(_) => $crate::Event::$restore,
+            }
+        }
+    };
+}
+
+/// A record that a field of another one names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reference {
+    /// The record named.
+    pub id: AnyId,
+    /// The field, as a JSON pointer.
+    pub pointer: &'static str,
 }
 
 /// A value that one record holds and no other may.

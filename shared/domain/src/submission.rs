@@ -3,7 +3,7 @@
 use crate::intake::Enquiry;
 use crate::lead::choices;
 use crate::record::Record;
-use crate::{AnyId, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
+use crate::{AnyId, Change, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
 use serde::{Deserialize, Serialize};
 
 choices! {
@@ -51,10 +51,8 @@ pub struct Submission {
     /// The version.
     pub version: u64,
     /// When it came.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// What became of it.
     pub status: Verdict,
@@ -79,6 +77,18 @@ impl Record for Submission {
     const TYPE: RecordType = RecordType::Submission;
 
     record_head!();
+
+    fn event(change: Change<'_, Submission>) -> Event {
+        match change {
+            Change::Create(made) | Change::Update(_, made) => match made.status {
+                Verdict::Accepted => Event::SubmissionAccepted,
+                Verdict::Held => Event::SubmissionHeld,
+                Verdict::Spam => Event::SubmissionSpam,
+            },
+            Change::Delete(_) => Event::SubmissionDeleted,
+            Change::Restore(_) => Event::SubmissionRestored,
+        }
+    }
 
     fn parents(&self) -> Vec<AnyId> {
         self.lead_id.map(AnyId::from).into_iter().collect()

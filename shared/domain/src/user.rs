@@ -2,7 +2,7 @@
 
 use crate::permission::Role;
 use crate::record::{Claim, ClaimKind, Record};
-use crate::{EmailAddress, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_head};
+use crate::{EmailAddress, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Somebody who signs in. Holds no secret: the password's hash is a row of its own.
@@ -13,10 +13,8 @@ pub struct User {
     /// The version.
     pub version: u64,
     /// When it was made.
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
     /// The address to sign in with.
     pub email: EmailAddress,
@@ -54,6 +52,7 @@ impl Record for User {
     const TYPE: RecordType = RecordType::User;
 
     record_head!();
+    record_events!(UserRegistered, UserUpdated, UserDeleted, UserRestored);
 
     fn claims(&self) -> Vec<Claim> {
         let login = |value| Claim { kind: ClaimKind::Login, value };

@@ -79,7 +79,7 @@ impl Words {
     }
 
     fn add_run(&mut self, run: &str) {
-        if run.starts_with(|c| is_han_character(c)) {
+        if run.starts_with(is_han_character) {
             for (start, _) in run.char_indices() {
                 self.add_token(&run[start..]);
             }

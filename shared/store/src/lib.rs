@@ -1,1 +1,35 @@
-//! daybook-store
+//! The table: one transaction per change, with its journal entry and everything derived from it.
+//!
+//! [`Cx`] is what a handler or worker gets. It reads with [`Cx::find`] and [`Cx::list`] and writes with
+//! [`Cx::commit`], and there is no other way to write a record. `schema` spells all keys.
+
+mod clock;
+mod commit;
+mod cx;
+mod error;
+pub mod filter;
+pub mod journal;
+mod keyring;
+mod meter;
+mod page;
+mod plan;
+pub mod rows;
+pub mod schema;
+mod settings;
+mod table;
+mod tx;
+
+pub use clock::{Clock, Ids};
+pub use commit::{Answer, Once, Reply};
+pub use cx::{Cx, Env, Holder, RequestInfo};
+pub use error::Error;
+pub use journal::{Detail, EntryRef, Fact};
+pub use keyring::{Keyring, Purpose, sha256_hex};
+pub use meter::{Meter, Units};
+pub use page::{Listing, Page, PageAsk};
+pub use settings::{Registration, Settings};
+pub use table::{Feed, Table, TableOptions};
+pub use tx::Tx;
+
+/// What store operations return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

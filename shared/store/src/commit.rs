@@ -1,0 +1,232 @@
+//! Carrying out a transaction: conditions that fail, conflicts, and outcomes nobody heard of.
+
+use crate::plan::{Blame, Plan, plan, refusal};
+use crate::schema::{EXPIRES_AT, Place};
+use crate::table::{Feed, Item, is_passing};
+use crate::{Cx, Error, Purpose, Result, Tx};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use daybook_domain::{Conflict, Error as Domain};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often a transaction is sent before the caller is told to try again.
+const ATTEMPTS: u32 = 12;
+
+/// What a handler answers with. It is kept with the change, so that a repeat gets the same.
+pub trait Reply: Serialize + DeserializeOwned + Send {
+    /// What kind of answer it is.
+    const ANSWER: Answer;
+    /// Whether it holds a secret; then it isn't kept, and a repeat is refused.
+    const SECRET: bool = false;
+}
+
+impl Reply for () {
+    const ANSWER: Answer = Answer::Ok;
+}
+
+/// Kinds of answers, as the journal knows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Done.
+    Ok,
+    /// Something was made.
+    Created,
+    /// It will be done.
+    Accepted,
+    /// Done, go there.
+    SeeOther,
+}
+
+/// The idempotency of a request: it has an effect once, and repeats get the same reply.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// SHA-256 of scope and key.
+    pub hash: String,
+    /// SHA-256 of the typed input.
+    pub fingerprint: String,
+    /// How long the key is remembered.
+    pub kept: Duration,
+    /// Whether the client sent the key, rather than us deriving one.
+    pub from_client: bool,
+}
+
+impl Cx {
+    /// Makes all the changes of a request and keeps its reply, or does nothing.
+    ///
+    /// One transaction: records, what is derived from them, the journal entry, the idempotency record.
+    /// An outcome that got lost on the way is found out by the journal entry. Of equal requests at once
+    /// one commits; the others get its reply. At most one commit of a request succeeds.
+    pub async fn commit<R: Reply>(&self, tx: Tx, reply: R) -> Result<R> {
+        if self.request.commits.load(Ordering::SeqCst) > 0 {
+            return Err(Error::internal("commit", "a request commits once; make it one transaction or a job"));
+        }
+        let plan = plan(self, tx, &reply)?;
+        match self.carry_out(&plan).await? {
+            Outcome::Done => {
+                self.request.commits.fetch_add(1, Ordering::SeqCst);
+                if let Feed::Local(feed) = &self.env.table.options.feed {
+                    for entry in &plan.entries {
+                        // The receiver is gone only when the process ends; the feed re-reads the journal at the next start.
+                        let _ = feed.send(*entry);
+                    }
+                }
+                Ok(reply)
+            }
+            Outcome::Repeat(kept) => self.replay(&kept),
+        }
+    }
+
+    /// The reply to an earlier request with the same key, if there was one.
+    pub async fn earlier_reply<R: Reply>(&self) -> Result<Option<R>> {
+        let Some(once) = self.once.as_ref().filter(|once| once.from_client) else { return Ok(None) };
+        let kept = self.env.table.get(&Place::Once(self.org, &once.hash).key()).await?;
+        match kept {
+            Some(item) if expires_after(&item, self.now().as_second()) => self.replay(&item).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn replay<R: Reply>(&self, kept: &Item) -> Result<R> {
+        let text = |name: &str| kept.get(name).and_then(|value| value.as_s().ok());
+        let same = self.once.as_ref().is_some_and(|once| text("fingerprint") == Some(&once.fingerprint));
+        if !same {
+            return Err(Domain::Conflict(Conflict::KeyReused).into());
+        }
+        let json = text("reply").ok_or(Domain::Conflict(Conflict::AnswerNotKept))?;
+        let reply = serde_json::from_str(json).map_err(|error| Error::internal("read a kept reply", error))?;
+        self.request.replayed.store(true, Ordering::SeqCst);
+        Ok(reply)
+    }
+
+    async fn carry_out(&self, plan: &Plan) -> Result<Outcome> {
+        let table = &self.env.table;
+        let once_only = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
+        let mut last = Error::unavailable("commit", "it was not tried");
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let call = table
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(plan.actions.iter().map(|action| action.item.clone()).collect()))
+                .set_return_consumed_capacity(table.metered());
+            let error = match call.customize().config_override(once_only.clone()).send().await {
+                Ok(reply) => {
+                    table.meter(plan.actions.len(), reply.consumed_capacity(), true);
+                    return Ok(Outcome::Done);
+                }
+                Err(error) => error,
+            };
+            last = match self.judge(plan, &error) {
+                Judgement::Final(outcome) => return outcome,
+                Judgement::Contended => Domain::Conflict(Conflict::Contended).into(),
+                Judgement::NotNow => Error::unavailable("commit", error),
+                Judgement::Unheard => {
+                    if self.is_committed(plan).await.unwrap_or(false) {
+                        return Ok(Outcome::Done);
+                    }
+                    Error::unavailable("commit", error)
+                }
+            };
+        }
+        // The last attempt may have got through after all.
+        match self.is_committed(plan).await {
+            Ok(true) => Ok(Outcome::Done),
+            _ => Err(last),
+        }
+    }
+
+    fn judge(&self, plan: &Plan, error: &SdkError<TransactWriteItemsError, impl std::fmt::Debug>) -> Judgement {
+        let service = match error {
+            SdkError::ServiceError(service) => service.err(),
+            SdkError::ConstructionFailure(_) => {
+                return Judgement::Final(Err(Error::internal("commit", "the transaction could not be put into words")));
+            }
+            _ => return Judgement::Unheard,
+        };
+        let TransactWriteItemsError::TransactionCanceledException(cancelled) = service else {
+            return match service.code() {
+                Some("InternalServerError" | "TransactionInProgressException") | None => Judgement::Unheard,
+                Some(code) if is_passing(code) => Judgement::NotNow,
+                Some(code) => Judgement::Final(Err(Error::internal(
+                    "commit",
+                    format!("{code}: {}", service.message().unwrap_or("")),
+                ))),
+            };
+        };
+        let reasons = cancelled.cancellation_reasons();
+        let empty = Item::new();
+        let refused: Vec<(&Blame, &Item)> = plan
+            .actions
+            .iter()
+            .zip(reasons)
+            .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
+            .map(|(action, reason)| (&action.blame, reason.item().unwrap_or(&empty)))
+            .collect();
+        if refused.iter().any(|(blame, _)| matches!(blame, Blame::Fact)) {
+            return Judgement::Final(Ok(Outcome::Done));
+        }
+        if let Some((blame, old)) = refused.first() {
+            return Judgement::Final(match blame {
+                Blame::Once => Ok(Outcome::Repeat((*old).clone())),
+                blame => Err(refusal(blame, old)),
+            });
+        }
+        match reasons.iter().filter_map(|reason| reason.code()).find(|code| *code != "None") {
+            Some("ValidationError" | "ItemCollectionSizeLimitExceeded") => {
+                let why: Vec<&str> = reasons.iter().filter_map(|reason| reason.message()).collect();
+                Judgement::Final(Err(Error::internal("commit", why.join(", "))))
+            }
+            Some("TransactionConflict") => Judgement::Contended,
+            _ => Judgement::NotNow,
+        }
+    }
+
+    async fn is_committed(&self, plan: &Plan) -> Result<bool> {
+        let Some(entry) = plan.entries.first() else { return Ok(false) };
+        Ok(self.env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?.is_some())
+    }
+
+    /// Waits with full jitter: up to the base doubled per attempt, at most a second.
+    pub(crate) async fn pause(&self, attempt: u32) {
+        let base = self.env.table.options.retry_base.unwrap_or(Duration::from_millis(25));
+        let ceiling = base.saturating_mul(1 << attempt.min(10)).min(Duration::from_secs(1));
+        let random = self.env.ids.next().as_u128() as u32;
+        tokio::time::sleep(ceiling.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
+    }
+
+    /// A signature by the deployment.
+    pub fn sign(&self, purpose: Purpose, message: &[u8]) -> String {
+        self.env.keys.sign(purpose, message)
+    }
+}
+
+enum Outcome {
+    Done,
+    Repeat(Item),
+}
+
+enum Judgement {
+    /// The outcome is known.
+    Final(Result<Outcome>),
+    /// Others wrote the same items at the same time; it didn't happen.
+    Contended,
+    /// The table is too busy; it didn't happen.
+    NotNow,
+    /// It may have happened.
+    Unheard,
+}
+
+/// Whether an item with a TTL still counts. DynamoDB removes expired items late.
+pub(crate) fn expires_after(item: &Item, now: i64) -> bool {
+    match item.get(EXPIRES_AT).and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<i64>().ok()) {
+        Some(at) => at > now,
+        None => true,
+    }
+}

@@ -1,0 +1,262 @@
+//! What a handler or worker gets: who asks, in which organisation, and the records they may reach.
+
+use crate::commit::expires_after;
+use crate::schema::{Place, Question};
+use crate::settings::Settings;
+use crate::table::{Item, Table};
+use crate::{Clock, Ids, Keyring, Once, Reply, Result, Tx};
+use aws_sdk_dynamodb::types::AttributeValue;
+use daybook_domain::permission::Scope;
+use daybook_domain::{
+    Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Timestamp, UserId,
+};
+use serde_json::{Map, Value};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::time::Instant;
+
+/// How often a change without `If-Match` is decided anew when others were faster.
+const DECISIONS: u32 = 10;
+
+/// The parts of a running function that all requests share.
+#[derive(Clone, Debug)]
+pub struct Env {
+    /// The table.
+    pub table: Table,
+    /// The time.
+    pub clock: Clock,
+    /// Fresh ids.
+    pub ids: Ids,
+    /// The deployment's secrets.
+    pub keys: Keyring,
+    /// The deployment's settings.
+    pub settings: Settings,
+}
+
+/// What is known of a request before anybody handles it.
+#[derive(Debug)]
+pub struct RequestInfo {
+    /// Its id, from the client or ours.
+    pub id: String,
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The route that answers it, as in the table of routes.
+    pub route: &'static str,
+    /// The query string.
+    pub query: Option<String>,
+    /// The body, where it was JSON or a form.
+    pub body: Option<Value>,
+    /// The address it came from, as the gateway or the socket says.
+    pub ip: Option<IpAddr>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// The trace it is part of (W3C traceparent).
+    pub trace: Option<String>,
+    /// When it arrived.
+    pub started: Instant,
+    /// How many commits it made.
+    pub commits: AtomicU32,
+    /// Whether its answer is that of an earlier request.
+    pub replayed: AtomicBool,
+}
+
+impl RequestInfo {
+    /// A piece of work that no request asked for.
+    pub fn internal(id: String, route: &'static str) -> RequestInfo {
+        RequestInfo {
+            id,
+            method: String::new(),
+            path: String::new(),
+            route,
+            query: None,
+            body: None,
+            ip: None,
+            user_agent: None,
+            trace: None,
+            started: Instant::now(),
+            commits: AtomicU32::new(0),
+            replayed: AtomicBool::new(false),
+        }
+    }
+}
+
+/// The context of a request or job. Every read and write goes through it, and so stays within its
+/// organisation and the actor's scope.
+#[derive(Clone, Debug)]
+pub struct Cx {
+    /// The parts all requests share.
+    pub env: Arc<Env>,
+    /// The organisation.
+    pub org: OrgId,
+    /// Who asks.
+    pub actor: Actor,
+    /// How far the actor's permission reaches on this route.
+    pub scope: Scope,
+    /// The request.
+    pub request: Arc<RequestInfo>,
+    /// The idempotency of the request, if it has one.
+    pub once: Option<Arc<Once>>,
+}
+
+/// Who holds a unique value, and who held it last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// The record that holds it.
+    pub current: Option<AnyId>,
+    /// The record that held it before it was deleted or converted.
+    pub previous: Option<AnyId>,
+}
+
+impl Env {
+    /// The context of work that Daybook does itself.
+    pub fn system(self: &Arc<Self>, org: OrgId, route: &'static str) -> Cx {
+        let request = RequestInfo::internal(format!("job_{}", self.ids.next().simple()), route);
+        Cx { env: self.clone(), org, actor: Actor::System, scope: Scope::All, request: Arc::new(request), once: None }
+    }
+
+    /// Who signs in with this name: an e-mail address or user name, in the form in which they are compared.
+    pub async fn login(&self, name: &str) -> Result<Option<(OrgId, UserId)>> {
+        let claim = Claim { kind: ClaimKind::Login, value: name.to_owned() };
+        Ok(self.global(&claim).await?.and_then(|(org, id)| Some((org, id.try_into().ok()?))))
+    }
+
+    /// The organisation a form belongs to.
+    pub async fn organization_of_form(&self, form: FormId) -> Result<Option<OrgId>> {
+        if form == FormId::default_of(self.settings.default_org) {
+            return Ok(Some(self.settings.default_org));
+        }
+        let claim = Claim { kind: ClaimKind::Form, value: form.to_string() };
+        Ok(self.global(&claim).await?.map(|(org, _)| org))
+    }
+
+    /// All organisations, the default one included.
+    pub async fn organizations(&self) -> Result<Vec<OrgId>> {
+        let items = self.table.query_all(&Question::Organizations.range()).await?;
+        let named = items.iter().filter_map(|item| text(item, "org")?.parse().ok());
+        let mut all: Vec<OrgId> = named.chain([self.settings.default_org]).collect();
+        all.sort();
+        all.dedup();
+        Ok(all)
+    }
+
+    async fn global(&self, claim: &Claim) -> Result<Option<(OrgId, AnyId)>> {
+        // The organisation and type of a global claim's key play no part in it.
+        let place = Place::Claim(self.settings.default_org, daybook_domain::RecordType::User, claim);
+        let Some(item) = self.table.get(&place.key()).await? else { return Ok(None) };
+        Ok(text(&item, "org").and_then(|org| org.parse().ok()).zip(text(&item, "id").and_then(|id| id.parse().ok())))
+    }
+}
+
+impl Cx {
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.env.clock.now()
+    }
+
+    /// The facts a change starts from, with a fresh id.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { at: self.now(), actor: self.actor.clone(), id: self.env.ids.next() }
+    }
+
+    /// A record, unless there is none or the actor may not know of it.
+    pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
+        let item = self.env.table.get(&Place::Record(self.org, id.into()).key()).await?;
+        let record = item.map(record_of::<T>).transpose()?;
+        Ok(record.filter(|record| self.reaches(record.owner())))
+    }
+
+    /// A record, or the error that says there is none.
+    pub async fn get<T: Record>(&self, id: impl Into<AnyId>) -> Result<T> {
+        self.find(id).await?.ok_or_else(|| Domain::NotFound(T::TYPE).into())
+    }
+
+    /// A record in the trash, for as long as it is kept there.
+    pub async fn find_trashed<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
+        let item = self.env.table.get(&Place::Trash(self.org, id.into()).key()).await?;
+        let kept = item.filter(|item| expires_after(item, self.now().as_second()));
+        let record = kept.map(record_of::<T>).transpose()?;
+        Ok(record.filter(|record| self.reaches(record.owner())))
+    }
+
+    /// Who holds a unique value of a type.
+    pub async fn holder(&self, of: daybook_domain::RecordType, claim: &Claim) -> Result<Holder> {
+        let item = self.env.table.get(&Place::Claim(self.org, of, claim).key()).await?;
+        let Some(item) = item.filter(|item| expires_after(item, self.now().as_second())) else {
+            return Ok(Holder::default());
+        };
+        let id = |name: &str| text(&item, name).and_then(|id| id.parse().ok());
+        Ok(Holder { current: id("id"), previous: id("previous") })
+    }
+
+    /// Changes a record: reads it, decides, commits, and decides anew when somebody else was faster.
+    ///
+    /// With `if_match` the record must be at that version. A decision that changes nothing writes nothing.
+    pub async fn change<T: Record, R: Reply>(
+        &self,
+        id: impl Into<AnyId>,
+        if_match: Option<u64>,
+        decide: impl Fn(&T) -> Result<T, Domain>,
+        reply: impl Fn(T) -> R,
+    ) -> Result<R> {
+        let id = id.into();
+        for attempt in 0..DECISIONS {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let before: T = self.get(id).await?;
+            let wanted = decide(&before)?;
+            if let Some(version) = if_match.filter(|version| *version != before.version()) {
+                tracing::debug!(version, current = before.version(), "stale");
+                return Err(Domain::Stale { version: before.version(), current: overlap(&before, &wanted)? }.into());
+            }
+            if wanted == before {
+                return Ok(reply(before));
+            }
+            let after = wanted.following(&before, self.now());
+            match self.commit(Tx::update(&before, &after), reply(after)).await {
+                Err(crate::Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
+                outcome => return outcome,
+            }
+        }
+        Err(Domain::Conflict(Conflict::Contended).into())
+    }
+
+    /// Whether the actor's scope reaches a record of this owner. `Own` reaches what nobody owns yet.
+    pub fn reaches(&self, owner: Option<UserId>) -> bool {
+        match self.scope {
+            Scope::All | Scope::Team => true,
+            Scope::Own => owner.is_none() || owner == self.actor.user(),
+        }
+    }
+}
+
+/// The fields that a decision would change, with their current values.
+fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
+    let map = |record: &T| match serde_json::to_value(record) {
+        Ok(Value::Object(map)) => Ok(map),
+        _ => Err(crate::Error::internal("write a record as JSON", "it is not an object")),
+    };
+    Ok(crate::journal::difference(&map(before)?, &map(wanted)?).0)
+}
+
+/// The record in an item.
+pub(crate) fn record_of<T: Record>(mut item: Item) -> Result<T> {
+    match item.remove("data") {
+        Some(AttributeValue::M(data)) => crate::table::parse_item(data),
+        _ => Err(crate::Error::internal("read a record", "its item has no data")),
+    }
+}
+
+/// The version and data of a record's item, if it is one.
+pub(crate) fn data_of(item: &Item) -> Option<(u64, Map<String, Value>)> {
+    let version = item.get("version")?.as_n().ok()?.parse().ok()?;
+    let data = serde_dynamo::from_item(item.get("data")?.as_m().ok()?.clone()).ok()?;
+    Some((version, data))
+}
+
+fn text<'i>(item: &'i Item, name: &str) -> Option<&'i String> {
+    item.get(name).and_then(|value| value.as_s().ok())
+}

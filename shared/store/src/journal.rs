@@ -1,0 +1,232 @@
+//! The journal: for every change who did what to which record, from which request.
+//!
+//! An entry is two items. The fact is written once and never changed; the detail (before, after, query
+//! and body) may be removed by the erasure of a person. The fact holds the detail's SHA-256, so a detail
+//! that was altered shows, and an HMAC of itself, so a fact that was altered does.
+
+use crate::keyring::{Keyring, Purpose};
+use crate::schema::{EXPIRES_AT, Index, KIND, Kind, Place, facts_by, facts_of};
+use crate::table::{Item, attribute, key_item};
+use crate::{Error, RequestInfo, Result, commit::Answer, sha256_hex};
+use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, OrgId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// How long facts are kept.
+pub const RETENTION: Duration = Duration::from_secs(400 * 86_400);
+
+/// The most bytes a detail has.
+pub const DETAIL_BYTES: usize = 300 * 1024;
+
+/// Where an entry is: enough to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EntryRef {
+    /// The organisation.
+    pub org: OrgId,
+    /// The entry.
+    pub entry: EntryId,
+}
+
+/// What happened, without what it was about in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// The entry.
+    pub id: EntryId,
+    /// The organisation.
+    pub org: OrgId,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// What they did.
+    pub action: Audit,
+    /// The event it is announced as.
+    pub event: Event,
+    /// The record.
+    pub record: AnyId,
+    /// The version the record has since.
+    pub version: u64,
+    /// The names of the fields that changed.
+    pub fields: Vec<String>,
+    /// The answer the request got.
+    pub answer: Answer,
+    /// Milliseconds from the arrival of the request to the commit.
+    pub duration_ms: u64,
+    /// The request.
+    pub request_id: String,
+    /// The trace the request was part of (W3C), if any.
+    pub trace: Option<String>,
+    /// SHA-256 of the detail's JSON.
+    pub detail_sha256: String,
+}
+
+/// What an entry was about in words. May hold personal data; never holds secrets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Detail {
+    /// The fields that changed, as they were. Empty for a new record.
+    pub before: Map<String, Value>,
+    /// The fields that changed, as they are. Empty for a deleted record.
+    pub after: Map<String, Value>,
+    /// The request's method, path, query, body, address and user agent; only in the first entry of a request.
+    pub request: Option<RequestDetail>,
+}
+
+/// The request that made an entry, with secrets masked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestDetail {
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The query, masked.
+    pub query: Option<String>,
+    /// The body, masked; `null` where there was none or where it was too large.
+    pub body: Value,
+    /// The address it came from.
+    pub ip: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+}
+
+impl RequestDetail {
+    /// What the journal keeps of a request.
+    pub fn of(request: &RequestInfo) -> RequestDetail {
+        RequestDetail {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: request.query.as_deref().map(masked_query),
+            body: request.body.as_ref().map_or(Value::Null, masked),
+            ip: request.ip.map(|ip| ip.to_string()),
+            user_agent: request.user_agent.clone(),
+        }
+    }
+}
+
+impl Fact {
+    /// The fact's item. Its HMAC covers all attributes but the keys, `kind`, `expires_at` and itself.
+    pub(crate) fn item(&self, keys: &Keyring) -> Result<Item> {
+        let data = serde_json::to_value(self).map_err(|error| Error::internal("write a journal fact", error))?;
+        let mut item: Item =
+            serde_dynamo::to_item(&data).map_err(|error| Error::internal("write a journal fact", error))?;
+        item.insert("hmac".to_owned(), attribute(keys.sign(Purpose::Journal, data.to_string().as_bytes())));
+        item.extend(key_item(&Place::Fact(self.org, self.id).key()));
+        item.insert(KIND.to_owned(), attribute(Kind::Fact.name()));
+        item.insert(EXPIRES_AT.to_owned(), attribute(self.at.plus(RETENTION).as_second()));
+        item.insert(Index::ByState.pk().to_owned(), attribute(facts_of(self.org, self.record)));
+        item.insert(Index::ByState.sk().to_owned(), attribute(self.id));
+        if let Some(user) = self.actor.user() {
+            item.insert(Index::ByOwner.pk().to_owned(), attribute(facts_by(self.org, user)));
+            item.insert(Index::ByOwner.sk().to_owned(), attribute(self.id));
+        }
+        Ok(item)
+    }
+
+    /// The fact in an item, and whether its HMAC is ours.
+    pub fn from_item(item: Item, keys: &Keyring) -> Result<(Fact, bool)> {
+        let hmac = item.get("hmac").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        let fact: Fact = crate::table::parse_item(item)?;
+        let data = serde_json::to_value(&fact).map_err(|error| Error::internal("read a journal fact", error))?;
+        let genuine = keys.verify(Purpose::Journal, data.to_string().as_bytes(), &hmac);
+        Ok((fact, genuine))
+    }
+
+    /// The fact in the image of a stream record.
+    pub fn from_image(item: Item) -> Result<Fact> {
+        crate::table::parse_item(item)
+    }
+}
+
+impl Detail {
+    /// The detail's JSON, within its limit: what is too long to keep is the request's body.
+    pub(crate) fn json(mut self) -> Result<String> {
+        let write =
+            |detail: &Detail| serde_json::to_string(detail).map_err(|e| Error::internal("write a journal detail", e));
+        let text = write(&self)?;
+        if text.len() <= DETAIL_BYTES {
+            return Ok(text);
+        }
+        if let Some(request) = &mut self.request {
+            request.body = Value::Null;
+        }
+        write(&self)
+    }
+
+    pub(crate) fn item(org: OrgId, entry: EntryId, json: &str) -> Item {
+        let mut item = key_item(&Place::Detail(org, entry).key());
+        item.insert(KIND.to_owned(), attribute(Kind::Detail.name()));
+        item.insert("json".to_owned(), attribute(json));
+        item.insert(EXPIRES_AT.to_owned(), attribute(entry.time().plus(RETENTION).as_second()));
+        item
+    }
+
+    /// The detail in an item, and the SHA-256 of what is there.
+    pub fn from_item(item: &Item) -> Result<(Detail, String)> {
+        let json = item.get("json").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        let detail = serde_json::from_str(&json).map_err(|error| Error::internal("read a journal detail", error))?;
+        Ok((detail, sha256_hex(json.as_bytes())))
+    }
+}
+
+/// The fields of two versions that differ, as they were and as they are.
+pub(crate) fn difference(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> (Map<String, Value>, Map<String, Value>) {
+    let differs = |name: &String| before.get(name) != after.get(name);
+    let pick = |from: &Map<String, Value>| {
+        from.iter().filter(|(name, _)| differs(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    (pick(before), pick(after))
+}
+
+/// Whether a field of this name is masked wherever it stands.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    ["password", "secret", "token", "authorization", "api_key", "apikey", "cookie", "card"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
+/// A JSON value with secrets masked at any depth.
+pub fn masked(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .map(|(name, value)| (name.clone(), if is_secret(name) { Value::from("***") } else { masked(value) }))
+                .collect(),
+        ),
+        Value::Array(list) => Value::Array(list.iter().map(masked).collect()),
+        other => other.clone(),
+    }
+}
+
+/// A query string with secrets masked.
+pub fn masked_query(query: &str) -> String {
+    let masked = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    query.split('&').map(masked).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_are_masked_at_any_depth() {
+        let value = json!({"email": "a@b.example", "Password": "x", "list": [{"api-key": "y", "note": "z"}], "refresh_token": {"a": 1}});
+        let expected = json!({"email": "a@b.example", "Password": "***", "list": [{"api-key": "***", "note": "z"}], "refresh_token": "***"});
+        assert_eq!(masked(&value), expected);
+        assert_eq!(masked_query("a=1&access_token=x&b"), "a=1&access_token=***&b");
+    }
+
+    #[test]
+    fn a_difference_names_the_changed_fields_alone() {
+        let map = |value: Value| value.as_object().cloned().expect("an object");
+        let (before, after) = difference(&map(json!({"a": 1, "b": 2})), &map(json!({"a": 1, "b": 3, "c": 4})));
+        assert_eq!((before, after), (map(json!({"b": 2})), map(json!({"b": 3, "c": 4}))));
+    }
+}

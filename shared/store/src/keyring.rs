@@ -1,0 +1,150 @@
+//! The deployment's secrets: what tokens, cursors and journal entries are signed with.
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
+
+/// What a signature is for. A signature for one purpose is worthless for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Access tokens (JWT).
+    AccessToken,
+    /// Refresh tokens.
+    RefreshToken,
+    /// Cursors of lists.
+    Cursor,
+    /// Journal facts.
+    Journal,
+    /// Tokens that let a visitor add to their submission.
+    Submission,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Purpose::AccessToken => b"daybook access token",
+            Purpose::RefreshToken => b"daybook refresh token",
+            Purpose::Cursor => b"daybook cursor",
+            Purpose::Journal => b"daybook journal",
+            Purpose::Submission => b"daybook submission",
+        }
+    }
+}
+
+/// Secrets by key id; the first signs, all verify, so that a secret can be replaced without an outage.
+#[derive(Clone)]
+pub struct Keyring {
+    keys: Vec<(String, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|(kid, _)| kid)).finish()
+    }
+}
+
+/// Why a text is no keyring.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BadKeyring {
+    /// Too easy to guess.
+    #[error("a secret needs at least 32 characters; make one with `openssl rand -hex 32`")]
+    Short,
+    /// A value from an example.
+    #[error("this secret stands in an example; make one with `openssl rand -hex 32`")]
+    Example,
+}
+
+impl Keyring {
+    /// Reads `secret`, or `kid1:secret1,kid2:secret2` with the one that signs first.
+    pub fn parse(text: &str) -> Result<Keyring, BadKeyring> {
+        let keys = text.split(',').map(|part| Self::parse_key(part.trim())).collect::<Result<Vec<_>, _>>()?;
+        Ok(Keyring { keys })
+    }
+
+    fn parse_key(text: &str) -> Result<(String, Vec<u8>), BadKeyring> {
+        let lower = text.to_lowercase();
+        if ["change-in-production", "changeme", "change-me", "your-secret", "your_secret"]
+            .iter()
+            .any(|known| lower.contains(known))
+        {
+            return Err(BadKeyring::Example);
+        }
+        let (kid, secret) = match text.split_once(':') {
+            Some((kid, secret)) => (kid.to_owned(), secret),
+            None => (sha256_hex(text.as_bytes())[..8].to_owned(), text),
+        };
+        if secret.chars().count() < 32 { Err(BadKeyring::Short) } else { Ok((kid, secret.as_bytes().to_vec())) }
+    }
+
+    /// The id of the key that signs now.
+    pub fn current_kid(&self) -> &str {
+        self.keys.first().map_or("", |(kid, _)| kid)
+    }
+
+    /// The key for a purpose, by key id.
+    pub fn derived(&self, purpose: Purpose, kid: &str) -> Option<Vec<u8>> {
+        let (_, secret) = self.keys.iter().find(|(known, _)| known == kid)?;
+        let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        Some(hmac::sign(&root, purpose.label()).as_ref().to_vec())
+    }
+
+    /// Signs with the current key: `<kid>.<base64url of the first 16 bytes of HMAC-SHA-256>`.
+    pub fn sign(&self, purpose: Purpose, message: &[u8]) -> String {
+        let kid = self.current_kid();
+        let mac = self.mac(purpose, kid, message).unwrap_or_default();
+        format!("{kid}.{}", URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// Whether this is our signature of that message; compares in constant time.
+    pub fn verify(&self, purpose: Purpose, message: &[u8], signature: &str) -> bool {
+        let Some((kid, mac)) = signature.rsplit_once('.') else { return false };
+        let (Some(expected), Ok(given)) = (self.mac(purpose, kid, message), URL_SAFE_NO_PAD.decode(mac)) else {
+            return false;
+        };
+        expected.ct_eq(&given).into()
+    }
+
+    fn mac(&self, purpose: Purpose, kid: &str, message: &[u8]) -> Option<Vec<u8>> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derived(purpose, kid)?);
+        Some(hmac::sign(&key, message).as_ref()[..16].to_vec())
+    }
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "0123456789abcdef0123456789abcdef";
+    const B: &str = "fedcba9876543210fedcba9876543210";
+
+    #[test]
+    fn a_replaced_secret_still_verifies_what_it_signed() {
+        let before = Keyring::parse(&format!("a:{A}")).expect("good");
+        let after = Keyring::parse(&format!("b:{B},a:{A}")).expect("good");
+        let signature = before.sign(Purpose::Cursor, b"x");
+        assert!(after.verify(Purpose::Cursor, b"x", &signature));
+        assert!(after.sign(Purpose::Cursor, b"x").starts_with("b."));
+        assert!(!before.verify(Purpose::Cursor, b"x", &after.sign(Purpose::Cursor, b"x")));
+    }
+
+    #[test]
+    fn a_signature_is_for_one_purpose_and_one_message() {
+        let keys = Keyring::parse(A).expect("good");
+        let signature = keys.sign(Purpose::Cursor, b"x");
+        assert!(!keys.verify(Purpose::Journal, b"x", &signature));
+        assert!(!keys.verify(Purpose::Cursor, b"y", &signature));
+        assert!(!keys.verify(Purpose::Cursor, b"x", ""));
+    }
+
+    #[test]
+    fn short_and_well_known_secrets_are_refused() {
+        assert_eq!(Keyring::parse("short").err(), Some(BadKeyring::Short));
+        assert_eq!(Keyring::parse("your-secret-key-change-in-production").err(), Some(BadKeyring::Example));
+    }
+}

@@ -1,0 +1,164 @@
+//! Lists, page by page, with cursors that only their own list takes.
+
+use crate::cx::record_of;
+use crate::filter::Filter;
+use crate::keyring::Purpose;
+use crate::schema::{Index, Place, Question, by_date};
+use crate::table::{Item, QueryAsk, attribute, key_item};
+use crate::{Cx, Error, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+/// The most pages of 1 MB that one request looks through.
+const MOST_MEGABYTES: usize = 4;
+
+/// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Which records of a type to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing<'a> {
+    /// All of them.
+    All,
+    /// Those in a state.
+    InState(&'a str),
+    /// Those of an owner.
+    OwnedBy(UserId),
+}
+
+/// What page of which list.
+#[derive(Clone, Debug)]
+pub struct PageAsk<'a> {
+    /// Which records.
+    pub listing: Listing<'a>,
+    /// The conditions that all of them meet besides.
+    pub filters: Vec<Filter>,
+    /// The oldest first, rather than the newest.
+    pub ascending: bool,
+    /// The most records.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<&'a str>,
+}
+
+/// A page of records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The records.
+    pub items: Vec<T>,
+    /// The most records it could have had.
+    pub limit: usize,
+    /// Where the next page begins, if there may be one.
+    pub next_cursor: Option<String>,
+}
+
+impl Cx {
+    /// A page of records that the actor may reach, ordered by the type's date.
+    ///
+    /// Conditions that no index answers are tried on at most 4 MB a request, so a page may be short, or
+    /// empty, and still have a cursor.
+    pub async fn list<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
+        let binding = format!("{}|{}|{:?}|{:?}|{}", self.org, T::TYPE, ask.listing, ask.filters, ask.ascending);
+        let question = match ask.listing {
+            Listing::All => Question::Records(self.org, T::TYPE),
+            Listing::InState(state) => Question::InState(self.org, T::TYPE, state),
+            Listing::OwnedBy(owner) => Question::OwnedBy(self.org, T::TYPE, owner),
+        };
+        let range = question.range();
+        let mut after = match ask.cursor {
+            Some(cursor) => Some(self.place_of(cursor, &binding, range.index, &range.pk)?),
+            None => None,
+        };
+        let plain = ask.filters.is_empty() && self.scope != daybook_domain::permission::Scope::Own;
+        let mut items: Vec<T> = Vec::new();
+        let mut bytes = 0;
+        for _ in 0..MOST_MEGABYTES {
+            let wanted = ask.limit - items.len();
+            let limit = plain.then_some(wanted as i32 + 1);
+            let page = self
+                .env
+                .table
+                .query(&range, QueryAsk { limit, after: after.take(), descending: !ask.ascending })
+                .await?;
+            for item in page.items {
+                let record: T = record_of(item)?;
+                let full = items.len() == ask.limit || bytes > PAGE_BYTES;
+                if full {
+                    let end = items.last().map(|last| self.cursor_at(last, &binding));
+                    return Ok(Page { items, limit: ask.limit, next_cursor: end });
+                }
+                let json =
+                    serde_json::to_value(&record).map_err(|error| Error::internal("write a record as JSON", error))?;
+                let meets = self.reaches(record.owner()) && ask.filters.iter().all(|filter| filter.matches(&json));
+                if meets {
+                    bytes += json.to_string().len();
+                    items.push(record);
+                }
+            }
+            if page.more.is_none() {
+                return Ok(Page { items, limit: ask.limit, next_cursor: None });
+            }
+            after = page.more;
+        }
+        // Out of what one request may look at: the next one goes on behind the last item seen.
+        let end = after.and_then(|key| self.cursor_behind(&key, &binding));
+        Ok(Page { items, limit: ask.limit, next_cursor: end })
+    }
+
+    /// The children of a record, of one type, oldest first.
+    pub async fn children(&self, parent: impl Into<AnyId>, of: daybook_domain::RecordType) -> Result<Vec<AnyId>> {
+        let items = self.env.table.query_all(&Question::Children(self.org, parent.into(), of).range()).await?;
+        let id = |item: &Item| item.get("sk")?.as_s().ok()?.rsplit_once('#')?.1.parse().ok();
+        Ok(items.iter().filter_map(id).collect())
+    }
+
+    fn cursor_at<T: Record>(&self, record: &T, binding: &str) -> String {
+        self.seal(record.date(), record.id(), binding)
+    }
+
+    fn cursor_behind(&self, key: &Item, binding: &str) -> Option<String> {
+        let text = |name: &str| key.get(name).and_then(|value| value.as_s().ok());
+        let id: AnyId = text(crate::schema::SK)?.parse().ok()?;
+        let sorted = Index::ALL.into_iter().find_map(|index| text(index.sk()));
+        let date = match sorted.and_then(|sorted| sorted.split_once('#')) {
+            Some((date, _)) => date.parse().ok()?,
+            None => Timestamp::UNIX_EPOCH,
+        };
+        Some(self.seal(date, id, binding))
+    }
+
+    fn seal(&self, date: Timestamp, id: AnyId, binding: &str) -> String {
+        let place = format!("{date}|{id}");
+        let signature = self.sign(Purpose::Cursor, format!("{place}|{binding}|{}", actor_part(&self.actor)).as_bytes());
+        URL_SAFE_NO_PAD.encode(format!("{place}|{signature}"))
+    }
+
+    fn place_of(&self, cursor: &str, binding: &str, index: Option<Index>, pk: &str) -> Result<Item> {
+        let open = || -> Option<(Timestamp, AnyId)> {
+            let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+            let (place, signature) = text.rsplit_once('|')?;
+            let message = format!("{place}|{binding}|{}", actor_part(&self.actor));
+            let genuine = self.env.keys.verify(Purpose::Cursor, message.as_bytes(), signature);
+            let (date, id) = place.split_once('|').filter(|_| genuine)?;
+            Some((date.parse().ok()?, id.parse().ok()?))
+        };
+        let (date, id) = open().ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
+        Ok(key_at(index, pk, date, id, self))
+    }
+}
+
+/// A cursor shows where another's list stands, so it is bound to who asked.
+fn actor_part(actor: &Actor) -> String {
+    actor.user().map(|user| user.to_string()).unwrap_or_default()
+}
+
+fn key_at(index: Option<Index>, pk: &str, date: Timestamp, id: AnyId, cx: &Cx) -> Item {
+    let mut key = key_item(&Place::Record(cx.org, id).key());
+    if let Some(index) = index {
+        key.insert(index.pk().to_owned(), attribute(pk));
+        key.insert(index.sk().to_owned(), attribute(by_date(date, &id.to_string())));
+    }
+    key
+}

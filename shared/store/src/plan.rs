@@ -1,0 +1,423 @@
+//! From changes to the actions of one transaction: records, journal, claims, links, tokens, reply.
+//!
+//! What is derived from a record is written as the difference between its old and new version, so an
+//! update that changes no name writes no token. Each action carries what its failure means.
+
+use crate::commit::{Once, Reply};
+use crate::journal::{Detail, EntryRef, Fact, RETENTION, RequestDetail, difference};
+use crate::schema::{self, EXPIRES_AT, Index, KIND, Key, Kind, Place};
+use crate::table::{Condition, Item, attribute, key_item, values};
+use crate::tx::{Changed, Image, Tx};
+use crate::{Cx, Error, Result, sha256_hex};
+use aws_sdk_dynamodb::types::{
+    ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
+};
+use daybook_domain::{AnyId, Audit, Claim, ClaimKind, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// The most actions one transaction has (DynamoDB).
+pub(crate) const MOST_ACTIONS: usize = 100;
+
+/// The most bytes a record has, as JSON.
+pub(crate) const RECORD_BYTES: usize = 64 * 1024;
+
+/// How long a record stays in the trash.
+pub(crate) const TRASH: Duration = Duration::from_secs(30 * 86_400);
+
+/// What a failed condition means.
+#[derive(Clone, Debug)]
+pub(crate) enum Blame {
+    /// The journal entry is there: an earlier attempt of this very commit got through.
+    Fact,
+    /// The idempotency key was used: the request is a repeat.
+    Once,
+    /// The id is taken.
+    Id,
+    /// The record isn't at the version it was read at; names the fields that were to change.
+    Version(RecordType, Vec<String>),
+    /// The record isn't in the trash any more.
+    Trash,
+    /// Another record holds the value.
+    Claim(Claim),
+    /// The parent is gone.
+    Parent,
+    /// A field names a record that isn't there.
+    Reference(Reference),
+    /// A row refused; carries what that means.
+    Row(daybook_domain::Error),
+    /// Has no condition.
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(crate) struct Action {
+    pub item: TransactWriteItem,
+    pub blame: Blame,
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub actions: Vec<Action>,
+    pub entries: Vec<EntryRef>,
+}
+
+/// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
+pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
+    let mut plan = Planner { cx, org: cx.org, table: cx.env.table.name.clone(), actions: Vec::new() };
+    let at = cx.now();
+    let created: Vec<AnyId> = tx
+        .changes
+        .iter()
+        .filter(|change| matches!(change.audit, Audit::Create | Audit::Restore))
+        .filter_map(|change| change.after.as_ref().ok()?.as_ref().map(|image| image.id))
+        .collect();
+
+    let mut facts = Vec::new();
+    let mut checked = Vec::new();
+    for change in tx.changes {
+        let Changed { audit, event, before, after } = change;
+        let (before, after) = (before?, after?);
+        let (live_before, live_after) = match audit {
+            Audit::Restore => (None, after.as_ref()),
+            _ => (before.as_ref(), after.as_ref()),
+        };
+        let Some(image) = after.as_ref().or(before.as_ref()) else { continue };
+        plan.record(audit, live_before, live_after, before.as_ref(), at)?;
+        plan.claims(audit, image.id, live_before, live_after, at)?;
+        plan.links(image.id, live_before, live_after)?;
+        plan.tokens(image.id, live_before, live_after)?;
+        plan.existence(live_before, live_after, &created, &mut checked)?;
+        let empty = Map::new();
+        let (old, new) = difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data));
+        facts.push((audit, event, image.id, image.version, old, new));
+    }
+    for (event, audit, record) in tx.events {
+        facts.push((audit, event, record, 0, Map::new(), Map::new()));
+    }
+    for row in tx.rows {
+        plan.put(row.item, row.condition, Blame::Row(row.refusal))?;
+    }
+    let once = plan.actions.len();
+    if let Some(key) = &cx.once {
+        plan.once(key, reply, at)?;
+    }
+
+    let mut entries = Vec::new();
+    let mut request = Some(RequestDetail::of(&cx.request));
+    for (audit, event, record, version, before, after) in facts {
+        let id = EntryId::new(cx.env.ids.next());
+        let fields = fields_of(&before, &after);
+        let detail = Detail { before, after, request: request.take() }.json()?;
+        let fact = Fact {
+            id,
+            org: cx.org,
+            at,
+            actor: cx.actor.clone(),
+            action: audit,
+            event,
+            record,
+            version,
+            fields,
+            answer: R::ANSWER,
+            duration_ms: cx.request.started.elapsed().as_millis() as u64,
+            request_id: cx.request.id.clone(),
+            trace: cx.request.trace.clone(),
+            detail_sha256: sha256_hex(detail.as_bytes()),
+        };
+        let new = Some(Condition::of("attribute_not_exists(pk)"));
+        plan.put(fact.item(&cx.env.keys)?, new, Blame::Fact)?;
+        plan.put(Detail::item(cx.org, id, &detail), None, Blame::Nothing)?;
+        if entries.is_empty() {
+            plan.request(id, at)?;
+        }
+        entries.push(EntryRef { org: cx.org, entry: id });
+    }
+    // A repeat must be known as one before its other conditions are looked at.
+    if cx.once.is_some() {
+        plan.actions[..=once].rotate_right(1);
+    }
+    let actions = plan.actions;
+    if actions.len() > MOST_ACTIONS {
+        return Err(
+            daybook_domain::Error::TooLarge { what: "the change", limit: MOST_ACTIONS as u64, unit: "items" }.into()
+        );
+    }
+    Ok(Plan { actions, entries })
+}
+
+struct Planner<'a> {
+    cx: &'a Cx,
+    org: OrgId,
+    table: String,
+    actions: Vec<Action>,
+}
+
+impl Planner<'_> {
+    fn put(&mut self, item: Item, condition: Option<Condition>, blame: Blame) -> Result<()> {
+        let mut put = Put::builder().table_name(&self.table).set_item(Some(item));
+        if let Some(condition) = condition {
+            put = put
+                .condition_expression(condition.expression)
+                .set_expression_attribute_values(values(condition.values))
+                .return_values_on_condition_check_failure(AllOld);
+        }
+        let put = put.build().map_err(|error| Error::internal("plan a transaction", error))?;
+        self.actions.push(Action { item: TransactWriteItem::builder().put(put).build(), blame });
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &Key, condition: Option<Condition>, blame: Blame) -> Result<()> {
+        let mut delete = Delete::builder().table_name(&self.table).set_key(Some(key_item(key)));
+        if let Some(condition) = condition {
+            delete = delete
+                .condition_expression(condition.expression)
+                .set_expression_attribute_values(values(condition.values))
+                .return_values_on_condition_check_failure(AllOld);
+        }
+        let delete = delete.build().map_err(|error| Error::internal("plan a transaction", error))?;
+        self.actions.push(Action { item: TransactWriteItem::builder().delete(delete).build(), blame });
+        Ok(())
+    }
+
+    fn check_exists(&mut self, id: AnyId, blame: Blame) -> Result<()> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(key_item(&Place::Record(self.org, id).key())))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(|error| Error::internal("plan a transaction", error))?;
+        self.actions.push(Action { item: TransactWriteItem::builder().condition_check(check).build(), blame });
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        audit: Audit,
+        before: Option<&Image>,
+        after: Option<&Image>,
+        trashed: Option<&Image>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let org = self.org;
+        if let Some(image) = before
+            && !self.cx.reaches(image.owner)
+        {
+            return Err(daybook_domain::Error::NotFound(image.id.kind).into());
+        }
+        match (before, after) {
+            (None, Some(new)) => {
+                if audit == Audit::Restore
+                    && let Some(old) = trashed
+                {
+                    let same = Condition::of("version = :version").with(":version", old.version);
+                    self.delete(&Place::Trash(org, old.id).key(), Some(same), Blame::Trash)?;
+                }
+                let free = Condition::of("attribute_not_exists(pk)");
+                self.put(record_item(org, new, Place::Record(org, new.id).key())?, Some(free), Blame::Id)
+            }
+            (Some(old), Some(new)) => {
+                let same = Condition::of("version = :version").with(":version", old.version);
+                let (_, changed) = difference(&old.data, &new.data);
+                let blame = Blame::Version(new.id.kind, fields_of(&Map::new(), &changed));
+                self.put(record_item(org, new, Place::Record(org, new.id).key())?, Some(same), blame)
+            }
+            (Some(old), None) => {
+                let same = Condition::of("version = :version").with(":version", old.version);
+                let blame = Blame::Version(old.id.kind, Vec::new());
+                self.delete(&Place::Record(org, old.id).key(), Some(same), blame)?;
+                let mut item = record_item(org, old, Place::Trash(org, old.id).key())?;
+                for index in Index::ALL {
+                    item.remove(index.pk());
+                    item.remove(index.sk());
+                }
+                item.insert("deleted_at".to_owned(), attribute(at));
+                item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
+                self.put(item, None, Blame::Nothing)
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn claims(
+        &mut self,
+        audit: Audit,
+        id: AnyId,
+        before: Option<&Image>,
+        after: Option<&Image>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let org = self.org;
+        let (old, new) = (claims_of(before), claims_of(after));
+        for claim in old.iter().filter(|claim| !new.contains(claim)) {
+            // What stays behind says who held the value last, for as long as that record can be found.
+            let mut item = claim_item(org, id.kind, claim);
+            item.insert("previous".to_owned(), attribute(id));
+            if audit == Audit::Delete {
+                item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
+            }
+            let ours = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", id);
+            self.put(item, Some(ours), Blame::Claim((*claim).clone()))?;
+        }
+        for claim in new.iter().filter(|claim| !old.contains(claim)) {
+            let mut item = claim_item(org, id.kind, claim);
+            item.insert("id".to_owned(), attribute(id));
+            let free = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", id);
+            self.put(item, Some(free), Blame::Claim((*claim).clone()))?;
+        }
+        Ok(())
+    }
+
+    fn links(&mut self, id: AnyId, before: Option<&Image>, after: Option<&Image>) -> Result<()> {
+        let org = self.org;
+        let parents = |image: Option<&Image>| image.map(|image| image.parents.clone()).unwrap_or_default();
+        let (old, new) = (parents(before), parents(after));
+        for parent in old.iter().filter(|parent| !new.contains(parent)) {
+            self.delete(&Place::Link(org, *parent, id).key(), None, Blame::Nothing)?;
+        }
+        for parent in new.iter().filter(|parent| !old.contains(parent)) {
+            let mut item = key_item(&Place::Link(org, *parent, id).key());
+            item.insert(KIND.to_owned(), attribute(Kind::Link.name()));
+            self.put(item, None, Blame::Nothing)?;
+        }
+        Ok(())
+    }
+
+    fn tokens(&mut self, id: AnyId, before: Option<&Image>, after: Option<&Image>) -> Result<()> {
+        let org = self.org;
+        let words = |image: Option<&Image>| image.map(|image| image.words.clone()).unwrap_or_default();
+        let (old, new) = (words(before), words(after));
+        for token in old.tokens().iter().filter(|token| !new.tokens().contains(token)) {
+            self.delete(&Place::Token(org, token, id).key(), None, Blame::Nothing)?;
+        }
+        for token in new.tokens().iter().filter(|token| old.text() != new.text() || !old.tokens().contains(token)) {
+            let mut item = key_item(&Place::Token(org, token, id).key());
+            item.insert(KIND.to_owned(), attribute(Kind::Token.name()));
+            item.insert("text".to_owned(), attribute(new.text()));
+            self.put(item, None, Blame::Nothing)?;
+        }
+        Ok(())
+    }
+
+    /// Parents and references that this change sets must exist; those made by it do.
+    fn existence(
+        &mut self,
+        before: Option<&Image>,
+        after: Option<&Image>,
+        created: &[AnyId],
+        checked: &mut Vec<AnyId>,
+    ) -> Result<()> {
+        let Some(after) = after else { return Ok(()) };
+        let known = |id: &AnyId| {
+            before.is_some_and(|old| old.parents.contains(id) || old.references.iter().any(|r| r.id == *id))
+        };
+        let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
+        let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
+        for (id, blame) in parents.chain(references) {
+            if !known(&id) && !created.contains(&id) && !checked.contains(&id) {
+                checked.push(id);
+                self.check_exists(id, blame)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn once<R: Reply>(&mut self, once: &Once, reply: &R, at: Timestamp) -> Result<()> {
+        let mut item = key_item(&Place::Once(self.org, &once.hash).key());
+        item.insert(KIND.to_owned(), attribute(Kind::Once.name()));
+        item.insert("fingerprint".to_owned(), attribute(&once.fingerprint));
+        item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(once.kept).as_second()));
+        if !R::SECRET {
+            let json = serde_json::to_string(reply).map_err(|error| Error::internal("write a reply as JSON", error))?;
+            item.insert("reply".to_owned(), attribute(json));
+        }
+        let free = Condition::of("attribute_not_exists(pk) OR expires_at <= :now").with(":now", at.as_second());
+        self.put(item, Some(free), Blame::Once)
+    }
+
+    fn request(&mut self, entry: EntryId, at: Timestamp) -> Result<()> {
+        let mut item = key_item(&Place::Request(self.org, &self.cx.request.id, entry).key());
+        item.insert(KIND.to_owned(), attribute(Kind::Request.name()));
+        item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(RETENTION).as_second()));
+        self.put(item, None, Blame::Nothing)
+    }
+}
+
+fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
+    let too_large = daybook_domain::Error::TooLarge { what: "the record", limit: RECORD_BYTES as u64, unit: "bytes" };
+    let present: Map<String, Value> = image
+        .data
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    if serde_json::to_string(&present).map_or(0, |json| json.len()) > RECORD_BYTES {
+        return Err(too_large.into());
+    }
+    let mut item = key_item(&key);
+    item.insert(KIND.to_owned(), attribute(Kind::Record.name()));
+    item.insert("version".to_owned(), attribute(image.version));
+    item.insert("data".to_owned(), attribute(&present));
+    let mut index = |index: Index, pk: String| {
+        item.insert(index.pk().to_owned(), attribute(pk));
+        item.insert(index.sk().to_owned(), attribute(schema::by_date(image.date, &image.id.to_string())));
+    };
+    if let Some(owner) = image.owner {
+        index(Index::ByOwner, schema::owned_by(org, image.id.kind, owner));
+    }
+    if let Some(state) = image.state {
+        index(Index::ByState, schema::in_state(org, image.id.kind, state));
+    }
+    Ok(item)
+}
+
+fn claim_item(org: OrgId, of: RecordType, claim: &Claim) -> Item {
+    let mut item = key_item(&Place::Claim(org, of, claim).key());
+    item.insert(KIND.to_owned(), attribute(Kind::Claim.name()));
+    if claim.kind != ClaimKind::Email {
+        item.insert("org".to_owned(), attribute(org));
+    }
+    item
+}
+
+fn claims_of(image: Option<&Image>) -> Vec<&Claim> {
+    image.map(|image| image.claims.iter().collect()).unwrap_or_default()
+}
+
+fn fields_of(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let mut fields: Vec<String> =
+        before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).cloned().collect();
+    fields.retain(|name| !matches!(name.as_str(), "version" | "updated_at"));
+    fields
+}
+
+/// What a refused action tells the client.
+pub(crate) fn refusal(blame: &Blame, old: &Item) -> Error {
+    use daybook_domain::{Conflict, Error as Domain};
+    match blame {
+        Blame::Version(kind, fields) => match crate::cx::data_of(old) {
+            Some((version, data)) => {
+                let current =
+                    fields.iter().map(|name| (name.clone(), data.get(name).cloned().unwrap_or(Value::Null))).collect();
+                Domain::Stale { version, current }.into()
+            }
+            None => Domain::NotFound(*kind).into(),
+        },
+        Blame::Claim(claim) => {
+            let holder = old.get("id").and_then(|id| id.as_s().ok()).and_then(|id| id.parse().ok());
+            // Values that are unique in the whole deployment may be another organisation's.
+            let existing_id = holder.filter(|_| claim.kind == ClaimKind::Email);
+            Domain::Duplicate { field: claim.field(), existing_id }.into()
+        }
+        Blame::Id => Domain::Duplicate { field: "id", existing_id: None }.into(),
+        Blame::Trash => Domain::Conflict(Conflict::NotInTrash).into(),
+        Blame::Parent => Domain::Conflict(Conflict::ParentGone).into(),
+        Blame::Reference(reference) => {
+            Domain::invalid(reference.pointer, Rule::Id { prefix: reference.id.kind.prefix().to_owned() }).into()
+        }
+        Blame::Row(error) => error.clone().into(),
+        Blame::Fact | Blame::Once | Blame::Nothing => {
+            Error::internal("commit", "a condition failed that has no meaning")
+        }
+    }
+}

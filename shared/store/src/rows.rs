@@ -1,0 +1,31 @@
+//! Operational rows: the closed list of items that are not records. Each has conditions of its own;
+//! none is journaled or dispatched.
+
+pub mod bucket;
+pub mod checkpoint;
+pub mod credential;
+pub mod delivery;
+pub mod due;
+pub mod session;
+pub mod suppression;
+
+use crate::schema::Key;
+use crate::table::{Condition, Item, row_item};
+use daybook_domain::Error as Domain;
+use serde::Serialize;
+
+/// A row that is written in the transaction of a commit.
+#[derive(Debug)]
+pub struct RowWrite {
+    pub(crate) item: Item,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) refusal: Domain,
+}
+
+impl RowWrite {
+    /// A row that must not be there yet.
+    fn new(key: &Key, row: &impl Serialize, refusal: Domain) -> crate::Result<RowWrite> {
+        let condition = Some(Condition::of("attribute_not_exists(pk)"));
+        Ok(RowWrite { item: row_item(key, row)?, condition, refusal })
+    }
+}

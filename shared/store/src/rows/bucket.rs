@@ -1,0 +1,59 @@
+//! Token buckets: how often somebody may do something.
+
+use crate::schema::Place;
+use crate::table::{Condition, Written, attribute};
+use crate::{Env, Result};
+use daybook_domain::OrgId;
+use std::time::Duration;
+
+/// How much a bucket lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// So many at once, and in every period.
+    pub burst: u32,
+    /// The period.
+    pub per: Duration,
+}
+
+/// What the bucket says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Go ahead.
+    Yes,
+    /// Not before so many seconds have passed.
+    After(u64),
+}
+
+/// Takes one from a bucket, atomically, also when many take at once.
+///
+/// The bucket is one number, the time at which it would be full again (GCRA): taking moves it on by a
+/// period's share; it may lie at most a period ahead. One write, two when the bucket was in use.
+pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate) -> Result<Taken> {
+    let key = Place::Bucket(org, class, subject).key();
+    let now = env.clock.now().as_millisecond();
+    let period = rate.per.as_millis() as i64;
+    let step = (period / i64::from(rate.burst.max(1))).max(1);
+    let expires = attribute((now + period) / 1000 + 60);
+    loop {
+        let set = vec![(":full", attribute(now + step)), (":expires", expires.clone())];
+        let idle = Condition::of("attribute_not_exists(full_at) OR full_at <= :now").with(":now", now);
+        let first = env.table.update(&key, "SET full_at = :full, expires_at = :expires", set, idle).await?;
+        if let Written::Done = first {
+            return Ok(Taken::Yes);
+        }
+        let set = vec![(":step", attribute(step)), (":expires", expires.clone())];
+        let room = Condition::of("full_at > :now AND full_at <= :latest")
+            .with(":now", now)
+            .with(":latest", now + period - step);
+        match env.table.update(&key, "SET full_at = full_at + :step, expires_at = :expires", set, room).await? {
+            Written::Done => return Ok(Taken::Yes),
+            Written::Refused(item) => {
+                let full = item.get("full_at").and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<i64>().ok());
+                // Gone idle between the two writes: begin again.
+                let Some(full) = full.filter(|full| *full > now) else { continue };
+                let wait = full - (now + period - step);
+                return Ok(Taken::After((wait.max(1) as u64).div_ceil(1000)));
+            }
+        }
+    }
+}

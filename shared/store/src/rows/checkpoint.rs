@@ -1,0 +1,23 @@
+//! Up to where the local feed has come.
+
+use crate::schema::Place;
+use crate::table::parse_item;
+use crate::{Env, Result};
+use daybook_domain::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Checkpoint {
+    at: Timestamp,
+}
+
+/// Keeps the moment up to which every entry is finished by every consumer.
+pub async fn keep(env: &Env, at: Timestamp) -> Result<()> {
+    env.table.put(&Place::Feed.key(), &Checkpoint { at }, None).await.map(|_| ())
+}
+
+/// The moment kept last.
+pub async fn read(env: &Env) -> Result<Option<Timestamp>> {
+    let item = env.table.get(&Place::Feed.key()).await?;
+    item.map(|item| parse_item::<Checkpoint>(item).map(|checkpoint| checkpoint.at)).transpose()
+}

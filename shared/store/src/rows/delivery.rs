@@ -1,0 +1,133 @@
+//! Deliveries: what became of a journal entry at a consumer. One row each, so each happens once.
+
+use crate::journal::{EntryRef, RETENTION};
+use crate::schema::Place;
+use crate::table::{Condition, Written, attribute, parse_item};
+use crate::{Env, Result};
+use daybook_domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How far a delivery has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A worker is at it, until its lease ends.
+    Sending,
+    /// It failed and will be tried again.
+    Waiting,
+    /// It was sent, or not; nobody heard.
+    Unknown,
+    /// It was sent.
+    Sent,
+    /// It can't be sent.
+    Failed,
+    /// Its addressee wants no mail.
+    Suppressed,
+}
+
+/// A delivery's row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// How far it has come.
+    pub state: State,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Until when the worker at it has it for itself.
+    pub leased_until: Timestamp,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+    /// What the other side calls it.
+    pub remote_id: Option<String>,
+    /// What went wrong last, in words.
+    pub last_error: Option<String>,
+    /// Seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// What a worker that wants to deliver is told.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// Deliver.
+    Go,
+    /// Somebody tried and nobody knows with what success. Find out.
+    FindOut(Delivery),
+    /// Another worker is at it until then.
+    Busy(Timestamp),
+    /// Nothing is left to do.
+    Over,
+}
+
+/// Takes a delivery, by condition: of many workers one gets it.
+pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -> Result<Turn> {
+    let key = Place::Delivery(entry.org, entry.entry, consumer).key();
+    let now = env.clock.now();
+    let row = Delivery {
+        state: State::Sending,
+        attempts: 1,
+        leased_until: now.plus(lease),
+        updated_at: now,
+        remote_id: None,
+        last_error: None,
+        expires_at: now.plus(RETENTION).as_second(),
+    };
+    let new = Condition::of("attribute_not_exists(pk)");
+    let Written::Refused(item) = env.table.put(&key, &row, Some(new)).await? else { return Ok(Turn::Go) };
+    let found: Delivery = parse_item(item)?;
+    match found.state {
+        State::Sent | State::Failed | State::Suppressed => Ok(Turn::Over),
+        State::Sending if found.leased_until > now => Ok(Turn::Busy(found.leased_until)),
+        State::Sending | State::Unknown => Ok(Turn::FindOut(found)),
+        State::Waiting => again(env, entry, consumer, &found, lease).await,
+    }
+}
+
+/// Takes a delivery that was tried before, unless somebody else did since it was read.
+pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery, lease: Duration) -> Result<Turn> {
+    let now = env.clock.now();
+    let set = vec![
+        (":sending", attribute(State::Sending)),
+        (":lease", attribute(now.plus(lease))),
+        (":at", attribute(now)),
+        (":one", attribute(1)),
+    ];
+    let same = Condition::of("attempts = :attempts AND #state = :state")
+        .with(":attempts", found.attempts)
+        .with(":state", found.state);
+    let expression = "SET #state = :sending, leased_until = :lease, updated_at = :at, attempts = attempts + :one";
+    let key = Place::Delivery(entry.org, entry.entry, consumer).key();
+    match env.table.update(&key, expression, set, same).await? {
+        Written::Done => Ok(Turn::Go),
+        Written::Refused(_) => Ok(Turn::Busy(now.plus(lease))),
+    }
+}
+
+/// Writes down how far a delivery has come. What is over stays over.
+pub async fn settle(
+    env: &Env,
+    entry: EntryRef,
+    consumer: &str,
+    state: State,
+    remote_id: Option<&str>,
+    error: Option<&str>,
+) -> Result<()> {
+    let now = env.clock.now();
+    let set = vec![
+        (":state", attribute(state)),
+        (":at", attribute(now)),
+        (":remote", attribute(remote_id)),
+        (":error", attribute(error)),
+    ];
+    let open = Condition::of("attribute_exists(pk) AND NOT #state IN (:sent, :failed, :suppressed)")
+        .with(":sent", State::Sent)
+        .with(":failed", State::Failed)
+        .with(":suppressed", State::Suppressed);
+    let expression = "SET #state = :state, updated_at = :at, remote_id = :remote, last_error = :error";
+    let key = Place::Delivery(entry.org, entry.entry, consumer).key();
+    env.table.update(&key, expression, set, open).await.map(|_| ())
+}
+
+/// A delivery, if it was ever begun.
+pub async fn read(env: &Env, entry: EntryRef, consumer: &str) -> Result<Option<Delivery>> {
+    env.table.get(&Place::Delivery(entry.org, entry.entry, consumer).key()).await?.map(parse_item).transpose()
+}

@@ -1,0 +1,82 @@
+//! Due items: work that waits for its time.
+
+use crate::schema::{DUE_SHARDS, Place, Question};
+use crate::table::{Condition, Written, attribute, parse_item};
+use crate::{Env, Result, sha256_hex};
+use daybook_domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Where a due item is: enough to remove it when its work is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueRef {
+    /// When it is due.
+    pub at: Timestamp,
+    /// What it is, the same for the same work.
+    pub id: String,
+}
+
+/// Work that waits for its time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DueItem {
+    /// When it is due, and what it is.
+    #[serde(flatten)]
+    pub place: DueRef,
+    /// The queue its message goes to.
+    pub queue: String,
+    /// The message.
+    pub message: String,
+    /// Until when a sweeper has it for itself: milliseconds since 1970.
+    pub leased_until: i64,
+}
+
+/// Writes a due item.
+pub async fn put(env: &Env, place: &DueRef, queue: &str, message: &str) -> Result<()> {
+    let item = DueItem { place: place.clone(), queue: queue.to_owned(), message: message.to_owned(), leased_until: 0 };
+    env.table.put(&key(place), &item, None).await.map(|_| ())
+}
+
+/// Removes a due item: its work is done, or waits for another time.
+pub async fn remove(env: &Env, place: &DueRef) -> Result<()> {
+    env.table.delete(&key(place)).await
+}
+
+/// Takes everything that is due until a moment, each item for the length of a lease.
+///
+/// The items stay until their work is done: what a crash cuts short is due again when the lease ends.
+pub async fn take(env: &Env, until: Timestamp, lease: Duration) -> Result<Vec<DueItem>> {
+    let now = env.clock.now();
+    let mut taken = Vec::new();
+    for shard in 0..DUE_SHARDS {
+        for item in env.table.query_all(&Question::DueBy(shard, until).range()).await? {
+            let item: DueItem = parse_item(item)?;
+            if item.leased_until > now.as_millisecond() {
+                continue;
+            }
+            let end = item.place.at.max(now).plus(lease).as_millisecond();
+            let same = Condition::of("leased_until = :before").with(":before", item.leased_until);
+            let set = vec![(":end", attribute(end))];
+            if let Written::Done = env.table.update(&key(&item.place), "SET leased_until = :end", set, same).await? {
+                taken.push(item);
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Every due item there is; for tests and for the page that shows them.
+pub async fn all(env: &Env) -> Result<Vec<DueItem>> {
+    let mut all = Vec::new();
+    for shard in 0..DUE_SHARDS {
+        let end_of_time = env.clock.now().plus(Duration::from_secs(10 * 365 * 86_400));
+        for item in env.table.query_all(&Question::DueBy(shard, end_of_time).range()).await? {
+            all.push(parse_item(item)?);
+        }
+    }
+    Ok(all)
+}
+
+fn key(place: &DueRef) -> crate::schema::Key {
+    let shard = u8::from_str_radix(&sha256_hex(place.id.as_bytes())[..2], 16).unwrap_or(0) % DUE_SHARDS;
+    Place::Due(shard, place.at, &place.id).key()
+}

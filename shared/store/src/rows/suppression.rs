@@ -1,0 +1,40 @@
+//! Addresses that get no mail: they bounced, complained or unsubscribed. Kept as hashes, so that the
+//! list outlives the erasure of a person without naming them.
+
+use crate::schema::Place;
+use crate::{Env, Result, sha256_hex};
+use daybook_domain::{EmailAddress, OrgId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Why an address gets no mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Mail to it came back for good.
+    Bounce,
+    /// Its owner called our mail spam.
+    Complaint,
+    /// Its owner wants no more.
+    Unsubscribed,
+}
+
+#[derive(Serialize)]
+struct Row {
+    reason: Reason,
+    since: Timestamp,
+}
+
+/// Puts an address on the list.
+pub async fn add(env: &Env, org: OrgId, address: &EmailAddress, reason: Reason) -> Result<()> {
+    let row = Row { reason, since: env.clock.now() };
+    env.table.put(&Place::Suppression(org, &hash(address)).key(), &row, None).await.map(|_| ())
+}
+
+/// Whether an address is on the list.
+pub async fn holds(env: &Env, org: OrgId, address: &EmailAddress) -> Result<bool> {
+    Ok(env.table.get(&Place::Suppression(org, &hash(address)).key()).await?.is_some())
+}
+
+fn hash(address: &EmailAddress) -> String {
+    sha256_hex(address.normalized().as_bytes())
+}

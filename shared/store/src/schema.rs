@@ -1,0 +1,354 @@
+//! The table's keys and the questions it answers: the only place that spells a key.
+//!
+//! ```text
+//! item          pk                              sk                      by_owner              by_state
+//! record        <org>#<type>                    <id>                    <org>#<type>#<owner>  <org>#<type>#<state>
+//! trashed       <org>#trash#<type>              <id>
+//! claim         <org>#claim#<type>              <kind>#<value>
+//! link          <org>#of#<parent>               <type>#<id>
+//! token         <org>#<type>#s#<character>      <token>#<id>
+//! fact          <org>#journal#<day>             <entry>                 <org>#by#<user>       <org>#on#<record>
+//! detail        <org>#detail#<day>              <entry>
+//! request       <org>#request#<request id>      <entry>
+//! once          <org>#once#<hash of scope+key>  -
+//! session       <org>#session#<session>         -                       <org>#session#<user>
+//! credential    <org>#credential#<user>         -
+//! bucket        <org>#bucket#<class>            <subject>
+//! delivery      <org>#delivery#<entry>          <consumer>
+//! suppression   <org>#suppression               <hash of address>
+//! login         ~login#<name>                   -
+//! form          ~form#<form>                    -
+//! organisations ~orgs                           <org>
+//! due item      ~due#<shard>                    <time>#<id>
+//! feed          ~feed                           -
+//! ```
+//!
+//! Access patterns, by the number that [`Question`] gives them:
+//!
+//! 1. records of a type, newest first: `record`, consistent
+//! 2. records of a type and state: `by_state`
+//! 3. records of a type and owner: `by_owner`
+//! 4. children of a record, by type: `link`, consistent
+//! 5. records by word: `token`, consistent
+//! 6. journal facts of a day: `fact`, consistent
+//! 7. journal facts of a record: `by_state`; of a user: `by_owner`
+//! 8. journal entries of a request: `request`, consistent
+//! 9. due items of a shard until a moment: `due item`, consistent
+//! 10. all organisations: `organisations`, consistent
+//!
+//! Every other item is read by its key. Every key begins with its organisation; the exceptions begin
+//! with `~`, are looked up before the organisation is known, and hold nothing but ids and due items.
+//! One partition takes 1,000 write units a second: about 450 changes a second and organisation, as each
+//! writes its fact and its record in one partition each. Texts from outside are escaped, so that no value can
+//! reach into another key.
+
+use daybook_domain::{AnyId, Claim, ClaimKind, EntryId, OrgId, RecordType, SessionId, Timestamp, UserId};
+use std::fmt::Write as _;
+
+/// Name of the partition key attribute.
+pub const PK: &str = "pk";
+/// Name of the sort key attribute.
+pub const SK: &str = "sk";
+/// Name of the attribute that holds the kind of an item.
+pub const KIND: &str = "kind";
+/// Name of the TTL attribute: seconds since 1970.
+pub const EXPIRES_AT: &str = "expires_at";
+
+/// How many shards the due items are spread over.
+pub const DUE_SHARDS: u8 = 16;
+
+/// The key of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+/// An index of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// Owner or assignee, by the type's date.
+    ByOwner,
+    /// Status or stage, by the type's date.
+    ByState,
+}
+
+impl Index {
+    /// Both indexes.
+    pub const ALL: [Index; 2] = [Index::ByOwner, Index::ByState];
+
+    /// The name of the index.
+    pub fn name(self) -> &'static str {
+        match self {
+            Index::ByOwner => "by_owner",
+            Index::ByState => "by_state",
+        }
+    }
+
+    /// The attribute with its partition key.
+    pub fn pk(self) -> &'static str {
+        match self {
+            Index::ByOwner => "owner_pk",
+            Index::ByState => "state_pk",
+        }
+    }
+
+    /// The attribute with its sort key.
+    pub fn sk(self) -> &'static str {
+        match self {
+            Index::ByOwner => "owner_sk",
+            Index::ByState => "state_sk",
+        }
+    }
+}
+
+/// What an item is, by its `kind` attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A record, live or in the trash.
+    Record,
+    /// A unique value.
+    Claim,
+    /// A child of a record.
+    Link,
+    /// A search token.
+    Token,
+    /// A journal fact. Streams are filtered by this.
+    Fact,
+    /// A journal detail.
+    Detail,
+    /// The entries of a request.
+    Request,
+    /// An idempotency record.
+    Once,
+    /// An operational row.
+    Row,
+}
+
+impl Kind {
+    /// The value of the attribute.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Record => "record",
+            Kind::Claim => "claim",
+            Kind::Link => "link",
+            Kind::Token => "token",
+            Kind::Fact => "journal",
+            Kind::Detail => "detail",
+            Kind::Request => "request",
+            Kind::Once => "once",
+            Kind::Row => "row",
+        }
+    }
+}
+
+/// Every item the table holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// A record.
+    Record(OrgId, AnyId),
+    /// A record in the trash.
+    Trash(OrgId, AnyId),
+    /// A unique value of a type.
+    Claim(OrgId, RecordType, &'a Claim),
+    /// A child in its parent's list.
+    Link(OrgId, AnyId, AnyId),
+    /// A search token of a record.
+    Token(OrgId, &'a str, AnyId),
+    /// A journal fact.
+    Fact(OrgId, EntryId),
+    /// A journal detail.
+    Detail(OrgId, EntryId),
+    /// A journal entry of a request.
+    Request(OrgId, &'a str, EntryId),
+    /// An idempotency record.
+    Once(OrgId, &'a str),
+    /// A session.
+    Session(OrgId, SessionId),
+    /// A password's hash.
+    Credential(OrgId, UserId),
+    /// A token bucket: class and subject.
+    Bucket(OrgId, &'a str, &'a str),
+    /// What became of an entry at one consumer.
+    Delivery(OrgId, EntryId, &'a str),
+    /// An address that gets no mail, by hash.
+    Suppression(OrgId, &'a str),
+    /// Something to do at a time: shard, time, id.
+    Due(u8, Timestamp, &'a str),
+    /// Up to where the local feed has come.
+    Feed,
+}
+
+impl Place<'_> {
+    /// The key of the item.
+    pub fn key(&self) -> Key {
+        let key = |pk: String, sk: String| Key { pk, sk };
+        let alone = || "-".to_owned();
+        match *self {
+            Place::Record(org, id) => key(format!("{org}#{}", id.kind), id.to_string()),
+            Place::Trash(org, id) => key(format!("{org}#trash#{}", id.kind), id.to_string()),
+            Place::Claim(org, of, claim) => match claim.kind {
+                ClaimKind::Email => key(format!("{org}#claim#{of}"), format!("email#{}", escape(&claim.value))),
+                ClaimKind::Login => key(format!("~login#{}", escape(&claim.value)), alone()),
+                ClaimKind::Form => key(format!("~form#{}", escape(&claim.value)), alone()),
+                ClaimKind::Organization => key("~orgs".to_owned(), escape(&claim.value)),
+            },
+            Place::Link(org, parent, child) => key(format!("{org}#of#{parent}"), format!("{}#{child}", child.kind)),
+            Place::Token(org, token, id) => {
+                let token = escape(token);
+                let first = token.chars().next().unwrap_or('-');
+                key(format!("{org}#{}#s#{first}", id.kind), format!("{token}#{id}"))
+            }
+            Place::Fact(org, entry) => key(format!("{org}#journal#{}", day_of(entry.time())), entry.to_string()),
+            Place::Detail(org, entry) => key(format!("{org}#detail#{}", day_of(entry.time())), entry.to_string()),
+            Place::Request(org, id, entry) => key(format!("{org}#request#{}", escape(id)), entry.to_string()),
+            Place::Once(org, hash) => key(format!("{org}#once#{hash}"), alone()),
+            Place::Session(org, id) => key(format!("{org}#session#{id}"), alone()),
+            Place::Credential(org, user) => key(format!("{org}#credential#{user}"), alone()),
+            Place::Bucket(org, class, subject) => key(format!("{org}#bucket#{class}"), escape(subject)),
+            Place::Delivery(org, entry, consumer) => key(format!("{org}#delivery#{entry}"), escape(consumer)),
+            Place::Suppression(org, hash) => key(format!("{org}#suppression"), hash.to_owned()),
+            Place::Due(shard, at, id) => key(format!("~due#{shard}"), format!("{}#{}", at, escape(id))),
+            Place::Feed => key("~feed".to_owned(), alone()),
+        }
+    }
+}
+
+/// Every question that is answered by more than one item. The numbers are those of the chart.
+#[derive(Clone, Copy, Debug)]
+pub enum Question<'a> {
+    /// 1. Records of a type, by id.
+    Records(OrgId, RecordType),
+    /// 2. Records of a type in a state, by date.
+    InState(OrgId, RecordType, &'a str),
+    /// 3. Records of a type and owner, by date.
+    OwnedBy(OrgId, RecordType, UserId),
+    /// 4. Children of a record, of one type.
+    Children(OrgId, AnyId, RecordType),
+    /// 5. Records with a word that begins so.
+    Word(OrgId, RecordType, &'a str),
+    /// 6. Journal facts of a day, from an entry on.
+    Facts(OrgId, Timestamp, EntryId),
+    /// 7. Journal facts of a record.
+    FactsOf(OrgId, AnyId),
+    /// 7. Journal facts of a user's doings.
+    FactsBy(OrgId, UserId),
+    /// 8. Journal entries of a request.
+    OfRequest(OrgId, &'a str),
+    /// 9. Due items of a shard until a moment.
+    DueBy(u8, Timestamp),
+    /// 10. All organisations.
+    Organizations,
+}
+
+/// The range of keys that answers a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The index to ask, or the table itself.
+    pub index: Option<Index>,
+    /// Partition key.
+    pub pk: String,
+    /// Bounds of the sort key.
+    pub sk: SortRange,
+}
+
+/// Bounds of a sort key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortRange {
+    /// All of the partition.
+    All,
+    /// Keys that begin so.
+    Prefix(String),
+    /// Keys from here on.
+    From(String),
+    /// Keys up to here.
+    UpTo(String),
+}
+
+impl Question<'_> {
+    /// The keys to ask for.
+    pub fn range(&self) -> Range {
+        let range = |index, pk, sk| Range { index, pk, sk };
+        match *self {
+            Question::Records(org, of) => range(None, format!("{org}#{of}"), SortRange::All),
+            Question::InState(org, of, state) => range(Some(Index::ByState), in_state(org, of, state), SortRange::All),
+            Question::OwnedBy(org, of, owner) => range(Some(Index::ByOwner), owned_by(org, of, owner), SortRange::All),
+            Question::Children(org, parent, of) => {
+                range(None, format!("{org}#of#{parent}"), SortRange::Prefix(format!("{of}#")))
+            }
+            Question::Word(org, of, word) => {
+                let word = escape(word);
+                let first = word.chars().next().unwrap_or('-');
+                range(None, format!("{org}#{of}#s#{first}"), SortRange::Prefix(word))
+            }
+            Question::Facts(org, day, from) => {
+                range(None, format!("{org}#journal#{}", day_of(day)), SortRange::From(from.to_string()))
+            }
+            Question::FactsOf(org, id) => range(Some(Index::ByState), facts_of(org, id), SortRange::All),
+            Question::FactsBy(org, user) => range(Some(Index::ByOwner), facts_by(org, user), SortRange::All),
+            Question::OfRequest(org, id) => range(None, format!("{org}#request#{}", escape(id)), SortRange::All),
+            Question::DueBy(shard, at) => range(None, format!("~due#{shard}"), SortRange::UpTo(format!("{}$", at))),
+            Question::Organizations => range(None, "~orgs".to_owned(), SortRange::All),
+        }
+    }
+}
+
+/// The `by_state` key of records in a state.
+pub fn in_state(org: OrgId, of: RecordType, state: &str) -> String {
+    format!("{org}#{of}#{state}")
+}
+
+/// The `by_owner` key of records of an owner.
+pub fn owned_by(org: OrgId, of: RecordType, owner: UserId) -> String {
+    format!("{org}#{of}#{owner}")
+}
+
+/// The `by_state` key of facts of a record.
+pub fn facts_of(org: OrgId, id: AnyId) -> String {
+    format!("{org}#on#{id}")
+}
+
+/// The `by_owner` key of facts of a user's doings.
+pub fn facts_by(org: OrgId, user: UserId) -> String {
+    format!("{org}#by#{user}")
+}
+
+/// The `by_owner` key of sessions of a user.
+pub fn sessions_of(org: OrgId, user: UserId) -> String {
+    format!("{org}#session#{user}")
+}
+
+/// The sort key of an index: the date, then the id.
+pub fn by_date(date: Timestamp, id: &str) -> String {
+    format!("{}#{id}", date)
+}
+
+/// The day of a moment, in UTC.
+pub fn day_of(at: Timestamp) -> String {
+    let mut day = at.to_string();
+    day.truncate(10);
+    day
+}
+
+/// A text from outside as part of a key: no `#`, and at most 700 bytes (a key has 1,024).
+fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '#' | '%' | '~' => {
+                let _ = write!(safe, "%{:02x}", u32::from(c));
+            }
+            _ => safe.push(c),
+        }
+        if safe.len() > 700 {
+            break;
+        }
+    }
+    if safe.is_empty() { "-".to_owned() } else { safe }
+}
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

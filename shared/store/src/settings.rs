@@ -1,0 +1,55 @@
+//! What a deployment is set to; read once at start.
+
+use daybook_domain::{EmailAddress, OrgId};
+use std::time::Duration;
+
+/// Settings that handlers and workers share.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The organisation of anonymous intake.
+    pub default_org: OrgId,
+    /// Where its team is told of leads while it has no owner.
+    pub team_address: EmailAddress,
+    /// Who may register.
+    pub registration: Registration,
+    /// Whether rate limits hold. Off for trials on one machine only.
+    pub rate_limits: bool,
+    /// Life of an access token.
+    pub access_token: Duration,
+    /// Origins whose pages may read answers (`*` for any).
+    pub allowed_origins: Vec<String>,
+    /// First step of the back-off of retries.
+    pub retry_base: Duration,
+    /// Where the deployment is reached, for links in mails.
+    pub public_url: String,
+    /// Whether `/health` counts connections, users and conversations.
+    pub health_counts: bool,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Anybody, each with an organisation of their own.
+    Open,
+    /// Who was invited.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+impl Settings {
+    /// The settings of a deployment that says nothing of its own.
+    pub fn new(default_org: OrgId, team_address: EmailAddress) -> Settings {
+        Settings {
+            default_org,
+            team_address,
+            registration: Registration::Invite,
+            rate_limits: true,
+            access_token: Duration::from_secs(1800),
+            allowed_origins: Vec::new(),
+            retry_base: Duration::from_secs(2),
+            public_url: "http://localhost:3000".to_owned(),
+            health_counts: true,
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! The table itself: single calls, with errors that say what was tried.
+
+use crate::error::Error;
+use crate::journal::EntryRef;
+use crate::meter::Meter;
+use crate::schema::{Index, Key, Kind, PK, Range, SK, SortRange};
+use crate::{Result, schema};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, ConsumedCapacity, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    ScalarAttributeType,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The attributes of an item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Where committed entries are told, besides the table's stream.
+#[derive(Clone, Debug, Default)]
+pub enum Feed {
+    /// Nowhere: the table has a stream.
+    #[default]
+    Stream,
+    /// To the workers in this process.
+    Local(mpsc::UnboundedSender<EntryRef>),
+}
+
+/// How a table is used.
+#[derive(Clone, Debug, Default)]
+pub struct TableOptions {
+    /// Where committed entries are told.
+    pub feed: Feed,
+    /// Counts calls and units.
+    pub meter: Option<Arc<Meter>>,
+    /// First pause before a call is tried again; 25 ms unless set.
+    pub retry_base: Option<Duration>,
+}
+
+/// The table, by name, through the SDK.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+    pub(crate) options: TableOptions,
+}
+
+/// A condition on an item, with its names and values.
+#[derive(Clone, Debug, Default)]
+pub struct Condition {
+    /// The expression.
+    pub expression: &'static str,
+    /// Values by placeholder.
+    pub values: Vec<(&'static str, AttributeValue)>,
+}
+
+impl Condition {
+    /// A condition without values.
+    pub fn of(expression: &'static str) -> Condition {
+        Condition { expression, values: Vec::new() }
+    }
+
+    /// The condition with a value for a placeholder.
+    pub fn with(mut self, placeholder: &'static str, value: impl Serialize) -> Condition {
+        self.values.push((placeholder, attribute(value)));
+        self
+    }
+}
+
+/// A value as an attribute. Only for values that always have one: numbers, texts, flags.
+pub fn attribute(value: impl Serialize) -> AttributeValue {
+    serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true))
+}
+
+/// What became of a conditional write.
+#[derive(Debug)]
+pub enum Written {
+    /// It was done.
+    Done,
+    /// The condition failed; this is the item as it is.
+    Refused(Item),
+}
+
+impl Table {
+    /// The table of this name.
+    pub fn new(client: Client, name: impl Into<String>, options: TableOptions) -> Table {
+        Table { client, name: name.into(), options }
+    }
+
+    /// Makes the table, with its indexes and TTL; for the embedded engine (AWS has the template).
+    pub async fn create(&self) -> Result<()> {
+        let failed = |error: &dyn std::fmt::Display| Error::internal("create the table", error.to_string());
+        let attribute_of = |name: &str| {
+            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
+        };
+        let schema_of = |pk: &str, sk: &str| {
+            [(pk, KeyType::Hash), (sk, KeyType::Range)]
+                .into_iter()
+                .map(|(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build())
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let mut call = self.client.create_table().table_name(&self.name).billing_mode(BillingMode::PayPerRequest);
+        call = call.set_key_schema(Some(schema_of(PK, SK).map_err(|e| failed(&e))?));
+        for name in [PK, SK].into_iter().chain(Index::ALL.into_iter().flat_map(|index| [index.pk(), index.sk()])) {
+            call = call.attribute_definitions(attribute_of(name).map_err(|e| failed(&e))?);
+        }
+        for index in Index::ALL {
+            let built = GlobalSecondaryIndex::builder()
+                .index_name(index.name())
+                .set_key_schema(Some(schema_of(index.pk(), index.sk()).map_err(|e| failed(&e))?))
+                .projection(Projection::builder().projection_type(ProjectionType::All).build())
+                .build();
+            call = call.global_secondary_indexes(built.map_err(|e| failed(&e))?);
+        }
+        match call.send().await {
+            Ok(_) => {}
+            Err(error) if error.code() == Some("ResourceInUseException") => return Ok(()),
+            Err(error) => return Err(from_sdk("create the table", error)),
+        }
+        let ttl = aws_sdk_dynamodb::types::TimeToLiveSpecification::builder()
+            .enabled(true)
+            .attribute_name(schema::EXPIRES_AT)
+            .build()
+            .map_err(|e| failed(&e))?;
+        let set = self.client.update_time_to_live().table_name(&self.name).time_to_live_specification(ttl).send().await;
+        set.map(|_| ()).map_err(|error| from_sdk("set the table's TTL", error))
+    }
+
+    /// An item by key, as it is after every write that was acknowledged.
+    pub async fn get(&self, key: &Key) -> Result<Option<Item>> {
+        let call = self.client.get_item().table_name(&self.name).set_key(Some(key_item(key))).consistent_read(true);
+        let reply = call.set_return_consumed_capacity(self.metered()).send().await;
+        let reply = reply.map_err(|error| from_sdk("read an item", error))?;
+        self.meter(0, reply.consumed_capacity.as_slice(), false);
+        Ok(reply.item)
+    }
+
+    /// Writes an item if a condition holds.
+    pub async fn put(&self, key: &Key, row: &impl Serialize, condition: Option<Condition>) -> Result<Written> {
+        let mut call = self.client.put_item().table_name(&self.name);
+        call = call.set_item(Some(row_item(key, row)?)).set_return_consumed_capacity(self.metered());
+        if let Some(condition) = condition {
+            call = call
+                .condition_expression(condition.expression)
+                .set_expression_attribute_values(values(condition.values))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        }
+        match call.send().await {
+            Ok(reply) => {
+                self.meter(1, reply.consumed_capacity.as_slice(), true);
+                Ok(Written::Done)
+            }
+            Err(error) => refused_or_error("write a row", error),
+        }
+    }
+
+    /// Changes attributes of an item (and makes it where there is none) if a condition holds.
+    pub async fn update(
+        &self,
+        key: &Key,
+        expression: &str,
+        mut set: Vec<(&'static str, AttributeValue)>,
+        condition: Condition,
+    ) -> Result<Written> {
+        set.extend(condition.values);
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .update_expression(expression)
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(names(expression, condition.expression))
+            .set_expression_attribute_values(values(set))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_return_consumed_capacity(self.metered());
+        match call.send().await {
+            Ok(reply) => {
+                self.meter(1, reply.consumed_capacity.as_slice(), true);
+                Ok(Written::Done)
+            }
+            Err(error) => refused_or_error("change a row", error),
+        }
+    }
+
+    /// Removes an item, if it is there.
+    pub async fn delete(&self, key: &Key) -> Result<()> {
+        let call = self.client.delete_item().table_name(&self.name).set_key(Some(key_item(key)));
+        let reply = call.set_return_consumed_capacity(self.metered()).send().await;
+        let reply = reply.map_err(|error| from_sdk("remove a row", error))?;
+        self.meter(1, reply.consumed_capacity.as_slice(), true);
+        Ok(())
+    }
+
+    /// One page of the items that answer a question: at most `limit`, at most 1 MB.
+    pub async fn query(&self, range: &Range, ask: QueryAsk) -> Result<QueryPage> {
+        let (pk_name, sk_name) = range.index.map_or((PK, SK), |index| (index.pk(), index.sk()));
+        let (expression, bound) = match &range.sk {
+            SortRange::All => ("#pk = :pk", None),
+            SortRange::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", Some(prefix)),
+            SortRange::From(from) => ("#pk = :pk AND #sk >= :sk", Some(from)),
+            SortRange::UpTo(to) => ("#pk = :pk AND #sk <= :sk", Some(to)),
+        };
+        let mut call = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .set_index_name(range.index.map(|index| index.name().to_owned()))
+            .key_condition_expression(expression)
+            .expression_attribute_names("#pk", pk_name)
+            .expression_attribute_values(":pk", AttributeValue::S(range.pk.clone()))
+            .scan_index_forward(!ask.descending)
+            .consistent_read(range.index.is_none())
+            .set_limit(ask.limit)
+            .set_exclusive_start_key(ask.after)
+            .set_return_consumed_capacity(self.metered());
+        if let Some(bound) = bound {
+            call = call
+                .expression_attribute_names("#sk", sk_name)
+                .expression_attribute_values(":sk", AttributeValue::S(bound.clone()));
+        }
+        let reply = call.send().await.map_err(|error| from_sdk("list items", error))?;
+        self.meter(0, reply.consumed_capacity.as_slice(), false);
+        Ok(QueryPage { items: reply.items.unwrap_or_default(), more: reply.last_evaluated_key })
+    }
+
+    /// All items that answer a question whose answer is known to be small.
+    pub async fn query_all(&self, range: &Range) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.query(range, QueryAsk { after, ..QueryAsk::default() }).await?;
+            items.extend(page.items);
+            match page.more {
+                Some(more) => after = Some(more),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    pub(crate) fn metered(&self) -> Option<ReturnConsumedCapacity> {
+        self.options.meter.as_ref().map(|_| ReturnConsumedCapacity::Total)
+    }
+
+    pub(crate) fn meter(&self, items: usize, used: &[ConsumedCapacity], write: bool) {
+        if let Some(meter) = &self.options.meter {
+            let total: f64 = used.iter().filter_map(|part| part.capacity_units).sum();
+            meter.add(items, if write { 0.0 } else { total }, if write { total } else { 0.0 });
+        }
+    }
+}
+
+/// How to ask for a page.
+#[derive(Clone, Debug, Default)]
+pub struct QueryAsk {
+    /// The most items; as many as fit into 1 MB unless set.
+    pub limit: Option<i32>,
+    /// The last key of the page before.
+    pub after: Option<Item>,
+    /// Whether the last come first.
+    pub descending: bool,
+}
+
+/// A page of items.
+#[derive(Debug)]
+pub struct QueryPage {
+    /// The items.
+    pub items: Vec<Item>,
+    /// Where the next page begins, if there may be one.
+    pub more: Option<Item>,
+}
+
+/// A key as attributes.
+pub fn key_item(key: &Key) -> Item {
+    Item::from([(PK.to_owned(), AttributeValue::S(key.pk.clone())), (SK.to_owned(), AttributeValue::S(key.sk.clone()))])
+}
+
+/// An operational row as an item: its fields beside the key. Nulls are left out.
+pub fn row_item(key: &Key, row: &impl Serialize) -> Result<Item> {
+    let mut item: Item =
+        serde_dynamo::to_item(row).map_err(|error| Error::internal("write a row as attributes", error))?;
+    item.retain(|_, value| !value.is_null());
+    item.extend(key_item(key));
+    item.entry(schema::KIND.to_owned()).or_insert_with(|| AttributeValue::S(Kind::Row.name().to_owned()));
+    Ok(item)
+}
+
+/// Reads an item, or says that it isn't what it should be.
+pub fn parse_item<T: DeserializeOwned>(item: Item) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(|error| Error::internal("read an item's attributes", error))
+}
+
+pub(crate) fn values(values: Vec<(&'static str, AttributeValue)>) -> Option<Item> {
+    (!values.is_empty()).then(|| values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+/// The names behind the `#name`s of two expressions: themselves, without the sign.
+fn names(update: &str, condition: &str) -> Option<HashMap<String, String>> {
+    let words = update.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '#')));
+    let words = words.chain(condition.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '#'))));
+    let found: HashMap<String, String> =
+        words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned()))).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+trait OldItem {
+    fn old_item(&self) -> Option<Item>;
+}
+
+impl OldItem for aws_sdk_dynamodb::operation::put_item::PutItemError {
+    fn old_item(&self) -> Option<Item> {
+        match self {
+            Self::ConditionalCheckFailedException(failed) => Some(failed.item.clone().unwrap_or_default()),
+            _ => None,
+        }
+    }
+}
+
+impl OldItem for aws_sdk_dynamodb::operation::update_item::UpdateItemError {
+    fn old_item(&self) -> Option<Item> {
+        match self {
+            Self::ConditionalCheckFailedException(failed) => Some(failed.item.clone().unwrap_or_default()),
+            _ => None,
+        }
+    }
+}
+
+fn refused_or_error<E, R>(operation: &'static str, error: SdkError<E, R>) -> Result<Written>
+where
+    E: OldItem + ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match error.as_service_error().and_then(OldItem::old_item) {
+        Some(item) => Ok(Written::Refused(item)),
+        None => Err(from_sdk(operation, error)),
+    }
+}
+
+/// An error of the SDK by what it means for the one who asked.
+pub(crate) fn from_sdk<E, R>(operation: &'static str, error: SdkError<E, R>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let passing = match error.as_service_error().and_then(|service| service.code()) {
+        Some(code) => is_passing(code),
+        None => true,
+    };
+    if passing { Error::unavailable(operation, error) } else { Error::internal(operation, error) }
+}
+
+/// Whether an error code of DynamoDB means "not now".
+pub(crate) fn is_passing(code: &str) -> bool {
+    matches!(
+        code,
+        "ProvisionedThroughputExceededException"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "InternalServerError"
+            | "InternalServerErrorException"
+            | "ServiceUnavailable"
+            | "TransactionConflictException"
+            | "TransactionInProgressException"
+            | "LimitExceededException"
+            | "ReplicatedWriteConflictException"
+    )
+}

@@ -1,0 +1,122 @@
+//! What a request wants to change, as it hands it to commit.
+
+use crate::rows::RowWrite;
+use crate::{Error, Result};
+use daybook_domain::{AnyId, Audit, Change, Claim, Event, Record, Reference, Timestamp, UserId, words::Words};
+use serde_json::{Map, Value};
+
+/// The changes of one request: all of them happen, or none.
+#[derive(Debug, Default)]
+pub struct Tx {
+    pub(crate) changes: Vec<Changed>,
+    pub(crate) events: Vec<(Event, Audit, AnyId)>,
+    pub(crate) rows: Vec<RowWrite>,
+}
+
+impl Tx {
+    /// Makes a record.
+    pub fn create<T: Record>(record: &T) -> Tx {
+        Tx::default().and_create(record)
+    }
+
+    /// Replaces a record by the version that follows it.
+    pub fn update<T: Record>(before: &T, after: &T) -> Tx {
+        let change = Changed {
+            audit: Audit::Update,
+            event: T::event(Change::Update(before, after)),
+            before: image(before),
+            after: image(after),
+        };
+        Tx { changes: vec![change], ..Tx::default() }
+    }
+
+    /// Moves a record to the trash.
+    pub fn delete<T: Record>(record: &T) -> Tx {
+        let change = Changed {
+            audit: Audit::Delete,
+            event: T::event(Change::Delete(record)),
+            before: image(record),
+            after: Ok(None),
+        };
+        Tx { changes: vec![change], ..Tx::default() }
+    }
+
+    /// Takes a record back from the trash, as the version that follows the trashed one.
+    pub fn restore<T: Record>(trashed: &T, restored: &T) -> Tx {
+        let change = Changed {
+            audit: Audit::Restore,
+            event: T::event(Change::Restore(restored)),
+            before: image(trashed),
+            after: image(restored),
+        };
+        Tx { changes: vec![change], ..Tx::default() }
+    }
+
+    /// Records that something happened which changes no record.
+    pub fn happened(event: Event, audit: Audit, to: impl Into<AnyId>) -> Tx {
+        Tx { events: vec![(event, audit, to.into())], ..Tx::default() }
+    }
+
+    /// Makes a record too.
+    #[must_use]
+    pub fn and_create<T: Record>(mut self, record: &T) -> Tx {
+        self.changes.push(Changed {
+            audit: Audit::Create,
+            event: T::event(Change::Create(record)),
+            before: Ok(None),
+            after: image(record),
+        });
+        self
+    }
+
+    /// Writes an operational row in the same transaction.
+    #[must_use]
+    pub fn with_row(mut self, row: RowWrite) -> Tx {
+        self.rows.push(row);
+        self
+    }
+}
+
+/// A change of one record.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub audit: Audit,
+    pub event: Event,
+    pub before: Result<Option<Image>>,
+    pub after: Result<Option<Image>>,
+}
+
+/// A version of a record, with everything that is derived from it.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub id: AnyId,
+    pub version: u64,
+    pub date: Timestamp,
+    pub data: Map<String, Value>,
+    pub claims: Vec<Claim>,
+    pub words: Words,
+    pub parents: Vec<AnyId>,
+    pub references: Vec<Reference>,
+    pub owner: Option<UserId>,
+    pub state: Option<&'static str>,
+}
+
+fn image<T: Record>(record: &T) -> Result<Option<Image>> {
+    let Value::Object(data) =
+        serde_json::to_value(record).map_err(|error| Error::internal("write a record as JSON", error))?
+    else {
+        return Err(Error::internal("write a record as JSON", "it is not an object"));
+    };
+    Ok(Some(Image {
+        id: record.id(),
+        version: record.version(),
+        date: record.date(),
+        data,
+        claims: record.claims(),
+        words: record.words(),
+        parents: record.parents(),
+        references: record.references(),
+        owner: record.owner(),
+        state: record.state(),
+    }))
+}
