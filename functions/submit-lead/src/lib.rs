@@ -1,1 +1,31 @@
-//! daybook-submit-lead
+//! Submit a lead: the public door. Whatever a form posts is stored first, and answered the same way.
+//!
+//! Anonymous posts go to the default form, or the form they name; posts with credentials are trusted and
+//! skip the checks. One lead per address: who writes again adds a submission to it.
+
+mod intake;
+mod thanks;
+
+use daybook_domain::permission::{Action::Create, Resource::Leads};
+use daybook_http::{Created, Cx, Form, Posted, RateClass, Result, Routes, public};
+use intake::Receipt;
+use thanks::Thanks;
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    Routes::of("submit-lead").post("/api/leads", public(RateClass::Form).or_can(Leads, Create), submit).post(
+        "/f/{form_id}",
+        public(RateClass::Form),
+        submit_form,
+    )
+}
+
+/// Takes a lead in.
+async fn submit(cx: Cx, posted: Posted) -> Result<Created<Receipt>> {
+    intake::accept(&cx, &posted, |receipt, _| Created(receipt)).await
+}
+
+/// Takes a lead in from a plain HTML form: thanks the visitor on a page, or sends them to `_next`.
+async fn submit_form(cx: Cx, _form: Form, posted: Posted) -> Result<Thanks> {
+    intake::accept(&cx, &posted, |receipt, form| Thanks::new(&cx, &posted, receipt, form)).await
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! The Lambda function `submit-lead`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_http::run(daybook_submit_lead::routes())
+}

@@ -252,12 +252,22 @@ impl<'de> Deserialize<'de> for AnyId {
     }
 }
 
+/// The id of a record of one type.
+pub trait RecordId: FromStr + fmt::Display + Into<AnyId> + utoipa::ToSchema + Copy + Send + Sync {
+    /// The type.
+    const TYPE: RecordType;
+}
+
 macro_rules! record_ids {
     ($($name:ident = $kind:ident),*) => {$(
         impl From<$name> for AnyId {
             fn from(id: $name) -> AnyId {
                 AnyId { kind: RecordType::$kind, uuid: id.0 }
             }
+        }
+
+        impl RecordId for $name {
+            const TYPE: RecordType = RecordType::$kind;
         }
 
         impl TryFrom<AnyId> for $name {

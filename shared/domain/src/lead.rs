@@ -319,6 +319,8 @@ impl Record for Lead {
     const TYPE: RecordType = RecordType::Lead;
     const READ_ONLY: &'static [&'static str] =
         &["id", "version", "created_at", "updated_at", "phone_e164", "form_id", "previous_lead_id"];
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
+    const OWNER: Option<&'static str> = Some("owner_id");
 
     record_head!();
 

@@ -30,7 +30,7 @@ pub use actor::{Actor, Stamp};
 pub use email::EmailAddress;
 pub use error::{Conflict, Error, Rule, Unauthenticated, Violation, Violations};
 pub use event::{Audit, Change, Event};
-pub use id::{AnyId, EntryId, FormId, LeadId, OrgId, RecordType, SessionId, SubmissionId, UserId};
+pub use id::{AnyId, EntryId, FormId, LeadId, OrgId, RecordId, RecordType, SessionId, SubmissionId, UserId};
 pub use locale::Locale;
 pub use phone::Phone;
 pub use record::{Claim, ClaimKind, Record, Reference};

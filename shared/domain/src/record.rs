@@ -15,6 +15,12 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// Fields that a client can't change.
     const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
 
+    /// The field that lists by state ask for, with its values.
+    const STATE: Option<(&'static str, &'static [&'static str])> = None;
+
+    /// The field that lists by owner ask for.
+    const OWNER: Option<&'static str> = None;
+
     /// The id.
     fn id(&self) -> AnyId;
 

@@ -1,1 +1,35 @@
-//! daybook-http
+//! HTTP: the table of routes, what happens around every handler, and how answers and errors look.
+//!
+//! A function's `lib.rs` opens with [`Routes`]. Its handlers take a [`Cx`](daybook_store::Cx) and typed
+//! input, and return a typed reply. Numbers of statuses are known to `problem` alone.
+
+mod access;
+mod app;
+mod call;
+mod handler;
+mod input;
+mod list;
+mod openapi;
+mod pipeline;
+mod problem;
+mod reply;
+mod routes;
+mod start;
+mod text;
+pub mod token;
+
+pub use access::{Access, RateClass, can, public, signed_in};
+pub use app::app;
+pub use call::{Call, is_plain_form};
+pub use daybook_store::{Cx, Error};
+pub use handler::{Argument, Handler};
+pub use input::{Form, IfMatch, Json, Patch, Path, Posted};
+pub use list::ListQuery;
+pub use openapi::{Operation, document};
+pub use problem::Problem;
+pub use reply::{Answer, Bare, BareCreated, Created, Data, HttpReply, Listed, page, see_other};
+pub use routes::{Route, Routes};
+pub use start::{ConfigError, Variables, log_as_json, run, settings};
+
+/// What handlers return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

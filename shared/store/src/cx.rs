@@ -4,7 +4,7 @@ use crate::commit::expires_after;
 use crate::schema::{Place, Question};
 use crate::settings::Settings;
 use crate::table::{Item, Table};
-use crate::{Clock, Ids, Keyring, Once, Reply, Result, Tx};
+use crate::{Clock, Ids, Keyring, Once, Reply, Result, Tx, sha256_hex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Scope;
 use daybook_domain::{
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How often a change without `If-Match` is decided anew when others were faster.
 const DECISIONS: u32 = 10;
@@ -55,6 +55,8 @@ pub struct RequestInfo {
     pub user_agent: Option<String>,
     /// The trace it is part of (W3C traceparent).
     pub trace: Option<String>,
+    /// How many posts its address has left before it is refused, on routes that count them.
+    pub allowance: Option<u32>,
     /// When it arrived.
     pub started: Instant,
     /// How many commits it made.
@@ -76,6 +78,7 @@ impl RequestInfo {
             ip: None,
             user_agent: None,
             trace: None,
+            allowance: None,
             started: Instant::now(),
             commits: AtomicU32::new(0),
             replayed: AtomicBool::new(false),
@@ -222,6 +225,22 @@ impl Cx {
             }
         }
         Err(Domain::Conflict(Conflict::Contended).into())
+    }
+
+    /// The same request in another organisation. Only for public intake, where the form says which it is.
+    pub fn in_organization(&self, org: OrgId) -> Cx {
+        Cx { org, ..self.clone() }
+    }
+
+    /// The same request with an idempotency of our own making, unless the client gave it one.
+    pub fn once_by(&self, scope: &str, content: &str, kept: Duration) -> Cx {
+        let derived = Once {
+            hash: sha256_hex(format!("{scope}\n{content}").as_bytes()),
+            fingerprint: sha256_hex(content.as_bytes()),
+            kept,
+            from_client: false,
+        };
+        Cx { once: Some(self.once.clone().unwrap_or_else(|| Arc::new(derived))), ..self.clone() }
     }
 
     /// Whether the actor's scope reaches a record of this owner. `Own` reaches what nobody owns yet.

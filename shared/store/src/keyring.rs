@@ -111,6 +111,11 @@ impl Keyring {
     }
 }
 
+/// Fills a buffer with random bytes fit for secrets.
+pub fn fill_random(buffer: &mut [u8]) -> crate::Result<()> {
+    aws_lc_rs::rand::fill(buffer).map_err(|_| crate::Error::internal("make a secret", "the random generator failed"))
+}
+
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -24,7 +24,7 @@ pub use commit::{Answer, Once, Reply};
 pub use cx::{Cx, Env, Holder, RequestInfo};
 pub use error::Error;
 pub use journal::{Detail, EntryRef, Fact};
-pub use keyring::{Keyring, Purpose, sha256_hex};
+pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, sha256_hex};
 pub use meter::{Meter, Units};
 pub use page::{Listing, Page, PageAsk};
 pub use settings::{Registration, Settings};

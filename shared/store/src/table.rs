@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, ConsumedCapacity, GlobalSecondaryIndex, KeySchemaElement,
-    KeyType, Projection, ProjectionType, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    KeyType, Projection, ProjectionType, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
     ScalarAttributeType,
 };
 use serde::Serialize;
@@ -81,8 +81,8 @@ pub fn attribute(value: impl Serialize) -> AttributeValue {
 /// What became of a conditional write.
 #[derive(Debug)]
 pub enum Written {
-    /// It was done.
-    Done,
+    /// It was done; these are the attributes it set, where it was an update.
+    Done(Item),
     /// The condition failed; this is the item as it is.
     Refused(Item),
 }
@@ -91,6 +91,12 @@ impl Table {
     /// The table of this name.
     pub fn new(client: Client, name: impl Into<String>, options: TableOptions) -> Table {
         Table { client, name: name.into(), options }
+    }
+
+    /// The table of this name, in the account and region of the environment.
+    pub async fn connect(name: &str, options: TableOptions) -> Table {
+        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
+        Table::new(Client::new(&config), name, options)
     }
 
     /// Makes the table, with its indexes and TTL; for the embedded engine (AWS has the template).
@@ -154,7 +160,7 @@ impl Table {
         match call.send().await {
             Ok(reply) => {
                 self.meter(1, reply.consumed_capacity.as_slice(), true);
-                Ok(Written::Done)
+                Ok(Written::Done(Item::new()))
             }
             Err(error) => refused_or_error("write a row", error),
         }
@@ -178,12 +184,13 @@ impl Table {
             .condition_expression(condition.expression)
             .set_expression_attribute_names(names(expression, condition.expression))
             .set_expression_attribute_values(values(set))
+            .return_values(ReturnValue::UpdatedNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .set_return_consumed_capacity(self.metered());
         match call.send().await {
             Ok(reply) => {
                 self.meter(1, reply.consumed_capacity.as_slice(), true);
-                Ok(Written::Done)
+                Ok(Written::Done(reply.attributes.unwrap_or_default()))
             }
             Err(error) => refused_or_error("change a row", error),
         }

@@ -1,7 +1,7 @@
 //! Token buckets: how often somebody may do something.
 
 use crate::schema::Place;
-use crate::table::{Condition, Written, attribute};
+use crate::table::{Condition, Item, Written, attribute};
 use crate::{Env, Result};
 use daybook_domain::OrgId;
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub struct Rate {
 /// What the bucket says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Go ahead.
-    Yes,
+    /// Go ahead; so many are left of the burst.
+    Yes(u32),
     /// Not before so many seconds have passed.
     After(u64),
 }
@@ -38,17 +38,20 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
         let set = vec![(":full", attribute(now + step)), (":expires", expires.clone())];
         let idle = Condition::of("attribute_not_exists(full_at) OR full_at <= :now").with(":now", now);
         let first = env.table.update(&key, "SET full_at = :full, expires_at = :expires", set, idle).await?;
-        if let Written::Done = first {
-            return Ok(Taken::Yes);
+        if let Written::Done(_) = first {
+            return Ok(Taken::Yes(rate.burst.saturating_sub(1)));
         }
         let set = vec![(":step", attribute(step)), (":expires", expires.clone())];
         let room = Condition::of("full_at > :now AND full_at <= :latest")
             .with(":now", now)
             .with(":latest", now + period - step);
         match env.table.update(&key, "SET full_at = full_at + :step, expires_at = :expires", set, room).await? {
-            Written::Done => return Ok(Taken::Yes),
+            Written::Done(item) => {
+                let left = now + period - full_at(&item).unwrap_or(now);
+                return Ok(Taken::Yes((left.max(0) / step) as u32));
+            }
             Written::Refused(item) => {
-                let full = item.get("full_at").and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<i64>().ok());
+                let full = full_at(&item);
                 // Gone idle between the two writes: begin again.
                 let Some(full) = full.filter(|full| *full > now) else { continue };
                 let wait = full - (now + period - step);
@@ -56,4 +59,8 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
             }
         }
     }
+}
+
+fn full_at(item: &Item) -> Option<i64> {
+    item.get("full_at")?.as_n().ok()?.parse().ok()
 }

@@ -97,7 +97,7 @@ pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery,
     let expression = "SET #state = :sending, leased_until = :lease, updated_at = :at, attempts = attempts + :one";
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
     match env.table.update(&key, expression, set, same).await? {
-        Written::Done => Ok(Turn::Go),
+        Written::Done(_) => Ok(Turn::Go),
         Written::Refused(_) => Ok(Turn::Busy(now.plus(lease))),
     }
 }

@@ -56,7 +56,7 @@ pub async fn take(env: &Env, until: Timestamp, lease: Duration) -> Result<Vec<Du
             let end = item.place.at.max(now).plus(lease).as_millisecond();
             let same = Condition::of("leased_until = :before").with(":before", item.leased_until);
             let set = vec![(":end", attribute(end))];
-            if let Written::Done = env.table.update(&key(&item.place), "SET leased_until = :end", set, same).await? {
+            if let Written::Done(_) = env.table.update(&key(&item.place), "SET leased_until = :end", set, same).await? {
                 taken.push(item);
             }
         }

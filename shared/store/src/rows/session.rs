@@ -5,7 +5,7 @@ use crate::schema::{Place, by_date, sessions_of};
 use crate::table::parse_item;
 use crate::{Env, Result, sha256_hex};
 use daybook_domain::permission::Role;
-use daybook_domain::{Error as Domain, OrgId, SessionId, Timestamp, UserId};
+use daybook_domain::{Actor, Error as Domain, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -60,6 +60,11 @@ impl Session {
             ip: None,
             expires_at: at.plus(IDLE).as_second(),
         }
+    }
+
+    /// The user, as the one who acts in this session.
+    pub fn actor(&self) -> Actor {
+        Actor::User { id: self.user, role: self.role, session: Some(self.id) }
     }
 
     /// The row of a new session.

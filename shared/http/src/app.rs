@@ -1,0 +1,124 @@
+//! Routes as one service, with what concerns the transport alone.
+
+use crate::access::{Access, RateClass};
+use crate::pipeline::{answer, request_id};
+use crate::problem::Problem;
+use crate::routes::{Route, Routes};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderValue, Method, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use daybook_store::Env;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// Headers of every answer that doesn't say otherwise.
+const HEADERS: [(HeaderName, &str); 8] = [
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_XSS_PROTECTION, "0"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::VARY, "origin, accept-language"),
+];
+
+/// The service that answers these routes: one function's in Lambda, all of them on one machine.
+pub fn app(functions: Vec<Routes>, env: Arc<Env>) -> Router {
+    let routes: Vec<Route> = functions.into_iter().flat_map(|function| function.list).collect();
+    let mut paths: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
+    for route in &routes {
+        paths.entry(route.path).or_default().push(route.clone());
+    }
+    let mut router = Router::new();
+    for (path, routes) in paths {
+        router = router.route(path, methods(routes, &env));
+    }
+    let nowhere = env.clone();
+    let router = router.fallback(async move |request: Request| {
+        let id = request_id(request.headers(), &nowhere);
+        Problem::no_route(&id, request.headers()).answer(request.headers())
+    });
+    layered(router, env, routes)
+}
+
+/// A router with the headers, CORS and panic handling of the API; pages of the one-machine server get them too.
+fn layered(router: Router, env: Arc<Env>, routes: Vec<Route>) -> Router {
+    let ids = env.clone();
+    let panics = CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| panicked(&panic, &ids));
+    let mut router = router.layer(panics);
+    for (name, value) in HEADERS {
+        router = router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
+    }
+    router.layer(cors(env, routes))
+}
+
+fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
+    let allowed = routes.iter().map(|route| route.method.as_str()).collect::<Vec<_>>().join(", ");
+    let mut methods = MethodRouter::new();
+    for route in routes {
+        let Ok(filter) = MethodFilter::try_from(route.method.clone()) else { continue };
+        let env = env.clone();
+        methods = methods.merge(on(filter, async move |request: Request| answer(env, route, request).await));
+    }
+    let env = env.clone();
+    methods.fallback(async move |request: Request| {
+        let id = request_id(request.headers(), &env);
+        Problem::no_method(&id, request.headers(), &allowed).answer(request.headers())
+    })
+}
+
+/// Pages of any origin may post forms, and read the answer; other answers are for the origins allowed.
+/// Nothing here works with cookies, so no answer is for credentials.
+fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
+    let is_form =
+        |route: &Route| matches!(route.access, Access::Public(RateClass::Form) | Access::PublicOr(RateClass::Form, ..));
+    let intake: Vec<Route> = routes.into_iter().filter(is_form).collect();
+    let origins = AllowOrigin::predicate(move |origin, parts| {
+        let allowed = &env.settings.allowed_origins;
+        let listed = allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
+        let posted = intake.iter().any(|route| route.method == parts.method && matches(route.path, parts.uri.path()));
+        // A preflight only asks whether the request may be sent; the answer to that one decides who reads it.
+        listed || posted || parts.method == Method::OPTIONS
+    });
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([
+            header::ETAG,
+            header::RETRY_AFTER,
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("idempotency-replayed"),
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
+        ])
+        .max_age(Duration::from_secs(7200))
+}
+
+/// Whether a path fits a route's, parameters standing for one segment each.
+fn matches(route: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (route.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send), env: &Env) -> Response<Body> {
+    let id = format!("req_{}", env.ids.next().simple());
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(request_id = %id, panic = message.unwrap_or("unknown"), "a handler panicked");
+    Problem::panicked(&id).answer(&axum::http::HeaderMap::new())
+}

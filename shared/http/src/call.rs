@@ -1,0 +1,60 @@
+//! A request as handlers' arguments read it.
+
+use axum::body::Bytes;
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method};
+use daybook_domain::Locale;
+use daybook_store::Cx;
+use mime::Mime;
+
+/// A request that was let in.
+#[derive(Debug)]
+pub struct Call {
+    /// The context for the handler.
+    pub cx: Cx,
+    /// The method.
+    pub method: Method,
+    /// The parameters in the path, in order.
+    pub path: Vec<(String, String)>,
+    /// The query string.
+    pub query: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// A header that is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// The media type of a body.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<Mime> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether a body comes from an HTML form.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    content_type(headers)
+        .is_some_and(|kind| matches!(kind.essence_str(), "application/x-www-form-urlencoded" | "multipart/form-data"))
+}
+
+/// Whether the client is a browser that shows the answer as a page: it posted a form and asks for HTML.
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+    let html =
+        headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    html && is_form(headers)
+}
+
+/// Whether a plain form was posted and nothing asks for JSON: then a page is shown, or another gone to.
+pub fn is_plain_form(call: &Call) -> bool {
+    is_form(&call.headers) && !call.header("accept").is_some_and(|accept| accept.contains("application/json"))
+}
+
+/// The language of an answer.
+pub(crate) fn locale(headers: &HeaderMap) -> Locale {
+    headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok()).and_then(Locale::accepted).unwrap_or_default()
+}

@@ -1,0 +1,247 @@
+//! The arguments of handlers: path, query, headers and body, each refused with a problem of its own.
+
+use crate::call::{Call, content_type, is_form};
+use crate::handler::Argument;
+use crate::openapi::Operation;
+use daybook_domain::intake::{Controls, Enquiry, Intake};
+use daybook_domain::{Error as Domain, Locale, Record, RecordId, Rule, Violations, read::read};
+use daybook_store::{Error, Result};
+use futures::stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::convert::Infallible;
+use utoipa::ToSchema;
+
+const JSON: &[&str] = &["application/json"];
+const FORMS: &[&str] = &["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
+
+/// A JSON body of a type. Unknown fields are refused; all violations are listed.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Json<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        Ok(Json(read(json_body(call)?)?))
+    }
+
+    fn fingerprint(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or_default()
+    }
+
+    fn describe(operation: &mut Operation) {
+        let schema = operation.schema_of::<T>();
+        operation.body(JSON, schema);
+    }
+}
+
+/// A JSON merge patch (RFC 7396) for a record.
+#[derive(Debug)]
+pub struct Patch<T> {
+    /// The fields to change; `null` clears.
+    pub fields: Map<String, Value>,
+    of: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Record> Argument for Patch<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        match json_body(call)? {
+            Value::Object(fields) => Ok(Patch { fields, of: std::marker::PhantomData }),
+            _ => Err(Domain::invalid("", Rule::Type { expected: "an object".to_owned() }).into()),
+        }
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Object(self.fields.clone())
+    }
+
+    fn describe(operation: &mut Operation) {
+        let schema = operation.partial_schema_of::<T>();
+        operation.body(&["application/json", "application/merge-patch+json"], schema);
+    }
+}
+
+/// The id in the path. What is no id of the type is not found.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: RecordId> Argument for Path<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        let text = call.path.first().map(|(_, text)| text.as_str()).unwrap_or_default();
+        text.parse().map(Path).map_err(|_| Domain::NotFound(T::TYPE).into())
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::from(self.0.to_string())
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.path_parameter::<T>();
+    }
+}
+
+/// The version that `If-Match` asks for: `"v7"`, or `None` where any will do.
+#[derive(Clone, Copy, Debug)]
+pub struct IfMatch(pub Option<u64>);
+
+impl Argument for IfMatch {
+    async fn read(call: &Call) -> Result<Self> {
+        let Some(header) = call.headers.get("if-match") else { return Ok(IfMatch(None)) };
+        let text = header.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(IfMatch(None));
+        }
+        let tag = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
+        let version = tag.strip_prefix('v').unwrap_or(tag).parse();
+        version
+            .map(|version| IfMatch(Some(version)))
+            .map_err(|_| Domain::Malformed("If-Match takes one ETag of this record, such as \"v7\"".to_owned()).into())
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.header_parameter(
+            "If-Match",
+            "The ETag the record was read with; a record that changed since is left alone (412).",
+        );
+    }
+}
+
+/// A posted form: JSON, urlencoded or multipart; known fields validated, the rest kept as `extra`.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// What was posted.
+    pub intake: Intake,
+    /// The form it names: by header, field, or path.
+    pub form: Option<String>,
+    /// The origin of the page, as the browser says.
+    pub origin: Option<String>,
+    /// The first language of the browser that Daybook speaks.
+    pub locale: Option<Locale>,
+    /// SHA-256 of the fields as they were sent, to know a double click by.
+    pub content: String,
+}
+
+impl Argument for Posted {
+    async fn read(call: &Call) -> Result<Self> {
+        let fields = fields(call).await?;
+        let content = daybook_store::sha256_hex(Value::Object(fields.clone()).to_string().as_bytes());
+        let intake = Intake::read(fields)?;
+        let named =
+            call.path.first().map(|(_, form)| form.clone()).or_else(|| call.header("x-form-key").map(str::to_owned));
+        let form = named.or_else(|| intake.controls.form_id.clone());
+        let origin = call.header("origin").filter(|origin| *origin != "null").map(str::to_owned);
+        let locale = call.header("accept-language").and_then(Locale::accepted);
+        Ok(Posted { intake, form, origin, locale, content })
+    }
+
+    fn fingerprint(&self) -> Value {
+        serde_json::json!([self.intake, self.form])
+    }
+
+    fn describe(operation: &mut Operation) {
+        let schema = operation.open_schema_of::<Enquiry, Controls>();
+        operation.body(FORMS, schema);
+        operation.header_parameter("X-Form-Key", "The form this comes through; the default form unless given.");
+    }
+}
+
+/// The form in the path of a plain HTML form's address.
+#[derive(Clone, Debug)]
+pub struct Form(pub String);
+
+impl Argument for Form {
+    async fn read(call: &Call) -> Result<Self> {
+        Ok(Form(call.path.first().map(|(_, form)| form.clone()).unwrap_or_default()))
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::from(self.0.clone())
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.path_parameter::<daybook_domain::FormId>();
+    }
+}
+
+/// The pairs of a query string.
+pub(crate) fn query_pairs(call: &Call) -> Result<Vec<(String, String)>> {
+    let query = call.query.as_deref().unwrap_or_default();
+    serde_urlencoded::from_str(query).map_err(|_| Domain::Malformed("the query string can't be read".to_owned()).into())
+}
+
+fn json_body(call: &Call) -> Result<Value> {
+    let kind = content_type(&call.headers);
+    let is_json = kind.is_some_and(|kind| kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));
+    if !is_json {
+        return Err(Domain::MediaType { expected: JSON }.into());
+    }
+    serde_json::from_slice(&call.body).map_err(|error| malformed(&error).into())
+}
+
+/// The fields of a posted form. Files are refused.
+async fn fields(call: &Call) -> Result<Map<String, Value>> {
+    if !is_form(&call.headers) {
+        let kind = content_type(&call.headers);
+        if kind.is_none_or(|kind| kind.subtype() != mime::JSON && kind.suffix() != Some(mime::JSON)) {
+            return Err(Domain::MediaType { expected: FORMS }.into());
+        }
+        return match json_body(call)? {
+            Value::Object(fields) => Ok(fields),
+            _ => Err(Domain::invalid("", Rule::Type { expected: "an object".to_owned() }).into()),
+        };
+    }
+    let pairs = match content_type(&call.headers).as_ref().and_then(|kind| kind.get_param("boundary")) {
+        Some(boundary) => parts(call, boundary.as_str()).await?,
+        None => serde_urlencoded::from_bytes::<Vec<(String, String)>>(&call.body)
+            .map_err(|_| Error::from(Domain::Malformed("the form can't be read".to_owned())))?,
+    };
+    Ok(gathered(pairs))
+}
+
+async fn parts(call: &Call, boundary: &str) -> Result<Vec<(String, String)>> {
+    let unreadable = |_| Error::from(Domain::Malformed("the form can't be read".to_owned()));
+    let body = stream::iter([Ok::<_, Infallible>(call.body.clone())]);
+    let mut form = multer::Multipart::new(body, boundary);
+    let mut pairs = Vec::new();
+    let mut violations = Violations::default();
+    while let Some(field) = form.next_field().await.map_err(unreadable)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        // Browsers send an empty file for a file field that was left empty.
+        let file = field.file_name().is_some_and(|name| !name.is_empty());
+        let text = field.text().await.map_err(unreadable)?;
+        if file {
+            violations.add(
+                format!("/{}", daybook_domain::read::escape(&name)),
+                Rule::Type { expected: "text, not a file".to_owned() },
+            );
+        }
+        pairs.push((name, text));
+    }
+    violations.into_result()?;
+    Ok(pairs)
+}
+
+/// Pairs as an object; a name that comes more than once becomes a list, empty values aside.
+fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (name, value) in pairs {
+        match fields.get_mut(&name) {
+            None => {
+                fields.insert(name, Value::from(value));
+            }
+            Some(_) if value.is_empty() => {}
+            Some(Value::Array(list)) => list.push(Value::from(value)),
+            Some(first) if first.as_str() == Some("") => *first = Value::from(value),
+            Some(first) => *first = Value::Array(vec![first.take(), Value::from(value)]),
+        }
+    }
+    fields
+}
+
+fn malformed(error: &serde_json::Error) -> Domain {
+    Domain::Malformed(format!("the body is not JSON: {error}"))
+}

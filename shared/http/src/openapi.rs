@@ -1,0 +1,274 @@
+//! The OpenAPI document, from the tables of routes and the types of handlers.
+
+use crate::problem::{Code, Members};
+use crate::routes::Route;
+use axum::http::{Method, StatusCode};
+use std::collections::BTreeMap;
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{AdditionalProperties, AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, Content, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
+    Required, ResponseBuilder, SecurityRequirement,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The documentation of one route, as its handler's arguments and reply add to it.
+#[derive(Default)]
+pub struct Operation {
+    schemas: BTreeMap<String, RefOr<Schema>>,
+    parameters: Vec<Parameter>,
+    body: Option<RequestBody>,
+    success: Option<(StatusCode, RefOr<Schema>)>,
+    pages: Vec<(StatusCode, &'static str)>,
+}
+
+impl Operation {
+    /// A reference to a type, which joins the document's components.
+    pub fn schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let mut nested = Vec::new();
+        T::schemas(&mut nested);
+        self.schemas.extend(nested);
+        self.schemas.insert(T::name().into_owned(), T::schema());
+        RefOr::Ref(Ref::from_schema_name(T::name()))
+    }
+
+    /// A type with every field optional, as a merge patch has it.
+    pub fn partial_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let _ = self.schema_of::<T>();
+        let name = format!("{}Patch", T::name());
+        if let RefOr::T(Schema::Object(mut object)) = T::schema() {
+            object.required.clear();
+            self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
+        }
+        RefOr::Ref(Ref::from_schema_name(name))
+    }
+
+    /// Two types laid over each other, with any other field besides.
+    pub fn open_schema_of<A: ToSchema, B: ToSchema>(&mut self) -> RefOr<Schema> {
+        let (first, second) = (self.schema_of::<A>(), self.schema_of::<B>());
+        for name in [A::name(), B::name()] {
+            if let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(name.as_ref()) {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
+            }
+        }
+        AllOfBuilder::new().item(first).item(second).into()
+    }
+
+    /// The body it takes, in one of these media types.
+    pub fn body(&mut self, kinds: &[&str], schema: RefOr<Schema>) {
+        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        for kind in kinds {
+            body = body.content(*kind, Content::new(Some(schema.clone())));
+        }
+        self.body = Some(body.build());
+    }
+
+    /// The id in the path.
+    pub fn path_parameter<T: PartialSchema>(&mut self) {
+        self.parameter("id", ParameterIn::Path, Required::True, "", Some(T::schema()));
+    }
+
+    /// A query parameter.
+    pub fn query_parameter(&mut self, name: &str, description: &str) {
+        self.parameter(name, ParameterIn::Query, Required::False, description, None);
+    }
+
+    /// The filters on these fields.
+    pub fn filter_parameter(&mut self, fields: &[String]) {
+        let text = format!(
+            "Conditions: `filter[field]=v` or `filter[field][op]=v`, op one of eq, ne, lt, lte, gt, gte, in, contains, starts, \
+             exists, between; `field=v` for short. Fields: {}.",
+            fields.join(", ")
+        );
+        let object = ObjectBuilder::new().schema_type(Type::Object);
+        self.parameter("filter", ParameterIn::Query, Required::False, &text, Some(object.into()));
+    }
+
+    /// A header it reads.
+    pub fn header_parameter(&mut self, name: &str, description: &str) {
+        self.parameter(name, ParameterIn::Header, Required::False, description, None);
+    }
+
+    /// What it answers when all goes well.
+    pub fn success(&mut self, status: StatusCode, schema: RefOr<Schema>) {
+        self.success = Some((status, schema));
+    }
+
+    /// It shows a page, or sends the browser to another, when a plain form was posted.
+    pub fn pages(&mut self) {
+        self.pages = vec![(StatusCode::OK, "A page"), (StatusCode::SEE_OTHER, "Another page")];
+    }
+
+    /// A schema in the envelope.
+    pub fn envelope(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
+        enveloped(data).into()
+    }
+
+    /// A schema as it is.
+    pub fn bare(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
+        data
+    }
+
+    /// A list of a schema in the envelope, with `meta`.
+    pub fn list_envelope(&mut self, item: RefOr<Schema>) -> RefOr<Schema> {
+        let number = || ObjectBuilder::new().schema_type(Type::Integer);
+        let meta = ObjectBuilder::new()
+            .property("count", number())
+            .property("limit", number())
+            .property("has_more", ObjectBuilder::new().schema_type(Type::Boolean))
+            .property(
+                "next_cursor",
+                ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null])),
+            )
+            .required("count")
+            .required("limit")
+            .required("has_more");
+        enveloped(ArrayBuilder::new().items(item).into()).property("meta", meta).required("meta").into()
+    }
+
+    fn parameter(
+        &mut self,
+        name: &str,
+        at: ParameterIn,
+        required: Required,
+        text: &str,
+        schema: Option<RefOr<Schema>>,
+    ) {
+        let schema = schema.unwrap_or_else(|| ObjectBuilder::new().schema_type(Type::String).into());
+        let description = (!text.is_empty()).then(|| text.to_owned());
+        self.parameters.push(
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(at)
+                .required(required)
+                .description(description)
+                .schema(Some(schema))
+                .build(),
+        );
+    }
+}
+
+fn enveloped(data: RefOr<Schema>) -> ObjectBuilder {
+    let yes = ObjectBuilder::new().schema_type(Type::Boolean);
+    ObjectBuilder::new().property("success", yes).property("data", data).required("success").required("data")
+}
+
+/// The document of these routes.
+pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
+    let mut paths = Paths::new();
+    let mut components = Components::new();
+    let mut problem = Operation::default();
+    let _ = problem.schema_of::<ProblemDocument>();
+    components.schemas.extend(problem.schemas);
+    for route in routes {
+        let mut operation = Operation::default();
+        (route.describe)(&mut operation);
+        components.schemas.extend(std::mem::take(&mut operation.schemas));
+        let built = built(route, operation);
+        let path = paths.paths.entry(route.path.to_owned()).or_default();
+        path.merge_operations(PathItem::new(http_method(&route.method), built));
+    }
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    components.security_schemes.insert("bearer".to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
+    let info = InfoBuilder::new()
+        .title("Daybook")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("The CRM backend: leads, mail, and every change on record."))
+        .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
+        .build();
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+}
+
+/// A problem document (RFC 9457).
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+struct ProblemDocument {
+    /// The kind of problem, as a URL.
+    r#type: String,
+    /// The kind of problem, in words.
+    title: String,
+    /// The status of the answer.
+    status: u16,
+    /// What to do.
+    detail: String,
+    #[serde(flatten)]
+    members: Members,
+}
+
+fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Operation {
+    if route.method != Method::GET {
+        operation.header_parameter(
+            "Idempotency-Key",
+            "At most 255 characters. A repeat within 24 h gets the first answer again.",
+        );
+    }
+    let mut build = OperationBuilder::new()
+        .tag(route.function)
+        .operation_id(Some(operation_id(route)))
+        .description(Some(format!("Access: {}.", route.access.describe())))
+        .request_body(operation.body);
+    let in_path = route.path.split(['{', '}']).nth(1);
+    for mut parameter in operation.parameters {
+        if let (ParameterIn::Path, Some(name)) = (&parameter.parameter_in, in_path) {
+            parameter.name = name.to_owned();
+        }
+        build = build.parameter(parameter);
+    }
+    if let Some((status, schema)) = operation.success {
+        let response =
+            ResponseBuilder::new().description("Done").content("application/json", Content::new(Some(schema))).build();
+        build = build.response(status.as_str(), response);
+    }
+    for (status, description) in operation.pages {
+        build = build.response(status.as_str(), ResponseBuilder::new().description(description).build());
+    }
+    for code in Code::ALL.into_iter().filter(|code| applies(*code, route)) {
+        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+        let content = Content::new(Some(schema));
+        let response = ResponseBuilder::new().description(code.status().canonical_reason().unwrap_or_default());
+        build = build.response(code.status().as_str(), response.content("application/problem+json", content).build());
+    }
+    if !route.access.is_public() {
+        build = build.security(SecurityRequirement::new("bearer", Vec::<String>::new()));
+    }
+    build.build()
+}
+
+/// Whether a route may answer with a code.
+fn applies(code: Code, route: &Route) -> bool {
+    let writes = route.method != Method::GET;
+    match code {
+        Code::Unauthenticated | Code::Forbidden => {
+            !matches!(route.access, crate::Access::Public(crate::RateClass::Free))
+        }
+        Code::NotFound => route.path.contains('{'),
+        Code::RateLimited => route.access.is_public(),
+        Code::MethodNotAllowed => false,
+        Code::UnsupportedMediaType
+        | Code::ValidationError
+        | Code::Duplicate
+        | Code::Conflict
+        | Code::IdempotencyKeyReused
+        | Code::PreconditionFailed
+        | Code::TooLarge => writes,
+        Code::Malformed | Code::InvalidQuery | Code::Unavailable | Code::Internal => true,
+    }
+}
+
+fn operation_id(route: &Route) -> String {
+    let path: String = route.path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("{}{path}", route.method.as_str().to_ascii_lowercase()).trim_end_matches('_').replace("__", "_")
+}
+
+fn http_method(method: &Method) -> HttpMethod {
+    match method.as_str() {
+        "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
+        "DELETE" => HttpMethod::Delete,
+        _ => HttpMethod::Get,
+    }
+}

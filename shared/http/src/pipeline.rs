@@ -1,0 +1,202 @@
+//! What happens around every handler, from top to bottom.
+
+use crate::access::{RateClass, admit};
+use crate::call::{Call, content_type, is_form};
+use crate::problem::Problem;
+use crate::reply::Answer;
+use crate::routes::Route;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use daybook_domain::{Error as Domain, OrgId};
+use daybook_store::{Cx, Env, Error, RequestInfo, Result};
+use lambda_http::request::RequestContext;
+use serde_json::Value;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The most bytes a body has.
+pub(crate) const BODY_BYTES: usize = 256 * 1024;
+
+/// How long a handler may take; a gateway gives up after 30 s.
+const LONGEST: Duration = Duration::from_secs(25);
+
+/// Answers a request: id, body, access, limit, handler, problem or envelope, one log line.
+pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) -> Answer {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let id = request_id(&parts.headers, &env);
+    let mut who = None;
+    let outcome = match tokio::time::timeout(LONGEST, handled(&env, &route, &parts, body, &id, started, &mut who)).await
+    {
+        Ok(outcome) => outcome,
+        Err(late) => Err(Error::unavailable("answer in time", late)),
+    };
+    let (mut answer, code) = match outcome {
+        Ok(answer) => (answer, None),
+        Err(error) => {
+            let problem = Problem::of(&error, &id, &parts.headers);
+            if problem.is_ours() {
+                tracing::error!(request_id = %id, error = %error.chain(), "request failed");
+            }
+            let code = problem.code();
+            (problem.answer(&parts.headers), Some(code))
+        }
+    };
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        answer.headers_mut().insert("x-request-id", id);
+    }
+    tracing::info!(
+        target: "daybook::request",
+        method = %parts.method,
+        path = parts.uri.path(),
+        status = answer.status().as_u16(),
+        ms = started.elapsed().as_micros() as f64 / 1000.0,
+        code,
+        org = who.as_ref().map(|(org, _): &(OrgId, String)| tracing::field::display(org)),
+        actor = who.as_ref().map(|(_, actor)| actor.as_str()),
+        route = route.path,
+        function = route.function,
+        request_id = %id,
+        "request"
+    );
+    answer
+}
+
+async fn handled(
+    env: &Arc<Env>,
+    route: &Route,
+    parts: &Parts,
+    body: Body,
+    id: &str,
+    started: Instant,
+    who: &mut Option<(OrgId, String)>,
+) -> Result<Answer> {
+    let ip = client_address(parts);
+    let admitted = admit(env, route.access, &parts.headers, ip).await?;
+    *who = Some((admitted.org, admitted.actor.user().map_or_else(|| "public".to_owned(), |user| user.to_string())));
+    let body = read_body(&parts.headers, body).await?;
+    let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let info = RequestInfo {
+        id: id.to_owned(),
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        route: route.path,
+        query: parts.uri.query().map(str::to_owned),
+        body: journaled_body(&parts.headers, &body),
+        ip,
+        user_agent: text(USER_AGENT).map(|agent| agent.chars().take(300).collect()),
+        trace: text(HeaderName::from_static("traceparent")).filter(|trace| trace.len() <= 64),
+        allowance: admitted.allowance,
+        started,
+        commits: AtomicU32::new(0),
+        replayed: AtomicBool::new(false),
+    };
+    let cx = Cx {
+        env: env.clone(),
+        org: admitted.org,
+        actor: admitted.actor,
+        scope: admitted.scope,
+        request: Arc::new(info),
+        once: None,
+    };
+    let request = cx.request.clone();
+    let path = path_parameters(parts).await?;
+    let call = Call {
+        cx,
+        method: parts.method.clone(),
+        path,
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers.clone(),
+        body,
+    };
+    if route.method != Method::GET {
+        crate::handler::no_parameters(&call, &[])?;
+    }
+    let mut answer = (route.handler)(call).await?;
+    if request.replayed.load(Ordering::SeqCst) {
+        answer.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    if let (crate::Access::Public(class) | crate::Access::PublicOr(class, ..), Some(left)) =
+        (route.access, request.allowance)
+    {
+        limit_headers(answer.headers_mut(), class, left);
+    }
+    Ok(answer)
+}
+
+/// The client's id of the request if it is a plain one, else a fresh one.
+pub(crate) fn request_id(headers: &HeaderMap, env: &Env) -> String {
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    match given.filter(plain) {
+        Some(given) => given.to_owned(),
+        None => format!("req_{}", env.ids.next().simple()),
+    }
+}
+
+/// The address of the client, as the gateway or the socket knows it. `X-Forwarded-For` is anybody's to write.
+fn client_address(parts: &Parts) -> Option<IpAddr> {
+    match parts.extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref()?.parse().ok(),
+        Some(_) => None,
+        None => parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip()),
+    }
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
+    let too_large = Domain::TooLarge { what: "the body", limit: BODY_BYTES as u64, unit: "bytes" };
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_BYTES) {
+        return Err(too_large.into());
+    }
+    to_bytes(body, BODY_BYTES).await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        if cause.contains("length limit") {
+            too_large.into()
+        } else {
+            Domain::Malformed("the body broke off".to_owned()).into()
+        }
+    })
+}
+
+/// The body as the journal keeps it: JSON, or the fields of a form.
+fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
+    let kind = content_type(headers)?;
+    if kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON) {
+        return serde_json::from_slice(body).ok();
+    }
+    if is_form(headers) && kind.type_() == mime::APPLICATION {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).ok()?;
+        return Some(pairs.into_iter().map(|(name, value)| (name, Value::from(value))).collect());
+    }
+    None
+}
+
+async fn path_parameters(parts: &Parts) -> Result<Vec<(String, String)>> {
+    let unreadable = |_| Error::from(Domain::Malformed("the path can't be read".to_owned()));
+    let parameters = RawPathParams::from_request_parts(&mut parts.clone(), &()).await.map_err(unreadable)?;
+    Ok(parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+fn limit_headers(headers: &mut HeaderMap, class: RateClass, left: u32) {
+    let Some(rate) = class.rate() else { return };
+    let seconds = rate.per.as_secs();
+    let lines = [
+        ("ratelimit-policy", format!("\"{}\";q={};w={seconds}", class.name(), rate.burst)),
+        ("ratelimit", format!("\"{}\";r={left};t={seconds}", class.name())),
+        ("x-ratelimit-limit", rate.burst.to_string()),
+        ("x-ratelimit-remaining", left.to_string()),
+    ];
+    for (name, value) in lines {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}

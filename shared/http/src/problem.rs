@@ -1,0 +1,297 @@
+//! Errors on the wire: RFC 9457 problem documents. The only place that knows numbers of statuses.
+
+use crate::call::{locale, wants_page};
+use crate::text;
+use askama::Template;
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use daybook_domain::{AnyId, Error as Domain, Locale, Violations};
+use daybook_store::{Answer, Error};
+use problem_details::ProblemDetails;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The status of an answer.
+pub(crate) fn status_of(answer: Answer) -> StatusCode {
+    match answer {
+        Answer::Ok => StatusCode::OK,
+        Answer::Created => StatusCode::CREATED,
+        Answer::Accepted => StatusCode::ACCEPTED,
+        Answer::SeeOther => StatusCode::SEE_OTHER,
+    }
+}
+
+/// What went wrong, as a client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Malformed,
+    UnsupportedMediaType,
+    ValidationError,
+    InvalidQuery,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Duplicate,
+    Conflict,
+    IdempotencyKeyReused,
+    PreconditionFailed,
+    TooLarge,
+    RateLimited,
+    Unavailable,
+    Internal,
+}
+
+impl Code {
+    pub(crate) const ALL: [Code; 16] = [
+        Code::Malformed,
+        Code::UnsupportedMediaType,
+        Code::ValidationError,
+        Code::InvalidQuery,
+        Code::Unauthenticated,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::Duplicate,
+        Code::Conflict,
+        Code::IdempotencyKeyReused,
+        Code::PreconditionFailed,
+        Code::TooLarge,
+        Code::RateLimited,
+        Code::Unavailable,
+        Code::Internal,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Code::Malformed => "malformed",
+            Code::UnsupportedMediaType => "unsupported_media_type",
+            Code::ValidationError => "validation_error",
+            Code::InvalidQuery => "invalid_query",
+            Code::Unauthenticated => "unauthenticated",
+            Code::Forbidden => "forbidden",
+            Code::NotFound => "not_found",
+            Code::MethodNotAllowed => "method_not_allowed",
+            Code::Duplicate => "duplicate",
+            Code::Conflict => "conflict",
+            Code::IdempotencyKeyReused => "idempotency_key_reused",
+            Code::PreconditionFailed => "precondition_failed",
+            Code::TooLarge => "too_large",
+            Code::RateLimited => "rate_limited",
+            Code::Unavailable => "unavailable",
+            Code::Internal => "internal",
+        }
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Code::Malformed | Code::InvalidQuery => StatusCode::BAD_REQUEST,
+            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::ValidationError | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::Duplicate | Code::Conflict => StatusCode::CONFLICT,
+            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// The members of a problem document besides the standard ones.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Members {
+    /// Always `false`, for clients that test the envelope's `success`.
+    pub success: bool,
+    /// The stable code of the error.
+    pub code: String,
+    /// The request, for support.
+    pub request_id: String,
+    /// Every broken rule, with its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// The record that holds the value already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub existing_id: Option<AnyId>,
+    /// The version the record is at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The current values of the fields that the request would have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub current: Option<Map<String, Value>>,
+}
+
+/// A broken rule and where.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// The field's name.
+    pub field: String,
+    /// Where it is: a JSON pointer (RFC 6901) into the body, or the query as an object.
+    pub pointer: String,
+    /// The stable code of the rule.
+    pub code: String,
+    /// What to do, in words.
+    pub message: String,
+}
+
+/// A problem document and the headers that go with it.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    members: Members,
+    headers: HeaderMap,
+    locale: Locale,
+}
+
+impl Problem {
+    /// What an error tells the client. A 5xx tells nothing but the request's id.
+    pub fn of(error: &Error, request_id: &str, headers: &HeaderMap) -> Problem {
+        let locale = locale(headers);
+        let mut problem = Problem::plain(code_of(error), request_id, locale);
+        let Error::Domain(domain) = error else { return problem };
+        problem.detail = text::detail(domain, locale);
+        match domain {
+            Domain::Invalid(violations) | Domain::Query(violations) => {
+                problem.members.errors = field_errors(violations, locale)
+            }
+            Domain::Duplicate { field, existing_id } => {
+                problem.members.existing_id = *existing_id;
+                let message = problem.detail.clone();
+                let pointer = format!("/{field}");
+                problem.members.errors =
+                    vec![FieldError { field: (*field).to_owned(), pointer, code: "duplicate".to_owned(), message }];
+            }
+            Domain::Stale { version, current } => {
+                problem.members.version = Some(*version);
+                problem.members.current = Some(current.clone());
+            }
+            Domain::Limited { retry_after } => {
+                problem.headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+                let limit = format!("\"requests\";r=0;t={retry_after}");
+                problem.headers.extend(
+                    HeaderValue::from_str(&limit)
+                        .ok()
+                        .map(|limit| (axum::http::HeaderName::from_static("ratelimit"), limit)),
+                );
+                problem.headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
+            }
+            Domain::Unauthenticated(_) => {
+                problem.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"daybook\""));
+            }
+            _ => {}
+        }
+        problem
+    }
+
+    /// The problem of a path that nothing answers.
+    pub(crate) fn no_route(request_id: &str, headers: &HeaderMap) -> Problem {
+        Problem::plain(Code::NotFound, request_id, locale(headers))
+    }
+
+    /// The problem of a method that the path doesn't answer.
+    pub(crate) fn no_method(request_id: &str, headers: &HeaderMap, allowed: &str) -> Problem {
+        let mut problem = Problem::plain(Code::MethodNotAllowed, request_id, locale(headers));
+        problem.headers.extend(HeaderValue::from_str(allowed).ok().map(|allowed| (ALLOW, allowed)));
+        problem
+    }
+
+    /// The problem of a handler that panicked.
+    pub(crate) fn panicked(request_id: &str) -> Problem {
+        Problem::plain(Code::Internal, request_id, Locale::English)
+    }
+
+    /// The code.
+    pub fn code(&self) -> &'static str {
+        self.code.name()
+    }
+
+    /// Whether the fault is ours.
+    pub fn is_ours(&self) -> bool {
+        self.code.status().is_server_error()
+    }
+
+    /// The answer: a problem document, or a page for a browser that posted a plain form.
+    pub fn answer(self, request: &HeaderMap) -> Response<Body> {
+        let title = text::title(self.code, self.locale);
+        let (kind, body) = if wants_page(request) {
+            let page = Page { problem: &self, title, chinese: self.locale == Locale::Chinese };
+            ("text/html; charset=utf-8", page.render().unwrap_or_default())
+        } else {
+            let document = ProblemDetails::from_status_code(self.code.status())
+                .with_type(
+                    format!("https://daybook.dev/problems/{}", self.code.name())
+                        .parse::<axum::http::Uri>()
+                        .unwrap_or_default(),
+                )
+                .with_title(title)
+                .with_detail(self.detail.clone())
+                .with_extensions(self.members.clone());
+            ("application/problem+json", serde_json::to_string(&document).unwrap_or_default())
+        };
+        let mut answer = Response::new(Body::from(body));
+        *answer.status_mut() = self.code.status();
+        answer.headers_mut().extend(self.headers);
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        answer.headers_mut().insert(CONTENT_LANGUAGE, HeaderValue::from_static(self.locale.tag()));
+        answer
+    }
+
+    fn plain(code: Code, request_id: &str, locale: Locale) -> Problem {
+        let members = Members { code: code.name().to_owned(), request_id: request_id.to_owned(), ..Members::default() };
+        Problem { code, detail: text::title(code, locale).to_owned(), members, headers: HeaderMap::new(), locale }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Page<'a> {
+    problem: &'a Problem,
+    title: &'a str,
+    chinese: bool,
+}
+
+fn code_of(error: &Error) -> Code {
+    let domain = match error {
+        Error::Domain(domain) => domain,
+        Error::Unavailable { .. } => return Code::Unavailable,
+        Error::Internal { .. } => return Code::Internal,
+    };
+    match domain {
+        Domain::Malformed(_) => Code::Malformed,
+        Domain::MediaType { .. } => Code::UnsupportedMediaType,
+        Domain::Invalid(_) => Code::ValidationError,
+        Domain::Query(_) => Code::InvalidQuery,
+        Domain::Unauthenticated(_) => Code::Unauthenticated,
+        Domain::Forbidden(_) => Code::Forbidden,
+        Domain::NotFound(_) => Code::NotFound,
+        Domain::Duplicate { .. } => Code::Duplicate,
+        Domain::Stale { .. } => Code::PreconditionFailed,
+        Domain::Conflict(daybook_domain::Conflict::KeyReused) => Code::IdempotencyKeyReused,
+        Domain::Conflict(daybook_domain::Conflict::RegistrationClosed) => Code::Forbidden,
+        Domain::Conflict(_) => Code::Conflict,
+        Domain::TooLarge { .. } => Code::TooLarge,
+        Domain::Limited { .. } => Code::RateLimited,
+    }
+}
+
+fn field_errors(violations: &Violations, locale: Locale) -> Vec<FieldError> {
+    let field = |pointer: &str| pointer.trim_start_matches('/').replace("~1", "/").replace("~0", "~");
+    violations
+        .0
+        .iter()
+        .map(|violation| FieldError {
+            field: field(&violation.pointer),
+            pointer: violation.pointer.clone(),
+            code: violation.rule.code().to_owned(),
+            message: text::rule(&violation.rule, locale),
+        })
+        .collect()
+}

@@ -1,0 +1,137 @@
+//! What handlers return, and how it looks on the wire.
+
+use crate::call::Call;
+use crate::openapi::Operation;
+use crate::problem::status_of;
+use axum::body::Body;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderValue, Response};
+use daybook_store::{Answer as Kind, Error, Page, Reply, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// A finished answer.
+pub type Answer = Response<Body>;
+
+/// Something a handler returns.
+pub trait HttpReply: Reply {
+    /// The answer.
+    fn answer(self, call: &Call) -> Result<Answer>;
+
+    /// Adds it to the documentation of the route.
+    fn describe(operation: &mut Operation);
+}
+
+/// Types that stand in answers.
+pub trait Content: Serialize + DeserializeOwned + ToSchema + Send {}
+
+impl<T: Serialize + DeserializeOwned + ToSchema + Send> Content for T {}
+
+macro_rules! replies {
+    ($($(#[$doc:meta])* $name:ident, $kind:ident, $secret:literal, $wrap:ident, $schema:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name<T>(pub T);
+
+        impl<T: Content> Reply for $name<T> {
+            const ANSWER: Kind = Kind::$kind;
+            const SECRET: bool = $secret;
+        }
+
+        impl<T: Content> HttpReply for $name<T> {
+            fn answer(self, _: &Call) -> Result<Answer> {
+                json_answer(Self::ANSWER, $wrap(value_of(&self.0)?))
+            }
+
+            fn describe(operation: &mut Operation) {
+                let schema = operation.schema_of::<T>();
+                let schema = operation.$schema(schema);
+                operation.success(status_of(Self::ANSWER), schema);
+            }
+        }
+    )*};
+}
+
+replies! {
+    /// Something, in the envelope.
+    Data, Ok, false, enveloped, envelope;
+    /// Something new, in the envelope.
+    Created, Created, false, enveloped, envelope;
+    /// Something as it is, without the envelope. May hold a secret, so it is never kept.
+    Bare, Ok, true, as_is, bare;
+    /// Something new as it is, without the envelope. May hold a secret, so it is never kept.
+    BareCreated, Created, true, as_is, bare;
+}
+
+/// A page of records, in the envelope with `meta`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Listed<T>(pub Page<T>);
+
+impl<T: Content> Reply for Listed<T> {
+    const ANSWER: Kind = Kind::Ok;
+}
+
+impl<T: Content> HttpReply for Listed<T> {
+    fn answer(self, _: &Call) -> Result<Answer> {
+        let page = self.0;
+        let meta = json!({
+            "count": page.items.len(),
+            "limit": page.limit,
+            "has_more": page.next_cursor.is_some(),
+            "next_cursor": page.next_cursor,
+        });
+        json_answer(Self::ANSWER, json!({"success": true, "data": value_of(&page.items)?, "meta": meta}))
+    }
+
+    fn describe(operation: &mut Operation) {
+        let schema = operation.schema_of::<T>();
+        let schema = operation.list_envelope(schema);
+        operation.success(status_of(Self::ANSWER), schema);
+    }
+}
+
+/// An answer that shows a page. It may use styles of its own, and nothing else.
+pub fn page(html: String) -> Answer {
+    let mut answer = Response::new(Body::from(html));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    answer
+}
+
+/// An answer that sends a browser to another page.
+pub fn see_other(address: &str) -> Result<Answer> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = status_of(Kind::SeeOther);
+    let address = HeaderValue::from_str(address).map_err(|error| Error::internal("send a browser on", error))?;
+    answer.headers_mut().insert(LOCATION, address);
+    Ok(answer)
+}
+
+/// An answer of JSON; a record's version becomes its ETag.
+pub(crate) fn json_answer(kind: Kind, body: Value) -> Result<Answer> {
+    let version = body.get("data").and_then(|data| data.get("version")).and_then(Value::as_u64);
+    let mut answer = Response::new(Body::from(body.to_string()));
+    *answer.status_mut() = status_of(kind);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(tag) = version.and_then(|version| HeaderValue::from_str(&format!("\"v{version}\"")).ok()) {
+        answer.headers_mut().insert(ETAG, tag);
+    }
+    Ok(answer)
+}
+
+fn enveloped(value: Value) -> Value {
+    json!({"success": true, "data": value})
+}
+
+fn as_is(value: Value) -> Value {
+    value
+}
+
+fn value_of(content: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(content).map_err(|error| Error::internal("write an answer as JSON", error))
+}

@@ -1,0 +1,73 @@
+//! The table of routes: path, access and handler of everything a function answers.
+
+use crate::access::Access;
+use crate::call::Call;
+use crate::handler::Handler;
+use crate::openapi::Operation;
+use crate::reply::Answer;
+use axum::http::Method;
+use daybook_store::Result;
+use futures::future::BoxFuture;
+use std::fmt;
+use std::sync::Arc;
+
+type Answering = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
+
+/// One route.
+#[derive(Clone)]
+pub struct Route {
+    /// The function it belongs to.
+    pub function: &'static str,
+    /// The method.
+    pub method: Method,
+    /// The path, with parameters in braces.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    pub(crate) handler: Answering,
+    pub(crate) describe: fn(&mut Operation),
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.method, self.path, self.access.describe())
+    }
+}
+
+/// The routes of a function.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// The function.
+    pub function: &'static str,
+    /// Its routes.
+    pub list: Vec<Route>,
+}
+
+macro_rules! methods {
+    ($($name:ident $method:ident),*) => {$(
+        #[doc = concat!("Answers ", stringify!($method), ".")]
+        #[must_use]
+        pub fn $name<A, H: Handler<A>>(self, path: &'static str, access: Access, handler: H) -> Routes {
+            self.route(Method::$method, path, access, handler)
+        }
+    )*};
+}
+
+impl Routes {
+    /// The routes of a function, none yet.
+    pub fn of(function: &'static str) -> Routes {
+        Routes { function, list: Vec::new() }
+    }
+
+    methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
+
+    fn route<A, H: Handler<A>>(mut self, method: Method, path: &'static str, access: Access, handler: H) -> Routes {
+        let answering: Answering = Arc::new(move |call| {
+            let handler = handler.clone();
+            Box::pin(async move { handler.call(call).await })
+        });
+        let describe = H::describe;
+        self.list.push(Route { function: self.function, method, path, access, handler: answering, describe });
+        self
+    }
+}

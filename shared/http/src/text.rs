@@ -1,0 +1,156 @@
+//! What errors say, in English and Chinese.
+
+use crate::problem::Code;
+use daybook_domain::error::Unit;
+use daybook_domain::{Conflict, Error, Locale, Rule, Unauthenticated};
+
+/// What kind of error it is.
+pub(crate) fn title(code: Code, locale: Locale) -> &'static str {
+    let (english, chinese) = match code {
+        Code::Malformed => ("The request can't be read", "请求无法解析"),
+        Code::UnsupportedMediaType => ("The body's media type isn't supported", "不支持的内容类型"),
+        Code::ValidationError => ("Some fields need to be corrected", "部分字段需要修改"),
+        Code::InvalidQuery => ("Some query parameters need to be corrected", "部分查询参数需要修改"),
+        Code::Unauthenticated => ("Sign in first", "请先登录"),
+        Code::Forbidden => ("You may not do this", "没有权限"),
+        Code::NotFound => ("There is no such thing", "未找到"),
+        Code::MethodNotAllowed => ("This path doesn't take this method", "该路径不支持此方法"),
+        Code::Duplicate => ("It is there already", "已存在"),
+        Code::Conflict => ("The request doesn't fit the state of things", "请求与当前状态冲突"),
+        Code::IdempotencyKeyReused => ("The idempotency key was used before", "幂等键已被使用"),
+        Code::PreconditionFailed => ("The record has changed since", "记录已被修改"),
+        Code::TooLarge => ("It is too large", "内容过大"),
+        Code::RateLimited => ("Too many requests", "请求过于频繁"),
+        Code::Unavailable => ("Not available at the moment; send the same request again", "暂时不可用，请稍后重试"),
+        Code::Internal => ("Something went wrong on our side", "服务器内部错误"),
+    };
+    pick(locale, english, chinese)
+}
+
+/// What to do about an error.
+pub(crate) fn detail(error: &Error, locale: Locale) -> String {
+    let chinese = locale == Locale::Chinese;
+    match error {
+        Error::Malformed(why) if chinese => format!("请求无法解析：{why}"),
+        Error::Malformed(why) => capitalised(why),
+        Error::MediaType { expected } if chinese => format!("请设置 Content-Type 为：{}", expected.join("、")),
+        Error::MediaType { expected } => format!("Set Content-Type to one of {}.", expected.join(", ")),
+        Error::Invalid(violations) | Error::Query(violations) => match violations.0.as_slice() {
+            [only] if chinese => format!("{}：{}", only.pointer.trim_start_matches('/'), rule(&only.rule, locale)),
+            [only] => format!("{}: {}", only.pointer.trim_start_matches('/'), rule(&only.rule, locale)),
+            many if chinese => format!("共有 {} 处需要修改，详见 errors。", many.len()),
+            many => format!("{} places need to be corrected; see errors.", many.len()),
+        },
+        Error::Unauthenticated(why) => pick(
+            locale,
+            match why {
+                Unauthenticated::Missing => "Send the header Authorization: Bearer <access_token>.",
+                Unauthenticated::Invalid => "The token is invalid or has expired; sign in again.",
+                Unauthenticated::Password => "The user or the password is wrong.",
+            },
+            match why {
+                Unauthenticated::Missing => "请在请求头中提供 Authorization: Bearer <access_token>。",
+                Unauthenticated::Invalid => "令牌无效或已过期，请重新登录。",
+                Unauthenticated::Password => "用户名或密码错误。",
+            },
+        )
+        .to_owned(),
+        Error::Forbidden(permission) if chinese => format!("需要权限 {permission}，请联系管理员。"),
+        Error::Forbidden(permission) => format!("This needs the permission {permission}; ask an administrator."),
+        Error::NotFound(kind) if chinese => format!("没有该记录（{kind}）。"),
+        Error::NotFound(kind) => format!("There is no such {kind}."),
+        Error::Duplicate { field, .. } if chinese => format!("{field} 已被占用。"),
+        Error::Duplicate { field, .. } => format!("The {field} is taken."),
+        Error::Stale { version, .. } if chinese => format!("记录当前版本为 v{version}，请重新读取后再修改。"),
+        Error::Stale { version, .. } => {
+            format!("The record is at v{version} now; read it again and repeat the change.")
+        }
+        Error::Conflict(why) => conflict(*why, locale).to_owned(),
+        Error::TooLarge { what, limit, unit } if chinese => format!("{what} 超过上限 {limit} {unit}。"),
+        Error::TooLarge { what, limit, unit } => format!("{} is larger than {limit} {unit}.", capitalised(what)),
+        Error::Limited { retry_after } if chinese => format!("请在 {retry_after} 秒后重试。"),
+        Error::Limited { retry_after } => format!("Try again in {retry_after} s."),
+    }
+}
+
+fn conflict(why: Conflict, locale: Locale) -> &'static str {
+    let (english, chinese) = match why {
+        Conflict::KeyReused => {
+            ("This Idempotency-Key came with another input; use a new key.", "该幂等键已用于不同的内容，请使用新的键。")
+        }
+        Conflict::AnswerNotKept => (
+            "This was carried out already; its answer held a secret and isn't kept.",
+            "该请求已执行；其响应包含机密，未被保存。",
+        ),
+        Conflict::Contended => {
+            ("Others are changing this at the moment; send the same request again.", "该记录正被他人修改，请重试。")
+        }
+        Conflict::NotInTrash => ("It isn't in the trash.", "该记录不在回收站中。"),
+        Conflict::ParentGone => ("The record this belongs to was deleted.", "所属记录已被删除。"),
+        Conflict::RegistrationClosed => {
+            ("Registration needs an invitation; ask an administrator.", "注册需要邀请，请联系管理员。")
+        }
+    };
+    pick(locale, english, chinese)
+}
+
+/// What to do about a broken rule.
+pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
+    let chinese = locale == Locale::Chinese;
+    let unit = |unit: Unit| match unit {
+        Unit::Characters => pick(locale, "characters", "个字符"),
+        Unit::Bytes => pick(locale, "bytes", "个字节"),
+        Unit::Entries => pick(locale, "entries", "项"),
+    };
+    let fixed = |english: &'static str, chinese: &'static str| pick(locale, english, chinese).to_owned();
+    match rule {
+        Rule::Required => fixed("is required", "必填"),
+        Rule::Unknown { nearest: Some(nearest) } if chinese => format!("未知字段，是否指 {nearest}？"),
+        Rule::Unknown { nearest: Some(nearest) } => format!("is unknown; did you mean {nearest}?"),
+        Rule::Unknown { nearest: None } => fixed("is unknown", "未知字段"),
+        Rule::Type { expected } if chinese => format!("类型错误，应为 {expected}"),
+        Rule::Type { expected } => format!("must be {expected}"),
+        Rule::TooShort { min: 1 } => fixed("must not be empty", "不能为空"),
+        Rule::TooShort { min } if chinese => format!("至少 {min} 个字符"),
+        Rule::TooShort { min } => format!("must have at least {min} characters"),
+        Rule::TooLong { max, unit: counted } if chinese => format!("最多 {max} {}", unit(*counted)),
+        Rule::TooLong { max, unit: counted } => format!("must have at most {max} {}", unit(*counted)),
+        Rule::ControlCharacter => {
+            fixed("must not hold line breaks or other control characters", "不能包含换行符或其他控制字符")
+        }
+        Rule::Email => {
+            fixed("must be an e-mail address such as name@example.com", "请输入有效的邮箱地址，例如 name@example.com")
+        }
+        Rule::OneOf { allowed } if chinese => format!("必须是以下值之一：{}", allowed.join("、")),
+        Rule::OneOf { allowed } => format!("must be one of {}", allowed.join(", ")),
+        Rule::Id { prefix } if chinese => format!("必须是已有的、以 {prefix}_ 开头的标识"),
+        Rule::Id { prefix } => format!("must be the id of something that exists, beginning with {prefix}_"),
+        Rule::ReadOnly => fixed("can't be changed; leave it out or send it unchanged", "不可修改，请省略或原样发送"),
+        Rule::Time => fixed("must be a time such as 2026-11-20T09:30:00Z", "必须是时间，例如 2026-11-20T09:30:00Z"),
+        Rule::Username => fixed(
+            "must have 3 to 64 letters, digits, dots, dashes or underscores",
+            "须为 3 至 64 个字母、数字、点、短横线或下划线",
+        ),
+        Rule::Cursor => {
+            fixed("was altered or belongs to another list; begin again without it", "游标无效，请从第一页重新开始")
+        }
+        Rule::Excludes { other } if chinese => format!("不能与 {other} 同时使用"),
+        Rule::Excludes { other } => format!("can't be used together with {other}"),
+        Rule::Range { min, max } if chinese => format!("必须在 {min} 与 {max} 之间"),
+        Rule::Range { min, max } => format!("must be a whole number from {min} to {max}"),
+        Rule::Format { expected } if chinese => format!("格式错误，应为 {expected}"),
+        Rule::Format { expected } => format!("must be {expected}"),
+    }
+}
+
+fn pick(locale: Locale, english: &'static str, chinese: &'static str) -> &'static str {
+    match locale {
+        Locale::English => english,
+        Locale::Chinese => chinese,
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
