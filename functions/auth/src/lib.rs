@@ -10,7 +10,7 @@ use daybook_domain::organization::Organization;
 use daybook_domain::permission::Role;
 use daybook_domain::user::{User, Username};
 use daybook_domain::{
-    Audit, Conflict, EmailAddress, Error as Domain, Event, FormId, Line, Locale, OrgId, Rule, Secret, SessionId,
+    Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Locale, OrgId, Rule, Secret, SessionId,
     Unauthenticated, UserId,
 };
 use daybook_http::{Bare, BareCreated, Cx, Data, Error, Json, RateClass, Result, Routes, public, signed_in, token};
@@ -75,25 +75,27 @@ async fn register(cx: Cx, Json(new): Json<NewUser>) -> Result<BareCreated<Tokens
     if new.password.expose().len() < passwords::SHORTEST {
         return Err(Domain::invalid("/password", Rule::TooShort { min: passwords::SHORTEST }).into());
     }
-    // Asked before the password is hashed, which is the dear part; the commit's conditions decide.
-    let org = organization_for_registration(&cx).await?;
-    let phc = passwords::hash(new.password.clone()).await?;
-    let cx = cx.in_organization(org);
-    let stamp = cx.stamp();
-    let user = User::new(new.email.clone(), new.username, new.name, Role::Owner, &stamp);
-    let usual = Line::parse(new.email.as_str()).map_err(|rule| Domain::invalid("/email", rule));
-    let name = match new.organization_name {
+    let organization_name = match new.organization_name.clone() {
         Some(name) => name,
-        None => usual?,
+        None => Line::parse(new.email.as_str()).map_err(|rule| Domain::invalid("/email", rule))?,
     };
-    let organization = Organization::new(org, name, Locale::Chinese, &user.email, &stamp);
-    let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
-    debug_assert_eq!(form.id, FormId::default_of(org), "the default form has its organisation's UUID");
-    let tx = Tx::create(&organization)
-        .and_create(&form)
-        .and_create(&user)
-        .with_row(Credential { phc, set_at: stamp.at }.write(org, user.id)?);
-    sign_in(&cx, user, tx, BareCreated).await
+    // Refused before the password is hashed, which is the dear part; the commit's conditions decide.
+    let mut org = organization_for_registration(&cx).await?;
+    let phc = passwords::hash(new.password).await?;
+    loop {
+        let cx = cx.in_organization(org);
+        let stamp = cx.stamp();
+        let user = User::new(new.email.clone(), new.username.clone(), new.name.clone(), Role::Owner, &stamp);
+        let organization = Organization::new(org, organization_name.clone(), Locale::Chinese, &user.email, &stamp);
+        let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
+        let credential = Credential { phc: phc.clone(), set_at: stamp.at }.write(org, user.id)?;
+        let tx = Tx::create(&organization).and_create(&form).and_create(&user).with_row(credential);
+        match sign_in(&cx, user, tx, BareCreated).await {
+            // Somebody else became the default organisation's first owner at the same time.
+            Err(Error::Domain(Domain::Duplicate { field: "id", .. })) => org = OrgId::new(cx.env.ids.next()),
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Signs a user in. Unknown users and wrong passwords are answered alike, after the same work.

@@ -1,1 +1,30 @@
-//! daybook-dispatch
+//! Dispatch: knows which consumer wants which journal entry, and sends them its id.
+//!
+//! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
+
+use daybook_domain::{Actor, Event};
+use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, dispatch_all};
+use daybook_store::{EntryRef, Fact, Result};
+use std::sync::Arc;
+
+/// The queues it sends to.
+pub const QUEUES: &[Queue] = &[Queue::Mail];
+
+/// Sends an entry to everybody who wants it.
+pub async fn dispatch(services: Arc<Services>, fact: Fact) -> Result<()> {
+    dispatch_all(&services, &fact, &wanted(&fact)).await
+}
+
+/// What an entry gives rise to. The team hears of every accepted submission; whoever posted one
+/// without credentials gets a confirmation.
+pub fn wanted(fact: &Fact) -> Vec<Dispatched> {
+    let entry = EntryRef { org: fact.org, entry: fact.id };
+    let mail = |kind| Dispatched::Mail(MailJob { entry, kind });
+    match fact.event {
+        Event::SubmissionAccepted if fact.actor == Actor::Public => {
+            vec![mail(MailKind::Confirmation), mail(MailKind::Notification)]
+        }
+        Event::SubmissionAccepted => vec![mail(MailKind::Notification)],
+        _ => Vec::new(),
+    }
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! The Lambda function `dispatch`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_jobs::run_stream(daybook_dispatch::QUEUES, daybook_dispatch::dispatch)
+}

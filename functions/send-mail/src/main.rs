@@ -1,1 +1,7 @@
-fn main() {}
+//! The Lambda function `send-mail`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_jobs::run_queue(daybook_send_mail::worker())
+}

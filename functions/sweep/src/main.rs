@@ -1,1 +1,7 @@
-fn main() {}
+//! The Lambda function `sweep`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_jobs::run_schedule(daybook_sweep::QUEUES, daybook_sweep::sweep)
+}

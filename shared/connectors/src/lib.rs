@@ -1,1 +1,3 @@
-//! daybook-connectors
+//! Clients of other systems: so far the queues.
+
+pub mod queues;

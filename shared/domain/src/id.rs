@@ -181,6 +181,14 @@ impl FormId {
     }
 }
 
+impl EntryId {
+    /// The least id that an entry of this moment or later can have.
+    pub fn first_at(at: Timestamp) -> EntryId {
+        let millis = at.as_millisecond().max(0) as u64;
+        EntryId(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+}
+
 impl LeadId {
     /// The id that the answer to a submission names as its lead.
     ///

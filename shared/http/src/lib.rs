@@ -29,7 +29,7 @@ pub use openapi::{Operation, document};
 pub use problem::Problem;
 pub use reply::{Answer, Bare, BareCreated, Created, Data, HttpReply, Listed, page, see_other};
 pub use routes::{Route, Routes};
-pub use start::{ConfigError, Variables, log_as_json, run, settings};
+pub use start::run;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,90 +1,10 @@
-//! Starting a function in Lambda: settings from the environment, all mistakes at once.
+//! Starting an HTTP function in Lambda.
 
 use crate::app::app;
 use crate::routes::Routes;
-use daybook_domain::{EmailAddress, OrgId};
-use daybook_store::{Clock, Env, Ids, Keyring, Registration, Settings, Table, TableOptions};
+use daybook_store::config::{Variables, environment, log_as_json};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// What is wrong with the environment.
-#[derive(Debug, thiserror::Error)]
-#[error("the environment needs to be corrected:\n{}", .0.join("\n"))]
-pub struct ConfigError(pub Vec<String>);
-
-/// Reads variables and collects what is wrong with them.
-pub struct Variables<'a> {
-    get: &'a dyn Fn(&str) -> Option<String>,
-    /// What was wrong so far.
-    pub wrong: Vec<String>,
-}
-
-impl<'a> Variables<'a> {
-    /// Variables from somewhere.
-    pub fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Variables<'a> {
-        Variables { get, wrong: Vec::new() }
-    }
-
-    /// A variable, parsed; a mistake is noted.
-    pub fn optional<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
-        let text = (self.get)(name).filter(|text| !text.trim().is_empty())?;
-        match parse(text.trim()) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.wrong.push(format!("{name}: {error}"));
-                None
-            }
-        }
-    }
-
-    /// A variable that must be there.
-    pub fn required<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
-        let missing = (self.get)(name).is_none_or(|text| text.trim().is_empty());
-        if missing {
-            self.wrong.push(format!("{name}: is missing"));
-        }
-        self.optional(name, parse)
-    }
-}
-
-/// The settings in these variables.
-pub fn settings(from: &mut Variables<'_>) -> Option<Settings> {
-    let org = from.required("DEFAULT_ORG_ID", str::parse::<OrgId>);
-    let team = from.required("TEAM_EMAIL", |text| EmailAddress::parse(text).map_err(|_| "is no e-mail address"));
-    let registration = from.optional("REGISTRATION", |text| match text {
-        "open" => Ok(Registration::Open),
-        "invite" => Ok(Registration::Invite),
-        "closed" => Ok(Registration::Closed),
-        _ => Err("must be open, invite or closed"),
-    });
-    let minutes = from.optional("ACCESS_TOKEN_EXPIRE_MINUTES", |text| match text.parse::<u64>() {
-        Ok(minutes @ 1..=1440) => Ok(minutes),
-        _ => Err("must be a number of minutes from 1 to 1440"),
-    });
-    let origins = from.optional("ALLOWED_ORIGINS", |text| {
-        Ok::<_, String>(
-            text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned()).collect::<Vec<_>>(),
-        )
-    });
-    let url = from.optional("PUBLIC_URL", |text| {
-        daybook_domain::form::origin_of(text)
-            .map(|_| text.trim_end_matches('/').to_owned())
-            .ok_or("must be an http(s) address")
-    });
-    let counts = from.optional("HEALTH_COUNTS", |text| match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("must be on or off"),
-    });
-    let mut settings = Settings::new(org?, team?);
-    settings.registration = registration.unwrap_or(settings.registration);
-    settings.access_token = minutes.map_or(settings.access_token, |minutes| Duration::from_secs(minutes * 60));
-    settings.allowed_origins = origins.unwrap_or_default();
-    settings.public_url = url.unwrap_or(settings.public_url);
-    settings.health_counts = counts.unwrap_or(settings.health_counts);
-    Some(settings)
-}
 
 /// Runs a function in Lambda: this is all of its `main`.
 pub fn run(routes: Routes) -> ExitCode {
@@ -94,7 +14,8 @@ pub fn run(routes: Routes) -> ExitCode {
         Err(error) => return failed(&error),
     };
     runtime.block_on(async {
-        let env = match environment().await {
+        let get = |name: &str| std::env::var(name).ok();
+        let env = match environment(Variables::new(&get)).await {
             Ok(env) => Arc::new(env),
             Err(error) => return failed(&error),
         };
@@ -103,28 +24,6 @@ pub fn run(routes: Routes) -> ExitCode {
             Err(error) => failed(&error),
         }
     })
-}
-
-async fn environment() -> Result<Env, ConfigError> {
-    let get = |name: &str| std::env::var(name).ok();
-    let mut variables = Variables::new(&get);
-    let settings = settings(&mut variables);
-    let secret = if get("JWT_SECRET").is_some() { "JWT_SECRET" } else { "SECRET_KEY" };
-    let keys = variables.required(secret, Keyring::parse);
-    let table = variables.required("TABLE_NAME", |name| Ok::<_, String>(name.to_owned()));
-    let (Some(settings), Some(keys), Some(table), true) = (settings, keys, table, variables.wrong.is_empty()) else {
-        return Err(ConfigError(variables.wrong));
-    };
-    let table = Table::connect(&table, TableOptions::default()).await;
-    Ok(Env { table, clock: Clock::System, ids: Ids::new(Clock::System), keys, settings })
-}
-
-/// Logs one JSON object a line to standard output; `RUST_LOG` sets what is logged.
-pub fn log_as_json() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter);
-    // Fails only if a log is set up already, which then is the one to use.
-    let _ = lines.try_init();
 }
 
 fn failed(error: &dyn std::fmt::Display) -> ExitCode {

@@ -1,1 +1,20 @@
-//! daybook-jobs
+//! Jobs: what everything behind a queue shares, from the batch to the retry.
+//!
+//! A worker is an async function of a context and a job that says how it went ([`Outcome`]). A job that
+//! must wait becomes a due item in the table; `sweep` sends it on when its time has come.
+
+mod batch;
+mod message;
+mod outcome;
+mod start;
+mod stream;
+mod worker;
+
+pub use batch::{Delivered, run_batch};
+pub use daybook_connectors::queues::{LONGEST_DELAY, Outgoing, Queue, QueueError, Queues, Sqs};
+pub use daybook_mail as mail;
+pub use message::{MailEvent, MailJob, MailKind, Message, mail_id};
+pub use outcome::{Outcome, back_off};
+pub use start::{run_queue, run_schedule, run_stream};
+pub use stream::{Dispatched, dispatch_all};
+pub use worker::{Services, Worker};

@@ -5,9 +5,9 @@
 //! that was altered shows, and an HMAC of itself, so a fact that was altered does.
 
 use crate::keyring::{Keyring, Purpose};
-use crate::schema::{EXPIRES_AT, Index, KIND, Kind, Place, facts_by, facts_of};
+use crate::schema::{EXPIRES_AT, Index, KIND, Kind, Place, Question, day_of, facts_by, facts_of};
 use crate::table::{Item, attribute, key_item};
-use crate::{Error, RequestInfo, Result, commit::Answer, sha256_hex};
+use crate::{Env, Error, RequestInfo, Result, commit::Answer, sha256_hex};
 use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -122,6 +122,29 @@ impl Fact {
         Ok(item)
     }
 
+    /// A fact, if it is there.
+    pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
+        let item = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?;
+        item.map(crate::table::parse_item).transpose()
+    }
+
+    /// The entries of an organisation from a moment on, the oldest first, as far as they are committed.
+    pub async fn since(env: &Env, org: OrgId, from: Timestamp) -> Result<Vec<EntryRef>> {
+        let first = EntryId::first_at(from);
+        let (mut day, now) = (from, env.clock.now());
+        let mut entries = Vec::new();
+        loop {
+            for item in env.table.query_all(&Question::Facts(org, day, first).range()).await? {
+                let fact: Fact = crate::table::parse_item(item)?;
+                entries.push(EntryRef { org, entry: fact.id });
+            }
+            if day_of(day) >= day_of(now) {
+                return Ok(entries);
+            }
+            day = day.plus(Duration::from_secs(86_400));
+        }
+    }
+
     /// The fact in an item, and whether its HMAC is ours.
     pub fn from_item(item: Item, keys: &Keyring) -> Result<(Fact, bool)> {
         let hmac = item.get("hmac").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
@@ -129,11 +152,6 @@ impl Fact {
         let data = serde_json::to_value(&fact).map_err(|error| Error::internal("read a journal fact", error))?;
         let genuine = keys.verify(Purpose::Journal, data.to_string().as_bytes(), &hmac);
         Ok((fact, genuine))
-    }
-
-    /// The fact in the image of a stream record.
-    pub fn from_image(item: Item) -> Result<Fact> {
-        crate::table::parse_item(item)
     }
 }
 

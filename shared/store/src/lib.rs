@@ -5,6 +5,7 @@
 
 mod clock;
 mod commit;
+pub mod config;
 mod cx;
 mod error;
 pub mod filter;

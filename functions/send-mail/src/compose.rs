@@ -1,0 +1,48 @@
+//! To whom a mail goes and what it says, from the entry it belongs to.
+
+use daybook_domain::organization::Organization;
+use daybook_domain::submission::Submission;
+use daybook_domain::{EmailAddress, Locale, SubmissionId};
+use daybook_jobs::mail::{Content, templates};
+use daybook_jobs::{MailJob, MailKind, Services};
+use daybook_store::{Error, Fact, Result};
+
+/// A mail, or the fact that there is nobody to send it to.
+pub enum Composed {
+    /// Send this.
+    Mail(EmailAddress, Content),
+    /// The submission is gone, or the team has no address.
+    Nobody,
+}
+
+/// Composes a mail from the entry's submission, as it was posted.
+pub async fn compose(services: &Services, job: MailJob) -> Result<Composed> {
+    let cx = services.env.system(job.entry.org, "send-mail");
+    let Some(fact) = Fact::read(&services.env, job.entry).await? else { return Ok(Composed::Nobody) };
+    let Ok(id) = SubmissionId::try_from(fact.record) else { return Ok(Composed::Nobody) };
+    let Some(submission) = cx.find::<Submission>(id).await? else { return Ok(Composed::Nobody) };
+    let organization: Option<Organization> = cx.find(job.entry.org).await?;
+    let enquiry = &submission.enquiry;
+    let unwritten = |error| Error::internal("write a mail", error);
+    match job.kind {
+        MailKind::Confirmation => {
+            let name = match organization {
+                Some(organization) => organization.name,
+                None => services.sender.name.clone(),
+            };
+            let content =
+                templates::confirmation(enquiry, &name, enquiry.locale.unwrap_or_default()).map_err(unwritten)?;
+            Ok(Composed::Mail(enquiry.email.clone(), content))
+        }
+        MailKind::Notification => {
+            let (addresses, locale) = match organization {
+                Some(organization) => (organization.team_addresses, organization.locale),
+                None => (vec![services.env.settings.team_address.clone()], Locale::Chinese),
+            };
+            let Some(to) = addresses.into_iter().next() else { return Ok(Composed::Nobody) };
+            let lead = submission.lead_id.map(|lead| lead.to_string()).unwrap_or_default();
+            let url = format!("{}/api/leads/{lead}", services.env.settings.public_url);
+            Ok(Composed::Mail(to, templates::notification(enquiry, &url, locale).map_err(unwritten)?))
+        }
+    }
+}

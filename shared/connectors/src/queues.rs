@@ -1,0 +1,96 @@
+//! Queues between dispatch and the workers: one per consumer.
+
+use aws_sdk_sqs::error::DisplayErrorContext;
+use daybook_domain::EntryId;
+use futures::future::BoxFuture;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// The longest a message may be delayed (SQS).
+pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// A consumer's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Mail to visitors and staff.
+    Mail,
+}
+
+impl Queue {
+    /// Every queue.
+    pub const ALL: [Queue; 1] = [Queue::Mail];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Queue::Mail => "mail",
+        }
+    }
+
+    /// The queue of this name.
+    pub fn of(name: &str) -> Option<Queue> {
+        Queue::ALL.into_iter().find(|queue| queue.name() == name)
+    }
+
+    /// The variable that holds its address.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Queue::Mail => "MAIL_QUEUE_URL",
+        }
+    }
+}
+
+/// A message on its way to a queue.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The message.
+    pub body: String,
+    /// How long it waits first, at most 15 minutes.
+    pub delay: Duration,
+    /// The journal entry it comes from, where no due item stands behind it.
+    pub entry: Option<EntryId>,
+}
+
+/// Why a message could not be queued.
+#[derive(Debug, thiserror::Error)]
+#[error("send to queue {queue}: {reason}")]
+pub struct QueueError {
+    /// The queue.
+    pub queue: &'static str,
+    /// What the other side said.
+    pub reason: String,
+}
+
+/// Somewhere messages wait for a worker: SQS, or the memory of the one-machine server.
+pub trait Queues: Send + Sync {
+    /// Puts a message into a queue. It may come out more than once, and in any order.
+    fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>>;
+}
+
+/// The queues of SQS.
+#[derive(Clone, Debug)]
+pub struct Sqs {
+    client: aws_sdk_sqs::Client,
+    addresses: HashMap<Queue, String>,
+}
+
+impl Sqs {
+    /// Queues at these addresses, in the account and region of the environment.
+    pub async fn connect(addresses: HashMap<Queue, String>) -> Sqs {
+        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
+        Sqs { client: aws_sdk_sqs::Client::new(&config), addresses }
+    }
+}
+
+impl Queues for Sqs {
+    fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>> {
+        let failed = move |reason: String| QueueError { queue: queue.name(), reason };
+        Box::pin(async move {
+            let address =
+                self.addresses.get(&queue).ok_or_else(|| failed(format!("{} is not set", queue.variable())))?;
+            let seconds = message.delay.min(LONGEST_DELAY).as_secs_f64().ceil() as i32;
+            let call = self.client.send_message().queue_url(address).message_body(message.body).delay_seconds(seconds);
+            call.send().await.map(|_| ()).map_err(|error| failed(DisplayErrorContext(&error).to_string()))
+        })
+    }
+}

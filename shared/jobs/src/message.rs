@@ -1,0 +1,139 @@
+//! Messages: ids, and nothing that is worth stealing.
+
+use daybook_domain::{EntryId, OrgId};
+use daybook_store::EntryRef;
+use daybook_store::rows::due::DueRef;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A job with its history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message<J> {
+    /// What to do.
+    pub job: J,
+    /// How often it was tried before.
+    #[serde(default)]
+    pub attempt: u32,
+    /// The due item that stands for it until it is done.
+    #[serde(default)]
+    pub due: Option<DueRef>,
+}
+
+impl<J> Message<J> {
+    /// A job that was never tried.
+    pub fn new(job: J) -> Message<J> {
+        Message { job, attempt: 0, due: None }
+    }
+}
+
+/// A mail that a journal entry asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailJob {
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: EntryRef,
+    /// Which of its mails.
+    pub kind: MailKind,
+}
+
+/// Which mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailKind {
+    /// To the visitor: your message arrived.
+    Confirmation,
+    /// To the team: somebody wrote.
+    Notification,
+}
+
+impl MailKind {
+    /// The name of the mail as a consumer of entries.
+    pub fn consumer(self) -> &'static str {
+        match self {
+            MailKind::Confirmation => "mail-confirmation",
+            MailKind::Notification => "mail-notification",
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            MailKind::Confirmation => 'c',
+            MailKind::Notification => 'n',
+        }
+    }
+}
+
+/// The id of a mail, as it goes along as a tag: organisation, entry and kind, `[a-z0-9-]`.
+pub fn mail_id(job: &MailJob) -> String {
+    let MailJob { entry: EntryRef { org, entry }, kind } = job;
+    format!("{}-{}-{}", org.uuid().simple(), entry.uuid().simple(), kind.letter())
+}
+
+/// What became of a mail, as the other side reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailEvent {
+    /// It went out, or arrived.
+    Sent,
+    /// It came back for good.
+    Bounced,
+    /// Its addressee calls it spam.
+    Complained,
+    /// It was refused.
+    Rejected,
+}
+
+impl MailEvent {
+    /// The event in a message of EventBridge or of a configuration set, with the mail it is about.
+    pub fn read(body: &str) -> Option<(MailJob, MailEvent)> {
+        let value: serde_json::Value = serde_json::from_str(body).ok()?;
+        let detail = value.get("detail").unwrap_or(&value);
+        let event = match detail.get("eventType").or_else(|| detail.get("notificationType"))?.as_str()? {
+            "Send" | "Delivery" | "DeliveryDelay" | "Open" | "Click" => MailEvent::Sent,
+            "Bounce" if detail.pointer("/bounce/bounceType")? == "Permanent" => MailEvent::Bounced,
+            "Bounce" => MailEvent::Sent,
+            "Complaint" => MailEvent::Complained,
+            "Reject" | "Rendering Failure" => MailEvent::Rejected,
+            _ => return None,
+        };
+        let tag = detail.pointer("/mail/tags/mail_id/0")?.as_str()?;
+        Some((job_of(tag)?, event))
+    }
+}
+
+fn job_of(mail_id: &str) -> Option<MailJob> {
+    let mut parts = mail_id.split('-');
+    let org = OrgId::new(Uuid::try_parse(parts.next()?).ok()?);
+    let entry = EntryId::new(Uuid::try_parse(parts.next()?).ok()?);
+    let kind = match parts.next()? {
+        "c" => MailKind::Confirmation,
+        "n" => MailKind::Notification,
+        _ => return None,
+    };
+    Some(MailJob { entry: EntryRef { org, entry }, kind })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> MailJob {
+        let id = Uuid::from_u128(0x0193_4567_89ab_7def_8123_4567_89ab_cdef);
+        MailJob { entry: EntryRef { org: OrgId::new(id), entry: EntryId::new(id) }, kind: MailKind::Confirmation }
+    }
+
+    #[test]
+    fn an_event_finds_its_mail() {
+        let body = serde_json::json!({
+            "source": "aws.ses", "detail-type": "Email Bounced",
+            "detail": {"eventType": "Bounce", "bounce": {"bounceType": "Permanent"}, "mail": {"tags": {"mail_id": [mail_id(&job())]}}}
+        });
+        assert_eq!(MailEvent::read(&body.to_string()), Some((job(), MailEvent::Bounced)));
+    }
+
+    #[test]
+    fn what_is_no_event_is_none() {
+        for body in ["", "{}", "[]", "{\"detail\":{\"eventType\":\"Send\"}}", "{\"job\":1}"] {
+            assert_eq!(MailEvent::read(body), None, "{body}");
+        }
+    }
+}

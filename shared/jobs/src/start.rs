@@ -1,0 +1,159 @@
+//! Starting a worker in Lambda.
+
+use crate::batch::{Delivered, run_batch};
+use crate::worker::{Services, Worker};
+use aws_lambda_events::event::dynamodb::Event as StreamEvent;
+use aws_lambda_events::event::sqs::SqsEvent;
+use daybook_connectors::queues::{Queue, Sqs};
+use daybook_domain::{EmailAddress, Line};
+use daybook_mail::{Sender, Ses};
+use daybook_store::config::{Variables, environment, log_as_json};
+use daybook_store::{Env, Error, Fact, Result};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Not less than the functions' time-out.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Runs a worker on its queue: this is all of its `main`.
+pub fn run_queue(worker: Worker) -> ExitCode {
+    start(Needs { sends_mail: true, queues: vec![worker.queue] }, move |services, event: LambdaEvent<SqsEvent>| {
+        let worker = worker.clone();
+        async move {
+            let until = deadline(&event.context);
+            let delivered = |message: aws_lambda_events::event::sqs::SqsMessage| {
+                Some(Delivered { id: message.message_id?, body: message.body.unwrap_or_default() })
+            };
+            let batch = event.payload.records.into_iter().filter_map(delivered).collect();
+            let failed = run_batch(&worker, &services, batch, until).await;
+            tracing::info!(function = worker.function, failed = failed.len(), "batch");
+            Ok(failures(failed))
+        }
+    })
+}
+
+/// Runs a function on the table's stream: this is all of its `main`. After a failure the rest of the
+/// batch comes again, in order.
+pub fn run_stream<F, Fut>(queues: &'static [Queue], handle: F) -> ExitCode
+where
+    F: Fn(Arc<Services>, Fact) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<()>> + Send,
+{
+    start(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, event: LambdaEvent<StreamEvent>| {
+        let handle = handle.clone();
+        async move {
+            let count = event.payload.records.len();
+            for record in event.payload.records {
+                let id = record.change.sequence_number.clone().unwrap_or_default();
+                let outcome = match serde_dynamo::from_item(record.change.new_image) {
+                    Ok(fact) => handle(services.clone(), fact).await,
+                    Err(error) => Err(Error::internal("read a stream record", error)),
+                };
+                if let Err(error) = outcome {
+                    tracing::error!(error = %error.chain(), sequence_number = id, "entry not dispatched");
+                    return Ok(failures(vec![id]));
+                }
+            }
+            tracing::info!(count, "dispatched");
+            Ok(failures(Vec::new()))
+        }
+    })
+}
+
+/// Runs a function on a schedule: this is all of its `main`.
+pub fn run_schedule<F, Fut>(queues: &'static [Queue], handle: F) -> ExitCode
+where
+    F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<usize>> + Send,
+{
+    start(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>| {
+        let handle = handle.clone();
+        async move {
+            let count = handle(services).await.map_err(|error| error.chain())?;
+            tracing::info!(count, "swept");
+            Ok(Value::Null)
+        }
+    })
+}
+
+/// What a worker needs besides the table.
+struct Needs {
+    sends_mail: bool,
+    queues: Vec<Queue>,
+}
+
+fn start<E, F, Fut>(needs: Needs, handle: F) -> ExitCode
+where
+    E: serde::de::DeserializeOwned + Send + 'static,
+    F: Fn(Arc<Services>, LambdaEvent<E>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, lambda_runtime::Error>> + Send,
+{
+    log_as_json();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    runtime.block_on(async {
+        let services = match services(&needs).await {
+            Ok(services) => Arc::new(services),
+            Err(error) => return failed(&error),
+        };
+        let service = service_fn(move |event| handle(services.clone(), event));
+        match lambda_runtime::run(service).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        }
+    })
+}
+
+async fn services(needs: &Needs) -> Result<Services, Box<dyn std::error::Error>> {
+    let get = |name: &str| std::env::var(name).ok();
+    let mut variables = Variables::new(&get);
+    let mut addresses = HashMap::new();
+    for queue in &needs.queues {
+        let address = variables.required(queue.variable(), |text| Ok::<_, String>(text.to_owned()));
+        addresses.extend(address.map(|address| (*queue, address)));
+    }
+    let sender = if needs.sends_mail {
+        variables.required("MAIL_FROM", sender_of)
+    } else {
+        variables.optional("MAIL_FROM", sender_of)
+    };
+    let configuration_set = get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
+    let env: Env = environment(variables).await?;
+    // Without `MAIL_FROM` nothing is sent; the address is only a placeholder then.
+    let sender = sender.unwrap_or(Sender { name: Line::parse("Daybook")?, address: env.settings.team_address.clone() });
+    let (queues, mailer) = tokio::join!(Sqs::connect(addresses), Ses::connect(configuration_set));
+    Ok(Services { env: Arc::new(env), queues: Arc::new(queues), mailer: Arc::new(mailer), sender, lease: LEASE })
+}
+
+/// Reads `Name <address>` or a bare address.
+fn sender_of(text: &str) -> Result<Sender, &'static str> {
+    let (name, address) = match text.strip_suffix('>').and_then(|text| text.split_once('<')) {
+        Some((name, address)) => (name.trim().trim_matches('"'), address),
+        None => ("Daybook", text),
+    };
+    let address = EmailAddress::parse(address).map_err(|_| "must be `Name <name@example.com>`")?;
+    let name = Line::parse(name).map_err(|_| "must be `Name <name@example.com>`")?;
+    Ok(Sender { name, address })
+}
+
+fn failures(ids: Vec<String>) -> Value {
+    let items: Vec<Value> = ids.into_iter().map(|id| json!({"itemIdentifier": id})).collect();
+    json!({"batchItemFailures": items})
+}
+
+fn deadline(context: &lambda_runtime::Context) -> Instant {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
+}
+
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    tracing::error!(%error, "can't start");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,122 @@
+//! The mailbox of the one-machine server: mail is caught in a file instead of sent.
+
+use crate::{Mail, Mailer, SendError};
+use daybook_domain::Timestamp;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A mail that was caught.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caught {
+    /// The id of its delivery.
+    pub id: String,
+    /// To whom.
+    pub to: String,
+    /// From whom.
+    pub from: String,
+    /// The subject.
+    pub subject: String,
+    /// As plain text.
+    pub text: String,
+    /// As HTML.
+    pub html: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A mailbox, in memory and, if it has one, in a file of one JSON object a line.
+///
+/// A mail of an id that is there already isn't caught again, so sending once more after a crash is harmless.
+#[derive(Debug)]
+pub struct Outbox {
+    inner: Mutex<Inner>,
+    now: Box<dyn Clockwork>,
+}
+
+trait Clockwork: Fn() -> Timestamp + Send + Sync {}
+
+impl<F: Fn() -> Timestamp + Send + Sync> Clockwork for F {}
+
+impl std::fmt::Debug for dyn Clockwork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("clock")
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    mails: Vec<Caught>,
+    ids: HashSet<String>,
+    file: Option<File>,
+}
+
+impl Outbox {
+    /// A mailbox that is gone with the process.
+    pub fn in_memory(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Outbox {
+        Outbox { inner: Mutex::default(), now: Box::new(now) }
+    }
+
+    /// The mailbox in a file. A last line that a crash cut off is dropped.
+    pub fn open(path: &Path, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> io::Result<Outbox> {
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        file.set_len(whole as u64)?;
+        file.seek(SeekFrom::End(0))?;
+        let mails: Vec<Caught> =
+            text[..whole].split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let ids = mails.iter().map(|mail| mail.id.clone()).collect();
+        Ok(Outbox { inner: Mutex::new(Inner { mails, ids, file: Some(file) }), now: Box::new(now) })
+    }
+
+    /// Every mail, the oldest first.
+    pub fn mails(&self) -> Vec<Caught> {
+        self.inner().mails.clone()
+    }
+
+    fn catch(&self, mail: &Mail) -> io::Result<()> {
+        let caught = Caught {
+            id: mail.id.clone(),
+            to: mail.to.to_string(),
+            from: format!("{} <{}>", mail.from.name, mail.from.address),
+            subject: mail.content.subject.to_string(),
+            text: mail.content.text.clone(),
+            html: mail.content.html.clone(),
+            at: (self.now)(),
+        };
+        let mut inner = self.inner();
+        if inner.ids.contains(&caught.id) {
+            return Ok(());
+        }
+        if let Some(file) = &mut inner.file {
+            let mut line = serde_json::to_vec(&caught)?;
+            line.push(b'\n');
+            file.write_all(&line)?;
+        }
+        inner.ids.insert(caught.id.clone());
+        inner.mails.push(caught);
+        Ok(())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mailer for Outbox {
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<String, SendError>> {
+        let caught = self.catch(mail).map(|()| mail.id.clone()).map_err(|error| SendError::NotNow(error.to_string()));
+        Box::pin(async { caught })
+    }
+
+    fn was_sent<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<bool>> {
+        let known = self.inner().ids.contains(id);
+        Box::pin(async move { Some(known) })
+    }
+}

@@ -1,0 +1,95 @@
+//! Mail by Amazon SES v2.
+
+use crate::{Mail, Mailer, SendError};
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
+use futures::future::BoxFuture;
+
+/// The tag that carries a mail's id into SES's events.
+pub const TAG: &str = "mail_id";
+
+/// SES, in the account and region of the environment.
+#[derive(Clone, Debug)]
+pub struct Ses {
+    client: Client,
+    configuration_set: Option<String>,
+}
+
+impl Ses {
+    /// SES with the configuration set whose events are read, if there is one.
+    ///
+    /// Calls aren't retried by the SDK: SES knows no idempotency, so a retry of a call whose answer got lost
+    /// would be a second mail. The worker decides.
+    pub async fn connect(configuration_set: Option<String>) -> Ses {
+        let once = aws_config::retry::RetryConfig::disabled();
+        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).retry_config(once).load().await;
+        Ses { client: Client::new(&config), configuration_set }
+    }
+}
+
+impl Mailer for Ses {
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<String, SendError>> {
+        Box::pin(async move {
+            let unbuilt = |error: &dyn std::fmt::Display| SendError::Refused(error.to_string());
+            let text = |data: &str| Content::builder().data(data).charset("UTF-8").build().map_err(|e| unbuilt(&e));
+            let body = Body::builder().text(text(&mail.content.text)?).html(text(&mail.content.html)?).build();
+            let message = Message::builder().subject(text(mail.content.subject.as_str())?).body(body).build();
+            let tag = MessageTag::builder().name(TAG).value(&mail.id).build().map_err(|e| unbuilt(&e))?;
+            let sent = self
+                .client
+                .send_email()
+                .from_email_address(mail.from.header())
+                .destination(Destination::builder().to_addresses(mail.to.normalized()).build())
+                .set_reply_to_addresses(mail.reply_to.as_ref().map(|address| vec![address.normalized()]))
+                .content(EmailContent::builder().simple(message).build())
+                .email_tags(tag)
+                .set_configuration_set_name(self.configuration_set.clone())
+                .send()
+                .await;
+            sent.map(|reply| reply.message_id.unwrap_or_default()).map_err(|error| classify(&error))
+        })
+    }
+
+    /// SES can't be asked; its events tell.
+    fn was_sent<'a>(&'a self, _id: &'a str) -> BoxFuture<'a, Option<bool>> {
+        Box::pin(async { None })
+    }
+}
+
+/// What an error of SES means, by the table of retry classes: limits pass, refusals stay, silence is unknown.
+fn classify<E, R>(error: &SdkError<E, R>) -> SendError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let reason = DisplayErrorContext(error).to_string();
+    match error {
+        SdkError::ConstructionFailure(_) => SendError::Refused(reason),
+        SdkError::DispatchFailure(failure) if failure.is_user() || never_connected(failure) => {
+            SendError::NotNow(reason)
+        }
+        SdkError::ServiceError(service) => match service.err().code() {
+            Some(
+                "MessageRejected" | "BadRequestException" | "MailFromDomainNotVerifiedException" | "NotFoundException",
+            ) => SendError::Refused(reason),
+            Some(
+                "TooManyRequestsException"
+                | "LimitExceededException"
+                | "SendingPausedException"
+                | "AccountSuspendedException"
+                | "Throttling"
+                | "ThrottlingException",
+            ) => SendError::NotNow(reason),
+            _ => SendError::Unheard(reason),
+        },
+        _ => SendError::Unheard(reason),
+    }
+}
+
+fn never_connected(failure: &aws_smithy_runtime_api::client::result::DispatchFailure) -> bool {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    failure
+        .as_connector_error()
+        .is_some_and(|error: &ConnectorError| error.connection_metadata().is_none() && error.is_io())
+}
