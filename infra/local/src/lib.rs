@@ -1,1 +1,17 @@
-//! daybook-local
+//! Daybook on one machine: the same routes and workers as in the cloud, in one process, on the embedded engine.
+
+mod engine;
+mod feed;
+mod log;
+mod pages;
+mod queue;
+mod secrets;
+mod serve;
+mod system;
+mod workers;
+
+pub use engine::Engine;
+pub use queue::MemoryQueues;
+pub use serve::{ServeError, ServeOptions, serve};
+pub use system::{DEFAULT_ORG, Options, StartError, System, functions};
+pub use workers::Workers;

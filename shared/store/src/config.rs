@@ -47,7 +47,14 @@ impl<'a> Variables<'a> {
 /// The settings in these variables.
 pub fn settings(from: &mut Variables<'_>) -> Option<Settings> {
     let org = from.required("DEFAULT_ORG_ID", str::parse::<OrgId>);
-    let team = from.required("TEAM_EMAIL", |text| EmailAddress::parse(text).map_err(|_| "is no e-mail address"));
+    let team = from.required("TEAM_EMAIL", address);
+    let mut settings = Settings::new(org?, team?);
+    adjust(&mut settings, from);
+    Some(settings)
+}
+
+/// Sets what the variables say; the rest stays.
+pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
     let registration = from.optional("REGISTRATION", |text| match text {
         "open" => Ok(Registration::Open),
         "invite" => Ok(Registration::Invite),
@@ -64,22 +71,19 @@ pub fn settings(from: &mut Variables<'_>) -> Option<Settings> {
         )
     });
     let url = from.optional("PUBLIC_URL", |text| {
-        daybook_domain::form::origin_of(text)
-            .map(|_| text.trim_end_matches('/').to_owned())
-            .ok_or("must be an http(s) address")
+        let address = daybook_domain::form::origin_of(text).map(|_| text.trim_end_matches('/').to_owned());
+        address.ok_or("must be an http(s) address")
     });
-    let counts = from.optional("HEALTH_COUNTS", |text| match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("must be on or off"),
-    });
-    let mut settings = Settings::new(org?, team?);
+    let team = from.optional("TEAM_EMAIL", address);
     settings.registration = registration.unwrap_or(settings.registration);
     settings.access_token = minutes.map_or(settings.access_token, |minutes| Duration::from_secs(minutes * 60));
-    settings.allowed_origins = origins.unwrap_or_default();
-    settings.public_url = url.unwrap_or(settings.public_url);
-    settings.health_counts = counts.unwrap_or(settings.health_counts);
-    Some(settings)
+    settings.allowed_origins = origins.unwrap_or_else(|| std::mem::take(&mut settings.allowed_origins));
+    settings.public_url = url.unwrap_or_else(|| std::mem::take(&mut settings.public_url));
+    settings.team_address = team.unwrap_or_else(|| settings.team_address.clone());
+}
+
+fn address(text: &str) -> Result<EmailAddress, &'static str> {
+    EmailAddress::parse(text).map_err(|_| "must be an e-mail address")
 }
 
 /// What every function shares, from the environment. What else the function reads is noted with it.

@@ -22,8 +22,6 @@ pub struct Settings {
     pub retry_base: Duration,
     /// Where the deployment is reached, for links in mails.
     pub public_url: String,
-    /// Whether `/health` counts connections, users and conversations.
-    pub health_counts: bool,
 }
 
 /// Who may register.
@@ -49,7 +47,6 @@ impl Settings {
             allowed_origins: Vec::new(),
             retry_base: Duration::from_secs(2),
             public_url: "http://localhost:3000".to_owned(),
-            health_counts: true,
         }
     }
 }

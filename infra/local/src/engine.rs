@@ -1,0 +1,92 @@
+//! The embedded DynamoDB engine, as the SDK's HTTP client: calls never leave the process.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::path::Path;
+
+/// The engine, in memory or in a file. A transaction is on disk before it is answered.
+#[derive(Clone)]
+pub struct Engine(Database);
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    /// An engine that is gone with the process.
+    pub fn in_memory() -> Result<Engine, DynoxideError> {
+        Database::memory().map(Engine)
+    }
+
+    /// The engine on a file, which is made where there is none.
+    pub fn open(path: &Path) -> Result<Engine, DynoxideError> {
+        Database::new(&path.to_string_lossy()).map(Engine)
+    }
+
+    /// Removes items whose TTL has passed; the engine doesn't by itself.
+    pub fn remove_expired(&self) -> Result<usize, DynoxideError> {
+        self.0.sweep_ttl()
+    }
+
+    fn answer(&self, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+        let db = &self.0;
+        match operation {
+            "GetItem" => call(body, |request| db.get_item(request)),
+            "PutItem" => call(body, |request| db.put_item(request)),
+            "UpdateItem" => call(body, |request| db.update_item(request)),
+            "DeleteItem" => call(body, |request| db.delete_item(request)),
+            "Query" => call(body, |request| db.query(request)),
+            "BatchGetItem" => call(body, |request| db.batch_get_item(request)),
+            "TransactWriteItems" => {
+                call(body, |mut request: dynoxide::actions::transact_write_items::TransactWriteItemsRequest| {
+                    // The engine keeps tokens for ten minutes and walks all of them at every transaction. A lost
+                    // answer is settled by the journal entry, so the token is of no use here.
+                    request.client_request_token = None;
+                    db.transact_write_items(request)
+                })
+            }
+            "CreateTable" => call(body, |request| db.create_table(request)),
+            "UpdateTimeToLive" => call(body, |request| db.update_time_to_live(request)),
+            other => Err(DynoxideError::ValidationException(format!("{other} is not used by Daybook"))),
+        }
+    }
+}
+
+fn call<Q: DeserializeOwned, A: Serialize>(
+    body: &[u8],
+    run: impl FnOnce(Q) -> Result<A, DynoxideError>,
+) -> Result<String, DynoxideError> {
+    let request =
+        serde_json::from_slice(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+    serde_json::to_string(&run(request)?).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+}
+
+impl HttpConnector for Engine {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.strip_prefix("DynamoDB_20120810.").unwrap_or(target);
+        let (status, body) = match self.answer(operation, request.body().bytes().unwrap_or_default()) {
+            Ok(body) => (200, body),
+            Err(error) => (error.status_code(), error.to_json()),
+        };
+        let answered = status.try_into().map(|status| HttpResponse::new(status, SdkBody::from(body)));
+        HttpConnectorFuture::ready(answered.map_err(|error| ConnectorError::other(Box::new(error), None)))
+    }
+}
+
+impl HttpClient for Engine {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

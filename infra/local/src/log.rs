@@ -1,0 +1,65 @@
+//! The log of the one-machine server: a line a request that a person can read.
+
+use std::fmt;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Logs to standard error. `RUST_LOG` sets what is logged.
+pub fn set_up() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,daybook=info,daybook::request=info".into());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).event_format(Lines);
+    // Fails only if a log is set up already, which then is the one to use.
+    let _ = lines.try_init();
+}
+
+struct Lines;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N> for Lines {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let time = daybook_store::Clock::System.now().to_string();
+        write!(to, "{} ", time.get(11..19).unwrap_or_default())?;
+        if event.metadata().target() == "daybook::request" {
+            let text = |name: &str| fields.get(name).unwrap_or_default();
+            let code = fields.get("code").map(|code| format!(" {code}")).unwrap_or_default();
+            return writeln!(to, "{:>6} {} {}{code} {} ms", text("method"), text("path"), text("status"), text("ms"));
+        }
+        if *event.metadata().level() <= Level::WARN {
+            write!(to, "{} ", event.metadata().level())?;
+        }
+        write!(to, "{}", fields.get("message").unwrap_or_default())?;
+        for (name, value) in fields.0.iter().filter(|(name, _)| *name != "message") {
+            write!(to, " {name}={value}")?;
+        }
+        writeln!(to)
+    }
+}
+
+#[derive(Default)]
+struct Fields(Vec<(&'static str, String)>);
+
+impl Fields {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // What came from outside stays on its line.
+        self.0.push((field.name(), value.escape_debug().to_string()));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.push((field.name(), format!("{value:.1}")));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push((field.name(), format!("{value:?}")));
+    }
+}

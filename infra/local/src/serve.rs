@@ -1,0 +1,181 @@
+//! Serving: start-up, workers in the background, and an orderly end.
+
+use crate::engine::Engine;
+use crate::pages::with_pages;
+use crate::system::{Options, StartError, System};
+use crate::workers::Workers;
+use crate::{log, secrets};
+use daybook_domain::FormId;
+use daybook_jobs::mail::Outbox;
+use daybook_store::config::Variables;
+use daybook_store::{Clock, Settings};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How often due items are looked for and the checkpoint is kept.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How often expired items are removed.
+const EXPIRY: Duration = Duration::from_secs(600);
+
+/// Where to serve, and from what.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The port; 0 for any that is free.
+    pub port: u16,
+    /// The folder of the data.
+    pub data: PathBuf,
+}
+
+/// Why the server doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The port is taken, or forbidden.
+    #[error("port {0} can't be used ({1}); choose another with --port")]
+    Port(u16, io::Error),
+    /// The data folder can't be used.
+    #[error("the folder {0} can't be used: {1}")]
+    Folder(PathBuf, String),
+    /// A variable of the environment is wrong.
+    #[error("{0}")]
+    Environment(#[from] daybook_store::config::ConfigError),
+    /// The system doesn't start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Serving broke off.
+    #[error("serving broke off: {0}")]
+    Broken(io::Error),
+}
+
+/// Serves until Ctrl-C or SIGTERM; then requests and workers are let finish.
+pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
+    log::set_up();
+    let folder = |error: &dyn std::fmt::Display| ServeError::Folder(options.data.clone(), error.to_string());
+    // The port first: a second server must not touch the first one's data.
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Port(options.port, error))?;
+    let address = listener.local_addr().map_err(ServeError::Broken)?;
+    std::fs::create_dir_all(&options.data).map_err(|error| folder(&error))?;
+    let keys = secrets::keyring(&options.data).map_err(|error| folder(&error))?;
+    let engine = Engine::open(&options.data.join("daybook.db")).map_err(|error| folder(&error))?;
+    let outbox =
+        Outbox::open(&options.data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| folder(&error))?;
+    let mut system = Options::new(engine, Clock::System, keys, outbox).map_err(StartError::from)?;
+    system.settings.public_url = format!("http://localhost:{}", address.port());
+    from_environment(&mut system.settings)?;
+    let rate_limits = system.settings.rate_limits;
+    let system = System::start(system).await?;
+
+    let left = system.workers.catch_up().await.map_err(StartError::from)?;
+    let (stop, stopped) = watch::channel(());
+    let working = tokio::spawn(work(system.workers.clone(), stopped));
+    let tidying = tokio::spawn(tidy(system.engine.clone()));
+    announce(address, &options, left, rate_limits);
+
+    let app = with_pages(system.app(), system.outbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, app).with_graceful_shutdown(asked_to_stop()).await;
+    eprintln!("Stopping: finishing what was begun.");
+    drop(stop);
+    tidying.abort();
+    // The workers end by themselves once nothing is left; they hold nothing that could be lost.
+    let _ = tokio::time::timeout(Duration::from_secs(10), working).await;
+    served.map_err(ServeError::Broken)
+}
+
+/// Works whenever there is something to do, until told to stop; then finishes what is due.
+async fn work(workers: Arc<Workers>, mut stop: watch::Receiver<()>) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        workers.run().await;
+        tokio::select! {
+            () = workers.arrival() => {}
+            _ = sweep.tick() => {
+                let swept = workers.sweep().await.map(|_| ());
+                let kept = workers.keep_checkpoint().await;
+                for error in [swept, kept].into_iter().filter_map(Result::err) {
+                    tracing::warn!(error = %error.chain(), "sweep");
+                }
+            }
+            _ = stop.changed() => {
+                workers.run().await;
+                if let Err(error) = workers.keep_checkpoint().await {
+                    tracing::warn!(error = %error.chain(), "checkpoint");
+                }
+                return;
+            }
+        }
+    }
+}
+
+async fn tidy(engine: Engine) {
+    let mut ticks = tokio::time::interval(EXPIRY);
+    loop {
+        ticks.tick().await;
+        let engine = engine.clone();
+        let removed = tokio::task::spawn_blocking(move || engine.remove_expired()).await;
+        if let Ok(Err(error)) = removed {
+            tracing::warn!(%error, "expired items stay");
+        }
+    }
+}
+
+/// The variables that `cargo dev` honours; two of them only here.
+fn from_environment(settings: &mut Settings) -> Result<(), ServeError> {
+    let get = |name: &str| std::env::var(name).ok();
+    let mut variables = Variables::new(&get);
+    let off = variables.optional("RATE_LIMITS", |text| match text {
+        "off" => Ok(false),
+        "on" => Ok(true),
+        _ => Err("must be on or off"),
+    });
+    let base = variables
+        .optional("RETRY_BASE_MS", |text| text.parse::<u64>().map(|millis| Duration::from_millis(millis.max(1))));
+    settings.rate_limits = off.unwrap_or(settings.rate_limits);
+    settings.retry_base = base.unwrap_or(settings.retry_base);
+    daybook_store::config::adjust(settings, &mut variables);
+    if variables.wrong.is_empty() {
+        return Ok(());
+    }
+    Err(daybook_store::config::ConfigError(variables.wrong).into())
+}
+
+fn announce(address: SocketAddr, options: &ServeOptions, left: usize, rate_limits: bool) {
+    let url = format!("http://localhost:{}", address.port());
+    let form = FormId::default_of(crate::DEFAULT_ORG);
+    eprintln!("Daybook {} is ready.\n", env!("CARGO_PKG_VERSION"));
+    eprintln!("  Website form   {url}/");
+    eprintln!("  Mailbox        {url}/_local/");
+    eprintln!("  API            {url}/api/leads");
+    eprintln!("  Form address   {url}/f/{form}");
+    eprintln!("  Data           {}", options.data.display());
+    if left > 0 {
+        eprintln!("  Taken up       {left} journal entries since the last checkpoint");
+    }
+    if !rate_limits {
+        eprintln!("  Rate limits    off");
+    }
+    eprintln!("\nCtrl-C stops it.\n");
+}
+
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        let Ok(mut terminate) = terminate else {
+            let _ = interrupt.await;
+            return;
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}

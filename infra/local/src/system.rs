@@ -1,0 +1,134 @@
+//! All of Daybook, put together for one process: what `cargo dev` serves and what tests drive.
+
+use crate::engine::Engine;
+use crate::feed::Feed as LocalFeed;
+use crate::queue::MemoryQueues;
+use crate::workers::Workers;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use daybook_domain::{EmailAddress, Line, OrgId, Rule};
+use daybook_http::{Routes, app};
+use daybook_jobs::Services;
+use daybook_jobs::mail::{Mailer, Outbox, Sender};
+use daybook_store::{Clock, Env, Feed, Ids, Keyring, Meter, Registration, Settings, Table, TableOptions};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// The organisation of anonymous intake on one machine.
+pub const DEFAULT_ORG: OrgId = OrgId::new(Uuid::from_u128(0x019b_7765_7000_7da1_b00c_0000_0000_0001));
+
+/// The HTTP functions.
+pub fn functions() -> Vec<Routes> {
+    vec![daybook_health::routes(), daybook_auth::routes(), daybook_submit_lead::routes(), daybook_leads::routes()]
+}
+
+/// How to put a system together.
+pub struct Options {
+    /// The engine.
+    pub engine: Engine,
+    /// What stands between SDK and engine; tests put faults there.
+    pub client: SharedHttpClient,
+    /// The time.
+    pub clock: Clock,
+    /// The secrets.
+    pub keys: Keyring,
+    /// The settings.
+    pub settings: Settings,
+    /// The mailbox.
+    pub outbox: Arc<Outbox>,
+    /// The way out for mail; the mailbox unless set.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Counts calls and units of the table.
+    pub meter: Option<Arc<Meter>>,
+    /// First pause before a call of the table is tried again.
+    pub retry_pause: Duration,
+}
+
+impl Options {
+    /// A system on this engine, with this mailbox.
+    pub fn new(engine: Engine, clock: Clock, keys: Keyring, outbox: Outbox) -> Result<Options, Rule> {
+        let mut settings = Settings::new(DEFAULT_ORG, EmailAddress::parse("team@example.com")?);
+        settings.registration = Registration::Open;
+        settings.allowed_origins = vec!["*".to_owned()];
+        let client = SharedHttpClient::new(engine.clone());
+        let retry_pause = Duration::from_millis(5);
+        Ok(Options {
+            engine,
+            client,
+            clock,
+            keys,
+            settings,
+            outbox: Arc::new(outbox),
+            mailer: None,
+            meter: None,
+            retry_pause,
+        })
+    }
+}
+
+/// Why a system doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The table can't be made or read.
+    #[error("the table: {}", .0.chain())]
+    Table(#[from] daybook_store::Error),
+    /// Something that a constant holds is wrong.
+    #[error("a constant: {0}")]
+    Constant(#[from] Rule),
+}
+
+/// All of Daybook in one process.
+#[derive(Debug)]
+pub struct System {
+    /// What functions share.
+    pub env: Arc<Env>,
+    /// The mailbox.
+    pub outbox: Arc<Outbox>,
+    /// The workers.
+    pub workers: Arc<Workers>,
+    /// The engine.
+    pub engine: Engine,
+}
+
+impl System {
+    /// Puts a system together, and makes its table where there is none.
+    pub async fn start(options: Options) -> Result<System, StartError> {
+        let (told, entries) = mpsc::unbounded_channel();
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("local"))
+            .endpoint_url("http://localhost")
+            .http_client(options.client)
+            .retry_config(RetryConfig::standard().with_initial_backoff(options.retry_pause))
+            .allow_no_auth()
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        let of_table =
+            TableOptions { feed: Feed::Local(told), meter: options.meter, retry_base: Some(options.retry_pause) };
+        let table = Table::new(client, "daybook", of_table);
+        table.create().await?;
+        let ids = Ids::new(options.clock.clone());
+        let queues = MemoryQueues::new(options.clock.clone());
+        let env = Arc::new(Env { table, clock: options.clock, ids, keys: options.keys, settings: options.settings });
+        let mailer = options.mailer.unwrap_or_else(|| options.outbox.clone());
+        let sender = Sender { name: Line::parse("Daybook")?, address: EmailAddress::parse("daybook@example.com")? };
+        let services = Services {
+            env: env.clone(),
+            queues: Arc::new(queues.clone()),
+            mailer,
+            sender,
+            // A worker that is gone went with the process, so this need only outlast a mail's writing.
+            lease: Duration::from_secs(2),
+        };
+        let workers = Workers::new(Arc::new(services), LocalFeed::new(entries), queues);
+        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), engine: options.engine })
+    }
+
+    /// The service that answers all routes.
+    pub fn app(&self) -> axum::Router {
+        app(functions(), self.env.clone())
+    }
+}
