@@ -227,9 +227,7 @@ impl Problem {
         } else {
             let document = ProblemDetails::from_status_code(self.code.status())
                 .with_type(
-                    format!("https://daybook.dev/problems/{}", self.code.name())
-                        .parse::<axum::http::Uri>()
-                        .unwrap_or_default(),
+                    format!("urn:daybook:problem:{}", self.code.name()).parse::<axum::http::Uri>().unwrap_or_default(),
                 )
                 .with_title(title)
                 .with_detail(self.detail.clone())

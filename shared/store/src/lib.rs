@@ -29,7 +29,7 @@ pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, sha256_hex};
 pub use meter::{Meter, Units};
 pub use page::{Listing, Page, PageAsk};
 pub use settings::{Registration, Settings};
-pub use table::{Feed, Table, TableOptions};
+pub use table::{Feed, Table, TableOptions, attribute as schema_attribute};
 pub use tx::Tx;
 
 /// What store operations return.

@@ -1,1 +1,14 @@
-//! daybook-testing
+//! The world that tests live in: all of Daybook in one process, on the engine in memory, with a clock that
+//! stands still until it is moved, and faults where a test puts them.
+
+mod answer;
+mod faults;
+mod person;
+mod post;
+mod world;
+
+pub use answer::Answer;
+pub use faults::{Fault, Faults};
+pub use person::{Call, Person};
+pub use post::ScriptedMailer;
+pub use world::{World, WorldOptions, is_full, lead};

@@ -1,0 +1,174 @@
+//! The fault proxy between the SDK and the engine.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What may go wrong with a call of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection breaks before the call is sent: it didn't happen.
+    Before,
+    /// The call is carried out and its answer dropped: it happened, and nobody heard.
+    AnswerLost,
+    /// The table is too busy: it didn't happen.
+    Throttled,
+    /// The server fails: it didn't happen.
+    ServerError,
+    /// Another transaction has one of the items: it didn't happen.
+    Conflict,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Fault; 5] =
+        [Fault::Before, Fault::AnswerLost, Fault::Throttled, Fault::ServerError, Fault::Conflict];
+}
+
+/// The faults to come, by the number of the call, and the calls so far.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<Script>>);
+
+#[derive(Debug, Default)]
+struct Script {
+    calls: Vec<String>,
+    faults: BTreeMap<usize, Fault>,
+    random: Option<(u64, f64)>,
+}
+
+impl Faults {
+    /// The call with this number from now on, counted from zero, goes wrong.
+    pub fn at(&self, number: usize, fault: Fault) {
+        let mut script = self.script();
+        let number = script.calls.len() + number;
+        script.faults.insert(number, fault);
+    }
+
+    /// From now on each call goes wrong with this probability, the same way for the same seed.
+    pub fn randomly(&self, seed: u64, rate: f64) {
+        self.script().random = Some((seed | 1, rate));
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn heal(&self) {
+        let mut script = self.script();
+        script.faults.clear();
+        script.random = None;
+    }
+
+    /// The operations called so far, in order.
+    pub fn calls(&self) -> Vec<String> {
+        self.script().calls.clone()
+    }
+
+    /// Puts itself in front of a client.
+    pub fn before(&self, client: SharedHttpClient) -> SharedHttpClient {
+        SharedHttpClient::new(Proxy { faults: self.clone(), client })
+    }
+
+    fn next(&self, operation: &str) -> Option<Fault> {
+        let mut script = self.script();
+        let number = script.calls.len();
+        script.calls.push(operation.to_owned());
+        let planned = script.faults.remove(&number);
+        planned.or_else(|| {
+            let (seed, rate) = script.random.as_mut()?;
+            let hit = (xorshift(seed) >> 11) as f64 / ((1_u64 << 53) as f64) < *rate;
+            hit.then(|| Fault::ALL[(xorshift(seed) % Fault::ALL.len() as u64) as usize])
+        })
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[derive(Debug)]
+struct Proxy {
+    faults: Faults,
+    client: SharedHttpClient,
+}
+
+impl HttpClient for Proxy {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.client.http_connector(settings, components);
+        SharedHttpConnector::new(Connector { faults: self.faults.clone(), inner })
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    faults: Faults,
+    inner: SharedHttpConnector,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let Some(fault) = self.faults.next(&operation) else { return self.inner.call(request) };
+        match fault {
+            Fault::Before => broken(),
+            Fault::AnswerLost => {
+                let done = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    let _ = done.await;
+                    Err(ConnectorError::timeout("the answer was lost".into()))
+                })
+            }
+            Fault::Throttled => refused(
+                400,
+                json!({"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down"}),
+            ),
+            Fault::ServerError => refused(
+                500,
+                json!({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oops"}),
+            ),
+            Fault::Conflict => match body.get("TransactItems").and_then(Value::as_array).map(Vec::len) {
+                Some(count) => {
+                    let mut reasons = vec![json!({"Code": "None"}); count];
+                    if let Some(last) = reasons.last_mut() {
+                        *last =
+                            json!({"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"});
+                    }
+                    refused(
+                        400,
+                        json!({
+                            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                            "Message": "Transaction cancelled", "CancellationReasons": reasons
+                        }),
+                    )
+                }
+                None if operation == "Query" || operation == "GetItem" => broken(),
+                None => refused(
+                    400,
+                    json!({"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException", "message": "Transaction is ongoing for the item"}),
+                ),
+            },
+        }
+    }
+}
+
+fn broken() -> HttpConnectorFuture {
+    HttpConnectorFuture::ready(Err(ConnectorError::io("the connection broke".into())))
+}
+
+fn refused(status: u16, body: Value) -> HttpConnectorFuture {
+    let status = status.try_into().expect("a status");
+    HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body.to_string()))))
+}

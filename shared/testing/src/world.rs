@@ -1,0 +1,176 @@
+//! The world.
+
+use crate::faults::Faults;
+use crate::person::Person;
+use crate::post::ScriptedMailer;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use axum::Router;
+use daybook_domain::form::Form;
+use daybook_domain::organization::Organization;
+use daybook_domain::permission::Role;
+use daybook_domain::user::User;
+use daybook_domain::{EmailAddress, Line, Locale, OrgId, SessionId, Timestamp};
+use daybook_http::token;
+use daybook_jobs::mail::{Caught, Outbox};
+use daybook_local::{DEFAULT_ORG, Engine, Options, System};
+use daybook_store::rows::session::Session;
+use daybook_store::{Clock, Cx, EntryRef, Fact, Keyring, Meter, Tx};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a world is like.
+#[derive(Clone, Debug, Default)]
+pub struct WorldOptions {
+    /// Whether rate limits hold.
+    pub rate_limits: bool,
+    /// Takes the mail in place of the mailbox.
+    pub mailer: Option<Arc<ScriptedMailer>>,
+    /// Counts calls and capacity units.
+    pub meter: Option<Arc<Meter>>,
+}
+
+/// All of Daybook in one process.
+#[derive(Debug)]
+pub struct World {
+    /// The system.
+    pub system: System,
+    /// The faults between SDK and engine.
+    pub faults: Faults,
+    /// The clock.
+    pub clock: Clock,
+    app: Router,
+}
+
+impl World {
+    /// A world in which all goes well, without rate limits.
+    pub async fn new() -> World {
+        World::with(WorldOptions::default()).await
+    }
+
+    /// A world like this.
+    pub async fn with(options: WorldOptions) -> World {
+        let faults = Faults::default();
+        let clock = Clock::fake("2026-11-20T12:00:00Z".parse().expect("a time"));
+        let engine = Engine::in_memory().expect("an engine");
+        let keys = Keyring::parse("test:0123456789abcdef0123456789abcdef").expect("a keyring");
+        let mail_clock = clock.clone();
+        let outbox = Outbox::in_memory(move || mail_clock.now());
+        let mut parts = Options::new(engine.clone(), clock.clone(), keys, outbox).expect("options");
+        parts.client = faults.before(SharedHttpClient::new(engine));
+        parts.settings.rate_limits = options.rate_limits;
+        parts.settings.allowed_origins = vec!["https://app.example.com".to_owned()];
+        parts.retry_pause = Duration::from_millis(1);
+        parts.meter = options.meter;
+        if let Some(mailer) = options.mailer {
+            parts.mailer = Some(mailer);
+        }
+        let system = System::start(parts).await.expect("a system");
+        let app = system.app();
+        World { system, faults, clock, app }
+    }
+
+    /// Somebody nobody knows.
+    pub fn visitor(&self) -> Person {
+        Person::visitor(self.app.clone(), DEFAULT_ORG)
+    }
+
+    /// The owner of the default organisation, who registers the first time this is asked for.
+    pub async fn owner(&self) -> Person {
+        self.person(Role::Owner).await
+    }
+
+    /// A new user of the default organisation, signed in.
+    pub async fn person(&self, role: Role) -> Person {
+        self.person_in(DEFAULT_ORG, role).await
+    }
+
+    /// The owner of another organisation.
+    pub async fn stranger(&self) -> Person {
+        self.person_in(OrgId::new(self.system.env.ids.next()), Role::Owner).await
+    }
+
+    async fn person_in(&self, org: OrgId, role: Role) -> Person {
+        let cx = self.cx(org);
+        let stamp = cx.stamp();
+        let email = EmailAddress::parse(&format!("{}@staff.example", stamp.id.simple())).expect("an address");
+        let user = User::new(email.clone(), None, None, role, &stamp);
+        let mut tx = Tx::create(&user);
+        if cx.find::<Organization>(org).await.expect("a read").is_none() {
+            let name = Line::parse("Test").expect("a line");
+            tx = tx
+                .and_create(&Organization::new(org, name, Locale::English, &email, &stamp))
+                .and_create(&Form::default_of(org));
+        }
+        let session = SessionId::new(self.system.env.ids.next());
+        let begun = Session::begin(session, user.id, role, stamp.at, "unused");
+        cx.commit(tx.with_row(begun.write(org).expect("a row")), ()).await.expect("a commit");
+        let token = token::issue(&cx, user.id, org, session).expect("a token");
+        Person { token: Some(token), org, user: Some(user.id), ..self.visitor() }
+    }
+
+    /// The context of work that Daybook does itself.
+    pub fn cx(&self, org: OrgId) -> Cx {
+        self.system.env.system(org, "test")
+    }
+
+    /// Lets the workers do everything that can be done now.
+    pub async fn work(&self) -> usize {
+        self.system.workers.run().await
+    }
+
+    /// Moves the clock, in steps of 30 s, with sweep and workers at each.
+    pub async fn pass(&self, time: Duration) {
+        let step = Duration::from_secs(30);
+        let mut left = time;
+        while left > Duration::ZERO {
+            self.clock.advance(left.min(step));
+            left = left.saturating_sub(step);
+            self.system.workers.sweep().await.expect("a sweep");
+            self.work().await;
+        }
+    }
+
+    /// The mails in the mailbox.
+    pub fn mails(&self) -> Vec<Caught> {
+        self.system.outbox.mails()
+    }
+
+    /// The journal of an organisation, the oldest entry first.
+    pub async fn journal(&self, org: OrgId) -> Vec<Fact> {
+        let env = &self.system.env;
+        let since: Timestamp = "2026-11-19T00:00:00Z".parse().expect("a time");
+        let mut facts = Vec::new();
+        for entry in Fact::since(env, org, since).await.expect("a journal") {
+            facts.push(Fact::read(env, EntryRef { org, entry: entry.entry }).await.expect("a read").expect("a fact"));
+        }
+        facts
+    }
+
+    /// The leads of the default organisation, as its owner sees them.
+    pub async fn leads(&self, owner: &Person) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = owner.get(&format!("/api/leads?limit=200{cursor}")).await.expect(200).json();
+            all.extend(page["data"].as_array().expect("a list").clone());
+            match page["meta"]["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+}
+
+/// What a visitor posts.
+pub fn lead(email: &str) -> Value {
+    json!({
+        "first_name": "Ada", "last_name": "Lovelace", "email": email, "phone": "+86-138-0013-8000",
+        "company": "示例科技有限公司", "industry": "manufacturing", "requirements": "An engine"
+    })
+}
+
+/// Whether the full set of tests was asked for (`FULL=1`).
+pub fn is_full() -> bool {
+    std::env::var("FULL").is_ok_and(|value| value == "1")
+}

@@ -1,0 +1,101 @@
+//! Every route: nobody, the weakest role, another organisation.
+
+use axum::http::Method;
+use daybook_domain::permission::{Action, Role};
+use daybook_http::{Access, Route};
+use daybook_local::functions;
+use daybook_testing::{Person, World, lead};
+use serde_json::json;
+
+fn routes() -> Vec<Route> {
+    functions().into_iter().flat_map(|function| function.list).collect()
+}
+
+/// A path of the route, with a record of the default organisation in it.
+fn path(route: &Route, lead: &str) -> String {
+    route.path.replace("{id}", lead).replace("{form_id}", "form_01kdvpaw00fpgv030000000001")
+}
+
+async fn send(person: &Person, route: &Route, lead: &str) -> daybook_testing::Answer {
+    let call = person.call(route.method.clone(), &path(route, lead));
+    if route.method == Method::GET { call.await } else { call.json(json!({"status": "contacted"})).await }
+}
+
+async fn world_with_lead() -> (World, String) {
+    let world = World::new().await;
+    let id = world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id();
+    (world, id)
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_credentials_or_with_bad_ones() {
+    let (world, id) = world_with_lead().await;
+    for route in routes().iter().filter(|route| !route.access.is_public()) {
+        send(&world.visitor(), route, &id).await.expect_problem(401, "unauthenticated");
+        for token in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
+            let somebody = world.visitor().with_token(token);
+            send(&somebody, route, &id).await.expect_problem(401, "unauthenticated");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bad_credentials_are_refused_on_public_routes_that_know_credentials() {
+    let (world, id) = world_with_lead().await;
+    let somebody = world.visitor().with_token("x");
+    for route in routes().iter().filter(|route| matches!(route.access, Access::PublicOr(..))) {
+        send(&somebody, route, &id).await.expect_problem(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
+async fn roles_without_the_permission_are_refused() {
+    let (world, id) = world_with_lead().await;
+    for role in Role::ALL {
+        let person = world.person(role).await;
+        for route in routes() {
+            let (Access::Can(resource, action) | Access::PublicOr(_, resource, action)) = route.access else {
+                continue;
+            };
+            let answer = send(&person, &route, &id).await;
+            match role.scope(resource, action) {
+                None => drop(answer.expect_problem(403, "forbidden")),
+                Some(_) => assert_ne!(answer.status.as_u16(), 403, "{role:?} on {route:?}: {}", answer.text),
+            }
+            if action == Action::Delete && route.method == Method::DELETE && role.scope(resource, action).is_some() {
+                person.post(&format!("/api/leads/{id}/restore"), json!({})).await.expect(200);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_organisation_s_records_are_not_found_like_ones_that_never_were() {
+    let (world, id) = world_with_lead().await;
+    let stranger = world.stranger().await;
+    let never = "lead_01m7wjas70ec3sttn163jbej2c";
+    for route in routes().iter().filter(|route| route.path.contains("{id}")) {
+        let theirs = send(&stranger, route, &id).await.expect_problem(404, "not_found").json();
+        let nothing = send(&stranger, route, never).await.expect_problem(404, "not_found").json();
+        for member in ["title", "detail", "code"] {
+            assert_eq!(theirs[member], nothing[member], "{route:?}");
+        }
+    }
+    let list = stranger.get("/api/leads").await.expect(200).json();
+    assert_eq!(list["meta"]["count"], 0);
+}
+
+#[tokio::test]
+async fn sales_people_reach_their_own_leads_and_those_nobody_owns() {
+    let (world, id) = world_with_lead().await;
+    let (owner, ada, eva) = (world.owner().await, world.person(Role::Sales).await, world.person(Role::Sales).await);
+    let path = format!("/api/leads/{id}");
+    ada.patch(&path, json!({"owner_id": ada.user})).await.expect(200);
+
+    ada.get(&path).await.expect(200);
+    eva.get(&path).await.expect_problem(404, "not_found");
+    eva.patch(&path, json!({"status": "contacted"})).await.expect_problem(404, "not_found");
+    assert_eq!(eva.get("/api/leads").await.expect(200).json()["meta"]["count"], 0);
+    assert_eq!(ada.get("/api/leads").await.expect(200).json()["meta"]["count"], 1);
+    owner.get(&path).await.expect(200);
+}

@@ -1,0 +1,181 @@
+//! Registering, signing in, and who one is.
+
+use daybook_domain::permission::Role;
+use daybook_testing::{Answer, Person, World};
+use serde_json::{Value, json};
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
+fn ada() -> Value {
+    json!({"username": "testuser", "email": "test@example.com", "password": "password123"})
+}
+
+fn with_token(person: &Person, answer: &Answer) -> Person {
+    person.with_token(answer.json()["access_token"].as_str().expect("a token"))
+}
+
+#[tokio::test]
+async fn registering_answers_bare_tokens_that_work() {
+    let world = World::new().await;
+    let answer = world.visitor().post("/api/auth/register", ada()).await.expect(201);
+    let body = answer.json();
+    assert_eq!((body["token_type"].as_str(), body["expires_in"].as_u64()), (Some("bearer"), Some(1800)));
+    assert!(body["refresh_token"].as_str().is_some_and(|token| token.len() > 60));
+    assert!(!answer.text.contains("password") && !answer.text.contains("argon2"), "{}", answer.text);
+
+    let me = with_token(&world.visitor(), &answer).get("/api/auth/me").await.expect(200).data();
+    assert_eq!(
+        (me["email"].as_str(), me["username"].as_str(), me["role"].as_str()),
+        (Some("test@example.com"), Some("testuser"), Some("owner"))
+    );
+}
+
+#[tokio::test]
+async fn the_first_who_registers_owns_the_default_organisation_and_others_their_own() {
+    let world = World::new().await;
+    world.visitor().post("/api/leads", daybook_testing::lead("lead@example.com")).await.expect(201);
+    let first = with_token(&world.visitor(), &world.visitor().post("/api/auth/register", ada()).await.expect(201));
+    let second = json!({"email": "eva@example.com", "password": "password123", "organization_name": "Eva's"});
+    let second = with_token(&world.visitor(), &world.visitor().post("/api/auth/register", second).await.expect(201));
+    assert_eq!(first.get("/api/leads").await.expect(200).json()["meta"]["count"], 1);
+    assert_eq!(second.get("/api/leads").await.expect(200).json()["meta"]["count"], 0);
+}
+
+#[tokio::test]
+async fn signing_in_works_by_address_and_by_name_in_any_case() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    visitor.post("/api/auth/register", ada()).await.expect(201);
+    for login in [
+        json!({"email": "TEST@example.com", "password": "password123"}),
+        json!({"username": "TestUser", "password": "password123"}),
+        json!({"username": "test@example.com", "password": "password123"}),
+    ] {
+        let answer = visitor.post("/api/auth/login", login).await.expect(200);
+        with_token(&visitor, &answer).get("/api/auth/me").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn unknown_users_and_wrong_passwords_get_the_same_answer() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    visitor.post("/api/auth/register", ada()).await.expect(201);
+    let wrong = visitor.post("/api/auth/login", json!({"email": "test@example.com", "password": "password124"})).await;
+    let unknown =
+        visitor.post("/api/auth/login", json!({"email": "nobody@example.com", "password": "password123"})).await;
+    let plain = |answer: Answer| {
+        let mut body = answer.expect_problem(401, "unauthenticated").json();
+        body.as_object_mut().expect("an object").remove("request_id");
+        body
+    };
+    assert_eq!(plain(wrong), plain(unknown));
+}
+
+#[tokio::test]
+async fn an_address_or_name_registers_once_also_by_many_at_once() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    let calls = (0..10).map(|n| {
+        let email = if n % 2 == 0 { "Test@example.com" } else { "test@EXAMPLE.com" };
+        visitor.post("/api/auth/register", json!({"email": email, "password": "password123"})).into_future()
+    });
+    let answers = futures::future::join_all(calls).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status.as_u16() == 201).count(), 1);
+    for answer in answers.into_iter().filter(|answer| answer.status.as_u16() != 201) {
+        let body = answer.expect_problem(409, "duplicate").json();
+        assert_eq!((&body["errors"][0]["field"], &body["existing_id"]), (&json!("email"), &Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_time_and_with_its_session() {
+    let world = World::new().await;
+    let answer = world.visitor().post("/api/auth/register", ada()).await.expect(201);
+    let user = with_token(&world.visitor(), &answer);
+    user.get("/api/auth/me").await.expect(200);
+    world.clock.advance(Duration::from_secs(1801));
+    user.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_registration_is_refused_and_its_tokens_are_kept_nowhere() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    visitor.post("/api/auth/register", ada()).key("one").await.expect(201);
+    visitor.post("/api/auth/register", ada()).key("one").await.expect_problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn passwords_reach_neither_journal_nor_records() {
+    let world = World::new().await;
+    let canary = "canary-5f2c-password";
+    let body = json!({"email": "test@example.com", "password": canary});
+    let answer = world.visitor().post("/api/auth/register", body.clone()).await.expect(201);
+    let login = world.visitor().post("/api/auth/login", body).await.expect(200);
+    let secrets =
+        [canary.to_owned(), answer.json()["refresh_token"].to_string(), login.json()["access_token"].to_string()];
+    let cx = world.cx(daybook_local::DEFAULT_ORG);
+    for fact in world.journal(cx.org).await {
+        let place = daybook_store::schema::Place::Detail(cx.org, fact.id).key();
+        let detail = format!("{:?}{fact:?}", cx.env.table.get(&place).await.expect("a read"));
+        for secret in &secrets {
+            assert!(!detail.contains(secret.trim_matches('"')), "a secret is in the journal: {detail}");
+        }
+    }
+    let actions: Vec<String> = world.journal(cx.org).await.iter().map(|fact| fact.event.name().to_owned()).collect();
+    assert_eq!(actions, ["organization.created", "form.created", "user.registered", "user.login"]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_registration_is_said_at_once() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    let answer = visitor
+        .post("/api/auth/register", json!({"email": "x", "username": "a", "pasword": "y", "name": "a\nb"}))
+        .await;
+    let found = answer.expect_problem(422, "validation_error").violations();
+    let expected = [
+        ("/email", "invalid_email"),
+        ("/name", "control_character"),
+        ("/password", "required"),
+        ("/pasword", "unknown_field"),
+        ("/username", "invalid_username"),
+    ];
+    assert_eq!(found, expected.map(|(place, code)| (place.to_owned(), code.to_owned())));
+    let short = visitor.post("/api/auth/register", json!({"email": "a@b.example", "password": "1234567"})).await;
+    assert_eq!(
+        short.expect_problem(422, "validation_error").violations(),
+        [("/password".to_owned(), "too_short".to_owned())]
+    );
+    let long = visitor.post("/api/auth/login", json!({"email": "a@b.example", "password": "x".repeat(1025)})).await;
+    assert_eq!(
+        long.expect_problem(422, "validation_error").violations(),
+        [("/password".to_owned(), "too_long".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn long_and_unusual_passwords_count_in_full() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    let long = format!("{}é\u{0}密码", "x".repeat(100));
+    visitor.post("/api/auth/register", json!({"email": "a@b.example", "password": long})).await.expect(201);
+    visitor.post("/api/auth/login", json!({"email": "a@b.example", "password": long})).await.expect(200);
+    let almost = format!("{}é\u{0}密", "x".repeat(100));
+    visitor.post("/api/auth/login", json!({"email": "a@b.example", "password": almost})).await.expect(401);
+}
+
+#[tokio::test]
+async fn signing_in_is_limited_by_address() {
+    let world = World::with(daybook_testing::WorldOptions { rate_limits: true, ..Default::default() }).await;
+    let visitor = world.visitor();
+    let login = || visitor.post("/api/auth/login", json!({"email": "a@b.example"}));
+    for _ in 0..20 {
+        login().await.expect(422);
+    }
+    let limited = login().await.expect_problem(429, "rate_limited");
+    assert!(limited.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds <= 60));
+    visitor.from("203.0.113.8").post("/api/auth/login", json!({"email": "a@b.example"})).await.expect(422);
+    let _ = world.person(Role::Viewer).await;
+}

@@ -1,0 +1,10 @@
+//! The API in process, through the real pipeline.
+
+mod access;
+mod auth;
+mod bad_input;
+mod idempotency;
+mod intake;
+mod leads;
+mod races;
+mod transport;

@@ -1,0 +1,98 @@
+//! Many at once.
+
+use daybook_local::DEFAULT_ORG;
+use daybook_testing::{World, lead};
+use futures::future::join_all;
+use serde_json::json;
+use std::collections::HashSet;
+use std::future::IntoFuture as _;
+
+/// Equal but for case, differently for each number.
+fn mixed_case(text: &str, number: usize) -> String {
+    let change = |(n, c): (usize, char)| if number >> (n % 10) & 1 == 1 { c.to_ascii_uppercase() } else { c };
+    text.chars().enumerate().map(change).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_leads_with_one_address_are_one_lead_with_two_hundred_submissions() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    let calls = (0..200).map(|n| {
+        let mut body = lead(&mixed_case("ada.lovelace@example.com", n));
+        body["requirements"] = json!(n.to_string());
+        tokio::spawn(visitor.post("/api/leads", body).into_future())
+    });
+    let answers = join_all(calls).await;
+    let ids: HashSet<String> = answers.into_iter().map(|answer| answer.expect("a task").expect(201).id()).collect();
+    assert_eq!(ids.len(), 200);
+
+    let owner = world.owner().await;
+    let leads = world.leads(&owner).await;
+    assert_eq!(leads.len(), 1);
+    let id: daybook_domain::LeadId = leads[0]["id"].as_str().expect("an id").parse().expect("a lead id");
+    let children = world.cx(DEFAULT_ORG).children(id, daybook_domain::RecordType::Submission).await.expect("children");
+    assert_eq!(children.len(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_hundred_writers_on_one_version_one_succeeds() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let path =
+        format!("/api/leads/{}", world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id());
+    let calls = (0..200).map(|n| {
+        let call = owner.patch(&path, json!({"job_title": n.to_string()})).header("if-match", "\"v1\"");
+        tokio::spawn(call.into_future())
+    });
+    let answers = join_all(calls).await;
+    let successes =
+        answers.into_iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status.as_u16() == 200)).count();
+    assert_eq!(successes, 1);
+    assert_eq!(owner.get(&path).await.expect(200).data()["version"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_writers_without_a_version_lose_no_update() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let path =
+        format!("/api/leads/{}", world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id());
+    let calls =
+        (0..200).map(|n| tokio::spawn(owner.patch(&path, json!({"extra": {format!("f{}", n % 40): n}})).into_future()));
+    let mut successes = 0;
+    for answer in join_all(calls).await {
+        match answer.expect("a task").status.as_u16() {
+            200 => successes += 1,
+            409 => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert!(successes > 0);
+    assert_eq!(owner.get(&path).await.expect(200).data()["version"], 1 + successes);
+    let updates =
+        world.journal(DEFAULT_ORG).await.into_iter().filter(|fact| fact.event.name() == "lead.updated").count();
+    assert_eq!(updates, successes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleting_and_submitting_at_once_leaves_every_submission_with_a_lead() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let visitor = world.visitor();
+    let path = format!("/api/leads/{}", visitor.post("/api/leads", lead("ada@example.com")).await.expect(201).id());
+    let posts = (0..50).map(|n| {
+        let mut body = lead("ada@example.com");
+        body["requirements"] = json!(n.to_string());
+        tokio::spawn(visitor.post("/api/leads", body).into_future())
+    });
+    let delete = tokio::spawn(owner.delete(&path).into_future());
+    for answer in join_all(posts).await {
+        answer.expect("a task").expect(201);
+    }
+    delete.await.expect("a task").expect(200);
+    assert!(world.leads(&owner).await.len() <= 1);
+    assert_eq!(
+        world.journal(DEFAULT_ORG).await.iter().filter(|fact| fact.event.name() == "submission.accepted").count(),
+        51
+    );
+}

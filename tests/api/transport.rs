@@ -1,0 +1,91 @@
+//! Headers, CORS, unknown paths and methods.
+
+use axum::http::Method;
+use daybook_local::functions;
+use daybook_testing::{World, lead};
+
+#[tokio::test]
+async fn every_answer_of_every_route_carries_the_security_headers() {
+    let world = World::new().await;
+    let mut answers = vec![world.visitor().get("/nowhere").await, world.visitor().call(Method::PUT, "/health").await];
+    for route in functions().into_iter().flat_map(|function| function.list) {
+        let path = route.path.replace("{id}", "x").replace("{form_id}", "x");
+        answers.push(world.visitor().call(route.method, &path).await);
+    }
+    for answer in answers {
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("x-content-type-options", "nosniff"),
+            ("x-xss-protection", "0"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(answer.header(name), value, "{}", answer.text);
+        }
+        assert!(answer.header("strict-transport-security").starts_with("max-age="));
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"));
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    visitor.get("/nowhere").await.expect(404);
+    assert_eq!(visitor.get("/nowhere").await.json()["code"], "not_found");
+    let answer = visitor.call(Method::DELETE, "/api/auth/login").await.expect(405);
+    assert_eq!((answer.header("allow"), &answer.json()["code"]), ("POST", &serde_json::json!("method_not_allowed")));
+}
+
+#[tokio::test]
+async fn forms_of_any_origin_may_read_their_answer_and_other_answers_are_for_listed_origins() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let post = world
+        .visitor()
+        .post("/api/leads", lead("a@b.example"))
+        .header("origin", "https://anywhere.example")
+        .await
+        .expect(201);
+    assert_eq!(post.header("access-control-allow-origin"), "https://anywhere.example");
+    let read = |origin: &str| owner.get("/api/leads").header("origin", origin);
+    assert_eq!(read("https://anywhere.example").await.expect(200).header("access-control-allow-origin"), "");
+    let listed = read("https://app.example.com").await.expect(200);
+    assert_eq!(listed.header("access-control-allow-origin"), "https://app.example.com");
+    assert!(listed.header("access-control-expose-headers").contains("etag"));
+    let preflight = owner
+        .call(Method::OPTIONS, "/api/leads")
+        .header("origin", "https://anywhere.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type,x-form-key")
+        .await
+        .expect(200);
+    assert_eq!(preflight.header("access-control-allow-methods"), "POST");
+    assert_eq!(preflight.header("access-control-allow-headers"), "content-type,x-form-key");
+    for answer in [post, listed, preflight] {
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+    }
+}
+
+#[tokio::test]
+async fn a_request_keeps_the_id_it_comes_with_if_that_is_a_plain_one() {
+    let world = World::new().await;
+    let ask = |id: &str| world.visitor().get("/health").header("x-request-id", id);
+    assert_eq!(ask("my-request.1").await.header("x-request-id"), "my-request.1");
+    for odd in ["a b", "", &"x".repeat(65), "a<script>"] {
+        assert!(ask(odd).await.header("x-request-id").starts_with("req_"), "{odd:?}");
+    }
+}
+
+#[tokio::test]
+async fn health_answers_bare() {
+    let world = World::new().await;
+    for path in ["/health", "/api/health", "/health/ready"] {
+        let body = world.visitor().get(path).await.expect(200).json();
+        assert_eq!((body["status"].as_str(), body["message"].as_str()), (Some("healthy"), Some("CRM API is running")));
+        assert!(body["timestamp"].as_str().is_some_and(|at| at.ends_with('Z')));
+    }
+    world.faults.randomly(3, 1.1);
+    world.visitor().get("/health").await.expect(200);
+    world.visitor().get("/health/ready").await.expect_problem(503, "unavailable");
+}

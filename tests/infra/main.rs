@@ -1,0 +1,166 @@
+//! The repository keeps its own rules.
+
+use daybook_local::functions;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The dependencies of a crate, by the folder it is in.
+fn dependencies(folder: &str) -> BTreeSet<String> {
+    let manifest: toml::Table = read(&format!("{folder}/Cargo.toml")).parse().expect("a manifest");
+    manifest["dependencies"].as_table().expect("dependencies").keys().cloned().collect()
+}
+
+fn folders(of: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(root().join(of))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| root().join(of).join(name).join("Cargo.toml").exists())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("domain", &[][..]),
+        ("connectors", &["domain"]),
+        ("mail", &["domain"]),
+        ("store", &["domain"]),
+        ("http", &["domain", "store"]),
+        ("jobs", &["connectors", "domain", "mail", "store"]),
+    ]);
+    for (name, allowed) in allowed {
+        for dependency in dependencies(&format!("shared/{name}")) {
+            if let Some(ours) = dependency.strip_prefix("daybook-") {
+                assert!(allowed.contains(&ours), "shared/{name} must not depend on {dependency}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_domain_is_pure_and_functions_know_no_sdk() {
+    for dependency in dependencies("shared/domain") {
+        let foreign = ["aws", "tokio", "axum", "http", "reqwest", "rand", "lambda"]
+            .iter()
+            .any(|part| dependency.starts_with(part));
+        assert!(!foreign, "shared/domain must not depend on {dependency}");
+    }
+    for function in folders("functions") {
+        let found = dependencies(&format!("functions/{function}"));
+        for dependency in &found {
+            assert!(
+                !dependency.starts_with("aws-") && !dependency.starts_with("lambda"),
+                "functions/{function} must not depend on {dependency}"
+            );
+            assert!(
+                !["daybook-mail", "daybook-connectors"].contains(&dependency.as_str()),
+                "functions/{function} reaches {dependency} past jobs"
+            );
+        }
+        let kinds = ["daybook-http", "daybook-jobs"].iter().filter(|kind| found.contains(**kind)).count();
+        assert_eq!(kinds, 1, "functions/{function} is an HTTP function or a worker");
+    }
+}
+
+#[test]
+fn functions_have_a_short_main_and_no_test_binary() {
+    for function in folders("functions") {
+        let main = read(&format!("functions/{function}/src/main.rs"));
+        assert!(
+            main.lines().filter(|line| !line.trim().is_empty()).count() <= 6,
+            "functions/{function}/src/main.rs is for starting alone"
+        );
+        let manifest: toml::Table = read(&format!("functions/{function}/Cargo.toml")).parse().expect("a manifest");
+        assert_eq!(
+            manifest["lib"]["test"].as_bool(),
+            Some(false),
+            "functions/{function}: set `test = false` for the library"
+        );
+    }
+}
+
+#[test]
+fn keys_and_statuses_are_spelled_in_one_place() {
+    let mut files = Vec::new();
+    collect(&root().join("shared"), &mut files);
+    collect(&root().join("functions"), &mut files);
+    for file in files {
+        let name = file.to_string_lossy().into_owned();
+        let text = fs::read_to_string(&file).expect("a source file");
+        if !name.contains("/http/") && !name.contains("/testing/") {
+            assert!(!text.contains("StatusCode"), "{name} knows a status; only shared/http does");
+        }
+        if !name.contains("/store/src/schema") && !name.contains("/testing/") {
+            for line in text.lines().filter(|line| line.contains("format!(") && line.contains("#{")) {
+                panic!("{name} spells a key: {line}");
+            }
+        }
+        assert!(!text.contains(".scan()"), "{name} scans the table");
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{name} has {lines} lines; split it by what its parts know");
+    }
+}
+
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_openapi_document_is_fresh() {
+    let routes: Vec<_> = functions().into_iter().flat_map(|function| function.list).collect();
+    let fresh = daybook_http::document(&routes).to_pretty_json().expect("JSON");
+    assert_eq!(read("infra/openapi.json").trim(), fresh, "run `cargo openapi > infra/openapi.json`");
+}
+
+#[test]
+fn the_readme_lists_every_endpoint_and_no_other() {
+    let listed: BTreeSet<String> = read("README.md")
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let (method, path, access) = (*cells.get(1)?, cells.get(2)?.trim_matches('`'), *cells.get(3)?);
+            ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method).then(|| format!("{method} {path} {access}"))
+        })
+        .collect();
+    let routes: BTreeSet<String> = functions()
+        .into_iter()
+        .flat_map(|function| function.list)
+        .map(|route| format!("{} {} {}", route.method, route.path, route.access.describe()))
+        .collect();
+    assert_eq!(listed, routes, "the table of endpoints in README.md");
+}
+
+#[test]
+fn the_folders_are_those_the_readme_names() {
+    let readme = read("README.md");
+    for function in folders("functions") {
+        assert!(readme.contains(&format!("`{function}`")), "README.md doesn't name the function {function}");
+    }
+    for part in folders("shared") {
+        assert!(read("shared/README.md").contains(&format!("`{part}`")), "shared/README.md doesn't name {part}");
+    }
+}
+
+#[test]
+fn builds_leave_out_the_slow_entropy() {
+    assert!(read(".cargo/config.toml").contains("AWS_LC_SYS_NO_JITTER_ENTROPY = \"1\""));
+    assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"), "build through cargo in this repository");
+}

@@ -1,0 +1,7 @@
+//! The store on the engine, through the fault proxy.
+
+mod commit;
+mod costs;
+mod faults;
+mod lists;
+mod rows;

@@ -1,0 +1,228 @@
+//! Workers, fed from the journal.
+
+use daybook_domain::{EmailAddress, EntryId};
+use daybook_jobs::mail::SendError;
+use daybook_jobs::{Delivered, MailJob, MailKind, Message, Outcome, Queue, Worker, mail_id, run_batch};
+use daybook_local::DEFAULT_ORG;
+use daybook_store::EntryRef;
+use daybook_store::rows::delivery::{self, State};
+use daybook_store::rows::{due, suppression};
+use daybook_testing::{ScriptedMailer, World, WorldOptions, lead};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const QUARTER: Duration = Duration::from_secs(15 * 60 + 120);
+
+async fn scripted() -> (World, Arc<ScriptedMailer>) {
+    let mailer = Arc::new(ScriptedMailer::default());
+    let world = World::with(WorldOptions { mailer: Some(mailer.clone()), ..WorldOptions::default() }).await;
+    (world, mailer)
+}
+
+fn addressees(mailer: &ScriptedMailer) -> Vec<String> {
+    let mut to: Vec<String> = mailer.sent().into_iter().map(|mail| mail.to.to_string()).collect();
+    to.sort();
+    to
+}
+
+async fn entry(world: &World) -> EntryRef {
+    let facts = world.journal(DEFAULT_ORG).await;
+    let fact = facts.into_iter().find(|fact| fact.event.name() == "submission.accepted").expect("a submission");
+    EntryRef { org: DEFAULT_ORG, entry: fact.id }
+}
+
+async fn state(world: &World, kind: MailKind) -> State {
+    let row = delivery::read(&world.system.env, entry(world).await, kind.consumer()).await.expect("a read");
+    row.expect("a delivery").state
+}
+
+#[tokio::test]
+async fn a_submission_is_confirmed_to_the_visitor_and_told_to_the_team() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    visitor.post("/api/leads", lead("ada@example.com")).header("accept-language", "en").await.expect(201);
+    world.work().await;
+    let mails = world.mails();
+    let to = |to: &str| mails.iter().find(|mail| mail.to == to).unwrap_or_else(|| panic!("no mail to {to}"));
+    assert_eq!(mails.len(), 2);
+    assert!(
+        to("ada@example.com").text.contains("Hello Ada Lovelace") && to("ada@example.com").text.contains("An engine")
+    );
+    assert!(
+        to("team@example.com").subject.contains("Ada Lovelace")
+            && to("team@example.com").html.contains("示例科技有限公司")
+    );
+}
+
+#[tokio::test]
+async fn what_staff_enter_is_told_to_the_team_alone() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    owner.post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    let to: Vec<String> = world.mails().into_iter().map(|mail| mail.to).collect();
+    assert_eq!(to.len(), 1);
+    assert!(to[0].ends_with("@staff.example"), "{to:?}");
+}
+
+#[tokio::test]
+async fn entries_that_come_again_send_nothing_twice() {
+    let world = World::new().await;
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    for _ in 0..5 {
+        world.system.workers.catch_up().await.expect("a journal");
+        world.work().await;
+    }
+    assert_eq!(world.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn a_mail_that_can_t_go_now_goes_later() {
+    let (world, mailer) = scripted().await;
+    for _ in 0..6 {
+        mailer.fail_next(SendError::NotNow("throttled".to_owned()));
+    }
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    assert!(mailer.sent().is_empty());
+    assert_eq!(due::all(&world.system.env).await.expect("a read").len(), 2);
+    world.pass(QUARTER).await;
+    assert_eq!(addressees(&mailer), ["ada@example.com", "team@example.com"]);
+    assert!(due::all(&world.system.env).await.expect("a read").is_empty());
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_is_given_up_at_once() {
+    let (world, mailer) = scripted().await;
+    mailer.fail_next(SendError::Refused("no such address".to_owned()));
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    world.pass(QUARTER).await;
+    assert_eq!(mailer.sent().len(), 1);
+    let states = [state(&world, MailKind::Confirmation).await, state(&world, MailKind::Notification).await];
+    assert!(states.contains(&State::Failed) && states.contains(&State::Sent), "{states:?}");
+}
+
+#[tokio::test]
+async fn a_mail_nobody_heard_of_waits_for_word_and_goes_once_more_only_when_none_comes() {
+    let (world, mailer) = scripted().await;
+    mailer.fail_next(SendError::Unheard("timeout".to_owned()));
+    mailer.fail_next(SendError::Unheard("timeout".to_owned()));
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    assert_eq!(mailer.sent().len(), 2);
+    assert_eq!(state(&world, MailKind::Confirmation).await, State::Unknown);
+    world.pass(Duration::from_secs(600)).await;
+    assert_eq!(mailer.sent().len(), 2, "sent again before its time");
+
+    // SES reports one of the two; the other stays without word.
+    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation };
+    let event =
+        json!({"detail": {"eventType": "Delivery", "mail": {"tags": {"mail_id": [mail_id(&job)]}}}}).to_string();
+    let failed = run_batch(
+        &daybook_send_mail::worker(),
+        &world.system.workers.services,
+        vec![Delivered { id: "1".to_owned(), body: event }],
+        soon(),
+    )
+    .await;
+    assert!(failed.is_empty());
+    world.pass(QUARTER).await;
+    assert_eq!(addressees(&mailer), ["ada@example.com", "team@example.com", "team@example.com"]);
+    assert!(due::all(&world.system.env).await.expect("a read").is_empty());
+}
+
+#[tokio::test]
+async fn a_bounce_puts_an_address_on_the_list_and_the_list_is_heeded() {
+    let (world, mailer) = scripted().await;
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation };
+    let event = json!({"eventType": "Bounce", "bounce": {"bounceType": "Permanent"}, "mail": {"tags": {"mail_id": [mail_id(&job)]}}});
+    let body = Delivered { id: "1".to_owned(), body: event.to_string() };
+    run_batch(&daybook_send_mail::worker(), &world.system.workers.services, vec![body], soon()).await;
+    let address = EmailAddress::parse("ADA@example.com").expect("an address");
+    assert!(suppression::holds(&world.system.env, DEFAULT_ORG, &address).await.expect("a read"));
+
+    let mut again = lead("ada@example.com");
+    again["requirements"] = json!("again");
+    world.visitor().post("/api/leads", again).await.expect(201);
+    world.work().await;
+    assert_eq!(addressees(&mailer), ["ada@example.com", "team@example.com", "team@example.com"]);
+}
+
+#[tokio::test]
+async fn a_worker_that_died_at_work_is_followed_by_one_that_finds_out() {
+    let (world, mailer) = scripted().await;
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    let (env, entry) = (&world.system.env, entry(&world).await);
+    let taken =
+        delivery::take(env, entry, MailKind::Confirmation.consumer(), Duration::from_secs(60)).await.expect("a row");
+    assert!(matches!(taken, delivery::Turn::Go));
+    world.work().await;
+    assert_eq!(addressees(&mailer), ["team@example.com"]);
+    world.pass(QUARTER + QUARTER).await;
+    assert_eq!(addressees(&mailer), ["ada@example.com", "team@example.com"]);
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// A worker whose job is a number: even ones go well, odd ones fail as their remainder says.
+fn numbers() -> Worker {
+    let work = |_, message: Message<u32>| async move {
+        assert!(message.job % 4 != 3, "a job that panics");
+        Ok(Outcome::Done)
+    };
+    Worker::new("numbers", Queue::Mail, work, |_, _| async { Ok(false) })
+}
+
+#[tokio::test]
+async fn of_a_batch_just_those_come_back_that_failed_in_every_combination() {
+    let world = World::new().await;
+    std::panic::set_hook(Box::new(|_| {}));
+    for subset in 0..1024_u32 {
+        let bad = |n: u32| subset >> n & 1 == 1;
+        let batch = (0..10)
+            .map(|n| {
+                let body = match (bad(n), n % 2) {
+                    (true, 0) => "not json".to_owned(),
+                    (true, _) => json!({"job": 3}).to_string(),
+                    (false, _) => json!({"job": 4}).to_string(),
+                };
+                Delivered { id: n.to_string(), body }
+            })
+            .collect();
+        let mut failed = run_batch(&numbers(), &world.system.workers.services, batch, soon()).await;
+        failed.sort();
+        let expected: Vec<String> = (0..10).filter(|n| bad(*n)).map(|n| n.to_string()).collect();
+        assert_eq!(failed, expected);
+    }
+    let _ = std::panic::take_hook();
+}
+
+#[tokio::test]
+async fn messages_for_which_no_time_is_left_go_back() {
+    let world = World::new().await;
+    let batch = vec![Delivered { id: "1".to_owned(), body: json!({"job": 4}).to_string() }];
+    let late = Instant::now() + Duration::from_secs(1);
+    assert_eq!(run_batch(&numbers(), &world.system.workers.services, batch, late).await, ["1"]);
+}
+
+#[tokio::test]
+async fn an_entry_that_is_gone_sends_nothing() {
+    let (world, mailer) = scripted().await;
+    let nothing = EntryRef { org: DEFAULT_ORG, entry: EntryId::new(world.system.env.ids.next()) };
+    let body =
+        serde_json::to_string(&Message::new(MailJob { entry: nothing, kind: MailKind::Confirmation })).expect("JSON");
+    let failed = run_batch(
+        &daybook_send_mail::worker(),
+        &world.system.workers.services,
+        vec![Delivered { id: "1".to_owned(), body }],
+        soon(),
+    )
+    .await;
+    assert!(failed.is_empty() && mailer.sent().is_empty());
+}
