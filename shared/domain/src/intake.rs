@@ -348,6 +348,20 @@ mod tests {
     }
 
     #[test]
+    fn values_that_the_table_can_t_hold_are_refused() {
+        let check = |value: Value, expected: bool| {
+            let taken = intake(json!({"email": "a@b.example", "x": value.clone()})).is_ok();
+            assert_eq!(taken, expected, "{value}");
+        };
+        check(json!(-0.0), true);
+        check(json!(u64::MAX), true);
+        check(json!(7.7e-242), false);
+        check(json!([1e200]), false);
+        check(json!({"": 1}), false);
+        check(json!({"a": {"b": [1.5, "x", null]}}), true);
+    }
+
+    #[test]
     fn what_becomes_of_a_post() {
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
         let check = |fields: Value, limits: Limits, verdict: Verdict, checks: &[Check]| {
