@@ -71,6 +71,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let rate_limits = system.settings.rate_limits;
     let system = System::start(system).await?;
 
+    // Loads the numbering plans now rather than in the first visitor's request.
+    tokio::task::spawn_blocking(|| daybook_domain::Phone::parse("+86 138 0013 8000").map(|phone| phone.e164("CN")));
     let left = system.workers.catch_up().await.map_err(StartError::from)?;
     let (stop, stopped) = watch::channel(());
     let working = tokio::spawn(work(system.workers.clone(), stopped));

@@ -10,56 +10,6 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// The types of record, and with them the first part of their keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordType {
-    /// A tenant.
-    Organization,
-    /// A person who signs in.
-    User,
-    /// A form on a website.
-    Form,
-    /// Somebody who may become a customer.
-    Lead,
-    /// One posted form, as it came.
-    Submission,
-}
-
-impl RecordType {
-    /// Every type of record.
-    pub const ALL: [RecordType; 5] =
-        [RecordType::Organization, RecordType::User, RecordType::Form, RecordType::Lead, RecordType::Submission];
-
-    /// The name in keys, journal and API.
-    pub fn name(self) -> &'static str {
-        match self {
-            RecordType::Organization => "organization",
-            RecordType::User => "user",
-            RecordType::Form => "form",
-            RecordType::Lead => "lead",
-            RecordType::Submission => "submission",
-        }
-    }
-
-    /// What ids of this type begin with.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            RecordType::Organization => OrgId::PREFIX,
-            RecordType::User => UserId::PREFIX,
-            RecordType::Form => FormId::PREFIX,
-            RecordType::Lead => LeadId::PREFIX,
-            RecordType::Submission => SubmissionId::PREFIX,
-        }
-    }
-}
-
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// Why a text is no id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an id that begins with {prefix}_")]
@@ -157,21 +107,98 @@ macro_rules! ids {
     )*};
 }
 
-ids! {
+/// The types of record: a line each gives the type its name in keys, journal and API, and its ids.
+macro_rules! record_types {
+    ($($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal;)*) => {
+        /// The types of record, and with them the first part of their keys.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+        pub enum RecordType {
+            $($(#[$doc])* #[serde(rename = $name)] $kind,)*
+        }
+
+        impl RecordType {
+            /// Every type of record.
+            pub const ALL: &'static [RecordType] = &[$(RecordType::$kind),*];
+
+            /// The name in keys, journal and API.
+            pub fn name(self) -> &'static str {
+                match self { $(RecordType::$kind => $name,)* }
+            }
+
+            /// What ids of this type begin with.
+            pub fn prefix(self) -> &'static str {
+                match self { $(RecordType::$kind => $prefix,)* }
+            }
+        }
+
+        ids! { $($(#[$id_doc])* $id $prefix;)* }
+
+        $(
+            impl From<$id> for AnyId {
+                fn from(id: $id) -> AnyId {
+                    AnyId { kind: RecordType::$kind, uuid: id.0 }
+                }
+            }
+
+            impl RecordId for $id {
+                const TYPE: RecordType = RecordType::$kind;
+            }
+
+            impl TryFrom<AnyId> for $id {
+                type Error = NotAnId;
+
+                fn try_from(id: AnyId) -> Result<$id, NotAnId> {
+                    (id.kind == RecordType::$kind).then_some($id(id.uuid)).ok_or(NotAnId { prefix: $id::PREFIX })
+                }
+            }
+        )*
+    };
+}
+
+record_types! {
+    /// A tenant.
+    Organization "organization",
     /// An organisation: the tenant that every record belongs to.
     OrgId "org";
+
+    /// A person who signs in.
+    User "user",
     /// A user.
     UserId "usr";
+
+    /// A form on a website.
+    Form "form",
     /// A form on a website.
     FormId "form";
+
+    /// Somebody who may become a customer.
+    Lead "lead",
     /// A lead.
     LeadId "lead";
+
+    /// One posted form, as it came.
+    Submission "submission",
     /// A submission.
     SubmissionId "sub";
+}
+
+ids! {
     /// A session of a user.
     SessionId "ses";
     /// A journal entry.
     EntryId "aud";
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The id of a record of one type.
+pub trait RecordId: FromStr + fmt::Display + Into<AnyId> + utoipa::ToSchema + Copy + Send + Sync {
+    /// The type.
+    const TYPE: RecordType;
 }
 
 impl FormId {
@@ -241,8 +268,8 @@ impl FromStr for AnyId {
 
     fn from_str(text: &str) -> Result<AnyId, NotAnId> {
         RecordType::ALL
-            .into_iter()
-            .find_map(|kind| Some(AnyId { kind, uuid: parse(kind.prefix(), text).ok()? }))
+            .iter()
+            .find_map(|&kind| Some(AnyId { kind, uuid: parse(kind.prefix(), text).ok()? }))
             .ok_or(NotAnId { prefix: "a type" })
     }
 }
@@ -259,36 +286,6 @@ impl<'de> Deserialize<'de> for AnyId {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
-
-/// The id of a record of one type.
-pub trait RecordId: FromStr + fmt::Display + Into<AnyId> + utoipa::ToSchema + Copy + Send + Sync {
-    /// The type.
-    const TYPE: RecordType;
-}
-
-macro_rules! record_ids {
-    ($($name:ident = $kind:ident),*) => {$(
-        impl From<$name> for AnyId {
-            fn from(id: $name) -> AnyId {
-                AnyId { kind: RecordType::$kind, uuid: id.0 }
-            }
-        }
-
-        impl RecordId for $name {
-            const TYPE: RecordType = RecordType::$kind;
-        }
-
-        impl TryFrom<AnyId> for $name {
-            type Error = NotAnId;
-
-            fn try_from(id: AnyId) -> Result<$name, NotAnId> {
-                (id.kind == RecordType::$kind).then_some($name(id.uuid)).ok_or(NotAnId { prefix: $name::PREFIX })
-            }
-        }
-    )*};
-}
-
-record_ids!(OrgId = Organization, UserId = User, FormId = Form, LeadId = Lead, SubmissionId = Submission);
 
 #[cfg(test)]
 mod tests {

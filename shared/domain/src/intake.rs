@@ -203,7 +203,26 @@ pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
     }
     let small =
         |(name, value): (&String, &Value)| name.len() + value.to_string().len() <= EXTRA_BYTES && depth(value) <= 8;
-    if extra.iter().all(small) { Ok(()) } else { Err(Rule::TooLong { max: EXTRA_BYTES, unit: Unit::Bytes }) }
+    if !extra.iter().all(small) {
+        return Err(Rule::TooLong { max: EXTRA_BYTES, unit: Unit::Bytes });
+    }
+    if extra.iter().all(|(name, value)| !name.is_empty() && is_storable(value)) {
+        return Ok(());
+    }
+    Err(Rule::Format { expected: "named values, with numbers between 1e-125 and 1e125 in size".to_owned() })
+}
+
+/// Whether the table can hold a value: DynamoDB's numbers are smaller than JSON's, and names aren't empty.
+fn is_storable(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            let size = number.as_f64().unwrap_or(f64::MAX).abs();
+            size == 0.0 || (1e-125..1e125).contains(&size)
+        }
+        Value::Array(list) => list.iter().all(is_storable),
+        Value::Object(map) => map.iter().all(|(name, value)| !name.is_empty() && is_storable(value)),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
 }
 
 /// How often one network address, form and e-mail address posted, measured against their limits.

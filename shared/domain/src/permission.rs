@@ -3,75 +3,57 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a permission is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// Leads.
-    Leads,
-    /// Posted forms.
-    Submissions,
-    /// Forms of websites.
-    Forms,
-    /// Users.
-    Users,
+/// Words of permission strings.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// The word in permission strings.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+    )*};
 }
 
-impl Resource {
-    /// The name in permission strings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Resource::Leads => "leads",
-            Resource::Submissions => "submissions",
-            Resource::Forms => "forms",
-            Resource::Users => "users",
-        }
+words! {
+    /// What a permission is about.
+    Resource {
+        /// Leads.
+        Leads "leads",
+        /// Posted forms.
+        Submissions "submissions",
+        /// Forms of websites.
+        Forms "forms",
+        /// Users.
+        Users "users",
     }
-}
 
-/// What a permission lets somebody do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// See.
-    Read,
-    /// Make.
-    Create,
-    /// Change, and restore from the trash.
-    Update,
-    /// Move to the trash.
-    Delete,
-}
-
-impl Action {
-    /// The name in permission strings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Action::Read => "read",
-            Action::Create => "create",
-            Action::Update => "update",
-            Action::Delete => "delete",
-        }
+    /// What a permission lets somebody do.
+    Action {
+        /// See.
+        Read "read",
+        /// Make.
+        Create "create",
+        /// Change, and restore from the trash.
+        Update "update",
+        /// Move to the trash.
+        Delete "delete",
     }
-}
 
-/// Which records a permission reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Records one owns, and records nobody owns yet.
-    Own,
-    /// Records of one's team. Without teams this is the same as `All`.
-    Team,
-    /// All records of the organisation.
-    All,
-}
-
-impl Scope {
-    /// The name in permission strings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Scope::Own => "own",
-            Scope::Team => "team",
-            Scope::All => "all",
-        }
+    /// Which records a permission reaches.
+    Scope {
+        /// Records one owns, and records nobody owns yet.
+        Own "own",
+        /// Records of one's team. Without teams this is the same as `All`.
+        Team "team",
+        /// All records of the organisation.
+        All "all",
     }
 }
 
@@ -119,8 +101,8 @@ impl Role {
         match self {
             Role::Owner | Role::Admin => Some(Scope::All),
             Role::Manager => match resource {
-                Resource::Leads | Resource::Submissions => Some(Scope::Team),
                 Resource::Forms | Resource::Users => (action == Action::Read).then_some(Scope::All),
+                _ => Some(Scope::Team),
             },
             Role::Sales => match (resource, action) {
                 (Resource::Leads, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),

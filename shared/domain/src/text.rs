@@ -95,7 +95,11 @@ macro_rules! text {
             }
         }
 
-        impl<const MAX: usize> utoipa::ToSchema for $name<MAX> {}
+        impl<const MAX: usize> utoipa::ToSchema for $name<MAX> {
+            fn name() -> std::borrow::Cow<'static, str> {
+                format!("{}{MAX}", stringify!($name)).into()
+            }
+        }
     };
 }
 

@@ -43,6 +43,13 @@ pub struct Patch<T> {
     of: std::marker::PhantomData<fn() -> T>,
 }
 
+impl<T: Record> Patch<T> {
+    /// A record with the patch laid over it, or everything that is wrong with that.
+    pub fn over(&self, current: &T) -> Result<T, Domain> {
+        daybook_domain::read::merge(current, self.fields.clone(), T::READ_ONLY)
+    }
+}
+
 impl<T: Record> Argument for Patch<T> {
     async fn read(call: &Call) -> Result<Self> {
         match json_body(call)? {

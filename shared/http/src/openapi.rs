@@ -260,6 +260,7 @@ fn applies(code: Code, route: &Route) -> bool {
 
 fn operation_id(route: &Route) -> String {
     let path: String = route.path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let path = if path == "_" { "_root" } else { &path };
     format!("{}{path}", route.method.as_str().to_ascii_lowercase()).trim_end_matches('_').replace("__", "_")
 }
 

@@ -13,13 +13,13 @@ fn places(n: u128, text: &str) -> Vec<Key> {
     let entry = EntryId::new(id);
     let claim = |kind| Claim { kind, value: text.to_owned() };
     let mut keys: Vec<Key> = Vec::new();
-    for kind in RecordType::ALL {
+    for &kind in RecordType::ALL {
         let record = AnyId::new(kind, id);
         keys.push(Place::Record(o, record).key());
         keys.push(Place::Trash(o, record).key());
         keys.push(Place::Claim(o, kind, &claim(ClaimKind::Email)).key());
         keys.push(Place::Token(o, text, record).key());
-        for other in RecordType::ALL {
+        for &other in RecordType::ALL {
             keys.push(Place::Link(o, record, AnyId::new(other, id)).key());
         }
     }
