@@ -143,11 +143,14 @@ async fn what_is_wrong_with_a_registration_is_said_at_once() {
         ("/username", "invalid_username"),
     ];
     assert_eq!(found, expected.map(|(place, code)| (place.to_owned(), code.to_owned())));
-    let short = visitor.post("/api/auth/register", json!({"email": "a@b.example", "password": "1234567"})).await;
-    assert_eq!(
-        short.expect_problem(422, "validation_error").violations(),
-        [("/password".to_owned(), "too_short".to_owned())]
-    );
+    for short in ["1234567", "密码密码密"] {
+        let answer = visitor.post("/api/auth/register", json!({"email": "a@b", "password": short})).await;
+        let found = answer.expect_problem(422, "validation_error").violations();
+        assert_eq!(
+            found,
+            [("/email".to_owned(), "invalid_email".to_owned()), ("/password".to_owned(), "too_short".to_owned())]
+        );
+    }
     let long = visitor.post("/api/auth/login", json!({"email": "a@b.example", "password": "x".repeat(1025)})).await;
     assert_eq!(
         long.expect_problem(422, "validation_error").violations(),
@@ -178,4 +181,20 @@ async fn signing_in_is_limited_by_address() {
     assert!(limited.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds <= 60));
     visitor.from("203.0.113.8").post("/api/auth/login", json!({"email": "a@b.example"})).await.expect(422);
     let _ = world.person(Role::Viewer).await;
+}
+
+#[tokio::test]
+async fn in_the_cloud_only_the_address_named_becomes_the_first_owner() {
+    let owner = daybook_domain::EmailAddress::parse("boss@example.com").expect("an address");
+    let first_owner = daybook_store::FirstOwner::Address(owner);
+    let world =
+        World::with(daybook_testing::WorldOptions { first_owner: Some(first_owner), ..Default::default() }).await;
+    world.visitor().post("/api/leads", daybook_testing::lead("lead@example.com")).await.expect(201);
+    let register =
+        |email: &str| world.visitor().post("/api/auth/register", json!({"email": email, "password": "password123"}));
+    let leads = async |answer: Answer| {
+        with_token(&world.visitor(), &answer).get("/api/leads").await.expect(200).json()["meta"]["count"].clone()
+    };
+    assert_eq!(leads(register("stranger@example.com").await.expect(201)).await, 0);
+    assert_eq!(leads(register("Boss@example.com").await.expect(201)).await, 1);
 }

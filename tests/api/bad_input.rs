@@ -56,8 +56,11 @@ async fn unknown_parameters_are_refused_with_the_nearest_name() {
     let answer = owner.get("/api/leads?limmit=5").await.expect_problem(400, "invalid_query");
     assert_eq!(answer.violations(), [("/limmit".to_owned(), "unknown_field".to_owned())]);
     assert!(answer.json()["errors"][0]["message"].as_str().is_some_and(|text| text.contains("limit")));
-    owner.post("/api/leads?x=1", lead("a@b.example")).await.expect_problem(400, "invalid_query");
-    owner.get("/health?x=1").await;
+    let path = format!("/api/leads/{}", owner.post("/api/leads", lead("a@b.example")).await.expect(201).id());
+    owner.get(&format!("{path}?vresion=1")).await.expect_problem(400, "invalid_query");
+    owner.patch(&format!("{path}?x=1"), json!({"status": "contacted"})).await.expect_problem(400, "invalid_query");
+    owner.get("/api/auth/me?x=1").await.expect_problem(400, "invalid_query");
+    owner.get("/health?x=1").await.expect_problem(400, "invalid_query");
 }
 
 #[tokio::test]
@@ -73,6 +76,15 @@ async fn control_characters_in_names_are_refused_and_reach_no_mail() {
     }
     world.work().await;
     assert!(world.mails().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_lists_a_hundred_violations_and_no_more() {
+    let world = World::new().await;
+    let fields: serde_json::Map<String, Value> = (0..5_000).map(|n| (format!("{n}\u{1}"), json!(1))).collect();
+    let answer =
+        world.visitor().post("/api/leads", Value::Object(fields)).await.expect_problem(422, "validation_error");
+    assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(100));
 }
 
 #[tokio::test]

@@ -100,3 +100,23 @@ async fn one_key_of_two_people_is_two_keys() {
     let second = two.post("/api/leads", lead("ada@example.com")).key("k").await.expect(201);
     assert_ne!(first.id(), second.id());
 }
+
+#[tokio::test]
+async fn one_key_of_two_forms_is_two_keys_and_one_post_through_two_doors_is_two_posts() {
+    let world = World::new().await;
+    let (visitor, stranger) = (world.visitor(), world.stranger().await);
+    let form = daybook_domain::FormId::default_of(stranger.org);
+    let default = daybook_domain::FormId::default_of(DEFAULT_ORG);
+    visitor.post("/api/leads", lead("ada@example.com")).key("k").await.expect(201);
+    visitor.post(&format!("/f/{form}"), lead("eva@example.com")).key("k").await.expect(201);
+    visitor
+        .post("/api/leads", lead("x@example.com"))
+        .header("x-form-key", &form.to_string())
+        .key("k")
+        .await
+        .expect(201);
+    assert_eq!((world.leads(&stranger).await.len(), world.leads(&world.owner().await).await.len()), (2, 1));
+
+    visitor.post("/api/leads", lead("both@example.com")).await.expect(201);
+    visitor.post(&format!("/f/{default}"), lead("both@example.com")).await.expect(201);
+}

@@ -95,6 +95,10 @@ async fn a_plain_form_thanks_or_sends_on_to_allowed_places_only() {
         "%2F%2Fevil.example",
         "https%3A%2F%2Fshop.example.evil.example%2F",
         "javascript%3Aalert(1)",
+        "%2F%01",
+        "%2F%7f",
+        "%2F%09%2Fevil.example",
+        "%2F%5Cevil.example",
         "%2F%0d%0aSet-Cookie:a",
     ] {
         let page = post(bad).await.expect(200);
@@ -239,6 +243,28 @@ async fn more_posts_than_usual_are_held_and_a_flood_is_refused() {
     assert!(refused.header("retry-after").parse::<u64>().is_ok());
     let elsewhere = visitor.from("198.51.100.1").post("/api/leads", lead("e@example.com")).await.expect(201);
     assert_eq!(elsewhere.header("x-ratelimit-remaining"), "59");
+}
+
+#[tokio::test]
+async fn steady_posts_beyond_the_usual_rate_are_held_too() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    let mut held = 0;
+    for n in 0..30 {
+        let answer = world.visitor().post("/api/leads", lead(&format!("lead{n}@example.com"))).await.expect(201);
+        held += usize::from(submission(&world, &answer).await.status == Verdict::Held);
+        world.clock.advance(std::time::Duration::from_millis(1100));
+    }
+    assert!((18..=22).contains(&held), "{held} of 30 posts in 33 s are held; 6 and one every 10 s are not");
+}
+
+#[tokio::test]
+async fn parameters_of_the_form_s_address_count_as_fields() {
+    let world = World::new().await;
+    let path = format!("/f/{}?utm_source=ad&first_name=ignored", FormId::default_of(DEFAULT_ORG));
+    world.visitor().post(&path, lead("a@b.example")).await.expect(201);
+    let owner = world.owner().await;
+    let stored = &world.leads(&owner).await[0];
+    assert_eq!((&stored["attribution"]["utm_source"], &stored["first_name"]), (&json!("ad"), &json!("Ada")));
 }
 
 #[tokio::test]

@@ -91,3 +91,19 @@ async fn an_owner_must_be_a_user_of_the_organisation() {
     let colleague = world.person(daybook_domain::permission::Role::Sales).await;
     owner.patch(&path, json!({"owner_id": colleague.user})).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_id_that_a_visitor_was_told_works_wherever_the_lead_s_own_does() {
+    let (world, owner, path) = world_with_lead().await;
+    let mut again = lead("ada@example.com");
+    again["requirements"] = json!("again");
+    let told = format!("/api/leads/{}", world.visitor().post("/api/leads", again).await.expect(201).id());
+    assert_ne!(told, path);
+    assert_eq!(owner.get(&told).await.expect(200).text, owner.get(&path).await.expect(200).text);
+    assert_eq!(
+        owner.patch(&told, json!({"extra": null, "status": "contacted"})).await.expect(200).data()["version"],
+        2
+    );
+    owner.delete(&told).await.expect(200);
+    owner.get(&path).await.expect_problem(404, "not_found");
+}

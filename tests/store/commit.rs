@@ -1,5 +1,6 @@
 //! What commit writes, refuses and derives.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::lead::Lead;
 use daybook_domain::{Claim, ClaimKind, EmailAddress, Error as Domain, LeadId, Record, RecordType, UserId};
 use daybook_http::Error;
@@ -195,7 +196,7 @@ async fn the_journal_says_who_did_what_and_holds_what_it_signs() {
     assert_eq!((genuine, sha256), (true, fact.detail_sha256.clone()));
 
     let mut forged = item;
-    forged.insert("version".to_owned(), daybook_store::schema_attribute(7));
+    forged.insert("version".to_owned(), AttributeValue::N("7".to_owned()));
     assert!(
         !daybook_store::Fact::from_item(forged, &cx.env.keys).expect("a fact").1,
         "a forged fact passes for genuine"

@@ -226,3 +226,46 @@ async fn an_entry_that_is_gone_sends_nothing() {
     .await;
     assert!(failed.is_empty() && mailer.sent().is_empty());
 }
+
+#[tokio::test]
+async fn a_mail_nobody_ever_hears_of_goes_twice_and_is_given_up() {
+    let (world, mailer) = scripted().await;
+    for _ in 0..20 {
+        mailer.fail_next(SendError::Unheard("timeout".to_owned()));
+    }
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    for _ in 0..6 {
+        world.pass(QUARTER).await;
+    }
+    assert_eq!(addressees(&mailer), ["ada@example.com", "ada@example.com", "team@example.com", "team@example.com"]);
+    assert_eq!(state(&world, MailKind::Confirmation).await, State::Failed);
+    assert!(due::all(&world.system.env).await.expect("a read").is_empty());
+}
+
+#[tokio::test]
+async fn a_long_outage_leaves_one_chain_of_retries_per_mail() {
+    let (world, mailer) = scripted().await;
+    for _ in 0..100 {
+        mailer.fail_next(SendError::NotNow("throttled".to_owned()));
+    }
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    for _ in 0..12 {
+        world.pass(QUARTER).await;
+        assert_eq!(due::all(&world.system.env).await.expect("a read").len(), 2);
+    }
+    // Three hours and a half of back-off of at most a quarter of an hour each: dozens of tries, not thousands.
+    assert_eq!(mailer.sent().len(), 0);
+    assert!(mailer.left() > 0, "the tries have multiplied");
+}
+
+#[tokio::test]
+async fn an_answer_to_the_team_s_mail_goes_to_the_visitor() {
+    let (world, mailer) = scripted().await;
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    let mails = mailer.sent();
+    let to_team = mails.iter().find(|mail| mail.to.as_str() == "team@example.com").expect("a mail to the team");
+    assert_eq!(to_team.reply_to.as_ref().map(EmailAddress::as_str), Some("ada@example.com"));
+}

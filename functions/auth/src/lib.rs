@@ -10,13 +10,13 @@ use daybook_domain::organization::Organization;
 use daybook_domain::permission::Role;
 use daybook_domain::user::{User, Username};
 use daybook_domain::{
-    Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Locale, OrgId, Rule, Secret, SessionId,
+    Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Locale, NewPassword, OrgId, Rule, Secret, SessionId,
     Unauthenticated, UserId,
 };
 use daybook_http::{Bare, BareCreated, Cx, Data, Error, Json, RateClass, Result, Routes, public, signed_in, token};
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::session::Session;
-use daybook_store::{Registration, Reply, Tx};
+use daybook_store::{FirstOwner, Registration, Reply, Tx};
 use serde::{Deserialize, Serialize};
 
 /// The routes of this function.
@@ -33,8 +33,8 @@ pub fn routes() -> Routes {
 struct NewUser {
     /// The address to sign in with.
     email: EmailAddress,
-    /// 8 to 1,024 bytes; taken exactly as it is.
-    password: Secret,
+    /// At least 8 characters and at most 1,024 bytes; taken exactly as it is.
+    password: NewPassword,
     /// A name to sign in with, besides the address.
     username: Option<Username>,
     /// What they are called.
@@ -72,16 +72,16 @@ struct Tokens {
 
 /// Registers a user, and an organisation of their own.
 async fn register(cx: Cx, Json(new): Json<NewUser>) -> Result<BareCreated<Tokens>> {
-    if new.password.expose().len() < passwords::SHORTEST {
-        return Err(Domain::invalid("/password", Rule::TooShort { min: passwords::SHORTEST }).into());
-    }
     let organization_name = match new.organization_name.clone() {
         Some(name) => name,
-        None => Line::parse(new.email.as_str()).map_err(|rule| Domain::invalid("/email", rule))?,
+        None => {
+            let short: String = new.email.as_str().chars().take(120).collect();
+            Line::parse(&short).map_err(|rule| Domain::invalid("/email", rule))?
+        }
     };
     // Refused before the password is hashed, which is the dear part; the commit's conditions decide.
-    let mut org = organization_for_registration(&cx).await?;
-    let phc = passwords::hash(new.password).await?;
+    let mut org = organization_for_registration(&cx, &new.email).await?;
+    let phc = passwords::hash(new.password.into_secret()).await?;
     loop {
         let cx = cx.in_organization(org);
         let stamp = cx.stamp();
@@ -145,17 +145,23 @@ async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Tokens) -
     cx.commit(tx.with_row(session.write(cx.org)?), reply(tokens)).await
 }
 
-/// The organisation a registration goes to: the default one while it has no owner and the deployment is
-/// open, else a new one, where the deployment takes registrations at all.
-async fn organization_for_registration(cx: &Cx) -> Result<OrgId> {
+/// The organisation a registration goes to: the default one, for its first owner while it has none, else a
+/// new one, where the deployment takes registrations at all.
+async fn organization_for_registration(cx: &Cx, email: &EmailAddress) -> Result<OrgId> {
     let settings = &cx.env.settings;
     if settings.registration != Registration::Open {
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
-    match cx.in_organization(settings.default_org).find::<Organization>(settings.default_org).await? {
-        None => Ok(settings.default_org),
-        Some(_) => Ok(OrgId::new(cx.env.ids.next())),
+    let may_own = match &settings.first_owner {
+        FirstOwner::Anybody => true,
+        FirstOwner::Address(owner) => owner.normalized() == email.normalized(),
+        FirstOwner::Nobody => false,
+    };
+    let default = cx.in_organization(settings.default_org);
+    if may_own && default.find::<Organization>(settings.default_org).await?.is_none() {
+        return Ok(settings.default_org);
     }
+    Ok(OrgId::new(cx.env.ids.next()))
 }
 
 /// A name to sign in with in the form in which names are compared.

@@ -7,9 +7,6 @@ use daybook_http::{Error, Result};
 use std::sync::LazyLock;
 use tokio::sync::Semaphore;
 
-/// The fewest bytes a password has.
-pub const SHORTEST: usize = 8;
-
 /// Hashing takes a core and 19 MiB for some 25 ms: more at once would only be slower, and larger.
 static PERMITS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));

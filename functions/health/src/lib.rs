@@ -1,6 +1,7 @@
 //! Health: whether Daybook runs, for people, monitors and load balancers.
 
-use daybook_domain::{OrgId, Timestamp};
+use daybook_domain::Timestamp;
+use daybook_domain::organization::Organization;
 use daybook_http::{Bare, Cx, RateClass, Result, Routes, public};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ async fn health(cx: Cx) -> Result<Bare<Health>> {
 
 /// Says that the table answers too; fails with 503 where it doesn't.
 async fn ready(cx: Cx) -> Result<Bare<Health>> {
-    cx.find::<daybook_domain::organization::Organization>(OrgId::new(cx.org.uuid())).await?;
+    cx.find::<Organization>(cx.org).await?;
     health(cx).await
 }
 

@@ -8,9 +8,8 @@ use daybook_domain::permission::Action::{Delete, Read, Update};
 use daybook_domain::permission::Resource::Leads;
 use daybook_domain::submission::Submission;
 use daybook_domain::{Conflict, Error as Domain, LeadId, Record};
-use daybook_http::{Cx, Data, IfMatch, ListQuery, Listed, Patch, Path, Result, Routes, can};
+use daybook_http::{Cx, Data, Error, IfMatch, ListQuery, Listed, Patch, Path, Result, Routes, can};
 use daybook_store::Tx;
-use serde_json::Map;
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -28,30 +27,29 @@ async fn list(cx: Cx, query: ListQuery<Lead>) -> Result<Listed<Lead>> {
     cx.list(&query.ask()).await.map(Listed)
 }
 
-/// Reads a lead, by its id or by the id that a visitor was told.
+/// Reads a lead.
 async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
-    if let Some(lead) = cx.find(id).await? {
-        return Ok(Data(lead));
-    }
-    let told = cx.find::<Submission>(id.submission()).await?.and_then(|submission| submission.lead_id);
-    match told {
-        Some(lead) if lead != id => cx.get(lead).await.map(Data),
-        _ => Err(Domain::NotFound(Lead::TYPE).into()),
+    match cx.find(id).await? {
+        Some(lead) => Ok(Data(lead)),
+        None => cx.get(told(&cx, id).await?).await.map(Data),
     }
 }
 
 /// Changes the fields that are named; `null` clears.
 async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch: Patch<Lead>) -> Result<Data<Lead>> {
-    cx.change(id, version, |lead: &Lead| lead.patched(patch.fields.clone()), Data).await
+    let change = |lead: &Lead| lead.patched(patch.fields.clone());
+    match cx.change(id, version, change, Data).await {
+        Err(Error::Domain(Domain::NotFound(_))) => cx.change(told(&cx, id).await?, version, change, Data).await,
+        outcome => outcome,
+    }
 }
 
 /// Moves a lead to the trash.
 async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
-    let lead: Lead = cx.get(id).await?;
-    if version.is_some_and(|version| version != lead.version) {
-        return Err(Domain::Stale { version: lead.version, current: Map::new() }.into());
+    match cx.remove(id, version, Data::<Lead>).await {
+        Err(Error::Domain(Domain::NotFound(_))) => cx.remove(told(&cx, id).await?, version, Data::<Lead>).await,
+        outcome => outcome,
     }
-    cx.commit(Tx::delete(&lead), Data(lead)).await
 }
 
 /// Takes a lead back from the trash.
@@ -62,4 +60,11 @@ async fn restore(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
     };
     let lead = trashed.clone().following(&trashed, cx.now());
     cx.commit(Tx::restore(&trashed, &lead), Data(lead)).await
+}
+
+/// The lead behind an id that a visitor was told: that of the submission with the same UUID.
+async fn told(cx: &Cx, id: LeadId) -> Result<LeadId> {
+    let submission: Option<Submission> = cx.find(id.submission()).await?;
+    let lead = submission.and_then(|submission| submission.lead_id).filter(|lead| *lead != id);
+    lead.ok_or_else(|| Domain::NotFound(Lead::TYPE).into())
 }

@@ -7,20 +7,22 @@ use daybook_jobs::mail::{Content, templates};
 use daybook_jobs::{MailJob, MailKind, Services};
 use daybook_store::{Error, Fact, Result};
 
-/// A mail, or the fact that there is nobody to send it to.
-pub enum Composed {
-    /// Send this.
-    Mail(EmailAddress, Content),
-    /// The submission is gone, or the team has no address.
-    Nobody,
+/// To whom a mail goes and what it says.
+pub struct Composed {
+    /// To whom.
+    pub to: EmailAddress,
+    /// Where answers go.
+    pub reply_to: Option<EmailAddress>,
+    /// What it says.
+    pub content: Content,
 }
 
-/// Composes a mail from the entry's submission, as it was posted.
-pub async fn compose(services: &Services, job: MailJob) -> Result<Composed> {
+/// Composes a mail from the entry's submission, as it was posted; none where there is nobody to send it to.
+pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Composed>> {
     let cx = services.env.system(job.entry.org, "send-mail");
-    let Some(fact) = Fact::read(&services.env, job.entry).await? else { return Ok(Composed::Nobody) };
-    let Ok(id) = SubmissionId::try_from(fact.record) else { return Ok(Composed::Nobody) };
-    let Some(submission) = cx.find::<Submission>(id).await? else { return Ok(Composed::Nobody) };
+    let Some(fact) = Fact::read(&services.env, job.entry).await? else { return Ok(None) };
+    let Ok(id) = SubmissionId::try_from(fact.record) else { return Ok(None) };
+    let Some(submission) = cx.find::<Submission>(id).await? else { return Ok(None) };
     let organization: Option<Organization> = cx.find(job.entry.org).await?;
     let enquiry = &submission.enquiry;
     let unwritten = |error| Error::internal("write a mail", error);
@@ -32,17 +34,18 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Composed> {
             };
             let content =
                 templates::confirmation(enquiry, &name, enquiry.locale.unwrap_or_default()).map_err(unwritten)?;
-            Ok(Composed::Mail(enquiry.email.clone(), content))
+            Ok(Some(Composed { to: enquiry.email.clone(), reply_to: None, content }))
         }
         MailKind::Notification => {
             let (addresses, locale) = match organization {
                 Some(organization) => (organization.team_addresses, organization.locale),
                 None => (vec![services.env.settings.team_address.clone()], Locale::Chinese),
             };
-            let Some(to) = addresses.into_iter().next() else { return Ok(Composed::Nobody) };
+            let Some(to) = addresses.into_iter().next() else { return Ok(None) };
             let lead = submission.lead_id.map(|lead| lead.to_string()).unwrap_or_default();
             let url = format!("{}/api/leads/{lead}", services.env.settings.public_url);
-            Ok(Composed::Mail(to, templates::notification(enquiry, &url, locale).map_err(unwritten)?))
+            let content = templates::notification(enquiry, &url, locale).map_err(unwritten)?;
+            Ok(Some(Composed { to, reply_to: Some(enquiry.email.clone()), content }))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What SES reports of mails that went out: settles unknown ones, and fills the suppression list.
 
-use crate::compose::{Composed, compose};
+use crate::compose::compose;
 use daybook_jobs::{MailEvent, Services};
 use daybook_store::Result;
 use daybook_store::rows::delivery::{self, State};
@@ -18,8 +18,8 @@ pub async fn take(services: Arc<Services>, body: String) -> Result<bool> {
         MailEvent::Rejected => (State::Failed, None),
     };
     delivery::settle(env, job.entry, consumer, state, None, None).await?;
-    if let (Some(reason), Composed::Mail(to, _)) = (reason, compose(&services, job).await?) {
-        suppression::add(env, job.entry.org, &to, reason).await?;
+    if let (Some(reason), Some(composed)) = (reason, compose(&services, job).await?) {
+        suppression::add(env, job.entry.org, &composed.to, reason).await?;
     }
     Ok(true)
 }

@@ -2,7 +2,7 @@
 //!
 //! A row per entry and mail is taken by condition before anything is sent. Where the answer of the other
 //! side got lost, the mail is `unknown`: the mailbox or SES's events tell what became of it, and only when
-//! they are silent for a quarter of an hour is it sent once more.
+//! they are silent for a quarter of an hour is it sent once more, and never a third time.
 
 mod compose;
 mod events;
@@ -41,34 +41,48 @@ async fn handle(services: Arc<Services>, message: Message<MailJob>) -> Result<Ou
 }
 
 async fn send(services: &Services, job: MailJob, attempt: u32) -> Result<Outcome> {
-    let env = &services.env;
-    let settle = Settle { services, entry: job.entry, consumer: job.kind.consumer() };
-    let (to, content) = match compose::compose(services, job).await? {
-        Composed::Mail(to, content) => (to, content),
-        Composed::Nobody => return settle.over(State::Suppressed, None, Some("there is nobody to send it to")).await,
+    let settle = Settle::of(services, job);
+    let composed = match written(services, job).await {
+        Ok(Written::Mail(composed)) => composed,
+        Ok(Written::Nothing(why)) => return settle.over(State::Suppressed, None, Some(why)).await,
+        // Nothing was sent yet, so nothing is in doubt.
+        Err(error) => return settle.later(attempt, error.chain()).await,
     };
-    if suppression::holds(env, job.entry.org, &to).await? {
-        return settle.over(State::Suppressed, None, Some("the addressee gets no mail")).await;
-    }
-    let mail = Mail { id: mail_id(&job), from: services.sender.clone(), to, reply_to: None, content };
+    let Composed { to, reply_to, content } = composed;
+    let mail = Mail { id: mail_id(&job), from: services.sender.clone(), to, reply_to, content };
     match services.mailer.send(&mail).await {
         Ok(remote_id) => settle.over(State::Sent, Some(&remote_id), None).await,
         Err(SendError::Refused(reason)) => settle.over(State::Failed, None, Some(&reason)).await,
         Err(SendError::NotNow(reason)) if attempt >= MOST_ATTEMPTS => {
             settle.over(State::Failed, None, Some(&reason)).await
         }
-        Err(SendError::NotNow(reason)) => {
-            let at = back_off(env.clock.now(), attempt, env.settings.retry_base, env.ids.next().as_u128());
-            settle.wait(State::Waiting, at, reason).await
+        Err(SendError::NotNow(reason)) => settle.later(attempt, reason).await,
+        Err(SendError::Unheard(reason)) => {
+            settle.wait(State::Unknown, services.env.clock.now().plus(EVENTS), reason).await
         }
-        Err(SendError::Unheard(reason)) => settle.wait(State::Unknown, env.clock.now().plus(EVENTS), reason).await,
     }
+}
+
+/// What to send, or why nothing is.
+enum Written {
+    Mail(Composed),
+    Nothing(&'static str),
+}
+
+async fn written(services: &Services, job: MailJob) -> Result<Written> {
+    let Some(composed) = compose::compose(services, job).await? else {
+        return Ok(Written::Nothing("there is nobody to send it to"));
+    };
+    if suppression::holds(&services.env, job.entry.org, &composed.to).await? {
+        return Ok(Written::Nothing("the addressee gets no mail"));
+    }
+    Ok(Written::Mail(composed))
 }
 
 /// Finds out what became of a mail that nobody heard of, and sends it again only if it didn't go out.
 async fn find_out(services: &Services, job: MailJob, found: &Delivery, attempt: u32) -> Result<Outcome> {
     let env = &services.env;
-    let settle = Settle { services, entry: job.entry, consumer: job.kind.consumer() };
+    let settle = Settle::of(services, job);
     let id = mail_id(&job);
     let silent_since = found.updated_at.plus(EVENTS);
     match services.mailer.was_sent(&id).await {
@@ -80,6 +94,10 @@ async fn find_out(services: &Services, job: MailJob, found: &Delivery, attempt: 
                 State::Unknown => Ok(Outcome::RetryAt(silent_since, reason)),
                 _ => settle.wait(State::Unknown, env.clock.now().plus(EVENTS), reason).await,
             };
+        }
+        None if found.resent => {
+            let reason = "nobody heard whether it went out, twice";
+            return settle.over(State::Failed, None, Some(reason)).await;
         }
         None => tracing::warn!(mail_id = id, "sending once more: nobody heard whether it went out"),
     }
@@ -96,7 +114,18 @@ struct Settle<'a> {
     consumer: &'static str,
 }
 
-impl Settle<'_> {
+impl<'a> Settle<'a> {
+    fn of(services: &'a Services, job: MailJob) -> Settle<'a> {
+        Settle { services, entry: job.entry, consumer: job.kind.consumer() }
+    }
+
+    /// It didn't go out; again after a pause.
+    async fn later(&self, attempt: u32, reason: String) -> Result<Outcome> {
+        let env = &self.services.env;
+        let at = back_off(env.clock.now(), attempt, env.settings.retry_base, env.ids.next().as_u128());
+        self.wait(State::Waiting, at, reason).await
+    }
+
     async fn over(&self, state: State, remote_id: Option<&str>, error: Option<&str>) -> Result<Outcome> {
         delivery::settle(&self.services.env, self.entry, self.consumer, state, remote_id, error).await?;
         Ok(match (state, error) {

@@ -6,7 +6,7 @@ use daybook_domain::submission::{Finding, Submission, Verdict};
 use daybook_domain::{
     Claim, ClaimKind, Conflict, Error as Domain, FormId, LeadId, RecordType, Stamp, SubmissionId, Timestamp, form::Form,
 };
-use daybook_http::{Cx, Error, Posted, RateClass, Result, token};
+use daybook_http::{Cx, Error, Posted, Result, network, token};
 use daybook_store::rows::bucket::{Rate, Taken, take};
 use daybook_store::{Holder, Reply, Tx, sha256_hex};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ use std::time::Duration;
 /// How often a submission is decided anew when its address was taken or given up meanwhile.
 const DECISIONS: usize = 20;
 
-/// Posts a minute from one address that are taken without a look; more are held.
-const UNSUSPICIOUS: u32 = 6;
+/// Posts beyond these are held.
+const PER_ADDRESS: Rate = Rate { burst: 6, per: Duration::from_secs(60) };
 const PER_FORM: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
 const PER_EMAIL: Rate = Rate { burst: 3, per: Duration::from_secs(600) };
 
@@ -46,9 +46,13 @@ pub struct Receipt {
 pub async fn accept<R: Reply>(cx: &Cx, posted: &Posted, reply: impl Fn(Receipt, &Form) -> R) -> Result<R> {
     let trusted = cx.actor.user().is_some();
     let (cx, form) = form_of(cx, posted, trusted).await?;
-    let cx = if trusted { cx } else { cx.once_by(&format!("intake {}", form.id), &posted.content, DOUBLE_CLICK) };
+    let cx = if trusted {
+        cx
+    } else {
+        cx.once_by(&format!("{} {}", cx.request.route, form.id), &posted.content, DOUBLE_CLICK)
+    };
     if let Some(origin) = posted.origin.as_deref().filter(|origin| !trusted && !form.takes_posts_from(origin)) {
-        return Err(Domain::Forbidden(format!("to post form {} from {origin}", form.id)).into());
+        return Err(Domain::Origin(origin.to_owned()).into());
     }
     let (verdict, findings) = if trusted {
         (Verdict::Accepted, Vec::new())
@@ -156,23 +160,21 @@ async fn form_of(cx: &Cx, posted: &Posted, trusted: bool) -> Result<(Cx, Form)> 
     }
 }
 
-/// Counts a post against what its form and its e-mail address may, and reads what its network address has left.
+/// Counts a post against what its network address, its form and its e-mail address may.
 async fn limits(cx: &Cx, form: &Form, posted: &Posted) -> Result<Limits> {
     if !cx.env.settings.rate_limits {
         return Ok(Limits::default());
     }
-    let address = sha256_hex(claim(posted).value.as_bytes());
+    let ip = cx.request.ip.map(network).unwrap_or_default();
+    let email = sha256_hex(claim(posted).value.as_bytes());
     let form = form.id.to_string();
-    let (by_form, by_email) = tokio::try_join!(
+    let (by_address, by_form, by_email) = tokio::try_join!(
+        take(&cx.env, cx.org, "intake-address", &ip, PER_ADDRESS),
         take(&cx.env, cx.org, "intake-form", &form, PER_FORM),
-        take(&cx.env, cx.org, "intake-email", &address, PER_EMAIL),
+        take(&cx.env, cx.org, "intake-email", &email, PER_EMAIL),
     )?;
-    let most = RateClass::Form.rate().map_or(0, |rate| rate.burst);
-    Ok(Limits {
-        address: cx.request.allowance.is_some_and(|left| most - left.min(most) > UNSUSPICIOUS),
-        form: matches!(by_form, Taken::After(_)),
-        email: matches!(by_email, Taken::After(_)),
-    })
+    let over = |taken| matches!(taken, Taken::After(_));
+    Ok(Limits { address: over(by_address), form: over(by_form), email: over(by_email) })
 }
 
 fn claim(posted: &Posted) -> Claim {

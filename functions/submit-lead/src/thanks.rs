@@ -23,14 +23,16 @@ impl Thanks {
     pub fn new(cx: &Cx, posted: &Posted, receipt: Receipt, form: &Form) -> Thanks {
         let settings = &cx.env.settings;
         let ours = |next: &str| {
-            let own_path = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+            // Browsers drop tabs and read backslashes as slashes, so only what looks harmless is.
+            let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+            let own_path = plain && next.starts_with('/') && !next.starts_with("//");
             let origin = origin_of(next);
             let listed = |known: &str| origin.is_some() && origin_of(known) == origin;
             own_path || listed(&settings.public_url) || settings.allowed_origins.iter().any(|known| listed(known))
         };
         let next = posted.intake.controls.next.clone().filter(|next| form.may_return_to(next) || ours(next));
         let locale = posted.intake.enquiry.locale.or(posted.locale).unwrap_or(form.locale);
-        Thanks { receipt, next: next.filter(|next| next.is_ascii()), locale }
+        Thanks { receipt, next, locale }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Sweep: every minute, sends on what has become due.
 
 use daybook_jobs::{Outgoing, Queue, Services};
+use daybook_store::Result;
 use daybook_store::rows::due;
-use daybook_store::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,20 +12,26 @@ pub const QUEUES: &[Queue] = &Queue::ALL;
 /// How far ahead it looks: a little more than until it runs again.
 const AHEAD: Duration = Duration::from_secs(75);
 
-/// How long an item is left alone after it was sent on; then it is due again.
-const LEASE: Duration = Duration::from_secs(300);
+/// How many leases of a worker an item is left alone after it was sent on; then it is due again.
+const LEASES: u32 = 5;
 
 /// Sends what is due to its queue, with the delay that is left, and says how many items that were.
 pub async fn sweep(services: Arc<Services>) -> Result<usize> {
     let env = &services.env;
     let now = env.clock.now();
-    let items = due::take(env, now.plus(AHEAD), LEASE).await?;
-    let count = items.len();
+    let items = due::take(env, now.plus(AHEAD), services.lease * LEASES).await?;
+    let mut sent = 0;
     for item in items {
-        let queue = Queue::of(&item.queue)
-            .ok_or_else(|| Error::internal("sweep", format!("there is no queue {}", item.queue)))?;
+        let Some(queue) = Queue::of(&item.queue) else {
+            tracing::error!(queue = item.queue, "a due item names no queue");
+            continue;
+        };
         let outgoing = Outgoing { body: item.message, delay: now.until(item.place.at), entry: None };
-        services.queues.send(queue, outgoing).await.map_err(|error| Error::unavailable("sweep", error))?;
+        match services.queues.send(queue, outgoing).await {
+            Ok(()) => sent += 1,
+            // It is due again when its lease ends.
+            Err(error) => tracing::error!(%error, "a due item was not sent on"),
+        }
     }
-    Ok(count)
+    Ok(sent)
 }

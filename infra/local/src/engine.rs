@@ -47,7 +47,6 @@ impl Engine {
             "UpdateItem" => call(body, |request| db.update_item(request)),
             "DeleteItem" => call(body, |request| db.delete_item(request)),
             "Query" => call(body, |request| db.query(request)),
-            "BatchGetItem" => call(body, |request| db.batch_get_item(request)),
             "TransactWriteItems" => {
                 call(body, |mut request: dynoxide::actions::transact_write_items::TransactWriteItemsRequest| {
                     // The engine keeps tokens for ten minutes and walks all of them at every transaction. A lost

@@ -92,7 +92,8 @@ impl MemoryQueues {
     /// The oldest entry with a message that isn't dealt with.
     pub fn oldest_entry(&self) -> Option<EntryId> {
         let inner = self.inner();
-        let waiting = inner.waiting.values().filter_map(|message| message.entry);
+        // A message that was given up is tried again after the next start.
+        let waiting = inner.waiting.values().chain(&inner.dead).filter_map(|message| message.entry);
         waiting.chain(inner.handed_out.values().flatten().copied()).min()
     }
 

@@ -9,19 +9,24 @@ use daybook_domain::FormId;
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 /// How often due items are looked for and the checkpoint is kept.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How often expired items are removed.
 const EXPIRY: Duration = Duration::from_secs(600);
+
+/// How long requests, and then workers, are waited for at the end.
+const LONGEST_END: Duration = Duration::from_secs(10);
 
 /// Where to serve, and from what.
 #[derive(Clone, Debug)]
@@ -56,11 +61,11 @@ pub enum ServeError {
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log::set_up();
     let folder = |error: &dyn std::fmt::Display| ServeError::Folder(options.data.clone(), error.to_string());
-    // The port first: a second server must not touch the first one's data.
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Port(options.port, error))?;
     let address = listener.local_addr().map_err(ServeError::Broken)?;
     std::fs::create_dir_all(&options.data).map_err(|error| folder(&error))?;
+    let _lock = lock(&options.data)?;
     let keys = secrets::keyring(&options.data).map_err(|error| folder(&error))?;
     let engine = Engine::open(&options.data.join("daybook.db")).map_err(|error| folder(&error))?;
     let outbox =
@@ -79,38 +84,61 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let tidying = tokio::spawn(tidy(system.engine.clone()));
     announce(address, &options, left, rate_limits);
 
-    let app = with_pages(system.app(), system.outbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, app).with_graceful_shutdown(asked_to_stop()).await;
-    eprintln!("Stopping: finishing what was begun.");
+    let app = system.app_with(|api| with_pages(api, system.outbox.clone()));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let (asked, mut was_asked) = watch::channel(());
+    let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
+        asked_to_stop().await;
+        eprintln!("Stopping: finishing what was begun.");
+        drop(asked);
+    });
+    let served = tokio::select! {
+        served = graceful => served,
+        // A client that neither goes on nor goes away doesn't keep the server.
+        () = async { let _ = was_asked.changed().await; tokio::time::sleep(LONGEST_END).await } => Ok(()),
+    };
     drop(stop);
     tidying.abort();
     // The workers end by themselves once nothing is left; they hold nothing that could be lost.
-    let _ = tokio::time::timeout(Duration::from_secs(10), working).await;
+    let _ = tokio::time::timeout(LONGEST_END, working).await;
     served.map_err(ServeError::Broken)
+}
+
+/// The data of a folder is one server's: two would send the same mail.
+fn lock(folder: &Path) -> Result<File, ServeError> {
+    let unusable = |why: String| ServeError::Folder(folder.to_owned(), why);
+    let file = File::create(folder.join("lock")).map_err(|error| unusable(error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(unusable("another server is using it".to_owned())),
+        Err(TryLockError::Error(error)) => Err(unusable(error.to_string())),
+    }
 }
 
 /// Works whenever there is something to do, until told to stop; then finishes what is due.
 async fn work(workers: Arc<Workers>, mut stop: watch::Receiver<()>) {
     let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        workers.run().await;
+        let busy = workers.step().await > 0;
         tokio::select! {
-            () = workers.arrival() => {}
+            biased;
+            _ = stop.changed() => break,
             _ = sweep.tick() => {
-                let swept = workers.sweep().await.map(|_| ());
-                let kept = workers.keep_checkpoint().await;
-                for error in [swept, kept].into_iter().filter_map(Result::err) {
-                    tracing::warn!(error = %error.chain(), "sweep");
-                }
+                note("sweep", workers.sweep().await.map(|_| ()));
+                note("checkpoint", workers.keep_checkpoint().await);
             }
-            _ = stop.changed() => {
-                workers.run().await;
-                if let Err(error) = workers.keep_checkpoint().await {
-                    tracing::warn!(error = %error.chain(), "checkpoint");
-                }
-                return;
-            }
+            () = std::future::ready(()), if busy => {}
+            () = workers.arrival(), if !busy => {}
         }
+    }
+    workers.run().await;
+    note("checkpoint", workers.keep_checkpoint().await);
+}
+
+fn note(what: &str, outcome: daybook_store::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::warn!(error = %error.chain(), "{what} failed");
     }
 }
 

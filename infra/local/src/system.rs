@@ -11,7 +11,7 @@ use daybook_domain::{EmailAddress, Line, OrgId, Rule};
 use daybook_http::{Routes, app};
 use daybook_jobs::Services;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
-use daybook_store::{Clock, Env, Feed, Ids, Keyring, Meter, Registration, Settings, Table, TableOptions};
+use daybook_store::{Clock, Env, Feed, FirstOwner, Ids, Keyring, Meter, Registration, Settings, Table, TableOptions};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -52,6 +52,7 @@ impl Options {
     pub fn new(engine: Engine, clock: Clock, keys: Keyring, outbox: Outbox) -> Result<Options, Rule> {
         let mut settings = Settings::new(DEFAULT_ORG, EmailAddress::parse("team@example.com")?);
         settings.registration = Registration::Open;
+        settings.first_owner = FirstOwner::Anybody;
         settings.allowed_origins = vec!["*".to_owned()];
         let client = SharedHttpClient::new(engine.clone());
         let retry_pause = Duration::from_millis(5);
@@ -129,6 +130,11 @@ impl System {
 
     /// The service that answers all routes.
     pub fn app(&self) -> axum::Router {
-        app(functions(), self.env.clone())
+        self.app_with(|router| router)
+    }
+
+    /// The service that answers all routes, and more.
+    pub fn app_with(&self, more: impl FnOnce(axum::Router) -> axum::Router) -> axum::Router {
+        app(functions(), self.env.clone(), more)
     }
 }

@@ -39,12 +39,16 @@ impl Workers {
     pub async fn run(&self) -> usize {
         let mut total = 0;
         loop {
-            let done = self.feed.run(&self.services).await + self.take_messages().await;
-            if done == 0 {
-                return total;
+            match self.step().await {
+                0 => return total,
+                done => total += done,
             }
-            total += done;
         }
+    }
+
+    /// Dispatches what is told and works on one batch; says how many entries and messages that were.
+    pub async fn step(&self) -> usize {
+        self.feed.run(&self.services).await + self.take_messages().await
     }
 
     /// Sends on what has become due.

@@ -1,5 +1,6 @@
 //! What can go wrong in a way that a client can act on. Knows nothing of HTTP or storage.
 
+use crate::permission::Permission;
 use crate::{AnyId, RecordType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -28,7 +29,10 @@ pub enum Error {
     Unauthenticated(Unauthenticated),
     /// Who asks is known and may not do this.
     #[error("missing permission {0}")]
-    Forbidden(String),
+    Forbidden(Permission),
+    /// The form isn't for pages of this origin.
+    #[error("the form takes no posts from {0}")]
+    Origin(String),
     /// There is no such record, or none that the asker may know of.
     #[error("no such {0}")]
     NotFound(RecordType),
@@ -123,10 +127,13 @@ impl Error {
 pub struct Violations(pub Vec<Violation>);
 
 impl Violations {
-    /// Adds a violation unless its place has one already.
+    /// The most violations that are listed; what comes later is left out.
+    pub const MOST: usize = 100;
+
+    /// Adds a violation unless its place has one already, or the list is full.
     pub fn add(&mut self, pointer: impl Into<String>, rule: Rule) {
         let pointer = pointer.into();
-        if !self.0.iter().any(|known| known.pointer == pointer) {
+        if self.0.len() < Self::MOST && !self.0.iter().any(|known| known.pointer == pointer) {
             self.0.push(Violation { pointer, rule });
         }
     }
@@ -206,11 +213,6 @@ pub enum Rule {
     Username,
     /// The cursor was altered, or belongs to another query.
     Cursor,
-    /// Parameters that exclude each other.
-    Excludes {
-        /// The other one.
-        other: String,
-    },
     /// A whole number within bounds.
     Range {
         /// The least value.
@@ -254,7 +256,6 @@ impl Rule {
             Rule::Time => "invalid_time",
             Rule::Username => "invalid_username",
             Rule::Cursor => "invalid_cursor",
-            Rule::Excludes { .. } => "excludes",
             Rule::Range { .. } => "out_of_range",
             Rule::Format { .. } => "invalid_format",
         }

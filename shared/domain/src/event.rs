@@ -80,6 +80,8 @@ events! {
     SubmissionHeld = "submission.held",
     /// A submission was taken for spam.
     SubmissionSpam = "submission.spam",
+    /// A submission changed.
+    SubmissionUpdated = "submission.updated",
     /// A submission was moved to the trash.
     SubmissionDeleted = "submission.deleted",
     /// A submission was taken back from the trash.

@@ -114,7 +114,8 @@ const ATTRIBUTION_FIELDS: [&str; 9] = [
     "referrer",
     "landing_page",
 ];
-/// Advertising parameters are cut to this length instead of refused: visitors don't write them.
+/// Advertising parameters are cut to these lengths instead of refused: visitors don't write them.
+const ADDRESS_CHARACTERS: usize = 1000;
 const ATTRIBUTION_CHARACTERS: usize = 200;
 
 impl Intake {
@@ -140,7 +141,9 @@ impl Intake {
             } else if let Some(part) = inner("consent") {
                 consent.insert(part, flag(value));
             } else if ATTRIBUTION_FIELDS.contains(&name.as_str()) {
-                attribution.insert(name, shortened(value));
+                attribution.insert(name, value);
+            } else if name == "attribution" && value.is_object() {
+                attribution.extend(value.as_object().cloned().unwrap_or_default());
             } else if name == "consent" && !value.is_object() {
                 consent.insert("marketing".to_owned(), flag(value));
             } else if name == "locale" {
@@ -166,7 +169,13 @@ impl Intake {
                 extra.insert(name, value);
             }
         }
-        fold(&mut enquiry, "attribution", attribution);
+        for (name, value) in attribution {
+            if !ATTRIBUTION_FIELDS.contains(&name.as_str()) {
+                extra.insert(name, value);
+            } else if let Some(text) = shortened(&name, &value) {
+                fold(&mut enquiry, "attribution", Map::from_iter([(name, text)]));
+            }
+        }
         fold(&mut enquiry, "consent", consent);
         if let Err(rule) = check_extra(&extra) {
             violations.add("/extra", rule);
@@ -281,13 +290,15 @@ fn flag(value: Value) -> Value {
     }
 }
 
-fn shortened(value: Value) -> Value {
-    match value {
-        Value::String(text) => {
-            text.chars().filter(|c| !breaks_a_line(*c)).take(ATTRIBUTION_CHARACTERS).collect::<String>().into()
-        }
-        other => other,
-    }
+/// An advertising parameter as it is kept: one line, cut to its length; nothing where it holds no text.
+fn shortened(name: &str, value: &Value) -> Option<Value> {
+    let most = if matches!(name, "referrer" | "landing_page") { ADDRESS_CHARACTERS } else { ATTRIBUTION_CHARACTERS };
+    let text = match value {
+        Value::Array(list) => text_of(list.first()?)?,
+        other => text_of(other)?,
+    };
+    let line: String = text.chars().filter(|c| !breaks_a_line(*c)).take(most).collect();
+    (!line.trim().is_empty()).then(|| line.into())
 }
 
 /// Puts single fields such as `utm_source` into the object they belong to; what that says itself wins.
@@ -334,12 +345,17 @@ mod tests {
     #[test]
     fn advertising_parameters_become_attribution() {
         let read = intake(json!({
-            "email": "a@b.example", "utm_source": "x".repeat(500), "attribution[utm_campaign]": "spring", "consent": "on"
+            "email": "a@b.example", "utm_source": "x".repeat(500), "gclid": 5, "fbclid": "\t", "utm_term": ["a", "b"],
+            "attribution": {"utm_medium": "y".repeat(300), "utm_id": "z"}, "referrer": "r".repeat(900), "attribution[utm_campaign]": "spring", "consent": "on"
         }))
         .expect("valid");
         let attribution = read.enquiry.attribution.expect("attribution");
         assert_eq!(attribution.utm_source.expect("a source").as_str().len(), 200);
         assert_eq!(attribution.utm_campaign.expect("a campaign").as_str(), "spring");
+        assert_eq!(attribution.utm_medium.expect("a medium").as_str().len(), 200);
+        assert_eq!(attribution.referrer.expect("a page").as_str().len(), 900);
+        assert_eq!((attribution.gclid.expect("an id").as_str(), attribution.fbclid), ("5", None));
+        assert_eq!((attribution.utm_term.expect("a term").as_str(), &read.enquiry.extra["utm_id"]), ("a", &json!("z")));
         assert!(read.enquiry.consent.expect("consent").marketing);
     }
 

@@ -215,6 +215,7 @@ pub struct Lead {
     pub attribution: Option<Attribution>,
     /// What the form sent beyond the fields above.
     #[schema(value_type = Object)]
+    #[serde(deserialize_with = "null_clears")]
     pub extra: Map<String, Value>,
     /// The lead of the same address before this one, deleted or converted since.
     #[schema(read_only)]
@@ -304,6 +305,10 @@ impl Lead {
     pub fn display_name(&self) -> String {
         display_name(self.first_name.as_ref(), self.last_name.as_ref(), &self.email)
     }
+}
+
+fn null_clears<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// What a lead's form and its forerunner add to it.

@@ -34,6 +34,6 @@ pub use id::{AnyId, EntryId, FormId, LeadId, OrgId, RecordId, RecordType, Sessio
 pub use locale::Locale;
 pub use phone::Phone;
 pub use record::{Claim, ClaimKind, Record, Reference};
-pub use secret::Secret;
+pub use secret::{NewPassword, Secret};
 pub use text::{Line, Prose};
 pub use time::Timestamp;

@@ -20,8 +20,8 @@ impl Locale {
         let mut ranked: Vec<(f32, Locale)> = header
             .split(',')
             .filter_map(|part| {
-                let (tag, weight) = part.split_once(";q=").unwrap_or((part, "1"));
-                let weight: f32 = weight.trim().parse().ok()?;
+                let (tag, weight) = part.split_once(';').unwrap_or((part, "q=1"));
+                let weight: f32 = weight.trim().strip_prefix("q=")?.trim().parse().ok()?;
                 Some((weight, Locale::of_tag(tag.trim())?))
             })
             .filter(|(weight, _)| *weight > 0.0)
@@ -58,6 +58,7 @@ mod tests {
         check("zh-CN,zh;q=0.9,en;q=0.8", Some(Locale::Chinese));
         check("de, en;q=0.5, zh;q=0.7", Some(Locale::Chinese));
         check("en-GB", Some(Locale::English));
+        check("en;q=0.5, zh; q=0.9", Some(Locale::Chinese));
         check("fr", None);
         check("zh;q=0, en;q=0.1", Some(Locale::English));
         check("", None);

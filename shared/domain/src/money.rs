@@ -55,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_amount_survives_json(units in -99_999_999_999_9999_i64..99_999_999_999_9999) {
+        fn an_amount_survives_json(units in -999_999_999_999_999_i64..999_999_999_999_999) {
             let money = Money::new(Decimal::new(units, 4)).expect("within bounds");
             let json = serde_json::to_string(&money).expect("a number");
             prop_assert_eq!(serde_json::from_str::<Money>(&json).expect("reads back"), money);

@@ -102,7 +102,7 @@ impl Role {
             Role::Owner | Role::Admin => Some(Scope::All),
             Role::Manager => match resource {
                 Resource::Forms | Resource::Users => (action == Action::Read).then_some(Scope::All),
-                _ => Some(Scope::Team),
+                Resource::Leads | Resource::Submissions => Some(Scope::Team),
             },
             Role::Sales => match (resource, action) {
                 (Resource::Leads, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, schema::Schema};
 
-/// The most violations one answer lists.
-const MOST: usize = 100;
+/// Longer names than this aren't misspelt ones.
+const LONGEST_NAME: usize = 64;
 
 /// Reads a value, or says everything that is wrong with it.
 pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Error> {
@@ -25,14 +25,13 @@ pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Erro
         };
         let message = failure.inner().to_string();
         let path = pointer_of(failure.path());
-        if quoted(&message, "missing field `").is_some() {
+        if let Some(missing) = quoted(&message, "missing field `") {
             for name in required_of::<T>() {
                 if value.get(&name).is_none() {
                     violations.add(format!("/{name}"), Rule::Required);
                 }
             }
             if violations.0.is_empty() {
-                let missing = quoted(&message, "missing field `").unwrap_or_default();
                 violations.add(format!("{path}/{}", escape(missing)), Rule::Required);
             }
             return Err(Error::Invalid(violations));
@@ -50,7 +49,7 @@ pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Erro
         };
         let removed = remove(&mut value, &place);
         violations.add(place, rule);
-        if !removed || violations.0.len() >= MOST {
+        if !removed || violations.0.len() >= Violations::MOST {
             return Err(Error::Invalid(violations));
         }
     }
@@ -93,6 +92,9 @@ where
 
 /// The name of a list that comes nearest to a misspelt one.
 pub fn nearest(name: &str, names: &[String]) -> Option<String> {
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
     names
         .iter()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
@@ -135,9 +137,9 @@ fn rule_of(message: &str) -> Rule {
     Rule::Type { expected: expected.to_owned() }
 }
 
-/// What stands between a phrase that ends in a backtick and the next backtick.
+/// What stands in backticks after a phrase that the message begins with.
 fn quoted<'m>(message: &'m str, phrase: &str) -> Option<&'m str> {
-    let (_, rest) = message.split_once(phrase)?;
+    let rest = message.strip_prefix(phrase)?;
     rest.split_once('`').map(|(name, _)| name)
 }
 
@@ -202,7 +204,7 @@ mod tests {
     #[test]
     fn all_violations_come_at_once() {
         let error = read::<Sample>(json!({"email": "nope", "city": "far too long", "nme": "x", "tags": ["ok", 5]}))
-            .unwrap_err();
+            .expect_err("broken");
         let mut found = places(error);
         found.sort();
         assert_eq!(
@@ -220,7 +222,7 @@ mod tests {
     #[test]
     fn a_misspelt_field_names_the_nearest() {
         let Error::Invalid(found) =
-            read::<Sample>(json!({"email": "a@b.example", "nme": "x", "name": "x"})).unwrap_err()
+            read::<Sample>(json!({"email": "a@b.example", "nme": "x", "name": "x"})).expect_err("broken")
         else {
             panic!("expected violations")
         };
@@ -240,6 +242,9 @@ mod tests {
         let current: Sample = read(json!({"email": "a@b.example", "name": "x"})).expect("valid");
         let patch = |name: &str| json!({"name": name}).as_object().cloned().expect("an object");
         assert!(merge(&current, patch("x"), &["name"]).is_ok());
-        assert_eq!(places(merge(&current, patch("y"), &["name"]).unwrap_err()), [("/name".to_owned(), "read_only")]);
+        assert_eq!(
+            places(merge(&current, patch("y"), &["name"]).expect_err("broken")),
+            [("/name".to_owned(), "read_only")]
+        );
     }
 }

@@ -4,6 +4,32 @@ use crate::error::{Rule, Unit};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// A password that somebody chooses: at least 8 characters, no other rule (ASVS 6.2).
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, format = Password, min_length = 8, max_length = 1024)]
+pub struct NewPassword(Secret);
+
+impl NewPassword {
+    /// The fewest characters.
+    pub const SHORTEST: usize = 8;
+
+    /// The password.
+    pub fn into_secret(self) -> Secret {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for NewPassword {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let secret = Secret::deserialize(from)?;
+        if secret.expose().chars().count() < NewPassword::SHORTEST {
+            return Err(serde::de::Error::custom(Rule::TooShort { min: NewPassword::SHORTEST }));
+        }
+        Ok(NewPassword(secret))
+    }
+}
+
 /// A password or the like, of at most 1,024 bytes. Serialises and prints as `***`, so it reaches
 /// neither journal nor log nor message; its memory is wiped when it is dropped.
 #[derive(Clone, Debug)]

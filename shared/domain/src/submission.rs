@@ -80,6 +80,7 @@ impl Record for Submission {
 
     fn event(change: Change<'_, Submission>) -> Event {
         match change {
+            Change::Update(before, after) if before.status == after.status => Event::SubmissionUpdated,
             Change::Create(made) | Change::Update(_, made) => match made.status {
                 Verdict::Accepted => Event::SubmissionAccepted,
                 Verdict::Held => Event::SubmissionHeld,

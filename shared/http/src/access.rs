@@ -53,6 +53,14 @@ impl Access {
         matches!(self, Access::Public(_) | Access::PublicOr(..))
     }
 
+    /// How often somebody without credentials may use it.
+    pub fn class(self) -> Option<RateClass> {
+        match self {
+            Access::Public(class) | Access::PublicOr(class, ..) => Some(class),
+            Access::Can(..) | Access::SignedIn => None,
+        }
+    }
+
     /// The rule in words.
     pub fn describe(self) -> String {
         match self {
@@ -67,7 +75,7 @@ impl Access {
 /// How often a public route may be used from one network address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {
-    /// Posted forms: 60 a minute. (From 6 a minute on, submissions are held.)
+    /// Posted forms: 60 a minute.
     Form,
     /// Signing in and registering: 20 a minute.
     SignIn,
@@ -127,7 +135,7 @@ pub(crate) async fn admit(env: &Env, access: Access, headers: &HeaderMap, ip: Op
                 Some(scope) => Ok(Admitted { scope, ..somebody }),
                 None => {
                     let missing = Permission { resource, action, scope: Scope::Own };
-                    Err(Domain::Forbidden(missing.to_string()).into())
+                    Err(Domain::Forbidden(missing).into())
                 }
             }
         }
@@ -148,17 +156,21 @@ async fn authenticate(env: &Env, headers: &HeaderMap) -> Result<Admitted> {
     Ok(Admitted { org: claims.org, actor: session.actor(), scope: Scope::All, allowance: None })
 }
 
-/// Takes one from the bucket of a network address; the addresses of a /64 of IPv6 share one.
-async fn limit(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Option<u32>> {
-    let Some(rate) = class.rate().filter(|_| env.settings.rate_limits) else { return Ok(None) };
-    let subject = match ip {
-        Some(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_none() => {
+/// What counts as one network address: all addresses of a /64 of IPv6 are one subscriber's.
+pub fn network(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => {
             let [a, b, c, d, ..] = ip.segments();
             format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
-        Some(ip) => ip.to_canonical().to_string(),
-        None => "unknown".to_owned(),
-    };
+        IpAddr::V4(ip) => ip.to_string(),
+    }
+}
+
+/// Takes one from the bucket of a network address.
+async fn limit(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Option<u32>> {
+    let Some(rate) = class.rate().filter(|_| env.settings.rate_limits) else { return Ok(None) };
+    let subject = ip.map_or_else(|| "unknown".to_owned(), network);
     match take(env, env.settings.default_org, class.name(), &subject, rate).await? {
         Taken::Yes(left) => Ok(Some(left)),
         Taken::After(retry_after) => Err(Domain::Limited { retry_after }.into()),

@@ -31,8 +31,9 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (header::VARY, "origin, accept-language"),
 ];
 
-/// The service that answers these routes: one function's in Lambda, all of them on one machine.
-pub fn app(functions: Vec<Routes>, env: Arc<Env>) -> Router {
+/// The service that answers these routes: one function's in Lambda, all of them on one machine, where
+/// `more` adds its pages.
+pub fn app(functions: Vec<Routes>, env: Arc<Env>, more: impl FnOnce(Router) -> Router) -> Router {
     let routes: Vec<Route> = functions.into_iter().flat_map(|function| function.list).collect();
     let mut paths: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
     for route in &routes {
@@ -45,20 +46,21 @@ pub fn app(functions: Vec<Routes>, env: Arc<Env>) -> Router {
     let nowhere = env.clone();
     let router = router.fallback(async move |request: Request| {
         let id = request_id(request.headers(), &nowhere);
+        log_unanswered(&request, &id);
         Problem::no_route(&id, request.headers()).answer(request.headers())
     });
-    layered(router, env, routes)
+    layered(more(router), env, routes)
 }
 
-/// A router with the headers, CORS and panic handling of the API; pages of the one-machine server get them too.
+/// A router with CORS, panic handling and, outermost, the headers that every answer carries.
 fn layered(router: Router, env: Arc<Env>, routes: Vec<Route>) -> Router {
     let ids = env.clone();
     let panics = CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| panicked(&panic, &ids));
-    let mut router = router.layer(panics);
+    let mut router = router.layer(panics).layer(cors(env, routes));
     for (name, value) in HEADERS {
         router = router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
     }
-    router.layer(cors(env, routes))
+    router
 }
 
 fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
@@ -72,8 +74,15 @@ fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
     let env = env.clone();
     methods.fallback(async move |request: Request| {
         let id = request_id(request.headers(), &env);
+        log_unanswered(&request, &id);
         Problem::no_method(&id, request.headers(), &allowed).answer(request.headers())
     })
+}
+
+/// The log line of a request that no route answers.
+fn log_unanswered(request: &Request, id: &str) {
+    let path = request.uri().path();
+    tracing::info!(target: "daybook::request", method = %request.method(), path, code = "no_route", request_id = %id, "request");
 }
 
 /// Pages of any origin may post forms, and read the answer; other answers are for the origins allowed.
@@ -100,6 +109,8 @@ fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
             HeaderName::from_static("idempotency-replayed"),
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
+            HeaderName::from_static("x-ratelimit-limit"),
+            HeaderName::from_static("x-ratelimit-remaining"),
         ])
         .max_age(Duration::from_secs(7200))
 }

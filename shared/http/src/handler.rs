@@ -1,10 +1,12 @@
 //! Handlers: async functions of a context and typed arguments.
 
 use crate::call::Call;
+use crate::input::query_pairs;
 use crate::openapi::Operation;
 use crate::reply::{Answer, HttpReply};
 use axum::http::Method;
-use daybook_domain::{Actor, Error as Domain, Rule};
+use daybook_domain::read::escape;
+use daybook_domain::{Actor, Error as Domain, Rule, Violations};
 use daybook_store::{Cx, Error, Once, Result, sha256_hex};
 use serde_json::Value;
 use std::future::Future;
@@ -22,6 +24,14 @@ pub trait Argument: Sized + Send {
     /// What was read, as it counts towards "the same request".
     fn fingerprint(&self) -> Value;
 
+    /// What the idempotency key of somebody unknown counts for: the form they post.
+    fn scope(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether it reads the query; where no argument does, a query with parameters is refused.
+    const READS_QUERY: bool = false;
+
     /// Adds it to the documentation of the route.
     fn describe(operation: &mut Operation);
 }
@@ -36,19 +46,23 @@ pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
 }
 
 macro_rules! handler {
-    ($($argument:ident),*) => {
-        impl<F, Fut, R, $($argument,)*> Handler<(R, $($argument,)*)> for F
+    ($($kind:ident $argument:ident),*) => {
+        impl<F, Fut, R, $($kind,)*> Handler<(R, $($kind,)*)> for F
         where
-            F: Fn(Cx, $($argument),*) -> Fut + Clone + Send + Sync + 'static,
+            F: Fn(Cx, $($kind),*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = Result<R>> + Send,
             R: HttpReply,
-            $($argument: Argument,)*
+            $($kind: Argument,)*
         {
-            #[allow(non_snake_case, unused_mut, clippy::allow_attributes, reason = "one macro for all numbers of arguments")]
             async fn call(&self, mut call: Call) -> Result<Answer> {
-                $(let $argument = $argument::read(&call).await?;)*
+                let reads_query = false $(|| $kind::READS_QUERY)*;
+                if !reads_query {
+                    no_parameters(&call)?;
+                }
+                $(let $argument = $kind::read(&call).await?;)*
                 let input: Vec<Value> = vec![$($argument.fingerprint()),*];
-                call.cx.once = once(&call, &input)?;
+                let scopes: Vec<Option<String>> = vec![$($argument.scope()),*];
+                call.cx.once = once(&call, &scopes, &input)?;
                 if let Some(earlier) = call.cx.earlier_reply::<R>().await? {
                     return earlier.answer(&call);
                 }
@@ -56,7 +70,7 @@ macro_rules! handler {
             }
 
             fn describe(operation: &mut Operation) {
-                $($argument::describe(operation);)*
+                $($kind::describe(operation);)*
                 R::describe(operation);
             }
         }
@@ -64,13 +78,13 @@ macro_rules! handler {
 }
 
 handler!();
-handler!(A);
-handler!(A, B);
-handler!(A, B, C);
-handler!(A, B, C, D);
+handler!(A a);
+handler!(A a, B b);
+handler!(A a, B b, C c);
+handler!(A a, B b, C c, D d);
 
 /// The idempotency of a request with an `Idempotency-Key`, bare or in quotes.
-fn once(call: &Call, input: &[Value]) -> Result<Option<Arc<Once>>> {
+fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Option<Arc<Once>>> {
     let mut keys = call.headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next().filter(|_| call.method != Method::GET) else { return Ok(None) };
     let bad =
@@ -83,7 +97,7 @@ fn once(call: &Call, input: &[Value]) -> Result<Option<Arc<Once>>> {
     }
     let who = match &call.cx.actor {
         Actor::User { id, .. } => id.to_string(),
-        Actor::Public => "public".to_owned(),
+        Actor::Public => format!("public {scopes:?}"),
         Actor::System => "system".to_owned(),
     };
     let scope = [who.as_str(), call.method.as_str(), call.cx.request.route, key];
@@ -93,13 +107,11 @@ fn once(call: &Call, input: &[Value]) -> Result<Option<Arc<Once>>> {
     Ok(Some(Arc::new(Once { hash, fingerprint: sha256_hex(fingerprint.as_bytes()), kept: KEPT, from_client: true })))
 }
 
-/// The rule that a query which takes no parameters breaks with any.
-pub(crate) fn no_parameters(call: &Call, known: &[String]) -> Result<()> {
-    let pairs = crate::input::query_pairs(call)?;
-    let mut violations = daybook_domain::Violations::default();
-    for (name, _) in pairs.iter().filter(|(name, _)| !known.contains(name)) {
-        let nearest = daybook_domain::read::nearest(name, known);
-        violations.add(format!("/{}", daybook_domain::read::escape(name)), Rule::Unknown { nearest });
+/// Refuses a query with parameters on a route that takes none.
+fn no_parameters(call: &Call) -> Result<()> {
+    let mut violations = Violations::default();
+    for (name, _) in query_pairs(call)? {
+        violations.add(format!("/{}", escape(&name)), Rule::Unknown { nearest: None });
     }
     if violations.0.is_empty() { Ok(()) } else { Err(Domain::Query(violations).into()) }
 }

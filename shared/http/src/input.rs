@@ -133,8 +133,14 @@ pub struct Posted {
 }
 
 impl Argument for Posted {
+    /// The address of a form may carry parameters of the advertisement that led to it.
+    const READS_QUERY: bool = true;
+
     async fn read(call: &Call) -> Result<Self> {
-        let fields = fields(call).await?;
+        let mut fields = fields(call).await?;
+        for (name, value) in query_pairs(call)? {
+            fields.entry(name).or_insert(Value::from(value));
+        }
         let content = daybook_store::sha256_hex(Value::Object(fields.clone()).to_string().as_bytes());
         let intake = Intake::read(fields)?;
         let named =
@@ -147,6 +153,10 @@ impl Argument for Posted {
 
     fn fingerprint(&self) -> Value {
         serde_json::json!([self.intake, self.form])
+    }
+
+    fn scope(&self) -> Option<String> {
+        self.form.clone()
     }
 
     fn describe(operation: &mut Operation) {
@@ -201,8 +211,13 @@ async fn fields(call: &Call) -> Result<Map<String, Value>> {
             _ => Err(Domain::invalid("", Rule::Type { expected: "an object".to_owned() }).into()),
         };
     }
-    let pairs = match content_type(&call.headers).as_ref().and_then(|kind| kind.get_param("boundary")) {
+    let kind = content_type(&call.headers);
+    let boundary = kind.as_ref().and_then(|kind| kind.get_param("boundary"));
+    let pairs = match boundary {
         Some(boundary) => parts(call, boundary.as_str()).await?,
+        None if kind.as_ref().is_some_and(|kind| kind.type_() == mime::MULTIPART) => {
+            return Err(Domain::Malformed("the form has no boundary".to_owned()).into());
+        }
         None => serde_urlencoded::from_bytes::<Vec<(String, String)>>(&call.body)
             .map_err(|_| Error::from(Domain::Malformed("the form can't be read".to_owned())))?,
     };
@@ -233,7 +248,7 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<(String, String)>> {
 }
 
 /// Pairs as an object; a name that comes more than once becomes a list, empty values aside.
-fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
+pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
     let mut fields = Map::new();
     for (name, value) in pairs {
         match fields.get_mut(&name) {

@@ -18,7 +18,7 @@ mod start;
 mod text;
 pub mod token;
 
-pub use access::{Access, RateClass, can, public, signed_in};
+pub use access::{Access, RateClass, can, network, public, signed_in};
 pub use app::app;
 pub use call::{Call, is_plain_form};
 pub use daybook_store::{Cx, Error};

@@ -50,6 +50,8 @@ impl<T: Record> ListQuery<T> {
 }
 
 impl<T: Record> Argument for ListQuery<T> {
+    const READS_QUERY: bool = true;
+
     async fn read(call: &Call) -> Result<Self> {
         let known = fields_of::<T>();
         let mut query = ListQuery {

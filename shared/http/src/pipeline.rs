@@ -2,6 +2,7 @@
 
 use crate::access::{RateClass, admit};
 use crate::call::{Call, content_type, is_form};
+use crate::input::gathered;
 use crate::problem::Problem;
 use crate::reply::Answer;
 use crate::routes::Route;
@@ -9,9 +10,10 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use daybook_domain::{Error as Domain, OrgId};
 use daybook_store::{Cx, Env, Error, RequestInfo, Result};
+use http_body_util::LengthLimitError;
 use lambda_http::request::RequestContext;
 use serde_json::Value;
 use std::net::{IpAddr, SocketAddr};
@@ -44,12 +46,14 @@ pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) 
                 tracing::error!(request_id = %id, error = %error.chain(), "request failed");
             }
             let code = problem.code();
-            (problem.answer(&parts.headers), Some(code))
+            let mut answer = problem.answer(&parts.headers);
+            if let (Some(class), "rate_limited") = (route.access.class(), code) {
+                limit_headers(answer.headers_mut(), class, 0);
+            }
+            (answer, Some(code))
         }
     };
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        answer.headers_mut().insert("x-request-id", id);
-    }
+    with_request_id(&mut answer, &id);
     tracing::info!(
         target: "daybook::request",
         method = %parts.method,
@@ -114,19 +118,21 @@ async fn handled(
         headers: parts.headers.clone(),
         body,
     };
-    if route.method != Method::GET {
-        crate::handler::no_parameters(&call, &[])?;
-    }
     let mut answer = (route.handler)(call).await?;
     if request.replayed.load(Ordering::SeqCst) {
         answer.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     }
-    if let (crate::Access::Public(class) | crate::Access::PublicOr(class, ..), Some(left)) =
-        (route.access, request.allowance)
-    {
+    if let (Some(class), Some(left)) = (route.access.class(), request.allowance) {
         limit_headers(answer.headers_mut(), class, left);
     }
     Ok(answer)
+}
+
+/// Puts a request's id on its answer.
+pub(crate) fn with_request_id(answer: &mut Answer, id: &str) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        answer.headers_mut().insert("x-request-id", id);
+    }
 }
 
 /// The client's id of the request if it is a plain one, else a fresh one.
@@ -157,12 +163,8 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
         return Err(too_large.into());
     }
     to_bytes(body, BODY_BYTES).await.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        if cause.contains("length limit") {
-            too_large.into()
-        } else {
-            Domain::Malformed("the body broke off".to_owned()).into()
-        }
+        let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
+        if over { too_large.into() } else { Domain::Malformed("the body broke off".to_owned()).into() }
     })
 }
 
@@ -174,7 +176,7 @@ fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
     }
     if is_form(headers) && kind.type_() == mime::APPLICATION {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).ok()?;
-        return Some(pairs.into_iter().map(|(name, value)| (name, Value::from(value))).collect());
+        return Some(Value::Object(gathered(pairs)));
     }
     None
 }

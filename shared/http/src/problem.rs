@@ -5,7 +5,7 @@ use crate::text;
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use daybook_domain::{AnyId, Error as Domain, Locale, Violations};
 use daybook_store::{Answer, Error};
 use problem_details::ProblemDetails;
@@ -175,13 +175,6 @@ impl Problem {
             }
             Domain::Limited { retry_after } => {
                 problem.headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
-                let limit = format!("\"requests\";r=0;t={retry_after}");
-                problem.headers.extend(
-                    HeaderValue::from_str(&limit)
-                        .ok()
-                        .map(|limit| (axum::http::HeaderName::from_static("ratelimit"), limit)),
-                );
-                problem.headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
             }
             Domain::Unauthenticated(_) => {
                 problem.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"daybook\""));
@@ -226,9 +219,7 @@ impl Problem {
             ("text/html; charset=utf-8", page.render().unwrap_or_default())
         } else {
             let document = ProblemDetails::from_status_code(self.code.status())
-                .with_type(
-                    format!("urn:daybook:problem:{}", self.code.name()).parse::<axum::http::Uri>().unwrap_or_default(),
-                )
+                .with_type(kind_of(self.code))
                 .with_title(title)
                 .with_detail(self.detail.clone())
                 .with_extensions(self.members.clone());
@@ -237,6 +228,7 @@ impl Problem {
         let mut answer = Response::new(Body::from(body));
         *answer.status_mut() = self.code.status();
         answer.headers_mut().extend(self.headers);
+        crate::pipeline::with_request_id(&mut answer, &self.members.request_id);
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         answer.headers_mut().insert(CONTENT_LANGUAGE, HeaderValue::from_static(self.locale.tag()));
         answer
@@ -256,6 +248,12 @@ struct Page<'a> {
     chinese: bool,
 }
 
+/// The URL of a kind of problem, relative to the API's own address.
+fn kind_of(code: Code) -> Uri {
+    let path = format!("/problems/{}", code.name());
+    Uri::try_from(path).expect("a path of letters and underscores")
+}
+
 fn code_of(error: &Error) -> Code {
     let domain = match error {
         Error::Domain(domain) => domain,
@@ -268,7 +266,7 @@ fn code_of(error: &Error) -> Code {
         Domain::Invalid(_) => Code::ValidationError,
         Domain::Query(_) => Code::InvalidQuery,
         Domain::Unauthenticated(_) => Code::Unauthenticated,
-        Domain::Forbidden(_) => Code::Forbidden,
+        Domain::Forbidden(_) | Domain::Origin(_) => Code::Forbidden,
         Domain::NotFound(_) => Code::NotFound,
         Domain::Duplicate { .. } => Code::Duplicate,
         Domain::Stale { .. } => Code::PreconditionFailed,

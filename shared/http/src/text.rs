@@ -55,6 +55,10 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
             },
         )
         .to_owned(),
+        Error::Origin(origin) if chinese => format!("该表单不接受来自 {origin} 的提交，请将其加入表单的允许来源。"),
+        Error::Origin(origin) => {
+            format!("This form takes no posts from {origin}; add it to the form's allowed origins.")
+        }
         Error::Forbidden(permission) if chinese => format!("需要权限 {permission}，请联系管理员。"),
         Error::Forbidden(permission) => format!("This needs the permission {permission}; ask an administrator."),
         Error::NotFound(kind) if chinese => format!("没有该记录（{kind}）。"),
@@ -134,8 +138,6 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         Rule::Cursor => {
             fixed("was altered or belongs to another list; begin again without it", "游标无效，请从第一页重新开始")
         }
-        Rule::Excludes { other } if chinese => format!("不能与 {other} 同时使用"),
-        Rule::Excludes { other } => format!("can't be used together with {other}"),
         Rule::Range { min, max } if chinese => format!("必须在 {min} 与 {max} 之间"),
         Rule::Range { min, max } => format!("must be a whole number from {min} to {max}"),
         Rule::Format { expected } if chinese => format!("格式错误，应为 {expected}"),

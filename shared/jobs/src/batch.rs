@@ -17,8 +17,9 @@ const AT_ONCE: usize = 4;
 /// With less time than this, a message goes back to the queue rather than be cut off.
 const LEAST_TIME: Duration = Duration::from_secs(5);
 
-/// How long after a delayed message its due item steps in.
-const NET: Duration = Duration::from_secs(60);
+/// How long after a delayed message its due item steps in: longer than sweep looks ahead (75 s) and the
+/// minute until it runs again, so that the message comes first.
+const NET: Duration = Duration::from_secs(180);
 
 /// A message as a queue hands it out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use daybook_connectors::queues::{Queue, Sqs};
 use daybook_domain::{EmailAddress, Line};
 use daybook_mail::{Sender, Ses};
-use daybook_store::config::{Variables, environment, log_as_json};
+use daybook_store::config::{Variables, environment, start};
 use daybook_store::{Env, Error, Fact, Result};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// Runs a worker on its queue: this is all of its `main`.
 pub fn run_queue(worker: Worker) -> ExitCode {
-    start(Needs { sends_mail: true, queues: vec![worker.queue] }, move |services, event: LambdaEvent<SqsEvent>| {
+    run(Needs { sends_mail: true, queues: vec![worker.queue] }, move |services, event: LambdaEvent<SqsEvent>| {
         let worker = worker.clone();
         async move {
             let until = deadline(&event.context);
@@ -44,12 +44,16 @@ where
     F: Fn(Arc<Services>, Fact) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<()>> + Send,
 {
-    start(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, event: LambdaEvent<StreamEvent>| {
+    run(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, event: LambdaEvent<StreamEvent>| {
         let handle = handle.clone();
         async move {
             let count = event.payload.records.len();
             for record in event.payload.records {
                 let id = record.change.sequence_number.clone().unwrap_or_default();
+                // The stream's filter lets only new facts through; anything else must not stop it.
+                if record.change.new_image.is_empty() {
+                    continue;
+                }
                 let outcome = match serde_dynamo::from_item(record.change.new_image) {
                     Ok(fact) => handle(services.clone(), fact).await,
                     Err(error) => Err(Error::internal("read a stream record", error)),
@@ -71,7 +75,7 @@ where
     F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<usize>> + Send,
 {
-    start(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>| {
+    run(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>| {
         let handle = handle.clone();
         async move {
             let count = handle(services).await.map_err(|error| error.chain())?;
@@ -87,31 +91,19 @@ struct Needs {
     queues: Vec<Queue>,
 }
 
-fn start<E, F, Fut>(needs: Needs, handle: F) -> ExitCode
+fn run<E, F, Fut>(needs: Needs, handle: F) -> ExitCode
 where
     E: serde::de::DeserializeOwned + Send + 'static,
     F: Fn(Arc<Services>, LambdaEvent<E>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Value, lambda_runtime::Error>> + Send,
 {
-    log_as_json();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
-    };
-    runtime.block_on(async {
-        let services = match services(&needs).await {
-            Ok(services) => Arc::new(services),
-            Err(error) => return failed(&error),
-        };
-        let service = service_fn(move |event| handle(services.clone(), event));
-        match lambda_runtime::run(service).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error),
-        }
+    start(async {
+        let services = Arc::new(services(&needs).await?);
+        lambda_runtime::run(service_fn(move |event| handle(services.clone(), event))).await
     })
 }
 
-async fn services(needs: &Needs) -> Result<Services, Box<dyn std::error::Error>> {
+async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
     let get = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&get);
     let mut addresses = HashMap::new();
@@ -151,9 +143,4 @@ fn failures(ids: Vec<String>) -> Value {
 fn deadline(context: &lambda_runtime::Context) -> Instant {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
-}
-
-fn failed(error: &dyn std::fmt::Display) -> ExitCode {
-    tracing::error!(%error, "can't start");
-    ExitCode::FAILURE
 }

@@ -4,6 +4,7 @@ use crate::message::Message;
 use crate::outcome::Outcome;
 use daybook_connectors::queues::{Queue, Queues};
 use daybook_mail::{Mailer, Sender};
+use daybook_store::rows::due::{self, DueRef};
 use daybook_store::{Env, Result};
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -47,17 +48,17 @@ pub(crate) enum Worked {
 /// A message that can be sent again.
 pub(crate) trait Retry: Send + Sync {
     /// The due item that stands for it.
-    fn due(&self) -> Option<&daybook_store::rows::due::DueRef>;
+    fn due(&self) -> Option<&DueRef>;
     /// How often it was tried before.
     fn attempt(&self) -> u32;
     /// What identifies the job, the same at every try.
     fn identity(&self) -> String;
     /// The message for the next try, with the due item that stands for it.
-    fn next(&self, due: daybook_store::rows::due::DueRef) -> String;
+    fn next(&self, due: DueRef) -> String;
 }
 
 impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
-    fn due(&self) -> Option<&daybook_store::rows::due::DueRef> {
+    fn due(&self) -> Option<&DueRef> {
         self.due.as_ref()
     }
 
@@ -69,7 +70,7 @@ impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
         serde_json::to_string(&self.job).unwrap_or_default()
     }
 
-    fn next(&self, due: daybook_store::rows::due::DueRef) -> String {
+    fn next(&self, due: DueRef) -> String {
         let next = Message { job: self.job.clone(), attempt: self.attempt + 1, due: Some(due) };
         serde_json::to_string(&next).unwrap_or_default()
     }
@@ -105,7 +106,17 @@ impl Worker {
             let (work, foreign) = (work.clone(), foreign.clone());
             Box::pin(async move {
                 match serde_json::from_str::<Message<J>>(&body) {
-                    Ok(message) => Worked::Tried(work(services, message.clone()).await, Box::new(message)),
+                    Ok(message) => {
+                        if let Some(place) = &message.due {
+                            match due::stands(&services.env, place).await {
+                                Ok(true) => {}
+                                // Another copy of this message came first.
+                                Ok(false) => return Worked::Tried(Ok(Outcome::Done), Box::new(Message::new(()))),
+                                Err(error) => return Worked::Unreadable(error.chain()),
+                            }
+                        }
+                        Worked::Tried(work(services, message.clone()).await, Box::new(message))
+                    }
                     Err(unreadable) => match foreign(services, body.clone()).await {
                         Ok(true) => Worked::Tried(Ok(Outcome::Done), Box::new(Message::new(()))),
                         Ok(false) => Worked::Unreadable(unreadable.to_string()),

@@ -97,7 +97,12 @@ impl Outbox {
         if let Some(file) = &mut inner.file {
             let mut line = serde_json::to_vec(&caught)?;
             line.push(b'\n');
-            file.write_all(&line)?;
+            let whole = file.metadata()?.len();
+            if let Err(error) = file.write_all(&line) {
+                // A torn line would swallow the next one.
+                file.set_len(whole)?;
+                return Err(error);
+            }
         }
         inner.ids.insert(caught.id.clone());
         inner.mails.push(caught);

@@ -58,11 +58,7 @@ impl Mailer for Ses {
 }
 
 /// What an error of SES means, by the table of retry classes: limits pass, refusals stay, silence is unknown.
-fn classify<E, R>(error: &SdkError<E, R>) -> SendError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
+fn classify<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> SendError {
     let reason = DisplayErrorContext(error).to_string();
     match error {
         SdkError::ConstructionFailure(_) => SendError::Refused(reason),
@@ -81,6 +77,8 @@ where
                 | "Throttling"
                 | "ThrottlingException",
             ) => SendError::NotNow(reason),
+            // Told that it was not done, for a reason that somebody can mend: rights, a paused account.
+            _ if service.raw().status().is_client_error() => SendError::NotNow(reason),
             _ => SendError::Unheard(reason),
         },
         _ => SendError::Unheard(reason),

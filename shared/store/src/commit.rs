@@ -3,7 +3,7 @@
 use crate::plan::{Blame, Plan, plan, refusal};
 use crate::schema::{EXPIRES_AT, Place};
 use crate::table::{Feed, Item, is_passing};
-use crate::{Cx, Error, Purpose, Result, Tx};
+use crate::{Cx, EntryRef, Error, Purpose, Result, Tx};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -66,18 +66,23 @@ impl Cx {
             return Err(Error::internal("commit", "a request commits once; make it one transaction or a job"));
         }
         let plan = plan(self, tx, &reply)?;
-        match self.carry_out(&plan).await? {
-            Outcome::Done => {
+        let mut told = Told { feed: &self.env.table.options.feed, entries: &plan.entries };
+        let outcome = self.carry_out(&plan).await;
+        match outcome {
+            Ok(Outcome::Done) => {
                 self.request.commits.fetch_add(1, Ordering::SeqCst);
-                if let Feed::Local(feed) = &self.env.table.options.feed {
-                    for entry in &plan.entries {
-                        // The receiver is gone only when the process ends; the feed re-reads the journal at the next start.
-                        let _ = feed.send(*entry);
-                    }
-                }
                 Ok(reply)
             }
-            Outcome::Repeat(kept) => self.replay(&kept),
+            Ok(Outcome::Repeat(kept)) => {
+                told.entries = &[];
+                self.replay(&kept)
+            }
+            Err(error) => {
+                if matches!(error, Error::Domain(_)) {
+                    told.entries = &[];
+                }
+                Err(error)
+            }
         }
     }
 
@@ -142,7 +147,8 @@ impl Cx {
         }
     }
 
-    fn judge(&self, plan: &Plan, error: &SdkError<TransactWriteItemsError, impl std::fmt::Debug>) -> Judgement {
+    fn judge(&self, plan: &Plan, error: &SdkError<TransactWriteItemsError>) -> Judgement {
+        let failed_inside = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
         let service = match error {
             SdkError::ServiceError(service) => service.err(),
             SdkError::ConstructionFailure(_) => {
@@ -152,8 +158,9 @@ impl Cx {
         };
         let TransactWriteItemsError::TransactionCanceledException(cancelled) = service else {
             return match service.code() {
-                Some("InternalServerError" | "TransactionInProgressException") | None => Judgement::Unheard,
-                Some(code) if is_passing(code) => Judgement::NotNow,
+                Some(code) if is_passing(code) && code != "InternalServerError" => Judgement::NotNow,
+                _ if failed_inside => Judgement::Unheard,
+                Some("TransactionInProgressException") | None => Judgement::Unheard,
                 Some(code) => Judgement::Final(Err(Error::internal(
                     "commit",
                     format!("{code}: {}", service.message().unwrap_or("")),
@@ -204,6 +211,24 @@ impl Cx {
     /// A signature by the deployment.
     pub fn sign(&self, purpose: Purpose, message: &[u8]) -> String {
         self.env.keys.sign(purpose, message)
+    }
+}
+
+/// Tells the local feed of entries when it goes: also when the request was dropped on the way, or its
+/// outcome stayed unknown. The feed looks whether they are there.
+struct Told<'a> {
+    feed: &'a Feed,
+    entries: &'a [EntryRef],
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        if let Feed::Local(feed) = self.feed {
+            for entry in self.entries {
+                // The receiver is gone only when the process ends; the journal is read again at the next start.
+                let _ = feed.send(*entry);
+            }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Settings from the environment, with all mistakes at once.
 
-use crate::{Clock, Env, Ids, Keyring, Registration, Settings, Table, TableOptions};
+use crate::{Clock, Env, FirstOwner, Ids, Keyring, Registration, Settings, Table, TableOptions};
 use daybook_domain::{EmailAddress, OrgId};
+use std::future::Future;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// What is wrong with the environment.
@@ -48,9 +50,13 @@ impl<'a> Variables<'a> {
 pub fn settings(from: &mut Variables<'_>) -> Option<Settings> {
     let org = from.required("DEFAULT_ORG_ID", str::parse::<OrgId>);
     let team = from.required("TEAM_EMAIL", address);
-    let mut settings = Settings::new(org?, team?);
+    // The rest is read all the same, so that all mistakes are said at once.
+    let nobody = || EmailAddress::parse("nobody@example.com").ok();
+    let complete = org.is_some() && team.is_some();
+    let mut settings = Settings::new(org.unwrap_or(OrgId::new(uuid::Uuid::nil())), team.or_else(nobody)?);
     adjust(&mut settings, from);
-    Some(settings)
+    from.required("PUBLIC_URL", |text| Ok::<_, String>(text.to_owned()));
+    complete.then_some(settings)
 }
 
 /// Sets what the variables say; the rest stays.
@@ -75,6 +81,8 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
         address.ok_or("must be an http(s) address")
     });
     let team = from.optional("TEAM_EMAIL", address);
+    let owner = from.optional("OWNER_EMAIL", address);
+    settings.first_owner = owner.map_or_else(|| settings.first_owner.clone(), FirstOwner::Address);
     settings.registration = registration.unwrap_or(settings.registration);
     settings.access_token = minutes.map_or(settings.access_token, |minutes| Duration::from_secs(minutes * 60));
     settings.allowed_origins = origins.unwrap_or_else(|| std::mem::take(&mut settings.allowed_origins));
@@ -97,6 +105,22 @@ pub async fn environment(mut variables: Variables<'_>) -> Result<Env, ConfigErro
     };
     let table = Table::connect(&table, TableOptions::default()).await;
     Ok(Env { table, clock: Clock::System, ids: Ids::new(Clock::System), keys, settings })
+}
+
+/// Runs a function: sets up its log, and says what went wrong if it doesn't end well.
+pub fn start<E: std::fmt::Display>(function: impl Future<Output = Result<(), E>>) -> ExitCode {
+    log_as_json();
+    let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(function).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "can't run");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Logs one JSON object a line to standard output; `RUST_LOG` sets what is logged.

@@ -184,6 +184,30 @@ impl Cx {
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
+    /// Moves a record to the trash; with `if_match` it must be at that version.
+    pub async fn remove<T: Record, R: Reply>(
+        &self,
+        id: impl Into<AnyId>,
+        if_match: Option<u64>,
+        reply: impl Fn(T) -> R,
+    ) -> Result<R> {
+        let id = id.into();
+        for attempt in 0..DECISIONS {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            let record: T = self.get(id).await?;
+            if if_match.is_some_and(|version| version != record.version()) {
+                return Err(Domain::Stale { version: record.version(), current: Map::new() }.into());
+            }
+            match self.commit(Tx::delete(&record), reply(record)).await {
+                Err(crate::Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
+                outcome => return outcome,
+            }
+        }
+        Err(Domain::Conflict(Conflict::Contended).into())
+    }
+
     /// Who holds a unique value of a type.
     pub async fn holder(&self, of: daybook_domain::RecordType, claim: &Claim) -> Result<Holder> {
         let item = self.env.table.get(&Place::Claim(self.org, of, claim).key()).await?;

@@ -10,8 +10,6 @@ use subtle::ConstantTimeEq as _;
 pub enum Purpose {
     /// Access tokens (JWT).
     AccessToken,
-    /// Refresh tokens.
-    RefreshToken,
     /// Cursors of lists.
     Cursor,
     /// Journal facts.
@@ -24,7 +22,6 @@ impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
             Purpose::AccessToken => b"daybook access token",
-            Purpose::RefreshToken => b"daybook refresh token",
             Purpose::Cursor => b"daybook cursor",
             Purpose::Journal => b"daybook journal",
             Purpose::Submission => b"daybook submission",

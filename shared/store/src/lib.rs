@@ -28,8 +28,8 @@ pub use journal::{Detail, EntryRef, Fact};
 pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, sha256_hex};
 pub use meter::{Meter, Units};
 pub use page::{Listing, Page, PageAsk};
-pub use settings::{Registration, Settings};
-pub use table::{Feed, Table, TableOptions, attribute as schema_attribute};
+pub use settings::{FirstOwner, Registration, Settings};
+pub use table::{Feed, Table, TableOptions};
 pub use tx::Tx;
 
 /// What store operations return.

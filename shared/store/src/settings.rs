@@ -12,6 +12,8 @@ pub struct Settings {
     pub team_address: EmailAddress,
     /// Who may register.
     pub registration: Registration,
+    /// Who becomes the owner of the default organisation by registering.
+    pub first_owner: FirstOwner,
     /// Whether rate limits hold. Off for trials on one machine only.
     pub rate_limits: bool,
     /// Life of an access token.
@@ -35,6 +37,17 @@ pub enum Registration {
     Closed,
 }
 
+/// Who becomes the owner of the default organisation by registering, while it has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirstOwner {
+    /// Whoever comes first. On one machine only.
+    Anybody,
+    /// Who registers with this address.
+    Address(EmailAddress),
+    /// Nobody.
+    Nobody,
+}
+
 impl Settings {
     /// The settings of a deployment that says nothing of its own.
     pub fn new(default_org: OrgId, team_address: EmailAddress) -> Settings {
@@ -42,6 +55,7 @@ impl Settings {
             default_org,
             team_address,
             registration: Registration::Invite,
+            first_owner: FirstOwner::Nobody,
             rate_limits: true,
             access_token: Duration::from_secs(1800),
             allowed_origins: Vec::new(),

@@ -373,7 +373,6 @@ pub(crate) fn is_passing(code: &str) -> bool {
             | "InternalServerErrorException"
             | "ServiceUnavailable"
             | "TransactionConflictException"
-            | "TransactionInProgressException"
             | "LimitExceededException"
             | "ReplicatedWriteConflictException"
     )

@@ -32,7 +32,8 @@ impl Answer {
         assert_eq!(body["success"], false, "{body}");
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert_eq!(body["request_id"], answer.header("x-request-id"), "{body}");
-        for member in ["type", "title", "detail"] {
+        assert_eq!(body["type"], format!("/problems/{code}"), "{body}");
+        for member in ["title", "detail"] {
             assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member} is missing: {body}");
         }
         answer

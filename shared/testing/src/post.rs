@@ -18,6 +18,11 @@ impl ScriptedMailer {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).push_back(error);
     }
 
+    /// How many failures are still to come.
+    pub fn left(&self) -> usize {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// What went out.
     pub fn sent(&self) -> Vec<Mail> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()

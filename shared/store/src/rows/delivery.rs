@@ -41,6 +41,9 @@ pub struct Delivery {
     pub remote_id: Option<String>,
     /// What went wrong last, in words.
     pub last_error: Option<String>,
+    /// Whether it was sent once more after nobody heard of it.
+    #[serde(default)]
+    pub resent: bool,
     /// Seconds since 1970.
     pub expires_at: i64,
 }
@@ -69,6 +72,7 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
         updated_at: now,
         remote_id: None,
         last_error: None,
+        resent: false,
         expires_at: now.plus(RETENTION).as_second(),
     };
     let new = Condition::of("attribute_not_exists(pk)");
@@ -90,11 +94,13 @@ pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery,
         (":lease", attribute(now.plus(lease))),
         (":at", attribute(now)),
         (":one", attribute(1)),
+        (":resent", attribute(found.resent || found.state == State::Unknown)),
     ];
     let same = Condition::of("attempts = :attempts AND #state = :state")
         .with(":attempts", found.attempts)
         .with(":state", found.state);
-    let expression = "SET #state = :sending, leased_until = :lease, updated_at = :at, attempts = attempts + :one";
+    let expression =
+        "SET #state = :sending, leased_until = :lease, updated_at = :at, resent = :resent, attempts = attempts + :one";
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
     match env.table.update(&key, expression, set, same).await? {
         Written::Done(_) => Ok(Turn::Go),

@@ -36,6 +36,11 @@ pub async fn put(env: &Env, place: &DueRef, queue: &str, message: &str) -> Resul
     env.table.put(&key(place), &item, None).await.map(|_| ())
 }
 
+/// Whether a due item stands: if not, its work was done, or waits for another time.
+pub async fn stands(env: &Env, place: &DueRef) -> Result<bool> {
+    Ok(env.table.get(&key(place)).await?.is_some())
+}
+
 /// Removes a due item: its work is done, or waits for another time.
 pub async fn remove(env: &Env, place: &DueRef) -> Result<()> {
     env.table.delete(&key(place)).await
@@ -49,7 +54,13 @@ pub async fn take(env: &Env, until: Timestamp, lease: Duration) -> Result<Vec<Du
     let mut taken = Vec::new();
     for shard in 0..DUE_SHARDS {
         for item in env.table.query_all(&Question::DueBy(shard, until).range()).await? {
-            let item: DueItem = parse_item(item)?;
+            let item: DueItem = match parse_item(item) {
+                Ok(item) => item,
+                Err(error) => {
+                    tracing::error!(error = %error.chain(), "a due item can't be read");
+                    continue;
+                }
+            };
             if item.leased_until > now.as_millisecond() {
                 continue;
             }
