@@ -22,6 +22,9 @@ async fn what_can_t_be_read_is_refused_by_kind() {
     post("application/json", "null").await.expect_problem(422, "validation_error");
     post("text/plain", "{}").await.expect_problem(415, "unsupported_media_type");
     visitor.call(Method::POST, "/api/leads").await.expect_problem(415, "unsupported_media_type");
+    post("application/x-www-form-urlencoded", "{\"email\": \"a@b.example\"}")
+        .await
+        .expect_problem(415, "unsupported_media_type");
     post("multipart/form-data; boundary=XX", "--XX\r\nnonsense").await.expect_problem(400, "malformed");
     post("application/x-www-form-urlencoded", "email=%ff%fe").await.expect(422);
     let file = "--XX\r\nContent-Disposition: form-data; name=\"cv\"; filename=\"cv.pdf\"\r\n\r\nx\r\n--XX--\r\n";

@@ -324,11 +324,21 @@ pub struct LeadOrigin<'a> {
     pub previous: Option<LeadId>,
 }
 
-/// A person's name as it is written in running text.
+/// Family names that most Chinese have.
+const FAMILY_NAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙史陶黎贺毛郝顾龚邵万覃武钱戴严莫孔向常";
+
+/// A person's name as it is written in running text: Chinese with the family name first and no blank.
+///
+/// Forms made abroad often have the family name in `first_name`; where only that one is a common family
+/// name, it goes first.
 pub fn display_name(first: Option<&Line<100>>, last: Option<&Line<100>>, email: &EmailAddress) -> String {
     let (first, last) = (first.map_or("", Line::as_str), last.map_or("", Line::as_str));
-    let blank = if first.is_ascii() || last.is_ascii() { " " } else { "" };
-    let name = format!("{first}{blank}{last}");
+    let is_family = |name: &str| name.chars().count() == 1 && FAMILY_NAMES.contains(name);
+    let name = match (crate::words::is_han(first), crate::words::is_han(last)) {
+        (true, true) if is_family(first) && !is_family(last) => format!("{first}{last}"),
+        (true, true) => format!("{last}{first}"),
+        _ => format!("{first} {last}"),
+    };
     if name.trim().is_empty() { email.as_str().to_owned() } else { name.trim().to_owned() }
 }
 
@@ -410,6 +420,21 @@ pub(crate) mod tests {
         {
             assert!(words.tokens().iter().any(|t| t == token), "{token} is not among {:?}", words.tokens());
         }
+    }
+
+    #[test]
+    fn names_are_written_as_people_of_their_language_do() {
+        let check = |first: &str, last: &str, expected: &str| {
+            let line = |text| Line::parse(text).ok();
+            let email = EmailAddress::parse("a@b.example").expect("an address");
+            assert_eq!(display_name(line(first).as_ref(), line(last).as_ref(), &email), expected);
+        };
+        check("小明", "王", "王小明");
+        check("张", "三", "张三");
+        check("Ada", "Lovelace", "Ada Lovelace");
+        check("Ada", "", "Ada");
+        check("", "王", "王");
+        check("", "", "a@b.example");
     }
 
     #[test]

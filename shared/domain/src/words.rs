@@ -131,7 +131,8 @@ fn digits_of(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-fn is_han(text: &str) -> bool {
+/// Whether a text is written without blanks between words throughout.
+pub fn is_han(text: &str) -> bool {
     text.chars().all(is_han_character)
 }
 

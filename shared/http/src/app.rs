@@ -20,7 +20,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Headers of every answer that doesn't say otherwise.
-const HEADERS: [(HeaderName, &str); 8] = [
+const HEADERS: [(HeaderName, &str); 7] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_XSS_PROTECTION, "0"),
@@ -28,7 +28,6 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
-    (header::VARY, "origin, accept-language"),
 ];
 
 /// The service that answers these routes: one function's in Lambda, all of them on one machine, where
@@ -60,7 +59,7 @@ fn layered(router: Router, env: Arc<Env>, routes: Vec<Route>) -> Router {
     for (name, value) in HEADERS {
         router = router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
     }
-    router
+    router.layer(SetResponseHeaderLayer::appending(header::VARY, HeaderValue::from_static("accept-language")))
 }
 
 fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {

@@ -218,6 +218,10 @@ async fn fields(call: &Call) -> Result<Map<String, Value>> {
         None if kind.as_ref().is_some_and(|kind| kind.type_() == mime::MULTIPART) => {
             return Err(Domain::Malformed("the form has no boundary".to_owned()).into());
         }
+        // What curl sends when it isn't told that its body is JSON.
+        None if call.body.trim_ascii_start().starts_with(b"{") => {
+            return Err(Domain::MediaType { expected: FORMS }.into());
+        }
         None => serde_urlencoded::from_bytes::<Vec<(String, String)>>(&call.body)
             .map_err(|_| Error::from(Domain::Malformed("the form can't be read".to_owned())))?,
     };
