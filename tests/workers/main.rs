@@ -1,5 +1,7 @@
 //! Workers, fed from the journal.
 
+mod aws;
+
 use daybook_domain::{EmailAddress, EntryId};
 use daybook_jobs::mail::SendError;
 use daybook_jobs::{Delivered, MailJob, MailKind, Message, Outcome, Queue, Worker, mail_id, run_batch};

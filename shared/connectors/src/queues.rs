@@ -78,7 +78,12 @@ impl Sqs {
     /// Queues at these addresses, in the account and region of the environment.
     pub async fn connect(addresses: HashMap<Queue, String>) -> Sqs {
         let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
-        Sqs { client: aws_sdk_sqs::Client::new(&config), addresses }
+        Sqs::new(&config, addresses)
+    }
+
+    /// Queues at these addresses, as a configuration of the SDK reaches them.
+    pub fn new(config: &aws_config::SdkConfig, addresses: HashMap<Queue, String>) -> Sqs {
+        Sqs { client: aws_sdk_sqs::Client::new(config), addresses }
     }
 }
 

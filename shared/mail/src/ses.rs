@@ -18,13 +18,19 @@ pub struct Ses {
 
 impl Ses {
     /// SES with the configuration set whose events are read, if there is one.
+    pub async fn connect(configuration_set: Option<String>) -> Ses {
+        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
+        Ses::new(&config, configuration_set)
+    }
+
+    /// SES as a configuration of the SDK reaches it.
     ///
     /// Calls aren't retried by the SDK: SES knows no idempotency, so a retry of a call whose answer got lost
     /// would be a second mail. The worker decides.
-    pub async fn connect(configuration_set: Option<String>) -> Ses {
-        let once = aws_config::retry::RetryConfig::disabled();
-        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).retry_config(once).load().await;
-        Ses { client: Client::new(&config), configuration_set }
+    pub fn new(config: &aws_config::SdkConfig, configuration_set: Option<String>) -> Ses {
+        let once = aws_sdk_sesv2::config::retry::RetryConfig::disabled();
+        let config = aws_sdk_sesv2::config::Builder::from(config).retry_config(once).build();
+        Ses { client: Client::from_conf(config), configuration_set }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The real server, killed again and again: nothing accepted is lost, and no mail goes out twice.
+//! The real server: killed again and again, nothing accepted is lost and no mail goes out twice; asked to stop,
+//! it finishes what was begun.
 
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -56,15 +57,15 @@ async fn get(client: &reqwest::Client, url: &str, token: Option<&str>) -> Value 
     request.send().await.expect("an answer").json().await.expect("JSON")
 }
 
-fn folder() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("daybook-crash-{}", std::process::id()));
+fn folder(of: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("daybook-{of}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     folder
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_five_times_in_a_thousand_submissions_has_each_lead_and_each_mail_once() {
-    let data = folder();
+    let data = folder("crash");
     let server = Arc::new(Mutex::new(Some(Server::start(&data))));
     let accepted = Arc::new(AtomicUsize::new(0));
     let next = Arc::new(AtomicUsize::new(0));
@@ -164,5 +165,24 @@ async fn a_server_killed_five_times_in_a_thousand_submissions_has_each_lead_and_
         );
     }
     server.lock().expect("no panic").take().expect("a server").kill();
+    let _ = std::fs::remove_dir_all(&data);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_asked_to_stop_finishes_what_was_begun() {
+    let data = folder("stop");
+    let mut server = Server::start(&data);
+    let client = reqwest::Client::new();
+    for number in 0..20 {
+        let body = json!({"email": format!("lead{number}@example.com")});
+        let answer = client.post(format!("{}/api/leads", server.url)).json(&body).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), 201);
+    }
+    let asked = Command::new("kill").args(["-INT", &server.process.id().to_string()]).status().expect("kill");
+    assert!(asked.success());
+    let ended = tokio::task::spawn_blocking(move || server.process.wait()).await.expect("a task").expect("an end");
+    assert!(ended.success(), "{ended}");
+    let mails = std::fs::read_to_string(data.join("mail.jsonl")).expect("a mailbox");
+    assert_eq!(mails.lines().count(), 40);
     let _ = std::fs::remove_dir_all(&data);
 }
