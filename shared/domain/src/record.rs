@@ -142,6 +142,16 @@ pub enum ClaimKind {
     Organization,
 }
 
+impl ClaimKind {
+    /// Whether the value is unique in the whole deployment, and so may be another organisation's.
+    pub fn is_global(self) -> bool {
+        match self {
+            ClaimKind::Email => false,
+            ClaimKind::Login | ClaimKind::Form | ClaimKind::Organization => true,
+        }
+    }
+}
+
 impl Claim {
     /// The field a client knows this value by.
     pub fn field(&self) -> &'static str {

@@ -12,7 +12,7 @@ use crate::{Cx, Error, Result, sha256_hex};
 use aws_sdk_dynamodb::types::{
     ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
 };
-use daybook_domain::{AnyId, Audit, Claim, ClaimKind, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
+use daybook_domain::{AnyId, Audit, Claim, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -374,7 +374,7 @@ fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
 fn claim_item(org: OrgId, of: RecordType, claim: &Claim) -> Item {
     let mut item = key_item(&Place::Claim(org, of, claim).key());
     item.insert(KIND.to_owned(), attribute(Kind::Claim.name()));
-    if claim.kind != ClaimKind::Email {
+    if claim.kind.is_global() {
         item.insert("org".to_owned(), attribute(org));
     }
     item
@@ -406,7 +406,7 @@ pub(crate) fn refusal(blame: &Blame, old: &Item) -> Error {
         Blame::Claim(claim) => {
             let holder = old.get("id").and_then(|id| id.as_s().ok()).and_then(|id| id.parse().ok());
             // Values that are unique in the whole deployment may be another organisation's.
-            let existing_id = holder.filter(|_| claim.kind == ClaimKind::Email);
+            let existing_id = holder.filter(|_| !claim.kind.is_global());
             Domain::Duplicate { field: claim.field(), existing_id }.into()
         }
         Blame::Id => Domain::Duplicate { field: "id", existing_id: None }.into(),
