@@ -17,7 +17,8 @@ async fn check(world: &World, what: &str) {
     let visitor = world.visitor();
     world.faults.heal();
     visitor.post("/api/leads", lead("ada@example.com")).key("one").await.expect(201);
-    world.pass(std::time::Duration::from_secs(120)).await;
+    // Longer than the net under a delayed message.
+    world.pass(std::time::Duration::from_secs(300)).await;
     let facts = world.journal(DEFAULT_ORG).await;
     let count = |event: &str| facts.iter().filter(|fact| fact.event.name() == event).count();
     assert_eq!((count("lead.created"), count("submission.accepted")), (1, 1), "{what}");
