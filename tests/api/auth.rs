@@ -1,7 +1,8 @@
 //! Registering, signing in, and who one is.
 
 use daybook_domain::permission::Role;
-use daybook_testing::{Answer, Person, World};
+use daybook_store::{FirstOwner, Registration};
+use daybook_testing::{Answer, Person, World, WorldOptions};
 use serde_json::{Value, json};
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -184,17 +185,39 @@ async fn signing_in_is_limited_by_address() {
 }
 
 #[tokio::test]
-async fn in_the_cloud_only_the_address_named_becomes_the_first_owner() {
-    let owner = daybook_domain::EmailAddress::parse("boss@example.com").expect("an address");
-    let first_owner = daybook_store::FirstOwner::Address(owner);
-    let world =
-        World::with(daybook_testing::WorldOptions { first_owner: Some(first_owner), ..Default::default() }).await;
-    world.visitor().post("/api/leads", daybook_testing::lead("lead@example.com")).await.expect(201);
-    let register =
-        |email: &str| world.visitor().post("/api/auth/register", json!({"email": email, "password": "password123"}));
-    let leads = async |answer: Answer| {
-        with_token(&world.visitor(), &answer).get("/api/leads").await.expect(200).json()["meta"]["count"].clone()
-    };
-    assert_eq!(leads(register("stranger@example.com").await.expect(201)).await, 0);
-    assert_eq!(leads(register("Boss@example.com").await.expect(201)).await, 1);
+async fn in_the_cloud_only_the_address_named_becomes_the_first_owner_whoever_else_may_register() {
+    for registration in [Registration::Open, Registration::Invite, Registration::Closed] {
+        let owner = daybook_domain::EmailAddress::parse("boss@example.com").expect("an address");
+        let first_owner = Some(FirstOwner::Address(owner));
+        let world =
+            World::with(WorldOptions { first_owner, registration: Some(registration), ..Default::default() }).await;
+        let visitor = world.visitor();
+        visitor.post("/api/leads", daybook_testing::lead("lead@example.com")).await.expect(201);
+        let register =
+            |email: &str| visitor.post("/api/auth/register", json!({"email": email, "password": "password123"}));
+        let count = async |answer: &Answer| {
+            with_token(&visitor, answer).get("/api/leads").await.expect(200).json()["meta"]["count"].clone()
+        };
+        let stranger = register("stranger@example.com").await;
+        match registration {
+            Registration::Open => assert_eq!(count(&stranger.expect(201)).await, 0),
+            _ => drop(stranger.expect_problem(403, "forbidden")),
+        }
+        assert_eq!(count(&register("Boss@example.com").await.expect(201)).await, 1);
+        if registration != Registration::Open {
+            register("eva@example.com").await.expect_problem(403, "forbidden");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_a_registration_is_known_again_whichever_organisation_it_made() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    visitor.post("/api/auth/register", ada()).await.expect(201);
+    let eva = json!({"email": "eva@example.com", "password": "password123"});
+    visitor.post("/api/auth/register", eva.clone()).key("k").await.expect(201);
+    visitor.post("/api/auth/register", eva).key("k").await.expect_problem(409, "conflict");
+    let other = json!({"email": "other@example.com", "password": "password123"});
+    visitor.post("/api/auth/register", other).key("k").await.expect_problem(422, "idempotency_key_reused");
 }

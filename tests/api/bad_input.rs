@@ -53,6 +53,18 @@ async fn a_body_of_more_than_256_kb_is_refused() {
 }
 
 #[tokio::test]
+async fn more_than_a_record_holds_is_a_violation_and_not_a_loss_of_the_form() {
+    let world = World::new().await;
+    let mut body = lead("a@b.example");
+    let fields = body.as_object_mut().expect("an object");
+    fields.extend((0..50).map(|n| (format!("field{n}"), Value::from("x".repeat(1000)))));
+    world.visitor().post("/api/leads", body.clone()).await.expect(201);
+    body["requirements"] = Value::from("需".repeat(10_000));
+    let answer = world.visitor().post("/api/leads", body).await.expect_problem(422, "validation_error");
+    assert_eq!(answer.violations(), [("/extra".to_owned(), "too_long".to_owned())]);
+}
+
+#[tokio::test]
 async fn unknown_parameters_are_refused_with_the_nearest_name() {
     let world = World::new().await;
     let owner = world.owner().await;
@@ -151,7 +163,11 @@ async fn no_input_is_answered_with_a_5xx() {
         for answer in [
             owner.post("/api/leads", value.clone()).await,
             owner.patch(&path, value.clone()).await,
+            owner.put(&path, value.clone()).await,
             owner.post("/api/auth/login", value.clone()).await,
+            owner.post("/api/auth/register", value.clone()).await,
+            world.visitor().post("/f/form_01kdvpaw00fpgv030000000001", value.clone()).await,
+            owner.call(Method::POST, "/api/leads").body("multipart/form-data; boundary=x", text.clone()).await,
             owner.get(&format!("/api/leads?{escaped}={escaped}&cursor={escaped}")).await,
             owner.get(&format!("/api/leads/{escaped}")).await,
             owner

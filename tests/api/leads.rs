@@ -40,9 +40,16 @@ async fn if_match_guards_a_change() {
     let stale = owner.patch(&path, json!({"status": "qualified"})).header("if-match", "\"v1\"").await;
     let stale = stale.expect_problem(412, "precondition_failed").json();
     assert_eq!((&stale["version"], &stale["current"]), (&json!(2), &json!({"status": "contacted"})));
+    let read = owner.get(&path).await.expect(200).data();
+    owner.patch(&path, json!({"company": "ABC"})).await.expect(200);
+    let whole =
+        owner.put(&path, read).header("if-match", "\"v2\"").await.expect_problem(412, "precondition_failed").json();
+    assert_eq!((&whole["version"], &whole["current"]["company"]), (&json!(3), &json!("ABC")));
     owner.delete(&path).header("if-match", "\"v1\"").await.expect_problem(412, "precondition_failed");
     owner.delete(&path).header("if-match", "nonsense").await.expect_problem(400, "malformed");
-    owner.delete(&path).header("if-match", "\"v2\"").await.expect(200);
+    owner.delete(&path).header("if-match", "\"v3\"").await.expect(200);
+    let restore = owner.post(&format!("{path}/restore"), json!({})).header("if-match", "\"v2\"").await;
+    restore.expect_problem(412, "precondition_failed");
 }
 
 #[tokio::test]
@@ -104,6 +111,8 @@ async fn an_id_that_a_visitor_was_told_works_wherever_the_lead_s_own_does() {
         owner.patch(&told, json!({"extra": null, "status": "contacted"})).await.expect(200).data()["version"],
         2
     );
+    owner.delete(&told).await.expect(200);
+    owner.post(&format!("{told}/restore"), json!({})).await.expect(200);
     owner.delete(&told).await.expect(200);
     owner.get(&path).await.expect_problem(404, "not_found");
 }

@@ -141,7 +141,7 @@ async fn a_bounce_puts_an_address_on_the_list_and_the_list_is_heeded() {
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
     let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation };
-    let event = json!({"eventType": "Bounce", "bounce": {"bounceType": "Permanent"}, "mail": {"tags": {"mail_id": [mail_id(&job)]}}});
+    let event = json!({"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "Ada@example.com"}]}, "mail": {"tags": {"mail_id": [mail_id(&job)]}}});
     let body = Delivered { id: "1".to_owned(), body: event.to_string() };
     run_batch(&daybook_send_mail::worker(), &world.system.workers.services, vec![body], soon()).await;
     let address = EmailAddress::parse("ADA@example.com").expect("an address");
@@ -270,4 +270,32 @@ async fn an_answer_to_the_team_s_mail_goes_to_the_visitor() {
     let mails = mailer.sent();
     let to_team = mails.iter().find(|mail| mail.to.as_str() == "team@example.com").expect("a mail to the team");
     assert_eq!(to_team.reply_to.as_ref().map(EmailAddress::as_str), Some("ada@example.com"));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_further_on_is_failed_in_the_end() {
+    let (world, _mailer) = scripted().await;
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation };
+    let event = json!({"eventType": "Reject", "mail": {"tags": {"mail_id": [mail_id(&job)]}}}).to_string();
+    let body = Delivered { id: "1".to_owned(), body: event };
+    run_batch(&daybook_send_mail::worker(), &world.system.workers.services, vec![body], soon()).await;
+    assert_eq!(state(&world, MailKind::Confirmation).await, State::Failed);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_table_that_outlasts_any_number_of_receives_loses_no_mail() {
+    let world = World::new().await;
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    assert!(world.system.workers.step().await > 0);
+    world.faults.randomly(1, 1.1);
+    for _ in 0..12 {
+        world.clock.advance(Duration::from_secs(61));
+        world.system.workers.step().await;
+    }
+    world.faults.heal();
+    world.pass(QUARTER).await;
+    assert_eq!(world.mails().len(), 2);
+    assert!(due::all(&world.system.env).await.expect("a read").is_empty());
 }

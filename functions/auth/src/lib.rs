@@ -92,7 +92,9 @@ async fn register(cx: Cx, Json(new): Json<NewUser>) -> Result<BareCreated<Tokens
         let tx = Tx::create(&organization).and_create(&form).and_create(&user).with_row(credential);
         match sign_in(&cx, user, tx, BareCreated).await {
             // Somebody else became the default organisation's first owner at the same time.
-            Err(Error::Domain(Domain::Duplicate { field: "id", .. })) => org = OrgId::new(cx.env.ids.next()),
+            Err(Error::Domain(Domain::Duplicate { field: "id", .. })) => {
+                org = organization_for_registration(&cx, &new.email).await?;
+            }
             outcome => return outcome,
         }
     }
@@ -145,13 +147,10 @@ async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Tokens) -
     cx.commit(tx.with_row(session.write(cx.org)?), reply(tokens)).await
 }
 
-/// The organisation a registration goes to: the default one, for its first owner while it has none, else a
-/// new one, where the deployment takes registrations at all.
+/// The organisation a registration goes to: the default one, for its first owner while it has none, whoever
+/// else may register; else a new one, where the deployment takes registrations of anybody.
 async fn organization_for_registration(cx: &Cx, email: &EmailAddress) -> Result<OrgId> {
     let settings = &cx.env.settings;
-    if settings.registration != Registration::Open {
-        return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
-    }
     let may_own = match &settings.first_owner {
         FirstOwner::Anybody => true,
         FirstOwner::Address(owner) => owner.normalized() == email.normalized(),
@@ -161,7 +160,10 @@ async fn organization_for_registration(cx: &Cx, email: &EmailAddress) -> Result<
     if may_own && default.find::<Organization>(settings.default_org).await?.is_none() {
         return Ok(settings.default_org);
     }
-    Ok(OrgId::new(cx.env.ids.next()))
+    match settings.registration {
+        Registration::Open => Ok(OrgId::new(cx.env.ids.next())),
+        Registration::Invite | Registration::Closed => Err(Domain::Conflict(Conflict::RegistrationClosed).into()),
+    }
 }
 
 /// A name to sign in with in the form in which names are compared.

@@ -4,12 +4,12 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::Pas
 use argon2::{Algorithm, Argon2, Params, Version};
 use daybook_domain::Secret;
 use daybook_http::{Error, Result};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
 /// Hashing takes a core and 19 MiB for some 25 ms: more at once would only be slower, and larger.
-static PERMITS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+static PERMITS: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))));
 
 /// A hash to compare with where there is no user, so that unknown users take as long as known ones.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now(&Secret::new("nobody's password".to_owned())).ok());
@@ -41,6 +41,11 @@ fn argon2() -> Argon2<'static> {
 }
 
 async fn on_a_core<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let _permit = PERMITS.acquire().await.map_err(|error| Error::internal("wait for a core", error))?;
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("hash a password", error))
+    let permit = PERMITS.clone().acquire_owned().await.map_err(|error| Error::internal("wait for a core", error))?;
+    // The permit goes with the work, which runs on when the one who asked goes away.
+    let done = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work()
+    });
+    done.await.map_err(|error| Error::internal("hash a password", error))
 }

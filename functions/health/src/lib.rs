@@ -2,7 +2,7 @@
 
 use daybook_domain::Timestamp;
 use daybook_domain::organization::Organization;
-use daybook_http::{Bare, Cx, RateClass, Result, Routes, public};
+use daybook_http::{Bare, Cx, Data, RateClass, Result, Routes, public};
 use serde::{Deserialize, Serialize};
 
 /// The routes of this function.
@@ -36,8 +36,8 @@ struct Health {
 }
 
 /// Says what this is.
-async fn info(_cx: Cx) -> Result<Bare<Info>> {
-    Ok(Bare(Info { name: "Daybook".to_owned(), version: version(), health: "/health".to_owned() }))
+async fn info(_cx: Cx) -> Result<Data<Info>> {
+    Ok(Data(Info { name: "Daybook".to_owned(), version: version(), health: "/health".to_owned() }))
 }
 
 /// Says that the process answers; touches nothing else.

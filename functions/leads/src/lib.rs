@@ -7,9 +7,8 @@ use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::{Delete, Read, Update};
 use daybook_domain::permission::Resource::Leads;
 use daybook_domain::submission::Submission;
-use daybook_domain::{Conflict, Error as Domain, LeadId, Record};
+use daybook_domain::{Error as Domain, LeadId, Record};
 use daybook_http::{Cx, Data, Error, IfMatch, ListQuery, Listed, Patch, Path, Result, Routes, can};
-use daybook_store::Tx;
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -53,13 +52,11 @@ async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Re
 }
 
 /// Takes a lead back from the trash.
-async fn restore(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
-    let Some(trashed) = cx.find_trashed::<Lead>(id).await? else {
-        let _live: Lead = cx.get(id).await?;
-        return Err(Domain::Conflict(Conflict::NotInTrash).into());
-    };
-    let lead = trashed.clone().following(&trashed, cx.now());
-    cx.commit(Tx::restore(&trashed, &lead), Data(lead)).await
+async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
+    match cx.restore(id, version, Data::<Lead>).await {
+        Err(Error::Domain(Domain::NotFound(_))) => cx.restore(told(&cx, id).await?, version, Data::<Lead>).await,
+        outcome => outcome,
+    }
 }
 
 /// The lead behind an id that a visitor was told: that of the submission with the same UUID.

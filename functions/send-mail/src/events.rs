@@ -1,25 +1,27 @@
 //! What SES reports of mails that went out: settles unknown ones, and fills the suppression list.
 
-use crate::compose::compose;
 use daybook_jobs::{MailEvent, Services};
 use daybook_store::Result;
 use daybook_store::rows::delivery::{self, State};
 use daybook_store::rows::suppression::{self, Reason};
 use std::sync::Arc;
 
-/// Takes an event, if the message is one. A permanent bounce or a complaint suppresses the address.
+/// Takes an event, if the message is one. A permanent bounce or a complaint suppresses the addresses it names.
 pub async fn take(services: Arc<Services>, body: String) -> Result<bool> {
     let Some((job, event)) = MailEvent::read(&body) else { return Ok(false) };
     let (env, consumer) = (&services.env, job.kind.consumer());
-    let (state, reason) = match event {
-        MailEvent::Sent => (State::Sent, None),
-        MailEvent::Bounced => (State::Sent, Some(Reason::Bounce)),
-        MailEvent::Complained => (State::Sent, Some(Reason::Complaint)),
-        MailEvent::Rejected => (State::Failed, None),
+    if event == MailEvent::Rejected {
+        delivery::reject(env, job.entry, consumer, "the mail service refused it").await?;
+        return Ok(true);
+    }
+    delivery::settle(env, job.entry, consumer, State::Sent, None, None).await?;
+    let (addresses, reason) = match event {
+        MailEvent::Bounced(addresses) => (addresses, Reason::Bounce),
+        MailEvent::Complained(addresses) => (addresses, Reason::Complaint),
+        MailEvent::Sent | MailEvent::Rejected => return Ok(true),
     };
-    delivery::settle(env, job.entry, consumer, state, None, None).await?;
-    if let (Some(reason), Some(composed)) = (reason, compose(&services, job).await?) {
-        suppression::add(env, job.entry.org, &composed.to, reason).await?;
+    for address in addresses {
+        suppression::add(env, job.entry.org, &address, reason).await?;
     }
     Ok(true)
 }

@@ -6,6 +6,7 @@ use daybook_store::Clock;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A message that waits.
@@ -38,12 +39,10 @@ struct Inner {
     next: u64,
     waiting: BTreeMap<(Timestamp, u64), Waiting>,
     handed_out: BTreeMap<u64, Option<EntryId>>,
-    dead: Vec<Waiting>,
 }
 
 impl MemoryQueues {
-    /// After so many receives a message is dead.
-    const MOST_RECEIVES: u32 = 5;
+    const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
     /// Empty queues.
     pub fn new(clock: Clock) -> MemoryQueues {
@@ -70,30 +69,21 @@ impl MemoryQueues {
         self.inner().handed_out.remove(&message.number);
     }
 
-    /// The message comes again after a pause, or is dead after too many receives.
-    pub fn failed(&self, message: Waiting, pause: std::time::Duration) {
+    /// The message comes again, after a pause that doubles with every time it came. It is never given up:
+    /// there is nobody to look into a dead-letter queue here.
+    pub fn failed(&self, message: Waiting, first_pause: Duration) {
+        let pause = first_pause.saturating_mul(1 << message.receives.min(16)).min(Self::LONGEST_PAUSE);
         let at = self.clock.now().plus(pause);
         let mut inner = self.inner();
         inner.handed_out.remove(&message.number);
         let again = Waiting { at, receives: message.receives + 1, ..message };
-        if again.receives >= Self::MOST_RECEIVES {
-            tracing::error!(queue = again.queue.name(), body = again.body, "message is dead");
-            inner.dead.push(again);
-        } else {
-            inner.waiting.insert((at, again.number), again);
-        }
-    }
-
-    /// The messages that were given up.
-    pub fn dead(&self) -> Vec<Waiting> {
-        self.inner().dead.clone()
+        inner.waiting.insert((at, again.number), again);
     }
 
     /// The oldest entry with a message that isn't dealt with.
     pub fn oldest_entry(&self) -> Option<EntryId> {
         let inner = self.inner();
-        // A message that was given up is tried again after the next start.
-        let waiting = inner.waiting.values().chain(&inner.dead).filter_map(|message| message.entry);
+        let waiting = inner.waiting.values().filter_map(|message| message.entry);
         waiting.chain(inner.handed_out.values().flatten().copied()).min()
     }
 

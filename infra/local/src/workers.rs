@@ -71,11 +71,6 @@ impl Workers {
         }
     }
 
-    /// The messages that were given up.
-    pub fn dead_letters(&self) -> Vec<Waiting> {
-        self.queues.dead()
-    }
-
     async fn take_messages(&self) -> usize {
         let messages = self.queues.take(BATCH);
         let count = messages.len();

@@ -85,6 +85,9 @@ pub struct Intake {
     pub controls: Controls,
 }
 
+/// The most bytes of JSON all fields have together; a record holds them and a little more (64 KB).
+pub const ENQUIRY_BYTES: usize = 60 * 1024;
+
 const ENQUIRY_FIELDS: [&str; 16] = [
     "first_name",
     "last_name",
@@ -185,7 +188,11 @@ impl Intake {
         }
         match read::<Enquiry>(Value::Object(enquiry)) {
             Ok(enquiry) => {
-                violations.into_result().map(|()| Intake { enquiry: Enquiry { extra, ..enquiry }, controls })
+                let enquiry = Enquiry { extra, ..enquiry };
+                if serde_json::to_string(&enquiry).map_or(0, |json| json.len()) > ENQUIRY_BYTES {
+                    violations.add("/extra", Rule::TooLong { max: ENQUIRY_BYTES, unit: Unit::Bytes });
+                }
+                violations.into_result().map(|()| Intake { enquiry, controls })
             }
             Err(Error::Invalid(more)) => {
                 more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));

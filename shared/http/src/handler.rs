@@ -104,7 +104,13 @@ fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Optio
     let fingerprint = serde_json::to_string(&(call.header("if-match"), input));
     let fingerprint = fingerprint.map_err(|error| Error::internal("fingerprint a request", error))?;
     let hash = sha256_hex(scope.join("\n").as_bytes());
-    Ok(Some(Arc::new(Once { hash, fingerprint: sha256_hex(fingerprint.as_bytes()), kept: KEPT, from_client: true })))
+    Ok(Some(Arc::new(Once {
+        org: call.cx.org,
+        hash,
+        fingerprint: sha256_hex(fingerprint.as_bytes()),
+        kept: KEPT,
+        from_client: true,
+    })))
 }
 
 /// Refuses a query with parameters on a route that takes none.

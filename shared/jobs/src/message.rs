@@ -1,9 +1,10 @@
 //! Messages: ids, and nothing that is worth stealing.
 
-use daybook_domain::{EntryId, OrgId};
+use daybook_domain::{EmailAddress, EntryId, OrgId};
 use daybook_store::EntryRef;
 use daybook_store::rows::due::DueRef;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// A job with its history.
@@ -70,14 +71,14 @@ pub fn mail_id(job: &MailJob) -> String {
 }
 
 /// What became of a mail, as the other side reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailEvent {
     /// It went out, or arrived.
     Sent,
-    /// It came back for good.
-    Bounced,
-    /// Its addressee calls it spam.
-    Complained,
+    /// It came back for good from these.
+    Bounced(Vec<EmailAddress>),
+    /// These call it spam.
+    Complained(Vec<EmailAddress>),
     /// It was refused.
     Rejected,
 }
@@ -85,19 +86,26 @@ pub enum MailEvent {
 impl MailEvent {
     /// The event in a message of EventBridge or of a configuration set, with the mail it is about.
     pub fn read(body: &str) -> Option<(MailJob, MailEvent)> {
-        let value: serde_json::Value = serde_json::from_str(body).ok()?;
+        let value: Value = serde_json::from_str(body).ok()?;
         let detail = value.get("detail").unwrap_or(&value);
         let event = match detail.get("eventType").or_else(|| detail.get("notificationType"))?.as_str()? {
             "Send" | "Delivery" | "DeliveryDelay" | "Open" | "Click" => MailEvent::Sent,
-            "Bounce" if detail.pointer("/bounce/bounceType")? == "Permanent" => MailEvent::Bounced,
+            "Bounce" if detail.pointer("/bounce/bounceType")? == "Permanent" => {
+                MailEvent::Bounced(addresses(detail.pointer("/bounce/bouncedRecipients")))
+            }
             "Bounce" => MailEvent::Sent,
-            "Complaint" => MailEvent::Complained,
+            "Complaint" => MailEvent::Complained(addresses(detail.pointer("/complaint/complainedRecipients"))),
             "Reject" | "Rendering Failure" => MailEvent::Rejected,
             _ => return None,
         };
         let tag = detail.pointer("/mail/tags/mail_id/0")?.as_str()?;
         Some((job_of(tag)?, event))
     }
+}
+
+fn addresses(recipients: Option<&Value>) -> Vec<EmailAddress> {
+    let list = recipients.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|one| EmailAddress::parse(one.get("emailAddress")?.as_str()?).ok()).collect()
 }
 
 fn job_of(mail_id: &str) -> Option<MailJob> {
@@ -125,9 +133,12 @@ mod tests {
     fn an_event_finds_its_mail() {
         let body = serde_json::json!({
             "source": "aws.ses", "detail-type": "Email Bounced",
-            "detail": {"eventType": "Bounce", "bounce": {"bounceType": "Permanent"}, "mail": {"tags": {"mail_id": [mail_id(&job())]}}}
+            "detail": {"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "a@b.example"}]}, "mail": {"tags": {"mail_id": [mail_id(&job())]}}}
         });
-        assert_eq!(MailEvent::read(&body.to_string()), Some((job(), MailEvent::Bounced)));
+        assert_eq!(
+            MailEvent::read(&body.to_string()),
+            Some((job(), MailEvent::Bounced(vec![EmailAddress::parse("a@b.example").expect("an address")])))
+        );
     }
 
     #[test]

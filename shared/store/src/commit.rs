@@ -7,7 +7,7 @@ use crate::{Cx, EntryRef, Error, Purpose, Result, Tx};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use daybook_domain::{Conflict, Error as Domain};
+use daybook_domain::{Conflict, Error as Domain, OrgId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
@@ -45,6 +45,8 @@ pub enum Answer {
 /// The idempotency of a request: it has an effect once, and repeats get the same reply.
 #[derive(Clone, Debug)]
 pub struct Once {
+    /// The organisation the key is kept in: the one that was asked, wherever the change goes.
+    pub org: OrgId,
     /// SHA-256 of scope and key.
     pub hash: String,
     /// SHA-256 of the typed input.
@@ -89,7 +91,7 @@ impl Cx {
     /// The reply to an earlier request with the same key, if there was one.
     pub async fn earlier_reply<R: Reply>(&self) -> Result<Option<R>> {
         let Some(once) = self.once.as_ref().filter(|once| once.from_client) else { return Ok(None) };
-        let kept = self.env.table.get(&Place::Once(self.org, &once.hash).key()).await?;
+        let kept = self.env.table.get(&Place::Once(once.org, &once.hash).key()).await?;
         match kept {
             Some(item) if expires_after(&item, self.now().as_second()) => self.replay(&item).map(Some),
             _ => Ok(None),

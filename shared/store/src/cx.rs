@@ -208,6 +208,25 @@ impl Cx {
         Err(Domain::Conflict(Conflict::Contended).into())
     }
 
+    /// Takes a record back from the trash; with `if_match` it must be at that version.
+    pub async fn restore<T: Record, R: Reply>(
+        &self,
+        id: impl Into<AnyId>,
+        if_match: Option<u64>,
+        reply: impl Fn(T) -> R,
+    ) -> Result<R> {
+        let id = id.into();
+        let Some(trashed) = self.find_trashed::<T>(id).await? else {
+            let _live: T = self.get(id).await?;
+            return Err(Domain::Conflict(Conflict::NotInTrash).into());
+        };
+        if if_match.is_some_and(|version| version != trashed.version()) {
+            return Err(Domain::Stale { version: trashed.version(), current: Map::new() }.into());
+        }
+        let restored = trashed.clone().following(&trashed, self.now());
+        self.commit(Tx::restore(&trashed, &restored), reply(restored)).await
+    }
+
     /// Who holds a unique value of a type.
     pub async fn holder(&self, of: daybook_domain::RecordType, claim: &Claim) -> Result<Holder> {
         let item = self.env.table.get(&Place::Claim(self.org, of, claim).key()).await?;
@@ -234,11 +253,15 @@ impl Cx {
                 self.pause(attempt).await;
             }
             let before: T = self.get(id).await?;
-            let wanted = decide(&before)?;
-            if let Some(version) = if_match.filter(|version| *version != before.version()) {
-                tracing::debug!(version, current = before.version(), "stale");
-                return Err(Domain::Stale { version: before.version(), current: overlap(&before, &wanted)? }.into());
+            if if_match.is_some_and(|version| version != before.version()) {
+                let current = match decide(&before) {
+                    Ok(wanted) => overlap(&before, &wanted)?,
+                    // A whole record of another version can't be laid over this one: all of it may conflict.
+                    Err(_) => json_of(&before)?,
+                };
+                return Err(Domain::Stale { version: before.version(), current }.into());
             }
+            let wanted = decide(&before)?;
             if wanted == before {
                 return Ok(reply(before));
             }
@@ -263,6 +286,7 @@ impl Cx {
             fingerprint: sha256_hex(content.as_bytes()),
             kept,
             from_client: false,
+            org: self.org,
         };
         Cx { once: Some(self.once.clone().unwrap_or_else(|| Arc::new(derived))), ..self.clone() }
     }
@@ -278,11 +302,14 @@ impl Cx {
 
 /// The fields that a decision would change, with their current values.
 fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
-    let map = |record: &T| match serde_json::to_value(record) {
+    Ok(crate::journal::difference(&json_of(before)?, &json_of(wanted)?).0)
+}
+
+fn json_of<T: Record>(record: &T) -> Result<Map<String, Value>> {
+    match serde_json::to_value(record) {
         Ok(Value::Object(map)) => Ok(map),
         _ => Err(crate::Error::internal("write a record as JSON", "it is not an object")),
-    };
-    Ok(crate::journal::difference(&map(before)?, &map(wanted)?).0)
+    }
 }
 
 /// The record in an item.

@@ -66,12 +66,9 @@ pub(crate) struct Plan {
 pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     let mut plan = Planner { cx, org: cx.org, table: cx.env.table.name.clone(), actions: Vec::new() };
     let at = cx.now();
-    let created: Vec<AnyId> = tx
-        .changes
-        .iter()
-        .filter(|change| matches!(change.audit, Audit::Create | Audit::Restore))
-        .filter_map(|change| change.after.as_ref().ok()?.as_ref().map(|image| image.id))
-        .collect();
+    // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
+    let written: Vec<AnyId> =
+        tx.changes.iter().filter_map(|change| change.after.as_ref().ok()?.as_ref().map(|image| image.id)).collect();
 
     let mut facts = Vec::new();
     let mut checked = Vec::new();
@@ -87,7 +84,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         plan.claims(audit, image.id, live_before, live_after, at)?;
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
-        plan.existence(live_before, live_after, &created, &mut checked)?;
+        plan.existence(live_before, live_after, &written, &mut checked)?;
         let empty = Map::new();
         let (old, new) = difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data));
         facts.push((audit, event, image.id, image.version, old, new));
@@ -304,7 +301,7 @@ impl Planner<'_> {
         &mut self,
         before: Option<&Image>,
         after: Option<&Image>,
-        created: &[AnyId],
+        written: &[AnyId],
         checked: &mut Vec<AnyId>,
     ) -> Result<()> {
         let Some(after) = after else { return Ok(()) };
@@ -314,7 +311,7 @@ impl Planner<'_> {
         let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
         let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
         for (id, blame) in parents.chain(references) {
-            if !known(&id) && !created.contains(&id) && !checked.contains(&id) {
+            if !known(&id) && !written.contains(&id) && !checked.contains(&id) {
                 checked.push(id);
                 self.check_exists(id, blame)?;
             }
@@ -323,7 +320,7 @@ impl Planner<'_> {
     }
 
     fn once<R: Reply>(&mut self, once: &Once, reply: &R, at: Timestamp) -> Result<()> {
-        let mut item = key_item(&Place::Once(self.org, &once.hash).key());
+        let mut item = key_item(&Place::Once(once.org, &once.hash).key());
         item.insert(KIND.to_owned(), attribute(Kind::Once.name()));
         item.insert("fingerprint".to_owned(), attribute(&once.fingerprint));
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(once.kept).as_second()));

@@ -121,7 +121,14 @@ impl HttpConnector for Connector {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        let Some(fault) = self.faults.next(&operation) else { return self.inner.call(request) };
+        let Some(fault) = self.faults.next(&operation) else {
+            let inner = self.inner.clone();
+            return HttpConnectorFuture::new(async move {
+                // A network would let others go first; without this, requests "at once" would run one by one.
+                tokio::task::yield_now().await;
+                inner.call(request).await
+            });
+        };
         match fault {
             Fault::Before => broken(),
             Fault::AnswerLost => {

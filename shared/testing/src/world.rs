@@ -14,7 +14,7 @@ use daybook_http::token;
 use daybook_jobs::mail::{Caught, Outbox};
 use daybook_local::{DEFAULT_ORG, Engine, Options, System};
 use daybook_store::rows::session::Session;
-use daybook_store::{Clock, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Tx};
+use daybook_store::{Clock, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct WorldOptions {
     pub rate_limits: bool,
     /// Who becomes the first owner; anybody unless set.
     pub first_owner: Option<FirstOwner>,
+    /// Who may register; anybody unless set.
+    pub registration: Option<Registration>,
     /// Takes the mail in place of the mailbox.
     pub mailer: Option<Arc<ScriptedMailer>>,
     /// Counts calls and capacity units.
@@ -63,6 +65,7 @@ impl World {
         parts.settings.rate_limits = options.rate_limits;
         parts.settings.first_owner = options.first_owner.unwrap_or(FirstOwner::Anybody);
         parts.settings.allowed_origins = vec!["https://app.example.com".to_owned()];
+        parts.settings.registration = options.registration.unwrap_or(Registration::Open);
         parts.retry_pause = Duration::from_millis(1);
         parts.meter = options.meter;
         if let Some(mailer) = options.mailer {

@@ -94,7 +94,7 @@ pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery,
         (":lease", attribute(now.plus(lease))),
         (":at", attribute(now)),
         (":one", attribute(1)),
-        (":resent", attribute(found.resent || found.state == State::Unknown)),
+        (":resent", attribute(found.resent || found.state != State::Waiting)),
     ];
     let same = Condition::of("attempts = :attempts AND #state = :state")
         .with(":attempts", found.attempts)
@@ -131,6 +131,16 @@ pub async fn settle(
     let expression = "SET #state = :state, updated_at = :at, remote_id = :remote, last_error = :error";
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
     env.table.update(&key, expression, set, open).await.map(|_| ())
+}
+
+/// Writes down that a delivery which was sent was refused further on.
+pub async fn reject(env: &Env, entry: EntryRef, consumer: &str, reason: &str) -> Result<()> {
+    let set =
+        vec![(":failed", attribute(State::Failed)), (":at", attribute(env.clock.now())), (":error", attribute(reason))];
+    let begun = Condition::of("attribute_exists(pk)");
+    let key = Place::Delivery(entry.org, entry.entry, consumer).key();
+    let expression = "SET #state = :failed, updated_at = :at, last_error = :error";
+    env.table.update(&key, expression, set, begun).await.map(|_| ())
 }
 
 /// A delivery, if it was ever begun.
