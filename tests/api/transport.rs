@@ -24,6 +24,7 @@ async fn every_answer_of_every_route_carries_the_security_headers() {
         ] {
             assert_eq!(answer.header(name), value, "{}", answer.text);
         }
+        assert!(answer.header("vary").contains("accept-language"), "{}", answer.header("vary"));
         assert!(answer.header("strict-transport-security").starts_with("max-age="));
         assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"));
     }

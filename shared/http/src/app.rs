@@ -59,7 +59,7 @@ fn layered(router: Router, env: Arc<Env>, routes: Vec<Route>) -> Router {
     for (name, value) in HEADERS {
         router = router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
     }
-    router.layer(SetResponseHeaderLayer::appending(header::VARY, HeaderValue::from_static("accept-language")))
+    router
 }
 
 fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
@@ -111,6 +111,7 @@ fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
             HeaderName::from_static("x-ratelimit-limit"),
             HeaderName::from_static("x-ratelimit-remaining"),
         ])
+        .vary([header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCEPT_LANGUAGE])
         .max_age(Duration::from_secs(7200))
 }
 

@@ -184,30 +184,6 @@ impl Cx {
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
-    /// Moves a record to the trash; with `if_match` it must be at that version.
-    pub async fn remove<T: Record, R: Reply>(
-        &self,
-        id: impl Into<AnyId>,
-        if_match: Option<u64>,
-        reply: impl Fn(T) -> R,
-    ) -> Result<R> {
-        let id = id.into();
-        for attempt in 0..DECISIONS {
-            if attempt > 0 {
-                self.pause(attempt).await;
-            }
-            let record: T = self.get(id).await?;
-            if if_match.is_some_and(|version| version != record.version()) {
-                return Err(Domain::Stale { version: record.version(), current: Map::new() }.into());
-            }
-            match self.commit(Tx::delete(&record), reply(record)).await {
-                Err(crate::Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
-                outcome => return outcome,
-            }
-        }
-        Err(Domain::Conflict(Conflict::Contended).into())
-    }
-
     /// Takes a record back from the trash; with `if_match` it must be at that version.
     pub async fn restore<T: Record, R: Reply>(
         &self,
@@ -247,26 +223,53 @@ impl Cx {
         decide: impl Fn(&T) -> Result<T, Domain>,
         reply: impl Fn(T) -> R,
     ) -> Result<R> {
-        let id = id.into();
+        let conflicting = |before: &T| match decide(before) {
+            Ok(wanted) => overlap(before, &wanted),
+            // A whole record of another version can't be laid over this one: all of it may conflict.
+            Err(_) => json_of(before),
+        };
+        let alter = |before: T| {
+            let wanted = decide(&before)?;
+            if wanted == before {
+                return Ok(Decision::Nothing(reply(before)));
+            }
+            let after = wanted.following(&before, self.now());
+            Ok(Decision::Commit(Tx::update(&before, &after), reply(after)))
+        };
+        self.decided(id.into(), if_match, conflicting, alter).await
+    }
+
+    /// Moves a record to the trash; with `if_match` it must be at that version.
+    pub async fn remove<T: Record, R: Reply>(
+        &self,
+        id: impl Into<AnyId>,
+        if_match: Option<u64>,
+        reply: impl Fn(T) -> R,
+    ) -> Result<R> {
+        let alter = |record: T| Ok(Decision::Commit(Tx::delete(&record), reply(record)));
+        self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
+    }
+
+    async fn decided<T: Record, R: Reply>(
+        &self,
+        id: AnyId,
+        if_match: Option<u64>,
+        conflicting: impl Fn(&T) -> Result<Map<String, Value>>,
+        alter: impl Fn(T) -> Result<Decision<R>>,
+    ) -> Result<R> {
         for attempt in 0..DECISIONS {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
             let before: T = self.get(id).await?;
             if if_match.is_some_and(|version| version != before.version()) {
-                let current = match decide(&before) {
-                    Ok(wanted) => overlap(&before, &wanted)?,
-                    // A whole record of another version can't be laid over this one: all of it may conflict.
-                    Err(_) => json_of(&before)?,
-                };
-                return Err(Domain::Stale { version: before.version(), current }.into());
+                return Err(Domain::Stale { version: before.version(), current: conflicting(&before)? }.into());
             }
-            let wanted = decide(&before)?;
-            if wanted == before {
-                return Ok(reply(before));
-            }
-            let after = wanted.following(&before, self.now());
-            match self.commit(Tx::update(&before, &after), reply(after)).await {
+            let (tx, reply) = match alter(before)? {
+                Decision::Commit(tx, reply) => (tx, reply),
+                Decision::Nothing(reply) => return Ok(reply),
+            };
+            match self.commit(tx, reply).await {
                 Err(crate::Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
                 outcome => return outcome,
             }
@@ -298,6 +301,14 @@ impl Cx {
             Scope::Own => owner.is_none() || owner == self.actor.user(),
         }
     }
+}
+
+/// What is to become of a record.
+enum Decision<R> {
+    /// This change, with this answer.
+    Commit(Tx, R),
+    /// It is as it should be.
+    Nothing(R),
 }
 
 /// The fields that a decision would change, with their current values.
