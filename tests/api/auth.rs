@@ -76,6 +76,7 @@ async fn unknown_users_and_wrong_passwords_get_the_same_answer() {
 #[tokio::test]
 async fn an_address_or_name_registers_once_also_by_many_at_once() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let visitor = world.visitor();
     let calls = (0..10).map(|n| {
         let email = if n % 2 == 0 { "Test@example.com" } else { "test@EXAMPLE.com" };

@@ -14,6 +14,7 @@ async fn events(world: &World, name: &str) -> usize {
 #[tokio::test]
 async fn a_hundred_equal_keys_at_once_have_one_effect_and_equal_answers() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let owner = world.owner().await;
     let calls = (0..100).map(|_| owner.post("/api/leads", lead("ada@example.com")).key("one").into_future());
     let answers: Vec<Answer> = join_all(calls).await;
@@ -68,6 +69,7 @@ async fn a_refused_request_keeps_nothing_and_a_key_ends_after_a_day() {
 #[tokio::test]
 async fn a_double_click_is_one_submission_for_ten_minutes() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let visitor = world.visitor();
     let first = visitor.post("/api/leads", lead("ada@example.com")).await.expect(201);
     let clicks = join_all((0..20).map(|_| visitor.post("/api/leads", lead("ada@example.com")).into_future())).await;

@@ -16,6 +16,7 @@ fn mixed_case(text: &str, number: usize) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_leads_with_one_address_are_one_lead_with_two_hundred_submissions() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let visitor = world.visitor();
     let calls = (0..200).map(|n| {
         let mut body = lead(&mixed_case("ada.lovelace@example.com", n));
@@ -25,6 +26,8 @@ async fn two_hundred_leads_with_one_address_are_one_lead_with_two_hundred_submis
     let answers = join_all(calls).await;
     let ids: HashSet<String> = answers.into_iter().map(|answer| answer.expect("a task").expect(201).id()).collect();
     assert_eq!(ids.len(), 200);
+    let commits = world.faults.calls().iter().filter(|call| *call == "TransactWriteItems").count();
+    assert!(commits > 200, "the {commits} commits came one by one, so nothing raced");
 
     let owner = world.owner().await;
     let leads = world.leads(&owner).await;
@@ -37,6 +40,7 @@ async fn two_hundred_leads_with_one_address_are_one_lead_with_two_hundred_submis
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_hundred_writers_on_one_version_one_succeeds() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let owner = world.owner().await;
     let path =
         format!("/api/leads/{}", world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id());
@@ -54,6 +58,7 @@ async fn of_two_hundred_writers_on_one_version_one_succeeds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_writers_without_a_version_lose_no_update() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let owner = world.owner().await;
     let path =
         format!("/api/leads/{}", world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id());
@@ -77,6 +82,7 @@ async fn two_hundred_writers_without_a_version_lose_no_update() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_and_submitting_at_once_leaves_every_submission_with_a_lead() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let owner = world.owner().await;
     let visitor = world.visitor();
     let path = format!("/api/leads/{}", visitor.post("/api/leads", lead("ada@example.com")).await.expect(201).id());

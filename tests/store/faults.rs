@@ -150,3 +150,23 @@ async fn while_the_table_is_away_answers_are_503_and_nothing_changes() {
     let detail = answer.expect_problem(503, "unavailable").json()["detail"].as_str().expect("a text").to_owned();
     assert!(!detail.contains("dynamo") && !detail.contains("connection"), "a 5xx tells internals: {detail}");
 }
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_while_nobody_can_look_is_known_by_its_own_entry() {
+    let calls = calls_of_a_submission().await;
+    for number in 0..calls {
+        let world = World::new().await;
+        // Staff without a key: no idempotency record hides what happened.
+        let owner = world.owner().await;
+        world.faults.at(number, Fault::AnswerLost);
+        for later in 1..=3 {
+            world.faults.at(number + later, Fault::Before);
+        }
+        let answer = owner.post("/api/leads", lead("ada@example.com")).await;
+        world.faults.heal();
+        let entries = world.journal(DEFAULT_ORG).await;
+        let made = entries.iter().filter(|fact| fact.event.name() == "submission.accepted").count();
+        let told = usize::from(answer.status.as_u16() == 201);
+        assert_eq!(made, told, "call {number}: answered {} with {made} submissions", answer.status);
+    }
+}

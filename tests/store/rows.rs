@@ -31,6 +31,7 @@ async fn a_bucket_lets_a_burst_through_and_then_one_per_share_of_its_period() {
 #[tokio::test]
 async fn many_who_take_at_once_get_no_more_than_the_burst() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let env = &world.system.env;
     let taken = join_all((0..100).map(|_| take(env, DEFAULT_ORG, "t", "ada", RATE))).await;
     let through = taken.into_iter().filter(|taken| matches!(taken, Ok(Taken::Yes(_)))).count();
@@ -40,6 +41,7 @@ async fn many_who_take_at_once_get_no_more_than_the_burst() {
 #[tokio::test]
 async fn a_due_item_is_handed_to_one_sweeper_and_again_when_its_lease_ends() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let env = &world.system.env;
     let place = DueRef { at: world.clock.now().plus(Duration::from_secs(30)), id: "x".to_owned() };
     due::put(env, &place, "mail", "{}").await.expect("a write");
@@ -56,6 +58,7 @@ async fn a_due_item_is_handed_to_one_sweeper_and_again_when_its_lease_ends() {
 #[tokio::test]
 async fn of_many_workers_one_gets_a_delivery_and_what_is_over_stays_over() {
     let world = World::new().await;
+    world.faults.at_a_distance();
     let env = &world.system.env;
     let entry = EntryRef { org: DEFAULT_ORG, entry: EntryId::new(env.ids.next()) };
     let lease = Duration::from_secs(60);

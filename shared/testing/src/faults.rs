@@ -10,6 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What may go wrong with a call of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,7 @@ struct Script {
     calls: Vec<String>,
     faults: BTreeMap<usize, Fault>,
     random: Option<(u64, f64)>,
+    distance: Option<u64>,
 }
 
 impl Faults {
@@ -54,6 +56,11 @@ impl Faults {
     /// From now on each call goes wrong with this probability, the same way for the same seed.
     pub fn randomly(&self, seed: u64, rate: f64) {
         self.script().random = Some((seed | 1, rate));
+    }
+
+    /// From now on each call takes 1 to 4 ms, so that requests sent at once overlap as they do over a network.
+    pub fn at_a_distance(&self) {
+        self.script().distance = Some(0x9e37_79b9_7f4a_7c15);
     }
 
     /// Nothing goes wrong any more.
@@ -83,6 +90,12 @@ impl Faults {
             let hit = (xorshift(seed) >> 11) as f64 / ((1_u64 << 53) as f64) < *rate;
             hit.then(|| Fault::ALL[(xorshift(seed) % Fault::ALL.len() as u64) as usize])
         })
+    }
+
+    fn way(&self) -> Option<Duration> {
+        let mut script = self.script();
+        let state = script.distance.as_mut()?;
+        Some(Duration::from_micros(1000 + xorshift(state) % 3000))
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -123,9 +136,9 @@ impl HttpConnector for Connector {
         let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let Some(fault) = self.faults.next(&operation) else {
             let inner = self.inner.clone();
+            let Some(way) = self.faults.way() else { return inner.call(request) };
             return HttpConnectorFuture::new(async move {
-                // A network would let others go first; without this, requests "at once" would run one by one.
-                tokio::task::yield_now().await;
+                tokio::time::sleep(way).await;
                 inner.call(request).await
             });
         };
