@@ -72,3 +72,79 @@ pub fn refresh(org: OrgId, session: SessionId) -> Result<String> {
 pub fn of_submission(cx: &Cx, submission: SubmissionId) -> String {
     cx.sign(Purpose::Submission, submission.to_string().as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn keys() -> Keyring {
+        Keyring::parse("a:0123456789abcdef0123456789abcdef,b:fedcba9876543210fedcba9876543210").expect("a keyring")
+    }
+
+    fn claims() -> Value {
+        let id = uuid::Uuid::nil();
+        json!({
+            "sub": UserId::new(id), "org": OrgId::new(id), "sid": SessionId::new(id),
+            "iat": NOW, "exp": NOW + 60, "iss": "daybook"
+        })
+    }
+
+    fn signed(header: Header, claims: &Value, kid: &str) -> String {
+        let key = keys().derived(Purpose::AccessToken, kid).expect("a key");
+        encode(&header, claims, &EncodingKey::from_secret(&key)).expect("a token")
+    }
+
+    fn header(algorithm: Algorithm, kid: Option<&str>, typ: &str) -> Header {
+        Header { typ: Some(typ.to_owned()), kid: kid.map(str::to_owned), ..Header::new(algorithm) }
+    }
+
+    fn verdict(token: &str) -> bool {
+        verify(&keys(), token, Timestamp::from_millisecond(NOW * 1000).expect("a time")).is_some()
+    }
+
+    #[test]
+    fn tokens_of_both_keys_are_taken() {
+        for kid in ["a", "b"] {
+            assert!(verdict(&signed(header(Algorithm::HS256, Some(kid), TYPE), &claims(), kid)));
+        }
+    }
+
+    #[test]
+    fn tokens_that_only_look_like_ours_are_refused() {
+        let good = signed(header(Algorithm::HS256, Some("a"), TYPE), &claims(), "a");
+        let with = |name: &str, value: Value| {
+            let mut changed = claims();
+            changed[name] = value;
+            signed(header(Algorithm::HS256, Some("a"), TYPE), &changed, "a")
+        };
+        let parts: Vec<&str> = good.split('.').collect();
+        let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "typ": TYPE, "kid": "a"}).to_string());
+        let refused = [
+            signed(header(Algorithm::HS256, Some("b"), TYPE), &claims(), "a"),
+            signed(header(Algorithm::HS256, Some("c"), TYPE), &claims(), "a"),
+            signed(header(Algorithm::HS256, Some("../a"), TYPE), &claims(), "a"),
+            signed(header(Algorithm::HS256, None, TYPE), &claims(), "a"),
+            signed(header(Algorithm::HS512, Some("a"), TYPE), &claims(), "a"),
+            signed(header(Algorithm::HS256, Some("a"), "rt+jwt"), &claims(), "a"),
+            with("exp", json!(NOW)),
+            with("exp", json!("9999999999")),
+            with("exp", json!(f64::MAX)),
+            with("iss", json!("somebody")),
+            with("sub", json!("usr_x")),
+            format!("{}.{}.", parts[0], parts[1]),
+            format!("{}.{}", parts[0], parts[1]),
+            format!("{good}.{}", parts[2]),
+            format!("{none}.{}.", parts[1]),
+            format!("{none}.{}.{}", parts[1], parts[2]),
+            format!("{}A", good),
+            "x".repeat(1 << 20),
+            String::new(),
+        ];
+        for token in refused {
+            assert!(!verdict(&token), "{}", token.chars().take(300).collect::<String>());
+        }
+    }
+}
