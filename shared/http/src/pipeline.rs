@@ -95,7 +95,6 @@ async fn handled(
         ip,
         user_agent: text(USER_AGENT).map(|agent| agent.chars().take(300).collect()),
         trace: text(HeaderName::from_static("traceparent")).filter(|trace| trace.len() <= 64),
-        allowance: admitted.allowance,
         started,
         commits: AtomicU32::new(0),
         replayed: AtomicBool::new(false),
@@ -122,7 +121,7 @@ async fn handled(
     if request.replayed.load(Ordering::SeqCst) {
         answer.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     }
-    if let (Some(class), Some(left)) = (route.access.class(), request.allowance) {
+    if let (Some(class), Some(left)) = (route.access.class(), admitted.allowance) {
         limit_headers(answer.headers_mut(), class, left);
     }
     Ok(answer)

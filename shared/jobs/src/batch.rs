@@ -4,7 +4,7 @@ use crate::outcome::{Outcome, back_off};
 use crate::worker::{Retry, Services, Worked, Worker};
 use daybook_connectors::queues::{LONGEST_DELAY, Outgoing};
 use daybook_store::rows::due::{self, DueRef};
-use daybook_store::{Error, Result, sha256_hex};
+use daybook_store::{Env, Error, Result, sha256_hex};
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use std::panic::AssertUnwindSafe;
@@ -50,6 +50,7 @@ pub async fn run_batch(
             let worked = AssertUnwindSafe(work).catch_unwind().await;
             let failure = match worked {
                 Err(_) => Some("it panicked".to_owned()),
+                Ok(Worked::Nothing) => None,
                 Ok(Worked::Unreadable(why)) => Some(why),
                 Ok(Worked::Tried(outcome, message)) => settle(worker, services, outcome, message.as_ref()).await.err().map(|e| e.chain()),
             };
@@ -75,18 +76,10 @@ pub async fn run_batch(
 async fn settle(worker: &Worker, services: &Services, outcome: Result<Outcome>, message: &dyn Retry) -> Result<()> {
     let env = &services.env;
     let at = match outcome {
-        Ok(Outcome::Done) => {
-            return match message.due() {
-                Some(place) => due::remove(env, place).await,
-                None => Ok(()),
-            };
-        }
+        Ok(Outcome::Done) => return over(env, message).await,
         Ok(Outcome::Failed(reason)) => {
             tracing::error!(function = worker.function, job = message.identity(), reason, "job given up");
-            return match message.due() {
-                Some(place) => due::remove(env, place).await,
-                None => Ok(()),
-            };
+            return over(env, message).await;
         }
         Ok(Outcome::RetryAt(at, reason)) => {
             tracing::warn!(function = worker.function, job = message.identity(), %at, reason, "job waits");
@@ -98,6 +91,14 @@ async fn settle(worker: &Worker, services: &Services, outcome: Result<Outcome>, 
         }
     };
     retry(worker, services, message, at).await
+}
+
+/// Removes the due item of a job that is over.
+async fn over(env: &Env, message: &dyn Retry) -> Result<()> {
+    match message.due() {
+        Some(place) => due::remove(env, place).await,
+        None => Ok(()),
+    }
 }
 
 /// Sees to it that a job is tried again at a time: by a delayed message with a due item as the net, or,

@@ -39,6 +39,8 @@ type Working = Arc<dyn Fn(Arc<Services>, String) -> BoxFuture<'static, Worked> +
 
 /// What a worker made of a message.
 pub(crate) enum Worked {
+    /// There was nothing to do, and nothing follows.
+    Nothing,
     /// The message isn't one of its own.
     Unreadable(String),
     /// It did the job, or says when to try again; with the message, to be sent again.
@@ -111,14 +113,14 @@ impl Worker {
                             match due::stands(&services.env, place).await {
                                 Ok(true) => {}
                                 // Another copy of this message came first.
-                                Ok(false) => return Worked::Tried(Ok(Outcome::Done), Box::new(Message::new(()))),
+                                Ok(false) => return Worked::Nothing,
                                 Err(error) => return Worked::Unreadable(error.chain()),
                             }
                         }
                         Worked::Tried(work(services, message.clone()).await, Box::new(message))
                     }
                     Err(unreadable) => match foreign(services, body.clone()).await {
-                        Ok(true) => Worked::Tried(Ok(Outcome::Done), Box::new(Message::new(()))),
+                        Ok(true) => Worked::Nothing,
                         Ok(false) => Worked::Unreadable(unreadable.to_string()),
                         Err(error) => Worked::Unreadable(error.chain()),
                     },

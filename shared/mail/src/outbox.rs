@@ -5,6 +5,7 @@ use daybook_domain::Timestamp;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -32,19 +33,14 @@ pub struct Caught {
 /// A mailbox, in memory and, if it has one, in a file of one JSON object a line.
 ///
 /// It catches whatever it is sent, and can be asked whether a mail is there.
-#[derive(Debug)]
 pub struct Outbox {
     inner: Mutex<Inner>,
-    now: Box<dyn Clockwork>,
+    now: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-trait Clockwork: Fn() -> Timestamp + Send + Sync {}
-
-impl<F: Fn() -> Timestamp + Send + Sync> Clockwork for F {}
-
-impl std::fmt::Debug for dyn Clockwork {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("clock")
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 

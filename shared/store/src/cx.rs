@@ -1,6 +1,7 @@
 //! What a handler or worker gets: who asks, in which organisation, and the records they may reach.
 
 use crate::commit::expires_after;
+use crate::json::object_of;
 use crate::schema::{Place, Question};
 use crate::settings::Settings;
 use crate::table::{Item, Table};
@@ -55,8 +56,6 @@ pub struct RequestInfo {
     pub user_agent: Option<String>,
     /// The trace it is part of (W3C traceparent).
     pub trace: Option<String>,
-    /// How many posts its address has left before it is refused, on routes that count them.
-    pub allowance: Option<u32>,
     /// When it arrived.
     pub started: Instant,
     /// How many commits it made.
@@ -78,7 +77,6 @@ impl RequestInfo {
             ip: None,
             user_agent: None,
             trace: None,
-            allowance: None,
             started: Instant::now(),
             commits: AtomicU32::new(0),
             replayed: AtomicBool::new(false),
@@ -226,7 +224,7 @@ impl Cx {
         let conflicting = |before: &T| match decide(before) {
             Ok(wanted) => overlap(before, &wanted),
             // A whole record of another version can't be laid over this one: all of it may conflict.
-            Err(_) => json_of(before),
+            Err(_) => object_of(before),
         };
         let alter = |before: T| {
             let wanted = decide(&before)?;
@@ -313,14 +311,7 @@ enum Decision<R> {
 
 /// The fields that a decision would change, with their current values.
 fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
-    Ok(crate::journal::difference(&json_of(before)?, &json_of(wanted)?).0)
-}
-
-fn json_of<T: Record>(record: &T) -> Result<Map<String, Value>> {
-    match serde_json::to_value(record) {
-        Ok(Value::Object(map)) => Ok(map),
-        _ => Err(crate::Error::internal("write a record as JSON", "it is not an object")),
-    }
+    Ok(crate::journal::difference(&object_of(before)?, &object_of(wanted)?).0)
 }
 
 /// The record in an item.

@@ -10,6 +10,7 @@ mod cx;
 mod error;
 pub mod filter;
 pub mod journal;
+mod json;
 mod keyring;
 mod meter;
 mod page;

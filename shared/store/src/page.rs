@@ -2,14 +2,16 @@
 
 use crate::cx::record_of;
 use crate::filter::Filter;
+use crate::json::{bytes_of, object_of};
 use crate::keyring::Purpose;
 use crate::schema::{Index, Place, Question, by_date};
 use crate::table::{Item, QueryAsk, attribute, key_item};
-use crate::{Cx, Error, Result};
+use crate::{Cx, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The most pages of 1 MB that one request looks through.
 const MOST_MEGABYTES: usize = 4;
@@ -89,11 +91,8 @@ impl Cx {
                     let end = items.last().map(|last| self.cursor_at(last, &binding));
                     return Ok(Page { items, limit: ask.limit, next_cursor: end });
                 }
-                let json =
-                    serde_json::to_value(&record).map_err(|error| Error::internal("write a record as JSON", error))?;
-                let meets = self.reaches(record.owner()) && ask.filters.iter().all(|filter| filter.matches(&json));
-                if meets {
-                    bytes += json.to_string().len();
+                if self.reaches(record.owner()) && meets(&record, &ask.filters)? {
+                    bytes += bytes_of(&record)?;
                     items.push(record);
                 }
             }
@@ -147,6 +146,15 @@ impl Cx {
         let (date, id) = open().ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
         Ok(key_at(index, pk, date, id, self))
     }
+}
+
+/// Whether a record meets all conditions; where there are none, it isn't looked at.
+fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
+    if filters.is_empty() {
+        return Ok(true);
+    }
+    let json = Value::Object(object_of(record)?);
+    Ok(filters.iter().all(|filter| filter.matches(&json)))
 }
 
 /// A cursor shows where another's list stands, so it is bound to who asked.

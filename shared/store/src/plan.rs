@@ -5,6 +5,7 @@
 
 use crate::commit::{Once, Reply};
 use crate::journal::{Detail, EntryRef, Fact, RETENTION, RequestDetail, difference};
+use crate::json::bytes_of;
 use crate::schema::{self, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, attribute, key_item, values};
 use crate::tx::{Changed, Image, Tx};
@@ -348,7 +349,7 @@ fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if serde_json::to_string(&present).map_or(0, |json| json.len()) > RECORD_BYTES {
+    if bytes_of(&present)? > RECORD_BYTES {
         return Err(too_large.into());
     }
     let mut item = key_item(&key);

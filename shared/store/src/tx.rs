@@ -1,7 +1,8 @@
 //! What a request wants to change, as it hands it to commit.
 
+use crate::Result;
+use crate::json::object_of;
 use crate::rows::RowWrite;
-use crate::{Error, Result};
 use daybook_domain::{AnyId, Audit, Change, Claim, Event, Record, Reference, Timestamp, UserId, words::Words};
 use serde_json::{Map, Value};
 
@@ -102,16 +103,11 @@ pub(crate) struct Image {
 }
 
 fn image<T: Record>(record: &T) -> Result<Option<Image>> {
-    let Value::Object(data) =
-        serde_json::to_value(record).map_err(|error| Error::internal("write a record as JSON", error))?
-    else {
-        return Err(Error::internal("write a record as JSON", "it is not an object"));
-    };
     Ok(Some(Image {
         id: record.id(),
         version: record.version(),
         date: record.date(),
-        data,
+        data: object_of(record)?,
         claims: record.claims(),
         words: record.words(),
         parents: record.parents(),
