@@ -3,8 +3,12 @@
 mod access;
 mod auth;
 mod bad_input;
+mod contact;
+mod demos;
 mod idempotency;
 mod intake;
 mod leads;
 mod races;
+mod search;
+mod submissions;
 mod transport;

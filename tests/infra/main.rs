@@ -37,6 +37,7 @@ fn dependencies_point_one_way() {
         ("mail", &["domain"]),
         ("store", &["domain"]),
         ("http", &["domain", "store"]),
+        ("intake", &["domain", "http", "store"]),
         ("jobs", &["connectors", "domain", "mail", "store"]),
     ]);
     for (name, allowed) in allowed {

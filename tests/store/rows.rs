@@ -4,7 +4,7 @@ use daybook_domain::EntryId;
 use daybook_local::DEFAULT_ORG;
 use daybook_store::EntryRef;
 use daybook_store::rows::bucket::{Rate, Taken, take};
-use daybook_store::rows::delivery::{self, State, Turn};
+use daybook_store::rows::delivery::{self, Settled, State, Turn};
 use daybook_store::rows::due::{self, DueRef};
 use daybook_testing::World;
 use futures::future::join_all;
@@ -68,8 +68,10 @@ async fn of_many_workers_one_gets_a_delivery_and_what_is_over_stays_over() {
 
     world.clock.advance(Duration::from_secs(61));
     assert!(matches!(delivery::take(env, entry, "mail", lease).await, Ok(Turn::FindOut(_))));
-    delivery::settle(env, entry, "mail", State::Sent, Some("1"), None).await.expect("a write");
-    delivery::settle(env, entry, "mail", State::Waiting, None, Some("late")).await.expect("a write");
+    let sent = Settled { state: State::Sent, remote_id: Some("1"), error: None, about: None };
+    delivery::settle(env, entry, "mail", sent).await.expect("a write");
+    let late = Settled { state: State::Waiting, remote_id: None, error: Some("late"), about: None };
+    delivery::settle(env, entry, "mail", late).await.expect("a write");
     assert!(matches!(delivery::take(env, entry, "mail", lease).await, Ok(Turn::Over)));
     assert_eq!(
         delivery::read(env, entry, "mail").await.expect("a read").expect("a row").remote_id.as_deref(),

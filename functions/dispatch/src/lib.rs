@@ -2,7 +2,7 @@
 //!
 //! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
 
-use daybook_domain::{Actor, Event};
+use daybook_domain::{Actor, Audit, Event};
 use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, dispatch_all};
 use daybook_store::{EntryRef, Fact, Result};
 use std::sync::Arc;
@@ -21,7 +21,8 @@ pub fn wanted(fact: &Fact) -> Vec<Dispatched> {
     let entry = EntryRef { org: fact.org, entry: fact.id };
     let mail = |kind| Dispatched::Mail(MailJob { entry, kind });
     match fact.event {
-        Event::SubmissionAccepted if fact.actor == Actor::Public => {
+        // What was held comes to the visitor's and the team's notice when it is released.
+        Event::SubmissionAccepted if fact.actor == Actor::Public || fact.action == Audit::Update => {
             vec![mail(MailKind::Confirmation), mail(MailKind::Notification)]
         }
         Event::SubmissionAccepted => vec![mail(MailKind::Notification)],

@@ -3,12 +3,15 @@
 //! Deleting moves a lead to the trash for 30 days and gives its address free; its submissions stay.
 //! Restoring takes the address back, unless a newer lead has it.
 
+mod timeline;
+
 use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::{Delete, Read, Update};
 use daybook_domain::permission::Resource::Leads;
-use daybook_domain::submission::Submission;
-use daybook_domain::{Error as Domain, LeadId, Record};
+use daybook_domain::{Error as Domain, LeadId};
 use daybook_http::{Cx, Data, Error, IfMatch, ListQuery, Listed, Patch, Path, Result, Routes, can};
+use daybook_intake::lead_told;
+use timeline::timeline;
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -19,9 +22,10 @@ pub fn routes() -> Routes {
         .patch("/api/leads/{id}", can(Leads, Update), update)
         .delete("/api/leads/{id}", can(Leads, Delete), delete)
         .post("/api/leads/{id}/restore", can(Leads, Update), restore)
+        .get("/api/leads/{id}/timeline", can(Leads, Read), timeline)
 }
 
-/// Lists leads, the newest first.
+/// Lists leads, the newest first; or, with `search`, those whose words match.
 async fn list(cx: Cx, query: ListQuery<Lead>) -> Result<Listed<Lead>> {
     cx.list(&query.ask()).await.map(Listed)
 }
@@ -30,7 +34,7 @@ async fn list(cx: Cx, query: ListQuery<Lead>) -> Result<Listed<Lead>> {
 async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
     match cx.find(id).await? {
         Some(lead) => Ok(Data(lead)),
-        None => cx.get(told(&cx, id).await?).await.map(Data),
+        None => cx.get(lead_told(&cx, id).await?).await.map(Data),
     }
 }
 
@@ -38,7 +42,7 @@ async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
 async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch: Patch<Lead>) -> Result<Data<Lead>> {
     let change = |lead: &Lead| lead.patched(patch.fields.clone());
     match cx.change(id, version, change, Data).await {
-        Err(Error::Domain(Domain::NotFound(_))) => cx.change(told(&cx, id).await?, version, change, Data).await,
+        Err(Error::Domain(Domain::NotFound(_))) => cx.change(lead_told(&cx, id).await?, version, change, Data).await,
         outcome => outcome,
     }
 }
@@ -46,7 +50,7 @@ async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch
 /// Moves a lead to the trash.
 async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
     match cx.remove(id, version, Data::<Lead>).await {
-        Err(Error::Domain(Domain::NotFound(_))) => cx.remove(told(&cx, id).await?, version, Data::<Lead>).await,
+        Err(Error::Domain(Domain::NotFound(_))) => cx.remove(lead_told(&cx, id).await?, version, Data::<Lead>).await,
         outcome => outcome,
     }
 }
@@ -54,14 +58,7 @@ async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Re
 /// Takes a lead back from the trash.
 async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
     match cx.restore(id, version, Data::<Lead>).await {
-        Err(Error::Domain(Domain::NotFound(_))) => cx.restore(told(&cx, id).await?, version, Data::<Lead>).await,
+        Err(Error::Domain(Domain::NotFound(_))) => cx.restore(lead_told(&cx, id).await?, version, Data::<Lead>).await,
         outcome => outcome,
     }
-}
-
-/// The lead behind an id that a visitor was told: that of the submission with the same UUID.
-async fn told(cx: &Cx, id: LeadId) -> Result<LeadId> {
-    let submission: Option<Submission> = cx.find(id.submission()).await?;
-    let lead = submission.and_then(|submission| submission.lead_id).filter(|lead| *lead != id);
-    lead.ok_or_else(|| Domain::NotFound(Lead::TYPE).into())
 }

@@ -2,7 +2,7 @@
 
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
-use daybook_domain::{EmailAddress, Locale, SubmissionId};
+use daybook_domain::{AnyId, EmailAddress, Locale, SubmissionId};
 use daybook_jobs::mail::{Content, templates};
 use daybook_jobs::{MailJob, MailKind, Services};
 use daybook_store::{Error, Fact, Result};
@@ -15,6 +15,8 @@ pub struct Composed {
     pub reply_to: Option<EmailAddress>,
     /// What it says.
     pub content: Content,
+    /// The lead it is about.
+    pub about: Option<AnyId>,
 }
 
 /// Composes a mail from the entry's submission, as it was posted; none where there is nobody to send it to.
@@ -25,6 +27,7 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
     let Some(submission) = cx.find::<Submission>(id).await? else { return Ok(None) };
     let organization: Option<Organization> = cx.find(job.entry.org).await?;
     let enquiry = &submission.enquiry;
+    let about = submission.lead_id.map(AnyId::from);
     let unwritten = |error| Error::internal("write a mail", error);
     match job.kind {
         MailKind::Confirmation => {
@@ -33,8 +36,8 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
                 None => services.sender.name.clone(),
             };
             let content =
-                templates::confirmation(enquiry, &name, enquiry.locale.unwrap_or_default()).map_err(unwritten)?;
-            Ok(Some(Composed { to: enquiry.email.clone(), reply_to: None, content }))
+                templates::confirmation(&submission, &name, enquiry.locale.unwrap_or_default()).map_err(unwritten)?;
+            Ok(Some(Composed { to: enquiry.email.clone(), reply_to: None, content, about }))
         }
         MailKind::Notification => {
             let (addresses, locale) = match organization {
@@ -44,8 +47,8 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
             let Some(to) = addresses.into_iter().next() else { return Ok(None) };
             let lead = submission.lead_id.map(|lead| lead.to_string()).unwrap_or_default();
             let url = format!("{}/api/leads/{lead}", services.env.settings.public_url);
-            let content = templates::notification(enquiry, &url, locale).map_err(unwritten)?;
-            Ok(Some(Composed { to, reply_to: Some(enquiry.email.clone()), content }))
+            let content = templates::notification(&submission, &url, locale).map_err(unwritten)?;
+            Ok(Some(Composed { to, reply_to: Some(enquiry.email.clone()), content, about }))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use daybook_jobs::{MailEvent, Services};
 use daybook_store::Result;
-use daybook_store::rows::delivery::{self, State};
+use daybook_store::rows::delivery::{self, Settled, State};
 use daybook_store::rows::suppression::{self, Reason};
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ pub async fn take(services: Arc<Services>, body: String) -> Result<bool> {
         delivery::reject(env, job.entry, consumer, "the mail service refused it").await?;
         return Ok(true);
     }
-    delivery::settle(env, job.entry, consumer, State::Sent, None, None).await?;
+    let sent = Settled { state: State::Sent, remote_id: None, error: None, about: None };
+    delivery::settle(env, job.entry, consumer, sent).await?;
     let (addresses, reason) = match event {
         MailEvent::Bounced(addresses) => (addresses, Reason::Bounce),
         MailEvent::Complained(addresses) => (addresses, Reason::Complaint),

@@ -8,10 +8,10 @@ mod compose;
 mod events;
 
 use compose::Composed;
-use daybook_domain::Timestamp;
+use daybook_domain::{AnyId, Timestamp};
 use daybook_jobs::mail::{Mail, SendError};
 use daybook_jobs::{MailJob, Message, Outcome, Queue, Services, Worker, back_off, mail_id};
-use daybook_store::rows::delivery::{self, Delivery, State, Turn};
+use daybook_store::rows::delivery::{self, Delivery, Settled, State, Turn};
 use daybook_store::rows::suppression;
 use daybook_store::{EntryRef, Result};
 use std::sync::Arc;
@@ -41,14 +41,15 @@ async fn handle(services: Arc<Services>, message: Message<MailJob>) -> Result<Ou
 }
 
 async fn send(services: &Services, job: MailJob, attempt: u32) -> Result<Outcome> {
-    let settle = Settle::of(services, job);
+    let mut settle = Settle::of(services, job);
     let composed = match written(services, job).await {
         Ok(Written::Mail(composed)) => composed,
         Ok(Written::Nothing(why)) => return settle.over(State::Suppressed, None, Some(why)).await,
         // Nothing was sent yet, so nothing is in doubt.
         Err(error) => return settle.later(attempt, error.chain()).await,
     };
-    let Composed { to, reply_to, content } = composed;
+    let Composed { to, reply_to, content, about } = composed;
+    settle.about = about;
     let mail = Mail { id: mail_id(&job), from: services.sender.clone(), to, reply_to, content };
     match services.mailer.send(&mail).await {
         Ok(remote_id) => settle.over(State::Sent, Some(&remote_id), None).await,
@@ -112,11 +113,13 @@ struct Settle<'a> {
     services: &'a Services,
     entry: EntryRef,
     consumer: &'static str,
+    /// The lead it is about, once that is known.
+    about: Option<AnyId>,
 }
 
 impl<'a> Settle<'a> {
     fn of(services: &'a Services, job: MailJob) -> Settle<'a> {
-        Settle { services, entry: job.entry, consumer: job.kind.consumer() }
+        Settle { services, entry: job.entry, consumer: job.kind.consumer(), about: None }
     }
 
     /// It didn't go out; again after a pause.
@@ -127,7 +130,7 @@ impl<'a> Settle<'a> {
     }
 
     async fn over(&self, state: State, remote_id: Option<&str>, error: Option<&str>) -> Result<Outcome> {
-        delivery::settle(&self.services.env, self.entry, self.consumer, state, remote_id, error).await?;
+        self.write(state, remote_id, error).await?;
         Ok(match (state, error) {
             (State::Failed, Some(reason)) => Outcome::Failed(reason.to_owned()),
             _ => Outcome::Done,
@@ -135,7 +138,12 @@ impl<'a> Settle<'a> {
     }
 
     async fn wait(&self, state: State, at: Timestamp, reason: String) -> Result<Outcome> {
-        delivery::settle(&self.services.env, self.entry, self.consumer, state, None, Some(&reason)).await?;
+        self.write(state, None, Some(&reason)).await?;
         Ok(Outcome::RetryAt(at, reason))
+    }
+
+    async fn write(&self, state: State, remote_id: Option<&str>, error: Option<&str>) -> Result<()> {
+        let how = Settled { state, remote_id, error, about: self.about };
+        delivery::settle(&self.services.env, self.entry, self.consumer, how).await
     }
 }

@@ -3,13 +3,9 @@
 //! Anonymous posts go to the default form, or the form they name; posts with credentials are trusted and
 //! skip the checks. One lead per address: who writes again adds a submission to it.
 
-mod intake;
-mod thanks;
-
 use daybook_domain::permission::{Action::Create, Resource::Leads};
 use daybook_http::{Created, Cx, Form, Posted, RateClass, Result, Routes, public};
-use intake::Receipt;
-use thanks::Thanks;
+use daybook_intake::{Post, Receipt, Thanks, accept};
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -22,10 +18,10 @@ pub fn routes() -> Routes {
 
 /// Takes a lead in.
 async fn submit(cx: Cx, posted: Posted) -> Result<Created<Receipt>> {
-    intake::accept(&cx, &posted, |receipt, _| Created(receipt)).await
+    accept(&cx, Post::of(posted), |receipt, _| Created(receipt)).await
 }
 
 /// Takes a lead in from a plain HTML form: thanks the visitor on a page, or sends them to `_next`.
 async fn submit_form(cx: Cx, _form: Form, posted: Posted) -> Result<Thanks> {
-    intake::accept(&cx, &posted, |receipt, form| Thanks::new(&cx, &posted, receipt, form)).await
+    Thanks::accept(&cx, Post::of(posted), |receipt| receipt).await
 }

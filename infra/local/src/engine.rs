@@ -43,6 +43,7 @@ impl Engine {
         let db = &self.0;
         match operation {
             "GetItem" => call(body, |request| db.get_item(request)),
+            "BatchGetItem" => call(body, |request| db.batch_get_item(request)),
             "PutItem" => call(body, |request| db.put_item(request)),
             "UpdateItem" => call(body, |request| db.update_item(request)),
             "DeleteItem" => call(body, |request| db.delete_item(request)),

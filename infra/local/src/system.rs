@@ -22,7 +22,15 @@ pub const DEFAULT_ORG: OrgId = OrgId::new(Uuid::from_u128(0x019b_7765_7000_7da1_
 
 /// The HTTP functions.
 pub fn functions() -> Vec<Routes> {
-    vec![daybook_health::routes(), daybook_auth::routes(), daybook_submit_lead::routes(), daybook_leads::routes()]
+    vec![
+        daybook_health::routes(),
+        daybook_auth::routes(),
+        daybook_submit_lead::routes(),
+        daybook_book_demo::routes(),
+        daybook_contact::routes(),
+        daybook_submissions::routes(),
+        daybook_leads::routes(),
+    ]
 }
 
 /// How to put a system together.

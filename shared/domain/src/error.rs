@@ -105,6 +105,9 @@ pub enum Conflict {
     /// The parent of the record is gone.
     #[error("the record this belongs to was deleted")]
     ParentGone,
+    /// The submission made or joined a lead already.
+    #[error("the submission was accepted")]
+    SubmissionAccepted,
     /// The deployment takes no registrations of this kind.
     #[error("registration needs an invitation")]
     RegistrationClosed,
@@ -209,6 +212,8 @@ pub enum Rule {
     ReadOnly,
     /// A date and time.
     Time,
+    /// A time zone of the IANA database.
+    Zone,
     /// A user name: 3 to 64 letters, digits, `.`, `_` or `-`.
     Username,
     /// The cursor was altered, or belongs to another query.
@@ -254,6 +259,7 @@ impl Rule {
             Rule::Id { .. } => "invalid_id",
             Rule::ReadOnly => "read_only",
             Rule::Time => "invalid_time",
+            Rule::Zone => "invalid_timezone",
             Rule::Username => "invalid_username",
             Rule::Cursor => "invalid_cursor",
             Rule::Range { .. } => "out_of_range",

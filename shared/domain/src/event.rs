@@ -33,6 +33,8 @@ pub enum Audit {
     Restore,
     /// Signed in.
     Login,
+    /// Asked for a record to be made equal in another system.
+    Sync,
 }
 
 events! {
@@ -86,6 +88,28 @@ events! {
     SubmissionDeleted = "submission.deleted",
     /// A submission was taken back from the trash.
     SubmissionRestored = "submission.restored",
+    /// Somebody asked for a demonstration.
+    DemoRequested = "demo.requested",
+    /// A demonstration changed.
+    DemoUpdated = "demo.updated",
+    /// A place is kept for a demonstration.
+    DemoHeld = "demo.held",
+    /// A demonstration is arranged.
+    DemoConfirmed = "demo.confirmed",
+    /// A demonstration has another time.
+    DemoRescheduled = "demo.rescheduled",
+    /// A demonstration took place.
+    DemoCompleted = "demo.completed",
+    /// Nobody came to a demonstration.
+    DemoNoShow = "demo.no_show",
+    /// A demonstration was called off.
+    DemoCancelled = "demo.cancelled",
+    /// A demonstration was moved to the trash.
+    DemoDeleted = "demo.deleted",
+    /// A demonstration was taken back from the trash.
+    DemoRestored = "demo.restored",
+    /// A record is to be made equal in another system once more.
+    SyncRequested = "sync.requested",
 }
 
 /// What a change does to a record, with the versions that tell more.

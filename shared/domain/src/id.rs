@@ -180,6 +180,11 @@ record_types! {
     Submission "submission",
     /// A submission.
     SubmissionId "sub";
+
+    /// A demonstration that somebody asked for.
+    Demo "demo",
+    /// A demonstration.
+    DemoId "demo";
 }
 
 ids! {
@@ -228,6 +233,13 @@ impl LeadId {
     /// The submission this id was given out for.
     pub fn submission(self) -> SubmissionId {
         SubmissionId(self.0)
+    }
+}
+
+impl DemoId {
+    /// The id of the demonstration that a submission asks for; known before it is made.
+    pub fn of_submission(submission: SubmissionId) -> DemoId {
+        DemoId(submission.0)
     }
 }
 

@@ -74,14 +74,90 @@ pub struct Controls {
     /// Where to send the visitor afterwards; only to origins that the form lists.
     #[serde(rename = "_next")]
     pub next: Option<String>,
+    /// What the answer to an earlier form let its holder add to it.
+    pub submission_token: Option<String>,
+}
+
+impl Controls {
+    /// Takes a field if it is one of these, or one that nobody stores.
+    fn take(&mut self, name: &str, value: &Value) -> bool {
+        match name {
+            "form_id" => self.form_id = text_of(value),
+            "submission_token" => self.submission_token = text_of(value),
+            // Read by the captcha check alone.
+            "captcha_token" => {}
+            "_gotcha" => self.gotcha = text_of(value),
+            "_started_at" => self.started_at = text_of(value),
+            "_next" => self.next = text_of(value),
+            _ => return name.starts_with('_'),
+        }
+        true
+    }
+
+    /// When the form was opened, if it says so readably.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        let text = self.started_at.as_deref()?.trim();
+        match text.parse::<i64>() {
+            Ok(millis) => Timestamp::from_millisecond(millis).ok(),
+            Err(_) => text.parse().ok(),
+        }
+    }
+}
+
+/// What a form asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// To be in touch.
+    Lead,
+    /// A demonstration.
+    Demo(crate::demo::DemoFields),
+    /// An answer to a message.
+    Contact(crate::contact::Message),
+}
+
+/// The fields of a form that say what it asks for.
+pub trait Asked: Serialize + serde::de::DeserializeOwned + utoipa::ToSchema + Clone + Send + Sync {
+    /// Their names.
+    const FIELDS: &'static [&'static str];
+
+    /// Puts what is known by another name where it belongs.
+    fn prepare(_fields: &mut Map<String, Value>) {}
+
+    /// What they ask for.
+    fn into_ask(self) -> Ask;
+}
+
+/// A form that asks for nothing in particular.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Nothing {}
+
+impl Asked for Nothing {
+    const FIELDS: &'static [&'static str] = &[];
+
+    fn into_ask(self) -> Ask {
+        Ask::Lead
+    }
 }
 
 /// A posted form, read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Intake {
-    /// What is stored.
+pub struct Intake<A = Nothing> {
+    /// Who posted it.
     pub enquiry: Enquiry,
-    /// What isn't.
+    /// What it asks for.
+    pub asked: A,
+    /// What isn't stored.
+    pub controls: Controls,
+}
+
+/// A form that adds to an earlier one, so that it doesn't say again who posted it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FollowUp<A> {
+    /// What it asks for.
+    pub asked: A,
+    /// Any other field.
+    pub extra: Map<String, Value>,
+    /// What isn't stored.
     pub controls: Controls,
 }
 
@@ -121,10 +197,12 @@ const ATTRIBUTION_FIELDS: [&str; 9] = [
 const ADDRESS_CHARACTERS: usize = 1000;
 const ATTRIBUTION_CHARACTERS: usize = 200;
 
-impl Intake {
+impl<A: Asked> Intake<A> {
     /// Reads the fields of a posted form, or says everything that is wrong with them.
-    pub fn read(fields: Map<String, Value>) -> Result<Intake, Error> {
+    pub fn read(mut fields: Map<String, Value>) -> Result<Intake<A>, Error> {
+        A::prepare(&mut fields);
         let mut enquiry = Map::new();
+        let mut asked = Map::new();
         let mut attribution = Map::new();
         let mut consent = Map::new();
         let mut extra = Map::new();
@@ -132,14 +210,16 @@ impl Intake {
         let mut violations = Violations::default();
 
         for (name, value) in fields {
-            if is_blank(&value) {
+            if is_blank(&value) || controls.take(&name, &value) {
                 continue;
             }
             let inner = |prefix: &str| {
                 let rest = name.strip_prefix(prefix)?;
                 rest.strip_prefix('.').or_else(|| rest.strip_prefix('[')?.strip_suffix(']')).map(str::to_owned)
             };
-            if let Some(part) = inner("attribution") {
+            if A::FIELDS.contains(&name.as_str()) {
+                asked.insert(name, value);
+            } else if let Some(part) = inner("attribution") {
                 attribution.insert(part, value);
             } else if let Some(part) = inner("consent") {
                 consent.insert(part, flag(value));
@@ -152,17 +232,6 @@ impl Intake {
             } else if name == "locale" {
                 if let Some(locale) = value.as_str().and_then(Locale::of_tag) {
                     enquiry.insert(name, Value::from(locale.tag()));
-                }
-            } else if name == "form_id" {
-                controls.form_id = text_of(&value);
-            } else if name == "captcha_token" {
-                // Read by the captcha check alone.
-            } else if let Some(control) = name.strip_prefix('_') {
-                match control {
-                    "gotcha" => controls.gotcha = text_of(&value),
-                    "started_at" => controls.started_at = text_of(&value),
-                    "next" => controls.next = text_of(&value),
-                    _ => {}
                 }
             } else if ENQUIRY_FIELDS.contains(&name.as_str()) {
                 enquiry.insert(name, value);
@@ -180,36 +249,64 @@ impl Intake {
             }
         }
         fold(&mut enquiry, "consent", consent);
-        if let Err(rule) = check_extra(&extra) {
-            violations.add("/extra", rule);
+        extra_violations(&extra, &mut violations);
+        let enquiry = noted(read::<Enquiry>(Value::Object(enquiry)), &mut violations)?;
+        let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
+        let enquiry = enquiry.map(|enquiry| Enquiry { extra, ..enquiry });
+        if bytes_of(&(&enquiry, &asked)) > ENQUIRY_BYTES {
+            violations.add("/extra", Rule::TooLong { max: ENQUIRY_BYTES, unit: Unit::Bytes });
         }
-        for name in extra.keys().filter(|name| name.chars().any(breaks_a_line)) {
-            violations.add(format!("/{}", escape(name)), Rule::ControlCharacter);
-        }
-        match read::<Enquiry>(Value::Object(enquiry)) {
-            Ok(enquiry) => {
-                let enquiry = Enquiry { extra, ..enquiry };
-                if serde_json::to_string(&enquiry).map_or(0, |json| json.len()) > ENQUIRY_BYTES {
-                    violations.add("/extra", Rule::TooLong { max: ENQUIRY_BYTES, unit: Unit::Bytes });
-                }
-                violations.into_result().map(|()| Intake { enquiry, controls })
-            }
-            Err(Error::Invalid(more)) => {
-                more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
-                Err(Error::Invalid(violations))
-            }
-            Err(other) => Err(other),
+        match (enquiry, asked) {
+            (Some(enquiry), Some(asked)) if violations.0.is_empty() => Ok(Intake { enquiry, asked, controls }),
+            _ => Err(Error::Invalid(violations)),
         }
     }
+}
 
-    /// When the form was opened, if it says so readably.
-    pub fn started_at(&self) -> Option<Timestamp> {
-        let text = self.controls.started_at.as_deref()?.trim();
-        match text.parse::<i64>() {
-            Ok(millis) => Timestamp::from_millisecond(millis).ok(),
-            Err(_) => text.parse().ok(),
+impl<A: Asked> FollowUp<A> {
+    /// Reads the fields of a form that adds to an earlier one, or says everything that is wrong with them.
+    pub fn read(fields: Map<String, Value>) -> Result<FollowUp<A>, Error> {
+        let (mut asked, mut extra) = (Map::new(), Map::new());
+        let mut controls = Controls::default();
+        let mut violations = Violations::default();
+        for (name, value) in fields {
+            if is_blank(&value) || controls.take(&name, &value) {
+                continue;
+            }
+            if A::FIELDS.contains(&name.as_str()) { &mut asked } else { &mut extra }.insert(name, value);
+        }
+        extra_violations(&extra, &mut violations);
+        let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
+        match asked {
+            Some(asked) if violations.0.is_empty() => Ok(FollowUp { asked, extra, controls }),
+            _ => Err(Error::Invalid(violations)),
         }
     }
+}
+
+/// What was read, or nothing after its violations were added.
+fn noted<T>(read: Result<T, Error>, violations: &mut Violations) -> Result<Option<T>, Error> {
+    match read {
+        Ok(good) => Ok(Some(good)),
+        Err(Error::Invalid(more)) => {
+            more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn extra_violations(extra: &Map<String, Value>, violations: &mut Violations) {
+    if let Err(rule) = check_extra(extra) {
+        violations.add("/extra", rule);
+    }
+    for name in extra.keys().filter(|name| name.chars().any(breaks_a_line)) {
+        violations.add(format!("/{}", escape(name)), Rule::ControlCharacter);
+    }
+}
+
+fn bytes_of(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).map_or(0, |json| json.len())
 }
 
 /// Whether `extra` keeps within its bounds.
@@ -253,11 +350,11 @@ pub struct Limits {
 }
 
 /// What becomes of a posted form, and why. A doubt holds it; only the honeypot makes it spam.
-pub fn screen(intake: &Intake, limits: Limits, now: Timestamp) -> (Verdict, Vec<Finding>) {
-    let gotcha = intake.controls.gotcha.is_some();
-    let age = intake.started_at().map(|started| now.as_millisecond() - started.as_millisecond());
+pub fn screen(enquiry: &Enquiry, controls: &Controls, limits: Limits, now: Timestamp) -> (Verdict, Vec<Finding>) {
+    let gotcha = controls.gotcha.is_some();
+    let age = controls.started_at().map(|started| now.as_millisecond() - started.as_millisecond());
     let odd_timing = age.is_some_and(|millis| !(2_000..=86_400_000).contains(&millis));
-    let names = [&intake.enquiry.first_name, &intake.enquiry.last_name];
+    let names = [&enquiry.first_name, &enquiry.last_name];
     let address_in_name =
         names.into_iter().flatten().any(|name| name.as_str().contains("://") || name.as_str().contains("www."));
 
@@ -410,7 +507,8 @@ mod tests {
             let mut all = json!({"email": "a@b.example"});
             let map = all.as_object_mut().expect("an object");
             map.extend(fields.as_object().cloned().expect("an object"));
-            let (found, findings) = screen(&intake(all.clone()).expect("valid"), limits, now);
+            let read = intake(all.clone()).expect("valid");
+            let (found, findings) = screen(&read.enquiry, &read.controls, limits, now);
             let found_checks: Vec<Check> = findings.iter().map(|finding| finding.check).collect();
             assert_eq!((found, found_checks.as_slice()), (verdict, checks), "{all}");
         };
@@ -436,7 +534,7 @@ mod tests {
         fn no_input_panics(name in "\\PC{0,20}", value in "\\PC{0,200}", number: i64) {
             let _ = intake(json!({"email": "a@b.example", &name: value}));
             let read = intake(json!({"email": "a@b.example", "_started_at": number})).expect("valid");
-            let _ = screen(&read, Limits::default(), Timestamp::UNIX_EPOCH);
+            let _ = screen(&read.enquiry, &read.controls, Limits::default(), Timestamp::UNIX_EPOCH);
         }
     }
 }

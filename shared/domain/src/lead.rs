@@ -4,8 +4,7 @@ use crate::intake::Enquiry;
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::Words;
 use crate::{
-    Change, EmailAddress, Event, FormId, LeadId, Line, Locale, Phone, Prose, RecordType, Stamp, Timestamp, UserId,
-    record_head,
+    Change, EmailAddress, Event, FormId, LeadId, Line, Locale, Phone, Prose, RecordType, Timestamp, UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -259,13 +258,13 @@ pub struct Attribution {
 
 impl Lead {
     /// The lead that a submission makes.
-    pub fn from_enquiry(enquiry: &Enquiry, origin: LeadOrigin<'_>, stamp: &Stamp) -> Lead {
+    pub fn from_enquiry(enquiry: &Enquiry, origin: LeadOrigin<'_>, id: LeadId, at: Timestamp) -> Lead {
         let e = enquiry.clone();
         Lead {
-            id: LeadId::new(stamp.id),
+            id,
             version: 1,
-            created_at: stamp.at,
-            updated_at: stamp.at,
+            created_at: at,
+            updated_at: at,
             status: Status::New,
             first_name: e.first_name,
             last_name: e.last_name,
@@ -346,6 +345,7 @@ impl Record for Lead {
     const TYPE: RecordType = RecordType::Lead;
     const READ_ONLY: &'static [&'static str] =
         &["id", "version", "created_at", "updated_at", "phone_e164", "form_id", "previous_lead_id"];
+    const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
 
@@ -394,7 +394,6 @@ impl Record for Lead {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::Actor;
     use serde_json::json;
 
     pub(crate) fn lead() -> Lead {
@@ -405,8 +404,7 @@ pub(crate) mod tests {
         .expect("valid");
         let source = Line::parse("website").expect("a line");
         let origin = LeadOrigin { form: None, default_source: &source, phone_country: "CN", previous: None };
-        let stamp = Stamp { at: Timestamp::UNIX_EPOCH, actor: Actor::Public, id: uuid::Uuid::nil() };
-        Lead::from_enquiry(&enquiry, origin, &stamp)
+        Lead::from_enquiry(&enquiry, origin, LeadId::new(uuid::Uuid::nil()), Timestamp::UNIX_EPOCH)
     }
 
     fn patch(value: Value) -> Map<String, Value> {

@@ -5,6 +5,8 @@
 //! valid; parsing happens once, at the door.
 
 pub mod actor;
+pub mod contact;
+pub mod demo;
 pub mod email;
 pub mod error;
 pub mod event;
@@ -25,15 +27,17 @@ pub mod text;
 pub mod time;
 pub mod user;
 pub mod words;
+pub mod zone;
 
 pub use actor::{Actor, Stamp};
 pub use email::EmailAddress;
-pub use error::{Conflict, Error, Rule, Unauthenticated, Violation, Violations};
+pub use error::{Conflict, Error, Rule, Unauthenticated, Unit, Violation, Violations};
 pub use event::{Audit, Change, Event};
-pub use id::{AnyId, EntryId, FormId, LeadId, OrgId, RecordId, RecordType, SessionId, SubmissionId, UserId};
+pub use id::{AnyId, DemoId, EntryId, FormId, LeadId, OrgId, RecordId, RecordType, SessionId, SubmissionId, UserId};
 pub use locale::Locale;
 pub use phone::Phone;
 pub use record::{Claim, ClaimKind, Record, Reference};
 pub use secret::{NewPassword, Secret};
 pub use text::{Line, Prose};
 pub use time::Timestamp;
+pub use zone::{Moment, Zone};

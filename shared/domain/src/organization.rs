@@ -1,7 +1,7 @@
 //! Organisations: the tenants.
 
 use crate::record::{Claim, ClaimKind, Record};
-use crate::{EmailAddress, Line, Locale, OrgId, RecordType, Stamp, Timestamp, record_events, record_head};
+use crate::{EmailAddress, Line, Locale, OrgId, RecordType, Stamp, Timestamp, Zone, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
 /// A tenant: everything else belongs to one.
@@ -19,6 +19,9 @@ pub struct Organization {
     pub name: Line<120>,
     /// The language of mails to its team.
     pub locale: Locale,
+    /// The zone of times that come without one.
+    #[serde(default)]
+    pub timezone: Zone,
     /// Where its team is told of new leads.
     pub team_addresses: Vec<EmailAddress>,
 }
@@ -33,6 +36,7 @@ impl Organization {
             updated_at: stamp.at,
             name,
             locale,
+            timezone: Zone::default(),
             team_addresses: vec![owner.clone()],
         }
     }

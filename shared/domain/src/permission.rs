@@ -28,8 +28,12 @@ words! {
         Leads "leads",
         /// Posted forms.
         Submissions "submissions",
+        /// Demonstrations.
+        Demos "demos",
         /// Forms of websites.
         Forms "forms",
+        /// Other systems that are kept in step.
+        Integrations "integrations",
         /// Users.
         Users "users",
     }
@@ -102,13 +106,15 @@ impl Role {
             Role::Owner | Role::Admin => Some(Scope::All),
             Role::Manager => match resource {
                 Resource::Forms | Resource::Users => (action == Action::Read).then_some(Scope::All),
-                Resource::Leads | Resource::Submissions => Some(Scope::Team),
+                Resource::Leads | Resource::Demos | Resource::Submissions => Some(Scope::Team),
+                Resource::Integrations => None,
             },
             Role::Sales => match (resource, action) {
-                (Resource::Leads, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),
+                (Resource::Leads | Resource::Demos, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),
                 (Resource::Submissions | Resource::Forms, Action::Read) => Some(Scope::Own),
                 _ => None,
             },
+            Role::Support | Role::Viewer if resource == Resource::Integrations => None,
             Role::Support | Role::Viewer => (action == Action::Read).then_some(Scope::All),
         }
     }

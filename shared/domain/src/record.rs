@@ -15,6 +15,9 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// Fields that a client can't change.
     const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
 
+    /// Whether lists of it can be searched by its words.
+    const SEARCHED: bool = false;
+
     /// The field that lists by state ask for, with its values.
     const STATE: Option<(&'static str, &'static [&'static str])> = None;
 

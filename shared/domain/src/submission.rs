@@ -1,9 +1,11 @@
 //! Submissions: what came in through a form, exactly once, whatever becomes of it.
 
-use crate::intake::Enquiry;
+use crate::contact::Message;
+use crate::demo::DemoFields;
+use crate::intake::{Ask, Enquiry};
 use crate::lead::choices;
 use crate::record::Record;
-use crate::{AnyId, Change, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
+use crate::{AnyId, Change, Conflict, Error, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
 use serde::{Deserialize, Serialize};
 
 choices! {
@@ -31,6 +33,8 @@ choices! {
         EmailLimit = "email_limit",
         /// Names don't hold web addresses.
         Content = "content",
+        /// It adds to a submission that is held or taken for spam.
+        FollowsHeld = "follows_held",
     }
 }
 
@@ -62,8 +66,17 @@ pub struct Submission {
     pub form_id: Option<FormId>,
     /// The lead it made or joined; none while it is held.
     pub lead_id: Option<LeadId>,
-    /// What was posted.
+    /// The submission it adds to.
+    #[serde(default)]
+    pub follows: Option<SubmissionId>,
+    /// Who posted it, and what they say of themselves.
     pub enquiry: Enquiry,
+    /// The demonstration it asks for, as it was posted.
+    #[serde(default)]
+    pub demo: Option<DemoFields>,
+    /// The message it holds.
+    #[serde(default)]
+    pub contact: Option<Message>,
 }
 
 impl Submission {
@@ -71,10 +84,28 @@ impl Submission {
     pub fn told_lead_id(&self) -> LeadId {
         LeadId::of_submission(self.id)
     }
+
+    /// The submission as spam, unless it was accepted.
+    pub fn as_spam(&self) -> Result<Submission, Error> {
+        match self.status {
+            Verdict::Accepted => Err(Error::Conflict(Conflict::SubmissionAccepted)),
+            Verdict::Held | Verdict::Spam => Ok(Submission { status: Verdict::Spam, ..self.clone() }),
+        }
+    }
+
+    /// What it asks for.
+    pub fn ask(&self) -> Ask {
+        match (&self.demo, &self.contact) {
+            (Some(demo), _) => Ask::Demo(demo.clone()),
+            (None, Some(message)) => Ask::Contact(message.clone()),
+            (None, None) => Ask::Lead,
+        }
+    }
 }
 
 impl Record for Submission {
     const TYPE: RecordType = RecordType::Submission;
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Verdict::NAMES));
 
     record_head!();
 

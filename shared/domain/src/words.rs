@@ -103,6 +103,53 @@ impl Words {
     }
 }
 
+/// What somebody looks for: the word to find records by, and others that must be there too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    main: String,
+    rest: Vec<String>,
+}
+
+impl Terms {
+    /// The terms of a text: an address, a number, or words. None where it holds no letter or digit.
+    pub fn of(text: &str) -> Option<Terms> {
+        let text = normalize(text);
+        let text = text.trim();
+        let digits = digits_of(text);
+        let is_number =
+            text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '.' | '/'));
+        if is_number && digits.len() >= 4 {
+            return Some(Terms { main: digits, rest: Vec::new() });
+        }
+        if text.contains('@') && !text.starts_with('@') && !text.contains(' ') {
+            return Some(Terms { main: text.to_owned(), rest: Vec::new() });
+        }
+        let mut words = runs(text);
+        let longest = words.iter().enumerate().max_by_key(|(n, word)| (word.chars().count(), usize::MAX - n))?.0;
+        let main = words.remove(longest);
+        Some(Terms { main, rest: words })
+    }
+
+    /// What a token of a record found begins with.
+    pub fn prefix(&self) -> String {
+        self.main.chars().take(TOKEN_CHARACTERS).collect()
+    }
+
+    /// Whether a record's text, found by the prefix, has all the terms: Latin words by their beginning,
+    /// Chinese by any part.
+    pub fn match_text(&self, text: &str) -> bool {
+        let whole = self.main.chars().count() <= TOKEN_CHARACTERS || text.contains(&self.main);
+        whole
+            && self.rest.iter().all(|term| {
+                if term.starts_with(is_han_character) {
+                    text.contains(term.as_str())
+                } else {
+                    runs(text).iter().any(|run| run.starts_with(term.as_str()))
+                }
+            })
+    }
+}
+
 /// The form in which words are compared: NFKC, lower case.
 pub fn normalize(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
@@ -170,7 +217,61 @@ mod tests {
         assert_eq!(Words::default().with(Some("ＡＢＣ")).tokens(), ["abc"]);
     }
 
+    #[test]
+    fn what_people_type_finds_what_they_mean() {
+        let phone = Phone::parse("+86-138-0013-8000").expect("one line");
+        let email = EmailAddress::parse("Zhang.San@Example.com").expect("an address");
+        let words = Words::default()
+            .with_name(Some("三"), Some("张"))
+            .with_phone(Some(&phone), Some("+8613800138000"))
+            .with(Some("ABC 示例科技有限公司"))
+            .with_email(Some(&email));
+        let check = |text: &str, expected: bool| {
+            let found = Terms::of(text).is_some_and(|terms| {
+                let prefix = terms.prefix();
+                words.tokens().iter().any(|token| token.starts_with(&prefix)) && terms.match_text(words.text())
+            });
+            assert_eq!(found, expected, "{text}");
+        };
+        for text in [
+            "张三",
+            "三",
+            "张",
+            "科技",
+            "示例",
+            "公司",
+            "abc",
+            "AB",
+            "ＡＢＣ",
+            "abc 科技",
+            "科技 abc",
+            "zhang",
+            "san",
+            "zhang.san@example.com",
+            "ZHANG.SAN@ex",
+            "138 0013 8000",
+            "+86 138",
+            "8000",
+            "13800",
+            "张三 ABC",
+            "example.com",
+        ] {
+            check(text, true);
+        }
+        for text in ["李四", "科技李", "bc", "abc 李", "zhang@example.com", "0013", "!!", "", "abd"] {
+            check(text, false);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_text_is_terms_or_none_without_a_panic(text in "\\PC{0,80}", other in "\\PC{0,80}") {
+            if let Some(terms) = Terms::of(&text) {
+                prop_assert!(!terms.prefix().is_empty());
+                let _ = terms.match_text(&normalize(&other));
+            }
+        }
+
         #[test]
         fn there_are_never_more_tokens_than_allowed(text in "\\PC{0,400}") {
             let words = Words::default().with(Some(&text));

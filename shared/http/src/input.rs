@@ -3,7 +3,7 @@
 use crate::call::{Call, content_type, is_form};
 use crate::handler::Argument;
 use crate::openapi::Operation;
-use daybook_domain::intake::{Controls, Enquiry, Intake};
+use daybook_domain::intake::{Asked, Controls, Enquiry, FollowUp, Intake, Nothing};
 use daybook_domain::{Error as Domain, Locale, Record, RecordId, Rule, Violations, read::read};
 use daybook_store::{Error, Result};
 use futures::stream;
@@ -119,9 +119,25 @@ impl Argument for IfMatch {
 
 /// A posted form: JSON, urlencoded or multipart; known fields validated, the rest kept as `extra`.
 #[derive(Clone, Debug)]
-pub struct Posted {
+pub struct Posted<A = Nothing> {
     /// What was posted.
-    pub intake: Intake,
+    pub intake: Intake<A>,
+    /// How.
+    pub by: PostedBy,
+}
+
+/// A posted form that adds to an earlier one, so that it doesn't say again who posted it.
+#[derive(Clone, Debug)]
+pub struct PostedLater<A> {
+    /// What was posted.
+    pub follow_up: FollowUp<A>,
+    /// How.
+    pub by: PostedBy,
+}
+
+/// How a form was posted.
+#[derive(Clone, Debug)]
+pub struct PostedBy {
     /// The form it names: by header, field, or path.
     pub form: Option<String>,
     /// The origin of the page, as the browser says.
@@ -132,39 +148,69 @@ pub struct Posted {
     pub content: String,
 }
 
-impl Argument for Posted {
-    /// The address of a form may carry parameters of the advertisement that led to it.
-    const READS_QUERY: bool = true;
-
-    async fn read(call: &Call) -> Result<Self> {
-        let mut fields = fields(call).await?;
-        for (name, value) in query_pairs(call)? {
-            fields.entry(name).or_insert(Value::from(value));
+impl PostedBy {
+    fn of(call: &Call, content: String, controls: &Controls) -> PostedBy {
+        let in_path = call.path.iter().find(|(name, _)| name == FORM_IN_PATH).map(|(_, form)| form.clone());
+        let named = in_path.or_else(|| call.header("x-form-key").map(str::to_owned));
+        PostedBy {
+            form: named.or_else(|| controls.form_id.clone()),
+            origin: call.header("origin").filter(|origin| *origin != "null").map(str::to_owned),
+            locale: call.header("accept-language").and_then(Locale::accepted),
+            content,
         }
-        let content = daybook_store::sha256_hex(Value::Object(fields.clone()).to_string().as_bytes());
-        let intake = Intake::read(fields)?;
-        let named =
-            call.path.first().map(|(_, form)| form.clone()).or_else(|| call.header("x-form-key").map(str::to_owned));
-        let form = named.or_else(|| intake.controls.form_id.clone());
-        let origin = call.header("origin").filter(|origin| *origin != "null").map(str::to_owned);
-        let locale = call.header("accept-language").and_then(Locale::accepted);
-        Ok(Posted { intake, form, origin, locale, content })
-    }
-
-    fn fingerprint(&self) -> Value {
-        serde_json::json!([self.intake, self.form])
-    }
-
-    fn scope(&self) -> Option<String> {
-        self.form.clone()
-    }
-
-    fn describe(operation: &mut Operation) {
-        let schema = operation.open_schema_of::<Enquiry, Controls>();
-        operation.body(FORMS, schema);
-        operation.header_parameter("X-Form-Key", "The form this comes through; the default form unless given.");
     }
 }
+
+/// The name of the parameter that holds a form's id.
+const FORM_IN_PATH: &str = "form_id";
+
+/// The fields of a posted form, with those of the query, and their SHA-256.
+async fn posted(call: &Call) -> Result<(Map<String, Value>, String)> {
+    let mut fields = fields(call).await?;
+    for (name, value) in query_pairs(call)? {
+        fields.entry(name).or_insert(Value::from(value));
+    }
+    let content = daybook_store::sha256_hex(Value::Object(fields.clone()).to_string().as_bytes());
+    Ok((fields, content))
+}
+
+const FORM_KEY: &str = "The form this comes through; the default form unless given.";
+
+macro_rules! posted_argument {
+    ($name:ident, $field:ident, $read:ident, $who:ty) => {
+        impl<A: Asked> Argument for $name<A> {
+            /// The address of a form may carry parameters of the advertisement that led to it.
+            const READS_QUERY: bool = true;
+
+            async fn read(call: &Call) -> Result<Self> {
+                let (fields, content) = posted(call).await?;
+                let $field = $read::<A>::read(fields)?;
+                let by = PostedBy::of(call, content, &$field.controls);
+                Ok($name { $field, by })
+            }
+
+            fn fingerprint(&self) -> Value {
+                serde_json::json!([self.$field, self.by.form])
+            }
+
+            fn scope(&self) -> Option<String> {
+                self.by.form.clone()
+            }
+
+            fn describe(operation: &mut Operation) {
+                let who = operation.schema_of::<$who>();
+                let asked = operation.schema_of::<A>();
+                let controls = operation.schema_of::<Controls>();
+                let schema = operation.open(vec![who, asked, controls]);
+                operation.body(FORMS, schema);
+                operation.header_parameter("X-Form-Key", FORM_KEY);
+            }
+        }
+    };
+}
+
+posted_argument!(Posted, intake, Intake, Enquiry);
+posted_argument!(PostedLater, follow_up, FollowUp, Nothing);
 
 /// The form in the path of a plain HTML form's address.
 #[derive(Clone, Debug)]

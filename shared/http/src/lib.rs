@@ -23,11 +23,11 @@ pub use app::app;
 pub use call::{Call, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
-pub use input::{Form, IfMatch, Json, Patch, Path, Posted};
-pub use list::ListQuery;
+pub use input::{Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater};
+pub use list::{ListQuery, Narrowed, PageQuery};
 pub use openapi::{Operation, document};
 pub use problem::Problem;
-pub use reply::{Answer, Bare, BareCreated, Created, Data, HttpReply, Listed, page, see_other};
+pub use reply::{Answer, Bare, BareCreated, Content, Created, Data, HttpReply, Listed, page, see_other};
 pub use routes::{Route, Routes};
 pub use start::run;
 

@@ -5,7 +5,8 @@ use crate::handler::Argument;
 use crate::input::query_pairs;
 use crate::openapi::Operation;
 use daybook_domain::read::{escape, nearest};
-use daybook_domain::{Error as Domain, Record, Rule, UserId, Violations};
+use daybook_domain::words::Terms;
+use daybook_domain::{Error as Domain, Record, Rule, Unit, UserId, Violations};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Listing, PageAsk, Result};
 use serde_json::Value;
@@ -18,7 +19,10 @@ const USUAL: usize = 50;
 /// The most records of a page.
 const MOST: usize = 200;
 
-const PARAMETERS: [&str; 3] = ["limit", "cursor", "sort"];
+/// The most bytes of a text to search for.
+const LONGEST_SEARCH: usize = 400;
+
+const PARAMETERS: [&str; 6] = ["limit", "cursor", "sort", "search", "fields", "with_total"];
 const SORTS: [&str; 2] = ["-created_at", "created_at"];
 
 /// Which page of which list.
@@ -29,7 +33,10 @@ pub struct ListQuery<T> {
     ascending: bool,
     state: Option<String>,
     owner: Option<UserId>,
+    search: Option<Terms>,
     filters: Vec<Filter>,
+    fields: Vec<String>,
+    with_total: bool,
     of: PhantomData<fn() -> T>,
 }
 
@@ -45,7 +52,16 @@ impl<T: Record> ListQuery<T> {
         if let (Some(_), Some(owner), Some(field)) = (&self.state, self.owner, T::OWNER) {
             filters.push(Filter { field: field.to_owned(), op: Op::Eq, value: Value::from(owner.to_string()) });
         }
-        PageAsk { listing, filters, ascending: self.ascending, limit: self.limit, cursor: self.cursor.as_deref() }
+        PageAsk {
+            listing,
+            search: self.search.as_ref(),
+            filters,
+            fields: &self.fields,
+            with_total: self.with_total,
+            ascending: self.ascending,
+            limit: self.limit,
+            cursor: self.cursor.as_deref(),
+        }
     }
 }
 
@@ -60,9 +76,13 @@ impl<T: Record> Argument for ListQuery<T> {
             ascending: false,
             state: None,
             owner: None,
+            search: None,
             filters: Vec::new(),
+            fields: Vec::new(),
+            with_total: false,
             of: PhantomData,
         };
+        let mut sorted = false;
         let mut violations = Violations::default();
         for (name, value) in query_pairs(call)? {
             let outcome = match name.as_str() {
@@ -71,12 +91,26 @@ impl<T: Record> Argument for ListQuery<T> {
                     query.cursor = Some(value);
                     Ok(())
                 }
-                "sort" => query.set_sort(&value),
+                "sort" => {
+                    sorted = true;
+                    query.set_sort(&value)
+                }
+                "search" if T::SEARCHED => query.set_search(&value),
+                "fields" => query.set_fields(&value, &known),
+                "with_total" => query.set_with_total(&value),
                 _ => query.add_filter(&name, &value, &known),
             };
             if let Err(rule) = outcome {
                 violations.add(format!("/{}", escape(&name)), rule);
             }
+        }
+        if sorted && query.search.is_some() {
+            let expected = "left out with search, whose hits come in the order of their words".to_owned();
+            violations.add("/sort", Rule::Format { expected });
+        }
+        if query.with_total && !call.cx.counts(&query.ask()) {
+            let expected = "left out with search and with filters that no index answers".to_owned();
+            violations.add("/with_total", Rule::Format { expected });
         }
         if violations.0.is_empty() { Ok(query) } else { Err(Domain::Query(violations).into()) }
     }
@@ -88,6 +122,13 @@ impl<T: Record> Argument for ListQuery<T> {
     fn describe(operation: &mut Operation) {
         operation.query_parameter("limit", "The most records of a page: 1 to 200, usually 50.");
         operation.query_parameter("cursor", "`meta.next_cursor` of the page before.");
+        if T::SEARCHED {
+            let text = "Words, an address or a number: Latin words by their beginning, Chinese by any part, numbers \
+                        by their digits or the last four. Hits come in the order of their words; not with `sort`.";
+            operation.query_parameter("search", text);
+        }
+        operation.query_parameter("fields", "The fields to show, with commas; `id` always comes.");
+        operation.query_parameter("with_total", "`true`: `meta.total` counts the list, exactly up to 10,000.");
         operation.query_parameter("sort", "`-created_at` (newest first) or `created_at`.");
         if let Some((field, values)) = T::STATE {
             operation.query_parameter(field, &format!("By index: {}.", values.join(", ")));
@@ -101,8 +142,35 @@ impl<T: Record> Argument for ListQuery<T> {
 
 impl<T: Record> ListQuery<T> {
     fn set_limit(&mut self, text: &str) -> Result<(), Rule> {
-        let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
-        self.limit = limit.ok_or(Rule::Range { min: 1, max: MOST as i64 })?;
+        self.limit = limit_of(text)?;
+        Ok(())
+    }
+
+    fn set_search(&mut self, text: &str) -> Result<(), Rule> {
+        if text.len() > LONGEST_SEARCH {
+            return Err(Rule::TooLong { max: LONGEST_SEARCH, unit: Unit::Bytes });
+        }
+        // Clients send the field of a search along when it is empty.
+        if !text.trim().is_empty() {
+            let expected = "a text with a letter or digit".to_owned();
+            self.search = Some(Terms::of(text).ok_or(Rule::Format { expected })?);
+        }
+        Ok(())
+    }
+
+    fn set_fields(&mut self, text: &str, known: &[String]) -> Result<(), Rule> {
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if !known.iter().any(|known| known == name) {
+                return Err(Rule::OneOf { allowed: known.to_vec() });
+            }
+            self.fields.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    fn set_with_total(&mut self, text: &str) -> Result<(), Rule> {
+        let flags = || Rule::OneOf { allowed: vec!["true".to_owned(), "false".to_owned()] };
+        self.with_total = text.parse().map_err(|_| flags())?;
         Ok(())
     }
 
@@ -124,7 +192,7 @@ impl<T: Record> ListQuery<T> {
         };
         if !known.iter().any(|known| known == field) {
             let mut names = known.to_vec();
-            names.extend(PARAMETERS.map(str::to_owned));
+            names.extend(PARAMETERS.into_iter().filter(|name| *name != "search" || T::SEARCHED).map(str::to_owned));
             return Err(Rule::Unknown { nearest: nearest(field, &names) });
         }
         let op =
@@ -164,4 +232,79 @@ fn fields_of<T: Record>() -> Vec<String> {
         RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
         RefOr::T(_) | RefOr::Ref(_) => Vec::new(),
     }
+}
+
+/// Something that pages can be narrowed to, besides all of it.
+pub trait Narrowed: Send + Sync + 'static {
+    /// The query parameter.
+    const FIELD: &'static str;
+    /// Its values; none where there is no such parameter.
+    const NAMES: &'static [&'static str];
+}
+
+impl Narrowed for () {
+    const FIELD: &'static str = "";
+    const NAMES: &'static [&'static str] = &[];
+}
+
+/// Which page of something that is no list of records.
+#[derive(Clone, Debug)]
+pub struct PageQuery<S = ()> {
+    /// The most entries.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// What it is narrowed to.
+    pub only: Option<String>,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<S: Narrowed> Argument for PageQuery<S> {
+    const READS_QUERY: bool = true;
+
+    async fn read(call: &Call) -> Result<Self> {
+        let mut query = PageQuery { limit: USUAL, cursor: None, only: None, of: PhantomData };
+        let mut violations = Violations::default();
+        for (name, value) in query_pairs(call)? {
+            let outcome = match name.as_str() {
+                "limit" => limit_of(&value).map(|limit| query.limit = limit),
+                "cursor" => {
+                    query.cursor = Some(value);
+                    Ok(())
+                }
+                name if name == S::FIELD && !S::NAMES.is_empty() => {
+                    query.only = Some(value.clone());
+                    let known = S::NAMES.contains(&value.as_str());
+                    known
+                        .then_some(())
+                        .ok_or_else(|| Rule::OneOf { allowed: S::NAMES.iter().map(|&n| n.to_owned()).collect() })
+                }
+                _ => {
+                    let names: Vec<String> = ["limit", "cursor", S::FIELD].map(str::to_owned).to_vec();
+                    Err(Rule::Unknown { nearest: nearest(&name, &names) })
+                }
+            };
+            if let Err(rule) = outcome {
+                violations.add(format!("/{}", escape(&name)), rule);
+            }
+        }
+        if violations.0.is_empty() { Ok(query) } else { Err(Domain::Query(violations).into()) }
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.query_parameter("limit", "The most entries of a page: 1 to 200, usually 50.");
+        operation.query_parameter("cursor", "`meta.next_cursor` of the page before.");
+        if !S::NAMES.is_empty() {
+            operation.query_parameter(S::FIELD, &format!("One of {}.", S::NAMES.join(", ")));
+        }
+    }
+}
+
+fn limit_of(text: &str) -> Result<usize, Rule> {
+    let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
+    limit.ok_or(Rule::Range { min: 1, max: MOST as i64 })
 }

@@ -45,15 +45,19 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(name))
     }
 
-    /// Two types laid over each other, with any other field besides.
-    pub fn open_schema_of<A: ToSchema, B: ToSchema>(&mut self) -> RefOr<Schema> {
-        let (first, second) = (self.schema_of::<A>(), self.schema_of::<B>());
-        for name in [A::name(), B::name()] {
-            if let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(name.as_ref()) {
+    /// Types laid over each other, with any other field besides.
+    pub fn open(&mut self, parts: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        let mut all = AllOfBuilder::new();
+        for part in parts {
+            if let RefOr::Ref(reference) = &part
+                && let Some(name) = reference.ref_location.rsplit('/').next()
+                && let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(name)
+            {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
             }
+            all = all.item(part);
         }
-        AllOfBuilder::new().item(first).item(second).into()
+        all.into()
     }
 
     /// The body it takes, in one of these media types.
@@ -122,6 +126,11 @@ impl Operation {
                 "next_cursor",
                 ObjectBuilder::new()
                     .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null])),
+            )
+            .property(
+                "total",
+                ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::Integer, Type::String])),
             )
             .required("count")
             .required("limit")

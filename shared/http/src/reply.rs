@@ -6,7 +6,7 @@ use crate::problem::status_of;
 use axum::body::Body;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderValue, Response};
-use daybook_store::{Answer as Kind, Error, Page, Reply, Result};
+use daybook_store::{Answer as Kind, Error, Page, Reply, Result, Total};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -78,13 +78,24 @@ impl<T: Content> Reply for Listed<T> {
 impl<T: Content> HttpReply for Listed<T> {
     fn answer(self, _: &Call) -> Result<Answer> {
         let page = self.0;
-        let meta = json!({
+        let mut meta = json!({
             "count": page.items.len(),
             "limit": page.limit,
             "has_more": page.next_cursor.is_some(),
             "next_cursor": page.next_cursor,
         });
-        json_answer(Self::ANSWER, json!({"success": true, "data": value_of(&page.items)?, "meta": meta}))
+        match page.total {
+            Some(Total::Exactly(total)) => meta["total"] = Value::from(total),
+            Some(Total::Over(most)) => meta["total"] = Value::from(format!("{most}+")),
+            None => {}
+        }
+        let mut data = value_of(&page.items)?;
+        if !page.fields.is_empty() {
+            for record in data.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+                record.retain(|name, _| name == "id" || page.fields.contains(name));
+            }
+        }
+        json_answer(Self::ANSWER, json!({"success": true, "data": data, "meta": meta}))
     }
 
     fn describe(operation: &mut Operation) {

@@ -91,6 +91,10 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
         }
         Conflict::NotInTrash => ("It isn't in the trash.", "该记录不在回收站中。"),
         Conflict::ParentGone => ("The record this belongs to was deleted.", "所属记录已被删除。"),
+        Conflict::SubmissionAccepted => (
+            "This was accepted and belongs to a lead; set the lead's status instead.",
+            "该提交已被接受并归入线索，请改为修改线索的状态。",
+        ),
         Conflict::RegistrationClosed => {
             ("Registration needs an invitation; ask an administrator.", "注册需要邀请，请联系管理员。")
         }
@@ -131,6 +135,7 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         Rule::Id { prefix } => format!("must be the id of something that exists, beginning with {prefix}_"),
         Rule::ReadOnly => fixed("can't be changed; leave it out or send it unchanged", "不可修改，请省略或原样发送"),
         Rule::Time => fixed("must be a time such as 2026-11-20T09:30:00Z", "必须是时间，例如 2026-11-20T09:30:00Z"),
+        Rule::Zone => fixed("must be a time zone such as Asia/Shanghai", "必须是时区，例如 Asia/Shanghai"),
         Rule::Username => fixed(
             "must have 3 to 64 letters, digits, dots, dashes or underscores",
             "须为 3 至 64 个字母、数字、点、短横线或下划线",

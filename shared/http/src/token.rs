@@ -73,6 +73,11 @@ pub fn of_submission(cx: &Cx, submission: SubmissionId) -> String {
     cx.sign(Purpose::Submission, submission.to_string().as_bytes())
 }
 
+/// Whether a token lets its holder add to a submission.
+pub fn is_of_submission(cx: &Cx, submission: SubmissionId, token: &str) -> bool {
+    cx.env.keys.verify(Purpose::Submission, submission.to_string().as_bytes(), token)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,46 +2,53 @@
 
 use crate::Content;
 use askama::Template;
-use daybook_domain::intake::Enquiry;
+use daybook_domain::intake::{Ask, Enquiry};
 use daybook_domain::lead::display_name;
+use daybook_domain::submission::Submission;
 use daybook_domain::{Line, Locale};
 
-/// The mail that tells a visitor that their message arrived.
-pub fn confirmation(enquiry: &Enquiry, organization: &Line<120>, locale: Locale) -> Result<Content, askama::Error> {
+/// The mail that tells a visitor that their message, or their wish for a demonstration, arrived.
+pub fn confirmation(
+    submission: &Submission,
+    organization: &Line<120>,
+    locale: Locale,
+) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
-    let parts = Confirmation {
-        name: &name(enquiry),
-        organization: organization.as_str(),
-        requirements: requirements(enquiry),
-        chinese,
+    let (name, wrote) = (name(&submission.enquiry), wrote(submission));
+    let (organization_name, demo) = (organization.as_str(), submission.demo.is_some());
+    let text = Confirmation { name: &name, organization: organization_name, wrote: &wrote, demo, chinese }.render()?;
+    let html =
+        ConfirmationPage { name: &name, organization: organization_name, wrote: &wrote, demo, chinese }.render()?;
+    let subject = match (locale, demo) {
+        (Locale::Chinese, false) => format!("我们已收到您的信息 - {organization}"),
+        (Locale::English, false) => format!("We have your message - {organization}"),
+        (Locale::Chinese, true) => format!("我们已收到您的演示预约 - {organization}"),
+        (Locale::English, true) => format!("We have your request for a demo - {organization}"),
     };
-    let html = ConfirmationPage {
-        name: parts.name,
-        organization: parts.organization,
-        requirements: parts.requirements,
-        chinese,
-    };
-    let subject = match locale {
-        Locale::Chinese => format!("我们已收到您的信息 - {organization}"),
-        Locale::English => format!("We have your message - {organization}"),
-    };
-    Ok(Content { subject: line(&subject), text: parts.render()?, html: html.render()? })
+    Ok(Content { subject: line(&subject), text, html })
 }
 
 /// The mail that tells a team of a new submission.
-pub fn notification(enquiry: &Enquiry, lead_url: &str, locale: Locale) -> Result<Content, askama::Error> {
+pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
-    let rows = rows(enquiry, chinese);
-    let parts =
-        Notification { name: &name(enquiry), rows: &rows, requirements: requirements(enquiry), lead_url, chinese };
-    let html = NotificationPage { name: parts.name, rows: &rows, requirements: parts.requirements, lead_url, chinese };
-    let who = [Some(name(enquiry)), enquiry.company.as_ref().map(ToString::to_string)];
-    let who = who.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let subject = match locale {
-        Locale::Chinese => format!("新线索：{who}"),
-        Locale::English => format!("New lead: {who}"),
+    let enquiry = &submission.enquiry;
+    let (name, wrote, rows) = (name(enquiry), wrote(submission), rows(submission, chinese));
+    let what = match (submission.ask(), locale) {
+        (Ask::Lead, Locale::English) => "New lead",
+        (Ask::Lead, Locale::Chinese) => "新线索",
+        (Ask::Demo(_), Locale::English) => "Demo wanted",
+        (Ask::Demo(_), Locale::Chinese) => "演示预约",
+        (Ask::Contact(_), Locale::English) => "New message",
+        (Ask::Contact(_), Locale::Chinese) => "新留言",
     };
-    Ok(Content { subject: line(&subject), text: parts.render()?, html: html.render()? })
+    let colon = if chinese { "：" } else { ": " };
+    let heading = format!("{what}{colon}{name}");
+    let text = Notification { heading: &heading, rows: &rows, wrote: &wrote, lead_url }.render()?;
+    let html = NotificationPage { heading: &heading, rows: &rows, wrote: &wrote, lead_url, chinese }.render()?;
+    let about = submission.contact.as_ref().and_then(|message| message.subject.as_ref()).map(ToString::to_string);
+    let company = enquiry.company.as_ref().map(ToString::to_string);
+    let subject = [Some(heading), company, about].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    Ok(Content { subject: line(&subject), text, html })
 }
 
 #[derive(Template)]
@@ -49,7 +56,8 @@ pub fn notification(enquiry: &Enquiry, lead_url: &str, locale: Locale) -> Result
 struct Confirmation<'a> {
     name: &'a str,
     organization: &'a str,
-    requirements: &'a str,
+    wrote: &'a str,
+    demo: bool,
     chinese: bool,
 }
 
@@ -58,26 +66,26 @@ struct Confirmation<'a> {
 struct ConfirmationPage<'a> {
     name: &'a str,
     organization: &'a str,
-    requirements: &'a str,
+    wrote: &'a str,
+    demo: bool,
     chinese: bool,
 }
 
 #[derive(Template)]
 #[template(path = "notification.txt")]
 struct Notification<'a> {
-    name: &'a str,
+    heading: &'a str,
     rows: &'a [(&'static str, String)],
-    requirements: &'a str,
+    wrote: &'a str,
     lead_url: &'a str,
-    chinese: bool,
 }
 
 #[derive(Template)]
 #[template(path = "notification.html")]
 struct NotificationPage<'a> {
-    name: &'a str,
+    heading: &'a str,
     rows: &'a [(&'static str, String)],
-    requirements: &'a str,
+    wrote: &'a str,
     lead_url: &'a str,
     chinese: bool,
 }
@@ -86,18 +94,37 @@ fn name(enquiry: &Enquiry) -> String {
     display_name(enquiry.first_name.as_ref(), enquiry.last_name.as_ref(), &enquiry.email)
 }
 
-fn requirements(enquiry: &Enquiry) -> &str {
-    enquiry.requirements.as_ref().map_or("", |text| text.as_str())
+/// What they wrote in their own words.
+fn wrote(submission: &Submission) -> String {
+    let special = submission.demo.as_ref().and_then(|demo| demo.special_requirements.as_ref());
+    let message = submission.contact.as_ref().map(|contact| &contact.message);
+    let texts = [message, special, submission.enquiry.requirements.as_ref()];
+    texts.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
 }
 
 /// What is known of somebody, as lines of a table.
-fn rows(enquiry: &Enquiry, chinese: bool) -> Vec<(&'static str, String)> {
-    let e = enquiry;
+fn rows(submission: &Submission, chinese: bool) -> Vec<(&'static str, String)> {
+    let e = &submission.enquiry;
+    let demo = submission.demo.as_ref();
+    let when = |date: &daybook_domain::Moment| match demo.and_then(|demo| demo.timezone.as_ref()) {
+        Some(zone) => format!("{} ({zone})", date.as_str()),
+        None => date.as_str().to_owned(),
+    };
+    let subject = submission.contact.as_ref().and_then(|message| message.subject.as_ref());
     let all = [
         ("Address", "邮箱", Some(e.email.to_string())),
         ("Phone", "电话", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
         ("Company", "公司", e.company.as_ref().map(ToString::to_string)),
         ("Position", "职位", e.job_title.as_ref().map(ToString::to_string)),
+        ("Subject", "主题", subject.map(ToString::to_string)),
+        ("Demo", "演示方式", demo.map(|demo| demo.demo_type.unwrap_or_default().name().to_owned())),
+        ("Preferred date", "期望时间", demo.and_then(|demo| demo.preferred_date.as_ref()).map(when)),
+        ("Attendees", "参加人数", demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string())),
+        (
+            "Products",
+            "感兴趣的产品",
+            demo.and_then(|demo| demo.interested_products.as_ref()).map(|products| products.to_string()),
+        ),
         ("Industry", "行业", e.industry.map(|value| value.name().to_owned())),
         ("Company size", "公司规模", e.company_size.map(|value| value.name().to_owned())),
         ("Application", "应用领域", e.application_area.map(|value| value.name().to_owned())),
@@ -118,17 +145,21 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn enquiry(requirements: &str) -> Enquiry {
-        daybook_domain::read::read(json!({
-            "first_name": "<b>Ada</b>", "last_name": "Lovelace", "email": "ada@example.com", "company": "R&D",
-            "requirements": requirements
+    fn submission(requirements: &str) -> Submission {
+        serde_json::from_value(json!({
+            "id": "sub_01jd2h6q8e5k9v4m3n7p1r0stw", "version": 1, "status": "accepted", "screening": [],
+            "created_at": "2026-11-20T12:00:00Z", "updated_at": "2026-11-20T12:00:00Z",
+            "enquiry": {
+                "first_name": "<b>Ada</b>", "last_name": "Lovelace", "email": "ada@example.com", "company": "R&D",
+                "requirements": requirements
+            }
         }))
-        .expect("valid")
+        .expect("a submission")
     }
 
     #[test]
     fn what_visitors_write_is_escaped_in_html_and_plain_in_text() {
-        let content = notification(&enquiry("<script>alert(1)</script>"), "http://localhost/x", Locale::English)
+        let content = notification(&submission("<script>alert(1)</script>"), "http://localhost/x", Locale::English)
             .expect("renders");
         assert!(!content.html.contains("<script>") && !content.html.contains("<b>Ada"), "{}", content.html);
         assert!(content.text.contains("<script>alert(1)</script>"), "{}", content.text);
@@ -138,8 +169,8 @@ mod tests {
     #[test]
     fn a_confirmation_speaks_the_visitors_language() {
         let name = Line::parse("Daybook").expect("a line");
-        let chinese = confirmation(&enquiry("x"), &name, Locale::Chinese).expect("renders");
-        let english = confirmation(&enquiry("x"), &name, Locale::English).expect("renders");
+        let chinese = confirmation(&submission("x"), &name, Locale::Chinese).expect("renders");
+        let english = confirmation(&submission("x"), &name, Locale::English).expect("renders");
         assert!(chinese.text.contains("您好") && english.text.contains("Hello"), "{} {}", chinese.text, english.text);
     }
 }

@@ -9,6 +9,8 @@ use crate::table::{Item, QueryAsk, attribute, key_item};
 use crate::{Cx, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use daybook_domain::permission::Scope;
+use daybook_domain::words::Terms;
 use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +19,7 @@ use serde_json::Value;
 const MOST_MEGABYTES: usize = 4;
 
 /// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
-const PAGE_BYTES: usize = 4 << 20;
+pub(crate) const PAGE_BYTES: usize = 4 << 20;
 
 /// Which records of a type to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +37,14 @@ pub enum Listing<'a> {
 pub struct PageAsk<'a> {
     /// Which records.
     pub listing: Listing<'a>,
+    /// The words that find them; then they come in the order of the words.
+    pub search: Option<&'a Terms>,
     /// The conditions that all of them meet besides.
     pub filters: Vec<Filter>,
+    /// The fields to show; all of them where there are none.
+    pub fields: &'a [String],
+    /// Whether to count all records of the list.
+    pub with_total: bool,
     /// The oldest first, rather than the newest.
     pub ascending: bool,
     /// The most records.
@@ -54,6 +62,31 @@ pub struct Page<T> {
     pub limit: usize,
     /// Where the next page begins, if there may be one.
     pub next_cursor: Option<String>,
+    /// The fields to show; all of them where there are none.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// How many records the list has, where that was asked for.
+    #[serde(default)]
+    pub total: Option<Total>,
+}
+
+/// How many records a list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Total {
+    /// So many.
+    Exactly(usize),
+    /// More than so many; nobody counts on.
+    Over(usize),
+}
+
+/// How far the records of a list are counted.
+const MOST_COUNTED: usize = 10_000;
+
+impl<T> Page<T> {
+    /// A page of these records.
+    pub fn of(items: Vec<T>, limit: usize, next_cursor: Option<String>) -> Page<T> {
+        Page { items, limit, next_cursor, fields: Vec::new(), total: None }
+    }
 }
 
 impl Cx {
@@ -62,18 +95,42 @@ impl Cx {
     /// Conditions that no index answers are tried on at most 4 MB a request, so a page may be short, or
     /// empty, and still have a cursor.
     pub async fn list<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
-        let binding = format!("{}|{}|{:?}|{:?}|{}", self.org, T::TYPE, ask.listing, ask.filters, ask.ascending);
-        let question = match ask.listing {
+        let mut page = match ask.search {
+            Some(terms) => self.search(terms, ask).await?,
+            None => self.listed(ask).await?,
+        };
+        page.fields = ask.fields.to_vec();
+        if ask.with_total {
+            let counted = self.env.table.count(&self.question::<T>(ask).range(), MOST_COUNTED + 1).await?;
+            page.total = Some(match counted {
+                n if n > MOST_COUNTED => Total::Over(MOST_COUNTED),
+                n => Total::Exactly(n),
+            });
+        }
+        Ok(page)
+    }
+
+    /// Whether an index alone answers a list, so that its records can be counted.
+    pub fn counts(&self, ask: &PageAsk<'_>) -> bool {
+        ask.search.is_none() && ask.filters.is_empty() && self.scope != Scope::Own
+    }
+
+    fn question<'a, T: Record>(&self, ask: &PageAsk<'a>) -> Question<'a> {
+        match ask.listing {
             Listing::All => Question::Records(self.org, T::TYPE),
             Listing::InState(state) => Question::InState(self.org, T::TYPE, state),
             Listing::OwnedBy(owner) => Question::OwnedBy(self.org, T::TYPE, owner),
-        };
-        let range = question.range();
+        }
+    }
+
+    async fn listed<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
+        let binding = format!("{}|{}|{:?}|{:?}|{}", self.org, T::TYPE, ask.listing, ask.filters, ask.ascending);
+        let range = self.question::<T>(ask).range();
         let mut after = match ask.cursor {
             Some(cursor) => Some(self.place_of(cursor, &binding, range.index, &range.pk)?),
             None => None,
         };
-        let plain = ask.filters.is_empty() && self.scope != daybook_domain::permission::Scope::Own;
+        let plain = ask.filters.is_empty() && self.scope != Scope::Own;
         let mut items: Vec<T> = Vec::new();
         let mut bytes = 0;
         for _ in 0..MOST_MEGABYTES {
@@ -89,7 +146,7 @@ impl Cx {
                 let full = items.len() == ask.limit || bytes > PAGE_BYTES;
                 if full {
                     let end = items.last().map(|last| self.cursor_at(last, &binding));
-                    return Ok(Page { items, limit: ask.limit, next_cursor: end });
+                    return Ok(Page::of(items, ask.limit, end));
                 }
                 if self.reaches(record.owner()) && meets(&record, &ask.filters)? {
                     bytes += bytes_of(&record)?;
@@ -97,13 +154,13 @@ impl Cx {
                 }
             }
             if page.more.is_none() {
-                return Ok(Page { items, limit: ask.limit, next_cursor: None });
+                return Ok(Page::of(items, ask.limit, None));
             }
             after = page.more;
         }
         // Out of what one request may look at: the next one goes on behind the last item seen.
         let end = after.and_then(|key| self.cursor_behind(&key, &binding));
-        Ok(Page { items, limit: ask.limit, next_cursor: end })
+        Ok(Page::of(items, ask.limit, end))
     }
 
     /// The children of a record, of one type, oldest first.
@@ -129,27 +186,40 @@ impl Cx {
     }
 
     fn seal(&self, date: Timestamp, id: AnyId, binding: &str) -> String {
-        let place = format!("{date}|{id}");
+        self.seal_place(&format!("{date}|{id}"), binding)
+    }
+
+    fn place_of(&self, cursor: &str, binding: &str, index: Option<Index>, pk: &str) -> Result<Item> {
+        let place = self.open_place(cursor, binding)?;
+        let read = || -> Option<(Timestamp, AnyId)> {
+            let (date, id) = place.split_once('|')?;
+            Some((date.parse().ok()?, id.parse().ok()?))
+        };
+        let (date, id) = read().ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
+        Ok(key_at(index, pk, date, id, self))
+    }
+
+    /// A cursor: a place in a list, signed for this list and whoever asks.
+    pub fn seal_place(&self, place: &str, binding: &str) -> String {
         let signature = self.sign(Purpose::Cursor, format!("{place}|{binding}|{}", actor_part(&self.actor)).as_bytes());
         URL_SAFE_NO_PAD.encode(format!("{place}|{signature}"))
     }
 
-    fn place_of(&self, cursor: &str, binding: &str, index: Option<Index>, pk: &str) -> Result<Item> {
-        let open = || -> Option<(Timestamp, AnyId)> {
+    /// The place in a cursor, if it is one of ours for this list.
+    pub fn open_place(&self, cursor: &str, binding: &str) -> Result<String> {
+        let open = || -> Option<String> {
             let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
             let (place, signature) = text.rsplit_once('|')?;
             let message = format!("{place}|{binding}|{}", actor_part(&self.actor));
             let genuine = self.env.keys.verify(Purpose::Cursor, message.as_bytes(), signature);
-            let (date, id) = place.split_once('|').filter(|_| genuine)?;
-            Some((date.parse().ok()?, id.parse().ok()?))
+            genuine.then(|| place.to_owned())
         };
-        let (date, id) = open().ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
-        Ok(key_at(index, pk, date, id, self))
+        open().ok_or_else(|| Domain::query("cursor", Rule::Cursor).into())
     }
 }
 
 /// Whether a record meets all conditions; where there are none, it isn't looked at.
-fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
+pub(crate) fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
     if filters.is_empty() {
         return Ok(true);
     }

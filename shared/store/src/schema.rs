@@ -14,7 +14,8 @@
 //! session       <org>#session#<session>         -                       <org>#session#<user>
 //! credential    <org>#credential#<user>         -
 //! bucket        <org>#bucket#<class>            <subject>
-//! delivery      <org>#delivery#<entry>          <consumer>
+//! delivery      <org>#delivery#<entry>          <consumer>                                    <org>#sent#<record>
+//! ledger        <org>#ledger#<system>           <record>                                      <org>#ledger#<system>#<state>
 //! suppression   <org>#suppression               <hash of address>
 //! login         ~login#<name>                   -
 //! form          ~form#<form>                    -
@@ -35,6 +36,8 @@
 //! 8. journal entries of a request: `request`, consistent
 //! 9. due items of a shard until a moment: `due item`, consistent
 //! 10. all organisations: `organisations`, consistent
+//! 11. deliveries about a record: `by_state`
+//! 12. ledger rows of a system: `ledger`, consistent; in a state: `by_state`
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin
 //! with `~`, are looked up before the organisation is known, and hold nothing but ids and due items.
@@ -173,6 +176,8 @@ pub enum Place<'a> {
     Bucket(OrgId, &'a str, &'a str),
     /// What became of an entry at one consumer.
     Delivery(OrgId, EntryId, &'a str),
+    /// How a record stands in another system: the system's name and the record.
+    Ledger(OrgId, &'a str, AnyId),
     /// An address that gets no mail, by hash.
     Suppression(OrgId, &'a str),
     /// Something to do at a time: shard, time, id.
@@ -209,6 +214,7 @@ impl Place<'_> {
             Place::Credential(org, user) => key(format!("{org}#credential#{user}"), alone()),
             Place::Bucket(org, class, subject) => key(format!("{org}#bucket#{class}"), escape(subject)),
             Place::Delivery(org, entry, consumer) => key(format!("{org}#delivery#{entry}"), escape(consumer)),
+            Place::Ledger(org, system, id) => key(format!("{org}#ledger#{system}"), id.to_string()),
             Place::Suppression(org, hash) => key(format!("{org}#suppression"), hash.to_owned()),
             Place::Due(shard, at, id) => key(format!("~due#{shard}"), format!("{}#{}", at, escape(id))),
             Place::Feed => key("~feed".to_owned(), alone()),
@@ -241,6 +247,12 @@ pub enum Question<'a> {
     DueBy(u8, Timestamp),
     /// 10. All organisations.
     Organizations,
+    /// 11. Deliveries about a record, by time.
+    SentAbout(OrgId, AnyId),
+    /// 12. Ledger rows of a system, by record.
+    Ledger(OrgId, &'a str),
+    /// 12. Ledger rows of a system in a state, by time.
+    LedgerIn(OrgId, &'a str, &'a str),
 }
 
 /// The range of keys that answers a question.
@@ -291,6 +303,11 @@ impl Question<'_> {
             Question::OfRequest(org, id) => range(None, format!("{org}#request#{}", escape(id)), SortRange::All),
             Question::DueBy(shard, at) => range(None, format!("~due#{shard}"), SortRange::UpTo(format!("{}$", at))),
             Question::Organizations => range(None, "~orgs".to_owned(), SortRange::All),
+            Question::SentAbout(org, id) => range(Some(Index::ByState), sent_about(org, id), SortRange::All),
+            Question::Ledger(org, system) => range(None, format!("{org}#ledger#{system}"), SortRange::All),
+            Question::LedgerIn(org, system, state) => {
+                range(Some(Index::ByState), ledger_in(org, system, state), SortRange::All)
+            }
         }
     }
 }
@@ -313,6 +330,16 @@ pub fn facts_of(org: OrgId, id: AnyId) -> String {
 /// The `by_owner` key of facts of a user's doings.
 pub fn facts_by(org: OrgId, user: UserId) -> String {
     format!("{org}#by#{user}")
+}
+
+/// The `by_state` key of deliveries about a record.
+pub fn sent_about(org: OrgId, id: AnyId) -> String {
+    format!("{org}#sent#{id}")
+}
+
+/// The `by_state` key of ledger rows in a state.
+pub fn ledger_in(org: OrgId, system: &str, state: &str) -> String {
+    format!("{org}#ledger#{system}#{state}")
 }
 
 /// The `by_owner` key of sessions of a user.

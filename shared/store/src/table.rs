@@ -7,10 +7,11 @@ use crate::schema::{Index, Key, Kind, PK, Range, SK, SortRange};
 use crate::{Result, schema};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, ConsumedCapacity, GlobalSecondaryIndex, KeySchemaElement,
-    KeyType, Projection, ProjectionType, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
-    ScalarAttributeType,
+    KeyType, KeysAndAttributes, Projection, ProjectionType, ReturnConsumedCapacity, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, ScalarAttributeType, Select,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// The most items that are read by key at once (DynamoDB).
+const MOST_READ: usize = 100;
 
 /// The attributes of an item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -207,6 +211,12 @@ impl Table {
 
     /// One page of the items that answer a question: at most `limit`, at most 1 MB.
     pub async fn query(&self, range: &Range, ask: QueryAsk) -> Result<QueryPage> {
+        let reply = self.asked(range, ask).send().await.map_err(|error| from_sdk("list items", error))?;
+        self.meter(0, reply.consumed_capacity.as_slice(), false);
+        Ok(QueryPage { items: reply.items.unwrap_or_default(), more: reply.last_evaluated_key })
+    }
+
+    fn asked(&self, range: &Range, ask: QueryAsk) -> QueryFluentBuilder {
         let (pk_name, sk_name) = range.index.map_or((PK, SK), |index| (index.pk(), index.sk()));
         let (expression, bound) = match &range.sk {
             SortRange::All => ("#pk = :pk", None),
@@ -214,7 +224,7 @@ impl Table {
             SortRange::From(from) => ("#pk = :pk AND #sk >= :sk", Some(from)),
             SortRange::UpTo(to) => ("#pk = :pk AND #sk <= :sk", Some(to)),
         };
-        let mut call = self
+        let call = self
             .client
             .query()
             .table_name(&self.name)
@@ -227,14 +237,48 @@ impl Table {
             .set_limit(ask.limit)
             .set_exclusive_start_key(ask.after)
             .set_return_consumed_capacity(self.metered());
-        if let Some(bound) = bound {
-            call = call
+        match bound {
+            Some(bound) => call
                 .expression_attribute_names("#sk", sk_name)
-                .expression_attribute_values(":sk", AttributeValue::S(bound.clone()));
+                .expression_attribute_values(":sk", AttributeValue::S(bound.clone())),
+            None => call,
         }
-        let reply = call.send().await.map_err(|error| from_sdk("list items", error))?;
-        self.meter(0, reply.consumed_capacity.as_slice(), false);
-        Ok(QueryPage { items: reply.items.unwrap_or_default(), more: reply.last_evaluated_key })
+    }
+
+    /// Items by key, as they are after every write that was acknowledged, in no particular order.
+    pub async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        let mut items = Vec::with_capacity(keys.len());
+        for some in keys.chunks(MOST_READ) {
+            let mut open: Vec<Item> = some.iter().map(key_item).collect();
+            while !open.is_empty() {
+                let asked = KeysAndAttributes::builder().set_keys(Some(open)).consistent_read(true).build();
+                let asked = asked.map_err(|error| Error::internal("read items", error))?;
+                let call = self.client.batch_get_item().request_items(&self.name, asked);
+                let reply = call.set_return_consumed_capacity(self.metered()).send().await;
+                let reply = reply.map_err(|error| from_sdk("read items", error))?;
+                self.meter(0, reply.consumed_capacity(), false);
+                items.extend(reply.responses.into_iter().flat_map(|mut tables| tables.remove(&self.name)).flatten());
+                let left = reply.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+                open = left.map(|left| left.keys).unwrap_or_default();
+            }
+        }
+        Ok(items)
+    }
+
+    /// How many items answer a question, as far as they are counted.
+    pub async fn count(&self, range: &Range, most: usize) -> Result<usize> {
+        let (mut counted, mut after) = (0, None);
+        loop {
+            let limit = i32::try_from(most - counted).ok();
+            let call = self.asked(range, QueryAsk { limit, after, descending: false });
+            let reply = call.select(Select::Count).send().await.map_err(|error| from_sdk("count items", error))?;
+            self.meter(0, reply.consumed_capacity.as_slice(), false);
+            counted += reply.count.max(0) as usize;
+            match reply.last_evaluated_key {
+                Some(more) if counted < most => after = Some(more),
+                _ => return Ok(counted),
+            }
+        }
     }
 
     /// All items that answer a question whose answer is known to be small.

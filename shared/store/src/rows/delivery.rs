@@ -1,15 +1,16 @@
 //! Deliveries: what became of a journal entry at a consumer. One row each, so each happens once.
 
 use crate::journal::{EntryRef, RETENTION};
-use crate::schema::Place;
+use crate::schema::{Index, Place, Question, SK, by_date, sent_about};
 use crate::table::{Condition, Written, attribute, parse_item};
 use crate::{Env, Result};
-use daybook_domain::Timestamp;
+use daybook_domain::{AnyId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How far a delivery has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DeliveryState)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// A worker is at it, until its lease ends.
@@ -108,29 +109,51 @@ pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery,
     }
 }
 
+/// How far a delivery has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'a> {
+    /// The state.
+    pub state: State,
+    /// What the other side calls it.
+    pub remote_id: Option<&'a str>,
+    /// What went wrong, in words.
+    pub error: Option<&'a str>,
+    /// The record it is about, whose timeline shows it.
+    pub about: Option<AnyId>,
+}
+
 /// Writes down how far a delivery has come. What is over stays over.
-pub async fn settle(
-    env: &Env,
-    entry: EntryRef,
-    consumer: &str,
-    state: State,
-    remote_id: Option<&str>,
-    error: Option<&str>,
-) -> Result<()> {
+pub async fn settle(env: &Env, entry: EntryRef, consumer: &str, how: Settled<'_>) -> Result<()> {
     let now = env.clock.now();
-    let set = vec![
-        (":state", attribute(state)),
+    let mut set = vec![
+        (":state", attribute(how.state)),
         (":at", attribute(now)),
-        (":remote", attribute(remote_id)),
-        (":error", attribute(error)),
+        (":remote", attribute(how.remote_id)),
+        (":error", attribute(how.error)),
     ];
     let open = Condition::of("attribute_exists(pk) AND NOT #state IN (:sent, :failed, :suppressed)")
         .with(":sent", State::Sent)
         .with(":failed", State::Failed)
         .with(":suppressed", State::Suppressed);
-    let expression = "SET #state = :state, updated_at = :at, remote_id = :remote, last_error = :error";
+    let mut expression = "SET #state = :state, updated_at = :at, remote_id = :remote, last_error = :error".to_owned();
+    if let Some(record) = how.about {
+        set.push((":about", attribute(sent_about(entry.org, record))));
+        set.push((":when", attribute(by_date(now, consumer))));
+        expression = format!("{expression}, {} = :about, {} = :when", Index::ByState.pk(), Index::ByState.sk());
+    }
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
-    env.table.update(&key, expression, set, open).await.map(|_| ())
+    env.table.update(&key, &expression, set, open).await.map(|_| ())
+}
+
+/// The deliveries about a record, by consumer and in no particular order. Reads an index, so the newest may
+/// be missing for a moment.
+pub async fn about(env: &Env, org: OrgId, record: AnyId) -> Result<Vec<(String, Delivery)>> {
+    let mut all = Vec::new();
+    for item in env.table.query_all(&Question::SentAbout(org, record).range()).await? {
+        let consumer = item.get(SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        all.push((consumer, parse_item(item)?));
+    }
+    Ok(all)
 }
 
 /// Writes down that a delivery which was sent was refused further on.

@@ -1,0 +1,133 @@
+//! Book a demo: somebody asks for a demonstration, right after their first form or together with it.
+//!
+//! A visitor asks with the id and token that their form was answered with, or within a day with the id
+//! alone; the answer is the same whoever they are, and where their form is held, the request is held with
+//! it. Staff list and arrange demonstrations here.
+
+use daybook_domain::demo::{Demo, DemoFields, DemoOrigin, DemoStatus};
+use daybook_domain::intake::Asked as _;
+use daybook_domain::lead::Lead;
+use daybook_domain::permission::Action::{Create, Read, Update};
+use daybook_domain::permission::Resource::Demos;
+use daybook_domain::read::{escape, nearest};
+use daybook_domain::{DemoId, LeadId, Rule, SubmissionId, Timestamp, Violations};
+use daybook_http::{
+    Cx, Data, IfMatch, ListQuery, Listed, Patch, Path, Posted, PostedLater, RateClass, Result, Routes, can, public,
+};
+use daybook_intake::{Post, Receipt, Thanks, earlier, lead_told, zone_of};
+use daybook_store::Tx;
+use serde::{Deserialize, Serialize};
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    Routes::of("book-demo")
+        .post("/api/leads/{id}/demo", public(RateClass::Form).or_can(Demos, Create), request)
+        .post("/api/demos", public(RateClass::Form).or_can(Demos, Create), book)
+        .get("/api/demos", can(Demos, Read), list)
+        .get("/api/demos/{id}", can(Demos, Read), read)
+        .put("/api/demos/{id}", can(Demos, Update), update)
+        .patch("/api/demos/{id}", can(Demos, Update), update)
+}
+
+/// What the one who asked is told: the record to staff, to a visitor the same as to every other.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(untagged)]
+enum Booked {
+    /// The demonstration, to staff who made it for a lead.
+    Demo(Box<Demo>),
+    /// What a form is answered with.
+    Receipt(DemoReceipt),
+}
+
+/// What a form that asks for a demonstration is answered with.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+struct DemoReceipt {
+    /// The demonstration.
+    id: DemoId,
+    /// The submission.
+    submission_id: SubmissionId,
+    /// Lets its holder add to the submission.
+    submission_token: String,
+    /// When it was stored.
+    created_at: Timestamp,
+    /// How far it has come; only for trusted callers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<DemoStatus>,
+    /// The lead it is for; only for trusted callers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lead_id: Option<LeadId>,
+    /// The lead that had the address already; only for trusted callers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<LeadId>,
+}
+
+impl Booked {
+    fn receipt(told: Receipt) -> Booked {
+        let lead_id = told.status.map(|_| told.id);
+        Booked::Receipt(DemoReceipt {
+            id: DemoId::of_submission(told.submission_id),
+            submission_id: told.submission_id,
+            submission_token: told.submission_token,
+            created_at: told.created_at,
+            status: lead_id.map(|_| DemoStatus::Requested),
+            lead_id,
+            duplicate_of: told.duplicate_of,
+        })
+    }
+}
+
+/// Asks for a demonstration for the lead of an earlier form.
+async fn request(cx: Cx, Path(id): Path<LeadId>, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
+    if cx.actor.user().is_some() {
+        return arrange(cx, id, posted).await;
+    }
+    let earlier = earlier(&cx, id, &posted).await?;
+    Thanks::accept(&cx, Post::following(earlier, posted), Booked::receipt).await
+}
+
+/// Takes a lead in together with the demonstration it asks for.
+async fn book(cx: Cx, posted: Posted<DemoFields>) -> Result<Thanks<Booked>> {
+    Thanks::accept(&cx, Post::of(posted), Booked::receipt).await
+}
+
+/// Makes a demonstration for a lead, by staff.
+async fn arrange(cx: Cx, id: LeadId, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
+    known_fields(&posted)?;
+    let lead: Lead = match cx.find(id).await? {
+        Some(lead) => lead,
+        None => cx.get(lead_told(&cx, id).await?).await?,
+    };
+    let zone = zone_of(&cx).await?;
+    let stamp = cx.stamp();
+    let origin =
+        DemoOrigin { id: DemoId::new(stamp.id), lead: lead.id, owner: lead.owner_id, submission: None, zone: &zone };
+    let demo = Demo::requested(&posted.follow_up.asked, origin, stamp.at)?;
+    let reply = Thanks::with(Booked::Demo(Box::new(demo.clone())), posted.by.locale.unwrap_or_default());
+    cx.commit(Tx::create(&demo), reply).await
+}
+
+/// Lists demonstrations, the newest first.
+async fn list(cx: Cx, query: ListQuery<Demo>) -> Result<Listed<Demo>> {
+    cx.list(&query.ask()).await.map(Listed)
+}
+
+/// Reads a demonstration.
+async fn read(cx: Cx, Path(id): Path<DemoId>) -> Result<Data<Demo>> {
+    cx.get(id).await.map(Data)
+}
+
+/// Changes the fields that are named; `null` clears.
+async fn update(cx: Cx, Path(id): Path<DemoId>, IfMatch(version): IfMatch, patch: Patch<Demo>) -> Result<Data<Demo>> {
+    let now = cx.now();
+    cx.change(id, version, |demo: &Demo| demo.patched(patch.fields.clone(), now), Data).await
+}
+
+/// Refuses fields that mean nothing, as staff would want to know of a slip.
+fn known_fields(posted: &PostedLater<DemoFields>) -> Result<()> {
+    let mut violations = Violations::default();
+    let names: Vec<String> = DemoFields::FIELDS.iter().map(|name| (*name).to_owned()).collect();
+    for name in posted.follow_up.extra.keys() {
+        violations.add(format!("/{}", escape(name)), Rule::Unknown { nearest: nearest(name, &names) });
+    }
+    violations.into_result().map_err(Into::into)
+}

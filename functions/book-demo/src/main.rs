@@ -1,0 +1,7 @@
+//! The Lambda function `book-demo`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_http::run(daybook_book_demo::routes())
+}

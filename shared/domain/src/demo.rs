@@ -1,0 +1,457 @@
+//! Demonstrations that people ask for.
+//!
+//! One may be asked for without naming a free hour: its status is `requested` until staff confirm it.
+
+use crate::intake::{Ask, Asked};
+use crate::lead::choices;
+use crate::record::{Record, Reference};
+use crate::{
+    AnyId, Change, DemoId, Error, Event, LeadId, Line, Moment, Prose, RecordType, Rule, SubmissionId, Timestamp, Unit,
+    UserId, Zone, record_head,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::fmt;
+
+choices! {
+    /// Where a demonstration takes place.
+    #[derive(Default)]
+    DemoType {
+        /// On the screen.
+        #[default] Virtual = "virtual",
+        /// At the visitor's.
+        Onsite = "onsite",
+        /// In our showroom.
+        Showroom = "showroom",
+    }
+
+    /// How far a demonstration has come.
+    #[derive(Default)]
+    DemoStatus {
+        /// Somebody asked for it.
+        #[default] Requested = "requested",
+        /// A place is kept for a short while.
+        Held = "held",
+        /// It is arranged.
+        Confirmed = "confirmed",
+        /// It is arranged, at another time than before.
+        Rescheduled = "rescheduled",
+        /// It took place.
+        Completed = "completed",
+        /// Nobody came.
+        NoShow = "no_show",
+        /// It was called off.
+        Cancelled = "cancelled",
+    }
+}
+
+/// The most people at a demonstration.
+const MOST_ATTENDEES: u16 = 10_000;
+
+/// The most products one demonstration shows.
+const MOST_PRODUCTS: usize = 50;
+
+/// How many people come: a number, or a text that is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Attendees(u16);
+
+impl<'de> Deserialize<'de> for Attendees {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Attendees, D::Error> {
+        let number = match Value::deserialize(from)? {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let count = number.and_then(|n| u16::try_from(n).ok()).filter(|n| (1..=MOST_ATTENDEES).contains(n));
+        count
+            .map(Attendees)
+            .ok_or_else(|| serde::de::Error::custom(Rule::Range { min: 1, max: i64::from(MOST_ATTENDEES) }))
+    }
+}
+
+impl fmt::Display for Attendees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// The products somebody wants to see: a list, or a text with commas.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Products {
+    list: Vec<Line<100>>,
+    raw: Option<String>,
+}
+
+impl Products {
+    fn split(text: &str) -> Result<Vec<Line<100>>, Rule> {
+        let parts = text.split([',', '，', '、', ';', '；']).map(str::trim).filter(|part| !part.is_empty());
+        Self::checked(parts.map(Line::parse).collect::<Result<_, _>>()?)
+    }
+
+    fn checked(list: Vec<Line<100>>) -> Result<Vec<Line<100>>, Rule> {
+        if list.len() > MOST_PRODUCTS {
+            return Err(Rule::TooLong { max: MOST_PRODUCTS, unit: Unit::Entries });
+        }
+        Ok(list)
+    }
+}
+
+impl fmt::Display for Products {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.list.iter().map(Line::as_str).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// As it was sent, so that it reads back the same.
+impl Serialize for Products {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &self.raw {
+            Some(raw) => raw.serialize(to),
+            None => self.list.serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Products {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Products, D::Error> {
+        use serde::de::Error as _;
+        match Value::deserialize(from)? {
+            Value::String(text) => {
+                let list = Products::split(&text).map_err(D::Error::custom)?;
+                Ok(Products { list, raw: Some(text) })
+            }
+            Value::Array(values) => {
+                let texts = values.iter().map(|value| value.as_str().ok_or_else(wrong_list).and_then(Line::parse));
+                let list = texts.collect::<Result<_, _>>().and_then(Products::checked).map_err(D::Error::custom)?;
+                Ok(Products { list, raw: None })
+            }
+            _ => Err(D::Error::custom(wrong_list())),
+        }
+    }
+}
+
+fn wrong_list() -> Rule {
+    Rule::Type { expected: "a list of texts, or a text with commas".to_owned() }
+}
+
+/// What a form says of a wanted demonstration, as it was posted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DemoFields {
+    /// Where; on the screen unless said otherwise.
+    pub demo_type: Option<DemoType>,
+    /// When it would suit: RFC 3339, or without an offset as clocks show it in `timezone`.
+    pub preferred_date: Option<Moment>,
+    /// The zone of `preferred_date`; the organisation's unless said otherwise.
+    pub timezone: Option<Zone>,
+    /// How many people come, 1 to 10,000.
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 10000)]
+    pub attendees_count: Option<Attendees>,
+    /// The products to show: a list, or a text with commas; at most 50.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub interested_products: Option<Products>,
+    /// What to take care of.
+    pub special_requirements: Option<Prose<10000>>,
+}
+
+impl Asked for DemoFields {
+    const FIELDS: &'static [&'static str] =
+        &["demo_type", "preferred_date", "timezone", "attendees_count", "interested_products", "special_requirements"];
+
+    fn into_ask(self) -> Ask {
+        Ask::Demo(self)
+    }
+}
+
+/// A demonstration that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Demo {
+    /// The id.
+    #[schema(read_only)]
+    pub id: DemoId,
+    /// The version, for `If-Match`.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was asked for.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// How far it has come.
+    pub status: DemoStatus,
+    /// Whom it is for.
+    #[schema(read_only)]
+    pub lead_id: LeadId,
+    /// The post that asked for it; none where staff made it.
+    #[schema(read_only)]
+    pub submission_id: Option<SubmissionId>,
+    /// Who gives it.
+    pub owner_id: Option<UserId>,
+    /// Where.
+    pub demo_type: DemoType,
+    /// When it would suit.
+    pub preferred_date: Option<Timestamp>,
+    /// The same as clocks show it in `timezone`.
+    #[schema(read_only)]
+    pub preferred_local: Option<String>,
+    /// Whether that had passed already when it was written.
+    #[schema(read_only)]
+    pub preferred_in_past: bool,
+    /// The zone of their clocks.
+    pub timezone: Zone,
+    /// How many people come.
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 10000)]
+    pub attendees_count: Option<Attendees>,
+    /// The products to show.
+    pub interested_products: Vec<Line<100>>,
+    /// What to take care of.
+    pub special_requirements: Option<Prose<10000>>,
+    /// What staff note.
+    pub notes: Option<Prose<10000>>,
+    /// What was sent in another form than it is kept in.
+    #[schema(read_only)]
+    pub raw: Raw,
+}
+
+/// Fields of a demonstration as they were sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Raw {
+    /// The date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_date: Option<String>,
+    /// The products, where they were one text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interested_products: Option<String>,
+}
+
+/// Whom a demonstration is for, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct DemoOrigin<'a> {
+    /// Its id.
+    pub id: DemoId,
+    /// The lead.
+    pub lead: LeadId,
+    /// Who works with the lead.
+    pub owner: Option<UserId>,
+    /// The post that asks for it.
+    pub submission: Option<SubmissionId>,
+    /// The organisation's zone.
+    pub zone: &'a Zone,
+}
+
+impl Demo {
+    /// The demonstration that these fields ask for. A date in the past is kept, and flagged.
+    pub fn requested(fields: &DemoFields, origin: DemoOrigin<'_>, now: Timestamp) -> Result<Demo, Error> {
+        let timezone = fields.timezone.clone().unwrap_or_else(|| origin.zone.clone());
+        let products = fields.interested_products.clone().unwrap_or_default();
+        let mut demo = Demo {
+            id: origin.id,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            status: DemoStatus::Requested,
+            lead_id: origin.lead,
+            submission_id: origin.submission,
+            owner_id: origin.owner,
+            demo_type: fields.demo_type.unwrap_or_default(),
+            preferred_date: None,
+            preferred_local: None,
+            preferred_in_past: false,
+            timezone,
+            attendees_count: fields.attendees_count,
+            interested_products: products.list,
+            special_requirements: fields.special_requirements.clone(),
+            notes: None,
+            raw: Raw { preferred_date: None, interested_products: products.raw },
+        };
+        if let Some(date) = &fields.preferred_date {
+            demo.prefer(date, now)?;
+        }
+        Ok(demo)
+    }
+
+    /// The demonstration with a merge patch laid over it. Dates and products are taken in the forms that
+    /// forms take them in.
+    pub fn patched(&self, mut patch: Map<String, Value>, now: Timestamp) -> Result<Demo, Error> {
+        let mut base = self.clone();
+        let written = patch.get("preferred_date").and_then(Value::as_str).map(str::to_owned);
+        let unchanged = self.preferred_date.is_some_and(|at| written.as_deref() == Some(&at.to_string()));
+        let date = match written.filter(|_| !unchanged) {
+            Some(text) => {
+                patch.remove("preferred_date");
+                Some(Moment::parse(&text).map_err(|rule| Error::invalid("/preferred_date", rule))?)
+            }
+            None => None,
+        };
+        if let Some(Value::String(text)) = patch.get("interested_products") {
+            let list = Products::split(text).map_err(|rule| Error::invalid("/interested_products", rule))?;
+            base.raw.interested_products = Some(text.clone());
+            let list = list.into_iter().map(|line| Value::from(line.as_str())).collect();
+            patch.insert("interested_products".to_owned(), Value::Array(list));
+        }
+        let mut demo = crate::read::merge(&base, patch, Self::READ_ONLY)?;
+        Products::checked(demo.interested_products.clone())
+            .map_err(|rule| Error::invalid("/interested_products", rule))?;
+        match date {
+            Some(date) => demo.prefer(&date, now)?,
+            None if demo.preferred_date.is_none() => {
+                (demo.preferred_local, demo.preferred_in_past, demo.raw.preferred_date) = (None, false, None);
+            }
+            None => demo.preferred_local = demo.preferred_date.map(|at| demo.timezone.wall_time(at)),
+        }
+        Ok(demo)
+    }
+
+    fn prefer(&mut self, date: &Moment, now: Timestamp) -> Result<(), Error> {
+        let at = date.in_zone(&self.timezone).map_err(|rule| Error::invalid("/preferred_date", rule))?;
+        self.preferred_date = Some(at);
+        self.preferred_local = Some(self.timezone.wall_time(at));
+        self.preferred_in_past = at < now;
+        self.raw.preferred_date = Some(date.as_str().to_owned());
+        Ok(())
+    }
+}
+
+impl Record for Demo {
+    const TYPE: RecordType = RecordType::Demo;
+    const READ_ONLY: &'static [&'static str] = &[
+        "id",
+        "version",
+        "created_at",
+        "updated_at",
+        "lead_id",
+        "submission_id",
+        "preferred_local",
+        "preferred_in_past",
+        "raw",
+    ];
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", DemoStatus::NAMES));
+    const OWNER: Option<&'static str> = Some("owner_id");
+
+    record_head!();
+
+    fn event(change: Change<'_, Demo>) -> Event {
+        match change {
+            Change::Create(_) => Event::DemoRequested,
+            Change::Update(before, after) if before.status != after.status => match after.status {
+                DemoStatus::Requested => Event::DemoUpdated,
+                DemoStatus::Held => Event::DemoHeld,
+                DemoStatus::Confirmed => Event::DemoConfirmed,
+                DemoStatus::Rescheduled => Event::DemoRescheduled,
+                DemoStatus::Completed => Event::DemoCompleted,
+                DemoStatus::NoShow => Event::DemoNoShow,
+                DemoStatus::Cancelled => Event::DemoCancelled,
+            },
+            Change::Update(..) => Event::DemoUpdated,
+            Change::Delete(_) => Event::DemoDeleted,
+            Change::Restore(_) => Event::DemoRestored,
+        }
+    }
+
+    fn parents(&self) -> Vec<AnyId> {
+        vec![self.lead_id.into()]
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.owner_id.map(|id| Reference { id: id.into(), pointer: "/owner_id" }).into_iter().collect()
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.owner_id
+    }
+
+    fn state(&self) -> Option<&'static str> {
+        Some(self.status.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(value: Value) -> Result<DemoFields, Error> {
+        crate::read::read(value)
+    }
+
+    fn demo(value: Value) -> Demo {
+        let nil = uuid::Uuid::nil();
+        let zone = Zone::default();
+        let origin =
+            DemoOrigin { id: DemoId::new(nil), lead: LeadId::new(nil), owner: None, submission: None, zone: &zone };
+        let now = "2026-11-20T12:00:00Z".parse().expect("a time");
+        Demo::requested(&fields(value).expect("valid"), origin, now).expect("a demo")
+    }
+
+    fn patch(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().expect("an object")
+    }
+
+    fn seed() -> Value {
+        json!({
+            "demo_type": "virtual", "preferred_date": "2024-02-15T14:00:00", "attendees_count": 5,
+            "interested_products": "x30,x20", "special_requirements": "需要中文演示"
+        })
+    }
+
+    #[test]
+    fn a_naive_date_is_kept_in_utc_and_as_the_wall_shows_it() {
+        let demo = demo(seed());
+        assert_eq!(demo.preferred_date.map(|at| at.to_string()).as_deref(), Some("2024-02-15T06:00:00.000Z"));
+        assert_eq!(demo.preferred_local.as_deref(), Some("2024-02-15T14:00:00"));
+        assert!(demo.preferred_in_past);
+        assert_eq!(demo.raw.interested_products.as_deref(), Some("x30,x20"));
+        let products: Vec<&str> = demo.interested_products.iter().map(Line::as_str).collect();
+        assert_eq!(products, ["x30", "x20"]);
+    }
+
+    #[test]
+    fn what_was_posted_reads_back_the_same() {
+        for value in [seed(), json!({"interested_products": ["a", "b"], "attendees_count": "7"}), json!({})] {
+            let posted = fields(value).expect("valid");
+            assert_eq!(fields(serde_json::to_value(&posted).expect("serialises")), Ok(posted));
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let wrong = json!({
+            "demo_type": "x", "preferred_date": "soon", "timezone": "Mars", "attendees_count": 0,
+            "interested_products": 5
+        });
+        let Err(Error::Invalid(found)) = fields(wrong) else { panic!("expected violations") };
+        let mut places: Vec<_> = found.0.iter().map(|v| (v.pointer.as_str(), v.rule.code())).collect();
+        places.sort_unstable();
+        assert_eq!(
+            places,
+            [
+                ("/attendees_count", "out_of_range"),
+                ("/demo_type", "not_allowed"),
+                ("/interested_products", "wrong_type"),
+                ("/preferred_date", "invalid_time"),
+                ("/timezone", "invalid_timezone"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_demo_may_be_sent_back_as_it_was_read_and_changed_as_forms_write() {
+        let before = demo(seed());
+        let now = "2026-11-20T12:00:00Z".parse().expect("a time");
+        let whole = serde_json::to_value(&before).expect("serialises");
+        assert_eq!(before.patched(patch(whole), now), Ok(before.clone()));
+        let after = before
+            .patched(
+                patch(json!({"preferred_date": "2027-01-05T09:00", "timezone": "Europe/Berlin", "interested_products": "a，b"})),
+                now,
+            )
+            .expect("valid");
+        assert_eq!(after.preferred_date.map(|at| at.to_string()).as_deref(), Some("2027-01-05T08:00:00.000Z"));
+        assert_eq!((after.preferred_in_past, after.interested_products.len()), (false, 2));
+        let none = after.patched(patch(json!({"preferred_date": null})), now).expect("valid");
+        assert_eq!((none.preferred_date, none.preferred_local), (None, None));
+    }
+}

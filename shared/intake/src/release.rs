@@ -1,0 +1,46 @@
+//! Releasing a submission that a check held back.
+
+use crate::accept::form_by_id;
+use crate::decide::{known, makes, zone_of};
+use daybook_domain::submission::{Submission, Verdict};
+use daybook_domain::{Conflict, Error as Domain, FormId, Record as _, SubmissionId};
+use daybook_http::{Cx, Error, Result};
+use daybook_store::{Reply, Tx};
+
+/// How often a release is decided anew when somebody else was faster.
+const DECISIONS: usize = 20;
+
+/// Accepts a submission after all. It makes its lead under the id that the visitor was told, or joins the
+/// lead that has its address by now; an accepted one stays as it is.
+pub async fn release<R: Reply>(
+    cx: &Cx,
+    id: SubmissionId,
+    if_match: Option<u64>,
+    reply: impl Fn(Submission) -> R,
+) -> Result<R> {
+    for _ in 0..DECISIONS {
+        let before: Submission = cx.get(id).await?;
+        if if_match.is_some_and(|version| version != before.version) {
+            return Err(Domain::Stale { version: before.version, current: Default::default() }.into());
+        }
+        if before.status == Verdict::Accepted {
+            return Ok(reply(before));
+        }
+        let form = form_by_id(cx, before.form_id.unwrap_or(FormId::default_of(cx.org))).await?;
+        // The one it adds to may have been released in the meantime.
+        let earlier = match before.follows {
+            Some(earlier) => cx.find::<Submission>(earlier).await?.and_then(|earlier| earlier.lead_id),
+            None => None,
+        };
+        let known = known(cx, &before, earlier).await?;
+        let mut after = Submission { status: Verdict::Accepted, ..before.clone() }.following(&before, cx.now());
+        let made = makes(&mut after, &form, &known, &zone_of(cx).await?, cx.now())?;
+        let tx = made.add_to(Tx::update(&before, &after));
+        match cx.commit(tx, reply(after)).await {
+            Err(Error::Domain(Domain::Duplicate { .. } | Domain::Conflict(Conflict::ParentGone))) => {}
+            Err(Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
+            outcome => return outcome,
+        }
+    }
+    Err(Domain::Conflict(Conflict::Contended).into())
+}

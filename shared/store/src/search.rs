@@ -1,0 +1,123 @@
+//! Searching: by the tokens that a record's words left in the table, in the same transaction as itself.
+
+use crate::cx::record_of;
+use crate::json::bytes_of;
+use crate::page::{PAGE_BYTES, Page, PageAsk, meets};
+use crate::schema::{Key, Place, Question, SK};
+use crate::table::{Item, QueryAsk, key_item};
+use crate::{Cx, Result};
+use daybook_domain::words::Terms;
+use daybook_domain::{AnyId, Record};
+use std::collections::{HashMap, HashSet};
+
+/// The most tokens one request examines; then it hands out a cursor.
+const MOST_TOKENS: usize = 1000;
+
+/// The most records that are read at once (DynamoDB).
+const AT_ONCE: usize = 100;
+
+/// A token that begins as was asked for, and the record it leads to.
+struct Hit {
+    sk: String,
+    id: AnyId,
+}
+
+impl Cx {
+    /// A page of the records whose words match, in the order of the tokens that find them.
+    ///
+    /// Reads its own writes, at a cost that doesn't grow with the table. A record counts at its smallest
+    /// matching token alone, so that no page repeats it.
+    pub(crate) async fn search<T: Record>(&self, terms: &Terms, ask: &PageAsk<'_>) -> Result<Page<T>> {
+        let binding = format!("{}|{}|{terms:?}|{:?}|{:?}", self.org, T::TYPE, ask.listing, ask.filters);
+        let prefix = terms.prefix();
+        let range = Question::Word(self.org, T::TYPE, &prefix).range();
+        let begin = ask.cursor.map(|cursor| self.open_place(cursor, &binding)).transpose()?;
+        let mut after = begin.clone().map(|sk| key_item(&Key { pk: range.pk.clone(), sk }));
+        let mut found = Found { items: Vec::new(), last: None, bytes: 0, limit: ask.limit };
+        let mut seen = HashSet::new();
+        let mut examined = 0;
+        loop {
+            let wanted = (ask.limit + 1 - found.items.len()).clamp(1, AT_ONCE);
+            let page =
+                self.env.table.query(&range, QueryAsk { limit: Some(wanted as i32), after, descending: false }).await?;
+            examined += page.items.len();
+            let hits: Vec<Hit> =
+                page.items.iter().filter_map(|item| hit(item, terms)).filter(|hit| seen.insert(hit.id)).collect();
+            let mut records = self.records::<T>(hits.iter().map(|hit| hit.id)).await?;
+            for hit in hits {
+                let Some(record) = records.remove(&hit.id) else { continue };
+                let counted_before =
+                    begin.as_deref().is_some_and(|begin| self.has_token_up_to(&record, &prefix, begin));
+                if counted_before
+                    || !self.reaches(record.owner())
+                    || !meets(&record, &ask.filters)?
+                    || !in_listing(&record, ask)
+                {
+                    continue;
+                }
+                if found.is_full() {
+                    let end = found.last.map(|sk| self.seal_place(&sk, &binding));
+                    return Ok(Page::of(found.items, ask.limit, end));
+                }
+                found.bytes += bytes_of(&record)?;
+                found.items.push(record);
+                found.last = Some(hit.sk);
+            }
+            match page.more {
+                None => return Ok(Page::of(found.items, ask.limit, None)),
+                Some(more) if examined >= MOST_TOKENS => {
+                    let end = more.get(SK).and_then(|sk| sk.as_s().ok()).map(|sk| self.seal_place(sk, &binding));
+                    return Ok(Page::of(found.items, ask.limit, end));
+                }
+                Some(more) => after = Some(more),
+            }
+        }
+    }
+
+    /// Records by id, as they are after every write that was acknowledged; those that are gone are left out.
+    pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
+        let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
+        let mut records = HashMap::new();
+        for item in self.env.table.get_all(&keys).await? {
+            let record: T = record_of(item)?;
+            records.insert(record.id(), record);
+        }
+        Ok(records)
+    }
+
+    /// Whether a record has a matching token at or before a place, so that an earlier page counted it.
+    fn has_token_up_to<T: Record>(&self, record: &T, prefix: &str, place: &str) -> bool {
+        let words = record.words();
+        let mut matching = words.tokens().iter().filter(|token| token.starts_with(prefix));
+        matching.any(|token| Place::Token(self.org, token, record.id()).key().sk.as_str() <= place)
+    }
+}
+
+struct Found<T> {
+    items: Vec<T>,
+    last: Option<String>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl<T> Found<T> {
+    fn is_full(&self) -> bool {
+        self.items.len() == self.limit || self.bytes > PAGE_BYTES
+    }
+}
+
+fn hit(item: &Item, terms: &Terms) -> Option<Hit> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let sk = text(SK)?.clone();
+    let id = sk.rsplit_once('#')?.1.parse().ok()?;
+    terms.match_text(text("text")?).then_some(Hit { sk, id })
+}
+
+/// Whether a record is of the state or owner that the list is of.
+fn in_listing<T: Record>(record: &T, ask: &PageAsk<'_>) -> bool {
+    match ask.listing {
+        crate::Listing::All => true,
+        crate::Listing::InState(state) => record.state() == Some(state),
+        crate::Listing::OwnedBy(owner) => record.owner() == Some(owner),
+    }
+}

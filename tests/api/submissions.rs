@@ -1,0 +1,95 @@
+//! What checks held back, and what staff make of it.
+
+use daybook_domain::permission::Role;
+use daybook_testing::{World, lead};
+use serde_json::{Value, json};
+
+fn held(email: &str) -> Value {
+    let mut body = lead(email);
+    body["last_name"] = json!("www.example.com");
+    body
+}
+
+#[tokio::test]
+async fn a_held_submission_is_released_under_the_id_the_visitor_was_told() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let told = world.visitor().post("/api/leads", held("ada@example.com")).await.expect(201).data();
+    let (id, submission) = (told["id"].as_str().expect("an id"), told["submission_id"].as_str().expect("an id"));
+    owner.get(&format!("/api/leads/{id}")).await.expect_problem(404, "not_found");
+    world.work().await;
+    assert!(world.mails().is_empty());
+
+    let released = owner.post(&format!("/api/submissions/{submission}/release"), json!({})).await.expect(200).data();
+    assert_eq!((&released["status"], &released["lead_id"]), (&json!("accepted"), &json!(id)));
+    assert_eq!(owner.get(&format!("/api/leads/{id}")).await.expect(200).data()["email"], "ada@example.com");
+    world.work().await;
+    assert_eq!(world.mails().len(), 2);
+    let refused = owner.post(&format!("/api/submissions/{submission}/spam"), json!({})).await;
+    refused.expect_problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn a_release_joins_the_lead_that_has_the_address_by_now() {
+    let world = World::new().await;
+    let (visitor, owner) = (world.visitor(), world.owner().await);
+    let told = visitor.post("/api/leads", held("ada@example.com")).await.expect(201).data();
+    let lead = visitor.post("/api/leads", lead("ada@example.com")).await.expect(201).id();
+    let path = format!("/api/submissions/{}/release", told["submission_id"].as_str().expect("an id"));
+    assert_eq!(owner.post(&path, json!({})).await.expect(200).data()["lead_id"], lead.as_str());
+    assert_eq!(world.leads(&owner).await.len(), 1);
+    assert_eq!(owner.get(&format!("/api/leads/{}", told["id"].as_str().expect("an id"))).await.expect(200).id(), lead);
+}
+
+#[tokio::test]
+async fn spam_is_listed_marked_and_released_again() {
+    let world = World::new().await;
+    let (visitor, owner) = (world.visitor(), world.owner().await);
+    let told = visitor.post("/api/leads", held("ada@example.com")).await.expect(201).data();
+    let mut caught = lead("eva@example.com");
+    caught["_gotcha"] = json!("x");
+    visitor.post("/api/leads", caught).await.expect(201);
+    let path = format!("/api/submissions/{}", told["submission_id"].as_str().expect("an id"));
+    owner.post(&format!("{path}/spam"), json!({})).header("if-match", "\"v1\"").await.expect(200);
+    owner.post(&format!("{path}/spam"), json!({})).await.expect(200);
+    let count = async |status: &str| {
+        owner.get(&format!("/api/submissions?status={status}")).await.expect(200).json()["meta"]["count"].clone()
+    };
+    assert_eq!((count("held").await, count("spam").await), (json!(0), json!(2)));
+    let stale = owner.post(&format!("{path}/release"), json!({})).header("if-match", "\"v1\"").await;
+    stale.expect_problem(412, "precondition_failed");
+    owner.post(&format!("{path}/release"), json!({})).header("if-match", "\"v2\"").await.expect(200);
+    assert_eq!((count("spam").await, count("accepted").await), (json!(1), json!(1)));
+}
+
+#[tokio::test]
+async fn releases_at_once_make_one_lead() {
+    let world = World::new().await;
+    world.faults.at_a_distance();
+    let owner = world.owner().await;
+    let mut paths = Vec::new();
+    for n in 0..4 {
+        let mut body = held("ada@example.com");
+        body["job_title"] = json!(format!("{n}"));
+        let told = world.visitor().post("/api/leads", body).await.expect(201).data();
+        paths.push(format!("/api/submissions/{}/release", told["submission_id"].as_str().expect("an id")));
+    }
+    let calls = paths.iter().flat_map(|path| [owner.post(path, json!({})), owner.post(path, json!({}))]);
+    for answer in futures::future::join_all(calls.map(IntoFuture::into_future)).await {
+        answer.expect(200);
+    }
+    assert_eq!(world.leads(&owner).await.len(), 1);
+    let facts = world.journal(owner.org).await;
+    assert_eq!(facts.iter().filter(|fact| fact.event.name() == "submission.accepted").count(), 4);
+}
+
+#[tokio::test]
+async fn sales_people_see_submissions_and_release_none() {
+    let world = World::new().await;
+    let told = world.visitor().post("/api/leads", held("ada@example.com")).await.expect(201).data();
+    let path = format!("/api/submissions/{}", told["submission_id"].as_str().expect("an id"));
+    let sales = world.person(Role::Sales).await;
+    sales.get(&path).await.expect(200);
+    sales.post(&format!("{path}/release"), json!({})).await.expect_problem(403, "forbidden");
+    world.stranger().await.post(&format!("{path}/release"), json!({})).await.expect_problem(404, "not_found");
+}
