@@ -4,7 +4,8 @@ use axum::http::Method;
 use daybook_domain::permission::{Action, Role};
 use daybook_http::{Access, Route};
 use daybook_local::functions;
-use daybook_testing::{Person, World, lead};
+use daybook_testing::hubspot::HubSpot;
+use daybook_testing::{Person, World, WorldOptions, lead};
 use serde_json::json;
 
 fn routes() -> Vec<Route> {
@@ -37,8 +38,11 @@ async fn send(person: &Person, route: &Route, lead: &str) -> daybook_testing::An
 }
 
 async fn world_with_lead() -> (World, String) {
-    let world = World::new().await;
+    let clock = World::noon();
+    let hubspot = HubSpot::start(clock.clone()).await;
+    let world = World::at(WorldOptions { hubspot: Some(hubspot), ..WorldOptions::default() }, clock).await;
     let id = world.visitor().post("/api/demos", lead("ada@example.com")).await.expect(201).id();
+    world.work().await;
     (world, id.replace("demo_", "lead_"))
 }
 

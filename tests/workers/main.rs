@@ -1,6 +1,8 @@
 //! Workers, fed from the journal.
 
 mod aws;
+mod fake_hubspot;
+mod hubspot;
 
 use daybook_domain::{EmailAddress, EntryId};
 use daybook_jobs::mail::SendError;

@@ -2,22 +2,23 @@
 //!
 //! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
 
-use daybook_domain::{Actor, Audit, Event};
-use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, dispatch_all};
+use daybook_domain::{Actor, Audit, Event, OrgId};
+use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, SyncJob, dispatch_all};
 use daybook_store::{EntryRef, Fact, Result};
 use std::sync::Arc;
 
 /// The queues it sends to.
-pub const QUEUES: &[Queue] = &[Queue::Mail];
+pub const QUEUES: &[Queue] = &Queue::ALL;
 
 /// Sends an entry to everybody who wants it.
 pub async fn dispatch(services: Arc<Services>, fact: Fact) -> Result<()> {
-    dispatch_all(&services, &fact, &wanted(&fact)).await
+    dispatch_all(&services, &fact, &wanted(&fact, services.env.settings.default_org)).await
 }
 
 /// What an entry gives rise to. The team hears of every accepted submission; whoever posted one
-/// without credentials gets a confirmation.
-pub fn wanted(fact: &Fact) -> Vec<Dispatched> {
+/// without credentials gets a confirmation. Other systems are told of changes of leads, those of the default
+/// organisation alone: the credentials in the environment are its own.
+pub fn wanted(fact: &Fact, default_org: OrgId) -> Vec<Dispatched> {
     let entry = EntryRef { org: fact.org, entry: fact.id };
     let mail = |kind| Dispatched::Mail(MailJob { entry, kind });
     match fact.event {
@@ -26,6 +27,17 @@ pub fn wanted(fact: &Fact) -> Vec<Dispatched> {
             vec![mail(MailKind::Confirmation), mail(MailKind::Notification)]
         }
         Event::SubmissionAccepted => vec![mail(MailKind::Notification)],
+        Event::LeadCreated
+        | Event::LeadUpdated
+        | Event::LeadAssigned
+        | Event::LeadStatusChanged
+        | Event::LeadDeleted
+        | Event::LeadRestored
+        | Event::SyncRequested
+            if fact.org == default_org =>
+        {
+            vec![Dispatched::HubSpot(SyncJob { org: fact.org, record: fact.record })]
+        }
         _ => Vec::new(),
     }
 }

@@ -30,6 +30,7 @@ pub struct Waiting {
 #[derive(Clone, Debug)]
 pub struct MemoryQueues {
     clock: Clock,
+    optional: Vec<Queue>,
     inner: Arc<Mutex<Inner>>,
     arrived: Arc<Notify>,
 }
@@ -44,9 +45,9 @@ struct Inner {
 impl MemoryQueues {
     const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-    /// Empty queues.
-    pub fn new(clock: Clock) -> MemoryQueues {
-        MemoryQueues { clock, inner: Arc::default(), arrived: Arc::default() }
+    /// Empty queues: those that every deployment has, and these.
+    pub fn new(clock: Clock, optional: Vec<Queue>) -> MemoryQueues {
+        MemoryQueues { clock, optional, inner: Arc::default(), arrived: Arc::default() }
     }
 
     /// Takes the messages whose time has come, at most so many.
@@ -98,6 +99,10 @@ impl MemoryQueues {
 }
 
 impl Queues for MemoryQueues {
+    fn has(&self, queue: Queue) -> bool {
+        queue.is_required() || self.optional.contains(&queue)
+    }
+
     fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>> {
         let at = self.clock.now().plus(message.delay);
         let mut inner = self.inner();

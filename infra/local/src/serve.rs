@@ -6,6 +6,7 @@ use crate::system::{Options, StartError, System};
 use crate::workers::Workers;
 use crate::{log, secrets};
 use daybook_domain::FormId;
+use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
@@ -72,7 +73,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         Outbox::open(&options.data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| folder(&error))?;
     let mut system = Options::new(engine, Clock::System, keys, outbox).map_err(StartError::from)?;
     system.settings.public_url = format!("http://localhost:{}", address.port());
-    from_environment(&mut system.settings)?;
+    system.hubspot = from_environment(&mut system.settings)?;
     let rate_limits = system.settings.rate_limits;
     let system = System::start(system).await?;
 
@@ -155,7 +156,7 @@ async fn tidy(engine: Engine) {
 }
 
 /// The variables that `cargo dev` honours; two of them only here.
-fn from_environment(settings: &mut Settings) -> Result<(), ServeError> {
+fn from_environment(settings: &mut Settings) -> Result<Option<HubSpot>, ServeError> {
     let get = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&get);
     let off = variables.optional("RATE_LIMITS", |text| match text {
@@ -168,8 +169,10 @@ fn from_environment(settings: &mut Settings) -> Result<(), ServeError> {
     settings.rate_limits = off.unwrap_or(settings.rate_limits);
     settings.retry_base = base.unwrap_or(settings.retry_base);
     daybook_store::config::adjust(settings, &mut variables);
+    let hubspot = daybook_jobs::config::hubspot(&mut variables);
     if variables.wrong.is_empty() {
-        return Ok(());
+        let client = hubspot.map(HubSpot::new).transpose();
+        return client.map_err(|error| ServeError::Broken(io::Error::other(error)));
     }
     Err(daybook_store::config::ConfigError(variables.wrong).into())
 }

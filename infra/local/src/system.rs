@@ -9,8 +9,9 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use daybook_domain::{EmailAddress, Line, OrgId, Rule};
 use daybook_http::{Routes, app};
-use daybook_jobs::Services;
+use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
+use daybook_jobs::{Queue, Services};
 use daybook_store::{Clock, Env, Feed, FirstOwner, Ids, Keyring, Meter, Registration, Settings, Table, TableOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub fn functions() -> Vec<Routes> {
         daybook_contact::routes(),
         daybook_submissions::routes(),
         daybook_leads::routes(),
+        daybook_integrations::routes(),
     ]
 }
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub outbox: Arc<Outbox>,
     /// The way out for mail; the mailbox unless set.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// HubSpot, where it is switched on.
+    pub hubspot: Option<HubSpot>,
     /// Counts calls and units of the table.
     pub meter: Option<Arc<Meter>>,
     /// First pause before a call of the table is tried again.
@@ -72,6 +76,7 @@ impl Options {
             settings,
             outbox: Arc::new(outbox),
             mailer: None,
+            hubspot: None,
             meter: None,
             retry_pause,
         })
@@ -120,7 +125,8 @@ impl System {
         let table = Table::new(client, "daybook", of_table);
         table.create().await?;
         let ids = Ids::new(options.clock.clone());
-        let queues = MemoryQueues::new(options.clock.clone());
+        let switched_on = options.hubspot.as_ref().map(|_| Queue::HubSpot);
+        let queues = MemoryQueues::new(options.clock.clone(), switched_on.into_iter().collect());
         let env = Arc::new(Env { table, clock: options.clock, ids, keys: options.keys, settings: options.settings });
         let mailer = options.mailer.unwrap_or_else(|| options.outbox.clone());
         let sender = Sender { name: Line::parse("Daybook")?, address: EmailAddress::parse("daybook@example.com")? };
@@ -129,6 +135,7 @@ impl System {
             queues: Arc::new(queues.clone()),
             mailer,
             sender,
+            hubspot: options.hubspot,
             // A worker that is gone went with the process, so this need only outlast a mail's writing.
             lease: Duration::from_secs(2),
         };

@@ -27,7 +27,7 @@ pub struct Workers {
 impl Workers {
     /// The workers of these services.
     pub(crate) fn new(services: Arc<Services>, feed: Feed, queues: MemoryQueues) -> Workers {
-        Workers { services, feed, queues, workers: vec![daybook_send_mail::worker()] }
+        Workers { services, feed, queues, workers: vec![daybook_send_mail::worker(), daybook_sync_hubspot::worker()] }
     }
 
     /// Takes up what an earlier process left: the entries since the checkpoint.

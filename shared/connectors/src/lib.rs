@@ -1,3 +1,4 @@
-//! Clients of other systems: so far the queues.
+//! Clients of other systems: the queues, and HubSpot.
 
+pub mod hubspot;
 pub mod queues;

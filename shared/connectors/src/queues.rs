@@ -14,16 +14,19 @@ pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 pub enum Queue {
     /// Mail to visitors and staff.
     Mail,
+    /// Records that are kept equal in HubSpot.
+    HubSpot,
 }
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Queue; 1] = [Queue::Mail];
+    pub const ALL: [Queue; 2] = [Queue::Mail, Queue::HubSpot];
 
     /// The name.
     pub fn name(self) -> &'static str {
         match self {
             Queue::Mail => "mail",
+            Queue::HubSpot => "hubspot",
         }
     }
 
@@ -32,10 +35,19 @@ impl Queue {
         Queue::ALL.into_iter().find(|queue| queue.name() == name)
     }
 
+    /// Whether every deployment has it; the others are there where their system is switched on.
+    pub fn is_required(self) -> bool {
+        match self {
+            Queue::Mail => true,
+            Queue::HubSpot => false,
+        }
+    }
+
     /// The variable that holds its address.
     pub fn variable(self) -> &'static str {
         match self {
             Queue::Mail => "MAIL_QUEUE_URL",
+            Queue::HubSpot => "HUBSPOT_QUEUE_URL",
         }
     }
 }
@@ -65,6 +77,9 @@ pub struct QueueError {
 pub trait Queues: Send + Sync {
     /// Puts a message into a queue. It may come out more than once, and in any order.
     fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>>;
+
+    /// Whether the deployment has a queue.
+    fn has(&self, queue: Queue) -> bool;
 }
 
 /// The queues of SQS.
@@ -88,6 +103,10 @@ impl Sqs {
 }
 
 impl Queues for Sqs {
+    fn has(&self, queue: Queue) -> bool {
+        self.addresses.contains_key(&queue)
+    }
+
     fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>> {
         let failed = move |reason: String| QueueError { queue: queue.name(), reason };
         Box::pin(async move {

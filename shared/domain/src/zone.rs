@@ -32,6 +32,14 @@ impl Zone {
         self.rules().to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S").to_string()
     }
 
+    /// When the day of a moment ends there.
+    pub fn next_midnight(&self, at: Timestamp) -> Timestamp {
+        let instant = jiff::Timestamp::from_millisecond(at.as_millisecond()).unwrap_or_default();
+        let tomorrow = instant.to_zoned(self.rules()).tomorrow().and_then(|day| day.start_of_day());
+        let end = tomorrow.ok().and_then(|day| Timestamp::from_millisecond(day.timestamp().as_millisecond()).ok());
+        end.unwrap_or_else(|| at.plus(std::time::Duration::from_secs(86_400)))
+    }
+
     fn rules(&self) -> TimeZone {
         ZONES.get(&self.0).unwrap_or(TimeZone::UTC)
     }
@@ -166,6 +174,12 @@ mod tests {
         for name in ["", "Mars/Olympus", "+08:00", "../etc/passwd"] {
             assert_eq!(Zone::parse(name), Err(Rule::Zone), "{name}");
         }
+    }
+
+    #[test]
+    fn a_day_ends_at_midnight_there() {
+        let at: Timestamp = "2024-02-15T20:00:00Z".parse().expect("a time");
+        assert_eq!(Zone::default().next_midnight(at).to_string(), "2024-02-16T16:00:00.000Z");
     }
 
     #[test]

@@ -60,6 +60,8 @@ replies! {
     Data, Ok, false, enveloped, envelope;
     /// Something new, in the envelope.
     Created, Created, false, enveloped, envelope;
+    /// Something that will be done, in the envelope.
+    Accepted, Accepted, false, enveloped, envelope;
     /// Something as it is, without the envelope. May hold a secret, so it is never kept.
     Bare, Ok, true, as_is, bare;
     /// Something new as it is, without the envelope. May hold a secret, so it is never kept.

@@ -4,6 +4,7 @@
 //! must wait becomes a due item in the table; `sweep` sends it on when its time has come.
 
 mod batch;
+pub mod config;
 mod message;
 mod outcome;
 mod start;
@@ -11,10 +12,11 @@ mod stream;
 mod worker;
 
 pub use batch::{Delivered, run_batch};
+pub use daybook_connectors::hubspot;
 pub use daybook_connectors::queues::{LONGEST_DELAY, Outgoing, Queue, QueueError, Queues, Sqs};
 pub use daybook_mail as mail;
-pub use message::{MailEvent, MailJob, MailKind, Message, mail_id};
+pub use message::{MailEvent, MailJob, MailKind, Message, SyncJob, mail_id};
 pub use outcome::{Outcome, back_off};
 pub use start::{run_queue, run_schedule, run_stream};
 pub use stream::{Dispatched, dispatch_all};
-pub use worker::{Services, Worker};
+pub use worker::{Services, Worker, nothing_foreign};

@@ -1,6 +1,6 @@
 //! Messages: ids, and nothing that is worth stealing.
 
-use daybook_domain::{EmailAddress, EntryId, OrgId};
+use daybook_domain::{AnyId, EmailAddress, EntryId, OrgId};
 use daybook_store::EntryRef;
 use daybook_store::rows::due::DueRef;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,15 @@ impl<J> Message<J> {
     pub fn new(job: J) -> Message<J> {
         Message { job, attempt: 0, due: None }
     }
+}
+
+/// A record to be made equal in another system, as it is when the job is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncJob {
+    /// The organisation.
+    pub org: OrgId,
+    /// The record.
+    pub record: AnyId,
 }
 
 /// A mail that a journal entry asks for.

@@ -1,11 +1,13 @@
 //! Starting a worker in Lambda.
 
 use crate::batch::{Delivered, run_batch};
+use crate::config::{self, sender_of};
 use crate::worker::{Services, Worker};
 use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 use aws_lambda_events::event::sqs::SqsEvent;
+use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::{Queue, Sqs};
-use daybook_domain::{EmailAddress, Line};
+use daybook_domain::Line;
 use daybook_mail::{Sender, Ses};
 use daybook_store::config::{Variables, environment, start};
 use daybook_store::{Env, Error, Fact, Result};
@@ -22,19 +24,22 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// Runs a worker on its queue: this is all of its `main`.
 pub fn run_queue(worker: Worker) -> ExitCode {
-    run(Needs { sends_mail: true, queues: vec![worker.queue] }, move |services, event: LambdaEvent<SqsEvent>| {
-        let worker = worker.clone();
-        async move {
-            let until = deadline(&event.context);
-            let delivered = |message: aws_lambda_events::event::sqs::SqsMessage| {
-                Some(Delivered { id: message.message_id?, body: message.body.unwrap_or_default() })
-            };
-            let batch = event.payload.records.into_iter().filter_map(delivered).collect();
-            let failed = run_batch(&worker, &services, batch, until).await;
-            tracing::info!(function = worker.function, failed = failed.len(), "batch");
-            Ok(failures(failed))
-        }
-    })
+    run(
+        Needs { works_on: Some(worker.queue), queues: vec![worker.queue] },
+        move |services, event: LambdaEvent<SqsEvent>| {
+            let worker = worker.clone();
+            async move {
+                let until = deadline(&event.context);
+                let delivered = |message: aws_lambda_events::event::sqs::SqsMessage| {
+                    Some(Delivered { id: message.message_id?, body: message.body.unwrap_or_default() })
+                };
+                let batch = event.payload.records.into_iter().filter_map(delivered).collect();
+                let failed = run_batch(&worker, &services, batch, until).await;
+                tracing::info!(function = worker.function, failed = failed.len(), "batch");
+                Ok(failures(failed))
+            }
+        },
+    )
 }
 
 /// Runs a function on the table's stream: this is all of its `main`. After a failure the rest of the
@@ -44,7 +49,7 @@ where
     F: Fn(Arc<Services>, Fact) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<()>> + Send,
 {
-    run(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, event: LambdaEvent<StreamEvent>| {
+    run(Needs { works_on: None, queues: queues.to_vec() }, move |services, event: LambdaEvent<StreamEvent>| {
         let handle = handle.clone();
         async move {
             let count = event.payload.records.len();
@@ -75,7 +80,7 @@ where
     F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<usize>> + Send,
 {
-    run(Needs { sends_mail: false, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>| {
+    run(Needs { works_on: None, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>| {
         let handle = handle.clone();
         async move {
             let count = handle(services).await.map_err(|error| error.chain())?;
@@ -87,7 +92,7 @@ where
 
 /// What a worker needs besides the table.
 struct Needs {
-    sends_mail: bool,
+    works_on: Option<Queue>,
     queues: Vec<Queue>,
 }
 
@@ -108,31 +113,37 @@ async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
     let mut variables = Variables::new(&get);
     let mut addresses = HashMap::new();
     for queue in &needs.queues {
-        let address = variables.required(queue.variable(), |text| Ok::<_, String>(text.to_owned()));
+        let text = |text: &str| Ok::<_, String>(text.to_owned());
+        let needed = queue.is_required() || needs.works_on == Some(*queue);
+        let address = match needed {
+            true => variables.required(queue.variable(), text),
+            false => variables.optional(queue.variable(), text),
+        };
         addresses.extend(address.map(|address| (*queue, address)));
     }
-    let sender = if needs.sends_mail {
+    let sender = if needs.works_on == Some(Queue::Mail) {
         variables.required("MAIL_FROM", sender_of)
     } else {
         variables.optional("MAIL_FROM", sender_of)
     };
+    let hubspot = config::hubspot(&mut variables);
+    if needs.works_on == Some(Queue::HubSpot) && hubspot.is_none() {
+        variables.wrong.push("HUBSPOT_ACCESS_TOKEN: is missing".to_owned());
+    }
     let configuration_set = get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
     let env: Env = environment(variables).await?;
     // Without `MAIL_FROM` nothing is sent; the address is only a placeholder then.
     let sender = sender.unwrap_or(Sender { name: Line::parse("Daybook")?, address: env.settings.team_address.clone() });
     let (queues, mailer) = tokio::join!(Sqs::connect(addresses), Ses::connect(configuration_set));
-    Ok(Services { env: Arc::new(env), queues: Arc::new(queues), mailer: Arc::new(mailer), sender, lease: LEASE })
-}
-
-/// Reads `Name <address>` or a bare address.
-fn sender_of(text: &str) -> Result<Sender, &'static str> {
-    let (name, address) = match text.strip_suffix('>').and_then(|text| text.split_once('<')) {
-        Some((name, address)) => (name.trim().trim_matches('"'), address),
-        None => ("Daybook", text),
-    };
-    let address = EmailAddress::parse(address).map_err(|_| "must be `Name <name@example.com>`")?;
-    let name = Line::parse(name).map_err(|_| "must be `Name <name@example.com>`")?;
-    Ok(Sender { name, address })
+    let hubspot = hubspot.map(HubSpot::new).transpose()?;
+    Ok(Services {
+        env: Arc::new(env),
+        queues: Arc::new(queues),
+        mailer: Arc::new(mailer),
+        sender,
+        hubspot,
+        lease: LEASE,
+    })
 }
 
 fn failures(ids: Vec<String>) -> Value {

@@ -1,6 +1,6 @@
 //! From journal entries to the queues of their consumers.
 
-use crate::message::{MailJob, Message};
+use crate::message::{MailJob, Message, SyncJob};
 use crate::worker::Services;
 use daybook_connectors::queues::{Outgoing, Queue};
 use daybook_store::{Error, Fact, Result};
@@ -12,15 +12,21 @@ use std::time::Duration;
 pub enum Dispatched {
     /// A mail.
     Mail(MailJob),
+    /// A record to be made equal in HubSpot.
+    HubSpot(SyncJob),
 }
 
-/// Sends what an entry gives rise to. What was sent before a failure is sent again with the retry;
+/// Sends what an entry gives rise to, as far as the deployment has the queues. What was sent before a failure is sent again with the retry;
 /// consumers take that.
 pub async fn dispatch_all(services: &Services, fact: &Fact, messages: &[Dispatched]) -> Result<()> {
     for message in messages {
         let (queue, body) = match message {
             Dispatched::Mail(job) => (Queue::Mail, body_of(job)?),
+            Dispatched::HubSpot(job) => (Queue::HubSpot, body_of(job)?),
         };
+        if !services.queues.has(queue) {
+            continue;
+        }
         let outgoing = Outgoing { body, delay: Duration::ZERO, entry: Some(fact.id) };
         let sent = services.queues.send(queue, outgoing).await;
         sent.map_err(|error| Error::unavailable("dispatch a journal entry", error))?;

@@ -2,6 +2,7 @@
 
 use crate::message::Message;
 use crate::outcome::Outcome;
+use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::{Queue, Queues};
 use daybook_mail::{Mailer, Sender};
 use daybook_store::rows::due::{self, DueRef};
@@ -25,6 +26,8 @@ pub struct Services {
     pub mailer: Arc<dyn Mailer>,
     /// Who mail is from.
     pub sender: Sender,
+    /// HubSpot, where it is switched on.
+    pub hubspot: Option<HubSpot>,
     /// How long a worker has a piece of work for itself; not less than a function may run.
     pub lease: Duration,
 }
@@ -92,6 +95,11 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.function, self.queue.name())
     }
+}
+
+/// Takes no messages but one's own.
+pub async fn nothing_foreign(_: Arc<Services>, _: String) -> Result<bool> {
+    Ok(false)
 }
 
 impl Worker {

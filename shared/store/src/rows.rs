@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod credential;
 pub mod delivery;
 pub mod due;
+pub mod ledger;
 pub mod session;
 pub mod suppression;
 

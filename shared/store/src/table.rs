@@ -158,6 +158,7 @@ impl Table {
         if let Some(condition) = condition {
             call = call
                 .condition_expression(condition.expression)
+                .set_expression_attribute_names(names("", condition.expression))
                 .set_expression_attribute_values(values(condition.values))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         }

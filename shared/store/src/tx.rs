@@ -55,7 +55,14 @@ impl Tx {
 
     /// Records that something happened which changes no record.
     pub fn happened(event: Event, audit: Audit, to: impl Into<AnyId>) -> Tx {
-        Tx { events: vec![(event, audit, to.into())], ..Tx::default() }
+        Tx::default().and_happened(event, audit, to)
+    }
+
+    /// Records that something happened too.
+    #[must_use]
+    pub fn and_happened(mut self, event: Event, audit: Audit, to: impl Into<AnyId>) -> Tx {
+        self.events.push((event, audit, to.into()));
+        self
     }
 
     /// Makes a record too.

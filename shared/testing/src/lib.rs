@@ -3,6 +3,7 @@
 
 mod answer;
 mod faults;
+pub mod hubspot;
 mod person;
 mod post;
 mod world;

@@ -1,6 +1,7 @@
 //! The world.
 
 use crate::faults::Faults;
+use crate::hubspot::{HubSpot, TOKEN};
 use crate::person::Person;
 use crate::post::ScriptedMailer;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -9,8 +10,9 @@ use daybook_domain::form::Form;
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::Role;
 use daybook_domain::user::User;
-use daybook_domain::{EmailAddress, Line, Locale, OrgId, SessionId, Timestamp};
+use daybook_domain::{EmailAddress, Line, Locale, OrgId, Secret, SessionId, Timestamp};
 use daybook_http::token;
+use daybook_jobs::hubspot::{HubSpot as Client, HubSpotSettings};
 use daybook_jobs::mail::{Caught, Outbox};
 use daybook_local::{DEFAULT_ORG, Engine, Options, System};
 use daybook_store::rows::session::Session;
@@ -30,6 +32,10 @@ pub struct WorldOptions {
     pub registration: Option<Registration>,
     /// Takes the mail in place of the mailbox.
     pub mailer: Option<Arc<ScriptedMailer>>,
+    /// The HubSpot that leads are kept equal in.
+    pub hubspot: Option<HubSpot>,
+    /// How many calls of HubSpot are made in ten seconds at most; 90 unless set.
+    pub hubspot_calls: Option<u32>,
     /// Counts calls and capacity units.
     pub meter: Option<Arc<Meter>>,
 }
@@ -54,8 +60,17 @@ impl World {
 
     /// A world like this.
     pub async fn with(options: WorldOptions) -> World {
+        World::at(options, World::noon()).await
+    }
+
+    /// The clock that worlds begin with.
+    pub fn noon() -> Clock {
+        Clock::fake("2026-11-20T12:00:00Z".parse().expect("a time"))
+    }
+
+    /// A world like this with a clock that others go by, too.
+    pub async fn at(options: WorldOptions, clock: Clock) -> World {
         let faults = Faults::default();
-        let clock = Clock::fake("2026-11-20T12:00:00Z".parse().expect("a time"));
         let engine = Engine::in_memory().expect("an engine");
         let keys = Keyring::parse("test:0123456789abcdef0123456789abcdef").expect("a keyring");
         let mail_clock = clock.clone();
@@ -68,6 +83,13 @@ impl World {
         parts.settings.registration = options.registration.unwrap_or(Registration::Open);
         parts.retry_pause = Duration::from_millis(1);
         parts.meter = options.meter;
+        if let Some(hubspot) = options.hubspot {
+            let token = Secret::new(TOKEN.to_owned());
+            let mut settings = HubSpotSettings::new(&hubspot.base_url(), token).expect("an address of this machine");
+            settings.pause = Duration::from_millis(1);
+            settings.calls_per_10s = options.hubspot_calls.unwrap_or(settings.calls_per_10s);
+            parts.hubspot = Some(Client::new(settings).expect("a client"));
+        }
         if let Some(mailer) = options.mailer {
             parts.mailer = Some(mailer);
         }

@@ -3,7 +3,7 @@
 use crate::schema::Place;
 use crate::table::{Condition, Item, Written, attribute};
 use crate::{Env, Result};
-use daybook_domain::OrgId;
+use daybook_domain::{OrgId, Timestamp};
 use std::time::Duration;
 
 /// How much a bucket lets through.
@@ -59,6 +59,15 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
             }
         }
     }
+}
+
+/// Lets nothing through a bucket until a moment, as when the other side says that it is too much.
+pub async fn close(env: &Env, org: OrgId, class: &str, subject: &str, until: Timestamp, rate: Rate) -> Result<()> {
+    let full = until.plus(rate.per).as_millisecond();
+    let set = vec![(":full", attribute(full)), (":expires", attribute(full / 1000 + 60))];
+    let earlier = Condition::of("attribute_not_exists(full_at) OR full_at < :full");
+    let key = Place::Bucket(org, class, subject).key();
+    env.table.update(&key, "SET full_at = :full, expires_at = :expires", set, earlier).await.map(|_| ())
 }
 
 fn full_at(item: &Item) -> Option<i64> {

@@ -1,0 +1,87 @@
+//! Integrations: how records stand in other systems, and asking for another try.
+
+use daybook_domain::lead::Lead;
+use daybook_domain::permission::Action::{Read, Update};
+use daybook_domain::permission::Resource::Integrations;
+use daybook_domain::{AnyId, Audit, Error as Domain, Event, LeadId, Rule, Unit};
+use daybook_http::{Accepted, Cx, Json, Listed, Narrowed, PageQuery, Result, Routes, can};
+use daybook_store::Tx;
+use daybook_store::rows::ledger::{self, Row, State};
+use serde::{Deserialize, Serialize};
+
+/// The system's name in the ledger.
+const HUBSPOT: &str = "hubspot";
+
+/// The most records one request has tried again: each has its own journal entry in one transaction.
+const AT_ONCE: usize = 30;
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    Routes::of("integrations").get("/api/integrations/hubspot/records", can(Integrations, Read), records).post(
+        "/api/integrations/hubspot/replay",
+        can(Integrations, Update),
+        replay,
+    )
+}
+
+/// The states of the ledger.
+struct States;
+
+impl Narrowed for States {
+    const FIELD: &'static str = "state";
+    const NAMES: &'static [&'static str] = State::NAMES;
+}
+
+/// Which records to try again.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Replay {
+    /// The leads, at most 30; those that failed unless said otherwise.
+    records: Option<Vec<LeadId>>,
+}
+
+/// What will be tried again.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+struct Replayed {
+    /// The records, at most 30.
+    #[schema(value_type = Vec<String>)]
+    records: Vec<AnyId>,
+    /// Whether more have failed: then ask again.
+    has_more: bool,
+}
+
+/// Lists how leads stand in HubSpot: all by id, or those in a state, what changed last first.
+async fn records(cx: Cx, query: PageQuery<States>) -> Result<Listed<Row>> {
+    let page = ledger::page(&cx, HUBSPOT, query.only.as_deref(), query.limit, query.cursor.as_deref()).await?;
+    Ok(Listed(page))
+}
+
+/// Has leads made equal in HubSpot once more: those named, or those that failed.
+async fn replay(cx: Cx, Json(ask): Json<Replay>) -> Result<Accepted<Replayed>> {
+    let replayed = match ask.records {
+        Some(records) if records.len() > AT_ONCE => {
+            return Err(Domain::invalid("/records", Rule::TooLong { max: AT_ONCE, unit: Unit::Entries }).into());
+        }
+        Some(mut records) => {
+            records.sort();
+            records.dedup();
+            let found = cx.records::<Lead>(records.iter().map(|id| (*id).into())).await?;
+            if let Some(n) = records.iter().position(|id| !found.contains_key(&AnyId::from(*id))) {
+                let rule = Rule::Id { prefix: LeadId::PREFIX.to_owned() };
+                return Err(Domain::invalid(format!("/records/{n}"), rule).into());
+            }
+            Replayed { records: records.into_iter().map(AnyId::from).collect(), has_more: false }
+        }
+        None => {
+            let failed = ledger::page(&cx, HUBSPOT, Some(State::Failed.name()), AT_ONCE, None).await?;
+            let has_more = failed.next_cursor.is_some();
+            Replayed { records: failed.items.into_iter().map(|row| row.record).collect(), has_more }
+        }
+    };
+    let tx =
+        replayed.records.iter().fold(Tx::default(), |tx, id| tx.and_happened(Event::SyncRequested, Audit::Sync, *id));
+    if replayed.records.is_empty() {
+        return Ok(Accepted(replayed));
+    }
+    cx.commit(tx, Accepted(replayed)).await
+}

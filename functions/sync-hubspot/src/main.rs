@@ -1,0 +1,7 @@
+//! The Lambda function `sync-hubspot`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_jobs::run_queue(daybook_sync_hubspot::worker())
+}

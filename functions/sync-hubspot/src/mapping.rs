@@ -1,0 +1,39 @@
+//! A lead as properties of a contact.
+
+use daybook_domain::Line;
+use daybook_domain::lead::{Lead, Status};
+use daybook_jobs::hubspot::Properties;
+
+/// What HubSpot's contact has of a lead. A first push leaves out what the lead doesn't say, so that it wipes
+/// nothing of a contact that was there before; later ones clear what was cleared here.
+pub fn properties(lead: &Lead, first: bool, external_id: &str) -> Properties {
+    let text = |line: Option<&str>| line.unwrap_or_default().to_owned();
+    let phone = lead.phone_e164.as_deref().or(lead.phone.as_ref().map(|phone| phone.as_str()));
+    let mut all = vec![
+        (external_id, lead.id.to_string()),
+        ("email", lead.email.normalized()),
+        ("firstname", text(lead.first_name.as_ref().map(Line::as_str))),
+        ("lastname", text(lead.last_name.as_ref().map(Line::as_str))),
+        ("phone", text(phone)),
+        ("company", text(lead.company.as_ref().map(Line::as_str))),
+        ("jobtitle", text(lead.job_title.as_ref().map(Line::as_str))),
+        ("hs_lead_status", status(lead.status).to_owned()),
+    ];
+    if first {
+        // Moves forward only there, so it is set once and left to HubSpot from then on.
+        all.push(("lifecyclestage", "lead".to_owned()));
+        all.retain(|(_, value)| !value.is_empty());
+    }
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::New => "NEW",
+        Status::Contacted => "ATTEMPTED_TO_CONTACT",
+        Status::Qualified => "OPEN",
+        Status::DemoScheduled => "IN_PROGRESS",
+        Status::Converted => "OPEN_DEAL",
+        Status::Unqualified | Status::Spam => "UNQUALIFIED",
+    }
+}

@@ -1,0 +1,236 @@
+//! HubSpot: contacts, kept equal to leads.
+//!
+//! Every answer is put into one of a few classes ([`Refusal`]) by what HubSpot's documentation and its own
+//! clients say of it; what is unknown counts as "not now".
+
+mod answer;
+
+use answer::{Answered, classify, item_problem};
+pub use answer::{Refusal, Wait};
+use daybook_domain::form::origin_of;
+use daybook_domain::{Secret, Zone};
+use reqwest::{Method, redirect::Policy};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// How long one call may take.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// How often a call that broke off is sent again at once.
+const AT_ONCE: u32 = 2;
+
+/// The most bytes of an answer that are read.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Where HubSpot is, and how it is to be used.
+#[derive(Clone, Debug)]
+pub struct HubSpotSettings {
+    /// Its address; `https://api.hubapi.com` unless a test says otherwise.
+    pub base_url: String,
+    /// A service key or a token of a private app.
+    pub token: Secret,
+    /// `v3`, or a date version such as `2026-09`.
+    pub api_version: String,
+    /// The contact property that holds our id; unique there.
+    pub external_id: String,
+    /// The most calls in ten seconds, of all workers together.
+    pub calls_per_10s: u32,
+    /// The account's zone: its day ends the daily limit.
+    pub timezone: Zone,
+    /// The pause before a call that broke off is sent again, times the number of tries.
+    pub pause: Duration,
+}
+
+impl HubSpotSettings {
+    /// HubSpot at an address, with a token; the rest as HubSpot's smallest plan wants it.
+    pub fn new(base_url: &str, token: Secret) -> Result<HubSpotSettings, &'static str> {
+        let origin = origin_of(base_url).ok_or("must be an https address, such as https://api.hubapi.com")?;
+        let local = ["http://127.0.0.1", "http://localhost"]
+            .iter()
+            .any(|host| origin.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
+        if !origin.starts_with("https://") && !local {
+            return Err("must be an https address; plain http is for this machine alone");
+        }
+        Ok(HubSpotSettings {
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            token,
+            api_version: "v3".to_owned(),
+            external_id: "crm_external_id".to_owned(),
+            calls_per_10s: 90,
+            timezone: Zone::parse("UTC").map_err(|_| "UTC is a zone")?,
+            pause: Duration::from_millis(200),
+        })
+    }
+}
+
+/// Properties of a contact. All values are texts; an empty one clears.
+pub type Properties = BTreeMap<String, String>;
+
+/// A client of HubSpot.
+#[derive(Clone)]
+pub struct HubSpot {
+    http: reqwest::Client,
+    settings: HubSpotSettings,
+}
+
+impl fmt::Debug for HubSpot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HubSpot at {}", self.settings.base_url)
+    }
+}
+
+impl HubSpot {
+    /// A client with these settings. It follows no redirects.
+    pub fn new(settings: HubSpotSettings) -> Result<HubSpot, reqwest::Error> {
+        let http = reqwest::Client::builder().timeout(LONGEST).redirect(Policy::none()).no_proxy().build()?;
+        Ok(HubSpot { http, settings })
+    }
+
+    /// How it is to be used.
+    pub fn settings(&self) -> &HubSpotSettings {
+        &self.settings
+    }
+
+    /// Changes a contact by its id there; tells the id it has since, as contacts are merged.
+    pub async fn update(&self, id: &str, properties: &Properties) -> Result<String, Refusal> {
+        let path = format!("{}/{}", self.contacts(), plain(id));
+        let answer = self.call(Method::PATCH, &path, &json!({"properties": properties})).await?;
+        id_in(&answer).ok_or_else(|| Refusal::not_now("the answer names no contact"))
+    }
+
+    /// Makes or changes the contact with our id, and tells its id there. May be repeated.
+    pub async fn upsert(&self, external_id: &str, properties: &Properties) -> Result<String, Refusal> {
+        let input = json!({
+            "id": external_id,
+            "idProperty": self.settings.external_id,
+            "properties": properties,
+            "objectWriteTraceId": external_id,
+        });
+        let path = format!("{}/batch/upsert", self.contacts());
+        let answer = self.call(Method::POST, &path, &json!({"inputs": [input]})).await?;
+        // Statuses of partial failures differ between versions, so the body decides.
+        if let Some(error) = answer.pointer("/errors/0") {
+            return Err(item_problem(error));
+        }
+        let result = answer.pointer("/results/0").and_then(id_in);
+        result.ok_or_else(|| Refusal::not_now("the answer names no contact"))
+    }
+
+    /// Makes the property that holds our ids.
+    pub async fn define_external_id(&self) -> Result<(), Refusal> {
+        let path = match self.settings.api_version.as_str() {
+            "v3" => "/crm/v3/properties/contacts".to_owned(),
+            version => format!("/crm/properties/{version}/contacts"),
+        };
+        let property = json!({
+            "name": self.settings.external_id, "label": "Daybook id", "type": "string", "fieldType": "text",
+            "groupName": "contactinformation", "hasUniqueValue": true,
+        });
+        match self.call(Method::POST, &path, &property).await {
+            Ok(_) | Err(Refusal::Exists(_)) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn contacts(&self) -> String {
+        match self.settings.api_version.as_str() {
+            "v3" => "/crm/v3/objects/contacts".to_owned(),
+            version => format!("/crm/objects/{version}/contacts"),
+        }
+    }
+
+    /// Sends a call; one that broke off, or that HubSpot could not carry out just then, twice more at once.
+    /// All calls may be repeated without harm.
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, Refusal> {
+        let mut tries = 0;
+        loop {
+            let refusal = match self.send(method.clone(), path, body).await {
+                Ok(answered) if answered.is_success() => match answered.json() {
+                    Some(json) => return Ok(json),
+                    None => Refusal::Broken("the answer can't be read".to_owned()),
+                },
+                Ok(answered) => classify(&answered),
+                Err(error) => Refusal::Broken(format!("no answer: {}", in_words(&error))),
+            };
+            match refusal {
+                Refusal::Broken(_) if tries < AT_ONCE => {
+                    tries += 1;
+                    tokio::time::sleep(self.settings.pause * tries).await;
+                }
+                Refusal::Broken(reason) => return Err(Refusal::not_now(reason)),
+                refusal => return Err(refusal),
+            }
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Answered, reqwest::Error> {
+        let url = format!("{}{path}", self.settings.base_url);
+        let call = self.http.request(method, url).bearer_auth(self.settings.token.expose()).json(body);
+        let mut answer = call.send().await?;
+        let status = answer.status().as_u16();
+        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MOST_BYTES {
+                bytes.clear();
+                break;
+            }
+        }
+        Ok(Answered { status, retry_after: retry_after.map(Duration::from_secs), body: bytes })
+    }
+}
+
+/// What a failed call says, with its cause and without the address, which may hold ids.
+fn in_words(error: &reqwest::Error) -> String {
+    let mut words = if error.is_timeout() { "timed out".to_owned() } else { "the connection broke".to_owned() };
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words.chars().take(300).collect()
+}
+
+/// An id as part of a path: HubSpot's are digits.
+fn plain(id: &str) -> String {
+    id.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+fn id_in(answer: &Value) -> Option<String> {
+    match answer.get("id")? {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_reached_without_tls() {
+        let check = |url: &str, expected: bool| {
+            let taken = HubSpotSettings::new(url, Secret::new("x".to_owned())).is_ok();
+            assert_eq!(taken, expected, "{url}");
+        };
+        for good in ["https://api.hubapi.com", "https://api.hubapi.com/", "http://127.0.0.1:4010", "http://localhost"] {
+            check(good, true);
+        }
+        for bad in [
+            "http://api.hubapi.com",
+            "http://127.0.0.1.evil.example",
+            "http://localhost.evil.example:80",
+            "http://127.0.0.1@evil.example",
+            "ftp://api.hubapi.com",
+            "//api.hubapi.com",
+            "",
+            "https://evil.example\\@api.hubapi.com",
+        ] {
+            check(bad, false);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The ledger of another system: how each record stands there.
+//!
+//! Workers may be at the same record at once. Each takes a number; one that finds a later number when it
+//! is done was overtaken, and does its work again, so that the last to finish has seen the newest version.
+
+use crate::schema::{Index, Place, Question, by_date, ledger_in};
+use crate::table::{Condition, QueryAsk, Written, attribute, key_item, parse_item};
+use crate::{Cx, Env, Error, Page, Result};
+use daybook_domain::{AnyId, Error as Domain, OrgId, Rule, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How a record stands in another system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SyncState)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is not equal yet, and will be tried again.
+    Waiting,
+    /// It is equal.
+    Synced,
+    /// It can't be made equal until somebody does something about the reason.
+    Failed,
+    /// It is not meant to be there.
+    Skipped,
+}
+
+impl State {
+    /// Every state, as it is written.
+    pub const NAMES: &'static [&'static str] = &["waiting", "synced", "failed", "skipped"];
+
+    /// How the state is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Synced => "synced",
+            State::Failed => "failed",
+            State::Skipped => "skipped",
+        }
+    }
+}
+
+/// A record's row in the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SyncRecord)]
+pub struct Row {
+    /// The record.
+    #[schema(value_type = String)]
+    pub record: AnyId,
+    /// How it stands.
+    pub state: State,
+    /// What the other side calls it.
+    pub remote_id: Option<String>,
+    /// The version of the record that the other side has.
+    pub version: u64,
+    /// How often it was tried since it was equal last.
+    pub attempts: u32,
+    /// What went wrong last, or what the other side left out, in words.
+    pub last_error: Option<String>,
+    /// When it is tried again.
+    pub next_try: Option<Timestamp>,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A row that a worker took, with its number.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Taken {
+    /// The row, as it stood.
+    #[serde(flatten)]
+    pub row: Row,
+    turn: u64,
+}
+
+/// How a try went.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// How the record stands.
+    pub state: State,
+    /// What the other side calls it.
+    pub remote_id: Option<String>,
+    /// The version of the record that the other side has.
+    pub version: u64,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// When it is tried again.
+    pub next_try: Option<Timestamp>,
+}
+
+/// Takes a record's row for a try, and counts the try.
+pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<Taken> {
+    let now = env.clock.now();
+    let key = Place::Ledger(org, system, record).key();
+    let fresh = Row {
+        record,
+        state: State::Waiting,
+        remote_id: None,
+        version: 0,
+        attempts: 1,
+        last_error: None,
+        next_try: None,
+        updated_at: now,
+    };
+    let new = Condition::of("attribute_not_exists(pk)");
+    let Written::Refused(_) = env.table.put(&key, &Shelved::of(org, system, &fresh, 1), Some(new)).await? else {
+        return Ok(Taken { row: fresh, turn: 1 });
+    };
+    let set = vec![(":one", attribute(1))];
+    let there = Condition::of("attribute_exists(pk)");
+    let expression = "SET attempts = attempts + :one, #turn = #turn + :one";
+    match env.table.update(&key, expression, set, there).await? {
+        Written::Done(_) => env.table.get(&key).await?.map(parse_item).transpose()?.ok_or_else(gone),
+        Written::Refused(_) => Err(gone()),
+    }
+}
+
+/// Writes down how a try went. `false` where another worker took the row meanwhile: then what this one did
+/// may have undone the other's work, and must be done again.
+pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Settled) -> Result<bool> {
+    let attempts = if matches!(how.state, State::Synced | State::Skipped) { 0 } else { taken.row.attempts };
+    let row = Row {
+        record: taken.row.record,
+        state: how.state,
+        remote_id: how.remote_id,
+        version: how.version,
+        attempts,
+        last_error: how.error,
+        next_try: how.next_try,
+        updated_at: env.clock.now(),
+    };
+    let mine = Condition::of("#turn = :turn").with(":turn", taken.turn);
+    let key = Place::Ledger(org, system, taken.row.record).key();
+    match env.table.put(&key, &Shelved::of(org, system, &row, taken.turn), Some(mine)).await? {
+        Written::Done(_) => Ok(true),
+        Written::Refused(_) => Ok(false),
+    }
+}
+
+/// A record's row, if it was ever tried.
+pub async fn read(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<Option<Row>> {
+    env.table.get(&Place::Ledger(org, system, record).key()).await?.map(parse_item).transpose()
+}
+
+/// A page of the ledger: by record, or those in a state, what changed last first.
+pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, cursor: Option<&str>) -> Result<Page<Row>> {
+    let binding = format!("{}|ledger|{system}|{state:?}", cx.org);
+    let question = match state {
+        Some(state) => Question::LedgerIn(cx.org, system, state),
+        None => Question::Ledger(cx.org, system),
+    };
+    let range = question.range();
+    let after = match cursor {
+        Some(cursor) => {
+            let place = cx.open_place(cursor, &binding)?;
+            let read = || -> Option<(Timestamp, AnyId)> {
+                let (at, id) = place.split_once('|')?;
+                Some((at.parse().ok()?, id.parse().ok()?))
+            };
+            let (at, id) = read().ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
+            let mut key = key_item(&Place::Ledger(cx.org, system, id).key());
+            if let Some(index) = range.index {
+                key.insert(index.pk().to_owned(), attribute(&range.pk));
+                key.insert(index.sk().to_owned(), attribute(by_date(at, &id.to_string())));
+            }
+            Some(key)
+        }
+        None => None,
+    };
+    let ask = QueryAsk { limit: Some(limit as i32 + 1), after, descending: true };
+    let mut rows: Vec<Row> =
+        cx.env.table.query(&range, ask).await?.items.into_iter().map(parse_item).collect::<Result<_>>()?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|row| cx.seal_place(&format!("{}|{}", row.updated_at, row.record), &binding));
+    Ok(Page::of(rows, limit, next))
+}
+
+/// A row with its place in the index of states.
+#[derive(Serialize)]
+struct Shelved<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    turn: u64,
+    state_pk: String,
+    state_sk: String,
+}
+
+impl Shelved<'_> {
+    fn of<'a>(org: OrgId, system: &str, row: &'a Row, turn: u64) -> Shelved<'a> {
+        debug_assert_eq!((Index::ByState.pk(), Index::ByState.sk()), ("state_pk", "state_sk"));
+        Shelved {
+            row,
+            turn,
+            state_pk: ledger_in(org, system, row.state.name()),
+            state_sk: by_date(row.updated_at, &row.record.to_string()),
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::unavailable("take a row of the ledger", "it went away meanwhile")
+}

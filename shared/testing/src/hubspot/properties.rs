@@ -1,0 +1,225 @@
+//! The properties that contacts have, and the values they take.
+
+use super::contacts::{Account, STAGES, Values};
+use super::problem::{Invalid, Problem};
+use super::wire::Reply;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How many unique properties of one's own contacts may have.
+const MOST_UNIQUE: usize = 10;
+
+/// A property of contacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property {
+    pub(super) name: String,
+    pub(super) unique: bool,
+    label: String,
+    group: String,
+    kind: String,
+    field: String,
+    description: String,
+    /// The values it takes; any text where there are none.
+    options: Vec<String>,
+    read_only: bool,
+    custom: bool,
+}
+
+impl Property {
+    /// A property of one's own that takes any text.
+    pub fn text(name: &str) -> Property {
+        Property {
+            name: name.to_owned(),
+            unique: false,
+            label: name.to_owned(),
+            group: "contactinformation".to_owned(),
+            kind: "string".to_owned(),
+            field: "text".to_owned(),
+            description: String::new(),
+            options: Vec::new(),
+            read_only: false,
+            custom: true,
+        }
+    }
+
+    /// A property of one's own that takes one of these values.
+    pub fn one_of(name: &str, options: &[&str]) -> Property {
+        Property {
+            kind: "enumeration".to_owned(),
+            field: "select".to_owned(),
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            ..Property::text(name)
+        }
+    }
+
+    /// The same, and no two contacts may have the same value.
+    #[must_use]
+    pub fn unique(self) -> Property {
+        Property { unique: true, ..self }
+    }
+
+    /// The same, and only HubSpot writes it.
+    #[must_use]
+    pub fn read_only(self) -> Property {
+        Property { read_only: true, ..self }
+    }
+
+    /// Whether its values come from a list.
+    pub(super) fn is_enumeration(&self) -> bool {
+        !self.options.is_empty()
+    }
+
+    fn standard(self) -> Property {
+        Property { custom: false, ..self }
+    }
+
+    fn json(&self) -> Value {
+        let options = self.options.iter().enumerate();
+        let options: Vec<Value> = options
+            .map(|(place, option)| json!({"label": option, "value": option, "displayOrder": place, "hidden": false}))
+            .collect();
+        json!({
+            "name": self.name, "label": self.label, "type": self.kind, "fieldType": self.field,
+            "description": self.description, "groupName": self.group, "options": options, "displayOrder": -1,
+            "calculated": false, "externalOptions": false, "hasUniqueValue": self.unique, "hidden": false,
+            "hubspotDefined": !self.custom, "archived": false, "formField": !self.read_only,
+            "modificationMetadata": {
+                "archivable": self.custom, "readOnlyDefinition": !self.custom, "readOnlyValue": self.read_only
+            },
+            "dataSensitivity": "non_sensitive",
+        })
+    }
+
+    /// What it keeps of a value, or why it takes it not.
+    fn take(&self, value: &str) -> Result<String, (&'static str, String)> {
+        let value = kept(&self.name, value);
+        if self.read_only {
+            let message = format!("\"{}\" is a read only property; its value cannot be set.", self.name);
+            return Err(("READ_ONLY_VALUE", message));
+        }
+        if value.is_empty() {
+            return Ok(value);
+        }
+        if self.name == "email" && !is_address(&value) {
+            return Err(("INVALID_EMAIL", format!("Email address {value} is invalid")));
+        }
+        if self.is_enumeration() && !self.options.contains(&value) {
+            let message = format!("{value} was not one of the allowed options: [{}]", self.options.join(", "));
+            return Err(("INVALID_OPTION", message));
+        }
+        Ok(value)
+    }
+}
+
+/// The properties that there are from the beginning.
+pub(super) fn standard() -> BTreeMap<String, Property> {
+    let text = ["firstname", "lastname", "phone", "company", "jobtitle"].map(Property::text);
+    let unique = [Property::text("email").unique()];
+    let lists = [Property::one_of("lifecyclestage", &STAGES), Property::one_of("hs_lead_status", &LEAD_STATUSES)];
+    let of_hubspot = ["createdate", "lastmodifieddate", "hs_object_id", "hs_additional_emails", "hs_merged_object_ids"]
+        .map(|name| Property::text(name).read_only());
+    let all = text.into_iter().chain(unique).chain(lists).chain(of_hubspot);
+    all.map(|property| (property.name.clone(), property.standard())).collect()
+}
+
+const LEAD_STATUSES: [&str; 8] =
+    ["NEW", "OPEN", "IN_PROGRESS", "OPEN_DEAL", "UNQUALIFIED", "ATTEMPTED_TO_CONTACT", "CONNECTED", "BAD_TIMING"];
+
+/// A value as HubSpot keeps it: of addresses in lower case, without space around.
+pub(super) fn kept(name: &str, value: &str) -> String {
+    if name == "email" { value.trim().to_lowercase() } else { value.to_owned() }
+}
+
+/// The values as they are kept, or all that is wrong with them.
+pub(super) fn checked(known: &BTreeMap<String, Property>, values: &Values) -> Result<Values, Problem> {
+    let mut good = Values::new();
+    let mut wrong = Vec::new();
+    for (name, value) in values {
+        let taken = match known.get(name) {
+            Some(property) => property.take(value),
+            None => Err(("PROPERTY_DOESNT_EXIST", format!("Property \"{name}\" does not exist"))),
+        };
+        match taken {
+            Ok(value) => {
+                good.insert(name.clone(), value);
+            }
+            Err((code, message)) => wrong.push(Invalid { name: name.clone(), code, message }),
+        }
+    }
+    if wrong.is_empty() { Ok(good) } else { Err(Problem::properties(&wrong)) }
+}
+
+/// Whether it looks like an address; HubSpot's own rule isn't known.
+fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let is_label = |label: &str| {
+        let within = label.chars().all(|letter| letter.is_alphanumeric() || letter == '-');
+        within && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || "@,;:<>()[]\\\"".contains(letter);
+    !local.is_empty()
+        && local.len() <= 64
+        && !local.contains(is_odd)
+        && !local.split('.').any(str::is_empty)
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+}
+
+/// Lists all properties.
+pub(super) fn list(account: &Account) -> Reply {
+    let all: Vec<Value> = account.properties().map(Property::json).collect();
+    Reply::json(200, &json!({"results": all}))
+}
+
+/// Reads a property.
+pub(super) fn read(account: &Account, name: &str) -> Result<Reply, Problem> {
+    let Some(property) = account.property(name) else {
+        let problem = Problem::new(404, format!("Property \"{name}\" does not exist"));
+        return Err(problem.with("category", json!("OBJECT_NOT_FOUND")));
+    };
+    Ok(Reply::json(200, &property.json()))
+}
+
+/// Defines a property of one's own.
+pub(super) fn define(account: &mut Account, body: &Value) -> Result<Reply, Problem> {
+    if !account.may_define {
+        return Err(Problem::missing_scope("crm.schemas.contacts.write"));
+    }
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let required = ["name", "label", "type", "fieldType", "groupName"];
+    let missing: Vec<&str> = required.into_iter().filter(|name| text(name).is_empty()).collect();
+    if !missing.is_empty() {
+        return Err(Problem::validation(format!("Some required fields were not set: [{}]", missing.join(", "))));
+    }
+    let name = text("name");
+    let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    if !name.starts_with(|letter: char| letter.is_ascii_lowercase()) || !name.chars().all(fits) || name.len() > 100 {
+        return Err(Problem::validation(format!("'{name}' isn't a valid internal name of a property.")));
+    }
+    if account.property(&name).is_some() {
+        return Err(Problem::new(409, format!("A property named '{name}' already exists."))
+            .with("category", json!("OBJECT_ALREADY_EXISTS"))
+            .with("subCategory", json!("Properties.PROPERTY_WITH_NAME_EXISTS")));
+    }
+    let unique = body["hasUniqueValue"] == true;
+    let count = account.properties().filter(|property| property.custom && property.unique).count();
+    if unique && count >= MOST_UNIQUE {
+        return Err(Problem::validation(format!(
+            "Contacts have {count} unique properties; {MOST_UNIQUE} are allowed."
+        )));
+    }
+    let options = body["options"].as_array().into_iter().flatten();
+    let property = Property {
+        unique,
+        label: text("label"),
+        group: text("groupName"),
+        kind: text("type"),
+        field: text("fieldType"),
+        description: text("description"),
+        options: options.filter_map(|option| option["value"].as_str()).map(str::to_owned).collect(),
+        ..Property::text(&name)
+    };
+    let reply = Reply::json(201, &property.json());
+    account.define(property);
+    Ok(reply)
+}

@@ -1,0 +1,54 @@
+//! Which request asks for what.
+
+use super::contacts::Account;
+use super::problem::Problem;
+use super::wire::{Reply, Request, percent_decoded};
+use super::{batch, objects, properties, search};
+use daybook_domain::Timestamp;
+
+/// The dated versions that HubSpot offers.
+const DATES: [&str; 3] = ["2025-09", "2026-03", "2026-09"];
+
+/// How a version answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// v3.
+    Three,
+    /// One with a date for a name.
+    Dated,
+}
+
+/// Whether a request is a search, which has limits of its own and no headers that tell of limits.
+pub(super) fn is_search(request: &Request) -> bool {
+    request.method == "POST" && request.path.trim_end_matches('/').ends_with("/search")
+}
+
+/// Does what a request asks.
+pub(super) fn answer(account: &mut Account, now: Timestamp, request: &Request) -> Result<Reply, Problem> {
+    let segments: Vec<String> = request.path.trim_matches('/').split('/').map(percent_decoded).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let (version, area, object, rest) = match segments.as_slice() {
+        ["crm", "v3", area, object, rest @ ..] => (Version::Three, *area, *object, rest),
+        ["crm", area, date, object, rest @ ..] if DATES.contains(date) => (Version::Dated, *area, *object, rest),
+        _ => return Err(Problem::new(404, "resource not found")),
+    };
+    if !["contacts", "contact", "0-1"].contains(&object) {
+        return Err(Problem::new(400, format!("Unable to infer object type from: {object}")));
+    }
+    match (area, request.method.as_str(), rest) {
+        ("objects", "GET", []) => objects::list(account, request),
+        ("objects", "POST", []) => objects::create(account, now, &request.json()?),
+        ("objects", "POST", ["batch", action]) => batch::answer(account, now, version, action, &request.json()?),
+        ("objects", "POST", ["search"]) => search::answer(account, now, &request.json()?),
+        ("objects", "POST", ["merge"]) => objects::merge(account, now, &request.json()?),
+        ("objects", "POST", ["gdpr-delete"]) => objects::forget(account, &request.json()?),
+        ("objects", "GET", [id]) => objects::read(account, request, id),
+        ("objects", "PATCH", [id]) => objects::update(account, now, request, id),
+        ("objects", "DELETE", [id]) => objects::archive(account, now, id),
+        ("properties", "GET", []) => Ok(properties::list(account)),
+        ("properties", "POST", []) => properties::define(account, &request.json()?),
+        ("properties", "GET", [name]) => properties::read(account, name),
+        ("objects" | "properties", _, [] | [_]) => Err(Problem::new(405, "HTTP 405 Method Not Allowed")),
+        _ => Err(Problem::new(404, "resource not found")),
+    }
+}

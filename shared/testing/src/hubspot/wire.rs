@@ -1,0 +1,196 @@
+//! HTTP/1.1 by hand, so that a connection breaks wherever a test wants it to.
+
+use super::HubSpot;
+use super::problem::Problem;
+use serde_json::Value;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A request.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) authorization: String,
+    pub(super) body: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+/// What the client gets of an answer.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// All of it.
+    Whole(Reply),
+    /// The head, which tells the length of the whole body, and so many bytes of the body. Then the connection ends.
+    Part(Reply, usize),
+    /// The end of the connection.
+    Nothing,
+}
+
+/// Serves one connection after the other, for ever.
+pub(super) async fn listen(listener: TcpListener, hubspot: HubSpot) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(converse(stream, hubspot.clone()));
+            }
+            // Too many files are open, as a rule: some will be closed.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// Answers request after request of one connection.
+async fn converse(stream: TcpStream, hubspot: HubSpot) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = Request::read(&mut stream).await? {
+        let (delay, sent) = hubspot.answer(&request);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        match sent {
+            Sent::Whole(reply) => stream.write_all(&reply.bytes()).await?,
+            Sent::Part(reply, count) => {
+                let bytes = reply.bytes();
+                let end = bytes.len() - reply.body.len() + count;
+                stream.write_all(&bytes[..end]).await?;
+                return stream.shutdown().await;
+            }
+            Sent::Nothing => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+impl Request {
+    /// The next request of a connection, unless the client is done.
+    async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
+        let first = line(stream).await?;
+        let mut words = first.split_ascii_whitespace();
+        let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            authorization: String::new(),
+            body: Vec::new(),
+        };
+        loop {
+            let header = line(stream).await?;
+            let Some((name, value)) = header.split_once(':') else { break };
+            match name.to_ascii_lowercase().as_str() {
+                "authorization" => request.authorization = value.trim().to_owned(),
+                "content-length" => {
+                    let length = value.trim().parse::<usize>().map_err(io::Error::other)?;
+                    request.body = vec![0; length];
+                }
+                "transfer-encoding" => return Err(io::Error::other("a body in chunks isn't read here")),
+                _ => {}
+            }
+        }
+        stream.read_exact(&mut request.body).await?;
+        Ok(Some(request))
+    }
+
+    /// The body.
+    pub(super) fn json(&self) -> Result<Value, Problem> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Problem::validation(format!("Invalid input JSON on line {line}, column {column}: {error}"))
+        })
+    }
+
+    /// The values of a parameter of the query.
+    pub(super) fn params(&self, name: &str) -> Vec<String> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| percent_decoded(&value.replace('+', " "))).collect()
+    }
+
+    /// The value of a parameter of the query.
+    pub(super) fn param(&self, name: &str) -> Option<String> {
+        self.params(name).into_iter().next()
+    }
+
+    /// The properties asked for: named one by one or with commas between them.
+    pub(super) fn wanted(&self) -> Vec<String> {
+        let lists = self.params("properties");
+        lists.iter().flat_map(|list| list.split(',')).map(|name| name.trim().to_owned()).collect()
+    }
+}
+
+async fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    Ok(line.trim_end().to_owned())
+}
+
+/// A text without its percent signs.
+pub(super) fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let pair = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(byte) if first == b'%' => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+impl Reply {
+    /// JSON.
+    pub(super) fn json(status: u16, body: &Value) -> Reply {
+        let headers = vec![("content-type".to_owned(), "application/json;charset=utf-8".to_owned())];
+        Reply { status, headers, body: body.to_string() }
+    }
+
+    /// Done, and nothing to say about it.
+    pub(super) fn empty() -> Reply {
+        Reply { status: 204, headers: Vec::new(), body: String::new() }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let Reply { status, headers, body } = self;
+        let mut head: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        if *status != 204 {
+            head.push(format!("content-length: {}\r\n", body.len()));
+        }
+        format!("HTTP/1.1 {status} \r\n{}\r\n{body}", head.concat()).into_bytes()
+    }
+}
+
+impl Sent {
+    /// So many bytes of the body, at least one too few; nothing at all of an answer without a body.
+    pub(super) fn part(reply: Reply, count: usize) -> Sent {
+        match reply.body.len().checked_sub(1) {
+            Some(most) => Sent::Part(reply, count.min(most)),
+            None => Sent::Nothing,
+        }
+    }
+
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Sent::Whole(reply) | Sent::Part(reply, _) => Some(reply.status),
+            Sent::Nothing => None,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the benchmark learns of a server before it asks in earnest: a token, the leads, words to search for.
+
+use crate::Result;
+use crate::cases::{Case, NOBODY, PASSWORD, USER, escape, fresh_local_part, get, lead, post};
+use crate::load::Connection;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// How many leads a word to search for should find: a page.
+const PAGE: usize = 20;
+
+/// How many words are tried, and how many of them are used.
+const TRIED: usize = 40;
+const USED: usize = 8;
+
+/// The most records a list has.
+const MOST: usize = 200;
+
+/// What is known of a server.
+#[derive(Debug)]
+pub struct Known {
+    /// An access token of the leads' owner.
+    pub token: String,
+    /// The ids of all leads.
+    pub ids: Vec<String>,
+    /// Words that leads are found by, with the number they find; none unless there is a search.
+    pub words: Vec<(String, usize)>,
+}
+
+impl Known {
+    /// Registers the first user and looks around.
+    pub async fn learn(address: SocketAddr, leads: usize, cases: &[Case]) -> Result<Arc<Known>> {
+        let mut connection = Connection::open(address).await?;
+        let user = json!({"email": USER, "password": PASSWORD}).to_string();
+        let registered = ask(&mut connection, &post("/api/auth/register", &user), 201).await?;
+        let token = registered["access_token"].as_str().ok_or("registering gave no token")?.to_owned();
+        let (ids, counts) = walk(&mut connection, &token).await?;
+        if ids.len() < leads.max(1) {
+            return Err(format!("the first user sees {} of {leads} leads", ids.len()).into());
+        }
+        let words = match cases.contains(&Case::SearchHit) {
+            true => words(&mut connection, &token, counts).await?,
+            false => Vec::new(),
+        };
+        if cases.contains(&Case::SearchMiss) && hits(&mut connection, &token, NOBODY).await? > 0 {
+            return Err(format!("somebody is found by {NOBODY}").into());
+        }
+        if cases.contains(&Case::Create) {
+            check_intake(&mut connection, &token).await?;
+        }
+        Ok(Arc::new(Known { token, ids, words }))
+    }
+
+    /// The fewest and the most leads that one of the words finds.
+    pub fn hits(&self) -> Option<(usize, usize)> {
+        let hits = || self.words.iter().map(|(_, hits)| *hits);
+        hits().min().zip(hits().max())
+    }
+}
+
+async fn ask(connection: &mut Connection, request: &str, expected: u16) -> Result<Value> {
+    let line = request.lines().next().unwrap_or_default().to_owned();
+    let body = connection.ask(request).await?.expect(expected).map_err(|error| format!("{line}: {error}"))?;
+    Ok(serde_json::from_slice(body)?)
+}
+
+/// Lists all leads: their ids, and how many of them have which word.
+async fn walk(connection: &mut Connection, token: &str) -> Result<(Vec<String>, HashMap<String, usize>)> {
+    let mut ids = Vec::new();
+    let mut counts = HashMap::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/leads?limit={MOST}{cursor}");
+        let page = ask(connection, &get(&path, Some(token)), 200).await?;
+        for lead in page["data"].as_array().ok_or("a list without data")? {
+            ids.push(lead["id"].as_str().ok_or("a lead without an id")?.to_owned());
+            for field in ["company", "last_name", "first_name"] {
+                if let Some(word) = lead[field].as_str().and_then(first_word) {
+                    *counts.entry(word.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        match page["meta"]["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={}", escape(next)),
+            None => return Ok((ids, counts)),
+        }
+    }
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_alphanumeric()).find(|word| word.chars().count() >= 2)
+}
+
+/// The words that find about a page of leads.
+async fn words(
+    connection: &mut Connection,
+    token: &str,
+    counts: HashMap<String, usize>,
+) -> Result<Vec<(String, usize)>> {
+    let mut likely: Vec<(String, usize)> = counts.into_iter().collect();
+    likely.sort_by(|(a, some), (b, others)| (some.abs_diff(PAGE), a).cmp(&(others.abs_diff(PAGE), b)));
+    likely.truncate(TRIED);
+    let mut found = Vec::new();
+    for (word, _) in likely {
+        let hits = hits(connection, token, &word).await?;
+        if hits > 0 {
+            found.push((word, hits));
+        }
+    }
+    found.sort_by_key(|(_, hits)| hits.abs_diff(PAGE));
+    found.truncate(USED);
+    if found.is_empty() {
+        return Err("no lead is found by a word of its own".into());
+    }
+    Ok(found)
+}
+
+/// How many leads the first page of a search has.
+async fn hits(connection: &mut Connection, token: &str, word: &str) -> Result<usize> {
+    let path = format!("/api/leads?search={}&limit={MOST}", escape(word));
+    let page = ask(connection, &get(&path, Some(token)), 200).await?;
+    Ok(page["data"].as_array().ok_or("a search without data")?.len())
+}
+
+/// Whether what visitors post becomes a lead, rather than being held.
+async fn check_intake(connection: &mut Connection, token: &str) -> Result<()> {
+    let local_part = fresh_local_part();
+    ask(connection, &post("/api/leads", &lead(&local_part)), 201).await?;
+    let newest = ask(connection, &get("/api/leads?limit=1", Some(token)), 200).await?;
+    match newest["data"][0]["email"].as_str() {
+        Some(email) if email.starts_with(&local_part) => Ok(()),
+        _ => Err("a posted lead isn't the newest of the list".into()),
+    }
+}

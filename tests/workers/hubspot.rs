@@ -1,0 +1,267 @@
+//! Leads in HubSpot: equal, once each, whatever HubSpot answers.
+
+use daybook_testing::hubspot::{Fault, HubSpot, Policy, Property};
+use daybook_testing::{Person, World, WorldOptions, lead};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const ID: &str = "crm_external_id";
+
+async fn world() -> (World, HubSpot) {
+    let clock = World::noon();
+    let hubspot = HubSpot::start(clock.clone()).await;
+    hubspot.define_property(Property::text(ID).unique());
+    let options = WorldOptions { hubspot: Some(hubspot.clone()), ..WorldOptions::default() };
+    (World::at(options, clock).await, hubspot)
+}
+
+/// The contacts that aren't archived, by address.
+fn contacts(hubspot: &HubSpot) -> BTreeMap<String, BTreeMap<String, String>> {
+    let live: Vec<_> = hubspot.contacts().into_iter().filter(|contact| !contact.archived).collect();
+    let count = live.len();
+    let by_email =
+        |properties: BTreeMap<String, String>| (properties.get("email").cloned().unwrap_or_default(), properties);
+    let all: BTreeMap<_, _> = live.into_iter().map(|contact| by_email(contact.properties)).collect();
+    assert_eq!(all.len(), count, "two contacts have one address");
+    all
+}
+
+async fn rows(person: &Person, query: &str) -> Vec<Value> {
+    let page = person.get(&format!("/api/integrations/hubspot/records{query}")).await.expect(200).json();
+    page["data"].as_array().expect("a list").clone()
+}
+
+async fn post(world: &World, email: &str) -> String {
+    let id = world.visitor().post("/api/leads", lead(email)).await.expect(201).id();
+    world.work().await;
+    id
+}
+
+#[tokio::test]
+async fn a_lead_becomes_a_contact_and_stays_equal() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let id = post(&world, "Ada@Example.com").await;
+    let contact = contacts(&hubspot)["ada@example.com"].clone();
+    let get = |name: &str| contact.get(name).map(String::as_str).unwrap_or_default();
+    assert_eq!((get("firstname"), get("lastname"), get("phone")), ("Ada", "Lovelace", "+8613800138000"));
+    assert_eq!((get(ID), get("lifecyclestage"), get("hs_lead_status")), (id.as_str(), "lead", "NEW"));
+
+    owner.patch(&format!("/api/leads/{id}"), json!({"company": null, "status": "contacted"})).await.expect(200);
+    world.work().await;
+    let contact = contacts(&hubspot)["ada@example.com"].clone();
+    assert_eq!(contact.get("company").map(String::as_str).unwrap_or_default(), "");
+    assert_eq!(contact["hs_lead_status"], "ATTEMPTED_TO_CONTACT");
+    let row = &rows(&owner, "?state=synced").await[0];
+    assert_eq!((&row["record"], &row["version"], &row["attempts"]), (&json!(id), &json!(2), &json!(0)));
+    assert!(row["remote_id"].is_string() && row["last_error"].is_null(), "{row}");
+}
+
+#[tokio::test]
+async fn an_address_that_hubspot_knows_becomes_the_lead_s() {
+    let (world, hubspot) = world().await;
+    hubspot.add_contact([("email", "ada@example.com"), ("jobtitle", "Countess")]);
+    let id = post(&world, "ada@example.com").await;
+    let all = contacts(&hubspot);
+    assert_eq!(
+        (all.len(), &all["ada@example.com"][ID], &all["ada@example.com"]["jobtitle"]),
+        (1, &id, &"Countess".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_contact_that_was_deleted_there_is_made_anew() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let id = post(&world, "ada@example.com").await;
+    let row = rows(&owner, "").await.remove(0);
+    hubspot.remove_contact(row["remote_id"].as_str().expect("an id"));
+    owner.patch(&format!("/api/leads/{id}"), json!({"last_name": "King"})).await.expect(200);
+    world.work().await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"]["lastname"], "King");
+}
+
+#[tokio::test]
+async fn a_new_address_that_another_contact_has_is_told_and_replayed() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let id = post(&world, "ada@example.com").await;
+    let other = hubspot.add_contact([("email", "eva@example.com")]);
+    owner.patch(&format!("/api/leads/{id}"), json!({"email": "eva@example.com"})).await.expect(200);
+    world.work().await;
+    let row = &rows(&owner, "?state=failed").await[0];
+    let why = row["last_error"].as_str().expect("a reason");
+    assert!(why.contains(&other) && why.contains("merge"), "{why}");
+    hubspot.remove_contact(&other);
+    let replayed = owner.post("/api/integrations/hubspot/replay", json!({})).await.expect(202).data();
+    assert_eq!(replayed, json!({"records": [id], "has_more": false}));
+    world.work().await;
+    assert!(rows(&owner, "?state=failed").await.is_empty());
+    assert_eq!(contacts(&hubspot)["eva@example.com"][ID], id);
+}
+
+#[tokio::test]
+async fn properties_that_hubspot_doesn_t_take_are_left_out_and_told() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    hubspot.define_property(Property::one_of("hs_lead_status", &["OPEN"]));
+    post(&world, "ada@example.com").await;
+    assert!(!contacts(&hubspot)["ada@example.com"].contains_key("hs_lead_status"));
+    let row = &rows(&owner, "?state=synced").await[0];
+    assert!(row["last_error"].as_str().expect("a reason").contains("hs_lead_status"), "{row}");
+}
+
+#[tokio::test]
+async fn the_property_for_our_id_is_made_where_it_is_missing() {
+    let clock = World::noon();
+    let hubspot = HubSpot::start(clock.clone()).await;
+    let options = WorldOptions { hubspot: Some(hubspot.clone()), ..WorldOptions::default() };
+    let world = World::at(options, clock).await;
+    let id = post(&world, "ada@example.com").await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"][ID], id);
+}
+
+#[tokio::test]
+async fn a_token_without_scopes_fails_with_what_to_do() {
+    let clock = World::noon();
+    let hubspot = HubSpot::start(clock.clone()).await;
+    hubspot.revoke_scopes();
+    let options = WorldOptions { hubspot: Some(hubspot.clone()), ..WorldOptions::default() };
+    let world = World::at(options, clock).await;
+    let owner = world.owner().await;
+    post(&world, "ada@example.com").await;
+    let row = rows(&owner, "?state=failed").await.remove(0);
+    assert!(row["last_error"].as_str().expect("a reason").contains("crm.schemas.contacts.write"), "{row}");
+    hubspot.grant_scopes();
+    owner.post("/api/integrations/hubspot/replay", json!({})).await.expect(202);
+    world.work().await;
+    assert_eq!(contacts(&hubspot).len(), 1);
+}
+
+/// Every answer that isn't a success: what follows, and whether the contact is there in the end.
+#[tokio::test]
+async fn every_answer_is_dealt_with() {
+    let waits = |seconds: u64| Duration::from_secs(seconds);
+    for (fault, healed_after) in [
+        (Fault::status(500), waits(0)),
+        (Fault::status(502), waits(0)),
+        (Fault::status(503), waits(0)),
+        (Fault::status(504), waits(0)),
+        (Fault::status(524), waits(0)),
+        (Fault::html(), waits(0)),
+        (Fault::DropBefore, waits(0)),
+        (Fault::CommitThenDrop, waits(0)),
+        (Fault::CutAfter(5), waits(0)),
+        (Fault::status(423), waits(30)),
+        (Fault::status(477), waits(300)),
+        (Fault::TooMany(Policy::Secondly), waits(30)),
+        (Fault::TooMany(Policy::TenSecondlyRolling), waits(60)),
+        (Fault::TooMany(Policy::Daily), waits(13 * 3600)),
+    ] {
+        let (world, hubspot) = world().await;
+        hubspot.fail_next(fault.clone());
+        post(&world, "ada@example.com").await;
+        if healed_after > Duration::ZERO {
+            let owner = world.owner().await;
+            let row = rows(&owner, "?state=waiting").await.remove(0);
+            assert!(row["next_try"].is_string() && row["last_error"].is_string(), "{fault:?}: {row}");
+        }
+        world.clock.advance(healed_after);
+        world.pass(Duration::from_secs(300)).await;
+        assert_eq!(contacts(&hubspot).len(), 1, "{fault:?}");
+        let due = daybook_store::rows::due::all(&world.system.env).await.expect("a read");
+        assert!(due.is_empty(), "{fault:?}: {due:?}");
+    }
+    for status in [400, 401, 403, 414] {
+        let (world, hubspot) = world().await;
+        let owner = world.owner().await;
+        hubspot.fail_next(Fault::status(status));
+        post(&world, "ada@example.com").await;
+        let row = rows(&owner, "?state=failed").await.remove(0);
+        assert!(row["last_error"].as_str().is_some_and(|why| !why.is_empty()), "{status}: {row}");
+        owner.post("/api/integrations/hubspot/replay", json!({"records": [row["record"]]})).await.expect(202);
+        world.work().await;
+        assert_eq!(contacts(&hubspot).len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn all_workers_together_stay_below_the_limit() {
+    let (world, hubspot) = world().await;
+    for n in 0..120 {
+        world.visitor().post("/api/leads", lead(&format!("ada{n}@example.com"))).await.expect(201);
+    }
+    world.work().await;
+    let at_once = hubspot.requests().len();
+    assert!((1..=11).contains(&at_once), "{at_once} calls at once");
+    let mut passed = 0;
+    while contacts(&hubspot).len() < 120 {
+        world.pass(Duration::from_secs(30)).await;
+        passed += 1;
+        assert!(passed < 40, "{} of 120 after {passed} half minutes", contacts(&hubspot).len());
+    }
+    let refused = hubspot.requests().iter().filter(|seen| seen.status == Some(429)).count();
+    assert_eq!(refused, 0);
+}
+
+#[tokio::test]
+async fn deleted_leads_and_spam_are_left_as_they_are() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let id = post(&world, "ada@example.com").await;
+    owner.patch(&format!("/api/leads/{id}"), json!({"status": "spam", "last_name": "X"})).await.expect(200);
+    world.work().await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"]["lastname"], "Lovelace");
+    assert_eq!(rows(&owner, "?state=skipped").await.len(), 1);
+    owner.delete(&format!("/api/leads/{id}")).await.expect(200);
+    world.work().await;
+    assert_eq!(contacts(&hubspot).len(), 1);
+    owner.post(&format!("/api/leads/{id}/restore"), json!({})).await.expect(200);
+    owner.patch(&format!("/api/leads/{id}"), json!({"status": "qualified"})).await.expect(200);
+    world.work().await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"]["lastname"], "X");
+}
+
+#[tokio::test]
+async fn another_organisation_s_leads_stay_out_of_it() {
+    let (world, hubspot) = world().await;
+    let stranger = world.stranger().await;
+    stranger.post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    assert!(hubspot.requests().is_empty() && rows(&stranger, "").await.is_empty());
+}
+
+#[tokio::test]
+async fn the_ledger_is_paged_and_guarded() {
+    let (world, _hubspot) = world().await;
+    let owner = world.owner().await;
+    for n in 0..5 {
+        post(&world, &format!("ada{n}@example.com")).await;
+    }
+    for state in ["", "state=synced&"] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/integrations/hubspot/records?{state}limit=2{cursor}");
+            let page = owner.get(&path).await.expect(200).json();
+            seen.extend(page["data"].as_array().expect("a list").iter().map(|row| row["record"].clone()));
+            match page["meta"]["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        seen.sort_by_key(ToString::to_string);
+        seen.dedup();
+        assert_eq!(seen.len(), 5, "{state}");
+    }
+    let path = "/api/integrations/hubspot/records";
+    owner.get(&format!("{path}?state=x")).await.expect_problem(400, "invalid_query");
+    owner.get(&format!("{path}?cursor=x")).await.expect_problem(400, "invalid_query");
+    owner.get(&format!("{path}?stat=failed")).await.expect_problem(400, "invalid_query");
+    let viewer = world.person(daybook_domain::permission::Role::Viewer).await;
+    viewer.get(path).await.expect_problem(403, "forbidden");
+    let unknown = json!({"records": ["lead_01jd2h6q8e5k9v4m3n7p1r0stw"]});
+    owner.post("/api/integrations/hubspot/replay", unknown).await.expect_problem(422, "validation_error");
+    let none = owner.post("/api/integrations/hubspot/replay", json!({})).await.expect(202).data();
+    assert_eq!(none["records"], json!([]));
+}
