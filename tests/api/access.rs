@@ -107,7 +107,8 @@ async fn another_organisation_s_records_are_not_found_like_ones_that_never_were(
             assert_eq!(theirs[member], nothing[member], "{route:?}");
         }
     }
-    for route in routes().iter().filter(|route| !route.path.contains('{') && route.method == Method::GET) {
+    let lists = |route: &&Route| !route.path.contains('{') && route.method == Method::GET && !route.access.is_public();
+    for route in routes().iter().filter(lists) {
         let mine = world.owner().await.get(route.path).await;
         let theirs = stranger.get(route.path).await;
         if mine.json()["meta"]["count"].is_number() {

@@ -290,11 +290,11 @@ async fn a_mail_that_is_refused_further_on_is_failed_in_the_end() {
 async fn an_outage_of_the_table_that_outlasts_any_number_of_receives_loses_no_mail() {
     let world = World::new().await;
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
-    assert!(world.system.workers.step().await > 0);
+    assert!(world.system.workers.dispatch().await > 0);
     world.faults.randomly(1, 1.1);
     for _ in 0..12 {
         world.clock.advance(Duration::from_secs(61));
-        world.system.workers.step().await;
+        world.system.workers.work_on(Queue::Mail).await;
     }
     world.faults.heal();
     world.pass(QUARTER).await;

@@ -6,7 +6,7 @@
 
 mod mapping;
 
-use daybook_domain::lead::{Lead, Status};
+use daybook_domain::lead::{DEMO_DATA, Lead, Status};
 use daybook_domain::{LeadId, Timestamp};
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings, Properties, Refusal, Wait};
 use daybook_jobs::{Message, Outcome, Queue, Services, SyncJob, Worker, back_off, nothing_foreign};
@@ -39,12 +39,14 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
     if let Some(at) = governor.closed(message.attempt).await? {
         return Ok(Outcome::RetryAt(at, "within the limit of calls".to_owned()));
     }
+    // Read after the row is taken, so that whoever takes it last has seen the newest version.
     let taken = ledger::take(env, org, SYSTEM, record).await?;
     let row = &taken.row;
     let cx = env.system(org, "sync-hubspot");
     let lead: Option<Lead> = cx.find(id).await?;
     let version = lead.as_ref().map_or(row.version, |lead| lead.version);
-    let pushed = match lead.filter(|lead| lead.status != Status::Spam) {
+    let meant = |lead: &Lead| lead.status != Status::Spam && lead.source.as_str() != DEMO_DATA;
+    let pushed = match lead.filter(meant) {
         Some(lead) => push(hubspot, &governor, &lead, row).await?,
         None => Pushed::Left,
     };
@@ -52,7 +54,7 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
     let (how, outcome) = match pushed {
         Pushed::Equal { id, left_out } => (Settled { remote_id: Some(id), error: left_out, ..how }, Outcome::Done),
         Pushed::Left => {
-            let why = "deleted here, or spam: left as it is there".to_owned();
+            let why = "deleted here, spam, or demo data: left as it is there".to_owned();
             (Settled { state: State::Skipped, error: Some(why), ..how }, Outcome::Done)
         }
         Pushed::NotNow { at, reason } if row.attempts < MOST_ATTEMPTS => (
@@ -209,7 +211,12 @@ impl Governor<'_> {
         };
         if everybody {
             let org = self.env.settings.default_org;
-            bucket::close(self.env, org, SYSTEM, "calls", at, self.rate()).await?;
+            // One pause is enough for the others: the windows roll on.
+            let until = match wait {
+                Wait::Times(pause) => now.plus(pause),
+                _ => at,
+            };
+            bucket::close(self.env, org, SYSTEM, "calls", until, self.rate()).await?;
         }
         Ok(Pushed::NotNow { at, reason })
     }

@@ -1,5 +1,6 @@
 //! Daybook on one machine: the same routes and workers as in the cloud, in one process, on the embedded engine.
 
+mod demo_data;
 mod engine;
 mod feed;
 mod log;
@@ -10,6 +11,7 @@ mod serve;
 mod system;
 mod workers;
 
+pub use demo_data::{DemoData, demo_data};
 pub use engine::Engine;
 pub use queue::MemoryQueues;
 pub use serve::{ServeError, ServeOptions, serve};

@@ -1,7 +1,7 @@
 //! `daybook`: the one-machine server, and what belongs to it.
 
 use clap::{Parser, Subcommand};
-use daybook_local::{ServeOptions, functions, serve};
+use daybook_local::{DemoData, ServeOptions, demo_data, functions, serve};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,6 +26,21 @@ struct Arguments {
 enum Command {
     /// Print the OpenAPI document.
     Openapi,
+    /// Fill the default organisation with leads to try things out with, or take them out again.
+    #[command(subcommand, name = "demo-data")]
+    DemoData(DemoDataCommand),
+}
+
+#[derive(Subcommand)]
+enum DemoDataCommand {
+    /// Make leads: names, companies and states as they might be, over the last 90 days.
+    Create {
+        /// How many.
+        #[arg(long, default_value_t = 1000)]
+        leads: usize,
+    },
+    /// Move the leads that `create` made to the trash; others stay.
+    Remove,
 }
 
 fn main() -> ExitCode {
@@ -39,16 +54,25 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        None => {
-            let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(error) => return failed(&error),
+        Some(Command::DemoData(what)) => {
+            let what = match what {
+                DemoDataCommand::Create { leads } => DemoData::Create { leads },
+                DemoDataCommand::Remove => DemoData::Remove,
             };
-            match runtime.block_on(serve(ServeOptions { port: arguments.port, data: arguments.data })) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => failed(&error),
-            }
+            run(demo_data(what, &arguments.data))
         }
+        None => run(serve(ServeOptions { port: arguments.port, data: arguments.data })),
+    }
+}
+
+fn run<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
     }
 }
 

@@ -1,8 +1,9 @@
-//! The pages of the one-machine server: the demo form and the mailbox.
+//! The pages of the one-machine server: a demo website with the forms, the mailbox, and HubSpot's ledger.
 
 use askama::Template;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE};
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -10,32 +11,84 @@ use axum::{Json, Router};
 use daybook_domain::{FormId, Locale};
 use daybook_http::page;
 use daybook_jobs::mail::{Caught, Outbox};
+use daybook_store::rows::ledger;
+use daybook_store::{Cx, Env};
 use serde::Deserialize;
 use std::sync::Arc;
 
 use crate::DEFAULT_ORG;
 
+/// What pages of the website may do: their own script and styles, and posting forms here.
+const SITE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+     form-action 'self'; frame-ancestors 'none'",
+);
+
+/// The most rows of the ledger that the page shows.
+const MOST_ROWS: usize = 200;
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct Shown {
+    /// The table.
+    pub env: Arc<Env>,
+    /// The mailbox.
+    pub outbox: Arc<Outbox>,
+    /// Whether HubSpot is switched on.
+    pub hubspot: bool,
+}
+
 /// Adds the pages to the API.
-pub fn with_pages(api: Router, outbox: Arc<Outbox>) -> Router {
+pub fn with_pages(api: Router, shown: Shown) -> Router {
     let local = Router::new()
         .route("/_local/", get(mailbox))
         .route("/_local", get(mailbox))
-        .route("/_local/mail", get(async |State(outbox): State<Arc<Outbox>>| Json(outbox.mails())))
-        .with_state(outbox);
-    api.layer(axum::middleware::from_fn(demo_for_browsers)).merge(local)
+        .route("/_local/mail", get(async |State(shown): State<Shown>| Json(shown.outbox.mails())))
+        .route("/_local/sync", get(sync))
+        .with_state(shown.clone());
+    let site = Router::new()
+        .route("/book-demo", get(async |visit: Visit| site(&DemoPage { chinese: visit.chinese, form: form() })))
+        .route("/contact", get(async |visit: Visit| site(&ContactPage { chinese: visit.chinese, form: form() })))
+        .route("/thanks", get(async |visit: Visit| site(&ThanksPage { chinese: visit.chinese })))
+        .route("/snippets", get(snippets))
+        .with_state(shown);
+    api.layer(axum::middleware::from_fn(lead_form_for_browsers)).merge(local).merge(site)
 }
 
-#[derive(Template)]
-#[template(path = "demo.html")]
-struct Demo {
+macro_rules! templates {
+    ($($path:literal $name:ident { $($field:ident: $kind:ty),* })*) => {$(
+        #[derive(Template)]
+        #[template(path = $path)]
+        struct $name {
+            $($field: $kind,)*
+        }
+    )*};
+}
+
+templates! {
+    "site/lead.html" LeadPage { chinese: bool, form: FormId }
+    "site/demo.html" DemoPage { chinese: bool, form: FormId }
+    "site/contact.html" ContactPage { chinese: bool, form: FormId }
+    "site/thanks.html" ThanksPage { chinese: bool }
+    "site/snippets.html" SnippetsPage { chinese: bool, url: String, form: FormId }
+    "mailbox.html" MailboxPage { mails: Vec<Caught> }
+    "sync.html" SyncPage { on: bool, rows: Vec<SyncRow> }
+}
+
+/// A row of the ledger as the page shows it.
+struct SyncRow {
+    record: String,
+    state: &'static str,
+    remote_id: Option<String>,
+    attempts: u32,
+    last_error: Option<String>,
+    next_try: Option<String>,
+    updated_at: String,
+}
+
+/// How somebody visits the website.
+struct Visit {
     chinese: bool,
-    form: FormId,
-}
-
-#[derive(Template)]
-#[template(path = "mailbox.html")]
-struct Mailbox {
-    mails: Vec<Caught>,
 }
 
 #[derive(Deserialize)]
@@ -43,33 +96,80 @@ struct Language {
     lang: Option<String>,
 }
 
-/// Browsers get the demo page at `/`; everything else goes to the API.
-async fn demo_for_browsers(request: Request, next: Next) -> Response {
-    match demo_for(&request) {
-        Some(demo) => shown(&demo),
-        None => next.run(request).await,
+impl Visit {
+    /// The language that the address asks for, else the browser's.
+    fn of(uri: &Uri, headers: &HeaderMap) -> Visit {
+        let asked = Query::<Language>::try_from_uri(uri).ok().and_then(|Query(query)| query.lang);
+        let asked = asked.as_deref().and_then(Locale::of_tag);
+        let accepted = || headers.get(ACCEPT_LANGUAGE)?.to_str().ok().and_then(Locale::accepted);
+        Visit { chinese: asked.or_else(accepted).unwrap_or_default() == Locale::Chinese }
     }
 }
 
-fn demo_for(request: &Request) -> Option<Demo> {
-    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let browser = text(ACCEPT).is_some_and(|accept| accept.contains("text/html"));
-    if request.uri().path() != "/" || request.method() != axum::http::Method::GET || !browser {
-        return None;
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Visit {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Visit, Self::Rejection> {
+        Ok(Visit::of(&parts.uri, &parts.headers))
     }
-    let asked = Query::<Language>::try_from_uri(request.uri()).ok().and_then(|Query(query)| query.lang);
-    let asked = asked.as_deref().and_then(Locale::of_tag);
-    let locale = asked.or_else(|| text(ACCEPT_LANGUAGE).and_then(Locale::accepted)).unwrap_or_default();
-    Some(Demo { chinese: locale == Locale::Chinese, form: FormId::default_of(DEFAULT_ORG) })
 }
 
-async fn mailbox(State(outbox): State<Arc<Outbox>>) -> Response {
-    let mut mails = outbox.mails();
+/// Browsers get the page with the lead form at `/`; everything else goes to the API.
+async fn lead_form_for_browsers(request: Request, next: Next) -> Response {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let browser = accept.is_some_and(|accept| accept.contains("text/html"));
+    if request.uri().path() != "/" || request.method() != Method::GET || !browser {
+        return next.run(request).await;
+    }
+    let visit = Visit::of(request.uri(), request.headers());
+    site(&LeadPage { chinese: visit.chinese, form: form() })
+}
+
+async fn snippets(visit: Visit, State(shown): State<Shown>) -> Response {
+    let url = shown.env.settings.public_url.clone();
+    site(&SnippetsPage { chinese: visit.chinese, url, form: form() })
+}
+
+async fn mailbox(State(shown): State<Shown>) -> Response {
+    let mut mails = shown.outbox.mails();
     mails.reverse();
-    shown(&Mailbox { mails })
+    local(&MailboxPage { mails })
 }
 
-fn shown(template: &impl Template) -> Response {
+async fn sync(State(shown): State<Shown>) -> Response {
+    let cx: Cx = shown.env.system(DEFAULT_ORG, "sync page");
+    let rows = match ledger::page(&cx, daybook_sync_hubspot::SYSTEM, None, MOST_ROWS, None).await {
+        Ok(page) => page.items,
+        Err(error) => {
+            tracing::error!(error = %error.chain(), "the ledger can't be read");
+            Vec::new()
+        }
+    };
+    let row = |row: ledger::Row| SyncRow {
+        record: row.record.to_string(),
+        state: row.state.name(),
+        remote_id: row.remote_id,
+        attempts: row.attempts,
+        last_error: row.last_error,
+        next_try: row.next_try.map(|at| at.to_string()),
+        updated_at: row.updated_at.to_string(),
+    };
+    local(&SyncPage { on: shown.hubspot, rows: rows.into_iter().map(row).collect() })
+}
+
+fn form() -> FormId {
+    FormId::default_of(DEFAULT_ORG)
+}
+
+/// A page of the website.
+fn site(template: &impl Template) -> Response {
+    let mut answer = local(template);
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, SITE_POLICY);
+    answer
+}
+
+/// A page for whoever runs the server.
+fn local(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => page(html).into_response(),
         Err(error) => {

@@ -4,7 +4,7 @@ use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::{Outgoing, Queue, QueueError, Queues};
 use daybook_store::Clock;
 use futures::future::BoxFuture;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -32,13 +32,13 @@ pub struct MemoryQueues {
     clock: Clock,
     optional: Vec<Queue>,
     inner: Arc<Mutex<Inner>>,
-    arrived: Arc<Notify>,
+    arrived: Arc<HashMap<Queue, Notify>>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    waiting: BTreeMap<(Timestamp, u64), Waiting>,
+    waiting: HashMap<Queue, BTreeMap<(Timestamp, u64), Waiting>>,
     handed_out: BTreeMap<u64, Option<EntryId>>,
 }
 
@@ -47,21 +47,22 @@ impl MemoryQueues {
 
     /// Empty queues: those that every deployment has, and these.
     pub fn new(clock: Clock, optional: Vec<Queue>) -> MemoryQueues {
-        MemoryQueues { clock, optional, inner: Arc::default(), arrived: Arc::default() }
+        let arrived = Queue::ALL.into_iter().map(|queue| (queue, Notify::new())).collect();
+        MemoryQueues { clock, optional, inner: Arc::default(), arrived: Arc::new(arrived) }
     }
 
-    /// Takes the messages whose time has come, at most so many.
-    pub fn take(&self, most: usize) -> Vec<Waiting> {
+    /// Takes the messages of a queue whose time has come, at most so many.
+    pub fn take(&self, queue: Queue, most: usize) -> Vec<Waiting> {
         let now = self.clock.now();
         let mut inner = self.inner();
         let mut taken = Vec::new();
+        let waiting = inner.waiting.entry(queue).or_default();
         while taken.len() < most
-            && let Some(first) = inner.waiting.first_entry().filter(|first| first.key().0 <= now)
+            && let Some(first) = waiting.first_entry().filter(|first| first.key().0 <= now)
         {
-            let message = first.remove();
-            inner.handed_out.insert(message.number, message.entry);
-            taken.push(message);
+            taken.push(first.remove());
         }
+        inner.handed_out.extend(taken.iter().map(|message| (message.number, message.entry)));
         taken
     }
 
@@ -78,19 +79,22 @@ impl MemoryQueues {
         let mut inner = self.inner();
         inner.handed_out.remove(&message.number);
         let again = Waiting { at, receives: message.receives + 1, ..message };
-        inner.waiting.insert((at, again.number), again);
+        inner.waiting.entry(again.queue).or_default().insert((at, again.number), again);
     }
 
     /// The oldest entry with a message that isn't dealt with.
     pub fn oldest_entry(&self) -> Option<EntryId> {
         let inner = self.inner();
-        let waiting = inner.waiting.values().filter_map(|message| message.entry);
+        let waiting = inner.waiting.values().flat_map(BTreeMap::values).filter_map(|message| message.entry);
         waiting.chain(inner.handed_out.values().flatten().copied()).min()
     }
 
-    /// Waits until a message arrives.
-    pub async fn arrival(&self) {
-        self.arrived.notified().await;
+    /// Waits until a message arrives in a queue.
+    pub async fn arrival(&self, queue: Queue) {
+        match self.arrived.get(&queue) {
+            Some(arrived) => arrived.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -109,9 +113,11 @@ impl Queues for MemoryQueues {
         inner.next += 1;
         let number = inner.next;
         let waiting = Waiting { number, queue, body: message.body, at, receives: 0, entry: message.entry };
-        inner.waiting.insert((at, number), waiting);
+        inner.waiting.entry(queue).or_default().insert((at, number), waiting);
         drop(inner);
-        self.arrived.notify_one();
+        if let Some(arrived) = self.arrived.get(&queue) {
+            arrived.notify_one();
+        }
         Box::pin(async { Ok(()) })
     }
 }

@@ -1,12 +1,13 @@
 //! Serving: start-up, workers in the background, and an orderly end.
 
 use crate::engine::Engine;
-use crate::pages::with_pages;
+use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::Workers;
 use crate::{log, secrets};
 use daybook_domain::FormId;
-use daybook_jobs::hubspot::HubSpot;
+use daybook_jobs::Queue;
+use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
@@ -18,10 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 /// How often due items are looked for and the checkpoint is kept.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How often messages are looked for whose time has come since.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How often expired items are removed.
 const EXPIRY: Duration = Duration::from_secs(600);
@@ -61,17 +66,10 @@ pub enum ServeError {
 /// Serves until Ctrl-C or SIGTERM; then requests and workers are let finish.
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log::set_up();
-    let folder = |error: &dyn std::fmt::Display| ServeError::Folder(options.data.clone(), error.to_string());
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Port(options.port, error))?;
     let address = listener.local_addr().map_err(ServeError::Broken)?;
-    std::fs::create_dir_all(&options.data).map_err(|error| folder(&error))?;
-    let _lock = lock(&options.data)?;
-    let keys = secrets::keyring(&options.data).map_err(|error| folder(&error))?;
-    let engine = Engine::open(&options.data.join("daybook.db")).map_err(|error| folder(&error))?;
-    let outbox =
-        Outbox::open(&options.data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| folder(&error))?;
-    let mut system = Options::new(engine, Clock::System, keys, outbox).map_err(StartError::from)?;
+    let (_lock, mut system) = opened(&options.data, Clock::System)?;
     system.settings.public_url = format!("http://localhost:{}", address.port());
     system.hubspot = from_environment(&mut system.settings)?;
     let rate_limits = system.settings.rate_limits;
@@ -85,7 +83,12 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let tidying = tokio::spawn(tidy(system.engine.clone()));
     announce(address, &options, left, rate_limits);
 
-    let app = system.app_with(|api| with_pages(api, system.outbox.clone()));
+    let shown = Shown {
+        env: system.env.clone(),
+        outbox: system.outbox.clone(),
+        hubspot: system.workers.services.hubspot.is_some(),
+    };
+    let app = system.app_with(|api| with_pages(api, shown));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let (asked, mut was_asked) = watch::channel(());
     let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
@@ -105,6 +108,18 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     served.map_err(ServeError::Broken)
 }
 
+/// The data of a folder, locked, and a system on it.
+pub(crate) fn opened(data: &Path, clock: Clock) -> Result<(File, Options), ServeError> {
+    let folder = |error: &dyn std::fmt::Display| ServeError::Folder(data.to_owned(), error.to_string());
+    std::fs::create_dir_all(data).map_err(|error| folder(&error))?;
+    let lock = lock(data)?;
+    let keys = secrets::keyring(data).map_err(|error| folder(&error))?;
+    let engine = Engine::open(&data.join("daybook.db")).map_err(|error| folder(&error))?;
+    let outbox = Outbox::open(&data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| folder(&error))?;
+    let system = Options::new(engine, clock, keys, outbox).map_err(StartError::from)?;
+    Ok((lock, system))
+}
+
 /// The data of a folder is one server's: two would send the same mail.
 fn lock(folder: &Path) -> Result<File, ServeError> {
     let unusable = |why: String| ServeError::Folder(folder.to_owned(), why);
@@ -116,23 +131,50 @@ fn lock(folder: &Path) -> Result<File, ServeError> {
     }
 }
 
-/// Works whenever there is something to do, until told to stop; then finishes what is due.
-async fn work(workers: Arc<Workers>, mut stop: watch::Receiver<()>) {
-    let mut sweep = tokio::time::interval(SWEEP);
-    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let busy = workers.step().await > 0;
-        tokio::select! {
-            biased;
-            _ = stop.changed() => break,
-            _ = sweep.tick() => {
-                note("sweep", workers.sweep().await.map(|_| ()));
-                note("checkpoint", workers.keep_checkpoint().await);
+/// Works until told to stop, on each queue by itself so that none waits for another's other system; then
+/// finishes what is due.
+async fn work(workers: Arc<Workers>, stop: watch::Receiver<()>) {
+    let mut tasks = JoinSet::new();
+    let (told, mut stopped) = (workers.clone(), stop.clone());
+    tasks.spawn(async move {
+        while stopped.has_changed().is_ok() {
+            if told.dispatch().await == 0 {
+                tokio::select! {
+                    _ = stopped.changed() => {}
+                    () = told.told() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                }
             }
-            () = std::future::ready(()), if busy => {}
-            () = workers.arrival(), if !busy => {}
         }
+    });
+    for queue in Queue::ALL {
+        let (workers, mut stopped) = (workers.clone(), stop.clone());
+        tasks.spawn(async move {
+            while stopped.has_changed().is_ok() {
+                if workers.work_on(queue).await == 0 {
+                    tokio::select! {
+                        _ = stopped.changed() => {}
+                        () = workers.arrival(queue) => {}
+                        () = tokio::time::sleep(LOOK) => {}
+                    }
+                }
+            }
+        });
     }
+    let (sweeper, mut stopped) = (workers.clone(), stop);
+    tasks.spawn(async move {
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stopped.has_changed().is_ok() {
+            note("sweep", sweeper.sweep().await.map(|_| ()));
+            note("checkpoint", sweeper.keep_checkpoint().await);
+            tokio::select! {
+                _ = stopped.changed() => {}
+                _ = sweep.tick() => {}
+            }
+        }
+    });
+    while tasks.join_next().await.is_some() {}
     workers.run().await;
     note("checkpoint", workers.keep_checkpoint().await);
 }
@@ -171,7 +213,9 @@ fn from_environment(settings: &mut Settings) -> Result<Option<HubSpot>, ServeErr
     daybook_store::config::adjust(settings, &mut variables);
     let hubspot = daybook_jobs::config::hubspot(&mut variables);
     if variables.wrong.is_empty() {
-        let client = hubspot.map(HubSpot::new).transpose();
+        let client = hubspot
+            .map(|hubspot| HubSpot::new(HubSpotSettings { pause: settings.retry_base / 10, ..hubspot }))
+            .transpose();
         return client.map_err(|error| ServeError::Broken(io::Error::other(error)));
     }
     Err(daybook_store::config::ConfigError(variables.wrong).into())
@@ -181,8 +225,11 @@ fn announce(address: SocketAddr, options: &ServeOptions, left: usize, rate_limit
     let url = format!("http://localhost:{}", address.port());
     let form = FormId::default_of(crate::DEFAULT_ORG);
     eprintln!("Daybook {} is ready.\n", env!("CARGO_PKG_VERSION"));
-    eprintln!("  Website form   {url}/");
+    eprintln!("  Website        {url}/");
+    eprintln!("  Snippets       {url}/snippets");
     eprintln!("  Mailbox        {url}/_local/");
+    eprintln!("  HubSpot        {url}/_local/sync");
+    eprintln!("  API reference  {url}/docs");
     eprintln!("  API            {url}/api/leads");
     eprintln!("  Form address   {url}/f/{form}");
     eprintln!("  Data           {}", options.data.display());

@@ -32,6 +32,7 @@ pub fn functions() -> Vec<Routes> {
         daybook_submissions::routes(),
         daybook_leads::routes(),
         daybook_integrations::routes(),
+        daybook_docs::routes(),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The workers of the process: fed from the journal, with queues in memory.
 
 use crate::feed::Feed;
-use crate::queue::{MemoryQueues, Waiting};
+use crate::queue::MemoryQueues;
 use daybook_jobs::{Delivered, Queue, Services, Worker, run_batch};
 use daybook_store::Result;
 use daybook_store::rows::checkpoint;
@@ -39,16 +39,25 @@ impl Workers {
     pub async fn run(&self) -> usize {
         let mut total = 0;
         loop {
-            match self.step().await {
-                0 => return total,
-                done => total += done,
+            let mut done = self.dispatch().await;
+            for queue in Queue::ALL {
+                done += self.work_on(queue).await;
             }
+            if done == 0 {
+                return total;
+            }
+            total += done;
         }
     }
 
-    /// Dispatches what is told and works on one batch; says how many entries and messages that were.
-    pub async fn step(&self) -> usize {
-        self.feed.run(&self.services).await + self.take_messages().await
+    /// Dispatches what is told; says how many entries that were.
+    pub async fn dispatch(&self) -> usize {
+        self.feed.run(&self.services).await
+    }
+
+    /// Waits until an entry is told.
+    pub async fn told(&self) {
+        self.feed.arrival(&self.services).await;
     }
 
     /// Sends on what has become due.
@@ -63,31 +72,26 @@ impl Workers {
         checkpoint::keep(&self.services.env, oldest.map_or(now, |entry| entry.time().min(now))).await
     }
 
-    /// Waits until there is something to do.
-    pub async fn arrival(&self) {
-        tokio::select! {
-            () = self.feed.arrival(&self.services) => {}
-            () = self.queues.arrival() => {}
-        }
+    /// Waits until a message arrives in a queue.
+    pub async fn arrival(&self, queue: Queue) {
+        self.queues.arrival(queue).await;
     }
 
-    async fn take_messages(&self) -> usize {
-        let messages = self.queues.take(BATCH);
+    /// Works on one batch of a queue; says how many messages that were.
+    pub async fn work_on(&self, queue: Queue) -> usize {
+        let messages = self.queues.take(queue, BATCH);
+        let Some(worker) = self.workers.iter().find(|worker| worker.queue == queue) else { return 0 };
+        let batch = messages
+            .iter()
+            .map(|message| Delivered { id: message.number.to_string(), body: message.body.clone() })
+            .collect();
+        let failed = run_batch(worker, &self.services, batch, Instant::now() + LONGEST).await;
         let count = messages.len();
-        for queue in Queue::ALL {
-            let of_queue: Vec<Waiting> = messages.iter().filter(|message| message.queue == queue).cloned().collect();
-            let Some(worker) = self.workers.iter().find(|worker| worker.queue == queue) else { continue };
-            let batch = of_queue
-                .iter()
-                .map(|message| Delivered { id: message.number.to_string(), body: message.body.clone() })
-                .collect();
-            let failed = run_batch(worker, &self.services, batch, Instant::now() + LONGEST).await;
-            for message in of_queue {
-                if failed.contains(&message.number.to_string()) {
-                    self.queues.failed(message, self.services.env.settings.retry_base);
-                } else {
-                    self.queues.done(&message);
-                }
+        for message in messages {
+            if failed.contains(&message.number.to_string()) {
+                self.queues.failed(message, self.services.env.settings.retry_base);
+            } else {
+                self.queues.done(&message);
             }
         }
         count

@@ -221,6 +221,9 @@ pub struct Lead {
     pub previous_lead_id: Option<LeadId>,
 }
 
+/// The source of leads that are there to try things out with; they go to no other system.
+pub const DEMO_DATA: &str = "demo_data";
+
 /// What somebody agreed to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

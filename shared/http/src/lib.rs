@@ -27,7 +27,9 @@ pub use input::{Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater}
 pub use list::{ListQuery, Narrowed, PageQuery};
 pub use openapi::{Operation, document};
 pub use problem::Problem;
-pub use reply::{Accepted, Answer, Bare, BareCreated, Content, Created, Data, HttpReply, Listed, page, see_other};
+pub use reply::{
+    Accepted, Answer, Asset, Bare, BareCreated, Content, Created, Data, HttpReply, Listed, page, see_other,
+};
 pub use routes::{Route, Routes};
 pub use start::run;
 

@@ -105,6 +105,11 @@ impl Operation {
         self.pages = vec![(StatusCode::OK, "A page"), (StatusCode::SEE_OTHER, "Another page")];
     }
 
+    /// It answers with a file.
+    pub fn file(&mut self) {
+        self.pages = vec![(StatusCode::OK, "The file")];
+    }
+
     /// A schema in the envelope.
     pub fn envelope(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
         enveloped(data).into()
@@ -217,6 +222,7 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
     let mut build = OperationBuilder::new()
         .tag(route.function)
         .operation_id(Some(operation_id(route)))
+        .summary(Some(route.summary()))
         .description(Some(format!("Access: {}.", route.access.describe())))
         .request_body(operation.body);
     let in_path = route.path.split(['{', '}']).nth(1);

@@ -4,12 +4,13 @@ use crate::call::Call;
 use crate::openapi::Operation;
 use crate::problem::status_of;
 use axum::body::Body;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderValue, Response};
 use daybook_store::{Answer as Kind, Error, Page, Reply, Result, Total};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// A finished answer.
@@ -104,6 +105,67 @@ impl<T: Content> HttpReply for Listed<T> {
         let schema = operation.schema_of::<T>();
         let schema = operation.list_envelope(schema);
         operation.success(status_of(Self::ANSWER), schema);
+    }
+}
+
+/// A file: a page, a script, a document. The same for everybody, and for as long as this version runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Asset {
+    /// Its media type.
+    pub kind: Cow<'static, str>,
+    /// Its bytes.
+    pub bytes: Cow<'static, [u8]>,
+    /// Whether the bytes are compressed with gzip.
+    pub gzip: bool,
+    /// What it may load, where it is a page.
+    pub policy: Option<Cow<'static, str>>,
+}
+
+impl Asset {
+    /// A file of a media type.
+    pub fn new(kind: &'static str, bytes: &'static [u8]) -> Asset {
+        Asset { kind: Cow::Borrowed(kind), bytes: Cow::Borrowed(bytes), gzip: false, policy: None }
+    }
+
+    /// The file, compressed with gzip.
+    #[must_use]
+    pub fn gzipped(self) -> Asset {
+        Asset { gzip: true, ..self }
+    }
+
+    /// The file as a page that may load what a content security policy allows.
+    #[must_use]
+    pub fn with_policy(self, policy: &'static str) -> Asset {
+        Asset { policy: Some(Cow::Borrowed(policy)), ..self }
+    }
+}
+
+impl Reply for Asset {
+    const ANSWER: Kind = Kind::Ok;
+}
+
+impl HttpReply for Asset {
+    fn answer(self, _: &Call) -> Result<Answer> {
+        let header = |value: &str| {
+            HeaderValue::from_str(value).map_err(|error| Error::internal("write the headers of a file", error))
+        };
+        let kind = header(&self.kind)?;
+        let policy = self.policy.as_deref().map(header).transpose()?;
+        let mut answer = Response::new(Body::from(self.bytes.into_owned()));
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+        // Scripts are for pages of any origin.
+        headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+        if self.gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        headers.extend(policy.map(|policy| (CONTENT_SECURITY_POLICY, policy)));
+        Ok(answer)
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.file();
     }
 }
 

@@ -26,11 +26,21 @@ pub struct Route {
     pub access: Access,
     pub(crate) handler: Answering,
     pub(crate) describe: fn(&mut Operation),
+    pub(crate) handler_name: &'static str,
 }
 
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ({})", self.method, self.path, self.access.describe())
+    }
+}
+
+impl Route {
+    /// What it does, in the handler's own words: `read_all` is "Read all".
+    pub(crate) fn summary(&self) -> String {
+        let name = self.handler_name.rsplit("::").next().unwrap_or_default().replace('_', " ");
+        let mut letters = name.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
     }
 }
 
@@ -67,7 +77,16 @@ impl Routes {
             Box::pin(async move { handler.call(call).await })
         });
         let describe = H::describe;
-        self.list.push(Route { function: self.function, method, path, access, handler: answering, describe });
+        let handler_name = std::any::type_name::<H>();
+        self.list.push(Route {
+            function: self.function,
+            method,
+            path,
+            access,
+            handler: answering,
+            describe,
+            handler_name,
+        });
         self
     }
 }

@@ -82,7 +82,7 @@ async fn settle(worker: &Worker, services: &Services, outcome: Result<Outcome>, 
             return over(env, message).await;
         }
         Ok(Outcome::RetryAt(at, reason)) => {
-            tracing::warn!(function = worker.function, job = message.identity(), %at, reason, "job waits");
+            tracing::info!(function = worker.function, job = message.identity(), %at, reason, "job waits");
             at
         }
         Err(error) => {

@@ -168,7 +168,8 @@ impl HubSpot {
             return (Duration::ZERO, Sent::Whole(state.by_hand(&request.method, what)));
         }
         let mut delay = Duration::ZERO;
-        let sent = match state.script.next() {
+        let limited = state.limits.hold();
+        let sent = match state.script.next(limited) {
             None => Sent::Whole(state.carry_out(request)),
             Some(Fault::Answer { status, headers, body }) => Sent::Whole(Reply { status, headers, body }),
             Some(Fault::TooMany(policy)) => Sent::Whole(state.refuse(policy)),

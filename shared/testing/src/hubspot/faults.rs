@@ -95,12 +95,13 @@ impl Script {
         self.random = Some((seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, rate));
     }
 
-    /// What goes wrong with the next request.
-    pub(super) fn next(&mut self) -> Option<Fault> {
+    /// What goes wrong with the next request; no limit is reached by chance where none holds.
+    pub(super) fn next(&mut self, limited: bool) -> Option<Fault> {
         self.planned.pop_front().or_else(|| {
             let (dice, rate) = self.random.as_mut()?;
             let hit = (xorshift(dice) >> 11) as f64 / ((1_u64 << 53) as f64) < *rate;
-            hit.then(|| Fault::drawn(dice))
+            let fault = hit.then(|| Fault::drawn(dice))?;
+            Some(if matches!(fault, Fault::TooMany(_)) && !limited { Fault::status(503) } else { fault })
         })
     }
 }

@@ -80,6 +80,11 @@ impl Limits {
         self.most = None;
     }
 
+    /// Whether any limit holds.
+    pub(super) fn hold(&self) -> bool {
+        self.most.is_some()
+    }
+
     /// Counts a request, unless it is one too many. One that is refused doesn't count (a guess).
     pub(super) fn admit(&mut self, now: Timestamp, search: bool) -> Result<(), Policy> {
         let Some(most) = self.most else { return Ok(()) };

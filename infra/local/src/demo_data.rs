@@ -1,0 +1,241 @@
+//! Leads to try things out with: made and removed by the same commits as any other.
+
+use crate::DEFAULT_ORG;
+use crate::serve::{ServeError, opened};
+use crate::system::{StartError, System};
+use daybook_domain::intake::Enquiry;
+use daybook_domain::lead::{DEMO_DATA, Lead, LeadOrigin, Status};
+use daybook_domain::{Error as Domain, LeadId, Line, Locale};
+use daybook_store::filter::{Filter, Op};
+use daybook_store::{Clock, Cx, Error, Listing, PageAsk, Tx};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+/// What to do with the leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DemoData {
+    /// Make so many.
+    Create {
+        /// How many.
+        leads: usize,
+    },
+    /// Move those that were made to the trash.
+    Remove,
+}
+
+/// Over how long a time the leads came in.
+const DAYS: u64 = 90;
+
+/// How many leads one transaction makes: each takes some 25 of its 100 items.
+const AT_ONCE: usize = 3;
+
+/// Leads of one company.
+const PER_COMPANY: usize = 20;
+
+/// Fills the default organisation of a data folder with leads, or takes them out again. No mail goes out and
+/// nothing goes to other systems.
+pub async fn demo_data(what: DemoData, data: &Path) -> Result<(), ServeError> {
+    let clock = match what {
+        // The leads came in over the last months, the last of them just now.
+        DemoData::Create { .. } => Clock::fake(Clock::System.now().minus(Duration::from_secs(DAYS * 86_400))),
+        DemoData::Remove => Clock::System,
+    };
+    let (_lock, options) = opened(data, clock.clone())?;
+    let system = System::start(options).await?;
+    let cx = |route| system.env.system(DEFAULT_ORG, route);
+    let done = match what {
+        DemoData::Create { leads } => create(&cx, &clock, leads).await,
+        DemoData::Remove => remove(&cx).await,
+    };
+    done.map_err(|error| StartError::from(error).into())
+}
+
+async fn create(cx: &impl Fn(&'static str) -> Cx, clock: &Clock, leads: usize) -> Result<(), Error> {
+    let bar = bar(leads, "leads made");
+    let step = Duration::from_secs(DAYS * 86_400) / u32::try_from(leads.max(1)).unwrap_or(u32::MAX);
+    let companies = leads.div_ceil(PER_COMPANY).max(1);
+    let mut n = 0;
+    while n < leads {
+        let cx = cx("demo-data create");
+        let mut tx = Tx::default();
+        for _ in 0..AT_ONCE.min(leads - n) {
+            tx = tx.and_create(&lead(&cx, n, companies)?);
+            clock.advance(step);
+            n += 1;
+            bar.inc(1);
+        }
+        cx.commit(tx, ()).await?;
+    }
+    bar.finish();
+    eprintln!("{leads} leads made.");
+    Ok(())
+}
+
+async fn remove(cx: &impl Fn(&'static str) -> Cx) -> Result<(), Error> {
+    let demo = Filter { field: "source".to_owned(), op: Op::Eq, value: Value::from(DEMO_DATA) };
+    let bar = bar(0, "leads removed");
+    let mut cursor: Option<String> = None;
+    loop {
+        let cx_of_page = cx("demo-data remove");
+        let ask = PageAsk {
+            listing: Listing::All,
+            search: None,
+            filters: vec![demo.clone()],
+            fields: &[],
+            with_total: false,
+            ascending: true,
+            limit: 200,
+            cursor: cursor.as_deref(),
+        };
+        let page = cx_of_page.list::<Lead>(&ask).await?;
+        bar.inc_length(page.items.len() as u64);
+        for lead in page.items {
+            cx("demo-data remove").remove(lead.id, None, |_: Lead| ()).await?;
+            bar.inc(1);
+        }
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => {
+                bar.finish();
+                eprintln!("{} leads moved to the trash.", bar.position());
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn bar(length: usize, what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {elapsed}");
+    let bar = ProgressBar::new(length as u64).with_message(what);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+const CITIES: [&str; 20] = [
+    "北京", "上海", "广州", "深圳", "杭州", "南京", "苏州", "成都", "重庆", "武汉", "西安", "天津", "青岛", "大连",
+    "厦门", "宁波", "长沙", "郑州", "合肥", "济南",
+];
+const NAMES: [&str; 20] = [
+    "华信", "远航", "恒通", "瑞达", "金盾", "明科", "天成", "博远", "鼎新", "创辉", "安泰", "宏图", "凯旋", "联合",
+    "新锐", "东方", "中科", "海纳", "星源", "卓越",
+];
+const TRADES: [&str; 10] = ["电力", "能源", "矿业", "物流", "化工", "建设", "智能", "机器人", "环保", "装备"];
+const WORDS: [&str; 24] = [
+    "Aurora", "Beacon", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper", "Keystone",
+    "Lumen", "Meridian", "Nimbus", "Orchard", "Pinnacle", "Quarry", "Ridge", "Summit", "Tundra", "Umber", "Vertex",
+    "Willow", "Zephyr",
+];
+const ENGLISH_TRADES: [&str; 10] =
+    ["Power", "Energy", "Mining", "Logistics", "Chemicals", "Works", "Systems", "Robotics", "Grid", "Marine"];
+const FAMILY: [&str; 20] = [
+    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "高",
+    "罗",
+];
+const GIVEN: [&str; 20] = [
+    "伟", "芳", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "涛", "明", "超", "秀兰", "霞",
+    "平", "刚",
+];
+const FIRST: [&str; 20] = [
+    "Ada",
+    "Grace",
+    "Alan",
+    "Edsger",
+    "Barbara",
+    "Donald",
+    "Frances",
+    "John",
+    "Karen",
+    "Leslie",
+    "Margaret",
+    "Niklaus",
+    "Radia",
+    "Shafi",
+    "Tony",
+    "Vint",
+    "Whitfield",
+    "Adele",
+    "Butler",
+    "Dana",
+];
+const LAST: [&str; 20] = [
+    "Hopper",
+    "Turing",
+    "Lovelace",
+    "Dijkstra",
+    "Liskov",
+    "Knuth",
+    "Allen",
+    "Backus",
+    "Jones",
+    "Lamport",
+    "Hamilton",
+    "Wirth",
+    "Perlman",
+    "Goldwasser",
+    "Hoare",
+    "Cerf",
+    "Diffie",
+    "Goldberg",
+    "Lampson",
+    "Scott",
+];
+const INDUSTRIES: [&str; 6] = ["manufacturing", "energy", "power_grid", "mining", "logistics", "research"];
+const STATUSES: [Status; 8] = [
+    Status::New,
+    Status::New,
+    Status::New,
+    Status::Contacted,
+    Status::Contacted,
+    Status::Qualified,
+    Status::DemoScheduled,
+    Status::Unqualified,
+];
+
+/// One of a list.
+fn pick<'l>(list: &[&'l str], n: usize) -> &'l str {
+    list[n % list.len()]
+}
+
+/// The company of this number; the next round of names gets a number of its own.
+fn company(n: usize, chinese: bool) -> String {
+    let (name, round) = if chinese {
+        let all = CITIES.len() * NAMES.len() * TRADES.len();
+        let name = [pick(&CITIES, n), pick(&NAMES, n / CITIES.len()), pick(&TRADES, n / (CITIES.len() * NAMES.len()))];
+        (format!("{}科技有限公司", name.concat()), n / all)
+    } else {
+        let all = WORDS.len() * WORDS.len() * ENGLISH_TRADES.len();
+        let (first, second) = (pick(&WORDS, n), pick(&WORDS, n / WORDS.len()).to_lowercase());
+        (format!("{first}{second} {}", pick(&ENGLISH_TRADES, n / (WORDS.len() * WORDS.len()))), n / all)
+    };
+    if round == 0 { name } else { format!("{name} {round}") }
+}
+
+/// The lead of this number.
+fn lead(cx: &Cx, n: usize, companies: usize) -> Result<Lead, Error> {
+    let chinese = n.is_multiple_of(2);
+    let stamp = cx.stamp();
+    let tail = &stamp.id.simple().to_string()[20..];
+    let spread = n.wrapping_mul(7919);
+    let (first, last) = if chinese {
+        (pick(&GIVEN, spread / 20), pick(&FAMILY, spread))
+    } else {
+        (pick(&FIRST, spread / 20), pick(&LAST, spread))
+    };
+    let enquiry: Enquiry = daybook_domain::read::read(json!({
+        "first_name": first,
+        "last_name": last,
+        "email": format!("lead{n}.{tail}@demo.example"),
+        "phone": if chinese { format!("+86 138 {:04} {:04}", n / 10_000 % 10_000, n % 10_000) } else { format!("+44 20 7946 {:04}", n % 10_000) },
+        "company": company(spread % companies, chinese),
+        "job_title": if chinese { "技术总监" } else { "Head of engineering" },
+        "industry": pick(&INDUSTRIES, n / 3),
+        "requirements": if chinese { "需要自动化巡检解决方案" } else { "We look for automated inspection." },
+        "locale": if chinese { Locale::Chinese.tag() } else { Locale::English.tag() },
+    }))?;
+    let source = Line::parse(DEMO_DATA).map_err(|rule| Domain::invalid("/source", rule))?;
+    let origin = LeadOrigin { form: None, default_source: &source, phone_country: "CN", previous: None };
+    let made = Lead::from_enquiry(&enquiry, origin, LeadId::new(stamp.id), stamp.at);
+    Ok(Lead { status: STATUSES[n / 2 % STATUSES.len()], ..made })
+}

@@ -1,0 +1,219 @@
+//! The website in a real browser: headless Chromium, driven by chromedriver (Debian: `chromium`,
+//! `chromium-driver`). Where there is none the tests say so and pass, unless `BROWSER=required`.
+
+use crate::running::{Server, folder, get};
+use daybook_store::Clock;
+use daybook_testing::hubspot::{HubSpot, TOKEN};
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A browser and its driver.
+struct Browser {
+    driver: Child,
+    client: Client,
+    profile: PathBuf,
+}
+
+/// Whether the browser runs scripts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Script {
+    On,
+    Off,
+}
+
+impl Browser {
+    /// A browser of this width, or none where the machine has none.
+    async fn open(width: u32, script: Script) -> Option<Browser> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(driver) = driver else {
+            assert_ne!(std::env::var("BROWSER").as_deref(), Ok("required"), "chromedriver is missing");
+            eprintln!("no chromedriver: install chromium and chromium-driver to run this test");
+            return None;
+        };
+        let profile = folder(&format!("browser-{port}"));
+        let mut capabilities = Capabilities::new();
+        capabilities.insert("goog:chromeOptions".to_owned(), json!({
+            "args": [
+                "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+                format!("--window-size={width},900"), format!("--user-data-dir={}", profile.display()),
+            ],
+            "prefs": {"profile.managed_default_content_settings.javascript": if script == Script::On { 1 } else { 2 }},
+        }));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let client = loop {
+            let mut connecting = ClientBuilder::new(HttpConnector::new());
+            connecting.capabilities(capabilities.clone());
+            match connecting.connect(&format!("http://127.0.0.1:{port}")).await {
+                Ok(client) => break client,
+                Err(error) if Instant::now() > deadline => panic!("no browser: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        Some(Browser { driver, client, profile })
+    }
+
+    async fn fill(&self, fields: &[(&str, &str)]) {
+        for (name, value) in fields {
+            let field = self.client.find(Locator::Css(&format!("form [name={name}]"))).await.expect(name);
+            match field.tag_name().await.expect("a tag").as_str() {
+                "select" => field.select_by_value(value).await.expect(name),
+                _ => {
+                    field.clear().await.expect(name);
+                    field.send_keys(value).await.expect(name);
+                }
+            }
+        }
+    }
+
+    async fn send(&self) {
+        self.client.find(Locator::Css("form button")).await.expect("a button").click().await.expect("a click");
+    }
+
+    /// The text of the page once it holds some words.
+    async fn reads(&self, words: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            // Between two pages there is none.
+            let text = match self.client.find(Locator::Css("body")).await {
+                Ok(body) => body.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            if text.contains(words) {
+                return text;
+            }
+            assert!(Instant::now() < deadline, "{words:?} doesn't show: {text}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Keeps a picture of the page where `SCREENSHOTS` names a folder.
+    async fn picture(&self, name: &str) {
+        if let Ok(folder) = std::env::var("SCREENSHOTS") {
+            let png = self.client.screenshot().await.expect("a picture");
+            std::fs::write(format!("{folder}/{name}.png"), png).expect("a file");
+        }
+    }
+
+    async fn close(self) {
+        let _ = self.client.clone().close().await;
+    }
+}
+
+impl Drop for Browser {
+    /// A test that fails leaves no browser behind.
+    fn drop(&mut self) {
+        // The driver ends its browsers when it is asked to end, not when it is killed.
+        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
+        let _ = self.driver.wait();
+        let _ = std::fs::remove_dir_all(&self.profile);
+    }
+}
+
+/// A form, as somebody fills it in.
+struct Sample {
+    /// Where it is.
+    path: &'static str,
+    fields: &'static [(&'static str, &'static str)],
+    /// What the mail to the team says.
+    said: &'static str,
+}
+
+const FORMS: [Sample; 3] = [
+    Sample {
+        path: "/",
+        fields: &[("last_name", "张"), ("first_name", "三"), ("company", "示例科技"), ("industry", "energy")],
+        said: "energy",
+    },
+    Sample {
+        path: "/book-demo",
+        fields: &[("last_name", "Hopper"), ("attendees_count", "5"), ("interested_products", "x30,x20")],
+        said: "x30, x20",
+    },
+    Sample {
+        path: "/contact",
+        fields: &[("name", "Ada Lovelace"), ("subject", "Prices"), ("message", "How much?")],
+        said: "How much?",
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_form_works_with_and_without_a_script_down_to_mail_and_contact() {
+    let hubspot = HubSpot::serve(Clock::System, 0).await.expect("a port");
+    let address = hubspot.base_url();
+    let data = folder("browser");
+    let server = Server::start_with(&data, &[("HUBSPOT_ACCESS_TOKEN", TOKEN), ("HUBSPOT_BASE_URL", &address)]);
+    let mut sent = Vec::new();
+    for (script, width, language) in [(Script::On, 1100, "zh-CN"), (Script::Off, 390, "en")] {
+        let Some(browser) = Browser::open(width, script).await else { return };
+        for Sample { path, fields, said } in FORMS {
+            let name = format!("{}-{language}-{script:?}", if path == "/" { "lead" } else { path.trim_matches('/') });
+            let email = format!("visitor-{name}@example.com").to_lowercase();
+            browser.client.goto(&format!("{}{path}?lang={language}", server.url)).await.expect("a page");
+            browser.picture(&name).await;
+            if script == Script::On {
+                // What the browser itself would not let through, so that the server is asked.
+                browser
+                    .client
+                    .execute("document.querySelector('form').noValidate = true", vec![])
+                    .await
+                    .expect("a script");
+                browser.fill(&[("email", "nobody@nowhere@example")]).await;
+                browser.send().await;
+                let error = browser.client.wait().at_most(Duration::from_secs(10));
+                let error = error.for_element(Locator::Css(".daybook-error")).await.expect("an error beside the field");
+                assert!(error.text().await.expect("a text").contains("name@example.com"), "{name}");
+                browser.picture(&format!("{name}-error")).await;
+                // People take longer than two seconds over a form.
+                tokio::time::sleep(Duration::from_millis(2100)).await;
+            }
+            browser.fill(&[("email", &email)]).await;
+            browser.fill(fields).await;
+            browser.send().await;
+            browser.reads(if language == "en" { "Thank you" } else { "谢谢" }).await;
+            browser.picture(&format!("{name}-thanks")).await;
+            assert!(browser.client.current_url().await.expect("an address").path().starts_with("/thanks"), "{name}");
+            sent.push((email, said));
+        }
+        browser.close().await;
+    }
+    let client = reqwest::Client::new();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while hubspot.contacts().len() < sent.len() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mails = get(&client, &format!("{}/_local/mail", server.url), None).await;
+    let Some(browser) = Browser::open(1100, Script::On).await else { return };
+    browser.client.goto(&format!("{}/_local/sync", server.url)).await.expect("a page");
+    let ledger = browser.reads("synced").await;
+    browser.picture("sync").await;
+    browser.client.goto(&format!("{}/_local/", server.url)).await.expect("a page");
+    let mailbox = browser.reads("visitor-").await;
+    browser.picture("mailbox").await;
+    browser.client.goto(&format!("{}/snippets?lang=en", server.url)).await.expect("a page");
+    browser.reads("daybook-form.js").await;
+    browser.picture("snippets").await;
+    browser.close().await;
+    for (email, said) in &sent {
+        let contact = hubspot.contacts().into_iter().find(|contact| contact.properties.get("email") == Some(email));
+        let contact = contact.unwrap_or_else(|| panic!("no contact {email}"));
+        assert!(ledger.contains(&contact.id) && mailbox.contains(email.as_str()), "{email}");
+        let told = mails.as_array().expect("a list").iter().any(|mail: &Value| {
+            mail["to"] == "team@example.com"
+                && mail["text"].as_str().is_some_and(|text| text.contains(email.as_str()) && text.contains(said))
+        });
+        assert!(told, "the team isn't told of {email} and {said:?}");
+    }
+    server.kill();
+    let _ = std::fs::remove_dir_all(&data);
+}
