@@ -1,23 +1,37 @@
-//! Every single fault at every call of a submission: nothing lost, nothing twice.
+//! Every single fault at every call from the post to mail and HubSpot, pairs of them, and random ones:
+//! nothing lost, nothing twice, nothing left lying about.
 
 use daybook_local::DEFAULT_ORG;
 use daybook_store::Fact;
-use daybook_testing::{Answer, Fault, Person, World, is_full, lead};
+use daybook_testing::hubspot::{HubSpot, Property};
+use daybook_testing::{Answer, Fault, Person, World, WorldOptions, is_full, lead};
 use serde_json::json;
 
-/// The calls of the table that a submission and its mails make when all goes well.
-async fn calls_of_a_submission() -> usize {
-    let world = World::new().await;
+/// A world whose leads are kept equal in HubSpot.
+async fn connected() -> (World, HubSpot) {
+    let clock = World::noon();
+    let hubspot = HubSpot::start(clock.clone()).await;
+    hubspot.define_property(Property::text("crm_external_id").unique());
+    let options = WorldOptions { hubspot: Some(hubspot.clone()), ..WorldOptions::default() };
+    (World::at(options, clock).await, hubspot)
+}
+
+/// The calls of the table that a submission makes when all goes well: those of the post, and with those of its
+/// mails and its contact.
+async fn calls_of_a_submission() -> (usize, usize) {
+    let (world, _hubspot) = connected().await;
     let before = world.faults.calls().len();
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    let posted = world.faults.calls().len() - before;
     world.work().await;
-    world.faults.calls().len() - before
+    (posted, world.faults.calls().len() - before)
 }
 
 /// After any faults a client sends the same request again; then everything must be there once.
-async fn check(world: &World, what: &str) {
+async fn check((world, hubspot): &(World, HubSpot), what: &str) {
     let visitor = world.visitor();
     world.faults.heal();
+    hubspot.heal();
     visitor.post("/api/leads", lead("ada@example.com")).key("one").await.expect(201);
     // Longer than the net under a delayed message.
     world.pass(std::time::Duration::from_secs(300)).await;
@@ -27,6 +41,8 @@ async fn check(world: &World, what: &str) {
     let mut to: Vec<_> = world.mails().into_iter().map(|mail| mail.to).collect();
     to.sort();
     assert_eq!(to, ["ada@example.com", "team@example.com"], "{what}");
+    let contacts = hubspot.contacts();
+    assert_eq!(contacts.len(), 1, "{what}: {contacts:?}");
     let due = daybook_store::rows::due::all(&world.system.env).await.expect("a read");
     assert!(due.is_empty(), "{what}: {due:?}");
     let owner = world.owner().await;
@@ -35,16 +51,45 @@ async fn check(world: &World, what: &str) {
 
 #[tokio::test]
 async fn any_single_fault_at_any_call_loses_nothing_and_doubles_nothing() {
-    let calls = calls_of_a_submission().await;
-    assert!(calls >= 8, "a submission and two mails make more than {calls} calls");
+    let (_, calls) = calls_of_a_submission().await;
+    assert!(calls >= 12, "a submission, two mails and a contact make more than {calls} calls");
     for fault in Fault::ALL {
         for number in 0..calls {
-            let world = World::new().await;
-            world.faults.at(number, fault);
-            let first = world.visitor().post("/api/leads", lead("ada@example.com")).key("one").await;
+            let both = connected().await;
+            both.0.faults.at(number, fault);
+            let first = both.0.visitor().post("/api/leads", lead("ada@example.com")).key("one").await;
             assert_eq!(first.status.as_u16(), 201, "{fault:?} at {number}: {}", first.text);
-            world.work().await;
-            check(&world, &format!("{fault:?} at call {number}")).await;
+            both.0.work().await;
+            check(&both, &format!("{fault:?} at call {number}")).await;
+        }
+    }
+}
+
+/// The quick set tries every pair of calls with one pair of faults each, the full one all pairs of faults.
+#[tokio::test]
+async fn any_two_faults_on_the_way_of_a_post_lose_nothing_and_double_nothing() {
+    // A fault makes calls of its own: looking what became of the commit, and trying again.
+    let calls = calls_of_a_submission().await.0 + 4;
+    let kinds = Fault::ALL.len();
+    for first in 0..calls {
+        for second in first + 1..calls {
+            for pair in 0..kinds * kinds {
+                if !is_full() && pair != (first * 7 + second * 3) % (kinds * kinds) {
+                    continue;
+                }
+                let faults = (Fault::ALL[pair / kinds], Fault::ALL[pair % kinds]);
+                let both = connected().await;
+                both.0.faults.at(first, faults.0);
+                both.0.faults.at(second, faults.1);
+                let answer = both.0.visitor().post("/api/leads", lead("ada@example.com")).key("one").await;
+                assert!(
+                    [201, 503].contains(&answer.status.as_u16()),
+                    "{faults:?} at {first}, {second}: {}",
+                    answer.text
+                );
+                both.0.work().await;
+                check(&both, &format!("{faults:?} at calls {first} and {second}")).await;
+            }
         }
     }
 }
@@ -109,17 +154,18 @@ async fn any_single_fault_at_any_call_of_a_change_leaves_it_done_once() {
 
 #[tokio::test]
 async fn random_faults_lose_nothing_and_double_nothing() {
-    let seeds = if is_full() { 300 } else { 12 };
+    let seeds = if is_full() { 1000 } else { 6 };
     for rate in [0.01, 0.05, 0.2] {
         for seed in 0..seeds {
-            let world = World::new().await;
-            world.faults.randomly(seed * 7919 + 1, rate);
+            let both = connected().await;
+            both.0.faults.randomly(seed * 7919 + 1, rate);
+            both.1.fail_randomly(seed, rate);
             for _ in 0..3 {
-                let answer = world.visitor().post("/api/leads", lead("ada@example.com")).key("one").await;
+                let answer = both.0.visitor().post("/api/leads", lead("ada@example.com")).key("one").await;
                 assert!([201, 409, 503].contains(&answer.status.as_u16()), "{}", answer.text);
             }
-            world.work().await;
-            check(&world, &format!("seed {seed} at rate {rate}")).await;
+            both.0.work().await;
+            check(&both, &format!("seed {seed} at rate {rate}")).await;
         }
     }
 }
@@ -153,7 +199,7 @@ async fn while_the_table_is_away_answers_are_503_and_nothing_changes() {
 
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_while_nobody_can_look_is_known_by_its_own_entry() {
-    let calls = calls_of_a_submission().await;
+    let (calls, _) = calls_of_a_submission().await;
     for number in 0..calls {
         let world = World::new().await;
         // Staff without a key: no idempotency record hides what happened.

@@ -121,7 +121,7 @@ async fn a_mail_nobody_heard_of_waits_for_word_and_goes_once_more_only_when_none
     assert_eq!(mailer.sent().len(), 2, "sent again before its time");
 
     // SES reports one of the two; the other stays without word.
-    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation };
+    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation, about: None };
     let event =
         json!({"detail": {"eventType": "Delivery", "mail": {"tags": {"mail_id": [mail_id(&job)]}}}}).to_string();
     let failed = run_batch(
@@ -142,7 +142,7 @@ async fn a_bounce_puts_an_address_on_the_list_and_the_list_is_heeded() {
     let (world, mailer) = scripted().await;
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
-    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation };
+    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation, about: None };
     let event = json!({"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "Ada@example.com"}]}, "mail": {"tags": {"mail_id": [mail_id(&job)]}}});
     let body = Delivered { id: "1".to_owned(), body: event.to_string() };
     run_batch(&daybook_send_mail::worker(), &world.system.workers.services, vec![body], soon()).await;
@@ -220,7 +220,8 @@ async fn an_entry_that_is_gone_sends_nothing() {
     let (world, mailer) = scripted().await;
     let nothing = EntryRef { org: DEFAULT_ORG, entry: EntryId::new(world.system.env.ids.next()) };
     let body =
-        serde_json::to_string(&Message::new(MailJob { entry: nothing, kind: MailKind::Confirmation })).expect("JSON");
+        serde_json::to_string(&Message::new(MailJob { entry: nothing, kind: MailKind::Confirmation, about: None }))
+            .expect("JSON");
     let failed = run_batch(
         &daybook_send_mail::worker(),
         &world.system.workers.services,
@@ -279,7 +280,7 @@ async fn a_mail_that_is_refused_further_on_is_failed_in_the_end() {
     let (world, _mailer) = scripted().await;
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
-    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation };
+    let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation, about: None };
     let event = json!({"eventType": "Reject", "mail": {"tags": {"mail_id": [mail_id(&job)]}}}).to_string();
     let body = Delivered { id: "1".to_owned(), body: event };
     run_batch(&daybook_send_mail::worker(), &world.system.workers.services, vec![body], soon()).await;

@@ -2,7 +2,7 @@
 //!
 //! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
 
-use daybook_domain::{Actor, Audit, Event, OrgId};
+use daybook_domain::{Actor, Audit, Event, OrgId, SubmissionId};
 use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, SyncJob, dispatch_all};
 use daybook_store::{EntryRef, Fact, Result};
 use std::sync::Arc;
@@ -20,7 +20,8 @@ pub async fn dispatch(services: Arc<Services>, fact: Fact) -> Result<()> {
 /// organisation alone: the credentials in the environment are its own.
 pub fn wanted(fact: &Fact, default_org: OrgId) -> Vec<Dispatched> {
     let entry = EntryRef { org: fact.org, entry: fact.id };
-    let mail = |kind| Dispatched::Mail(MailJob { entry, kind });
+    let about = SubmissionId::try_from(fact.record).ok();
+    let mail = |kind| Dispatched::Mail(MailJob { entry, kind, about });
     match fact.event {
         // What was held comes to the visitor's and the team's notice when it is released.
         Event::SubmissionAccepted if fact.actor == Actor::Public || fact.action == Audit::Update => {

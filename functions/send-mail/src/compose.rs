@@ -22,8 +22,14 @@ pub struct Composed {
 /// Composes a mail from the entry's submission, as it was posted; none where there is nobody to send it to.
 pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Composed>> {
     let cx = services.env.system(job.entry.org, "send-mail");
-    let Some(fact) = Fact::read(&services.env, job.entry).await? else { return Ok(None) };
-    let Ok(id) = SubmissionId::try_from(fact.record) else { return Ok(None) };
+    let id = match job.about {
+        Some(id) => id,
+        None => {
+            let Some(fact) = Fact::read(&services.env, job.entry).await? else { return Ok(None) };
+            let Ok(id) = SubmissionId::try_from(fact.record) else { return Ok(None) };
+            id
+        }
+    };
     let Some(submission) = cx.find::<Submission>(id).await? else { return Ok(None) };
     let organization: Option<Organization> = cx.find(job.entry.org).await?;
     let enquiry = &submission.enquiry;

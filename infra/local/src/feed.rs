@@ -3,7 +3,7 @@
 use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::Services;
 use daybook_store::rows::checkpoint;
-use daybook_store::{EntryRef, Fact, Result};
+use daybook_store::{EntryRef, Fact, Result, Told};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,20 +13,31 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// How much of the journal before the checkpoint is read again: longer than any commit takes.
 const OVERLAP: Duration = Duration::from_secs(120);
 
+/// The most entries that are dispatched in one go.
+const MOST: usize = 100;
+
 /// How far back a journal is read where there is no checkpoint yet.
 const FURTHEST: Duration = Duration::from_secs(2 * 86_400);
 
 /// The entries on their way to dispatch.
 #[derive(Debug)]
 pub struct Feed {
-    told: AsyncMutex<UnboundedReceiver<EntryRef>>,
-    /// Entries that dispatch hasn't taken yet, with the time of their next try.
-    open: Mutex<BTreeMap<EntryId, (EntryRef, Timestamp)>>,
+    told: AsyncMutex<UnboundedReceiver<Told>>,
+    /// Entries that dispatch hasn't taken yet.
+    open: Mutex<BTreeMap<EntryId, Open>>,
+}
+
+/// An entry that dispatch hasn't taken yet.
+#[derive(Clone, Debug)]
+struct Open {
+    told: Told,
+    /// When it is tried.
+    at: Timestamp,
 }
 
 impl Feed {
     /// A feed of the entries that the table tells.
-    pub fn new(told: UnboundedReceiver<EntryRef>) -> Feed {
+    pub fn new(told: UnboundedReceiver<Told>) -> Feed {
         Feed { told: AsyncMutex::new(told), open: Mutex::default() }
     }
 
@@ -39,7 +50,8 @@ impl Feed {
         for org in env.organizations().await? {
             let entries = Fact::since(env, org, since).await?;
             count += entries.len();
-            self.open().extend(entries.into_iter().map(|entry| (entry.entry, (entry, now))));
+            let open = |entry: EntryRef| (entry.entry, Open { told: Told { entry, fact: None }, at: now });
+            self.open().extend(entries.into_iter().map(open));
         }
         Ok(count)
     }
@@ -48,28 +60,31 @@ impl Feed {
     pub async fn run(&self, services: &Arc<Services>) -> usize {
         self.listen().await;
         let now = services.env.clock.now();
-        let due: Vec<EntryRef> = self.open().values().filter(|(_, at)| *at <= now).map(|(entry, _)| *entry).collect();
-        for entry in &due {
-            match dispatch(services, *entry).await {
+        let due: Vec<Told> =
+            self.open().values().filter(|open| open.at <= now).map(|open| open.told.clone()).take(MOST).collect();
+        let count = due.len();
+        for told in due {
+            let entry = told.entry;
+            match dispatch(services, told).await {
                 Ok(()) => {
                     self.open().remove(&entry.entry);
                 }
                 Err(error) => {
                     tracing::warn!(entry = %entry.entry, error = %error.chain(), "entry not dispatched yet");
-                    let later = now.plus(services.env.settings.retry_base);
-                    self.open().insert(entry.entry, (*entry, later));
+                    let at = now.plus(services.env.settings.retry_base);
+                    self.open().insert(entry.entry, Open { told: Told { entry, fact: None }, at });
                 }
             }
         }
-        due.len()
+        count
     }
 
     /// Waits until an entry is told.
     pub async fn arrival(&self, services: &Services) {
         let told = self.told.lock().await.recv().await;
         match told {
-            Some(entry) => {
-                self.open().insert(entry.entry, (entry, services.env.clock.now()));
+            Some(told) => {
+                self.open().insert(told.entry.entry, Open { told, at: services.env.clock.now() });
             }
             // The table is gone; nothing will come any more.
             None => std::future::pending().await,
@@ -83,18 +98,22 @@ impl Feed {
 
     async fn listen(&self) {
         let mut told = self.told.lock().await;
-        while let Ok(entry) = told.try_recv() {
-            self.open().insert(entry.entry, (entry, Timestamp::UNIX_EPOCH));
+        while let Ok(told) = told.try_recv() {
+            self.open().insert(told.entry.entry, Open { told, at: Timestamp::UNIX_EPOCH });
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeMap<EntryId, (EntryRef, Timestamp)>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<EntryId, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn dispatch(services: &Arc<Services>, entry: EntryRef) -> Result<()> {
-    match Fact::read(&services.env, entry).await? {
+async fn dispatch(services: &Arc<Services>, told: Told) -> Result<()> {
+    let fact = match told.fact {
+        Some(fact) => Some(*fact),
+        None => Fact::read(&services.env, told.entry).await?,
+    };
+    match fact {
         Some(fact) => daybook_dispatch::dispatch(services.clone(), fact).await,
         None => Ok(()),
     }

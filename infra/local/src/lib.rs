@@ -4,6 +4,7 @@ mod demo_data;
 mod engine;
 mod feed;
 mod log;
+mod pace;
 mod pages;
 mod queue;
 mod secrets;

@@ -1,6 +1,7 @@
 //! Serving: start-up, workers in the background, and an orderly end.
 
 use crate::engine::Engine;
+use crate::pace::{Pace, counted};
 use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::Workers;
@@ -79,7 +80,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     tokio::task::spawn_blocking(|| daybook_domain::Phone::parse("+86 138 0013 8000").map(|phone| phone.e164("CN")));
     let left = system.workers.catch_up().await.map_err(StartError::from)?;
     let (stop, stopped) = watch::channel(());
-    let working = tokio::spawn(work(system.workers.clone(), stopped));
+    let pace = Pace::new();
+    let working = tokio::spawn(work(system.workers.clone(), pace.clone(), stopped));
     let tidying = tokio::spawn(tidy(system.engine.clone()));
     announce(address, &options, left, rate_limits);
 
@@ -89,6 +91,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         hubspot: system.workers.services.hubspot.is_some(),
     };
     let app = system.app_with(|api| with_pages(api, shown));
+    let app = app.layer(axum::middleware::from_fn_with_state(pace, counted));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let (asked, mut was_asked) = watch::channel(());
     let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
@@ -133,11 +136,12 @@ fn lock(folder: &Path) -> Result<File, ServeError> {
 
 /// Works until told to stop, on each queue by itself so that none waits for another's other system; then
 /// finishes what is due.
-async fn work(workers: Arc<Workers>, stop: watch::Receiver<()>) {
+async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
     let mut tasks = JoinSet::new();
-    let (told, mut stopped) = (workers.clone(), stop.clone());
+    let (told, paced, mut stopped) = (workers.clone(), pace.clone(), stop.clone());
     tasks.spawn(async move {
         while stopped.has_changed().is_ok() {
+            paced.room().await;
             if told.dispatch().await == 0 {
                 tokio::select! {
                     _ = stopped.changed() => {}
@@ -148,9 +152,10 @@ async fn work(workers: Arc<Workers>, stop: watch::Receiver<()>) {
         }
     });
     for queue in Queue::ALL {
-        let (workers, mut stopped) = (workers.clone(), stop.clone());
+        let (workers, paced, mut stopped) = (workers.clone(), pace.clone(), stop.clone());
         tasks.spawn(async move {
             while stopped.has_changed().is_ok() {
+                paced.room().await;
                 if workers.work_on(queue).await == 0 {
                     tokio::select! {
                         _ = stopped.changed() => {}

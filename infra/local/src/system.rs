@@ -4,8 +4,10 @@ use crate::engine::Engine;
 use crate::feed::Feed as LocalFeed;
 use crate::queue::MemoryQueues;
 use crate::workers::Workers;
+use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use daybook_domain::{EmailAddress, Line, OrgId, Rule};
 use daybook_http::{Routes, app};
@@ -20,6 +22,16 @@ use uuid::Uuid;
 
 /// The organisation of anonymous intake on one machine.
 pub const DEFAULT_ORG: OrgId = OrgId::new(Uuid::from_u128(0x019b_7765_7000_7da1_b00c_0000_0000_0001));
+
+/// The engine's address: calls never leave the process, so no rules have to find it.
+#[derive(Debug)]
+struct InProcess;
+
+impl ResolveEndpoint for InProcess {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(Endpoint::builder().url("http://localhost").build()))
+    }
+}
 
 /// The HTTP functions.
 pub fn functions() -> Vec<Routes> {
@@ -115,7 +127,9 @@ impl System {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("local"))
-            .endpoint_url("http://localhost")
+            .endpoint_resolver(InProcess)
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(options.client)
             .retry_config(RetryConfig::standard().with_initial_backoff(options.retry_pause))
             .allow_no_auth()

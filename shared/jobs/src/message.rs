@@ -1,6 +1,6 @@
 //! Messages: ids, and nothing that is worth stealing.
 
-use daybook_domain::{AnyId, EmailAddress, EntryId, OrgId};
+use daybook_domain::{AnyId, EmailAddress, EntryId, OrgId, SubmissionId};
 use daybook_store::EntryRef;
 use daybook_store::rows::due::DueRef;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,9 @@ pub struct MailJob {
     pub entry: EntryRef,
     /// Which of its mails.
     pub kind: MailKind,
+    /// The submission it is about, where the entry was at hand.
+    #[serde(default)]
+    pub about: Option<SubmissionId>,
 }
 
 /// Which mail.
@@ -75,7 +78,7 @@ impl MailKind {
 
 /// The id of a mail, as it goes along as a tag: organisation, entry and kind, `[a-z0-9-]`.
 pub fn mail_id(job: &MailJob) -> String {
-    let MailJob { entry: EntryRef { org, entry }, kind } = job;
+    let MailJob { entry: EntryRef { org, entry }, kind, about: _ } = job;
     format!("{}-{}-{}", org.uuid().simple(), entry.uuid().simple(), kind.letter())
 }
 
@@ -126,7 +129,7 @@ fn job_of(mail_id: &str) -> Option<MailJob> {
         "n" => MailKind::Notification,
         _ => return None,
     };
-    Some(MailJob { entry: EntryRef { org, entry }, kind })
+    Some(MailJob { entry: EntryRef { org, entry }, kind, about: None })
 }
 
 #[cfg(test)]
@@ -135,7 +138,11 @@ mod tests {
 
     fn job() -> MailJob {
         let id = Uuid::from_u128(0x0193_4567_89ab_7def_8123_4567_89ab_cdef);
-        MailJob { entry: EntryRef { org: OrgId::new(id), entry: EntryId::new(id) }, kind: MailKind::Confirmation }
+        MailJob {
+            entry: EntryRef { org: OrgId::new(id), entry: EntryId::new(id) },
+            kind: MailKind::Confirmation,
+            about: None,
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::{File, OpenOptions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,7 @@ pub struct Caught {
     pub at: Timestamp,
 }
 
-/// A mailbox, in memory and, if it has one, in a file of one JSON object a line.
+/// A mailbox, in memory or in a file of one JSON object a line.
 ///
 /// It catches whatever it is sent, and can be asked whether a mail is there.
 pub struct Outbox {
@@ -46,9 +47,26 @@ impl fmt::Debug for Outbox {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// The mails, where there is no file.
     mails: Vec<Caught>,
-    ids: HashSet<String>,
+    /// Their ids, shortened: there may be very many.
+    ids: HashSet<(u64, u64)>,
     file: Option<File>,
+}
+
+/// An id as 128 bits of it.
+fn short(id: &str) -> (u64, u64) {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, id).hash(&mut hasher);
+        hasher.finish()
+    };
+    (half(0), half(1))
+}
+
+/// The mails in the lines of a file.
+fn parse(text: &[u8]) -> impl Iterator<Item = Caught> {
+    text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 impl Outbox {
@@ -65,15 +83,22 @@ impl Outbox {
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         file.set_len(whole as u64)?;
         file.seek(SeekFrom::End(0))?;
-        let mails: Vec<Caught> =
-            text[..whole].split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        let ids = mails.iter().map(|mail| mail.id.clone()).collect();
-        Ok(Outbox { inner: Mutex::new(Inner { mails, ids, file: Some(file) }), now: Box::new(now) })
+        let ids = parse(&text[..whole]).map(|mail| short(&mail.id)).collect();
+        let inner = Inner { mails: Vec::new(), ids, file: Some(file) };
+        Ok(Outbox { inner: Mutex::new(inner), now: Box::new(now) })
     }
 
     /// Every mail, the oldest first.
     pub fn mails(&self) -> Vec<Caught> {
-        self.inner().mails.clone()
+        let mut inner = self.inner();
+        let Some(file) = &mut inner.file else { return inner.mails.clone() };
+        let mut text = Vec::new();
+        // Writes go to the end whatever was read, as the file is opened for appending.
+        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut text));
+        if let Err(error) = read {
+            eprintln!("the mailbox can't be read: {error}");
+        }
+        parse(&text).collect()
     }
 
     fn catch(&self, mail: &Mail) -> io::Result<()> {
@@ -97,8 +122,10 @@ impl Outbox {
                 return Err(error);
             }
         }
-        inner.ids.insert(caught.id.clone());
-        inner.mails.push(caught);
+        inner.ids.insert(short(&caught.id));
+        if inner.file.is_none() {
+            inner.mails.push(caught);
+        }
         Ok(())
     }
 
@@ -114,7 +141,7 @@ impl Mailer for Outbox {
     }
 
     fn was_sent<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<bool>> {
-        let known = self.inner().ids.contains(id);
+        let known = self.inner().ids.contains(&short(id));
         Box::pin(async move { Some(known) })
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::plan::{Blame, Plan, plan, refusal};
 use crate::schema::{EXPIRES_AT, Place};
-use crate::table::{Feed, Item, is_passing};
-use crate::{Cx, EntryRef, Error, Purpose, Result, Tx};
+use crate::table::{Feed, Item, Told, is_passing};
+use crate::{Cx, EntryRef, Error, Fact, Purpose, Result, Tx};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -67,21 +67,27 @@ impl Cx {
         if self.request.commits.load(Ordering::SeqCst) > 0 {
             return Err(Error::internal("commit", "a request commits once; make it one transaction or a job"));
         }
-        let plan = plan(self, tx, &reply)?;
-        let mut told = Told { feed: &self.env.table.options.feed, entries: &plan.entries };
+        let mut plan = plan(self, tx, &reply)?;
+        let mut telling = Telling { feed: &self.env.table.options.feed, told: Vec::new() };
+        if matches!(telling.feed, Feed::Local(_)) {
+            telling.told = plan.facts.iter().map(unheard_of).collect();
+        }
         let outcome = self.carry_out(&plan).await;
         match outcome {
             Ok(Outcome::Done) => {
+                for (told, fact) in telling.told.iter_mut().zip(plan.facts.drain(..)) {
+                    told.fact = Some(Box::new(fact));
+                }
                 self.request.commits.fetch_add(1, Ordering::SeqCst);
                 Ok(reply)
             }
             Ok(Outcome::Repeat(kept)) => {
-                told.entries = &[];
+                telling.told.clear();
                 self.replay(&kept)
             }
             Err(error) => {
                 if matches!(error, Error::Domain(_)) {
-                    told.entries = &[];
+                    telling.told.clear();
                 }
                 Err(error)
             }
@@ -198,7 +204,7 @@ impl Cx {
     }
 
     async fn is_committed(&self, plan: &Plan) -> Result<bool> {
-        let Some(entry) = plan.entries.first() else { return Ok(false) };
+        let Some(entry) = plan.first_entry() else { return Ok(false) };
         Ok(self.env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?.is_some())
     }
 
@@ -217,18 +223,22 @@ impl Cx {
 }
 
 /// Tells the local feed of entries when it goes: also when the request was dropped on the way, or its
-/// outcome stayed unknown. The feed looks whether they are there.
-struct Told<'a> {
+/// outcome stayed unknown. Then the feed looks whether they are there.
+struct Telling<'a> {
     feed: &'a Feed,
-    entries: &'a [EntryRef],
+    told: Vec<Told>,
 }
 
-impl Drop for Told<'_> {
+fn unheard_of(fact: &Fact) -> Told {
+    Told { entry: EntryRef { org: fact.org, entry: fact.id }, fact: None }
+}
+
+impl Drop for Telling<'_> {
     fn drop(&mut self) {
         if let Feed::Local(feed) = self.feed {
-            for entry in self.entries {
+            for told in self.told.drain(..) {
                 // The receiver is gone only when the process ends; the journal is read again at the next start.
-                let _ = feed.send(*entry);
+                let _ = feed.send(told);
             }
         }
     }

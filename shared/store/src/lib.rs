@@ -31,7 +31,7 @@ pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, sha256_hex};
 pub use meter::{Meter, Units};
 pub use page::{Listing, Page, PageAsk, Total};
 pub use settings::{FirstOwner, Registration, Settings};
-pub use table::{Feed, Table, TableOptions};
+pub use table::{Feed, Table, TableOptions, Told};
 pub use tx::Tx;
 
 /// What store operations return.

@@ -60,7 +60,14 @@ pub(crate) struct Action {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub actions: Vec<Action>,
-    pub entries: Vec<EntryRef>,
+    pub facts: Vec<Fact>,
+}
+
+impl Plan {
+    /// The first entry, by which the whole plan is known to be committed.
+    pub fn first_entry(&self) -> Option<EntryRef> {
+        self.facts.first().map(|fact| EntryRef { org: fact.org, entry: fact.id })
+    }
 }
 
 /// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
@@ -101,7 +108,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         plan.once(key, reply, at)?;
     }
 
-    let mut entries = Vec::new();
+    let mut written_facts: Vec<Fact> = Vec::new();
     let mut request = Some(RequestDetail::of(&cx.request));
     for (audit, event, record, version, before, after) in facts {
         let id = EntryId::new(cx.env.ids.next());
@@ -126,10 +133,10 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         let new = Some(Condition::of("attribute_not_exists(pk)"));
         plan.put(fact.item(&cx.env.keys)?, new, Blame::Fact)?;
         plan.put(Detail::item(cx.org, id, &detail), None, Blame::Nothing)?;
-        if entries.is_empty() {
+        if written_facts.is_empty() {
             plan.request(id, at)?;
         }
-        entries.push(EntryRef { org: cx.org, entry: id });
+        written_facts.push(fact);
     }
     // A repeat must be known as one before its other conditions are looked at.
     if cx.once.is_some() {
@@ -141,7 +148,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             daybook_domain::Error::TooLarge { what: "the change", limit: MOST_ACTIONS as u64, unit: "items" }.into()
         );
     }
-    Ok(Plan { actions, entries })
+    Ok(Plan { actions, facts: written_facts })
 }
 
 struct Planner<'a> {

@@ -1,7 +1,7 @@
 //! The table itself: single calls, with errors that say what was tried.
 
 use crate::error::Error;
-use crate::journal::EntryRef;
+use crate::journal::{EntryRef, Fact};
 use crate::meter::Meter;
 use crate::schema::{Index, Key, Kind, PK, Range, SK, SortRange};
 use crate::{Result, schema};
@@ -33,7 +33,16 @@ pub enum Feed {
     #[default]
     Stream,
     /// To the workers in this process.
-    Local(mpsc::UnboundedSender<EntryRef>),
+    Local(mpsc::UnboundedSender<Told>),
+}
+
+/// A committed entry, as the workers in this process are told of it.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The entry.
+    pub entry: EntryRef,
+    /// What it says; none where nobody heard whether it was committed, so that somebody has to look.
+    pub fact: Option<Box<Fact>>,
 }
 
 /// How a table is used.
