@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod contact;
 mod demos;
+mod docs;
 mod idempotency;
 mod intake;
 mod leads;

@@ -31,7 +31,7 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
         }
     };
     let Some(submission) = cx.find::<Submission>(id).await? else { return Ok(None) };
-    let organization: Option<Organization> = cx.find(job.entry.org).await?;
+    let organization: Option<Organization> = cx.find_often(job.entry.org).await?;
     let enquiry = &submission.enquiry;
     let about = submission.lead_id.map(AnyId::from);
     let unwritten = |error| Error::internal("write a mail", error);

@@ -14,7 +14,9 @@ use daybook_http::{Routes, app};
 use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
 use daybook_jobs::{Queue, Services};
-use daybook_store::{Clock, Env, Feed, FirstOwner, Ids, Keyring, Meter, Registration, Settings, Table, TableOptions};
+use daybook_store::{
+    Clock, Env, Feed, FirstOwner, Ids, Keyring, Memory, Meter, Registration, Settings, Table, TableOptions,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -66,6 +68,8 @@ pub struct Options {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// HubSpot, where it is switched on.
     pub hubspot: Option<HubSpot>,
+    /// Whether sessions and settings are remembered rather than read with every request.
+    pub remembers: bool,
     /// Counts calls and units of the table.
     pub meter: Option<Arc<Meter>>,
     /// First pause before a call of the table is tried again.
@@ -90,6 +94,7 @@ impl Options {
             outbox: Arc::new(outbox),
             mailer: None,
             hubspot: None,
+            remembers: true,
             meter: None,
             retry_pause,
         })
@@ -135,8 +140,13 @@ impl System {
             .allow_no_auth()
             .build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);
-        let of_table =
-            TableOptions { feed: Feed::Local(told), meter: options.meter, retry_base: Some(options.retry_pause) };
+        let of_table = TableOptions {
+            feed: Feed::Local(told),
+            meter: options.meter,
+            retry_base: Some(options.retry_pause),
+            // The folder's lock sees to it that no other process writes the table.
+            memory: options.remembers.then(|| Arc::new(Memory::default())),
+        };
         let table = Table::new(client, "daybook", of_table);
         table.create().await?;
         let ids = Ids::new(options.clock.clone());

@@ -214,7 +214,7 @@ async fn form_of(cx: &Cx, by: &PostedBy, trusted: bool) -> Result<(Cx, Form)> {
 
 /// A form of the organisation; its default one is there from the start.
 pub(crate) async fn form_by_id(cx: &Cx, id: FormId) -> Result<Form> {
-    match cx.find::<Form>(id).await? {
+    match cx.find_often::<Form>(id).await? {
         Some(form) => Ok(form),
         None if id == FormId::default_of(cx.org) => Ok(Form::default_of(cx.org)),
         None => Err(Domain::NotFound(RecordType::Form).into()),

@@ -118,6 +118,7 @@ impl Cx {
 
     async fn carry_out(&self, plan: &Plan) -> Result<Outcome> {
         let table = &self.env.table;
+        let _forgetting = plan.written.iter().fold(table.forget(), |all, key| all.key(key));
         let once_only = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
         let mut last = Error::unavailable("commit", "it was not tried");
         for attempt in 0..ATTEMPTS {

@@ -169,6 +169,14 @@ impl Cx {
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
+    /// A record that is asked for again and again and seldom changes, unless there is none or the actor may not
+    /// know of it.
+    pub async fn find_often<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
+        let item = self.env.table.get_often(&Place::Record(self.org, id.into()).key()).await?;
+        let record = item.map(record_of::<T>).transpose()?;
+        Ok(record.filter(|record| self.reaches(record.owner())))
+    }
+
     /// A record, or the error that says there is none.
     pub async fn get<T: Record>(&self, id: impl Into<AnyId>) -> Result<T> {
         self.find(id).await?.ok_or_else(|| Domain::NotFound(T::TYPE).into())

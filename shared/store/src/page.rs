@@ -4,6 +4,7 @@ use crate::cx::record_of;
 use crate::filter::Filter;
 use crate::json::{bytes_of, object_of};
 use crate::keyring::Purpose;
+use crate::plan::RECORD_BYTES;
 use crate::schema::{Index, Place, Question, by_date};
 use crate::table::{Item, QueryAsk, attribute, key_item};
 use crate::{Cx, Result};
@@ -131,6 +132,7 @@ impl Cx {
             None => None,
         };
         let plain = ask.filters.is_empty() && self.scope != Scope::Own;
+        let may_outgrow = ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
         let mut bytes = 0;
         for _ in 0..MOST_MEGABYTES {
@@ -149,7 +151,9 @@ impl Cx {
                     return Ok(Page::of(items, ask.limit, end));
                 }
                 if self.reaches(record.owner()) && meets(&record, &ask.filters)? {
-                    bytes += bytes_of(&record)?;
+                    if may_outgrow {
+                        bytes += bytes_of(&record)?;
+                    }
                     items.push(record);
                 }
             }

@@ -61,6 +61,8 @@ pub(crate) struct Action {
 pub(crate) struct Plan {
     pub actions: Vec<Action>,
     pub facts: Vec<Fact>,
+    /// The records and rows it writes, which may be remembered.
+    pub written: Vec<Key>,
 }
 
 impl Plan {
@@ -72,7 +74,8 @@ impl Plan {
 
 /// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
 pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
-    let mut plan = Planner { cx, org: cx.org, table: cx.env.table.name.clone(), actions: Vec::new() };
+    let mut plan =
+        Planner { cx, org: cx.org, table: cx.env.table.name.clone(), actions: Vec::new(), written: Vec::new() };
     let at = cx.now();
     // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
     let written: Vec<AnyId> =
@@ -101,6 +104,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         facts.push((audit, event, record, 0, Map::new(), Map::new()));
     }
     for row in tx.rows {
+        plan.written.extend(key_of(&row.item));
         plan.put(row.item, row.condition, Blame::Row(row.refusal))?;
     }
     let once = plan.actions.len();
@@ -142,13 +146,13 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     if cx.once.is_some() {
         plan.actions[..=once].rotate_right(1);
     }
-    let actions = plan.actions;
+    let Planner { actions, written, .. } = plan;
     if actions.len() > MOST_ACTIONS {
         return Err(
             daybook_domain::Error::TooLarge { what: "the change", limit: MOST_ACTIONS as u64, unit: "items" }.into()
         );
     }
-    Ok(Plan { actions, facts: written_facts })
+    Ok(Plan { actions, facts: written_facts, written })
 }
 
 struct Planner<'a> {
@@ -156,6 +160,7 @@ struct Planner<'a> {
     org: OrgId,
     table: String,
     actions: Vec<Action>,
+    written: Vec<Key>,
 }
 
 impl Planner<'_> {
@@ -205,6 +210,7 @@ impl Planner<'_> {
         at: Timestamp,
     ) -> Result<()> {
         let org = self.org;
+        self.written.extend(after.or(before).map(|image| Place::Record(org, image.id).key()));
         if let Some(image) = before
             && !self.cx.reaches(image.owner)
         {
@@ -346,6 +352,11 @@ impl Planner<'_> {
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(RETENTION).as_second()));
         self.put(item, None, Blame::Nothing)
     }
+}
+
+fn key_of(item: &Item) -> Option<Key> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    Some(Key { pk: text(schema::PK)?, sk: text(schema::SK)? })
 }
 
 fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {

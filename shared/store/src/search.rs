@@ -3,6 +3,7 @@
 use crate::cx::record_of;
 use crate::json::bytes_of;
 use crate::page::{PAGE_BYTES, Page, PageAsk, meets};
+use crate::plan::RECORD_BYTES;
 use crate::schema::{Key, Place, Question, SK};
 use crate::table::{Item, QueryAsk, key_item};
 use crate::{Cx, Result};
@@ -59,7 +60,9 @@ impl Cx {
                     let end = found.last.map(|sk| self.seal_place(&sk, &binding));
                     return Ok(Page::of(found.items, ask.limit, end));
                 }
-                found.bytes += bytes_of(&record)?;
+                if ask.limit * RECORD_BYTES > PAGE_BYTES {
+                    found.bytes += bytes_of(&record)?;
+                }
                 found.items.push(record);
                 found.last = Some(hit.sk);
             }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::journal::{EntryRef, Fact};
+use crate::memory::{Forgetting, Memory};
 use crate::meter::Meter;
 use crate::schema::{Index, Key, Kind, PK, Range, SK, SortRange};
 use crate::{Result, schema};
@@ -54,6 +55,8 @@ pub struct TableOptions {
     pub meter: Option<Arc<Meter>>,
     /// First pause before a call is tried again; 25 ms unless set.
     pub retry_base: Option<Duration>,
+    /// Remembers sessions. Only where no other process writes the table.
+    pub memory: Option<Arc<Memory>>,
 }
 
 /// The table, by name, through the SDK.
@@ -151,6 +154,26 @@ impl Table {
         set.map(|_| ()).map_err(|error| from_sdk("set the table's TTL", error))
     }
 
+    /// An item by key that is asked for again and again: from memory, where this process is the only one that
+    /// writes the table.
+    pub(crate) async fn get_often(&self, key: &Key) -> Result<Option<Item>> {
+        let Some(memory) = &self.options.memory else { return self.get(key).await };
+        if let Some(item) = memory.recall(key) {
+            return Ok(Some(item));
+        }
+        let writes = memory.writes();
+        let item = self.get(key).await?;
+        if let Some(item) = &item {
+            memory.remember(key, item, writes);
+        }
+        Ok(item)
+    }
+
+    /// Something is about to be written, or may have been.
+    pub(crate) fn forget(&self) -> Forgetting<'_> {
+        Forgetting::in_memory(self.options.memory.as_deref())
+    }
+
     /// An item by key, as it is after every write that was acknowledged.
     pub async fn get(&self, key: &Key) -> Result<Option<Item>> {
         let call = self.client.get_item().table_name(&self.name).set_key(Some(key_item(key))).consistent_read(true);
@@ -162,6 +185,7 @@ impl Table {
 
     /// Writes an item if a condition holds.
     pub async fn put(&self, key: &Key, row: &impl Serialize, condition: Option<Condition>) -> Result<Written> {
+        let _forgetting = self.forget().key(key);
         let mut call = self.client.put_item().table_name(&self.name);
         call = call.set_item(Some(row_item(key, row)?)).set_return_consumed_capacity(self.metered());
         if let Some(condition) = condition {
@@ -189,6 +213,7 @@ impl Table {
         condition: Condition,
     ) -> Result<Written> {
         set.extend(condition.values);
+        let _forgetting = self.forget().key(key);
         let call = self
             .client
             .update_item()
@@ -212,6 +237,7 @@ impl Table {
 
     /// Removes an item, if it is there.
     pub async fn delete(&self, key: &Key) -> Result<()> {
+        let _forgetting = self.forget().key(key);
         let call = self.client.delete_item().table_name(&self.name).set_key(Some(key_item(key)));
         let reply = call.set_return_consumed_capacity(self.metered()).send().await;
         let reply = reply.map_err(|error| from_sdk("remove a row", error))?;

@@ -82,6 +82,8 @@ impl World {
         parts.settings.allowed_origins = vec!["https://app.example.com".to_owned()];
         parts.settings.registration = options.registration.unwrap_or(Registration::Open);
         parts.retry_pause = Duration::from_millis(1);
+        // What is counted is what a function in the cloud would read.
+        parts.remembers = options.meter.is_none();
         parts.meter = options.meter;
         if let Some(hubspot) = options.hubspot {
             let token = Secret::new(TOKEN.to_owned());

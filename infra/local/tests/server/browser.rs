@@ -217,3 +217,25 @@ async fn every_form_works_with_and_without_a_script_down_to_mail_and_contact() {
     server.kill();
     let _ = std::fs::remove_dir_all(&data);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_reference_shows_without_asking_another_host() {
+    let data = folder("docs");
+    let server = Server::start(&data);
+    let Some(browser) = Browser::open(1100, Script::On).await else { return };
+    for (path, words) in [("/docs", "/api/leads"), ("/redoc", "leads")] {
+        browser.client.goto(&format!("{}{path}", server.url)).await.expect("a page");
+        browser.reads(words).await;
+        browser.picture(path.trim_matches('/')).await;
+        let asked = "return performance.getEntriesByType('resource').map(entry => entry.name)";
+        let asked = browser.client.execute(asked, vec![]).await.expect("a script");
+        let asked: Vec<&str> = asked.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+        assert!(asked.len() >= 2, "{path}: {asked:?}");
+        let foreign: Vec<_> =
+            asked.iter().filter(|url| !url.starts_with(&server.url) && !url.starts_with("data:")).collect();
+        assert!(foreign.is_empty(), "{path} asked {foreign:?}");
+    }
+    browser.close().await;
+    server.kill();
+    let _ = std::fs::remove_dir_all(&data);
+}

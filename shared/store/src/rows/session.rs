@@ -80,7 +80,7 @@ impl Session {
     /// A session that is in force.
     pub async fn read(env: &Env, org: OrgId, id: SessionId) -> Result<Option<Session>> {
         let session: Option<Session> =
-            env.table.get(&Place::Session(org, id).key()).await?.map(parse_item).transpose()?;
+            env.table.get_often(&Place::Session(org, id).key()).await?.map(parse_item).transpose()?;
         let now = env.clock.now();
         Ok(session.filter(|session| session.expires_at > now.as_second() && session.ends_at > now))
     }
