@@ -9,6 +9,8 @@ mod docs;
 mod idempotency;
 mod intake;
 mod leads;
+mod model;
+mod naughty;
 mod races;
 mod search;
 mod submissions;

@@ -222,7 +222,8 @@ impl<A: Asked> Intake<A> {
             } else if let Some(part) = inner("attribution") {
                 attribution.insert(part, value);
             } else if let Some(part) = inner("consent") {
-                consent.insert(part, flag(value));
+                let value = if part == "marketing" { flag(value) } else { value };
+                consent.insert(part, value);
             } else if ATTRIBUTION_FIELDS.contains(&name.as_str()) {
                 attribution.insert(name, value);
             } else if name == "attribution" && value.is_object() {
@@ -297,11 +298,13 @@ fn noted<T>(read: Result<T, Error>, violations: &mut Violations) -> Result<Optio
 }
 
 fn extra_violations(extra: &Map<String, Value>, violations: &mut Violations) {
-    if let Err(rule) = check_extra(extra) {
-        violations.add("/extra", rule);
-    }
     for name in extra.keys().filter(|name| name.chars().any(breaks_a_line)) {
         violations.add(format!("/{}", escape(name)), Rule::ControlCharacter);
+    }
+    match check_extra(extra) {
+        // Said already, with the name.
+        Ok(()) | Err(Rule::ControlCharacter) => {}
+        Err(rule) => violations.add("/extra", rule),
     }
 }
 
@@ -318,6 +321,9 @@ pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
         |(name, value): (&String, &Value)| name.len() + value.to_string().len() <= EXTRA_BYTES && depth(value) <= 8;
     if !extra.iter().all(small) {
         return Err(Rule::TooLong { max: EXTRA_BYTES, unit: Unit::Bytes });
+    }
+    if extra.keys().any(|name| name.chars().any(breaks_a_line)) {
+        return Err(Rule::ControlCharacter);
     }
     if extra.iter().all(|(name, value)| !name.is_empty() && is_storable(value)) {
         return Ok(());
@@ -374,7 +380,9 @@ pub fn screen(enquiry: &Enquiry, controls: &Controls, limits: Limits, now: Times
 }
 
 fn is_blank(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(|text| text.trim_matches(' ').is_empty())
+    // Chinese keyboards write a wide blank, U+3000.
+    let blank = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{3000}');
+    value.is_null() || value.as_str().is_some_and(|text| text.trim_matches(blank).is_empty())
 }
 
 fn text_of(value: &Value) -> Option<String> {

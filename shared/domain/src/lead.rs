@@ -216,7 +216,7 @@ pub struct Lead {
     #[schema(value_type = Object)]
     #[serde(deserialize_with = "null_clears")]
     pub extra: Map<String, Value>,
-    /// The lead of the same address before this one, deleted or converted since.
+    /// The lead that had the address before this one, until it was deleted, converted or got another.
     #[schema(read_only)]
     pub previous_lead_id: Option<LeadId>,
 }

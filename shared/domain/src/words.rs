@@ -58,6 +58,12 @@ impl Words {
         let Some(email) = email else { return self };
         let address = email.normalized();
         self.add_token(&address);
+        // People look for an international address as it is written, not as it is encoded.
+        let written = normalize(email.as_str());
+        if written != address {
+            self.add_token(&written);
+            self = self.with(Some(&written));
+        }
         let parts = address.rsplit_once('.').map_or(address.as_str(), |(parts, _)| parts);
         for run in runs(&normalize(parts)) {
             self.add_run(&run);

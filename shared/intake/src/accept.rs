@@ -186,11 +186,16 @@ async fn receipt(
     if !trusted {
         return Ok(told);
     }
-    let status = match known.lead {
-        Some(known) => cx.find::<Lead>(known).await?.map(|lead| lead.status),
-        None => made.map(|lead| lead.status),
+    // A lead that is another's is joined all the same, but not told of.
+    let (status, duplicate_of) = match known.lead {
+        Some(known) => {
+            let lead = cx.find::<Lead>(known).await?;
+            (lead.as_ref().map(|lead| lead.status), lead.map(|lead| lead.id))
+        }
+        None => (made.map(|lead| lead.status), None),
     };
-    Ok(Receipt { id: submission.lead_id.unwrap_or(told.id), status, duplicate_of: known.lead, ..told })
+    let id = submission.lead_id.filter(|_| status.is_some()).unwrap_or(told.id);
+    Ok(Receipt { id, status, duplicate_of, ..told })
 }
 
 /// The form a post comes through, and the context of its organisation. An unknown form is not found.

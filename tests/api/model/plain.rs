@@ -1,0 +1,269 @@
+//! The plain model: what the rules say of leads, and nothing of how they are kept.
+
+use daybook_domain::FormId;
+use daybook_local::DEFAULT_ORG;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// A phone number that can be understood.
+pub const PHONE: &str = "+86-138-0013-8000";
+
+/// An id that nobody was told.
+const UNKNOWN: &str = "lead_01jd2h6q8e5k9v4m3n7p1r0stw";
+
+/// What `If-Match` asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Guard {
+    Anything,
+    Current,
+    Stale,
+}
+
+/// The rule that a change breaks, if it breaks one.
+fn broken(field: &str, value: &Value) -> Option<&'static str> {
+    match (field, value.as_str()) {
+        ("emial", _) => Some("unknown_field"),
+        ("version", _) => Some("read_only"),
+        ("email", None) => Some("wrong_type"),
+        ("email", Some(text)) if !text.contains('@') => Some("invalid_email"),
+        ("status", Some("nw")) => Some("not_allowed"),
+        (_, Some("")) => Some("too_short"),
+        (_, Some(text)) if text.contains('\n') => Some("control_character"),
+        _ => None,
+    }
+}
+
+/// What the API says no with.
+#[derive(Debug)]
+pub struct Refusal {
+    pub status: u16,
+    pub code: &'static str,
+    pub violations: Vec<(String, String)>,
+    pub members: BTreeMap<&'static str, Value>,
+}
+
+/// What a change comes to: the lead afterwards, or why not.
+pub type Outcome = Result<Value, Refusal>;
+
+/// A refusal that says no more than its code.
+pub fn refusal(status: u16, code: &'static str) -> Refusal {
+    Refusal { status, code, violations: Vec::new(), members: BTreeMap::new() }
+}
+
+/// All that there is, as the rules would have it.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// In the order in which they came.
+    pub leads: Vec<Known>,
+    /// By address in lower case.
+    holders: BTreeMap<String, Holder>,
+    /// In the order of the submissions.
+    pub told: Vec<Told>,
+    /// The last post of a visitor, and what it was answered with.
+    pub last: Option<(Value, String)>,
+}
+
+/// A lead, live or in the trash.
+#[derive(Debug)]
+pub struct Known {
+    pub data: Value,
+    trashed: bool,
+}
+
+/// Who holds an address, and who held it last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holder {
+    current: Option<usize>,
+    previous: Option<usize>,
+}
+
+/// The id that a submission was answered with, the lead it leads to, and what the submission said.
+#[derive(Debug)]
+pub struct Told {
+    pub id: String,
+    lead: usize,
+    pub enquiry: Value,
+}
+
+impl Model {
+    /// One of the ids told, as a path, and its lead.
+    pub fn find(&self, id: usize) -> (String, Option<usize>) {
+        let told = self.told.get(id % self.told.len().max(1));
+        (format!("/api/leads/{}", told.map_or(UNKNOWN, |told| told.id.as_str())), told.map(|told| told.lead))
+    }
+
+    /// A lead that can be read.
+    pub fn live(&self, lead: Option<usize>) -> Result<usize, Refusal> {
+        lead.filter(|lead| !self.leads[*lead].trashed).ok_or_else(|| refusal(404, "not_found"))
+    }
+
+    /// The leads in a state, or all of them, the oldest first.
+    pub fn listed(&self, status: Option<&str>) -> Vec<Value> {
+        let all = self.leads.iter().filter(|lead| !lead.trashed).map(|lead| &lead.data);
+        all.filter(|data| status.is_none_or(|status| data["status"] == status)).cloned().collect()
+    }
+
+    /// Takes in a submission: it joins the lead of the one it adds to, or who has its address, or makes a lead.
+    pub fn take(&mut self, submission: &str, enquiry: Value, earlier: Option<usize>, now: &str) -> usize {
+        let id = submission.replacen("sub_", "lead_", 1);
+        let address = normalized(&enquiry);
+        let holder = self.holders.get(&address).copied().unwrap_or_default();
+        let lead = match earlier.filter(|lead| !self.leads[*lead].trashed).or(holder.current) {
+            Some(known) => known,
+            None => {
+                let previous = holder.previous.map_or(Value::Null, |lead| self.leads[lead].data["id"].clone());
+                self.leads.push(Known { data: made(&id, &enquiry, previous, now), trashed: false });
+                self.holders.insert(address, Holder { current: Some(self.leads.len() - 1), previous: None });
+                self.leads.len() - 1
+            }
+        };
+        self.told.push(Told { id, lead, enquiry });
+        lead
+    }
+
+    /// Changes what is named, or says everything that is wrong with that.
+    pub fn patch(&mut self, lead: Option<usize>, guard: Guard, fields: &Map<String, Value>, now: &str) -> Outcome {
+        let lead = self.live(lead)?;
+        self.guarded(lead, guard)?;
+        let rules =
+            fields.iter().filter_map(|(name, value)| Some((format!("/{name}"), broken(name, value)?.to_owned())));
+        let mut violations: Vec<(String, String)> = rules.collect();
+        if !violations.is_empty() {
+            violations.sort();
+            return Err(Refusal { violations, ..refusal(422, "validation_error") });
+        }
+        let before = self.leads[lead].data.clone();
+        let mut after = before.clone();
+        for (name, change) in fields {
+            lay(&mut after[name], change);
+        }
+        after["phone_e164"] = e164(&after["phone"]);
+        if after != before {
+            self.reclaim(lead, claim(&before), claim(&after))?;
+            revise(&mut after, now);
+            self.leads[lead].data = after.clone();
+        }
+        Ok(after)
+    }
+
+    /// Moves a lead to the trash.
+    pub fn delete(&mut self, lead: Option<usize>, guard: Guard) -> Outcome {
+        let lead = self.live(lead)?;
+        self.guarded(lead, guard)?;
+        let data = self.leads[lead].data.clone();
+        self.reclaim(lead, claim(&data), None)?;
+        self.leads[lead].trashed = true;
+        Ok(data)
+    }
+
+    /// Takes a lead back from the trash.
+    pub fn restore(&mut self, lead: Option<usize>, guard: Guard, now: &str) -> Outcome {
+        let lead = lead.ok_or_else(|| refusal(404, "not_found"))?;
+        if !self.leads[lead].trashed {
+            return Err(refusal(409, "conflict"));
+        }
+        self.guarded(lead, guard)?;
+        let mut data = self.leads[lead].data.clone();
+        self.reclaim(lead, None, claim(&data))?;
+        revise(&mut data, now);
+        self.leads[lead] = Known { data: data.clone(), trashed: false };
+        Ok(data)
+    }
+
+    fn guarded(&self, lead: usize, guard: Guard) -> Result<(), Refusal> {
+        if guard != Guard::Stale {
+            return Ok(());
+        }
+        let members = BTreeMap::from([("version", self.leads[lead].data["version"].clone())]);
+        Err(Refusal { members, ..refusal(412, "precondition_failed") })
+    }
+
+    /// Gives up the address that a lead held and takes the one it wants, unless another lead has that.
+    fn reclaim(&mut self, lead: usize, held: Option<String>, wanted: Option<String>) -> Result<(), Refusal> {
+        if held == wanted {
+            return Ok(());
+        }
+        if let Some(other) = wanted.as_ref().and_then(|address| self.holders.get(address)?.current) {
+            let members = BTreeMap::from([("existing_id", self.leads[other].data["id"].clone())]);
+            let violations = vec![("/email".to_owned(), "duplicate".to_owned())];
+            return Err(Refusal { members, violations, ..refusal(409, "duplicate") });
+        }
+        if let Some(address) = held {
+            self.holders.insert(address, Holder { current: None, previous: Some(lead) });
+        }
+        if let Some(address) = wanted {
+            self.holders.insert(address, Holder { current: Some(lead), previous: None });
+        }
+        Ok(())
+    }
+}
+
+fn made(id: &str, enquiry: &Value, previous: Value, now: &str) -> Value {
+    let mut lead = json!({
+        "id": id, "version": 1, "created_at": now, "updated_at": now, "status": "new", "job_title": null,
+        "phone_e164": e164(&enquiry["phone"]), "industry": null, "company_size": null, "application_area": null,
+        "project_timeline": null, "budget_range": null, "source": "website", "owner_id": null, "locale": "en",
+        "form_id": FormId::default_of(DEFAULT_ORG), "consent": null, "attribution": null, "previous_lead_id": previous,
+    });
+    for (name, value) in enquiry.as_object().into_iter().flatten() {
+        lead[name] = value.clone();
+    }
+    lead
+}
+
+fn revise(lead: &mut Value, now: &str) {
+    let version = lead["version"].as_u64().expect("a version");
+    lead["version"] = json!(version + 1);
+    lead["updated_at"] = json!(now);
+}
+
+/// Lays a change over a value: `null` clears, and of `extra` what it names.
+fn lay(target: &mut Value, change: &Value) {
+    match (target.as_object_mut(), change) {
+        (Some(extra), Value::Object(parts)) => {
+            extra.extend(parts.clone());
+            extra.retain(|_, value| !value.is_null());
+        }
+        (Some(extra), Value::Null) => extra.clear(),
+        _ => *target = change.clone(),
+    }
+}
+
+/// The address that a lead keeps others from having: a converted one gives it free.
+fn claim(lead: &Value) -> Option<String> {
+    (lead["status"] != "converted").then(|| normalized(lead))
+}
+
+fn normalized(somebody: &Value) -> String {
+    text(&somebody["email"]).to_lowercase()
+}
+
+fn e164(phone: &Value) -> Value {
+    if phone.as_str() == Some(PHONE) { json!("+8613800138000") } else { Value::Null }
+}
+
+/// What must be a text.
+pub fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+/// Whether a lead has all the words: Latin ones and numbers by their beginning, Chinese by any part.
+pub fn is_found(lead: &Value, words: &str) -> bool {
+    let known = |name: &str| lead[name].as_str().unwrap_or_default().to_lowercase();
+    let (first, last) = (known("first_name"), known("last_name"));
+    let phone = if lead["phone"].as_str() == Some(PHONE) { "8613800138000 13800138000 8000" } else { "" };
+    let mut texts = vec![known("company"), known("email"), phone.to_owned()];
+    if first.is_ascii() || last.is_ascii() {
+        texts.extend([first, last]);
+    } else {
+        texts.extend([format!("{first}{last}"), format!("{last}{first}")]);
+    }
+    let begins = |text: &String, word: &str| {
+        text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| !run.is_empty() && run.starts_with(word))
+    };
+    words.split(' ').all(|word| match word {
+        word if word.contains('@') => known("email").starts_with(word),
+        word if word.is_ascii() => texts.iter().any(|text| begins(text, word)),
+        word => texts.iter().any(|text| text.contains(word)),
+    })
+}

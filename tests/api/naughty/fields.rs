@@ -1,0 +1,227 @@
+//! The fields that take text, and what the rules say becomes of a string in each. Written anew from the rules; only
+//! what addresses, times and zones are is asked of the domain.
+
+use daybook_domain::demo::DemoType;
+use daybook_domain::intake::EXTRA_BYTES;
+use daybook_domain::lead::{ApplicationArea, BudgetRange, CompanySize, Industry, ProjectTimeline};
+use daybook_domain::read::escape;
+use daybook_domain::words::is_han;
+use daybook_domain::{EmailAddress, Locale, Moment, Zone};
+use serde_json::{Value, json};
+
+/// What becomes of a string in a field: what is kept, null where nothing is, or the code of the rule it breaks.
+pub type Verdict = Result<Value, &'static str>;
+
+/// A field: its name, where the submission keeps it, and what becomes of a string there.
+pub type Field = (&'static str, &'static str, fn(&str) -> Verdict);
+
+pub const LEAD: &[Field] = &[
+    ("first_name", "/enquiry/first_name", |text| line(text, 100)),
+    ("last_name", "/enquiry/last_name", |text| line(text, 100)),
+    ("phone", "/enquiry/phone", |text| line(text, 40)),
+    ("company", "/enquiry/company", |text| line(text, 200)),
+    ("job_title", "/enquiry/job_title", |text| line(text, 100)),
+    ("industry", "/enquiry/industry", |text| one_of(text, Industry::NAMES)),
+    ("company_size", "/enquiry/company_size", |text| one_of(text, CompanySize::NAMES)),
+    ("application_area", "/enquiry/application_area", |text| one_of(text, ApplicationArea::NAMES)),
+    ("project_timeline", "/enquiry/project_timeline", |text| one_of(text, ProjectTimeline::NAMES)),
+    ("budget_range", "/enquiry/budget_range", |text| one_of(text, BudgetRange::NAMES)),
+    ("requirements", "/enquiry/requirements", prose),
+    ("source", "/enquiry/source", |text| line(text, 100)),
+    ("locale", "/enquiry/locale", |text| Ok(json!(Locale::of_tag(text).unwrap_or(Locale::Chinese)))),
+    ("consent/text_version", "/enquiry/consent/text_version", |text| strict_line(text, 100)),
+    ("utm_source", "/enquiry/attribution/utm_source", |text| cut(text, 200)),
+    ("utm_medium", "/enquiry/attribution/utm_medium", |text| cut(text, 200)),
+    ("utm_campaign", "/enquiry/attribution/utm_campaign", |text| cut(text, 200)),
+    ("utm_term", "/enquiry/attribution/utm_term", |text| cut(text, 200)),
+    ("utm_content", "/enquiry/attribution/utm_content", |text| cut(text, 200)),
+    ("gclid", "/enquiry/attribution/gclid", |text| cut(text, 200)),
+    ("attribution/fbclid", "/enquiry/attribution/fbclid", |text| cut(text, 200)),
+    ("attribution/referrer", "/enquiry/attribution/referrer", |text| cut(text, 1000)),
+    ("landing_page", "/enquiry/attribution/landing_page", |text| cut(text, 1000)),
+    ("favourite", "/enquiry/extra/favourite", extra),
+];
+
+pub const CONTACT: &[Field] = &[
+    ("subject", "/contact/subject", |text| line(text, 200)),
+    ("message", "/contact/message", |text| if is_blank(text) { Err("required") } else { prose(text) }),
+    ("consent", "/enquiry/consent/marketing", flag),
+];
+
+pub const DEMO: &[Field] = &[
+    ("demo_type", "/demo/demo_type", |text| one_of(text, DemoType::NAMES)),
+    ("preferred_date", "/demo/preferred_date", date),
+    ("timezone", "/demo/timezone", zone),
+    ("attendees_count", "/demo/attendees_count", attendees),
+    ("interested_products", "/demo/interested_products", products),
+    ("special_requirements", "/demo/special_requirements", prose),
+];
+
+/// A form's field that was left empty: it counts as absent.
+fn is_blank(text: &str) -> bool {
+    text.trim_matches([' ', '\u{a0}', '\u{3000}']).is_empty()
+}
+
+fn ends_a_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// One line, or nothing.
+pub fn line(text: &str, most: usize) -> Verdict {
+    if is_blank(text) { Ok(Value::Null) } else { strict_line(text, most) }
+}
+
+fn strict_line(text: &str, most: usize) -> Verdict {
+    match text.trim() {
+        _ if text.contains(ends_a_line) => Err("control_character"),
+        "" => Err("too_short"),
+        kept if kept.chars().count() > most => Err("too_long"),
+        kept => Ok(json!(kept)),
+    }
+}
+
+/// A text of several lines, or nothing.
+pub fn prose(text: &str) -> Verdict {
+    let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    match text.replace("\r\n", "\n").trim() {
+        _ if is_blank(text) => Ok(Value::Null),
+        "" => Err("too_short"),
+        kept if kept.contains(odd) => Err("control_character"),
+        kept if kept.chars().count() > 10_000 => Err("too_long"),
+        kept => Ok(json!(kept)),
+    }
+}
+
+fn one_of(text: &str, names: &[&str]) -> Verdict {
+    match text {
+        text if is_blank(text) => Ok(Value::Null),
+        text if names.contains(&text) => Ok(json!(text)),
+        _ => Err("not_allowed"),
+    }
+}
+
+/// An advertising parameter is never refused: visitors don't write it.
+fn cut(text: &str, most: usize) -> Verdict {
+    let kept: String = text.chars().filter(|c| !ends_a_line(*c)).take(most).collect();
+    Ok(if kept.trim().is_empty() { Value::Null } else { json!(kept.trim()) })
+}
+
+fn extra(text: &str) -> Verdict {
+    match json!(text) {
+        _ if is_blank(text) => Ok(Value::Null),
+        kept if "favourite".len() + kept.to_string().len() > EXTRA_BYTES => Err("too_long"),
+        kept => Ok(kept),
+    }
+}
+
+fn flag(text: &str) -> Verdict {
+    match text.to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Ok(json!(true)),
+        "off" | "false" | "no" | "0" => Ok(json!(false)),
+        _ if is_blank(text) => Ok(Value::Null),
+        _ => Err("wrong_type"),
+    }
+}
+
+fn date(text: &str) -> Verdict {
+    if is_blank(text) {
+        return Ok(Value::Null);
+    }
+    let moment = Moment::parse(text).map_err(|rule| rule.code())?;
+    moment.in_zone(&Zone::default()).map_err(|rule| rule.code())?;
+    Ok(json!(moment.as_str()))
+}
+
+fn zone(text: &str) -> Verdict {
+    if is_blank(text) {
+        return Ok(Value::Null);
+    }
+    Zone::parse(text).map(|zone| json!(zone.name())).map_err(|rule| rule.code())
+}
+
+fn attendees(text: &str) -> Verdict {
+    match text.trim().parse::<u64>() {
+        _ if is_blank(text) => Ok(Value::Null),
+        Ok(count) if (1..=10_000).contains(&count) => Ok(json!(count)),
+        _ => Err("out_of_range"),
+    }
+}
+
+/// Several products with commas, kept as one text.
+pub fn products(text: &str) -> Verdict {
+    let parts = text.split([',', '，', '、', ';', '；']).map(str::trim).filter(|part| !part.is_empty());
+    let list: Vec<Value> = parts.map(|part| strict_line(part, 100)).collect::<Result<_, _>>()?;
+    match list.len() {
+        0..=50 if is_blank(text) => Ok(Value::Null),
+        0..=50 => Ok(json!(text)),
+        _ => Err("too_long"),
+    }
+}
+
+/// A whole name as given name and family name.
+pub fn split(name: &str) -> (&str, &str) {
+    let name = name.trim_matches(' ');
+    match name.chars().next() {
+        Some(family) if is_han(name) && (2..=4).contains(&name.chars().count()) => {
+            (&name[family.len_utf8()..], &name[..family.len_utf8()])
+        }
+        _ => name.rsplit_once(' ').map_or((name, ""), |(first, last)| (first.trim_end_matches(' '), last)),
+    }
+}
+
+/// A string on its way.
+pub struct Case {
+    /// Where it is in the body.
+    pub path: Vec<String>,
+    pub value: Value,
+    /// Where the answer tells of a broken rule.
+    pub told: String,
+    /// Where the submission keeps it.
+    pub kept: String,
+    pub verdict: Verdict,
+}
+
+impl Case {
+    fn of((name, kept, rule): &Field, text: &str) -> Case {
+        let told = match *name {
+            "favourite" => "/extra".to_owned(),
+            "consent" => "/consent/marketing".to_owned(),
+            name => format!("/{name}"),
+        };
+        let path = name.split('/').map(str::to_owned).collect();
+        Case { path, value: json!(text), told, kept: (*kept).to_owned(), verdict: rule(text) }
+    }
+
+    /// A string in each of these fields.
+    pub fn all(fields: &[Field], text: &str) -> Vec<Case> {
+        fields.iter().map(|field| Case::of(field, text)).collect()
+    }
+
+    /// A field that nobody knows, with the string for its name.
+    pub fn named(text: &str) -> Case {
+        let (told, verdict): (String, Verdict) = match text {
+            "" => ("/extra".to_owned(), Err("invalid_format")),
+            _ if text.starts_with('_') => (String::new(), Ok(Value::Null)),
+            _ if text.len() + json!("x").to_string().len() > EXTRA_BYTES => ("/extra".to_owned(), Err("too_long")),
+            _ if text.contains(ends_a_line) => (format!("/{}", escape(text)), Err("control_character")),
+            _ => (String::new(), Ok(json!("x"))),
+        };
+        let kept = format!("/enquiry/extra/{}", escape(text));
+        Case { path: vec![text.to_owned()], value: json!("x"), told, kept, verdict }
+    }
+
+    /// An address.
+    pub fn email(address: &str) -> Case {
+        let verdict = match EmailAddress::parse(address) {
+            Ok(address) => Ok(json!(address.as_str())),
+            Err(rule) => Err(rule.code()),
+        };
+        let [told, kept] = ["/email", "/enquiry/email"].map(str::to_owned);
+        Case { path: vec!["email".to_owned()], value: json!(address), told, kept, verdict }
+    }
+
+    /// The rule it breaks, and where.
+    pub fn violation(&self) -> Option<(String, String)> {
+        self.verdict.as_ref().err().map(|code| (self.told.clone(), (*code).to_owned()))
+    }
+}
