@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_millis(5);
 
 /// For so long at most a batch of work stands back, so that work goes on under any load.
-const LONGEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(100);
 
 /// Knows whether requests are being answered.
 #[derive(Clone, Debug)]
