@@ -71,6 +71,51 @@ async fn an_address_that_hubspot_knows_becomes_the_lead_s() {
 }
 
 #[tokio::test]
+async fn what_a_lead_doesn_t_say_wipes_nothing_however_often_it_is_pushed() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    hubspot.add_contact([("email", "ada@example.com"), ("company", "Engines"), ("hs_lead_status", "CONNECTED")]);
+    let body = json!({"email": "ada@example.com", "first_name": "Ada"});
+    let id = world.visitor().post("/api/leads", body).await.expect(201).id();
+    world.work().await;
+    for _ in 0..2 {
+        owner.post("/api/integrations/hubspot/replay", json!({"records": [id]})).await.expect(202);
+        world.work().await;
+        assert_eq!(contacts(&hubspot)["ada@example.com"]["company"], "Engines");
+    }
+    let path = format!("/api/leads/{id}");
+    owner.patch(&path, json!({"company": "ABC"})).await.expect(200);
+    world.work().await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"]["company"], "ABC");
+    owner.patch(&path, json!({"company": null})).await.expect(200);
+    world.work().await;
+    let contact = contacts(&hubspot)["ada@example.com"].clone();
+    assert_eq!(contact.get("company").map(String::as_str).unwrap_or_default(), "");
+}
+
+#[tokio::test]
+async fn every_failed_lead_is_replayed_and_those_that_wait_are_shown() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    for n in 0..40 {
+        hubspot.fail_next(Fault::status(403));
+        post(&world, &format!("ada{n}@example.com")).await;
+        world.clock.advance(Duration::from_secs(2));
+    }
+    assert_eq!(rows(&owner, "?state=failed").await.len(), 40);
+    let first = owner.post("/api/integrations/hubspot/replay", json!({})).await.expect(202).data();
+    let second = owner.post("/api/integrations/hubspot/replay", json!({})).await.expect(202).data();
+    let count = |answer: &Value| answer["records"].as_array().expect("a list").len();
+    assert_eq!((count(&first), &first["has_more"], count(&second)), (30, &json!(true), 10));
+    assert_eq!(rows(&owner, "?state=waiting").await.len(), 40);
+    world.work().await;
+    world.pass(Duration::from_secs(300)).await;
+    assert_eq!(contacts(&hubspot).len(), 40);
+    let stranger = world.stranger().await;
+    stranger.post("/api/integrations/hubspot/replay", json!({})).await.expect_problem(409, "conflict");
+}
+
+#[tokio::test]
 async fn a_contact_that_was_deleted_there_is_made_anew() {
     let (world, hubspot) = world().await;
     let owner = world.owner().await;

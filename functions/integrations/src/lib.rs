@@ -3,7 +3,7 @@
 use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::{Read, Update};
 use daybook_domain::permission::Resource::Integrations;
-use daybook_domain::{AnyId, Audit, Error as Domain, Event, LeadId, Rule, Unit};
+use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, LeadId, Rule, Unit};
 use daybook_http::{Accepted, Cx, Json, Listed, Narrowed, PageQuery, Result, Routes, can};
 use daybook_store::Tx;
 use daybook_store::rows::ledger::{self, Row, State};
@@ -58,6 +58,9 @@ async fn records(cx: Cx, query: PageQuery<States>) -> Result<Listed<Row>> {
 
 /// Has leads made equal in HubSpot once more: those named, or those that failed.
 async fn replay(cx: Cx, Json(ask): Json<Replay>) -> Result<Accepted<Replayed>> {
+    if cx.org != cx.env.settings.default_org {
+        return Err(Domain::Conflict(Conflict::NotConnected).into());
+    }
     let replayed = match ask.records {
         Some(records) if records.len() > AT_ONCE => {
             return Err(Domain::invalid("/records", Rule::TooLong { max: AT_ONCE, unit: Unit::Entries }).into());
@@ -83,5 +86,11 @@ async fn replay(cx: Cx, Json(ask): Json<Replay>) -> Result<Accepted<Replayed>> {
     if replayed.records.is_empty() {
         return Ok(Accepted(replayed));
     }
-    cx.commit(tx, Accepted(replayed)).await
+    let records = replayed.records.clone();
+    let reply = cx.commit(tx, Accepted(replayed)).await?;
+    // After the commit: a row that still says `failed` is replayed again, one that waits has its entry.
+    for record in records {
+        ledger::wait(&cx.env, cx.org, HUBSPOT, record, cx.now(), "is tried again").await?;
+    }
+    Ok(reply)
 }

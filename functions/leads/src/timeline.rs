@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Something that happened with a lead.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = TimelineEntry)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Moment {
     /// A form was posted.

@@ -19,11 +19,17 @@ use std::time::Duration;
 /// The system's name in the ledger.
 pub const SYSTEM: &str = "hubspot";
 
-/// After so many tries a lead is given up: with back-off, more than a day.
-const MOST_ATTEMPTS: u32 = 120;
+/// After so many tries a lead is given up: with back-off, most of a day or more.
+const MOST_ATTEMPTS: u32 = 200;
 
 /// The most calls that one try makes.
-const MOST_CALLS: usize = 6;
+const MOST_CALLS: usize = 8;
+
+/// How often a call that broke off is sent again at once.
+const AT_ONCE: u32 = 2;
+
+/// How long a job waits while HubSpot is switched off.
+const SWITCHED_OFF: Duration = Duration::from_secs(3600);
 
 /// The worker of this function.
 pub fn worker() -> Worker {
@@ -33,11 +39,17 @@ pub fn worker() -> Worker {
 /// Makes HubSpot's contact equal to the lead.
 async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Outcome> {
     let SyncJob { org, record } = message.job;
-    let (Some(hubspot), Ok(id)) = (&services.hubspot, LeadId::try_from(record)) else { return Ok(Outcome::Done) };
+    let Ok(id) = LeadId::try_from(record) else { return Ok(Outcome::Done) };
     let env = &services.env;
+    let Some(hubspot) = &services.hubspot else {
+        // It may be switched on again, and nothing that waits is to be lost.
+        return Ok(Outcome::RetryAt(env.clock.now().plus(SWITCHED_OFF), "HubSpot is switched off".to_owned()));
+    };
     let governor = Governor { env, settings: hubspot.settings() };
     if let Some(at) = governor.closed(message.attempt).await? {
-        return Ok(Outcome::RetryAt(at, "within the limit of calls".to_owned()));
+        let reason = "waits for its turn within the limit of calls";
+        ledger::wait(env, org, SYSTEM, record, at, reason).await?;
+        return Ok(Outcome::RetryAt(at, reason.to_owned()));
     }
     // Read after the row is taken, so that whoever takes it last has seen the newest version.
     let taken = ledger::take(env, org, SYSTEM, record).await?;
@@ -50,9 +62,18 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
         Some(lead) => push(hubspot, &governor, &lead, row).await?,
         None => Pushed::Left,
     };
-    let how = Settled { state: State::Synced, remote_id: row.remote_id.clone(), version, error: None, next_try: None };
+    let how = Settled {
+        state: State::Synced,
+        remote_id: row.remote_id.clone(),
+        version,
+        written: row.written.clone(),
+        error: None,
+        next_try: None,
+    };
     let (how, outcome) = match pushed {
-        Pushed::Equal { id, left_out } => (Settled { remote_id: Some(id), error: left_out, ..how }, Outcome::Done),
+        Pushed::Equal { id, left_out, written } => {
+            (Settled { remote_id: Some(id), error: left_out, written, ..how }, Outcome::Done)
+        }
         Pushed::Left => {
             let why = "deleted here, spam, or demo data: left as it is there".to_owned();
             (Settled { state: State::Skipped, error: Some(why), ..how }, Outcome::Done)
@@ -82,7 +103,12 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
 /// How a push went.
 enum Pushed {
     /// The contact with this id is equal to the lead, but for what HubSpot left out.
-    Equal { id: String, left_out: Option<String> },
+    Equal {
+        id: String,
+        left_out: Option<String>,
+        /// The properties that hold something of ours.
+        written: Vec<String>,
+    },
     /// There is nothing to push.
     Left,
     /// Not now.
@@ -103,8 +129,11 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row
     let settings = hubspot.settings();
     let ours = lead.id.to_string();
     let mut target = row.remote_id.clone().map_or(Target::Ours, Target::Theirs);
-    let mut properties = mapping::properties(lead, matches!(target, Target::Ours), &settings.external_id);
-    let (mut left_out, mut defined) = (None::<String>, false);
+    let mut properties = mapping::properties(lead, &row.written, &settings.external_id);
+    if matches!(target, Target::Ours) {
+        properties.extend(mapping::beginning());
+    }
+    let (mut left_out, mut defined, mut broken) = (None::<String>, false, 0);
     for call in 0..MOST_CALLS {
         if call > 0
             && let Some(at) = governor.closed(0).await?
@@ -116,13 +145,20 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row
             Target::Theirs(id) => hubspot.update(id, &properties).await,
         };
         let refusal = match outcome {
-            Ok(id) => return Ok(Pushed::Equal { id, left_out }),
+            Ok(id) => {
+                let written = properties.into_iter().filter(|(_, value)| !value.is_empty());
+                return Ok(Pushed::Equal { id, left_out, written: written.map(|(name, _)| name).collect() });
+            }
             Err(refusal) => refusal,
         };
         match refusal {
             Refusal::Exists(id) => match target {
                 // The address belongs to a contact already: that one becomes the lead's.
-                Target::Ours if !id.is_empty() => target = Target::Theirs(id),
+                Target::Ours if !id.is_empty() => {
+                    target = Target::Theirs(id);
+                    // What it has come to there is not begun anew.
+                    properties.retain(|name, _| !mapping::is_state(name));
+                }
                 Target::Ours => return Ok(Pushed::Never("HubSpot has the contact, but doesn't say which".to_owned())),
                 Target::Theirs(_) => return Ok(Pushed::Never(other_contact(lead, &id))),
             },
@@ -133,6 +169,9 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row
                         settings.external_id
                     );
                     return Ok(Pushed::Never(what));
+                }
+                if let Some(at) = governor.closed(0).await? {
+                    return Ok(Pushed::NotNow { at, reason: "within the limit of calls".to_owned() });
                 }
                 if let Err(refusal) = hubspot.define_external_id().await {
                     return governor.put_off(refusal, row.attempts).await;
@@ -147,7 +186,12 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row
             // Deleted or merged there: made anew, under our id.
             Refusal::Gone if matches!(target, Target::Theirs(_)) => {
                 target = Target::Ours;
-                properties = mapping::properties(lead, true, &settings.external_id);
+                properties = mapping::properties(lead, &[], &settings.external_id);
+                properties.extend(mapping::beginning());
+            }
+            Refusal::Broken(_) if broken < AT_ONCE => {
+                broken += 1;
+                tokio::time::sleep(settings.pause * broken).await;
             }
             refusal => return governor.put_off(refusal, row.attempts).await,
         }

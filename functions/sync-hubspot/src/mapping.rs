@@ -4,9 +4,9 @@ use daybook_domain::Line;
 use daybook_domain::lead::{Lead, Status};
 use daybook_jobs::hubspot::Properties;
 
-/// What HubSpot's contact has of a lead. A first push leaves out what the lead doesn't say, so that it wipes
-/// nothing of a contact that was there before; later ones clear what was cleared here.
-pub fn properties(lead: &Lead, first: bool, external_id: &str) -> Properties {
+/// What HubSpot's contact has of a lead. What the lead doesn't say is cleared only where we wrote it before, so
+/// that nothing is wiped that somebody entered there.
+pub fn properties(lead: &Lead, written: &[String], external_id: &str) -> Properties {
     let text = |line: Option<&str>| line.unwrap_or_default().to_owned();
     let phone = lead.phone_e164.as_deref().or(lead.phone.as_ref().map(|phone| phone.as_str()));
     let mut all = vec![
@@ -19,12 +19,18 @@ pub fn properties(lead: &Lead, first: bool, external_id: &str) -> Properties {
         ("jobtitle", text(lead.job_title.as_ref().map(Line::as_str))),
         ("hs_lead_status", status(lead.status).to_owned()),
     ];
-    if first {
-        // Moves forward only there, so it is set once and left to HubSpot from then on.
-        all.push(("lifecyclestage", "lead".to_owned()));
-        all.retain(|(_, value)| !value.is_empty());
-    }
+    all.retain(|(name, value)| !value.is_empty() || written.iter().any(|known| known == name));
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What a contact begins with. It moves forward only there, so it is set once and left to HubSpot from then on.
+pub fn beginning() -> Option<(String, String)> {
+    Some(("lifecyclestage".to_owned(), "lead".to_owned()))
+}
+
+/// Whether a property says how far a contact has come.
+pub fn is_state(name: &str) -> bool {
+    matches!(name, "lifecyclestage" | "hs_lead_status")
 }
 
 fn status(status: Status) -> &'static str {

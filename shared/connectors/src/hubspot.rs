@@ -18,9 +18,6 @@ use std::time::Duration;
 /// How long one call may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How often a call that broke off is sent again at once.
-const AT_ONCE: u32 = 2;
-
 /// The most bytes of an answer that are read.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -130,6 +127,8 @@ impl HubSpot {
         });
         match self.call(Method::POST, &path, &property).await {
             Ok(_) | Err(Refusal::Exists(_)) => Ok(()),
+            // Another worker made it meanwhile, or an earlier try whose answer got lost.
+            Err(Refusal::Never(reason)) if reason.contains("already exists") => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
@@ -141,27 +140,14 @@ impl HubSpot {
         }
     }
 
-    /// Sends a call; one that broke off, or that HubSpot could not carry out just then, twice more at once.
-    /// All calls may be repeated without harm.
+    /// Sends a call, once: whoever keeps the limits decides whether it is sent again. All may be, without harm.
     async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, Refusal> {
-        let mut tries = 0;
-        loop {
-            let refusal = match self.send(method.clone(), path, body).await {
-                Ok(answered) if answered.is_success() => match answered.json() {
-                    Some(json) => return Ok(json),
-                    None => Refusal::Broken("the answer can't be read".to_owned()),
-                },
-                Ok(answered) => classify(&answered),
-                Err(error) => Refusal::Broken(format!("no answer: {}", in_words(&error))),
-            };
-            match refusal {
-                Refusal::Broken(_) if tries < AT_ONCE => {
-                    tries += 1;
-                    tokio::time::sleep(self.settings.pause * tries).await;
-                }
-                Refusal::Broken(reason) => return Err(Refusal::not_now(reason)),
-                refusal => return Err(refusal),
+        match self.send(method, path, body).await {
+            Ok(answered) if answered.is_success() => {
+                answered.json().ok_or_else(|| Refusal::Broken("the answer can't be read".to_owned()))
             }
+            Ok(answered) => Err(classify(&answered)),
+            Err(error) => Err(Refusal::Broken(format!("no answer: {}", in_words(&error)))),
         }
     }
 

@@ -131,6 +131,16 @@ impl<'de> Deserialize<'de> for Products {
     }
 }
 
+impl utoipa::PartialSchema for Products {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        OneOfBuilder::new().item(text()).item(ArrayBuilder::new().items(text())).into()
+    }
+}
+
+impl utoipa::ToSchema for Products {}
+
 fn wrong_list() -> Rule {
     Rule::Type { expected: "a list of texts, or a text with commas".to_owned() }
 }
@@ -149,7 +159,6 @@ pub struct DemoFields {
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 10000)]
     pub attendees_count: Option<Attendees>,
     /// The products to show: a list, or a text with commas; at most 50.
-    #[schema(value_type = Option<Vec<String>>)]
     pub interested_products: Option<Products>,
     /// What to take care of.
     pub special_requirements: Option<Prose<10000>>,

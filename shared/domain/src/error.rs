@@ -108,6 +108,9 @@ pub enum Conflict {
     /// The submission made or joined a lead already.
     #[error("the submission was accepted")]
     SubmissionAccepted,
+    /// The other system isn't connected to this organisation.
+    #[error("the organisation isn't connected to that system")]
+    NotConnected,
     /// The deployment takes no registrations of this kind.
     #[error("registration needs an invitation")]
     RegistrationClosed,

@@ -4,7 +4,9 @@
 //! names with a leading underscore steer the request and are not stored, and the rest is kept as `extra`.
 
 use crate::error::{Error, Rule, Unit, Violations};
-use crate::lead::{ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, Industry, ProjectTimeline};
+use crate::lead::{
+    ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, DEMO_DATA, Industry, ProjectTimeline,
+};
 use crate::read::{escape, read};
 use crate::submission::{Check, Finding, Verdict};
 use crate::text::breaks_a_line;
@@ -251,6 +253,10 @@ impl<A: Asked> Intake<A> {
         }
         fold(&mut enquiry, "consent", consent);
         extra_violations(&extra, &mut violations);
+        if enquiry.get("source").and_then(Value::as_str).is_some_and(|source| source.trim() == DEMO_DATA) {
+            let expected = "another source: this one marks leads to try things out with".to_owned();
+            violations.add("/source", Rule::Format { expected });
+        }
         let enquiry = noted(read::<Enquiry>(Value::Object(enquiry)), &mut violations)?;
         let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
         let enquiry = enquiry.map(|enquiry| Enquiry { extra, ..enquiry });

@@ -111,7 +111,7 @@ impl Role {
             },
             Role::Sales => match (resource, action) {
                 (Resource::Leads | Resource::Demos, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),
-                (Resource::Submissions | Resource::Forms, Action::Read) => Some(Scope::Own),
+                (Resource::Forms, Action::Read) => Some(Scope::Own),
                 _ => None,
             },
             Role::Support | Role::Viewer if resource == Resource::Integrations => None,

@@ -84,6 +84,8 @@ impl Words {
         if let Some(national) = e164.and_then(Phone::national_digits) {
             self.add_token(&national);
         }
+        // As it was written, with the 0 or 00 that people dial.
+        self.add_token(&digits);
         self.add_token(&full[full.len() - 4..]);
         self.add_text(&full);
         self

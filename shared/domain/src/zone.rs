@@ -76,6 +76,14 @@ impl Moment {
             Ok(instant) => Given::Instant(instant),
             Err(_) => Given::Wall(text.parse().map_err(|_| Rule::Time)?),
         };
+        // So far within what a clock can show that no zone leads out of it.
+        let year = match given {
+            Given::Instant(at) => at.as_second().div_euclid(31_556_952) + 1970,
+            Given::Wall(wall) => i64::from(wall.year()),
+        };
+        if !(1900..=9000).contains(&year) {
+            return Err(Rule::Time);
+        }
         Ok(Moment { text: text.to_owned(), given })
     }
 
@@ -168,7 +176,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_or_zone_is_refused() {
-        for text in ["", "tomorrow", "2024-02-30", "2024-13-01T00:00:00", "14:00", "x2024-02-15"] {
+        for text in
+            ["", "tomorrow", "2024-02-30", "2024-13-01T00:00:00", "14:00", "x2024-02-15", "9999-12-31", "0001-01-01"]
+        {
             assert_eq!(Moment::parse(text), Err(Rule::Time), "{text}");
         }
         for name in ["", "Mars/Olympus", "+08:00", "../etc/passwd"] {

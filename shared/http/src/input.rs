@@ -198,9 +198,9 @@ macro_rules! posted_argument {
             }
 
             fn describe(operation: &mut Operation) {
-                let who = operation.schema_of::<$who>();
-                let asked = operation.schema_of::<A>();
-                let controls = operation.schema_of::<Controls>();
+                let who = operation.inline::<$who>();
+                let asked = operation.inline::<A>();
+                let controls = operation.inline::<Controls>();
                 let schema = operation.open(vec![who, asked, controls]);
                 operation.body(FORMS, schema);
                 operation.header_parameter("X-Form-Key", FORM_KEY);

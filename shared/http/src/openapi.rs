@@ -45,19 +45,25 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(name))
     }
 
-    /// Types laid over each other, with any other field besides.
+    /// Types laid over each other, with any other field besides. Spelled out in place, as the types themselves
+    /// are closed elsewhere.
     pub fn open(&mut self, parts: Vec<RefOr<Schema>>) -> RefOr<Schema> {
         let mut all = AllOfBuilder::new();
-        for part in parts {
-            if let RefOr::Ref(reference) = &part
-                && let Some(name) = reference.ref_location.rsplit('/').next()
-                && let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(name)
-            {
+        for mut part in parts {
+            if let RefOr::T(Schema::Object(object)) = &mut part {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
             }
             all = all.item(part);
         }
         all.into()
+    }
+
+    /// A type spelled out in place; the types it names join the document's components.
+    pub fn inline<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let mut nested = Vec::new();
+        T::schemas(&mut nested);
+        self.schemas.extend(nested);
+        T::schema()
     }
 
     /// The body it takes, in one of these media types.

@@ -95,6 +95,7 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "This was accepted and belongs to a lead; set the lead's status instead.",
             "该提交已被接受并归入线索，请改为修改线索的状态。",
         ),
+        Conflict::NotConnected => ("This organisation isn't connected to that system.", "该组织未连接此外部系统。"),
         Conflict::RegistrationClosed => {
             ("Registration needs an invitation; ask an administrator.", "注册需要邀请，请联系管理员。")
         }

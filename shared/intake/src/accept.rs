@@ -135,10 +135,14 @@ async fn judge(cx: &Cx, post: &Post, form: &Form, trusted: bool) -> Result<(Verd
     let limits: Limits = limits(cx, form, &post.enquiry.email).await?;
     let (mut verdict, mut findings) = screen(&post.enquiry, &post.controls, limits, cx.now());
     if let Some(earlier) = post.follows.as_ref().filter(|earlier| earlier.status != Verdict::Accepted) {
-        findings.push(Finding { check: Check::FollowsHeld, verdict: earlier.status });
-        if verdict == Verdict::Accepted {
-            verdict = earlier.status;
+        let finding = Finding { check: Check::FollowsHeld, verdict: earlier.status };
+        // The most serious first.
+        if earlier.status == Verdict::Spam && verdict != Verdict::Spam {
+            findings.insert(0, finding);
+        } else {
+            findings.push(finding);
         }
+        verdict = findings.first().map_or(verdict, |worst| worst.verdict);
     }
     Ok((verdict, findings))
 }

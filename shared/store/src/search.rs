@@ -77,13 +77,16 @@ impl Cx {
         }
     }
 
-    /// Records by id, as they are after every write that was acknowledged; those that are gone are left out.
+    /// Records by id, as they are after every write that was acknowledged; those that are gone, or that the actor
+    /// may not know of, are left out.
     pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
         let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
         let mut records = HashMap::new();
         for item in self.env.table.get_all(&keys).await? {
             let record: T = record_of(item)?;
-            records.insert(record.id(), record);
+            if self.reaches(record.owner()) {
+                records.insert(record.id(), record);
+            }
         }
         Ok(records)
     }

@@ -52,6 +52,9 @@ pub struct Row {
     pub remote_id: Option<String>,
     /// The version of the record that the other side has.
     pub version: u64,
+    /// The fields there that hold something of ours.
+    #[serde(default)]
+    pub written: Vec<String>,
     /// How often it was tried since it was equal last.
     pub attempts: u32,
     /// What went wrong last, or what the other side left out, in words.
@@ -80,6 +83,8 @@ pub struct Settled {
     pub remote_id: Option<String>,
     /// The version of the record that the other side has.
     pub version: u64,
+    /// The fields there that hold something of ours.
+    pub written: Vec<String>,
     /// What went wrong, in words.
     pub error: Option<String>,
     /// When it is tried again.
@@ -95,6 +100,7 @@ pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<
         state: State::Waiting,
         remote_id: None,
         version: 0,
+        written: Vec::new(),
         attempts: 1,
         last_error: None,
         next_try: None,
@@ -113,6 +119,42 @@ pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<
     }
 }
 
+/// Writes down that a record waits for a time, without a try. Whoever has the row goes on undisturbed.
+pub async fn wait(env: &Env, org: OrgId, system: &str, record: AnyId, until: Timestamp, reason: &str) -> Result<()> {
+    let now = env.clock.now();
+    let key = Place::Ledger(org, system, record).key();
+    let fresh = Row {
+        record,
+        state: State::Waiting,
+        remote_id: None,
+        version: 0,
+        written: Vec::new(),
+        attempts: 0,
+        last_error: Some(reason.to_owned()),
+        next_try: Some(until),
+        updated_at: now,
+    };
+    let new = Condition::of("attribute_not_exists(pk)");
+    let Written::Refused(_) = env.table.put(&key, &Shelved::of(org, system, &fresh, 0), Some(new)).await? else {
+        return Ok(());
+    };
+    let set = vec![
+        (":waiting", attribute(State::Waiting)),
+        (":reason", attribute(reason)),
+        (":until", attribute(until)),
+        (":now", attribute(now)),
+        (":zero", attribute(0)),
+        (":shelf", attribute(ledger_in(org, system, State::Waiting.name()))),
+        (":place", attribute(by_date(now, &record.to_string()))),
+    ];
+    let expression = format!(
+        "SET #state = :waiting, last_error = :reason, next_try = :until, updated_at = :now, attempts = :zero, {} = :shelf, {} = :place",
+        Index::ByState.pk(),
+        Index::ByState.sk()
+    );
+    env.table.update(&key, &expression, set, Condition::of("attribute_exists(pk)")).await.map(|_| ())
+}
+
 /// Writes down how a try went. `false` where another worker took the row meanwhile: then what this one did
 /// may have undone the other's work, and must be done again.
 pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Settled) -> Result<bool> {
@@ -122,6 +164,7 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
         state: how.state,
         remote_id: how.remote_id,
         version: how.version,
+        written: how.written,
         attempts,
         last_error: how.error,
         next_try: how.next_try,
