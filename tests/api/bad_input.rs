@@ -182,3 +182,17 @@ async fn no_input_is_answered_with_a_5xx() {
         }
     }
 }
+
+#[tokio::test]
+async fn lists_in_place_of_objects_are_refused_and_leave_no_password_behind() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    for path in ["/api/auth/register", "/api/auth/login"] {
+        let list = json!(["b@example.com", "PLAINTEXTpassword1", null, null, null]);
+        let answer = visitor.post(path, list).await.expect_problem(422, "validation_error");
+        assert!(!answer.text.contains("struct"), "{}", answer.text);
+    }
+    let body = json!({"email": "a@b.example", "attribution": ["1", "2"]});
+    visitor.post("/api/leads", body).await.expect_problem(422, "validation_error");
+    assert!(world.journal(daybook_local::DEFAULT_ORG).await.is_empty());
+}

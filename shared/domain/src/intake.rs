@@ -230,6 +230,8 @@ impl<A: Asked> Intake<A> {
                 attribution.insert(name, value);
             } else if name == "attribution" && value.is_object() {
                 attribution.extend(value.as_object().cloned().unwrap_or_default());
+            } else if matches!(name.as_str(), "attribution" | "consent") && value.is_array() {
+                violations.add(format!("/{name}"), Rule::Type { expected: "an object".to_owned() });
             } else if name == "consent" && !value.is_object() {
                 consent.insert("marketing".to_owned(), flag(value));
             } else if name == "locale" {

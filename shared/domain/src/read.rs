@@ -15,6 +15,10 @@ const LONGEST_NAME: usize = 64;
 
 /// Reads a value, or says everything that is wrong with it.
 pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Error> {
+    if !value.is_object() {
+        // Serde would read a list as the fields in their order, past the names by which secrets are masked.
+        return Err(Error::invalid("", Rule::Type { expected: "an object".to_owned() }));
+    }
     let mut value = value;
     let mut violations = Violations::default();
     loop {
@@ -134,7 +138,8 @@ fn rule_of(message: &str) -> Rule {
         return Rule::OneOf { allowed: listed(message) };
     }
     let expected = message.split_once(", expected ").map_or(message, |(_, expected)| expected);
-    Rule::Type { expected: expected.to_owned() }
+    let is_object = expected.starts_with("struct ") || expected == "a map";
+    Rule::Type { expected: if is_object { "an object" } else { expected }.to_owned() }
 }
 
 /// What stands in backticks after a phrase that the message begins with.

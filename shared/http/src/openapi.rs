@@ -45,6 +45,19 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(name))
     }
 
+    /// A type as lists show it, which may leave out every field but the id.
+    pub fn listed_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let whole = self.schema_of::<T>();
+        let RefOr::T(Schema::Object(mut object)) = T::schema() else { return whole };
+        if !object.properties.contains_key("id") {
+            return whole;
+        }
+        object.required = vec!["id".to_owned()];
+        let name = format!("{}Listed", T::name());
+        self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
+        RefOr::Ref(Ref::from_schema_name(name))
+    }
+
     /// Types laid over each other, with any other field besides. Spelled out in place, as the types themselves
     /// are closed elsewhere.
     pub fn open(&mut self, parts: Vec<RefOr<Schema>>) -> RefOr<Schema> {
@@ -250,7 +263,11 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
         let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
         let content = Content::new(Some(schema));
         let response = ResponseBuilder::new().description(code.status().canonical_reason().unwrap_or_default());
-        build = build.response(code.status().as_str(), response.content("application/problem+json", content).build());
+        let mut response = response.content("application/problem+json", content);
+        if takes_forms(route) {
+            response = response.content("text/html", Content::new(None::<RefOr<Schema>>));
+        }
+        build = build.response(code.status().as_str(), response.build());
     }
     if !route.access.is_public() {
         build = build.security(SecurityRequirement::new("bearer", Vec::<String>::new()));
@@ -265,7 +282,8 @@ fn applies(code: Code, route: &Route) -> bool {
         Code::Unauthenticated | Code::Forbidden => {
             !matches!(route.access, crate::Access::Public(crate::RateClass::Free))
         }
-        Code::NotFound => route.path.contains('{'),
+        // A form is named by a header or a field as well.
+        Code::NotFound => route.path.contains('{') || takes_forms(route),
         Code::RateLimited => route.access.is_public(),
         Code::MethodNotAllowed => false,
         Code::UnsupportedMediaType
@@ -273,10 +291,14 @@ fn applies(code: Code, route: &Route) -> bool {
         | Code::Duplicate
         | Code::Conflict
         | Code::IdempotencyKeyReused
-        | Code::PreconditionFailed
-        | Code::TooLarge => writes,
-        Code::Malformed | Code::InvalidQuery | Code::Unavailable | Code::Internal => true,
+        | Code::PreconditionFailed => writes,
+        Code::TooLarge | Code::Malformed | Code::InvalidQuery | Code::Unavailable | Code::Internal => true,
     }
+}
+
+/// Whether it takes posted forms, which browsers are shown pages for.
+fn takes_forms(route: &Route) -> bool {
+    route.access.class() == Some(crate::RateClass::Form)
 }
 
 fn operation_id(route: &Route) -> String {

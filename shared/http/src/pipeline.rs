@@ -171,7 +171,8 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
 fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
     let kind = content_type(headers)?;
     if kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON) {
-        return serde_json::from_slice(body).ok();
+        // Secrets are masked by their names, which only an object has.
+        return serde_json::from_slice(body).ok().filter(Value::is_object);
     }
     if is_form(headers) && kind.type_() == mime::APPLICATION {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).ok()?;

@@ -104,7 +104,7 @@ impl<T: Content> HttpReply for Listed<T> {
     }
 
     fn describe(operation: &mut Operation) {
-        let schema = operation.schema_of::<T>();
+        let schema = operation.listed_schema_of::<T>();
         let schema = operation.list_envelope(schema);
         operation.success(status_of(Self::ANSWER), schema);
     }

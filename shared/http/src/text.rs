@@ -36,6 +36,7 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
         Error::MediaType { expected } if chinese => format!("请设置 Content-Type 为：{}", expected.join("、")),
         Error::MediaType { expected } => format!("Set Content-Type to one of {}.", expected.join(", ")),
         Error::Invalid(violations) | Error::Query(violations) => match violations.0.as_slice() {
+            [only] if only.pointer.is_empty() => rule(&only.rule, locale),
             [only] if chinese => format!("{}：{}", only.pointer.trim_start_matches('/'), rule(&only.rule, locale)),
             [only] => format!("{}: {}", only.pointer.trim_start_matches('/'), rule(&only.rule, locale)),
             many if chinese => format!("共有 {} 处需要修改，详见 errors。", many.len()),
