@@ -6,7 +6,6 @@
 
 use daybook_domain::demo::{Demo, DemoFields, DemoOrigin, DemoStatus};
 use daybook_domain::intake::Asked as _;
-use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::{Create, Read, Update};
 use daybook_domain::permission::Resource::Demos;
 use daybook_domain::read::{escape, nearest};
@@ -14,7 +13,7 @@ use daybook_domain::{DemoId, LeadId, Rule, SubmissionId, Timestamp, Violations};
 use daybook_http::{
     Cx, Data, IfMatch, ListQuery, Listed, Patch, Path, Posted, PostedLater, RateClass, Result, Routes, can, public,
 };
-use daybook_intake::{Post, Receipt, Thanks, earlier, lead_told, zone_of};
+use daybook_intake::{Post, Receipt, Thanks, earlier, find_lead, zone_of};
 use daybook_store::Tx;
 use serde::{Deserialize, Serialize};
 
@@ -93,10 +92,7 @@ async fn book(cx: Cx, posted: Posted<DemoFields>) -> Result<Thanks<Booked>> {
 /// Makes a demonstration for a lead, by staff.
 async fn arrange(cx: Cx, id: LeadId, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
     known_fields(&posted)?;
-    let lead: Lead = match cx.find(id).await? {
-        Some(lead) => lead,
-        None => cx.get(lead_told(&cx, id).await?).await?,
-    };
+    let lead = find_lead(&cx, id).await?;
     let zone = zone_of(&cx).await?;
     let stamp = cx.stamp();
     let origin =

@@ -6,11 +6,8 @@ use daybook_domain::permission::Resource::Integrations;
 use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, LeadId, Rule, Unit};
 use daybook_http::{Accepted, Cx, Json, Listed, Narrowed, PageQuery, Result, Routes, can};
 use daybook_store::Tx;
-use daybook_store::rows::ledger::{self, Row, State};
+use daybook_store::rows::ledger::{self, HUBSPOT, Row, State};
 use serde::{Deserialize, Serialize};
-
-/// The system's name in the ledger.
-const HUBSPOT: &str = "hubspot";
 
 /// The most records one request has tried again: each has its own journal entry in one transaction.
 const AT_ONCE: usize = 30;
@@ -61,6 +58,7 @@ async fn replay(cx: Cx, Json(ask): Json<Replay>) -> Result<Accepted<Replayed>> {
     if cx.org != cx.env.settings.default_org {
         return Err(Domain::Conflict(Conflict::NotConnected).into());
     }
+    let asked = cx.now();
     let replayed = match ask.records {
         Some(records) if records.len() > AT_ONCE => {
             return Err(Domain::invalid("/records", Rule::TooLong { max: AT_ONCE, unit: Unit::Entries }).into());
@@ -88,9 +86,10 @@ async fn replay(cx: Cx, Json(ask): Json<Replay>) -> Result<Accepted<Replayed>> {
     }
     let records = replayed.records.clone();
     let reply = cx.commit(tx, Accepted(replayed)).await?;
-    // After the commit: a row that still says `failed` is replayed again, one that waits has its entry.
+    // After the commit: a row that still says `failed` is replayed again, one that waits has its entry. What a
+    // worker wrote since stays.
     for record in records {
-        ledger::wait(&cx.env, cx.org, HUBSPOT, record, cx.now(), "is tried again").await?;
+        ledger::wait(&cx.env, cx.org, HUBSPOT, record, (asked, cx.now()), "is tried again").await?;
     }
     Ok(reply)
 }

@@ -10,7 +10,7 @@ use daybook_domain::permission::Action::{Delete, Read, Update};
 use daybook_domain::permission::Resource::Leads;
 use daybook_domain::{Error as Domain, LeadId};
 use daybook_http::{Cx, Data, Error, IfMatch, ListQuery, Listed, Patch, Path, Result, Routes, can};
-use daybook_intake::lead_told;
+use daybook_intake::{find_lead, lead_told};
 use timeline::timeline;
 
 /// The routes of this function.
@@ -32,10 +32,7 @@ async fn list(cx: Cx, query: ListQuery<Lead>) -> Result<Listed<Lead>> {
 
 /// Reads a lead.
 async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
-    match cx.find(id).await? {
-        Some(lead) => Ok(Data(lead)),
-        None => cx.get(lead_told(&cx, id).await?).await.map(Data),
-    }
+    find_lead(&cx, id).await.map(Data)
 }
 
 /// Changes the fields that are named; `null` clears.

@@ -1,11 +1,10 @@
 //! A lead's timeline: its submissions, demonstrations and mails, the newest first.
 
 use daybook_domain::demo::Demo;
-use daybook_domain::lead::Lead;
 use daybook_domain::submission::Submission;
 use daybook_domain::{AnyId, DemoId, Error as Domain, LeadId, RecordType, Rule, SubmissionId, Timestamp};
 use daybook_http::{Cx, Listed, PageQuery, Path, Result};
-use daybook_intake::lead_told;
+use daybook_intake::find_lead;
 use daybook_store::Page;
 use daybook_store::rows::delivery::{self, State};
 use serde::{Deserialize, Serialize};
@@ -73,10 +72,7 @@ impl Mark {
 
 /// Lists what happened with a lead, the newest first.
 pub async fn timeline(cx: Cx, Path(id): Path<LeadId>, query: PageQuery) -> Result<Listed<Moment>> {
-    let lead: Lead = match cx.find(id).await? {
-        Some(lead) => lead,
-        None => cx.get(lead_told(&cx, id).await?).await?,
-    };
+    let lead = find_lead(&cx, id).await?;
     let binding = format!("{}|timeline|{}", cx.org, lead.id);
     let mut marks = marks(&cx, lead.id).await?;
     if let Some(cursor) = &query.cursor {

@@ -11,13 +11,10 @@ use daybook_domain::{LeadId, Timestamp};
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings, Properties, Refusal, Wait};
 use daybook_jobs::{Message, Outcome, Queue, Services, SyncJob, Worker, back_off, nothing_foreign};
 use daybook_store::rows::bucket::{self, Rate, Taken};
-use daybook_store::rows::ledger::{self, Row, Settled, State};
+use daybook_store::rows::ledger::{self, HUBSPOT, Row, Settled, State};
 use daybook_store::{Env, Result};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The system's name in the ledger.
-pub const SYSTEM: &str = "hubspot";
 
 /// After so many tries a lead is given up: with back-off, most of a day or more.
 const MOST_ATTEMPTS: u32 = 200;
@@ -48,11 +45,11 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
     let governor = Governor { env, settings: hubspot.settings() };
     if let Some(at) = governor.closed(message.attempt).await? {
         let reason = "waits for its turn within the limit of calls";
-        ledger::wait(env, org, SYSTEM, record, at, reason).await?;
+        ledger::wait(env, org, HUBSPOT, record, (env.clock.now(), at), reason).await?;
         return Ok(Outcome::RetryAt(at, reason.to_owned()));
     }
     // Read after the row is taken, so that whoever takes it last has seen the newest version.
-    let taken = ledger::take(env, org, SYSTEM, record).await?;
+    let taken = ledger::take(env, org, HUBSPOT, record).await?;
     let row = &taken.row;
     let cx = env.system(org, "sync-hubspot");
     let lead: Option<Lead> = cx.find(id).await?;
@@ -93,7 +90,7 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
             Outcome::Failed(reason),
         ),
     };
-    if ledger::settle(env, org, SYSTEM, &taken, how).await? {
+    if ledger::settle(env, org, HUBSPOT, &taken, how).await? {
         return Ok(outcome);
     }
     let at = back_off(env.clock.now(), 0, env.settings.retry_base, env.ids.next().as_u128());
@@ -224,7 +221,7 @@ impl Governor<'_> {
     /// When to come again, where no call is left now. Takes one call where there is one.
     async fn closed(&self, attempt: u32) -> Result<Option<Timestamp>> {
         let org = self.env.settings.default_org;
-        match bucket::take(self.env, org, SYSTEM, "calls", self.rate()).await? {
+        match bucket::take(self.env, org, HUBSPOT, "calls", self.rate()).await? {
             Taken::Yes(_) => Ok(None),
             Taken::After(seconds) => {
                 let opens = self.env.clock.now().plus(Duration::from_secs(seconds));
@@ -260,7 +257,7 @@ impl Governor<'_> {
                 Wait::Times(pause) => now.plus(pause),
                 _ => at,
             };
-            bucket::close(self.env, org, SYSTEM, "calls", until, self.rate()).await?;
+            bucket::close(self.env, org, HUBSPOT, "calls", until, self.rate()).await?;
         }
         Ok(Pushed::NotNow { at, reason })
     }

@@ -138,7 +138,7 @@ async fn mailbox(State(shown): State<Shown>) -> Response {
 
 async fn sync(State(shown): State<Shown>) -> Response {
     let cx: Cx = shown.env.system(DEFAULT_ORG, "sync page");
-    let rows = match ledger::page(&cx, daybook_sync_hubspot::SYSTEM, None, MOST_ROWS, None).await {
+    let rows = match ledger::page(&cx, ledger::HUBSPOT, None, MOST_ROWS, None).await {
         Ok(page) => page.items,
         Err(error) => {
             tracing::error!(error = %error.chain(), "the ledger can't be read");

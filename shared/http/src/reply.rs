@@ -153,7 +153,11 @@ impl HttpReply for Asset {
         };
         let kind = header(&self.kind)?;
         let policy = self.policy.as_deref().map(header).transpose()?;
-        let mut answer = Response::new(Body::from(self.bytes.into_owned()));
+        let body = match self.bytes {
+            Cow::Borrowed(bytes) => Body::from(bytes),
+            Cow::Owned(bytes) => Body::from(bytes),
+        };
+        let mut answer = Response::new(body);
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));

@@ -80,6 +80,14 @@ pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Resul
     if may { Ok(earlier) } else { Err(missing()) }
 }
 
+/// A lead by its id, or by one that a visitor was told.
+pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Lead> {
+    match cx.find(id).await? {
+        Some(lead) => Ok(lead),
+        None => cx.get(lead_told(cx, id).await?).await,
+    }
+}
+
 /// The lead behind an id that a visitor was told: that of the submission with the same UUID.
 pub async fn lead_told(cx: &Cx, id: LeadId) -> Result<LeadId> {
     let submission: Option<Submission> = cx.find(id.submission()).await?;

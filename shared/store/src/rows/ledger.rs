@@ -9,6 +9,9 @@ use crate::{Cx, Env, Error, Page, Result};
 use daybook_domain::{AnyId, Error as Domain, OrgId, Rule, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// HubSpot's name in the ledger.
+pub const HUBSPOT: &str = "hubspot";
+
 /// How a record stands in another system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = SyncState)]
@@ -65,6 +68,23 @@ pub struct Row {
     pub updated_at: Timestamp,
 }
 
+impl Row {
+    /// The row of a record that was never tried.
+    fn fresh(record: AnyId, now: Timestamp) -> Row {
+        Row {
+            record,
+            state: State::Waiting,
+            remote_id: None,
+            version: 0,
+            written: Vec::new(),
+            attempts: 0,
+            last_error: None,
+            next_try: None,
+            updated_at: now,
+        }
+    }
+}
+
 /// A row that a worker took, with its number.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Taken {
@@ -95,17 +115,7 @@ pub struct Settled {
 pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<Taken> {
     let now = env.clock.now();
     let key = Place::Ledger(org, system, record).key();
-    let fresh = Row {
-        record,
-        state: State::Waiting,
-        remote_id: None,
-        version: 0,
-        written: Vec::new(),
-        attempts: 1,
-        last_error: None,
-        next_try: None,
-        updated_at: now,
-    };
+    let fresh = Row { attempts: 1, ..Row::fresh(record, now) };
     let new = Condition::of("attribute_not_exists(pk)");
     let Written::Refused(_) = env.table.put(&key, &Shelved::of(org, system, &fresh, 1), Some(new)).await? else {
         return Ok(Taken { row: fresh, turn: 1 });
@@ -119,21 +129,19 @@ pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<
     }
 }
 
-/// Writes down that a record waits for a time, without a try. Whoever has the row goes on undisturbed.
-pub async fn wait(env: &Env, org: OrgId, system: &str, record: AnyId, until: Timestamp, reason: &str) -> Result<()> {
+/// Writes down that a record waits for a time, without a try, unless its row changed after the moment that is
+/// known of. Whoever has the row goes on undisturbed.
+pub async fn wait(
+    env: &Env,
+    org: OrgId,
+    system: &str,
+    record: AnyId,
+    (known, until): (Timestamp, Timestamp),
+    reason: &str,
+) -> Result<()> {
     let now = env.clock.now();
     let key = Place::Ledger(org, system, record).key();
-    let fresh = Row {
-        record,
-        state: State::Waiting,
-        remote_id: None,
-        version: 0,
-        written: Vec::new(),
-        attempts: 0,
-        last_error: Some(reason.to_owned()),
-        next_try: Some(until),
-        updated_at: now,
-    };
+    let fresh = Row { last_error: Some(reason.to_owned()), next_try: Some(until), ..Row::fresh(record, now) };
     let new = Condition::of("attribute_not_exists(pk)");
     let Written::Refused(_) = env.table.put(&key, &Shelved::of(org, system, &fresh, 0), Some(new)).await? else {
         return Ok(());
@@ -152,7 +160,8 @@ pub async fn wait(env: &Env, org: OrgId, system: &str, record: AnyId, until: Tim
         Index::ByState.pk(),
         Index::ByState.sk()
     );
-    env.table.update(&key, &expression, set, Condition::of("attribute_exists(pk)")).await.map(|_| ())
+    let unchanged = Condition::of("updated_at <= :known").with(":known", known);
+    env.table.update(&key, &expression, set, unchanged).await.map(|_| ())
 }
 
 /// Writes down how a try went. `false` where another worker took the row meanwhile: then what this one did
@@ -176,11 +185,6 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
         Written::Done(_) => Ok(true),
         Written::Refused(_) => Ok(false),
     }
-}
-
-/// A record's row, if it was ever tried.
-pub async fn read(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<Option<Row>> {
-    env.table.get(&Place::Ledger(org, system, record).key()).await?.map(parse_item).transpose()
 }
 
 /// A page of the ledger: by record, or those in a state, what changed last first.
