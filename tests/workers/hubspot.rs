@@ -33,7 +33,11 @@ async fn rows(person: &Person, query: &str) -> Vec<Value> {
 }
 
 async fn post(world: &World, email: &str) -> String {
-    let id = world.visitor().post("/api/leads", lead(email)).await.expect(201).id();
+    send(world, lead(email)).await
+}
+
+async fn send(world: &World, lead: Value) -> String {
+    let id = world.visitor().post("/api/leads", lead).await.expect(201).id();
     world.work().await;
     id
 }
@@ -144,6 +148,41 @@ async fn a_new_address_that_another_contact_has_is_told_and_replayed() {
     world.work().await;
     assert!(rows(&owner, "?state=failed").await.is_empty());
     assert_eq!(contacts(&hubspot)["eva@example.com"][ID], id);
+}
+
+#[tokio::test]
+async fn an_address_that_moves_between_two_leads_leaves_each_its_contact() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let ada = post(&world, "ada@example.com").await;
+    let contact = rows(&owner, "").await[0]["remote_id"].clone();
+    // Ada's new address can't go there yet, when Eva comes with the old one.
+    hubspot.fail_next(Fault::status(503));
+    owner.patch(&format!("/api/leads/{ada}"), json!({"email": "ada@new.example.com"})).await.expect(200);
+    let eva = send(&world, json!({"email": "ada@example.com", "first_name": "Eva"})).await;
+    world.pass(Duration::from_secs(300)).await;
+    let all = contacts(&hubspot);
+    assert_eq!((&all["ada@new.example.com"][ID], &all["ada@example.com"][ID], all.len()), (&ada, &eva, 2));
+    let row = rows(&owner, "?state=synced").await.into_iter().find(|row| row["record"] == json!(ada)).expect("a row");
+    assert_eq!(row["remote_id"], contact);
+}
+
+#[tokio::test]
+async fn a_contact_is_the_newest_lead_s_of_its_address() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let converted = post(&world, "ada@example.com").await;
+    let path = format!("/api/leads/{converted}");
+    owner.patch(&path, json!({"status": "converted"})).await.expect(200);
+    let newer = send(&world, json!({"email": "ada@example.com", "last_name": "Byron"})).await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"][ID], newer);
+    owner.patch(&path, json!({"last_name": "King"})).await.expect(200);
+    world.work().await;
+    let contact = contacts(&hubspot)["ada@example.com"].clone();
+    assert_eq!((&contact[ID], contact["lastname"].as_str()), (&newer, "Byron"));
+    let row = &rows(&owner, "?state=skipped").await[0];
+    assert_eq!(row["record"], converted);
+    assert!(row["last_error"].as_str().expect("a reason").contains(&newer), "{row}");
 }
 
 #[tokio::test]

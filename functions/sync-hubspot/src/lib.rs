@@ -7,12 +7,12 @@
 mod mapping;
 
 use daybook_domain::lead::{DEMO_DATA, Lead, Status};
-use daybook_domain::{LeadId, Timestamp};
+use daybook_domain::{AnyId, Claim, ClaimKind, LeadId, RecordType, Timestamp};
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings, Properties, Refusal, Wait};
 use daybook_jobs::{Message, Outcome, Queue, Services, SyncJob, Worker, back_off, nothing_foreign};
 use daybook_store::rows::bucket::{self, Rate, Taken};
 use daybook_store::rows::ledger::{self, HUBSPOT, Row, Settled, State};
-use daybook_store::{Env, Result};
+use daybook_store::{Cx, Env, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,12 @@ const AT_ONCE: u32 = 2;
 
 /// How long a job waits while HubSpot is switched off.
 const SWITCHED_OFF: Duration = Duration::from_secs(3600);
+
+/// How long a lead waits for another one to leave its contact.
+const LEAVING: Duration = Duration::from_secs(60);
+
+/// Why a push breaks off between two calls.
+const WITHIN_LIMIT: &str = "within the limit of calls";
 
 /// The worker of this function.
 pub fn worker() -> Worker {
@@ -56,8 +62,11 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
     let version = lead.as_ref().map_or(row.version, |lead| lead.version);
     let meant = |lead: &Lead| lead.status != Status::Spam && lead.source.as_str() != DEMO_DATA;
     let pushed = match lead.filter(meant) {
-        Some(lead) => push(hubspot, &governor, &lead, row).await?,
-        None => Pushed::Left,
+        Some(lead) => match successor(&cx, &lead).await? {
+            Some(other) => Pushed::Left(format!("its address, and so the contact, is lead {other}'s now")),
+            None => push(hubspot, &governor, &cx, &lead, row).await?,
+        },
+        None => Pushed::Left("deleted here, spam, or demo data: left as it is there".to_owned()),
     };
     let how = Settled {
         state: State::Synced,
@@ -71,10 +80,7 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
         Pushed::Equal { id, left_out, written } => {
             (Settled { remote_id: Some(id), error: left_out, written, ..how }, Outcome::Done)
         }
-        Pushed::Left => {
-            let why = "deleted here, spam, or demo data: left as it is there".to_owned();
-            (Settled { state: State::Skipped, error: Some(why), ..how }, Outcome::Done)
-        }
+        Pushed::Left(why) => (Settled { state: State::Skipped, error: Some(why), ..how }, Outcome::Done),
         Pushed::NotNow { at, reason } if row.attempts < MOST_ATTEMPTS => (
             Settled {
                 state: State::Waiting,
@@ -106,8 +112,8 @@ enum Pushed {
         /// The properties that hold something of ours.
         written: Vec<String>,
     },
-    /// There is nothing to push.
-    Left,
+    /// There is nothing to push, and why.
+    Left(String),
     /// Not now.
     NotNow { at: Timestamp, reason: String },
     /// Not until somebody does something about it.
@@ -122,7 +128,27 @@ enum Target {
     Theirs(String),
 }
 
-async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row) -> Result<Pushed> {
+/// The lead that has a converted one's address by now: HubSpot keeps one contact for an address, and it is the newer
+/// lead's.
+async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<AnyId>> {
+    if lead.status != Status::Converted {
+        return Ok(None);
+    }
+    let address = Claim { kind: ClaimKind::Email, value: lead.email.normalized() };
+    Ok(cx.holder(RecordType::Lead, &address).await?.current)
+}
+
+/// The lead that a contact is taken to be, where that is another one with another address: its own push is still to
+/// come, and frees this address there.
+async fn leaving(cx: &Cx, lead: &Lead, external_id: Option<&str>) -> Result<Option<LeadId>> {
+    let Some(other) = external_id.and_then(|id| id.parse::<LeadId>().ok()).filter(|other| *other != lead.id) else {
+        return Ok(None);
+    };
+    let other: Option<Lead> = cx.find(other).await?;
+    Ok(other.filter(|other| other.email.normalized() != lead.email.normalized()).map(|other| other.id))
+}
+
+async fn push(hubspot: &HubSpot, governor: &Governor<'_>, cx: &Cx, lead: &Lead, row: &Row) -> Result<Pushed> {
     let settings = hubspot.settings();
     let ours = lead.id.to_string();
     let mut target = row.remote_id.clone().map_or(Target::Ours, Target::Theirs);
@@ -135,7 +161,7 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row
         if call > 0
             && let Some(at) = governor.closed(0).await?
         {
-            return Ok(Pushed::NotNow { at, reason: "within the limit of calls".to_owned() });
+            return Ok(Pushed::NotNow { at, reason: WITHIN_LIMIT.to_owned() });
         }
         let outcome = match &target {
             Target::Ours => hubspot.upsert(&ours, &properties).await,
@@ -152,6 +178,19 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row
             Refusal::Exists(id) => match target {
                 // The address belongs to a contact already: that one becomes the lead's.
                 Target::Ours if !id.is_empty() => {
+                    if let Some(at) = governor.closed(0).await? {
+                        return Ok(Pushed::NotNow { at, reason: WITHIN_LIMIT.to_owned() });
+                    }
+                    let known = match hubspot.external_id_of(&id).await {
+                        Ok(known) => known,
+                        Err(Refusal::Gone) => continue,
+                        Err(refusal) => return governor.put_off(refusal, row.attempts).await,
+                    };
+                    if let Some(other) = leaving(cx, lead, known.as_deref()).await? {
+                        let reason = format!("contact {id} is lead {other}'s until that one's new address is there");
+                        let at = governor.env.clock.now().plus(LEAVING);
+                        return Ok(Pushed::NotNow { at, reason });
+                    }
                     target = Target::Theirs(id);
                     // What it has come to there is not begun anew.
                     properties.retain(|name, _| !mapping::is_state(name));
@@ -168,7 +207,7 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, lead: &Lead, row: &Row
                     return Ok(Pushed::Never(what));
                 }
                 if let Some(at) = governor.closed(0).await? {
-                    return Ok(Pushed::NotNow { at, reason: "within the limit of calls".to_owned() });
+                    return Ok(Pushed::NotNow { at, reason: WITHIN_LIMIT.to_owned() });
                 }
                 if let Err(refusal) = hubspot.define_external_id().await {
                     return governor.put_off(refusal, row.attempts).await;

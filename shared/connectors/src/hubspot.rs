@@ -93,8 +93,17 @@ impl HubSpot {
     /// Changes a contact by its id there; tells the id it has since, as contacts are merged.
     pub async fn update(&self, id: &str, properties: &Properties) -> Result<String, Refusal> {
         let path = format!("{}/{}", self.contacts(), plain(id));
-        let answer = self.call(Method::PATCH, &path, &json!({"properties": properties})).await?;
+        let answer = self.call(Method::PATCH, &path, Some(&json!({"properties": properties}))).await?;
         id_in(&answer).ok_or_else(|| Refusal::not_now("the answer names no contact"))
+    }
+
+    /// The id of ours that a contact has, if it has one.
+    pub async fn external_id_of(&self, id: &str) -> Result<Option<String>, Refusal> {
+        let name = &self.settings.external_id;
+        let path = format!("{}/{}?properties={}", self.contacts(), plain(id), plain_name(name));
+        let answer = self.call(Method::GET, &path, None).await?;
+        let value = answer.get("properties").and_then(|properties| properties.get(name)).and_then(Value::as_str);
+        Ok(value.filter(|value| !value.is_empty()).map(str::to_owned))
     }
 
     /// Makes or changes the contact with our id, and tells its id there. May be repeated.
@@ -106,7 +115,7 @@ impl HubSpot {
             "objectWriteTraceId": external_id,
         });
         let path = format!("{}/batch/upsert", self.contacts());
-        let answer = self.call(Method::POST, &path, &json!({"inputs": [input]})).await?;
+        let answer = self.call(Method::POST, &path, Some(&json!({"inputs": [input]}))).await?;
         // Statuses of partial failures differ between versions, so the body decides.
         if let Some(error) = answer.pointer("/errors/0") {
             return Err(item_problem(error));
@@ -125,7 +134,7 @@ impl HubSpot {
             "name": self.settings.external_id, "label": "Daybook id", "type": "string", "fieldType": "text",
             "groupName": "contactinformation", "hasUniqueValue": true,
         });
-        match self.call(Method::POST, &path, &property).await {
+        match self.call(Method::POST, &path, Some(&property)).await {
             Ok(_) | Err(Refusal::Exists(_)) => Ok(()),
             // Another worker made it meanwhile, or an earlier try whose answer got lost.
             Err(Refusal::Never(reason)) if reason.contains("already exists") => Ok(()),
@@ -141,7 +150,7 @@ impl HubSpot {
     }
 
     /// Sends a call, once: whoever keeps the limits decides whether it is sent again. All may be, without harm.
-    async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, Refusal> {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         match self.send(method, path, body).await {
             Ok(answered) if answered.is_success() => {
                 answered.json().ok_or_else(|| Refusal::Broken("the answer can't be read".to_owned()))
@@ -151,9 +160,12 @@ impl HubSpot {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Answered, reqwest::Error> {
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answered, reqwest::Error> {
         let url = format!("{}{path}", self.settings.base_url);
-        let call = self.http.request(method, url).bearer_auth(self.settings.token.expose()).json(body);
+        let mut call = self.http.request(method, url).bearer_auth(self.settings.token.expose());
+        if let Some(body) = body {
+            call = call.json(body);
+        }
         let mut answer = call.send().await?;
         let status = answer.status().as_u16();
         let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -183,6 +195,11 @@ fn in_words(error: &reqwest::Error) -> String {
 /// An id as part of a path: HubSpot's are digits.
 fn plain(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// A property's name as part of a query: HubSpot's are letters, digits and underscores.
+fn plain_name(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
 }
 
 fn id_in(answer: &Value) -> Option<String> {
