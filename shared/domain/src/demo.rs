@@ -295,6 +295,7 @@ impl Demo {
             }
             None => None,
         };
+        let as_text = matches!(patch.get("interested_products"), Some(Value::String(_)));
         if let Some(Value::String(text)) = patch.get("interested_products") {
             let list = Products::split(text).map_err(|rule| Error::invalid("/interested_products", rule))?;
             base.raw.interested_products = Some(text.clone());
@@ -304,6 +305,10 @@ impl Demo {
         let mut demo = crate::read::merge(&base, patch, Self::READ_ONLY)?;
         Products::checked(demo.interested_products.clone())
             .map_err(|rule| Error::invalid("/interested_products", rule))?;
+        if !as_text && demo.interested_products != self.interested_products {
+            // The text that was posted says something else than the list does now.
+            demo.raw.interested_products = None;
+        }
         match date {
             Some(date) => demo.prefer(&date, now)?,
             None if demo.preferred_date.is_none() => {
@@ -460,6 +465,9 @@ mod tests {
             .expect("valid");
         assert_eq!(after.preferred_date.map(|at| at.to_string()).as_deref(), Some("2027-01-05T08:00:00.000Z"));
         assert_eq!((after.preferred_in_past, after.interested_products.len()), (false, 2));
+        assert_eq!(after.raw.interested_products.as_deref(), Some("a，b"));
+        let listed = after.patched(patch(json!({"interested_products": ["c"]})), now).expect("valid");
+        assert_eq!((listed.interested_products.len(), listed.raw.interested_products), (1, None));
         let none = after.patched(patch(json!({"preferred_date": null})), now).expect("valid");
         assert_eq!((none.preferred_date, none.preferred_local), (None, None));
     }
