@@ -1,6 +1,7 @@
 //! Phone numbers: kept as written, and in E.164 where they can be understood.
 
 use crate::{Line, Rule};
+use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, Region};
 use serde::{Deserialize, Serialize};
 
 /// A phone number as somebody wrote it, at most 40 characters. A lead is never refused for its form.
@@ -22,14 +23,13 @@ impl Phone {
 
     /// The number in E.164 (`+8613800138000`), where it is valid in its own or the given country (ISO 3166, `CN`).
     pub fn e164(&self, country: &str) -> Option<String> {
-        let country = country.parse::<phonenumber::country::Id>().ok();
-        let number = phonenumber::parse(country, self.as_str()).ok()?;
-        phonenumber::is_valid(&number).then(|| number.format().mode(phonenumber::Mode::E164).to_string())
+        let number = PhoneNumber::parse(self.as_str(), Region::from_code(country).ok()).ok()?;
+        number.is_valid().then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
     }
 
     /// The digits of an E.164 number without the country code.
     pub fn national_digits(e164: &str) -> Option<String> {
-        Some(phonenumber::parse(None, e164).ok()?.national().value().to_string())
+        Some(PhoneNumber::parse(e164, None).ok()?.national_number.to_string())
     }
 }
 
