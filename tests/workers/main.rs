@@ -295,7 +295,7 @@ async fn an_outage_of_the_table_that_outlasts_any_number_of_receives_loses_no_ma
     world.faults.randomly(1, 1.1);
     for _ in 0..12 {
         world.clock.advance(Duration::from_secs(61));
-        world.system.workers.work_on(Queue::Mail).await;
+        world.system.workers.work_on(Queue::Mail, 10).await;
     }
     world.faults.heal();
     world.pass(QUARTER).await;

@@ -1,15 +1,20 @@
 //! Passwords: argon2id with the parameters of OWASP (19 MiB, 2 passes, 1 lane), as many at once as there are cores.
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use daybook_domain::Secret;
 use daybook_http::{Error, Result};
-use std::sync::{Arc, LazyLock};
+use std::fmt::Display;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
-/// Hashing takes a core and 19 MiB for some 25 ms: more at once would only be slower, and larger.
+/// Hashing takes a core and 19 MiB for some 20 ms: more at once would only be slower, and larger.
 static PERMITS: LazyLock<Arc<Semaphore>> =
     LazyLock::new(|| Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))));
+
+/// The memory of hashes that are done, wiped, for the next ones: one for each permit at most. An allocator would keep
+/// as much for every thread that ever hashed.
+static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// A hash to compare with where there is no user, so that unknown users take as long as known ones.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now(&Secret::new("nobody's password".to_owned())).ok());
@@ -24,20 +29,52 @@ pub async fn verify(password: Secret, phc: Option<String>) -> Result<bool> {
     on_a_core(move || {
         let known = phc.is_some();
         let Some(phc) = phc.or_else(|| NOBODY.clone()) else { return Ok(false) };
-        let hash =
-            PasswordHash::new(&phc).map_err(|error| Error::internal("read a password's hash", error.to_string()))?;
-        Ok(argon2().verify_password(password.expose().as_bytes(), &hash).is_ok() && known)
+        Ok(belongs(&password, &phc)? && known)
     })
     .await?
 }
 
 fn hash_now(password: &Secret) -> Result<String> {
-    let hash = argon2().hash_password(password.expose().as_bytes());
-    hash.map(|hash| hash.to_string()).map_err(|error| Error::internal("hash a password", error.to_string()))
+    let params = Params::new(19_456, 2, 1, None).map_err(unhashed)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).map_err(unhashed)?,
+        salt: Some(Salt::generate()),
+        hash: None,
+    };
+    let hash = PasswordHash { hash: Some(output(password, &hash)?), ..hash };
+    Ok(hash.to_string())
 }
 
-fn argon2() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(19_456, 2, 1, None).unwrap_or_default())
+fn belongs(password: &Secret, phc: &str) -> Result<bool> {
+    let hash = PasswordHash::new(phc).map_err(|error| Error::internal("read a password's hash", error.to_string()))?;
+    Ok(Some(output(password, &hash)?) == hash.hash)
+}
+
+/// What a password comes to with the salt and the parameters of a hash.
+fn output(password: &Secret, hash: &PasswordHash) -> Result<Output> {
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(unhashed)?;
+    let version = hash.version.map(Version::try_from).transpose().map_err(unhashed)?.unwrap_or_default();
+    let params = Params::try_from(hash).map_err(unhashed)?;
+    let salt = hash.salt.as_ref().ok_or_else(|| unhashed("the hash has no salt"))?;
+    let mut out = vec![0; hash.hash.as_ref().map_or(Params::DEFAULT_OUTPUT_LEN, Output::len)];
+    let mut memory = kept().pop().unwrap_or_default();
+    memory.resize(params.block_count(), Block::default());
+    let argon2 = Argon2::new(algorithm, version, params);
+    let done = argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut out, &mut memory[..]);
+    memory.fill(Block::default());
+    kept().push(memory);
+    done.map_err(unhashed)?;
+    Output::new(&out).map_err(unhashed)
+}
+
+fn kept() -> std::sync::MutexGuard<'static, Vec<Vec<Block>>> {
+    MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unhashed(error: impl Display) -> Error {
+    Error::internal("hash a password", error.to_string())
 }
 
 async fn on_a_core<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

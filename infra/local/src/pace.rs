@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// After so long without a request nobody is taken to wait.
-const QUIET: Duration = Duration::from_millis(5);
+const QUIET: Duration = Duration::from_millis(20);
 
-/// For so long at most a batch of work stands back, so that work goes on under any load.
-const LONGEST: Duration = Duration::from_millis(100);
+/// For so long a piece of work stands back meanwhile; then it goes on, under any load.
+const BACK: Duration = Duration::from_millis(10);
 
 /// Knows whether requests are being answered.
 #[derive(Clone, Debug)]
@@ -33,13 +33,15 @@ impl Pace {
 
     /// Waits until requests leave room for work, but not for long.
     pub async fn room(&self) {
-        let deadline = Instant::now() + LONGEST;
-        while self.is_busy() && Instant::now() < deadline {
-            tokio::time::sleep(QUIET).await;
+        // Work on the table never waits for anything, so requests that came in meanwhile are still to be read.
+        tokio::task::yield_now().await;
+        if self.is_busy() {
+            tokio::time::sleep(BACK).await;
         }
     }
 
-    fn is_busy(&self) -> bool {
+    /// Whether somebody waits for an answer, or did just now.
+    pub fn is_busy(&self) -> bool {
         let ended = Duration::from_micros(self.0.ended.load(Ordering::Relaxed));
         let asked_before = ended > Duration::ZERO;
         self.0.open.load(Ordering::Relaxed) > 0 || (asked_before && self.0.begun.elapsed() < ended + QUIET)

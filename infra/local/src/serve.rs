@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::pace::{Pace, counted};
 use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
-use crate::workers::Workers;
+use crate::workers::{BATCH, Workers};
 use crate::{log, secrets};
 use daybook_domain::FormId;
 use daybook_jobs::Queue;
@@ -29,8 +29,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How often messages are looked for whose time has come since.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often expired items are removed.
-const EXPIRY: Duration = Duration::from_secs(600);
+/// How often expired items are removed. The engine looks at every item for that, so not at the start, when somebody is
+/// about to try things out; nothing relies on it (DynamoDB takes a day or two).
+const EXPIRY: Duration = Duration::from_secs(6 * 3600);
 
 /// How long requests, and then workers, are waited for at the end.
 const LONGEST_END: Duration = Duration::from_secs(10);
@@ -156,7 +157,12 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
         tasks.spawn(async move {
             while stopped.has_changed().is_ok() {
                 paced.room().await;
-                if workers.work_on(queue).await == 0 {
+                let most = match queue {
+                    // A mail is written here and now: whoever waits for an answer waits for one of them at most.
+                    Queue::Mail if paced.is_busy() => 1,
+                    _ => BATCH,
+                };
+                if workers.work_on(queue, most).await == 0 {
                     tokio::select! {
                         _ = stopped.changed() => {}
                         () = workers.arrival(queue) => {}
@@ -191,9 +197,8 @@ fn note(what: &str, outcome: daybook_store::Result<()>) {
 }
 
 async fn tidy(engine: Engine) {
-    let mut ticks = tokio::time::interval(EXPIRY);
     loop {
-        ticks.tick().await;
+        tokio::time::sleep(EXPIRY).await;
         let engine = engine.clone();
         let removed = tokio::task::spawn_blocking(move || engine.remove_expired()).await;
         if let Ok(Err(error)) = removed {

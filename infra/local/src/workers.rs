@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The most messages handed to a worker at once, as SQS does.
-const BATCH: usize = 10;
+pub const BATCH: usize = 10;
 
 /// How long a batch may take.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ impl Workers {
         loop {
             let mut done = self.dispatch().await;
             for queue in Queue::ALL {
-                done += self.work_on(queue).await;
+                done += self.work_on(queue, BATCH).await;
             }
             if done == 0 {
                 return total;
@@ -77,9 +77,9 @@ impl Workers {
         self.queues.arrival(queue).await;
     }
 
-    /// Works on one batch of a queue; says how many messages that were.
-    pub async fn work_on(&self, queue: Queue) -> usize {
-        let messages = self.queues.take(queue, BATCH);
+    /// Works on so many messages of a queue at most; says how many there were.
+    pub async fn work_on(&self, queue: Queue, most: usize) -> usize {
+        let messages = self.queues.take(queue, most);
         let Some(worker) = self.workers.iter().find(|worker| worker.queue == queue) else { return 0 };
         let batch = messages
             .iter()

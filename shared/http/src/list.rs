@@ -10,6 +10,7 @@ use daybook_domain::{Error as Domain, Record, Rule, Unit, UserId, Violations};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Listing, PageAsk, Result};
 use serde_json::Value;
+use std::cell::LazyCell;
 use std::marker::PhantomData;
 use utoipa::openapi::{RefOr, schema::Schema};
 
@@ -69,7 +70,8 @@ impl<T: Record> Argument for ListQuery<T> {
     const READS_QUERY: bool = true;
 
     async fn read(call: &Call) -> Result<Self> {
-        let known = fields_of::<T>();
+        // Read from the schema, so only where a parameter asks for it.
+        let known = LazyCell::new(fields_of::<T>);
         let mut query = ListQuery {
             limit: USUAL,
             cursor: None,

@@ -2,11 +2,10 @@
 
 use crate::commit::expires_after;
 use crate::json::object_of;
-use crate::schema::{Place, Question};
+use crate::schema::{DATA, Place, Question};
 use crate::settings::Settings;
 use crate::table::{Item, Table};
-use crate::{Clock, Ids, Keyring, Once, Reply, Result, Tx, sha256_hex};
-use aws_sdk_dynamodb::types::AttributeValue;
+use crate::{Clock, Error, Ids, Keyring, Once, Reply, Result, Tx, sha256_hex};
 use daybook_domain::permission::Scope;
 use daybook_domain::{
     Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Timestamp, UserId,
@@ -165,7 +164,7 @@ impl Cx {
     /// A record, unless there is none or the actor may not know of it.
     pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
         let item = self.env.table.get(&Place::Record(self.org, id.into()).key()).await?;
-        let record = item.map(record_of::<T>).transpose()?;
+        let record = item.as_ref().map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
@@ -173,7 +172,7 @@ impl Cx {
     /// know of it.
     pub async fn find_often<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
         let item = self.env.table.get_often(&Place::Record(self.org, id.into()).key()).await?;
-        let record = item.map(record_of::<T>).transpose()?;
+        let record = item.as_ref().map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
@@ -186,7 +185,7 @@ impl Cx {
     pub async fn find_trashed<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
         let item = self.env.table.get(&Place::Trash(self.org, id.into()).key()).await?;
         let kept = item.filter(|item| expires_after(item, self.now().as_second()));
-        let record = kept.map(record_of::<T>).transpose()?;
+        let record = kept.as_ref().map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
@@ -276,7 +275,7 @@ impl Cx {
                 Decision::Nothing(reply) => return Ok(reply),
             };
             match self.commit(tx, reply).await {
-                Err(crate::Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
+                Err(Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
                 outcome => return outcome,
             }
         }
@@ -323,18 +322,20 @@ fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
 }
 
 /// The record in an item.
-pub(crate) fn record_of<T: Record>(mut item: Item) -> Result<T> {
-    match item.remove("data") {
-        Some(AttributeValue::M(data)) => crate::table::parse_item(data),
-        _ => Err(crate::Error::internal("read a record", "its item has no data")),
-    }
+pub(crate) fn record_of<T: Record>(item: &Item) -> Result<T> {
+    let data = text(item, DATA).ok_or_else(|| Error::internal("read a record", "its item has no data"))?;
+    serde_json::from_str(data).map_err(|error| Error::internal("read a record", error))
+}
+
+/// How many bytes of JSON a record's item holds.
+pub(crate) fn data_bytes(item: &Item) -> usize {
+    text(item, DATA).map_or(0, String::len)
 }
 
 /// The version and data of a record's item, if it is one.
 pub(crate) fn data_of(item: &Item) -> Option<(u64, Map<String, Value>)> {
     let version = item.get("version")?.as_n().ok()?.parse().ok()?;
-    let data = serde_dynamo::from_item(item.get("data")?.as_m().ok()?.clone()).ok()?;
-    Some((version, data))
+    Some((version, serde_json::from_str(text(item, DATA)?).ok()?))
 }
 
 fn text<'i>(item: &'i Item, name: &str) -> Option<&'i String> {

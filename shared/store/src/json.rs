@@ -14,6 +14,11 @@ pub(crate) fn object_of(record: &impl Serialize) -> Result<Map<String, Value>> {
     }
 }
 
+/// A value as JSON text.
+pub(crate) fn text_of(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal("write a record as JSON", error))
+}
+
 /// How many bytes of JSON a value takes, without making them.
 pub(crate) fn bytes_of(value: &impl Serialize) -> Result<usize> {
     let mut count = Count(0);

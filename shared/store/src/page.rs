@@ -1,12 +1,12 @@
 //! Lists, page by page, with cursors that only their own list takes.
 
-use crate::cx::record_of;
+use crate::cx::{data_bytes, record_of};
 use crate::filter::Filter;
 use crate::json::{bytes_of, object_of};
 use crate::keyring::Purpose;
 use crate::plan::RECORD_BYTES;
-use crate::schema::{Index, Place, Question, by_date};
-use crate::table::{Item, QueryAsk, attribute, key_item};
+use crate::schema::{DATA, Index, Place, Question, by_date};
+use crate::table::{Item, MOST_ASKED, QueryAsk, attribute, key_item};
 use crate::{Cx, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,8 +16,8 @@ use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, Use
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The most pages of 1 MB that one request looks through.
-const MOST_MEGABYTES: usize = 4;
+/// The most bytes of records that one request looks through.
+const MOST_EXAMINED: usize = 4 << 20;
 
 /// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
 pub(crate) const PAGE_BYTES: usize = 4 << 20;
@@ -134,17 +134,18 @@ impl Cx {
         let plain = ask.filters.is_empty() && self.scope != Scope::Own;
         let may_outgrow = ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
-        let mut bytes = 0;
-        for _ in 0..MOST_MEGABYTES {
-            let wanted = ask.limit - items.len();
-            let limit = plain.then_some(wanted as i32 + 1);
-            let page = self
-                .env
-                .table
-                .query(&range, QueryAsk { limit, after: after.take(), descending: !ask.ascending })
-                .await?;
+        let (mut bytes, mut examined) = (0, 0);
+        while examined < MOST_EXAMINED {
+            let limit = match plain {
+                true => (ask.limit - items.len()) as i32 + 1,
+                false => MOST_ASKED,
+            };
+            let ask_for =
+                QueryAsk { limit: Some(limit), after: after.take(), descending: !ask.ascending, only: Some(DATA) };
+            let page = self.env.table.query(&range, ask_for).await?;
+            examined += page.items.iter().map(data_bytes).sum::<usize>();
             for item in page.items {
-                let record: T = record_of(item)?;
+                let record: T = record_of(&item)?;
                 let full = items.len() == ask.limit || bytes > PAGE_BYTES;
                 if full {
                     let end = items.last().map(|last| self.cursor_at(last, &binding));

@@ -5,13 +5,13 @@
 
 use crate::commit::{Once, Reply};
 use crate::journal::{Detail, EntryRef, Fact, RETENTION, RequestDetail, difference};
-use crate::json::bytes_of;
-use crate::schema::{self, EXPIRES_AT, Index, KIND, Key, Kind, Place};
+use crate::json::text_of;
+use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, attribute, key_item, values};
 use crate::tx::{Changed, Image, Tx};
 use crate::{Cx, Error, Result, sha256_hex};
 use aws_sdk_dynamodb::types::{
-    ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
 };
 use daybook_domain::{AnyId, Audit, Claim, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
 use serde_json::{Map, Value};
@@ -367,13 +367,14 @@ fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if bytes_of(&present)? > RECORD_BYTES {
+    let data = text_of(&present)?;
+    if data.len() > RECORD_BYTES {
         return Err(too_large.into());
     }
     let mut item = key_item(&key);
     item.insert(KIND.to_owned(), attribute(Kind::Record.name()));
     item.insert("version".to_owned(), attribute(image.version));
-    item.insert("data".to_owned(), attribute(&present));
+    item.insert(DATA.to_owned(), AttributeValue::S(data));
     let mut index = |index: Index, pk: String| {
         item.insert(index.pk().to_owned(), attribute(pk));
         item.insert(index.sk().to_owned(), attribute(schema::by_date(image.date, &image.id.to_string())));

@@ -54,6 +54,8 @@ pub const PK: &str = "pk";
 pub const SK: &str = "sk";
 /// Name of the attribute that holds the kind of an item.
 pub const KIND: &str = "kind";
+/// Name of the attribute that holds a record, as JSON text.
+pub const DATA: &str = "data";
 /// Name of the TTL attribute: seconds since 1970.
 pub const EXPIRES_AT: &str = "expires_at";
 

@@ -39,8 +39,11 @@ impl Cx {
         let mut examined = 0;
         loop {
             let wanted = (ask.limit + 1 - found.items.len()).clamp(1, AT_ONCE);
-            let page =
-                self.env.table.query(&range, QueryAsk { limit: Some(wanted as i32), after, descending: false }).await?;
+            let page = self
+                .env
+                .table
+                .query(&range, QueryAsk { limit: Some(wanted as i32), after, ..QueryAsk::default() })
+                .await?;
             examined += page.items.len();
             let hits: Vec<Hit> =
                 page.items.iter().filter_map(|item| hit(item, terms)).filter(|hit| seen.insert(hit.id)).collect();
@@ -82,8 +85,8 @@ impl Cx {
     pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
         let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
         let mut records = HashMap::new();
-        for item in self.env.table.get_all(&keys).await? {
-            let record: T = record_of(item)?;
+        for item in self.env.table.get_records(&keys).await? {
+            let record: T = record_of(&item)?;
             if self.reaches(record.owner()) {
                 records.insert(record.id(), record);
             }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::journal::{EntryRef, Fact};
 use crate::memory::{Forgetting, Memory};
 use crate::meter::Meter;
-use crate::schema::{Index, Key, Kind, PK, Range, SK, SortRange};
+use crate::schema::{DATA, Index, Key, Kind, PK, Range, SK, SortRange};
 use crate::{Result, schema};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -23,6 +23,10 @@ use tokio::sync::mpsc;
 
 /// The most items that are read by key at once (DynamoDB).
 const MOST_READ: usize = 100;
+
+/// The most items that are asked for at once where no number is given. DynamoDB's own bound, 1 MB, would take up to
+/// thirty times as much memory while it is read.
+pub(crate) const MOST_ASKED: i32 = 250;
 
 /// The attributes of an item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -273,6 +277,10 @@ impl Table {
             .set_limit(ask.limit)
             .set_exclusive_start_key(ask.after)
             .set_return_consumed_capacity(self.metered());
+        let call = match ask.only {
+            Some(name) => call.projection_expression("#only").expression_attribute_names("#only", name),
+            None => call,
+        };
         match bound {
             Some(bound) => call
                 .expression_attribute_names("#sk", sk_name)
@@ -281,13 +289,14 @@ impl Table {
         }
     }
 
-    /// Items by key, as they are after every write that was acknowledged, in no particular order.
-    pub async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
+    /// Records' items by key, as they are after every write that was acknowledged, in no particular order.
+    pub(crate) async fn get_records(&self, keys: &[Key]) -> Result<Vec<Item>> {
         let mut items = Vec::with_capacity(keys.len());
         for some in keys.chunks(MOST_READ) {
             let mut open: Vec<Item> = some.iter().map(key_item).collect();
             while !open.is_empty() {
-                let asked = KeysAndAttributes::builder().set_keys(Some(open)).consistent_read(true).build();
+                let asked = KeysAndAttributes::builder().set_keys(Some(open)).consistent_read(true);
+                let asked = asked.projection_expression("#only").expression_attribute_names("#only", DATA).build();
                 let asked = asked.map_err(|error| Error::internal("read items", error))?;
                 let call = self.client.batch_get_item().request_items(&self.name, asked);
                 let reply = call.set_return_consumed_capacity(self.metered()).send().await;
@@ -306,7 +315,7 @@ impl Table {
         let (mut counted, mut after) = (0, None);
         loop {
             let limit = i32::try_from(most - counted).ok();
-            let call = self.asked(range, QueryAsk { limit, after, descending: false });
+            let call = self.asked(range, QueryAsk { limit, after, ..QueryAsk::default() });
             let reply = call.select(Select::Count).send().await.map_err(|error| from_sdk("count items", error))?;
             self.meter(0, reply.consumed_capacity.as_slice(), false);
             counted += reply.count.max(0) as usize;
@@ -322,7 +331,7 @@ impl Table {
         let mut items = Vec::new();
         let mut after = None;
         loop {
-            let page = self.query(range, QueryAsk { after, ..QueryAsk::default() }).await?;
+            let page = self.query(range, QueryAsk { limit: Some(MOST_ASKED), after, ..QueryAsk::default() }).await?;
             items.extend(page.items);
             match page.more {
                 Some(more) => after = Some(more),
@@ -352,6 +361,8 @@ pub struct QueryAsk {
     pub after: Option<Item>,
     /// Whether the last come first.
     pub descending: bool,
+    /// The only attribute that is wanted of each item; all of them unless set.
+    pub only: Option<&'static str>,
 }
 
 /// A page of items.

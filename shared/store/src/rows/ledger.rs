@@ -212,7 +212,7 @@ pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, curs
         }
         None => None,
     };
-    let ask = QueryAsk { limit: Some(limit as i32 + 1), after, descending: true };
+    let ask = QueryAsk { limit: Some(limit as i32 + 1), after, descending: true, only: None };
     let mut rows: Vec<Row> =
         cx.env.table.query(&range, ask).await?.items.into_iter().map(parse_item).collect::<Result<_>>()?;
     let more = rows.len() > limit;
