@@ -51,6 +51,35 @@ async fn people_are_found_by_what_is_known_of_them() {
 }
 
 #[tokio::test]
+async fn the_values_of_filters_are_what_their_fields_hold() {
+    let world = World::new().await;
+    let owner = people(&world).await;
+    for (query, expected) in [
+        ("filter[created_at][gte]=2026-11-20T20:00:00%2B08:00", 4),
+        ("filter[created_at][gte]=2026-11-20T20:00:00+08:00", 4),
+        ("filter[created_at][lt]=2026-11-20T20:00:00%2B08:00", 0),
+        ("filter[created_at][between]=2026-11-20,2026-11-21", 4),
+        ("filter[version][lte]=1.0", 4),
+        ("filter[status][in]=new,%20contacted", 4),
+        ("filter[phone][exists]=false", 2),
+    ] {
+        assert_eq!(found(&owner, query).await.len(), expected, "{query}");
+    }
+    for (query, code) in [
+        ("filter[created_at][gte]=soon", "invalid_time"),
+        ("created_at=2026-13-01", "invalid_time"),
+        ("filter[created_at][between]=2026-11-20", "invalid_format"),
+        ("filter[version][gt]=many", "invalid_format"),
+        ("filter[phone][exists]=maybe", "not_allowed"),
+        ("filter[status][in]=new,odd", "not_allowed"),
+        ("filter[company_size][ne]=huge", "not_allowed"),
+    ] {
+        let problem = owner.get(&format!("/api/leads?{query}")).await.expect_problem(400, "invalid_query");
+        assert_eq!(problem.json()["errors"][0]["code"], code, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn pages_of_hits_repeat_and_leave_out_nobody() {
     let world = World::new().await;
     let owner = world.owner().await;

@@ -1,5 +1,7 @@
 //! The repository keeps its own rules.
 
+mod events;
+
 use daybook_local::functions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -6,6 +6,7 @@
 mod access;
 mod app;
 mod call;
+mod fields;
 mod handler;
 mod input;
 mod list;

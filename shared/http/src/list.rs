@@ -1,6 +1,7 @@
 //! The query of a list: limit, cursor, sort and filters, checked against what the type offers.
 
 use crate::call::Call;
+use crate::fields::Fields;
 use crate::handler::Argument;
 use crate::input::query_pairs;
 use crate::openapi::Operation;
@@ -12,7 +13,6 @@ use daybook_store::{Listing, PageAsk, Result};
 use serde_json::Value;
 use std::cell::LazyCell;
 use std::marker::PhantomData;
-use utoipa::openapi::{RefOr, schema::Schema};
 
 /// The records of a page unless the query says how many.
 const USUAL: usize = 50;
@@ -71,7 +71,7 @@ impl<T: Record> Argument for ListQuery<T> {
 
     async fn read(call: &Call) -> Result<Self> {
         // Read from the schema, so only where a parameter asks for it.
-        let known = LazyCell::new(fields_of::<T>);
+        let known = LazyCell::new(Fields::of::<T>);
         let mut query = ListQuery {
             limit: USUAL,
             cursor: None,
@@ -111,7 +111,9 @@ impl<T: Record> Argument for ListQuery<T> {
             violations.add("/sort", Rule::Format { expected });
         }
         if query.with_total && !call.cx.counts(&query.ask()) {
-            let expected = "left out with search and with filters that no index answers".to_owned();
+            let expected =
+                "left out with search, with filters that no index answers, and by who sees only their own records"
+                    .to_owned();
             violations.add("/with_total", Rule::Format { expected });
         }
         if violations.0.is_empty() { Ok(query) } else { Err(Domain::Query(violations).into()) }
@@ -138,7 +140,7 @@ impl<T: Record> Argument for ListQuery<T> {
         if let Some(field) = T::OWNER {
             operation.query_parameter(field, "By index: the user it is assigned to.");
         }
-        operation.filter_parameter(&fields_of::<T>());
+        operation.filter_parameter(&Fields::of::<T>().names());
     }
 }
 
@@ -160,10 +162,10 @@ impl<T: Record> ListQuery<T> {
         Ok(())
     }
 
-    fn set_fields(&mut self, text: &str, known: &[String]) -> Result<(), Rule> {
+    fn set_fields(&mut self, text: &str, known: &Fields) -> Result<(), Rule> {
         for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            if !known.iter().any(|known| known == name) {
-                return Err(Rule::OneOf { allowed: known.to_vec() });
+            if !known.has(name) {
+                return Err(Rule::OneOf { allowed: known.names() });
             }
             self.fields.push(name.to_owned());
         }
@@ -186,14 +188,14 @@ impl<T: Record> ListQuery<T> {
     }
 
     /// Takes `field=v`, `filter[field]=v` and `filter[field][op]=v`.
-    fn add_filter(&mut self, name: &str, value: &str, known: &[String]) -> Result<(), Rule> {
+    fn add_filter(&mut self, name: &str, value: &str, known: &Fields) -> Result<(), Rule> {
         let inner = name.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']'));
         let (field, op) = match inner {
             Some(inner) => inner.split_once("][").unwrap_or((inner, "eq")),
             None => (name, "eq"),
         };
-        if !known.iter().any(|known| known == field) {
-            let mut names = known.to_vec();
+        if !known.has(field) {
+            let mut names = known.names();
             names.extend(PARAMETERS.into_iter().filter(|name| *name != "search" || T::SEARCHED).map(str::to_owned));
             return Err(Rule::Unknown { nearest: nearest(field, &names) });
         }
@@ -216,23 +218,9 @@ impl<T: Record> ListQuery<T> {
             self.owner = Some(owner);
             return Ok(());
         }
-        let value = match op {
-            Op::In | Op::Between => value.split(',').map(Value::from).collect(),
-            _ => Value::from(value),
-        };
-        if op == Op::Between && value.as_array().is_none_or(|list| list.len() != 2) {
-            return Err(Rule::Format { expected: "two values with a comma".to_owned() });
-        }
+        let value = known.value(field, op, value)?;
         self.filters.push(Filter { field: field.to_owned(), op, value });
         Ok(())
-    }
-}
-
-/// The fields that a list of a type can be filtered by.
-fn fields_of<T: Record>() -> Vec<String> {
-    match T::schema() {
-        RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
-        RefOr::T(_) | RefOr::Ref(_) => Vec::new(),
     }
 }
 

@@ -102,7 +102,7 @@ impl Operation {
     pub fn filter_parameter(&mut self, fields: &[String]) {
         let text = format!(
             "Conditions: `filter[field]=v` or `filter[field][op]=v`, op one of eq, ne, lt, lte, gt, gte, in, contains, starts, \
-             exists, between; `field=v` for short. Fields: {}.",
+             exists, between; `field=v` for short. A day stands for its first moment in UTC. Fields: {}.",
             fields.join(", ")
         );
         let object = ObjectBuilder::new().schema_type(Type::Object);

@@ -44,7 +44,7 @@ macro_rules! replies {
 
         impl<T: Content> HttpReply for $name<T> {
             fn answer(self, _: &Call) -> Result<Answer> {
-                json_answer(Self::ANSWER, $wrap(value_of(&self.0)?))
+                json_answer(Self::ANSWER, &$wrap(&self.0))
             }
 
             fn describe(operation: &mut Operation) {
@@ -94,13 +94,13 @@ impl<T: Content> HttpReply for Listed<T> {
         }
         if page.fields.is_empty() {
             // By far the most lists: straight to text, without a copy as JSON values.
-            return text_answer(Self::ANSWER, &Enveloped { success: true, data: &page.items, meta: &meta }, None);
+            return json_answer(Self::ANSWER, &Enveloped { meta: Some(&meta), ..enveloped(&page.items) });
         }
         let mut data = value_of(&page.items)?;
         for record in data.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
             record.retain(|name, _| name == "id" || page.fields.contains(name));
         }
-        json_answer(Self::ANSWER, json!({"success": true, "data": data, "meta": meta}))
+        json_answer(Self::ANSWER, &Enveloped { meta: Some(&meta), ..enveloped(&data) })
     }
 
     fn describe(operation: &mut Operation) {
@@ -197,17 +197,25 @@ pub fn see_other(address: &str) -> Result<Answer> {
 struct Enveloped<'a, T> {
     success: bool,
     data: &'a T,
-    meta: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a Value>,
+}
+
+/// As much of an answer as its ETag is made of.
+#[derive(Deserialize)]
+struct Versioned {
+    data: Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
 }
 
 /// An answer of JSON; a record's version becomes its ETag.
-pub(crate) fn json_answer(kind: Kind, body: Value) -> Result<Answer> {
-    let version = body.get("data").and_then(|data| data.get("version")).and_then(Value::as_u64);
-    text_answer(kind, &body, version)
-}
-
-fn text_answer(kind: Kind, body: &impl Serialize, version: Option<u64>) -> Result<Answer> {
+fn json_answer(kind: Kind, body: &impl Serialize) -> Result<Answer> {
     let text = serde_json::to_string(body).map_err(|error| Error::internal("write an answer as JSON", error))?;
+    let version = serde_json::from_str::<Versioned>(&text).ok().map(|versioned| versioned.data.version);
     let mut answer = Response::new(Body::from(text));
     *answer.status_mut() = status_of(kind);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -217,11 +225,11 @@ fn text_answer(kind: Kind, body: &impl Serialize, version: Option<u64>) -> Resul
     Ok(answer)
 }
 
-fn enveloped(value: Value) -> Value {
-    json!({"success": true, "data": value})
+fn enveloped<T>(data: &T) -> Enveloped<'_, T> {
+    Enveloped { success: true, data, meta: None }
 }
 
-fn as_is(value: Value) -> Value {
+fn as_is<T>(value: &T) -> &T {
     value
 }
 

@@ -9,6 +9,7 @@ mod message;
 mod outcome;
 mod start;
 mod stream;
+mod trigger;
 mod worker;
 
 pub use batch::{Delivered, run_batch};
@@ -19,4 +20,5 @@ pub use message::{MailEvent, MailJob, MailKind, Message, SyncJob, mail_id};
 pub use outcome::{Outcome, back_off};
 pub use start::{run_queue, run_schedule, run_stream};
 pub use stream::{Dispatched, dispatch_all};
+pub use trigger::{SqsEvent, StreamEvent, on_queue, on_stream};
 pub use worker::{Services, Worker, nothing_foreign};

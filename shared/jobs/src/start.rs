@@ -1,18 +1,16 @@
 //! Starting a worker in Lambda.
 
-use crate::batch::{Delivered, run_batch};
 use crate::config::{self, sender_of};
+use crate::trigger::{SqsEvent, StreamEvent, on_queue, on_stream};
 use crate::worker::{Services, Worker};
-use aws_lambda_events::event::dynamodb::Event as StreamEvent;
-use aws_lambda_events::event::sqs::SqsEvent;
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::{Queue, Sqs};
 use daybook_domain::Line;
 use daybook_mail::{Sender, Ses};
 use daybook_store::config::{Variables, environment, start};
-use daybook_store::{Env, Error, Fact, Result};
+use daybook_store::{Env, Fact, Result};
 use lambda_runtime::{LambdaEvent, service_fn};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::future::Future;
 use std::process::ExitCode;
@@ -24,26 +22,14 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// Runs a worker on its queue: this is all of its `main`.
 pub fn run_queue(worker: Worker) -> ExitCode {
-    run(
-        Needs { works_on: Some(worker.queue), queues: vec![worker.queue] },
-        move |services, event: LambdaEvent<SqsEvent>| {
-            let worker = worker.clone();
-            async move {
-                let until = deadline(&event.context);
-                let delivered = |message: aws_lambda_events::event::sqs::SqsMessage| {
-                    Some(Delivered { id: message.message_id?, body: message.body.unwrap_or_default() })
-                };
-                let batch = event.payload.records.into_iter().filter_map(delivered).collect();
-                let failed = run_batch(&worker, &services, batch, until).await;
-                tracing::info!(function = worker.function, failed = failed.len(), "batch");
-                Ok(failures(failed))
-            }
-        },
-    )
+    let needs = Needs { works_on: Some(worker.queue), queues: vec![worker.queue] };
+    run(needs, move |services, event: LambdaEvent<SqsEvent>| {
+        let worker = worker.clone();
+        async move { Ok(on_queue(&worker, &services, event.payload, deadline(&event.context)).await) }
+    })
 }
 
-/// Runs a function on the table's stream: this is all of its `main`. After a failure the rest of the
-/// batch comes again, in order.
+/// Runs a function on the table's stream: this is all of its `main`.
 pub fn run_stream<F, Fut>(queues: &'static [Queue], handle: F) -> ExitCode
 where
     F: Fn(Arc<Services>, Fact) -> Fut + Clone + Send + Sync + 'static,
@@ -51,26 +37,7 @@ where
 {
     run(Needs { works_on: None, queues: queues.to_vec() }, move |services, event: LambdaEvent<StreamEvent>| {
         let handle = handle.clone();
-        async move {
-            let count = event.payload.records.len();
-            for record in event.payload.records {
-                let id = record.change.sequence_number.clone().unwrap_or_default();
-                // The stream's filter lets only new facts through; anything else must not stop it.
-                if record.change.new_image.is_empty() {
-                    continue;
-                }
-                let outcome = match serde_dynamo::from_item(record.change.new_image) {
-                    Ok(fact) => handle(services.clone(), fact).await,
-                    Err(error) => Err(Error::internal("read a stream record", error)),
-                };
-                if let Err(error) = outcome {
-                    tracing::error!(error = %error.chain(), sequence_number = id, "entry not dispatched");
-                    return Ok(failures(vec![id]));
-                }
-            }
-            tracing::info!(count, "dispatched");
-            Ok(failures(Vec::new()))
-        }
+        async move { Ok(on_stream(&services, event.payload, handle).await) }
     })
 }
 
@@ -144,11 +111,6 @@ async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
         hubspot,
         lease: LEASE,
     })
-}
-
-fn failures(ids: Vec<String>) -> Value {
-    let items: Vec<Value> = ids.into_iter().map(|id| json!({"itemIdentifier": id})).collect();
-    json!({"batchItemFailures": items})
 }
 
 fn deadline(context: &lambda_runtime::Context) -> Instant {

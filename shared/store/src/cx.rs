@@ -163,7 +163,7 @@ impl Cx {
 
     /// A record, unless there is none or the actor may not know of it.
     pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
-        let item = self.env.table.get(&Place::Record(self.org, id.into()).key()).await?;
+        let item = self.env.table.get_record(&Place::Record(self.org, id.into()).key()).await?;
         let record = item.as_ref().map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| self.reaches(record.owner())))
     }

@@ -8,6 +8,7 @@ use crate::schema::{DATA, Index, Key, Kind, PK, Range, SK, SortRange};
 use crate::{Result, schema};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, ConsumedCapacity, GlobalSecondaryIndex, KeySchemaElement,
@@ -180,7 +181,16 @@ impl Table {
 
     /// An item by key, as it is after every write that was acknowledged.
     pub async fn get(&self, key: &Key) -> Result<Option<Item>> {
+        self.got(self.client.get_item().table_name(&self.name).set_key(Some(key_item(key))).consistent_read(true)).await
+    }
+
+    /// A record's item by key, with nothing but the record, as it is after every write that was acknowledged.
+    pub(crate) async fn get_record(&self, key: &Key) -> Result<Option<Item>> {
         let call = self.client.get_item().table_name(&self.name).set_key(Some(key_item(key))).consistent_read(true);
+        self.got(call.projection_expression("#only").expression_attribute_names("#only", DATA)).await
+    }
+
+    async fn got(&self, call: GetItemFluentBuilder) -> Result<Option<Item>> {
         let reply = call.set_return_consumed_capacity(self.metered()).send().await;
         let reply = reply.map_err(|error| from_sdk("read an item", error))?;
         self.meter(0, reply.consumed_capacity.as_slice(), false);

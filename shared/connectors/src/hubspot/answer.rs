@@ -100,7 +100,7 @@ pub(super) fn classify(answered: &Answered) -> Refusal {
         477 => wait(exactly(60), true),
         401 => Refusal::Never(format!("{}; set HUBSPOT_ACCESS_TOKEN to a valid token and replay", said(401))),
         403 => Refusal::Never(format!(
-            "{}; give the token the scopes crm.objects.contacts.write and crm.schemas.contacts.write and replay",
+            "{}; give the token the scopes crm.objects.contacts.read, crm.objects.contacts.write and crm.schemas.contacts.write and replay",
             said(403)
         )),
         404 => Refusal::Gone,

@@ -1,0 +1,114 @@
+//! What a type's fields hold, as far as the values of filters are checked by it.
+
+use daybook_domain::{Record, Rule, Timestamp};
+use daybook_store::filter::Op;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use utoipa::openapi::{RefOr, Schema};
+
+/// The fields that a list of a type can be filtered by.
+pub(crate) struct Fields(BTreeMap<String, FieldKind>);
+
+/// What a field holds.
+enum FieldKind {
+    Text,
+    Number,
+    Flag,
+    Time,
+    OneOf(Vec<String>),
+}
+
+impl Fields {
+    /// The fields of a type, from its schema.
+    pub fn of<T: Record>() -> Fields {
+        let mut named: Vec<(String, RefOr<Schema>)> = Vec::new();
+        T::schemas(&mut named);
+        let named: Map<String, Value> = named.into_iter().map(|(name, schema)| (name, json(&schema))).collect();
+        let own = json(&T::schema());
+        let properties = own.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        Fields(properties.iter().map(|(name, property)| (name.clone(), FieldKind::of(property, &named))).collect())
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Whether there is such a field.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The value of a condition on a field, in the form in which records hold it.
+    pub fn value(&self, name: &str, op: Op, text: &str) -> Result<Value, Rule> {
+        let kind = self.0.get(name).unwrap_or(&FieldKind::Text);
+        match op {
+            Op::Contains | Op::Starts => Ok(Value::from(text)),
+            Op::Exists => FieldKind::Flag.value(text),
+            Op::In | Op::Between => {
+                let list: Vec<Value> = text.split(',').map(|one| kind.value(one.trim())).collect::<Result<_, _>>()?;
+                if op == Op::Between && list.len() != 2 {
+                    return Err(Rule::Format { expected: "two values with a comma".to_owned() });
+                }
+                Ok(Value::Array(list))
+            }
+            Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte => kind.value(text),
+        }
+    }
+}
+
+impl FieldKind {
+    fn of(property: &Value, named: &Map<String, Value>) -> FieldKind {
+        let choices = property.get("oneOf").and_then(Value::as_array);
+        let some = choices.and_then(|all| all.iter().find(|one| one.get("type") != Some(&Value::from("null"))));
+        let some = some.unwrap_or(property);
+        let reference = some.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+        let schema = reference.and_then(|name| named.get(name)).unwrap_or(some);
+        if let Some(names) = schema.get("enum").and_then(Value::as_array) {
+            return FieldKind::OneOf(names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        }
+        // An optional value's type is a list of its own and null.
+        let is = |wanted: &str| match schema.get("type") {
+            Some(Value::Array(types)) => types.iter().any(|name| name == wanted),
+            Some(name) => name == wanted,
+            None => false,
+        };
+        if is("integer") || is("number") {
+            FieldKind::Number
+        } else if is("boolean") {
+            FieldKind::Flag
+        } else if schema.get("format").is_some_and(|format| format == "date-time") {
+            FieldKind::Time
+        } else {
+            FieldKind::Text
+        }
+    }
+
+    fn value(&self, text: &str) -> Result<Value, Rule> {
+        match self {
+            FieldKind::Text => Ok(Value::from(text)),
+            FieldKind::Number if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(Value::from(text)),
+            FieldKind::Number => Err(Rule::Format { expected: "a number".to_owned() }),
+            FieldKind::Flag => one_of(text, &["true".to_owned(), "false".to_owned()]),
+            FieldKind::OneOf(names) => one_of(text, names),
+            FieldKind::Time => moment(text).map(|at| Value::from(at.to_string())),
+        }
+    }
+}
+
+fn one_of(text: &str, names: &[String]) -> Result<Value, Rule> {
+    match names.iter().any(|name| name == text) {
+        true => Ok(Value::from(text)),
+        false => Err(Rule::OneOf { allowed: names.to_vec() }),
+    }
+}
+
+/// A moment, or the first one of a day in UTC. In a query the sign of an offset comes as a space unless it is escaped.
+fn moment(text: &str) -> Result<Timestamp, Rule> {
+    let whole = if text.len() == "2026-11-20".len() { format!("{text}T00:00:00Z") } else { text.replace(' ', "+") };
+    whole.parse()
+}
+
+fn json(schema: &RefOr<Schema>) -> Value {
+    serde_json::to_value(schema).unwrap_or_default()
+}

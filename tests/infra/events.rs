@@ -1,0 +1,120 @@
+//! The sample events: each goes through its function in the form in which Lambda hands it over.
+
+use crate::{folders, read, root};
+use daybook_jobs::{SqsEvent, StreamEvent, Worker, on_queue, on_stream};
+use daybook_local::functions;
+use daybook_testing::World;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+use tower::ServiceExt as _;
+
+/// The HTTP events, with the status that each is answered with.
+const HTTP: [(&str, u16); 13] = [
+    ("auth/login", 200),
+    ("auth/me", 200),
+    ("auth/register", 201),
+    ("book-demo/book", 201),
+    ("book-demo/list", 200),
+    ("contact/message", 201),
+    ("docs/openapi", 200),
+    ("health/ready", 200),
+    ("integrations/records", 200),
+    ("leads/list", 200),
+    ("submissions/list", 200),
+    ("submit-lead/form", 200),
+    ("submit-lead/json", 201),
+];
+
+/// The events of other triggers.
+const OTHERS: [&str; 5] =
+    ["dispatch/stream", "send-mail/queue", "send-mail/ses", "sweep/schedule", "sync-hubspot/queue"];
+
+fn event(name: &str) -> Value {
+    serde_json::from_str(&read(&format!("events/{name}.json"))).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Hands an HTTP event to the function it is for.
+async fn answer(world: &World, name: &str) -> (u16, Value) {
+    let function = name.split_once('/').expect("a function and an event").0;
+    let routes = functions().into_iter().find(|routes| routes.function == function).expect("an HTTP function");
+    let app = daybook_http::app(vec![routes], world.system.env.clone(), |router| router);
+    let mut text = read(&format!("events/{name}.json"));
+    if text.contains("ACCESS_TOKEN") {
+        text = text.replace("ACCESS_TOKEN", world.owner().await.token.as_deref().expect("a token"));
+    }
+    let request = lambda_http::request::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let answer = app.oneshot(request).await.expect("an answer");
+    let status = answer.status().as_u16();
+    let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+async fn batch(world: &World, worker: Worker, name: &str) -> Value {
+    let event: SqsEvent = serde_json::from_value(event(name)).expect("an event of SQS");
+    let soon = Instant::now() + Duration::from_secs(30);
+    on_queue(&worker, &world.system.workers.services, event, soon).await
+}
+
+#[tokio::test]
+async fn every_http_event_is_answered_as_it_should_be() {
+    for (name, expected) in HTTP {
+        let world = World::new().await;
+        if name == "auth/login" {
+            assert_eq!(answer(&world, "auth/register").await.0, 201);
+        }
+        let (status, body) = answer(&world, name).await;
+        assert_eq!(status, expected, "{name}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_a_form_makes_a_lead_from_the_gateways_address() {
+    let world = World::new().await;
+    answer(&world, "submit-lead/json").await;
+    answer(&world, "submit-lead/form").await;
+    let owner = world.owner().await;
+    let leads = owner.get("/api/leads?sort=created_at").await.expect(200).json();
+    assert_eq!((&leads["data"][0]["last_name"], &leads["data"][1]["email"]), (&json!("三"), &json!("ada@example.com")));
+}
+
+#[tokio::test]
+async fn what_triggers_hand_over_is_dealt_with() {
+    let world = World::new().await;
+    let nothing = json!({"batchItemFailures": []});
+    let services = &world.system.workers.services;
+    let stream: StreamEvent = serde_json::from_value(event("dispatch/stream")).expect("an event of the stream");
+    assert_eq!(on_stream(services, stream, daybook_dispatch::dispatch).await, nothing);
+    // The entry's two mails came out of it; its submission isn't here, so nobody is written to.
+    assert_eq!(world.work().await, 2);
+    assert_eq!(batch(&world, daybook_send_mail::worker(), "send-mail/queue").await, nothing);
+    assert!(world.mails().is_empty());
+    assert_eq!(batch(&world, daybook_send_mail::worker(), "send-mail/ses").await, nothing);
+    let lead = json!({"email": "zhangsan@example.com"});
+    world.visitor().post("/api/leads", lead).await.expect(201);
+    world.work().await;
+    let to: Vec<String> = world.mails().into_iter().map(|mail| mail.to.clone()).collect();
+    assert!(!to.contains(&"zhangsan@example.com".to_owned()), "the bounced address got a mail: {to:?}");
+    assert_eq!(batch(&world, daybook_sync_hubspot::worker(), "sync-hubspot/queue").await, nothing);
+    assert!(event("sweep/schedule").is_object());
+    daybook_sweep::sweep(services.clone()).await.expect("a sweep");
+}
+
+#[test]
+fn every_function_has_an_event_and_every_event_a_test() {
+    let mut found = BTreeSet::new();
+    for function in fs::read_dir(root().join("events")).expect("a folder") {
+        let function = function.expect("an entry").path();
+        for file in fs::read_dir(&function).expect("a folder") {
+            let file = file.expect("an entry").path();
+            let stem = file.file_stem().expect("a name").to_string_lossy().into_owned();
+            found.insert(format!("{}/{stem}", function.file_name().expect("a name").to_string_lossy()));
+        }
+    }
+    let tested = HTTP.iter().map(|(name, _)| *name).chain(OTHERS).map(str::to_owned).collect();
+    assert_eq!(found, tested, "the files in events/");
+    let with_events: BTreeSet<String> =
+        found.iter().filter_map(|name| Some(name.split_once('/')?.0.to_owned())).collect();
+    assert_eq!(with_events, folders("functions").into_iter().collect());
+}
