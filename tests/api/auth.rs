@@ -1,6 +1,9 @@
 //! Registering, signing in, and who one is.
 
 use daybook_domain::permission::Role;
+use daybook_local::DEFAULT_ORG;
+use daybook_store::rows::credential::Credential;
+use daybook_store::schema::Place;
 use daybook_store::{FirstOwner, Registration};
 use daybook_testing::{Answer, Person, World, WorldOptions};
 use serde_json::{Value, json};
@@ -29,6 +32,25 @@ async fn registering_answers_bare_tokens_that_work() {
         (me["email"].as_str(), me["username"].as_str(), me["role"].as_str()),
         (Some("test@example.com"), Some("testuser"), Some("owner"))
     );
+}
+
+#[tokio::test]
+async fn hashes_of_other_implementations_are_understood() {
+    let world = World::new().await;
+    let me = with_token(&world.visitor(), &world.visitor().post("/api/auth/register", ada()).await.expect(201))
+        .get("/api/auth/me")
+        .await
+        .expect(200)
+        .data();
+    let user = me["id"].as_str().expect("an id").parse().expect("an id");
+    // By the reference implementation, with the parameters used here.
+    let phc = "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0";
+    let credential = Credential { phc: phc.to_owned(), set_at: world.clock.now() };
+    let key = Place::Credential(DEFAULT_ORG, user).key();
+    world.system.env.table.put(&key, &credential, None).await.expect("a write");
+    let login = |password: &str| json!({"email": "test@example.com", "password": password});
+    world.visitor().post("/api/auth/login", login("correct horse battery staple")).await.expect(200);
+    world.visitor().post("/api/auth/login", login("correct horse battery staples")).await.expect(401);
 }
 
 #[tokio::test]

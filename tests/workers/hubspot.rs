@@ -32,6 +32,10 @@ async fn rows(person: &Person, query: &str) -> Vec<Value> {
     page["data"].as_array().expect("a list").clone()
 }
 
+async fn row_of(person: &Person, lead: &str) -> Value {
+    rows(person, "").await.into_iter().find(|row| row["record"] == lead).expect("a row")
+}
+
 async fn post(world: &World, email: &str) -> String {
     send(world, lead(email)).await
 }
@@ -157,14 +161,73 @@ async fn an_address_that_moves_between_two_leads_leaves_each_its_contact() {
     let ada = post(&world, "ada@example.com").await;
     let contact = rows(&owner, "").await[0]["remote_id"].clone();
     // Ada's new address can't go there yet, when Eva comes with the old one.
-    hubspot.fail_next(Fault::status(503));
+    hubspot.fail_next(Fault::status(423));
     owner.patch(&format!("/api/leads/{ada}"), json!({"email": "ada@new.example.com"})).await.expect(200);
+    world.work().await;
     let eva = send(&world, json!({"email": "ada@example.com", "first_name": "Eva"})).await;
+    let waiting = row_of(&owner, &eva).await;
+    let why = waiting["last_error"].as_str().expect("a reason");
+    assert!(waiting["state"] == "waiting" && why.contains(&ada), "{waiting}");
     world.pass(Duration::from_secs(300)).await;
     let all = contacts(&hubspot);
     assert_eq!((&all["ada@new.example.com"][ID], &all["ada@example.com"][ID], all.len()), (&ada, &eva, 2));
-    let row = rows(&owner, "?state=synced").await.into_iter().find(|row| row["record"] == json!(ada)).expect("a row");
-    assert_eq!(row["remote_id"], contact);
+    assert_eq!(row_of(&owner, &ada).await["remote_id"], contact);
+}
+
+#[tokio::test]
+async fn a_lead_with_a_contact_waits_for_an_address_that_moves_to_it() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let ada = post(&world, "ada@example.com").await;
+    let eva = post(&world, "eva@example.com").await;
+    hubspot.fail_next(Fault::status(423));
+    owner.patch(&format!("/api/leads/{ada}"), json!({"email": "ada@new.example.com"})).await.expect(200);
+    world.work().await;
+    owner.patch(&format!("/api/leads/{eva}"), json!({"email": "ada@example.com"})).await.expect(200);
+    world.work().await;
+    assert_eq!(row_of(&owner, &eva).await["state"], "waiting");
+    world.pass(Duration::from_secs(300)).await;
+    let all = contacts(&hubspot);
+    assert_eq!((&all["ada@new.example.com"][ID], &all["ada@example.com"][ID], all.len()), (&ada, &eva, 2));
+}
+
+#[tokio::test]
+async fn a_lead_that_left_its_contact_gets_one_of_its_own() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let old = post(&world, "ada@example.com").await;
+    let path = format!("/api/leads/{old}");
+    owner.patch(&path, json!({"status": "converted"})).await.expect(200);
+    let newer = send(&world, json!({"email": "ada@example.com", "last_name": "Byron"})).await;
+    // Converted as well, it keeps what it has from the older one.
+    owner.patch(&format!("/api/leads/{newer}"), json!({"status": "converted"})).await.expect(200);
+    owner.patch(&path, json!({"company": "ABC"})).await.expect(200);
+    world.work().await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"][ID], newer);
+    owner.patch(&path, json!({"email": "old@example.com"})).await.expect(200);
+    world.work().await;
+    let all = contacts(&hubspot);
+    assert_eq!((&all["ada@example.com"][ID], &all["old@example.com"][ID], all.len()), (&newer, &old, 2));
+    assert_eq!(
+        (all["ada@example.com"]["lastname"].as_str(), all["old@example.com"]["company"].as_str()),
+        ("Byron", "ABC")
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_stays_with_another_lead_s_contact_is_told() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let ada = post(&world, "ada@example.com").await;
+    owner.patch(&format!("/api/leads/{ada}"), json!({"email": "ada@new.example.com"})).await.expect(200);
+    world.work().await;
+    // Somebody puts the old address back over there.
+    let contact = row_of(&owner, &ada).await["remote_id"].as_str().expect("an id").to_owned();
+    hubspot.edit_contact(&contact, [("email", "ada@example.com")]);
+    let eva = send(&world, json!({"email": "ada@example.com", "first_name": "Eva"})).await;
+    let row = row_of(&owner, &eva).await;
+    let why = row["last_error"].as_str().expect("a reason");
+    assert!(row["state"] == "failed" && why.contains(&ada) && why.contains("replay"), "{row}");
 }
 
 #[tokio::test]

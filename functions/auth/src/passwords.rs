@@ -5,7 +5,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use daybook_domain::Secret;
 use daybook_http::{Error, Result};
 use std::fmt::Display;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Hashing takes a core and 19 MiB for some 20 ms: more at once would only be slower, and larger.
@@ -29,17 +29,17 @@ pub async fn verify(password: Secret, phc: Option<String>) -> Result<bool> {
     on_a_core(move || {
         let known = phc.is_some();
         let Some(phc) = phc.or_else(|| NOBODY.clone()) else { return Ok(false) };
-        Ok(belongs(&password, &phc)? && known)
+        Ok(matches(&password, &phc)? && known)
     })
     .await?
 }
 
 fn hash_now(password: &Secret) -> Result<String> {
-    let params = Params::new(19_456, 2, 1, None).map_err(unhashed)?;
+    let params = Params::new(19_456, 2, 1, None).map_err(hash_failed)?;
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(&params).map_err(unhashed)?,
+        params: ParamsString::try_from(&params).map_err(hash_failed)?,
         salt: Some(Salt::generate()),
         hash: None,
     };
@@ -47,33 +47,33 @@ fn hash_now(password: &Secret) -> Result<String> {
     Ok(hash.to_string())
 }
 
-fn belongs(password: &Secret, phc: &str) -> Result<bool> {
+fn matches(password: &Secret, phc: &str) -> Result<bool> {
     let hash = PasswordHash::new(phc).map_err(|error| Error::internal("read a password's hash", error.to_string()))?;
     Ok(Some(output(password, &hash)?) == hash.hash)
 }
 
 /// What a password comes to with the salt and the parameters of a hash.
 fn output(password: &Secret, hash: &PasswordHash) -> Result<Output> {
-    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(unhashed)?;
-    let version = hash.version.map(Version::try_from).transpose().map_err(unhashed)?.unwrap_or_default();
-    let params = Params::try_from(hash).map_err(unhashed)?;
-    let salt = hash.salt.as_ref().ok_or_else(|| unhashed("the hash has no salt"))?;
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(hash_failed)?;
+    let version = hash.version.map(Version::try_from).transpose().map_err(hash_failed)?.unwrap_or_default();
+    let params = Params::try_from(hash).map_err(hash_failed)?;
+    let salt = hash.salt.as_ref().ok_or_else(|| hash_failed("the hash has no salt"))?;
     let mut out = vec![0; hash.hash.as_ref().map_or(Params::DEFAULT_OUTPUT_LEN, Output::len)];
-    let mut memory = kept().pop().unwrap_or_default();
+    let mut memory = idle_memory().pop().unwrap_or_default();
     memory.resize(params.block_count(), Block::default());
     let argon2 = Argon2::new(algorithm, version, params);
     let done = argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut out, &mut memory[..]);
     memory.fill(Block::default());
-    kept().push(memory);
-    done.map_err(unhashed)?;
-    Output::new(&out).map_err(unhashed)
+    idle_memory().push(memory);
+    done.map_err(hash_failed)?;
+    Output::new(&out).map_err(hash_failed)
 }
 
-fn kept() -> std::sync::MutexGuard<'static, Vec<Vec<Block>>> {
+fn idle_memory() -> MutexGuard<'static, Vec<Vec<Block>>> {
     MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn unhashed(error: impl Display) -> Error {
+fn hash_failed(error: impl Display) -> Error {
     Error::internal("hash a password", error.to_string())
 }
 

@@ -4,10 +4,12 @@
 //! address belongs to a contact already, that one becomes the lead's. A row of the ledger per lead says how it
 //! stands. All workers together keep within HubSpot's limits by one bucket of the table.
 
+mod contact;
 mod mapping;
 
-use daybook_domain::lead::{DEMO_DATA, Lead, Status};
-use daybook_domain::{AnyId, Claim, ClaimKind, LeadId, RecordType, Timestamp};
+use contact::Whose;
+use daybook_domain::lead::Lead;
+use daybook_domain::{LeadId, Timestamp};
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings, Properties, Refusal, Wait};
 use daybook_jobs::{Message, Outcome, Queue, Services, SyncJob, Worker, back_off, nothing_foreign};
 use daybook_store::rows::bucket::{self, Rate, Taken};
@@ -19,17 +21,14 @@ use std::time::Duration;
 /// After so many tries a lead is given up: with back-off, most of a day or more.
 const MOST_ATTEMPTS: u32 = 200;
 
-/// The most calls that one try makes.
-const MOST_CALLS: usize = 8;
+/// How often one try writes the contact, at most.
+const MOST_WRITES: usize = 8;
 
 /// How often a call that broke off is sent again at once.
 const AT_ONCE: u32 = 2;
 
 /// How long a job waits while HubSpot is switched off.
 const SWITCHED_OFF: Duration = Duration::from_secs(3600);
-
-/// How long a lead waits for another one to leave its contact.
-const LEAVING: Duration = Duration::from_secs(60);
 
 /// Why a push breaks off between two calls.
 const WITHIN_LIMIT: &str = "within the limit of calls";
@@ -60,9 +59,8 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
     let cx = env.system(org, "sync-hubspot");
     let lead: Option<Lead> = cx.find(id).await?;
     let version = lead.as_ref().map_or(row.version, |lead| lead.version);
-    let meant = |lead: &Lead| lead.status != Status::Spam && lead.source.as_str() != DEMO_DATA;
-    let pushed = match lead.filter(meant) {
-        Some(lead) => match successor(&cx, &lead).await? {
+    let pushed = match lead.filter(contact::is_meant) {
+        Some(lead) => match contact::successor(&cx, &lead).await? {
             Some(other) => Pushed::Left(format!("its address, and so the contact, is lead {other}'s now")),
             None => push(hubspot, &governor, &cx, &lead, row).await?,
         },
@@ -128,26 +126,6 @@ enum Target {
     Theirs(String),
 }
 
-/// The lead that has a converted one's address by now: HubSpot keeps one contact for an address, and it is the newer
-/// lead's.
-async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<AnyId>> {
-    if lead.status != Status::Converted {
-        return Ok(None);
-    }
-    let address = Claim { kind: ClaimKind::Email, value: lead.email.normalized() };
-    Ok(cx.holder(RecordType::Lead, &address).await?.current)
-}
-
-/// The lead that a contact is taken to be, where that is another one with another address: its own push is still to
-/// come, and frees this address there.
-async fn leaving(cx: &Cx, lead: &Lead, external_id: Option<&str>) -> Result<Option<LeadId>> {
-    let Some(other) = external_id.and_then(|id| id.parse::<LeadId>().ok()).filter(|other| *other != lead.id) else {
-        return Ok(None);
-    };
-    let other: Option<Lead> = cx.find(other).await?;
-    Ok(other.filter(|other| other.email.normalized() != lead.email.normalized()).map(|other| other.id))
-}
-
 async fn push(hubspot: &HubSpot, governor: &Governor<'_>, cx: &Cx, lead: &Lead, row: &Row) -> Result<Pushed> {
     let settings = hubspot.settings();
     let ours = lead.id.to_string();
@@ -156,9 +134,9 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, cx: &Cx, lead: &Lead, 
     if matches!(target, Target::Ours) {
         properties.extend(mapping::beginning());
     }
-    let (mut left_out, mut defined, mut broken) = (None::<String>, false, 0);
-    for call in 0..MOST_CALLS {
-        if call > 0
+    let (mut left_out, mut defined, mut seen_staying, mut broken) = (None::<String>, false, false, 0);
+    for write in 0..MOST_WRITES {
+        if write > 0
             && let Some(at) = governor.closed(0).await?
         {
             return Ok(Pushed::NotNow { at, reason: WITHIN_LIMIT.to_owned() });
@@ -175,29 +153,47 @@ async fn push(hubspot: &HubSpot, governor: &Governor<'_>, cx: &Cx, lead: &Lead, 
             Err(refusal) => refusal,
         };
         match refusal {
-            Refusal::Exists(id) => match target {
-                // The address belongs to a contact already: that one becomes the lead's.
-                Target::Ours if !id.is_empty() => {
-                    if let Some(at) = governor.closed(0).await? {
-                        return Ok(Pushed::NotNow { at, reason: WITHIN_LIMIT.to_owned() });
-                    }
-                    let known = match hubspot.external_id_of(&id).await {
-                        Ok(known) => known,
-                        Err(Refusal::Gone) => continue,
-                        Err(refusal) => return governor.put_off(refusal, row.attempts).await,
-                    };
-                    if let Some(other) = leaving(cx, lead, known.as_deref()).await? {
-                        let reason = format!("contact {id} is lead {other}'s until that one's new address is there");
-                        let at = governor.env.clock.now().plus(LEAVING);
-                        return Ok(Pushed::NotNow { at, reason });
-                    }
-                    target = Target::Theirs(id);
-                    // What it has come to there is not begun anew.
-                    properties.retain(|name, _| !mapping::is_state(name));
+            Refusal::Exists(id) if id.is_empty() => {
+                return Ok(Pushed::Never("HubSpot has the contact, but doesn't say which".to_owned()));
+            }
+            // The address belongs to a contact already.
+            Refusal::Exists(id) => {
+                if let Some(at) = governor.closed(0).await? {
+                    return Ok(Pushed::NotNow { at, reason: WITHIN_LIMIT.to_owned() });
                 }
-                Target::Ours => return Ok(Pushed::Never("HubSpot has the contact, but doesn't say which".to_owned())),
-                Target::Theirs(_) => return Ok(Pushed::Never(other_contact(lead, &id))),
-            },
+                let external_id = match hubspot.external_id_of(&id).await {
+                    Ok(external_id) => external_id,
+                    Err(Refusal::Gone) => continue,
+                    Err(refusal) => return governor.put_off(refusal, row.attempts).await,
+                };
+                match (contact::whose(cx, lead, external_id.as_deref()).await?, &target) {
+                    (Whose::Leaving(other), _) => {
+                        let reason = format!("contact {id} is lead {other}'s until that one's new address is there");
+                        return governor
+                            .put_off(Refusal::NotNow { wait: Wait::Growing, everybody: false, reason }, row.attempts)
+                            .await;
+                    }
+                    // It may have left between the refusal and this look.
+                    (Whose::Staying(_), _) if !std::mem::replace(&mut seen_staying, true) => {}
+                    (Whose::Staying(other), _) => {
+                        let what = format!(
+                            "contact {id}, which is lead {other}'s, has the address {} in HubSpot; \
+                             change it there, or replay lead {other}, and replay this one",
+                            lead.email
+                        );
+                        return Ok(Pushed::Never(what));
+                    }
+                    (_, Target::Theirs(_)) => return Ok(Pushed::Never(other_contact(lead, &id))),
+                    (whose, Target::Ours) => {
+                        if let Whose::Left(other) = whose {
+                            ledger::leave(governor.env, cx.org, HUBSPOT, other.into(), &id).await?;
+                        }
+                        target = Target::Theirs(id);
+                        // What it has come to there is not begun anew.
+                        properties.retain(|name, _| !mapping::is_state(name));
+                    }
+                }
+            }
             Refusal::Properties { names, unknown: true, reason } if names.contains(&settings.external_id) => {
                 if std::mem::replace(&mut defined, true) {
                     let what = format!(

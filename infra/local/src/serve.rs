@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// How often due items are looked for and the checkpoint is kept.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -29,9 +29,12 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How often messages are looked for whose time has come since.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often expired items are removed. The engine looks at every item for that, so not at the start, when somebody is
-/// about to try things out; nothing relies on it (DynamoDB takes a day or two).
+/// How often expired items are removed. The engine looks at every item for that, and nothing relies on it (DynamoDB
+/// takes a day or two).
 const EXPIRY: Duration = Duration::from_secs(6 * 3600);
+
+/// How long after the start they are removed first: not when somebody is about to try things out.
+const FIRST_EXPIRY: Duration = Duration::from_secs(600);
 
 /// How long requests, and then workers, are waited for at the end.
 const LONGEST_END: Duration = Duration::from_secs(10);
@@ -158,7 +161,7 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
             while stopped.has_changed().is_ok() {
                 paced.room().await;
                 let most = match queue {
-                    // A mail is written here and now: whoever waits for an answer waits for one of them at most.
+                    // A mail is written here and now: whoever asks meanwhile waits for one of them, rather than ten.
                     Queue::Mail if paced.is_busy() => 1,
                     _ => BATCH,
                 };
@@ -197,8 +200,9 @@ fn note(what: &str, outcome: daybook_store::Result<()>) {
 }
 
 async fn tidy(engine: Engine) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + FIRST_EXPIRY, EXPIRY);
     loop {
-        tokio::time::sleep(EXPIRY).await;
+        ticks.tick().await;
         let engine = engine.clone();
         let removed = tokio::task::spawn_blocking(move || engine.remove_expired()).await;
         if let Ok(Err(error)) = removed {

@@ -16,7 +16,7 @@ use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, Use
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The most bytes of records that one request looks through.
+/// After so many bytes of records a request looks no further.
 const MOST_EXAMINED: usize = 4 << 20;
 
 /// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
@@ -93,7 +93,7 @@ impl<T> Page<T> {
 impl Cx {
     /// A page of records that the actor may reach, ordered by the type's date.
     ///
-    /// Conditions that no index answers are tried on at most 4 MB a request, so a page may be short, or
+    /// Conditions that no index answers are tried on some 4 MB a request, so a page may be short, or
     /// empty, and still have a cursor.
     pub async fn list<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
         let mut page = match ask.search {

@@ -6,6 +6,7 @@
 use crate::schema::{Index, Place, Question, by_date, ledger_in};
 use crate::table::{Condition, QueryAsk, Written, attribute, key_item, parse_item};
 use crate::{Cx, Env, Error, Page, Result};
+use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::{AnyId, Error as Domain, OrgId, Rule, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -185,6 +186,25 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
         Written::Done(_) => Ok(true),
         Written::Refused(_) => Ok(false),
     }
+}
+
+/// A record's row, if it was ever meant to be there.
+pub async fn read(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<Option<Row>> {
+    env.table.get(&Place::Ledger(org, system, record).key()).await?.map(parse_item).transpose()
+}
+
+/// A record leaves what it was over there to another one, unless it is something else there by now. A worker that is
+/// at it does its work again.
+pub async fn leave(env: &Env, org: OrgId, system: &str, record: AnyId, remote_id: &str) -> Result<()> {
+    let set = vec![
+        (":none", AttributeValue::Null(true)),
+        (":nothing", AttributeValue::L(Vec::new())),
+        (":one", attribute(1)),
+    ];
+    let that = Condition::of("remote_id = :remote").with(":remote", remote_id);
+    let expression = "SET remote_id = :none, written = :nothing, #turn = #turn + :one";
+    let key = Place::Ledger(org, system, record).key();
+    env.table.update(&key, expression, set, that).await.map(|_| ())
 }
 
 /// A page of the ledger: by record, or those in a state, what changed last first.

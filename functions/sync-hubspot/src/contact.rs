@@ -1,0 +1,58 @@
+//! Whose a contact is. HubSpot keeps one for an address; of leads, converted ones may share theirs with a newer one,
+//! and addresses move from one lead to another.
+
+use daybook_domain::lead::{DEMO_DATA, Lead, Status};
+use daybook_domain::{Claim, ClaimKind, LeadId, RecordType};
+use daybook_store::rows::ledger::{self, HUBSPOT, State};
+use daybook_store::{Cx, Result};
+
+/// Whose a contact is that has a lead's address.
+pub enum Whose {
+    /// No lead's, or the lead's own.
+    Free,
+    /// It was this lead's, which has no use for it any more.
+    Left(LeadId),
+    /// It is this lead's, whose new address is still to be written there.
+    Leaving(LeadId),
+    /// It is this lead's, which has another address here and isn't about to write it there.
+    Staying(LeadId),
+}
+
+/// Whether a lead is meant to be in HubSpot.
+pub fn is_meant(lead: &Lead) -> bool {
+    lead.status != Status::Spam && lead.source.as_str() != DEMO_DATA
+}
+
+/// The lead that a converted one's contact belongs to: the newest with its address.
+pub async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<LeadId>> {
+    if lead.status != Status::Converted {
+        return Ok(None);
+    }
+    let address = Claim { kind: ClaimKind::Email, value: lead.email.normalized() };
+    let holder = cx.holder(RecordType::Lead, &address).await?;
+    let newest = holder.current.or(holder.previous).filter(|id| *id != lead.id.into());
+    let newest: Option<Lead> = match newest {
+        Some(id) => cx.find(id).await?,
+        None => None,
+    };
+    Ok(newest
+        .filter(|newest| is_meant(newest) && newest.email.normalized() == lead.email.normalized())
+        .map(|newest| newest.id))
+}
+
+/// Whose the contact is that has a lead's address and this id of ours.
+pub async fn whose(cx: &Cx, lead: &Lead, external_id: Option<&str>) -> Result<Whose> {
+    let Some(other) = external_id.and_then(|id| id.parse::<LeadId>().ok()).filter(|other| *other != lead.id) else {
+        return Ok(Whose::Free);
+    };
+    let Some(there) = cx.find::<Lead>(other).await? else { return Ok(Whose::Left(other)) };
+    if !is_meant(&there)
+        || there.email.normalized() == lead.email.normalized()
+        || successor(cx, &there).await?.is_some()
+    {
+        return Ok(Whose::Left(other));
+    }
+    let row = ledger::read(&cx.env, cx.org, HUBSPOT, other.into()).await?;
+    let is_behind = row.is_none_or(|row| row.state != State::Failed && row.version < there.version);
+    Ok(if is_behind { Whose::Leaving(other) } else { Whose::Staying(other) })
+}
