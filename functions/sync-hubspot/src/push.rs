@@ -1,0 +1,222 @@
+//! One push: the contact is written until it is equal, or nothing more can be done about it.
+
+use crate::contact::{self, Whose};
+use crate::governor::Governor;
+use crate::mapping;
+use daybook_domain::Timestamp;
+use daybook_domain::lead::Lead;
+use daybook_jobs::hubspot::{HubSpot, Properties, Refusal, Wait};
+use daybook_store::rows::ledger::{self, HUBSPOT, Row};
+use daybook_store::{Cx, Result};
+use std::time::Duration;
+
+/// How often one push writes the contact, at most.
+const MOST_WRITES: usize = 8;
+
+/// How often a call that broke off is sent again at once.
+const AT_ONCE: u32 = 2;
+
+/// How a push went.
+pub enum Pushed {
+    /// The contact with this id is equal to the lead, but for what HubSpot left out.
+    Equal {
+        id: String,
+        left_out: Option<String>,
+        /// The properties that hold something of ours.
+        written: Vec<String>,
+    },
+    /// There is nothing to push, and why.
+    Left(String),
+    /// Not now.
+    NotNow { at: Timestamp, reason: String },
+    /// Not until somebody does something about it.
+    Never(String),
+}
+
+/// What a contact is known by.
+enum Target {
+    /// Our id.
+    Ours,
+    /// HubSpot's.
+    Theirs(String),
+}
+
+/// A push on its way.
+pub struct Push<'a> {
+    hubspot: &'a HubSpot,
+    governor: &'a Governor<'a>,
+    cx: &'a Cx,
+    lead: &'a Lead,
+    /// How often it was tried since the contact was equal last.
+    attempts: u32,
+    target: Target,
+    properties: Properties,
+    /// What HubSpot left out so far, in words.
+    left_out: Option<String>,
+    /// Whether the property of our id was made in this push.
+    defined: bool,
+    /// Whether the address was found at another lead's contact before.
+    met_another: bool,
+    /// How often a call broke off.
+    broken: u32,
+}
+
+impl<'a> Push<'a> {
+    /// The push of a lead that stands like this.
+    pub fn of(hubspot: &'a HubSpot, governor: &'a Governor<'a>, cx: &'a Cx, lead: &'a Lead, row: &Row) -> Push<'a> {
+        let target = row.remote_id.clone().map_or(Target::Ours, Target::Theirs);
+        let mut properties = mapping::properties(lead, &row.written, &hubspot.settings().external_id);
+        if matches!(target, Target::Ours) {
+            properties.extend(mapping::beginning());
+        }
+        Push {
+            hubspot,
+            governor,
+            cx,
+            lead,
+            attempts: row.attempts,
+            target,
+            properties,
+            left_out: None,
+            defined: false,
+            met_another: false,
+            broken: 0,
+        }
+    }
+
+    /// Writes the contact until that is settled.
+    pub async fn run(mut self) -> Result<Pushed> {
+        for write in 0..MOST_WRITES {
+            if write > 0
+                && let Some(pushed) = self.limited().await?
+            {
+                return Ok(pushed);
+            }
+            let outcome = match &self.target {
+                Target::Ours => self.hubspot.upsert(&self.lead.id.to_string(), &self.properties).await,
+                Target::Theirs(id) => self.hubspot.update(id, &self.properties).await,
+            };
+            let settled = match outcome {
+                Ok(id) => {
+                    let written = self.properties.into_iter().filter(|(_, value)| !value.is_empty());
+                    let written = written.map(|(name, _)| name).collect();
+                    return Ok(Pushed::Equal { id, left_out: self.left_out, written });
+                }
+                Err(refusal) => self.refused(refusal).await?,
+            };
+            if let Some(pushed) = settled {
+                return Ok(pushed);
+            }
+        }
+        let at = self.governor.env.clock.now().plus(Duration::from_secs(60));
+        Ok(Pushed::NotNow { at, reason: "HubSpot kept sending us on to other contacts".to_owned() })
+    }
+
+    /// Does something about a refusal, so that it may be tried once more; or says how the push went.
+    async fn refused(&mut self, refusal: Refusal) -> Result<Option<Pushed>> {
+        match refusal {
+            Refusal::Exists(id) if id.is_empty() => {
+                Ok(Some(Pushed::Never("HubSpot has the contact, but doesn't say which".to_owned())))
+            }
+            Refusal::Exists(id) => self.address_taken(id).await,
+            Refusal::Properties { names, unknown: true, reason } if names.contains(self.external_id()) => {
+                self.id_unknown(&reason).await
+            }
+            Refusal::Properties { names, reason, .. } => {
+                let before = self.properties.len();
+                self.properties.retain(|name, _| !names.contains(name));
+                if self.properties.len() == before {
+                    return Ok(Some(Pushed::Never(reason)));
+                }
+                self.left_out = Some(match self.left_out.take() {
+                    Some(before) => format!("{before}; {reason}"),
+                    None => reason,
+                });
+                Ok(None)
+            }
+            // Deleted or merged there: made anew, under our id.
+            Refusal::Gone if matches!(self.target, Target::Theirs(_)) => {
+                self.target = Target::Ours;
+                self.properties = mapping::properties(self.lead, &[], self.external_id());
+                self.properties.extend(mapping::beginning());
+                Ok(None)
+            }
+            Refusal::Broken(_) if self.broken < AT_ONCE => {
+                self.broken += 1;
+                tokio::time::sleep(self.hubspot.settings().pause * self.broken).await;
+                Ok(None)
+            }
+            refusal => self.put_off(refusal).await,
+        }
+    }
+
+    /// A contact has the address already.
+    async fn address_taken(&mut self, id: String) -> Result<Option<Pushed>> {
+        if let Some(pushed) = self.limited().await? {
+            return Ok(Some(pushed));
+        }
+        let external_id = match self.hubspot.external_id_of(&id).await {
+            Ok(external_id) => external_id,
+            Err(Refusal::Gone) => return Ok(None),
+            Err(refusal) => return self.put_off(refusal).await,
+        };
+        let address = &self.lead.email;
+        match (contact::whose(self.cx, self.lead, external_id.as_deref()).await?, &self.target) {
+            (Whose::Leaving(other), _) => {
+                let reason = format!("contact {id} is lead {other}'s until that one's new address is there");
+                self.put_off(Refusal::NotNow { wait: Wait::Growing, everybody: false, reason }).await
+            }
+            // It may have left between the refusal and this look.
+            (Whose::Staying(_), _) if !self.met_another => {
+                self.met_another = true;
+                Ok(None)
+            }
+            (Whose::Staying(other), _) => Ok(Some(Pushed::Never(format!(
+                "contact {id}, which is lead {other}'s, has the address {address} in HubSpot; \
+                 change it there, or replay lead {other}, and replay this one"
+            )))),
+            (_, Target::Theirs(_)) => Ok(Some(Pushed::Never(format!(
+                "in HubSpot contact {id} has the address {address} already; merge the two contacts there and replay"
+            )))),
+            (whose, Target::Ours) => {
+                if let Whose::Left(other) = whose {
+                    ledger::leave(&self.cx.env, self.cx.org, HUBSPOT, other.into(), &id).await?;
+                }
+                self.target = Target::Theirs(id);
+                // What it has come to there is not begun anew.
+                self.properties.retain(|name, _| !mapping::is_state(name));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The property of our id isn't there.
+    async fn id_unknown(&mut self, reason: &str) -> Result<Option<Pushed>> {
+        if std::mem::replace(&mut self.defined, true) {
+            let what =
+                format!("{reason}; make the contact property {} unique in HubSpot and replay", self.external_id());
+            return Ok(Some(Pushed::Never(what)));
+        }
+        if let Some(pushed) = self.limited().await? {
+            return Ok(Some(pushed));
+        }
+        match self.hubspot.define_external_id().await {
+            Ok(()) => Ok(None),
+            Err(refusal) => self.put_off(refusal).await,
+        }
+    }
+
+    fn external_id(&self) -> &'a String {
+        &self.hubspot.settings().external_id
+    }
+
+    /// Where the next call must wait.
+    async fn limited(&self) -> Result<Option<Pushed>> {
+        let at = self.governor.closed(0).await?;
+        Ok(at.map(|at| Pushed::NotNow { at, reason: "within the limit of calls".to_owned() }))
+    }
+
+    async fn put_off(&self, refusal: Refusal) -> Result<Option<Pushed>> {
+        self.governor.put_off(refusal, self.attempts).await.map(Some)
+    }
+}
