@@ -12,6 +12,7 @@ use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
+use std::fmt::Display;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -117,24 +118,51 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
 
 /// The data of a folder, locked, and a system on it.
 pub(crate) fn opened(data: &Path, clock: Clock) -> Result<(File, Options), ServeError> {
-    let folder = |error: &dyn std::fmt::Display| ServeError::Folder(data.to_owned(), error.to_string());
-    std::fs::create_dir_all(data).map_err(|error| folder(&error))?;
+    std::fs::create_dir_all(data).map_err(|error| unusable(data, error))?;
     let lock = lock(data)?;
-    let keys = secrets::keyring(data).map_err(|error| folder(&error))?;
-    let engine = Engine::open(&data.join("daybook.db")).map_err(|error| folder(&error))?;
-    let outbox = Outbox::open(&data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| folder(&error))?;
+    check_format(data)?;
+    let keys = secrets::keyring(data).map_err(|error| unusable(data, error))?;
+    let engine = Engine::open(&data.join("daybook.db")).map_err(|error| unusable(data, error))?;
+    let outbox =
+        Outbox::open(&data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| unusable(data, error))?;
     let system = Options::new(engine, clock, keys, outbox).map_err(StartError::from)?;
     Ok((lock, system))
 }
 
+/// The form in which data is kept. Another one isn't understood.
+const FORMAT: &str = "2";
+
+/// Data of another version is refused at once, rather than with every request.
+fn check_format(folder: &Path) -> Result<(), ServeError> {
+    let file = folder.join("format");
+    let found = match std::fs::read_to_string(&file) {
+        Ok(text) if !text.is_empty() => text.trim().to_owned(),
+        _ if folder.join("daybook.db").exists() => "1".to_owned(),
+        _ => return std::fs::write(&file, FORMAT).map_err(|error| unusable(folder, error)),
+    };
+    match found == FORMAT {
+        true => Ok(()),
+        false => Err(unusable(
+            folder,
+            format!(
+                "another version of Daybook made its data (format {found}, this version has {FORMAT}); \
+             name another folder with --data, or remove this one"
+            ),
+        )),
+    }
+}
+
+fn unusable(folder: &Path, why: impl Display) -> ServeError {
+    ServeError::Folder(folder.to_owned(), why.to_string())
+}
+
 /// The data of a folder is one server's: two would send the same mail.
 fn lock(folder: &Path) -> Result<File, ServeError> {
-    let unusable = |why: String| ServeError::Folder(folder.to_owned(), why);
-    let file = File::create(folder.join("lock")).map_err(|error| unusable(error.to_string()))?;
+    let file = File::create(folder.join("lock")).map_err(|error| unusable(folder, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(unusable("another server is using it".to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(error.to_string())),
+        Err(TryLockError::WouldBlock) => Err(unusable(folder, "another server is using it")),
+        Err(TryLockError::Error(error)) => Err(unusable(folder, error)),
     }
 }
 

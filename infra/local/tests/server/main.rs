@@ -50,6 +50,20 @@ async fn a_server_that_is_asked_to_stop_finishes_what_was_begun() {
     let _ = std::fs::remove_dir_all(&data);
 }
 
+#[test]
+fn data_of_another_version_is_refused_with_what_to_do() {
+    let data = folder("format");
+    std::fs::create_dir_all(&data).expect("a folder");
+    std::fs::write(data.join("daybook.db"), "").expect("a file");
+    let started = Command::new(env!("CARGO_BIN_EXE_daybook"))
+        .args(["--port", "0", "--data"])
+        .arg(&data)
+        .output()
+        .expect("a start");
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert!(!started.status.success() && said.contains("format 1") && said.contains("--data"), "{said}");
+}
+
 #[tokio::test]
 async fn the_pages_are_for_browsers_and_the_mailbox_is_json_too() {
     let data = folder("pages");
