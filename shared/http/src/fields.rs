@@ -3,7 +3,9 @@
 use daybook_domain::{Record, Rule, Timestamp};
 use daybook_store::filter::Op;
 use serde_json::{Map, Value};
+use std::any::TypeId;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use utoipa::openapi::{RefOr, Schema};
 
 /// The fields that a list of a type can be filtered by.
@@ -19,8 +21,15 @@ enum FieldKind {
 }
 
 impl Fields {
-    /// The fields of a type, from its schema.
-    pub fn of<T: Record>() -> Fields {
+    /// The fields of a type. Its schema is read once in the life of the process: a list that is narrowed by a state
+    /// needs them with every request.
+    pub fn of<T: Record>() -> Arc<Fields> {
+        static KNOWN: Mutex<BTreeMap<TypeId, Arc<Fields>>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(Fields::read::<T>())).clone()
+    }
+
+    fn read<T: Record>() -> Fields {
         let mut named: Vec<(String, RefOr<Schema>)> = Vec::new();
         T::schemas(&mut named);
         let named: Map<String, Value> = named.into_iter().map(|(name, schema)| (name, json(&schema))).collect();

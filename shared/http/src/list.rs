@@ -70,7 +70,7 @@ impl<T: Record> Argument for ListQuery<T> {
     const READS_QUERY: bool = true;
 
     async fn read(call: &Call) -> Result<Self> {
-        // Read from the schema, so only where a parameter asks for it.
+        // Only where a parameter asks for them.
         let known = LazyCell::new(Fields::of::<T>);
         let mut query = ListQuery {
             limit: USUAL,

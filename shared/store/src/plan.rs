@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 };
 use daybook_domain::{AnyId, Audit, Claim, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The most actions one transaction has (DynamoDB).
@@ -361,12 +362,7 @@ fn key_of(item: &Item) -> Option<Key> {
 
 fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
     let too_large = daybook_domain::Error::TooLarge { what: "the record", limit: RECORD_BYTES as u64, unit: "bytes" };
-    let present: Map<String, Value> = image
-        .data
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let present: BTreeMap<&String, &Value> = image.data.iter().filter(|(_, value)| !value.is_null()).collect();
     let data = text_of(&present)?;
     if data.len() > RECORD_BYTES {
         return Err(too_large.into());
