@@ -1,4 +1,4 @@
-//! The clients of SES and SQS against sockets that answer as those do.
+//! The clients of SES, SQS and Parameter Store against sockets that answer as those do.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use daybook_domain::{EmailAddress, Line};
 use daybook_jobs::mail::{Content, Mail, Mailer, SendError, Sender, Ses};
 use daybook_jobs::{Outgoing, Queue, Queues, Sqs};
+use daybook_store::secrets::{FRESH, PAUSE};
+use daybook_store::{Clock, Secrets};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,12 +20,14 @@ use tokio::net::TcpListener;
 struct Fake {
     config: SdkConfig,
     requests: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
+    body: Arc<Mutex<Value>>,
 }
 
 impl Fake {
     async fn answering(status: u16, kind: &'static str, body: Value) -> Fake {
         let requests: Arc<Mutex<Vec<(HeaderMap, Value)>>> = Arc::default();
-        let seen = requests.clone();
+        let body = Arc::new(Mutex::new(body));
+        let (seen, says) = (requests.clone(), body.clone());
         let answer = async move |headers: HeaderMap, sent: Bytes| {
             let sent = serde_json::from_slice(&sent).unwrap_or_default();
             seen.lock().expect("no panic").push((headers, sent));
@@ -31,12 +35,21 @@ impl Fake {
                 std::future::pending::<()>().await;
             }
             let status = StatusCode::from_u16(status).expect("a status");
-            (status, [("x-amzn-errortype", kind)], body.to_string())
+            (status, [("x-amzn-errortype", kind)], says.lock().expect("no panic").to_string())
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-        Fake { config: config(&format!("http://{address}")), requests }
+        Fake { config: config(&format!("http://{address}")), requests, body }
+    }
+
+    /// From now on it answers this.
+    fn says(&self, body: Value) {
+        *self.body.lock().expect("no panic") = body;
+    }
+
+    fn asked(&self) -> usize {
+        self.requests.lock().expect("no panic").len()
     }
 
     fn request(&self) -> (HeaderMap, Value) {
@@ -91,7 +104,7 @@ async fn answers_of_ses_mean_what_they_say_and_none_is_asked_twice() {
         let fake = Fake::answering(status, kind, json!({"message": "no"})).await;
         let error = Ses::new(&fake.config, None).send(&mail()).await.expect_err("an error");
         assert!(expected(&error), "{status} {kind}: {error:?}");
-        assert_eq!(fake.requests.lock().expect("no panic").len(), 1, "{status} {kind}");
+        assert_eq!(fake.asked(), 1, "{status} {kind}");
     };
     let refused: fn(&SendError) -> bool = |error| matches!(error, SendError::Refused(_));
     let not_now: fn(&SendError) -> bool = |error| matches!(error, SendError::NotNow(_));
@@ -118,12 +131,71 @@ async fn a_message_reaches_its_queue_with_its_delay_in_whole_seconds() {
         Fake::answering(200, "", json!({"MessageId": "m-1", "MD5OfMessageBody": "c5e179508b1710fec2b8c51a8a5efd8e"}))
             .await;
     let queues = Sqs::new(&fake.config, HashMap::from([(Queue::Mail, "http://queue/mail".to_owned())]));
-    let outgoing = Outgoing { body: "{\"job\":1}".to_owned(), delay: Duration::from_millis(1500), entry: None };
+    let trace = "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1";
+    let outgoing = |trace: &str| Outgoing {
+        body: "{\"job\":1}".to_owned(),
+        delay: Duration::from_millis(1500),
+        entry: None,
+        trace: Some(trace.to_owned()),
+    };
 
-    queues.send(Queue::Mail, outgoing).await.expect("sent");
+    queues.send(Queue::Mail, outgoing(trace)).await.expect("sent");
 
     let (headers, sent) = fake.request();
     assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessage");
     assert_eq!((&sent["QueueUrl"], &sent["DelaySeconds"]), (&json!("http://queue/mail"), &json!(2)));
     assert_eq!(sent["MessageBody"], "{\"job\":1}");
+    assert_eq!(sent["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"], trace);
+    // Another kind of trace is none of X-Ray's.
+    queues.send(Queue::Mail, outgoing("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")).await.expect("sent");
+    assert!(fake.request().1.get("MessageSystemAttributes").is_none());
+}
+
+fn parameter(value: &str) -> Value {
+    json!({"Parameter": {"Name": "/daybook/jwt", "Type": "SecureString", "Value": value}})
+}
+
+const ARN: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/daybook/jwt";
+
+#[tokio::test]
+async fn a_secret_is_read_at_the_start_and_again_when_it_is_five_minutes_old() {
+    let fake = Fake::answering(200, "", parameter("old")).await;
+    let clock = Clock::fake("2026-11-20T12:00:00Z".parse().expect("a time"));
+    let arns = [("JWT_SECRET".to_owned(), ARN.to_owned())];
+    let secrets = Secrets::read(&fake.config, clock.clone(), arns).await.expect("secrets");
+    let (headers, sent) = fake.request();
+    assert_eq!(headers["x-amz-target"], "AmazonSSM.GetParameter");
+    assert_eq!(sent, json!({"Name": "/daybook/jwt", "WithDecryption": true}));
+    assert_eq!(secrets.value("JWT_SECRET").as_deref(), Some("old"));
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = told.clone();
+    secrets.watch("JWT_SECRET", move |value| heard.lock().expect("no panic").push(value.to_owned()));
+
+    fake.says(parameter("new"));
+    clock.advance(FRESH - Duration::from_secs(1));
+    secrets.refresh().await;
+    assert_eq!(fake.asked(), 1, "read before its time");
+    clock.advance(Duration::from_secs(1));
+    secrets.refresh().await;
+    assert_eq!(*told.lock().expect("no panic"), ["new"]);
+
+    // Nobody makes functions ask again and again; and what can't be read stays as it was.
+    fake.says(parameter(" \n"));
+    secrets.refresh_now().await;
+    assert_eq!(fake.asked(), 2);
+    clock.advance(PAUSE);
+    secrets.refresh_now().await;
+    assert_eq!((fake.asked(), secrets.value("JWT_SECRET").as_deref()), (3, Some("new")));
+    assert_eq!(told.lock().expect("no panic").len(), 1);
+}
+
+#[tokio::test]
+async fn a_function_whose_secret_can_t_be_read_says_which_and_why() {
+    let fake = Fake::answering(400, "AccessDeniedException", json!({"message": "not yours"})).await;
+    let arns = [("JWT_SECRET".to_owned(), ARN.to_owned())];
+    let error = Secrets::read(&fake.config, Clock::System, arns).await.expect_err("an error").to_string();
+    assert!(error.contains("JWT_SECRET_ARN: /daybook/jwt can't be read") && error.contains("not yours"), "{error}");
+    let wrong = [("JWT_SECRET".to_owned(), "arn:aws:s3:::bucket".to_owned())];
+    let error = Secrets::read(&fake.config, Clock::System, wrong).await.expect_err("an error").to_string();
+    assert!(error.contains("JWT_SECRET_ARN: must be the complete ARN"), "{error}");
 }

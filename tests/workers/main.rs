@@ -97,6 +97,19 @@ async fn a_mail_that_can_t_go_now_goes_later() {
 }
 
 #[tokio::test]
+async fn the_trace_of_a_request_goes_along_to_the_last_try_of_its_mails() {
+    let (world, mailer) = scripted().await;
+    mailer.fail_next(SendError::NotNow("throttled".to_owned()));
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    world.visitor().post("/api/leads", lead("ada@example.com")).header("traceparent", trace).await.expect(201);
+    world.work().await;
+    assert!(world.journal(DEFAULT_ORG).await.iter().all(|fact| fact.trace.as_deref() == Some(trace)));
+    let waiting = due::all(&world.system.env).await.expect("a read");
+    let message: serde_json::Value = serde_json::from_str(&waiting[0].message).expect("JSON");
+    assert_eq!((&message["trace"], &message["attempt"]), (&json!(trace), &json!(1)));
+}
+
+#[tokio::test]
 async fn a_mail_that_is_refused_is_given_up_at_once() {
     let (world, mailer) = scripted().await;
     mailer.fail_next(SendError::Refused("no such address".to_owned()));

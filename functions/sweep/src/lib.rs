@@ -26,7 +26,7 @@ pub async fn sweep(services: Arc<Services>) -> Result<usize> {
             tracing::error!(queue = item.queue, "a due item names no queue");
             continue;
         };
-        let outgoing = Outgoing { body: item.message, delay: now.until(item.place.at), entry: None };
+        let outgoing = Outgoing { body: item.message, delay: now.until(item.place.at), entry: None, trace: None };
         match services.queues.send(queue, outgoing).await {
             Ok(()) => sent += 1,
             // It is due again when its lease ends.

@@ -10,6 +10,7 @@ mod queue;
 mod secrets;
 mod serve;
 mod system;
+mod wire;
 mod workers;
 
 pub use demo_data::{DemoData, demo_data};
@@ -17,4 +18,5 @@ pub use engine::Engine;
 pub use queue::MemoryQueues;
 pub use serve::{ServeError, ServeOptions, serve};
 pub use system::{DEFAULT_ORG, Options, StartError, System, functions};
+pub use wire::{TABLE, WireError, serve_table};
 pub use workers::Workers;

@@ -1,19 +1,21 @@
 //! The log of the one-machine server: a line a request that a person can read.
 
+use daybook_store::telemetry::log_filter;
 use std::fmt;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Logs to standard error. `RUST_LOG` sets what is logged.
 pub fn set_up() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,daybook=info,daybook::request=info".into());
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).event_format(Lines);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Lines);
+    let filter = log_filter("warn,daybook=info,daybook::request=info");
     // Fails only if a log is set up already, which then is the one to use.
-    let _ = lines.try_init();
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }
 
 struct Lines;

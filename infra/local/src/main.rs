@@ -1,7 +1,7 @@
 //! `daybook`: the one-machine server, and what belongs to it.
 
 use clap::{Parser, Subcommand};
-use daybook_local::{DemoData, ServeOptions, demo_data, functions, serve};
+use daybook_local::{DemoData, Engine, ServeOptions, demo_data, functions, serve, serve_table};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(version)]
 struct Arguments {
     /// The port to serve on.
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, global = true, default_value_t = 3000)]
     port: u16,
     /// The folder to keep data in.
     #[arg(long, default_value = ".daybook")]
@@ -26,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Print the OpenAPI document.
     Openapi,
+    /// Serve the table alone, for functions that run as processes of their own; it is gone when this ends.
+    Table,
     /// Fill the default organisation with leads to try things out with, or take them out again.
     #[command(subcommand, name = "demo-data")]
     DemoData(DemoDataCommand),
@@ -61,8 +63,16 @@ fn main() -> ExitCode {
             };
             run(demo_data(what, &arguments.data))
         }
+        Some(Command::Table) => run(table(arguments.port)),
         None => run(serve(ServeOptions { port: arguments.port, data: arguments.data })),
     }
+}
+
+async fn table(port: u16) -> Result<(), String> {
+    let engine = Engine::in_memory().map_err(|error| error.to_string())?;
+    let address = serve_table(engine, port).await.map_err(|error| error.to_string())?;
+    eprintln!("The table is at {address}, until Ctrl-C.");
+    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())
 }
 
 fn run<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {

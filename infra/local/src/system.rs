@@ -15,7 +15,7 @@ use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
 use daybook_jobs::{Queue, Services};
 use daybook_store::{
-    Clock, Env, Feed, FirstOwner, Ids, Keyring, Memory, Meter, Registration, Settings, Table, TableOptions,
+    Clock, Env, Feed, FirstOwner, Ids, Keyring, Memory, Meter, Registration, Secrets, Settings, Table, TableOptions,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,7 +152,14 @@ impl System {
         let ids = Ids::new(options.clock.clone());
         let switched_on = options.hubspot.as_ref().map(|_| Queue::HubSpot);
         let queues = MemoryQueues::new(options.clock.clone(), switched_on.into_iter().collect());
-        let env = Arc::new(Env { table, clock: options.clock, ids, keys: options.keys, settings: options.settings });
+        let env = Arc::new(Env {
+            table,
+            clock: options.clock,
+            ids,
+            keys: options.keys,
+            settings: options.settings,
+            secrets: Secrets::default(),
+        });
         let mailer = options.mailer.unwrap_or_else(|| options.outbox.clone());
         let sender = Sender { name: Line::parse("Daybook")?, address: EmailAddress::parse("daybook@example.com")? };
         let services = Services {

@@ -13,6 +13,7 @@ use reqwest::{Method, redirect::Policy};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How long one call may take.
@@ -70,6 +71,7 @@ pub type Properties = BTreeMap<String, String>;
 pub struct HubSpot {
     http: reqwest::Client,
     settings: HubSpotSettings,
+    token: Arc<RwLock<Secret>>,
 }
 
 impl fmt::Debug for HubSpot {
@@ -82,7 +84,13 @@ impl HubSpot {
     /// A client with these settings. It follows no redirects.
     pub fn new(settings: HubSpotSettings) -> Result<HubSpot, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(LONGEST).redirect(Policy::none()).no_proxy().build()?;
-        Ok(HubSpot { http, settings })
+        let token = Arc::new(RwLock::new(settings.token.clone()));
+        Ok(HubSpot { http, settings, token })
+    }
+
+    /// Uses another token from now on, here and in every copy.
+    pub fn renew(&self, token: Secret) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
     /// How it is to be used.
@@ -162,7 +170,8 @@ impl HubSpot {
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answered, reqwest::Error> {
         let url = format!("{}{path}", self.settings.base_url);
-        let mut call = self.http.request(method, url).bearer_auth(self.settings.token.expose());
+        let token = self.token.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut call = self.http.request(method, url).bearer_auth(token.expose());
         if let Some(body) = body {
             call = call.json(body);
         }

@@ -1,6 +1,7 @@
 //! Queues between dispatch and the workers: one per consumer.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use daybook_domain::EntryId;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
@@ -61,6 +62,8 @@ pub struct Outgoing {
     pub delay: Duration,
     /// The journal entry it comes from, where no due item stands behind it.
     pub entry: Option<EntryId>,
+    /// The trace it is part of, if any; X-Ray's goes along as its header.
+    pub trace: Option<String>,
 }
 
 /// Why a message could not be queued.
@@ -90,12 +93,6 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    /// Queues at these addresses, in the account and region of the environment.
-    pub async fn connect(addresses: HashMap<Queue, String>) -> Sqs {
-        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
-        Sqs::new(&config, addresses)
-    }
-
     /// Queues at these addresses, as a configuration of the SDK reaches them.
     pub fn new(config: &aws_config::SdkConfig, addresses: HashMap<Queue, String>) -> Sqs {
         Sqs { client: aws_sdk_sqs::Client::new(config), addresses }
@@ -113,7 +110,13 @@ impl Queues for Sqs {
             let address =
                 self.addresses.get(&queue).ok_or_else(|| failed(format!("{} is not set", queue.variable())))?;
             let seconds = message.delay.min(LONGEST_DELAY).as_secs_f64().ceil() as i32;
-            let call = self.client.send_message().queue_url(address).message_body(message.body).delay_seconds(seconds);
+            let mut call =
+                self.client.send_message().queue_url(address).message_body(message.body).delay_seconds(seconds);
+            if let Some(trace) = message.trace.filter(|trace| trace.starts_with("Root=")) {
+                let header = MessageSystemAttributeValue::builder().data_type("String").string_value(trace).build();
+                let header = header.map_err(|error| failed(error.to_string()))?;
+                call = call.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, header);
+            }
             call.send().await.map(|_| ()).map_err(|error| failed(DisplayErrorContext(&error).to_string()))
         })
     }

@@ -150,6 +150,10 @@ async fn authenticate(env: &Env, headers: &HeaderMap) -> Result<Admitted> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(invalid().into());
     }
+    if token::kid(token.trim()).is_some_and(|kid| !env.keys.knows(&kid)) {
+        // Signed by a function that has read a newer secret, perhaps.
+        env.secrets.refresh_now().await;
+    }
     let claims = token::verify(&env.keys, token.trim(), env.clock.now()).ok_or_else(invalid)?;
     let session = Session::read(env, claims.org, claims.sid).await?.filter(|session| session.user == claims.sub);
     let session = session.ok_or_else(invalid)?;

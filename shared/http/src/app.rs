@@ -1,20 +1,21 @@
 //! Routes as one service, with what concerns the transport alone.
 
 use crate::access::{Access, RateClass};
-use crate::pipeline::{answer, request_id};
+use crate::pipeline::{Line, answer, count_error, request_id};
 use crate::problem::Problem;
+use crate::reply::Answer;
 use crate::routes::{Route, Routes};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderValue, Method, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use daybook_store::Env;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -43,11 +44,7 @@ pub fn app(functions: Vec<Routes>, env: Arc<Env>, more: impl FnOnce(Router) -> R
         router = router.route(path, methods(routes, &env));
     }
     let nowhere = env.clone();
-    let router = router.fallback(async move |request: Request| {
-        let id = request_id(request.headers(), &nowhere);
-        log_unanswered(&request, &id);
-        Problem::no_route(&id, request.headers()).answer(request.headers())
-    });
+    let router = router.fallback(async move |request: Request| unanswered(&nowhere, request, Problem::no_route));
     layered(more(router), env, routes)
 }
 
@@ -72,16 +69,20 @@ fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
     }
     let env = env.clone();
     methods.fallback(async move |request: Request| {
-        let id = request_id(request.headers(), &env);
-        log_unanswered(&request, &id);
-        Problem::no_method(&id, request.headers(), &allowed).answer(request.headers())
+        unanswered(&env, request, |id, headers| Problem::no_method(id, headers, &allowed))
     })
 }
 
-/// The log line of a request that no route answers.
-fn log_unanswered(request: &Request, id: &str) {
-    let path = request.uri().path();
-    tracing::info!(target: "daybook::request", method = %request.method(), path, code = "no_route", request_id = %id, "request");
+/// Answers a request that is for no route, with its log line.
+fn unanswered(env: &Env, request: Request, problem: impl FnOnce(&str, &HeaderMap) -> Problem) -> Answer {
+    let started = Instant::now();
+    let (parts, _) = request.into_parts();
+    let id = request_id(&parts.headers, env);
+    let problem = problem(&id, &parts.headers);
+    let code = Some(problem.code());
+    let answer = problem.answer(&parts.headers);
+    Line { id: &id, started, code, route: None, who: None }.write(&parts, &answer);
+    answer
 }
 
 /// Pages of any origin may post forms, and read the answer; other answers are for the origins allowed.
@@ -93,7 +94,7 @@ fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
     let origins = AllowOrigin::predicate(move |origin, parts| {
         let allowed = &env.settings.allowed_origins;
         let listed = allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
-        let posted = intake.iter().any(|route| route.method == parts.method && matches(route.path, parts.uri.path()));
+        let posted = intake.iter().any(|route| route.method == parts.method && route.fits(parts.uri.path()));
         // A preflight only asks whether the request may be sent; the answer to that one decides who reads it.
         listed || posted || parts.method == Method::OPTIONS
     });
@@ -115,21 +116,10 @@ fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
         .max_age(Duration::from_secs(7200))
 }
 
-/// Whether a path fits a route's, parameters standing for one segment each.
-fn matches(route: &str, path: &str) -> bool {
-    let (mut wanted, mut given) = (route.split('/'), path.split('/'));
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(given)) if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
-            _ => return false,
-        }
-    }
-}
-
 fn panicked(panic: &(dyn Any + Send), env: &Env) -> Response<Body> {
     let id = format!("req_{}", env.ids.next().simple());
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    count_error("panicked");
     tracing::error!(request_id = %id, panic = message.unwrap_or("unknown"), "a handler panicked");
-    Problem::panicked(&id).answer(&axum::http::HeaderMap::new())
+    Problem::panicked(&id).answer(&HeaderMap::new())
 }

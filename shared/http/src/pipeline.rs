@@ -12,6 +12,7 @@ use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use daybook_domain::{Error as Domain, OrgId};
+use daybook_store::telemetry::{Invocation, readable_trace};
 use daybook_store::{Cx, Env, Error, RequestInfo, Result};
 use http_body_util::LengthLimitError;
 use lambda_http::request::RequestContext;
@@ -32,7 +33,7 @@ pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) 
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let id = request_id(&parts.headers, &env);
-    let mut who = None;
+    let mut who: Option<(OrgId, String)> = None;
     let outcome = match tokio::time::timeout(LONGEST, handled(&env, &route, &parts, body, &id, started, &mut who)).await
     {
         Ok(outcome) => outcome,
@@ -54,21 +55,58 @@ pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) 
         }
     };
     with_request_id(&mut answer, &id);
-    tracing::info!(
-        target: "daybook::request",
-        method = %parts.method,
-        path = parts.uri.path(),
-        status = answer.status().as_u16(),
-        ms = started.elapsed().as_micros() as f64 / 1000.0,
-        code,
-        org = who.as_ref().map(|(org, _): &(OrgId, String)| tracing::field::display(org)),
-        actor = who.as_ref().map(|(_, actor)| actor.as_str()),
-        route = route.path,
-        function = route.function,
-        request_id = %id,
-        "request"
-    );
+    Line { id: &id, started, code, route: Some(&route), who: who.as_ref() }.write(&parts, &answer);
     answer
+}
+
+/// What the one log line of a request says, besides what it asked for and was answered.
+pub(crate) struct Line<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// When it arrived.
+    pub started: Instant,
+    /// The code of the problem that it was answered with, if any.
+    pub code: Option<&'static str>,
+    /// The route that answered it, if any.
+    pub route: Option<&'a Route>,
+    /// In which organisation, and who, as far as that was found out.
+    pub who: Option<&'a (OrgId, String)>,
+}
+
+impl Line<'_> {
+    /// Writes it, and counts.
+    pub(crate) fn write(&self, parts: &Parts, answer: &Answer) {
+        let invocation = parts.extensions.get::<Invocation>();
+        let ms = self.started.elapsed().as_micros() as f64 / 1000.0;
+        metrics::counter!("Requests").increment(1);
+        metrics::histogram!("Duration").record(ms);
+        if let Some(code) = self.code {
+            count_error(code);
+        }
+        tracing::info!(
+            target: "daybook::request",
+            method = %parts.method,
+            path = parts.uri.path(),
+            status = answer.status().as_u16(),
+            ms,
+            code = self.code,
+            org = self.who.map(|(org, _)| tracing::field::display(org)),
+            actor = self.who.map(|(_, actor)| actor.as_str()),
+            route = self.route.map(|route| route.path),
+            function = self.route.map(|route| route.function),
+            request_id = self.id,
+            function_request_id = invocation.map(|invocation| invocation.id.as_str()),
+            xray_trace_id = invocation.and_then(|invocation| invocation.trace.as_deref()),
+            cold_start = invocation.map(|invocation| invocation.cold_start),
+            "request"
+        );
+    }
+}
+
+/// Counts an answer that is a problem: with all others, and with those of its code.
+pub(crate) fn count_error(code: &'static str) {
+    metrics::counter!("Errors").increment(1);
+    metrics::counter!("Errors", "Code" => code).increment(1);
 }
 
 async fn handled(
@@ -94,7 +132,11 @@ async fn handled(
         body: journaled_body(&parts.headers, &body),
         ip,
         user_agent: text(USER_AGENT).map(|agent| agent.chars().take(300).collect()),
-        trace: text(HeaderName::from_static("traceparent")).filter(|trace| trace.len() <= 64),
+        trace: parts
+            .extensions
+            .get::<Invocation>()
+            .and_then(|invocation| invocation.trace.clone())
+            .or_else(|| readable_trace(&text(HeaderName::from_static("traceparent"))?)),
         started,
         commits: AtomicU32::new(0),
         replayed: AtomicBool::new(false),

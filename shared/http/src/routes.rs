@@ -36,6 +36,18 @@ impl fmt::Debug for Route {
 }
 
 impl Route {
+    /// Whether a path is this route's; each parameter stands for one segment.
+    pub fn fits(&self, path: &str) -> bool {
+        let (mut wanted, mut given) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some(wanted), Some(given)) if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// What it does, in the handler's own words: `read_all` is "Read all".
     pub(crate) fn summary(&self) -> String {
         let name = self.handler_name.rsplit("::").next().unwrap_or_default().replace('_', " ");

@@ -48,20 +48,25 @@ pub async fn run_batch(
             let started = Instant::now();
             let work = (worker.work)(services.clone(), message.body);
             let worked = AssertUnwindSafe(work).catch_unwind().await;
+            let mut trace = None;
             let failure = match worked {
                 Err(_) => Some("it panicked".to_owned()),
                 Ok(Worked::Nothing) => None,
                 Ok(Worked::Unreadable(why)) => Some(why),
-                Ok(Worked::Tried(outcome, message)) => settle(worker, services, outcome, message.as_ref()).await.err().map(|e| e.chain()),
+                Ok(Worked::Tried(outcome, message)) => {
+                    trace = message.trace().map(str::to_owned);
+                    settle(worker, services, outcome, message.as_ref()).await.err().map(|e| e.chain())
+                }
             };
             let ms = started.elapsed().as_micros() as f64 / 1000.0;
             match failure {
                 None => {
-                    tracing::debug!(function = worker.function, message_id = %message.id, ms, "job");
+                    tracing::info!(function = worker.function, message_id = %message.id, ms, xray_trace_id = trace, "job");
                     None
                 }
                 Some(why) => {
-                    tracing::error!(function = worker.function, message_id = %message.id, ms, error = %why, "job failed");
+                    metrics::counter!("JobsFailed").increment(1);
+                    tracing::error!(function = worker.function, message_id = %message.id, ms, xray_trace_id = trace, error = %why, "job failed");
                     Some(message.id)
                 }
             }
@@ -78,6 +83,7 @@ async fn settle(worker: &Worker, services: &Services, outcome: Result<Outcome>, 
     let at = match outcome {
         Ok(Outcome::Done) => return over(env, message).await,
         Ok(Outcome::Failed(reason)) => {
+            metrics::counter!("JobsGivenUp").increment(1);
             tracing::error!(function = worker.function, job = message.identity(), reason, "job given up");
             return over(env, message).await;
         }
@@ -104,6 +110,7 @@ async fn over(env: &Env, message: &dyn Retry) -> Result<()> {
 /// Sees to it that a job is tried again at a time: by a delayed message with a due item as the net, or,
 /// where the time is more than 15 minutes off, by the due item alone.
 async fn retry(worker: &Worker, services: &Services, message: &dyn Retry, at: daybook_domain::Timestamp) -> Result<()> {
+    metrics::counter!("JobsRetried").increment(1);
     let env = &services.env;
     let delay = env.clock.now().until(at);
     let near = delay <= LONGEST_DELAY;
@@ -114,7 +121,8 @@ async fn retry(worker: &Worker, services: &Services, message: &dyn Retry, at: da
     if let Some(old) = message.due().filter(|old| **old != place) {
         due::remove(env, old).await?;
     }
-    if near && let Err(error) = services.queues.send(worker.queue, Outgoing { body, delay, entry: None }).await {
+    let outgoing = Outgoing { body, delay, entry: None, trace: message.trace().map(str::to_owned) };
+    if near && let Err(error) = services.queues.send(worker.queue, outgoing).await {
         // The due item stands: the job is late, not lost.
         tracing::warn!(function = worker.function, error = %Error::unavailable("send a retry", error).chain(), "retry left to sweep");
     }

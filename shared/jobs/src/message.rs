@@ -18,12 +18,15 @@ pub struct Message<J> {
     /// The due item that stands for it until it is done.
     #[serde(default)]
     pub due: Option<DueRef>,
+    /// The trace it is part of, from the request through the journal to the last try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 impl<J> Message<J> {
     /// A job that was never tried.
     pub fn new(job: J) -> Message<J> {
-        Message { job, attempt: 0, due: None }
+        Message { job, attempt: 0, due: None, trace: None }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Starting a worker in Lambda.
 
 use crate::config::{self, sender_of};
-use crate::trigger::{SqsEvent, StreamEvent, on_queue, on_stream};
+use crate::trigger::{SqsEvent, StreamEvent, ended, on_queue, on_stream};
 use crate::worker::{Services, Worker};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::{Queue, Sqs};
-use daybook_domain::Line;
+use daybook_domain::{Line, Secret};
 use daybook_mail::{Sender, Ses};
-use daybook_store::config::{Variables, environment, start};
-use daybook_store::{Env, Fact, Result};
+use daybook_store::config::{Surroundings, Variables, start};
+use daybook_store::telemetry::Invocation;
+use daybook_store::{Fact, Result};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -23,9 +24,9 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Runs a worker on its queue: this is all of its `main`.
 pub fn run_queue(worker: Worker) -> ExitCode {
     let needs = Needs { works_on: Some(worker.queue), queues: vec![worker.queue] };
-    run(needs, move |services, event: LambdaEvent<SqsEvent>| {
+    run(needs, move |services, event: LambdaEvent<SqsEvent>, invocation| {
         let worker = worker.clone();
-        async move { Ok(on_queue(&worker, &services, event.payload, deadline(&event.context)).await) }
+        async move { Ok(on_queue(&worker, &services, event.payload, deadline(&event.context), &invocation).await) }
     })
 }
 
@@ -35,24 +36,27 @@ where
     F: Fn(Arc<Services>, Fact) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<()>> + Send,
 {
-    run(Needs { works_on: None, queues: queues.to_vec() }, move |services, event: LambdaEvent<StreamEvent>| {
-        let handle = handle.clone();
-        async move { Ok(on_stream(&services, event.payload, handle).await) }
-    })
+    run(
+        Needs { works_on: None, queues: queues.to_vec() },
+        move |services, event: LambdaEvent<StreamEvent>, invocation| {
+            let handle = handle.clone();
+            async move { Ok(on_stream(&services, event.payload, handle, &invocation).await) }
+        },
+    )
 }
 
 /// Runs a function on a schedule: this is all of its `main`.
-pub fn run_schedule<F, Fut>(queues: &'static [Queue], handle: F) -> ExitCode
+pub fn run_schedule<F, Fut>(function: &'static str, queues: &'static [Queue], handle: F) -> ExitCode
 where
     F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<usize>> + Send,
 {
-    run(Needs { works_on: None, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>| {
+    run(Needs { works_on: None, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>, invocation| {
         let handle = handle.clone();
         async move {
-            let count = handle(services).await.map_err(|error| error.chain())?;
-            tracing::info!(count, "swept");
-            Ok(Value::Null)
+            let done = handle(services).await;
+            ended(function, *done.as_ref().unwrap_or(&0), usize::from(done.is_err()), &invocation);
+            done.map(|_| Value::Null).map_err(|error| error.chain().into())
         }
     })
 }
@@ -66,17 +70,28 @@ struct Needs {
 fn run<E, F, Fut>(needs: Needs, handle: F) -> ExitCode
 where
     E: serde::de::DeserializeOwned + Send + 'static,
-    F: Fn(Arc<Services>, LambdaEvent<E>) -> Fut + Clone + Send + Sync + 'static,
+    F: Fn(Arc<Services>, LambdaEvent<E>, Invocation) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Value, lambda_runtime::Error>> + Send,
 {
     start(async {
         let services = Arc::new(services(&needs).await?);
-        lambda_runtime::run(service_fn(move |event| handle(services.clone(), event))).await
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
+            let (handle, services) = (handle.clone(), services.clone());
+            async move {
+                let invocation = Invocation::begin(&event.context.request_id, event.context.xray_trace_id.as_deref());
+                services.env.secrets.refresh().await;
+                let answer = handle(services, event, invocation.clone()).await;
+                invocation.end();
+                answer
+            }
+        }))
+        .await
     })
 }
 
 async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
-    let get = |name: &str| std::env::var(name).ok();
+    let surroundings = Surroundings::read().await?;
+    let get = |name: &str| surroundings.get(name);
     let mut variables = Variables::new(&get);
     let mut addresses = HashMap::new();
     for queue in &needs.queues {
@@ -98,22 +113,27 @@ async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
         variables.wrong.push("HUBSPOT_ACCESS_TOKEN: is missing".to_owned());
     }
     let configuration_set = get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
-    let env: Env = environment(variables).await?;
+    let env = surroundings.env(variables)?;
     // Without `MAIL_FROM` nothing is sent; the address is only a placeholder then.
     let sender = sender.unwrap_or(Sender { name: Line::parse("Daybook")?, address: env.settings.team_address.clone() });
-    let (queues, mailer) = tokio::join!(Sqs::connect(addresses), Ses::connect(configuration_set));
     let hubspot = hubspot.map(HubSpot::new).transpose()?;
+    if let Some(hubspot) = hubspot.clone() {
+        let renew = move |token: &str| hubspot.renew(Secret::new(token.to_owned()));
+        env.secrets.watch("HUBSPOT_ACCESS_TOKEN", renew);
+    }
     Ok(Services {
         env: Arc::new(env),
-        queues: Arc::new(queues),
-        mailer: Arc::new(mailer),
+        queues: Arc::new(Sqs::new(&surroundings.sdk, addresses)),
+        mailer: Arc::new(Ses::new(&surroundings.sdk, configuration_set)),
         sender,
         hubspot,
         lease: LEASE,
     })
 }
 
+/// When the invocation must be over. What stands for Lambda on a developer's machine may say nothing that can be used.
 fn deadline(context: &lambda_runtime::Context) -> Instant {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now)
+    let left = Duration::from_millis(context.deadline).saturating_sub(now);
+    Instant::now() + if left.is_zero() { LEASE } else { left }
 }

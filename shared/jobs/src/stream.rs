@@ -21,19 +21,20 @@ pub enum Dispatched {
 pub async fn dispatch_all(services: &Services, fact: &Fact, messages: &[Dispatched]) -> Result<()> {
     for message in messages {
         let (queue, body) = match message {
-            Dispatched::Mail(job) => (Queue::Mail, body_of(job)?),
-            Dispatched::HubSpot(job) => (Queue::HubSpot, body_of(job)?),
+            Dispatched::Mail(job) => (Queue::Mail, body_of(job, fact)?),
+            Dispatched::HubSpot(job) => (Queue::HubSpot, body_of(job, fact)?),
         };
         if !services.queues.has(queue) {
             continue;
         }
-        let outgoing = Outgoing { body, delay: Duration::ZERO, entry: Some(fact.id) };
+        let outgoing = Outgoing { body, delay: Duration::ZERO, entry: Some(fact.id), trace: fact.trace.clone() };
         let sent = services.queues.send(queue, outgoing).await;
         sent.map_err(|error| Error::unavailable("dispatch a journal entry", error))?;
     }
     Ok(())
 }
 
-fn body_of<J: Serialize>(job: &J) -> Result<String> {
-    serde_json::to_string(&Message::new(job)).map_err(|error| Error::internal("write a message", error))
+fn body_of<J: Serialize>(job: &J, fact: &Fact) -> Result<String> {
+    serde_json::to_string(&Message { trace: fact.trace.clone(), ..Message::new(job) })
+        .map_err(|error| Error::internal("write a message", error))
 }

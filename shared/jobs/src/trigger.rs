@@ -5,25 +5,42 @@ use crate::worker::{Services, Worker};
 pub use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 pub use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
+use daybook_domain::Timestamp;
+use daybook_store::telemetry::Invocation;
 use daybook_store::{Error, Fact, Result};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Works on a batch of a queue. Messages that failed come again, by themselves.
-pub async fn on_queue(worker: &Worker, services: &Arc<Services>, event: SqsEvent, until: Instant) -> Value {
+pub async fn on_queue(
+    worker: &Worker,
+    services: &Arc<Services>,
+    event: SqsEvent,
+    until: Instant,
+    invocation: &Invocation,
+) -> Value {
+    let now = services.env.clock.now();
+    for waited in event.records.iter().filter_map(|message| waited(message, now)) {
+        metrics::histogram!("QueueAge").record(waited.as_secs_f64());
+    }
     let delivered =
         |message: SqsMessage| Some(Delivered { id: message.message_id?, body: message.body.unwrap_or_default() });
     let batch: Vec<Delivered> = event.records.into_iter().filter_map(delivered).collect();
     let count = batch.len();
     let failed = run_batch(worker, services, batch, until).await;
-    tracing::info!(function = worker.function, count, failed = failed.len(), "batch");
+    ended(worker.function, count, failed.len(), invocation);
     failures(failed)
 }
 
 /// Hands on the entries in a batch of the table's stream. After a failure the rest of the batch comes again, in order.
-pub async fn on_stream<F, Fut>(services: &Arc<Services>, event: StreamEvent, handle: F) -> Value
+pub async fn on_stream<F, Fut>(
+    services: &Arc<Services>,
+    event: StreamEvent,
+    handle: F,
+    invocation: &Invocation,
+) -> Value
 where
     F: Fn(Arc<Services>, Fact) -> Fut,
     Fut: Future<Output = Result<()>>,
@@ -41,11 +58,36 @@ where
         };
         if let Err(error) = outcome {
             tracing::error!(error = %error.chain(), sequence_number = id, "entry not dispatched");
+            ended("dispatch", count, 1, invocation);
             return failures(vec![id]);
         }
     }
-    tracing::info!(count, "dispatched");
+    ended("dispatch", count, 0, invocation);
     failures(Vec::new())
+}
+
+/// The log line of an invocation: of how many things it was for, and how many come again.
+pub(crate) fn ended(function: &str, count: usize, failed: usize, invocation: &Invocation) {
+    let Invocation { id, trace, cold_start, .. } = invocation;
+    let ms = invocation.ms();
+    metrics::counter!("Requests").increment(1);
+    metrics::histogram!("Duration").record(ms);
+    tracing::info!(
+        function,
+        count,
+        failed,
+        ms,
+        function_request_id = id,
+        xray_trace_id = trace,
+        cold_start,
+        "invocation"
+    );
+}
+
+/// How long ago a message was put into the queue.
+fn waited(message: &SqsMessage, now: Timestamp) -> Option<Duration> {
+    let sent = message.attributes.get("SentTimestamp")?.parse().ok()?;
+    Some(Timestamp::from_millisecond(sent).ok()?.until(now))
 }
 
 fn failures(ids: Vec<String>) -> Value {

@@ -56,6 +56,8 @@ pub(crate) trait Retry: Send + Sync {
     fn due(&self) -> Option<&DueRef>;
     /// How often it was tried before.
     fn attempt(&self) -> u32;
+    /// The trace it is part of.
+    fn trace(&self) -> Option<&str>;
     /// What identifies the job, the same at every try.
     fn identity(&self) -> String;
     /// The message for the next try, with the due item that stands for it.
@@ -71,12 +73,16 @@ impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
         self.attempt
     }
 
+    fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
     fn identity(&self) -> String {
         serde_json::to_string(&self.job).unwrap_or_default()
     }
 
     fn next(&self, due: DueRef) -> String {
-        let next = Message { job: self.job.clone(), attempt: self.attempt + 1, due: Some(due) };
+        let next = Message { attempt: self.attempt + 1, due: Some(due), ..self.clone() };
         serde_json::to_string(&next).unwrap_or_default()
     }
 }

@@ -17,13 +17,7 @@ pub struct Ses {
 }
 
 impl Ses {
-    /// SES with the configuration set whose events are read, if there is one.
-    pub async fn connect(configuration_set: Option<String>) -> Ses {
-        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
-        Ses::new(&config, configuration_set)
-    }
-
-    /// SES as a configuration of the SDK reaches it.
+    /// SES as a configuration of the SDK reaches it, with the configuration set whose events are read, if there is one.
     ///
     /// Calls aren't retried by the SDK: SES knows no idempotency, so a retry of a call whose answer got lost
     /// would be a second mail. The worker decides.

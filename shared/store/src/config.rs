@@ -1,6 +1,10 @@
 //! Settings from the environment, with all mistakes at once.
 
-use crate::{Clock, Env, FirstOwner, Ids, Keyring, Registration, Settings, Table, TableOptions};
+use crate::secrets::SUFFIX;
+use crate::{
+    Clock, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions, aws, telemetry,
+};
+use aws_config::SdkConfig;
 use daybook_domain::{EmailAddress, OrgId};
 use std::future::Future;
 use std::process::ExitCode;
@@ -94,22 +98,68 @@ fn address(text: &str) -> Result<EmailAddress, &'static str> {
     EmailAddress::parse(text).map_err(|_| "must be an e-mail address")
 }
 
-/// What every function shares, from the environment. What else the function reads is noted with it.
-pub async fn environment(mut variables: Variables<'_>) -> Result<Env, ConfigError> {
-    let settings = settings(&mut variables);
-    let secret = if (variables.get)("JWT_SECRET").is_some() { "JWT_SECRET" } else { "SECRET_KEY" };
-    let keys = variables.required(secret, Keyring::parse);
-    let table = variables.required("TABLE_NAME", |name| Ok::<_, String>(name.to_owned()));
-    let (Some(settings), Some(keys), Some(table), true) = (settings, keys, table, variables.wrong.is_empty()) else {
-        return Err(ConfigError(variables.wrong));
-    };
-    let table = Table::connect(&table, TableOptions::default()).await;
-    Ok(Env { table, clock: Clock::System, ids: Ids::new(Clock::System), keys, settings })
+/// The surroundings of a function in Lambda: its variables, what they say stands elsewhere, and the way to AWS.
+pub struct Surroundings {
+    /// The way to AWS.
+    pub sdk: SdkConfig,
+    /// What stands elsewhere.
+    pub secrets: Secrets,
+    table: Option<Table>,
+}
+
+impl Surroundings {
+    /// Reads them: `X`, or where `X_ARN` names a parameter or secret, what that holds.
+    pub async fn read() -> Result<Surroundings, ConfigError> {
+        let sdk = aws::sdk().await?;
+        let elsewhere = |(name, arn): (String, String)| {
+            // Names such as AWS_ROLE_ARN are the SDK's.
+            let variable = name.strip_suffix(SUFFIX).filter(|name| !name.starts_with("AWS_"))?.to_owned();
+            (!arn.trim().is_empty()).then(|| (variable, arn.trim().to_owned()))
+        };
+        let arns = std::env::vars().filter_map(elsewhere);
+        let table = std::env::var("TABLE_NAME").ok();
+        let table = table.map(|name| Table::connect(&sdk, &name, TableOptions::default()));
+        // The table is called meanwhile, so that no request waits for a connection to it.
+        let warm = async {
+            if let Some(table) = &table {
+                table.warm().await;
+            }
+        };
+        let (secrets, ()) = tokio::join!(Secrets::read(&sdk, Clock::System, arns), warm);
+        Ok(Surroundings { sdk, secrets: secrets?, table })
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.secrets.value(name).or_else(|| std::env::var(name).ok())
+    }
+
+    /// What every function shares. What else the function reads is noted with `variables`.
+    pub fn env(&self, mut variables: Variables<'_>) -> Result<Env, ConfigError> {
+        let settings = settings(&mut variables);
+        let secret = if (variables.get)("JWT_SECRET").is_some() { "JWT_SECRET" } else { "SECRET_KEY" };
+        let keys = variables.required(secret, Keyring::parse);
+        variables.required("TABLE_NAME", |name| Ok::<_, String>(name.to_owned()));
+        let (Some(settings), Some(keys), Some(table), true) =
+            (settings, keys, self.table.clone(), variables.wrong.is_empty())
+        else {
+            return Err(ConfigError(variables.wrong));
+        };
+        let ring = keys.clone();
+        self.secrets.watch(secret, move |text| {
+            if let Err(error) = ring.replace(text) {
+                tracing::error!(%error, "the secret stays as it was");
+            }
+        });
+        let secrets = self.secrets.clone();
+        Ok(Env { table, clock: Clock::System, ids: Ids::new(Clock::System), keys, settings, secrets })
+    }
 }
 
 /// Runs a function: sets up its log, and says what went wrong if it doesn't end well.
 pub fn start<E: std::fmt::Display>(function: impl Future<Output = Result<(), E>>) -> ExitCode {
-    log_as_json();
+    telemetry::log_as_json();
+    telemetry::count_for_cloudwatch();
     let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(function).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
@@ -121,12 +171,4 @@ pub fn start<E: std::fmt::Display>(function: impl Future<Output = Result<(), E>>
             ExitCode::FAILURE
         }
     }
-}
-
-/// Logs one JSON object a line to standard output; `RUST_LOG` sets what is logged.
-pub fn log_as_json() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter);
-    // Fails only if a log is set up already, which then is the one to use.
-    let _ = lines.try_init();
 }

@@ -5,7 +5,7 @@ use crate::json::object_of;
 use crate::schema::{DATA, Place, Question};
 use crate::settings::Settings;
 use crate::table::{Item, Table};
-use crate::{Clock, Error, Ids, Keyring, Once, Reply, Result, Tx, sha256_hex};
+use crate::{Clock, Error, Ids, Keyring, Once, Reply, Result, Secrets, Tx, sha256_hex};
 use daybook_domain::permission::Scope;
 use daybook_domain::{
     Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Timestamp, UserId,
@@ -32,6 +32,8 @@ pub struct Env {
     pub keys: Keyring,
     /// The deployment's settings.
     pub settings: Settings,
+    /// The settings that stand elsewhere.
+    pub secrets: Secrets,
 }
 
 /// What is known of a request before anybody handles it.
@@ -53,7 +55,7 @@ pub struct RequestInfo {
     pub ip: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: Option<String>,
-    /// The trace it is part of (W3C traceparent).
+    /// The trace it is part of: X-Ray's, or a `traceparent` (W3C).
     pub trace: Option<String>,
     /// When it arrived.
     pub started: Instant,

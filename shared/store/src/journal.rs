@@ -55,7 +55,7 @@ pub struct Fact {
     pub duration_ms: u64,
     /// The request.
     pub request_id: String,
-    /// The trace the request was part of (W3C), if any.
+    /// The trace the request was part of, if any: X-Ray's (`Root=…`), or a `traceparent` (W3C).
     pub trace: Option<String>,
     /// SHA-256 of the detail's JSON.
     pub detail_sha256: String,

@@ -3,6 +3,7 @@
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use subtle::ConstantTimeEq as _;
 
 /// What a signature is for. A signature for one purpose is worthless for another.
@@ -30,14 +31,17 @@ impl Purpose {
 }
 
 /// Secrets by key id; the first signs, all verify, so that a secret can be replaced without an outage.
+/// Copies share what they hold.
 #[derive(Clone)]
 pub struct Keyring {
-    keys: Vec<(String, Vec<u8>)>,
+    keys: Arc<RwLock<Keys>>,
 }
+
+type Keys = Vec<(String, Vec<u8>)>;
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|(kid, _)| kid)).finish()
+        f.debug_list().entries(self.keys().iter().map(|(kid, _)| kid)).finish()
     }
 }
 
@@ -55,8 +59,22 @@ pub enum BadKeyring {
 impl Keyring {
     /// Reads `secret`, or `kid1:secret1,kid2:secret2` with the one that signs first.
     pub fn parse(text: &str) -> Result<Keyring, BadKeyring> {
-        let keys = text.split(',').map(|part| Self::parse_key(part.trim())).collect::<Result<Vec<_>, _>>()?;
-        Ok(Keyring { keys })
+        Ok(Keyring { keys: Arc::new(RwLock::new(Self::parse_keys(text)?)) })
+    }
+
+    /// Takes other secrets, here and in every copy.
+    pub fn replace(&self, text: &str) -> Result<(), BadKeyring> {
+        let keys = Self::parse_keys(text)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn parse_keys(text: &str) -> Result<Keys, BadKeyring> {
+        text.split(',').map(|part| Self::parse_key(part.trim())).collect()
     }
 
     fn parse_key(text: &str) -> Result<(String, Vec<u8>), BadKeyring> {
@@ -75,13 +93,19 @@ impl Keyring {
     }
 
     /// The id of the key that signs now.
-    pub fn current_kid(&self) -> &str {
-        self.keys.first().map_or("", |(kid, _)| kid)
+    pub fn current_kid(&self) -> String {
+        self.keys().first().map_or_else(String::new, |(kid, _)| kid.clone())
+    }
+
+    /// Whether there is a key with this id.
+    pub fn knows(&self, kid: &str) -> bool {
+        self.keys().iter().any(|(known, _)| known == kid)
     }
 
     /// The key for a purpose, by key id.
     pub fn derived(&self, purpose: Purpose, kid: &str) -> Option<Vec<u8>> {
-        let (_, secret) = self.keys.iter().find(|(known, _)| known == kid)?;
+        let keys = self.keys();
+        let (_, secret) = keys.iter().find(|(known, _)| known == kid)?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         Some(hmac::sign(&root, purpose.label()).as_ref().to_vec())
     }
@@ -89,7 +113,7 @@ impl Keyring {
     /// Signs with the current key: `<kid>.<base64url of the first 16 bytes of HMAC-SHA-256>`.
     pub fn sign(&self, purpose: Purpose, message: &[u8]) -> String {
         let kid = self.current_kid();
-        let mac = self.mac(purpose, kid, message).unwrap_or_default();
+        let mac = self.mac(purpose, &kid, message).unwrap_or_default();
         format!("{kid}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
@@ -133,6 +157,16 @@ mod tests {
         assert!(after.verify(Purpose::Cursor, b"x", &signature));
         assert!(after.sign(Purpose::Cursor, b"x").starts_with("b."));
         assert!(!before.verify(Purpose::Cursor, b"x", &after.sign(Purpose::Cursor, b"x")));
+    }
+
+    #[test]
+    fn copies_take_other_secrets_together_and_keep_theirs_when_those_are_no_good() {
+        let keys = Keyring::parse(&format!("a:{A}")).expect("good");
+        let copy = keys.clone();
+        assert_eq!(keys.replace("short"), Err(BadKeyring::Short));
+        assert_eq!(copy.current_kid(), "a");
+        keys.replace(&format!("b:{B},a:{A}")).expect("good");
+        assert_eq!((copy.current_kid(), copy.knows("a"), copy.knows("c")), ("b".to_owned(), true, false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`Cx`] is what a handler or worker gets. It reads with [`Cx::find`] and [`Cx::list`] and writes with
 //! [`Cx::commit`], and there is no other way to write a record. `schema` spells all keys.
 
+pub mod aws;
 mod clock;
 mod commit;
 pub mod config;
@@ -19,8 +20,10 @@ mod plan;
 pub mod rows;
 pub mod schema;
 mod search;
+pub mod secrets;
 mod settings;
 mod table;
+pub mod telemetry;
 mod tx;
 
 pub use clock::{Clock, Ids};
@@ -32,6 +35,7 @@ pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, sha256_hex};
 pub use memory::Memory;
 pub use meter::{Meter, Units};
 pub use page::{Listing, Page, PageAsk, Total};
+pub use secrets::Secrets;
 pub use settings::{FirstOwner, Registration, Settings};
 pub use table::{Feed, Table, TableOptions, Told};
 pub use tx::Tx;

@@ -4,8 +4,9 @@ use crate::error::Error;
 use crate::journal::{EntryRef, Fact};
 use crate::memory::{Forgetting, Memory};
 use crate::meter::Meter;
-use crate::schema::{DATA, Index, Key, Kind, PK, Range, SK, SortRange};
+use crate::schema::{DATA, Index, Key, Kind, PK, Place, Range, SK, SortRange};
 use crate::{Result, schema};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
@@ -114,10 +115,16 @@ impl Table {
         Table { client, name: name.into(), options }
     }
 
-    /// The table of this name, in the account and region of the environment.
-    pub async fn connect(name: &str, options: TableOptions) -> Table {
-        let config = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()).load().await;
-        Table::new(Client::new(&config), name, options)
+    /// The table of this name, as a configuration of the SDK reaches it.
+    pub fn connect(sdk: &SdkConfig, name: &str, options: TableOptions) -> Table {
+        Table::new(Client::new(sdk), name, options)
+    }
+
+    /// Opens the connection: reads an item that is never there, and doesn't mind what comes of it.
+    pub(crate) async fn warm(&self) {
+        if let Err(error) = self.get(&Place::Feed.key()).await {
+            tracing::warn!(error = %error.chain(), "the table can't be read");
+        }
     }
 
     /// Makes the table, with its indexes and TTL; for the embedded engine (AWS has the template).

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ pub struct Faults(Arc<Mutex<Script>>);
 #[derive(Debug, Default)]
 struct Script {
     calls: Vec<String>,
+    rights: BTreeSet<Right>,
     faults: BTreeMap<usize, Fault>,
     random: Option<(u64, f64)>,
     distance: Option<u64>,
@@ -75,6 +76,11 @@ impl Faults {
         self.script().calls.clone()
     }
 
+    /// The rights that the calls since the last time needed.
+    pub fn take_rights(&self) -> BTreeSet<Right> {
+        std::mem::take(&mut self.script().rights)
+    }
+
     /// Puts itself in front of a client.
     pub fn before(&self, client: SharedHttpClient) -> SharedHttpClient {
         SharedHttpClient::new(Proxy { faults: self.clone(), client })
@@ -100,6 +106,21 @@ impl Faults {
 
     fn script(&self) -> MutexGuard<'_, Script> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A right to the table: the action of IAM, and the index where it is an index's.
+pub type Right = (String, Option<String>);
+
+/// What a call needs. A transaction needs the right to each of its actions.
+fn rights_of(operation: &str, body: &Value) -> Vec<Right> {
+    let right = |action: &str| (format!("dynamodb:{action}"), None);
+    let actions = || body["TransactItems"].as_array().into_iter().flatten();
+    let names = |action: &Value| action.as_object().into_iter().flat_map(|one| one.keys().cloned()).collect::<Vec<_>>();
+    match operation {
+        "TransactGetItems" => vec![right("GetItem")],
+        "TransactWriteItems" => actions().flat_map(names).map(|name| right(&format!("{name}Item"))).collect(),
+        _ => vec![(format!("dynamodb:{operation}"), body["IndexName"].as_str().map(str::to_owned))],
     }
 }
 
@@ -134,6 +155,7 @@ impl HttpConnector for Connector {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        self.faults.script().rights.extend(rights_of(&operation, &body));
         let Some(fault) = self.faults.next(&operation) else {
             let inner = self.inner.clone();
             let Some(way) = self.faults.way() else { return inner.call(request) };

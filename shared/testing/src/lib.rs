@@ -9,7 +9,7 @@ mod post;
 mod world;
 
 pub use answer::Answer;
-pub use faults::{Fault, Faults};
+pub use faults::{Fault, Faults, Right};
 pub use person::{Call, Person};
 pub use post::ScriptedMailer;
 pub use world::{World, WorldOptions, is_full, lead};

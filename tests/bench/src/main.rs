@@ -6,6 +6,7 @@
 
 mod cases;
 mod engine;
+mod functions;
 mod known;
 mod load;
 mod machine;
@@ -57,6 +58,15 @@ struct Arguments {
     /// Keep the data folders.
     #[arg(long)]
     keep: bool,
+    #[command(subcommand)]
+    instead: Option<Instead>,
+}
+
+/// What to measure instead of the server.
+#[derive(clap::Subcommand)]
+enum Instead {
+    /// Each function as Lambda runs it: size, start, memory, latency.
+    Functions(functions::Arguments),
 }
 
 impl Arguments {
@@ -83,9 +93,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<String> {
-    let release = release_folder()?;
-    let binary = server::build(&release)?;
-    let folder = Folder::make(&release, arguments.keep)?;
+    let ours = own_folder()?;
+    if let Some(Instead::Functions(arguments)) = &arguments.instead {
+        return functions::run(arguments, &ours);
+    }
+    let binary = server::build(&ours)?;
+    let folder = Folder::make(&ours, arguments.keep)?;
     let machine = Machine::look(&folder.path);
     let mut filled = Vec::new();
     for &leads in &arguments.leads {
@@ -162,7 +175,7 @@ async fn observe(server: &Server, script: &Script, connections: usize, lasting: 
 }
 
 /// The folder that this program was built into, where the server's is built too.
-fn release_folder() -> Result<PathBuf> {
+fn own_folder() -> Result<PathBuf> {
     let exe = std::env::current_exe()?;
     Ok(exe.parent().ok_or("this program is in no folder")?.to_owned())
 }
@@ -174,8 +187,8 @@ struct Folder {
 }
 
 impl Folder {
-    fn make(release: &Path, keep: bool) -> Result<Folder> {
-        let path = release.with_file_name(format!("bench-{}", std::process::id()));
+    fn make(ours: &Path, keep: bool) -> Result<Folder> {
+        let path = ours.with_file_name(format!("bench-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
         Ok(Folder { path, keep })
     }

@@ -34,17 +34,21 @@ pub struct Server {
 }
 
 /// Builds the server into the folder that this program is in.
-pub fn build(release: &Path) -> Result<PathBuf> {
+pub fn build(ours: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--release", "--package", "daybook-local", "--bin", "daybook"]);
-    if let Some(target) = release.parent() {
+    build.args(["build", "--profile", "server", "--package", "daybook-local", "--bin", "daybook"]);
+    if let Some(target) = ours.parent() {
         build.arg("--target-dir").arg(target);
     }
     let built = build.stdout(Stdio::null()).status()?;
-    let binary = release.join("daybook").with_extension(std::env::consts::EXE_EXTENSION);
+    let binary = ours.join("daybook").with_extension(std::env::consts::EXE_EXTENSION);
     if !built.success() || !binary.exists() {
-        return Err(format!("{} was not built ({built}); is this a release build?", binary.display()).into());
+        return Err(format!(
+            "{} was not built ({built}); is this program built with the profile `server`?",
+            binary.display()
+        )
+        .into());
     }
     Ok(binary)
 }

@@ -1,0 +1,227 @@
+//! Settings that stand elsewhere: where `X_ARN` is set, the value of `X` is that of the parameter (SSM Parameter Store)
+//! or the secret (Secrets Manager) it names.
+//!
+//! They are read at the cold start, and those that somebody watches again when they are five minutes old, so that a secret is replaced without a
+//! deployment. A value that can't be read again stays as it was.
+
+use crate::Clock;
+use crate::config::ConfigError;
+use aws_config::SdkConfig;
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::config::retry::RetryConfig;
+use aws_sdk_ssm::config::timeout::TimeoutConfig;
+use aws_sdk_ssm::error::DisplayErrorContext;
+use daybook_domain::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a value is taken for current.
+pub const FRESH: Duration = Duration::from_secs(300);
+
+/// How long nothing is read again after a read: for keys that aren't known, which anybody may send.
+pub const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long all tries of a read may take at a cold start, which has 10 s, and later, when somebody waits.
+const AT_START: Duration = Duration::from_secs(6);
+const LATER: Duration = Duration::from_secs(1);
+
+/// How often a read is tried at a cold start. Parameter Store takes 40 calls a second of an account, unless it is set
+/// higher, and many functions may start at once.
+const TRIES: u32 = 5;
+
+/// What the name of a variable ends with that says where the value is.
+pub const SUFFIX: &str = "_ARN";
+
+type Watcher = Box<dyn Fn(&str) + Send + Sync>;
+
+/// The settings of a function that stand elsewhere; none, where it has none.
+#[derive(Clone, Default)]
+pub struct Secrets(Option<Arc<Shared>>);
+
+struct Shared {
+    client: Client,
+    clock: Clock,
+    places: Vec<Place>,
+    state: Mutex<State>,
+}
+
+struct State {
+    read: Timestamp,
+    values: BTreeMap<String, String>,
+    watchers: Vec<(String, Watcher)>,
+}
+
+/// Where the value of a variable is: what Parameter Store is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    variable: String,
+    name: String,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = self.0.iter().flat_map(|shared| &shared.places);
+        f.debug_list().entries(places.map(|place| &place.variable)).finish()
+    }
+}
+
+impl Secrets {
+    /// Reads what these variables, by name and ARN, stand for.
+    pub async fn read(
+        sdk: &SdkConfig,
+        clock: Clock,
+        arns: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Secrets, ConfigError> {
+        let (mut places, mut wrong) = (Vec::new(), Vec::new());
+        for (variable, arn) in arns {
+            match asked_for(&arn) {
+                Some(name) => places.push(Place { variable, name }),
+                None => wrong.push(format!(
+                    "{variable}{SUFFIX}: must be the complete ARN of a parameter of SSM or of a secret of Secrets Manager"
+                )),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(ConfigError(wrong));
+        }
+        if places.is_empty() {
+            return Ok(Secrets(None));
+        }
+        let with = |retries, longest| {
+            let longest = TimeoutConfig::builder().operation_timeout(longest).build();
+            let config = aws_sdk_ssm::config::Builder::from(sdk).retry_config(retries);
+            Client::from_conf(config.timeout_config(longest).build())
+        };
+        let patient = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(Duration::from_millis(200));
+        let values = values(&with(patient, AT_START), &places).await?;
+        let client = with(RetryConfig::disabled(), LATER);
+        let state = Mutex::new(State { read: clock.now(), values, watchers: Vec::new() });
+        Ok(Secrets(Some(Arc::new(Shared { client, clock, places, state }))))
+    }
+
+    /// The value of a variable, if it stands elsewhere.
+    pub fn value(&self, variable: &str) -> Option<String> {
+        self.0.as_ref()?.state().values.get(variable).cloned()
+    }
+
+    /// Tells of every new value of a variable.
+    pub fn watch(&self, variable: &str, watcher: impl Fn(&str) + Send + Sync + 'static) {
+        if let Some(shared) = &self.0 {
+            shared.state().watchers.push((variable.to_owned(), Box::new(watcher)));
+        }
+    }
+
+    /// Reads again what is not fresh any more.
+    pub async fn refresh(&self) {
+        self.refresh_older_than(FRESH).await;
+    }
+
+    /// Reads again at once, unless that was done a moment ago: something came that only a newer secret explains.
+    pub async fn refresh_now(&self) {
+        self.refresh_older_than(PAUSE).await;
+    }
+
+    async fn refresh_older_than(&self, age: Duration) {
+        let Some(shared) = &self.0 else { return };
+        let now = shared.clock.now();
+        let places: Vec<Place> = {
+            let mut state = shared.state();
+            if state.read.until(now) < age {
+                return;
+            }
+            // Whoever comes meanwhile goes on with what is there.
+            state.read = now;
+            let is_watched = |place: &&Place| state.watchers.iter().any(|(watched, _)| *watched == place.variable);
+            shared.places.iter().filter(is_watched).cloned().collect()
+        };
+        match values(&shared.client, &places).await {
+            Ok(values) => shared.state().take(values),
+            Err(error) => tracing::error!(%error, "secrets stay as they were"),
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, values: BTreeMap<String, String>) {
+        for (variable, value) in values {
+            if self.values.get(&variable) != Some(&value) {
+                tracing::info!(variable, "a secret was replaced");
+                let of_it = self.watchers.iter().filter(|(watched, _)| *watched == variable);
+                of_it.for_each(|(_, watcher)| watcher(&value));
+                self.values.insert(variable, value);
+            }
+        }
+    }
+}
+
+/// What Parameter Store is asked for to get what an ARN names. Secrets are read through it by a name of their own
+/// (docs.aws.amazon.com/systems-manager, "Referencing AWS Secrets Manager secrets"), which goes without the six
+/// characters at the end of a secret's ARN.
+fn asked_for(arn: &str) -> Option<String> {
+    let mut parts = arn.splitn(6, ':');
+    let (Some("arn"), Some(_), Some(service)) = (parts.next(), parts.next(), parts.next()) else { return None };
+    let resource = parts.nth(2)?;
+    match service {
+        "ssm" => match resource.strip_prefix("parameter/")? {
+            "" => None,
+            // An ARN leaves out the slash that a name with levels begins with.
+            levels if levels.contains('/') => Some(format!("/{levels}")),
+            name => Some(name.to_owned()),
+        },
+        "secretsmanager" => {
+            let (name, end) = resource.strip_prefix("secret:")?.rsplit_once('-')?;
+            let complete = end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            complete.then(|| format!("/aws/reference/secretsmanager/{name}"))
+        }
+        _ => None,
+    }
+}
+
+async fn values(client: &Client, places: &[Place]) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut values = BTreeMap::new();
+    // One after the other, over one connection.
+    for Place { variable, name } in places {
+        let failed = |why: String| ConfigError(vec![format!("{variable}{SUFFIX}: {name} can't be read: {why}")]);
+        let reply = client.get_parameter().name(name).with_decryption(true).send().await;
+        let reply = reply.map_err(|error| failed(DisplayErrorContext(&error).to_string()))?;
+        let value = reply.parameter.and_then(|parameter| parameter.value);
+        let value = value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        values.insert(variable.clone(), value.ok_or_else(|| failed("it holds nothing".to_owned()))?);
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_asked_for_by_name_and_secrets_by_reference() {
+        let parameter = "arn:aws:ssm:eu-central-1:123456789012:parameter";
+        assert_eq!(asked_for(&format!("{parameter}/daybook/prod/jwt")).as_deref(), Some("/daybook/prod/jwt"));
+        assert_eq!(asked_for(&format!("{parameter}/jwt")).as_deref(), Some("jwt"));
+        let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:daybook/jwt-secret-AbC123";
+        assert_eq!(asked_for(secret).as_deref(), Some("/aws/reference/secretsmanager/daybook/jwt-secret"));
+    }
+
+    #[test]
+    fn other_arns_and_texts_are_refused() {
+        for arn in [
+            "",
+            "secret",
+            "arn:aws:ssm:eu-central-1:123456789012:parameter/",
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:jwt",
+            "arn:aws:s3:::bucket/key",
+        ] {
+            assert_eq!(asked_for(arn), None, "{arn}");
+        }
+    }
+}
