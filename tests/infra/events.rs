@@ -3,6 +3,7 @@
 use crate::{folders, read, root};
 use daybook_jobs::{SqsEvent, StreamEvent, Worker, on_queue, on_stream};
 use daybook_local::functions;
+use daybook_store::telemetry::Invocation;
 use daybook_testing::World;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -54,7 +55,7 @@ async fn answer(world: &World, name: &str) -> (u16, Value) {
 async fn batch(world: &World, worker: Worker, name: &str) -> Value {
     let event: SqsEvent = serde_json::from_value(event(name)).expect("an event of SQS");
     let soon = Instant::now() + Duration::from_secs(30);
-    on_queue(&worker, &world.system.workers.services, event, soon).await
+    on_queue(&worker, &world.system.workers.services, event, soon, &Invocation::default()).await
 }
 
 #[tokio::test]
@@ -85,7 +86,7 @@ async fn what_triggers_hand_over_is_dealt_with() {
     let nothing = json!({"batchItemFailures": []});
     let services = &world.system.workers.services;
     let stream: StreamEvent = serde_json::from_value(event("dispatch/stream")).expect("an event of the stream");
-    assert_eq!(on_stream(services, stream, daybook_dispatch::dispatch).await, nothing);
+    assert_eq!(on_stream(services, stream, daybook_dispatch::dispatch, &Invocation::default()).await, nothing);
     // The entry's two mails came out of it; its submission isn't here, so nobody is written to.
     assert_eq!(world.work().await, 2);
     assert_eq!(batch(&world, daybook_send_mail::worker(), "send-mail/queue").await, nothing);

@@ -1,6 +1,8 @@
 //! The repository keeps its own rules.
 
 mod events;
+mod rights;
+mod template;
 
 use daybook_local::functions;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,65 @@
+"""Deploys on the emulator, goes the whole way once, and once more with single rights taken away."""
+
+import argparse
+import sys
+import time
+
+from emulator import ACCOUNT, REGION, Emulator
+from journey import Journey
+from rights import without_right
+
+SECRET = "first:0123456789abcdef0123456789abcdef"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--temp", required=True)
+    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--keep", action="store_true")
+    arguments = parser.parse_args()
+    emulator = Emulator(arguments.temp)
+    try:
+        began = time.monotonic()
+        print("== sam deploy", flush=True)
+        overrides, hubspot = prerequisites(emulator)
+        emulator.deploy(arguments.build, {**overrides, "Architecture": arguments.architecture})
+        routes = emulator.connect_routes()
+        emulator.name_no_identity()
+        print(f"   deployed in {time.monotonic() - began:.0f} s, {routes} routes", flush=True)
+        journey = Journey(emulator, hubspot)
+        journey.go()
+        without_right(journey)
+        print(f"everything holds, {time.monotonic() - began:.0f} s after the build", flush=True)
+        if arguments.keep:
+            print(f"{journey.base}/ until Ctrl-C", flush=True)
+            while True:
+                time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        print((emulator.temp / "emulator.log").read_text()[-6000:], file=sys.stderr)
+        raise
+    finally:
+        emulator.stop()
+
+
+def prerequisites(emulator):
+    """What the README has ops do before a deployment: secrets, and an identity that mail may come from."""
+    token, address = emulator.fake_hubspot()
+    ssm = emulator.client("ssm")
+    ssm.put_parameter(Name="/daybook/jwt-secret", Type="SecureString", Value=SECRET)
+    ssm.put_parameter(Name="/daybook/hubspot-token", Type="SecureString", Value=token)
+    emulator.client("sesv2").create_email_identity(EmailIdentity="example.com")
+    parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/daybook"
+    overrides = {
+        "Stage": "test", "OwnerEmail": "owner@example.com", "TeamEmail": "team@example.com",
+        "MailFrom": "Daybook <crm@example.com>", "MailIdentity": "example.com",
+        "JwtSecretArn": f"{parameter}/jwt-secret", "HubSpotTokenArn": f"{parameter}/hubspot-token",
+        "HubSpotBaseUrl": address, "AllowedOrigins": "https://app.example.com",
+    }
+    return overrides, address
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,365 @@
+//! What functions do with the table is what their roles let them do: no more, no less.
+
+use crate::template::{Template, listed};
+use axum::http::Method;
+use daybook_domain::AnyId;
+use daybook_http::Routes;
+use daybook_jobs::mail::SendError;
+use daybook_jobs::{Delivered, Message, Queue, SyncJob, Worker, run_batch};
+use daybook_local::{DEFAULT_ORG, functions};
+use daybook_store::Meter;
+use daybook_testing::hubspot::{Fault, HubSpot};
+use daybook_testing::{Person, Right, ScriptedMailer, World, WorldOptions, lead};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What the functions did, by function.
+struct Seen {
+    world: World,
+    routes: Vec<Routes>,
+    rights: BTreeMap<&'static str, BTreeSet<Right>>,
+    asked: usize,
+}
+
+impl Seen {
+    /// Sends a request, which must be answered with this status, and notes what its function did.
+    async fn ask(&mut self, who: &Person, method: Method, path: &str, body: Value, status: u16) -> Value {
+        self.world.faults.take_rights();
+        let call = who.call(method.clone(), path);
+        let call = if body.is_null() { call } else { call.json(body) };
+        // A repeat is recognised by its key, which is a read more.
+        self.asked += 1;
+        let call = if method == Method::GET { call } else { call.key(&self.asked.to_string()) };
+        let answer = call.await.expect(status);
+        let function = self.function_of(&method, path.split('?').next().unwrap_or(path));
+        self.note(function);
+        serde_json::from_str(&answer.text).unwrap_or_default()
+    }
+
+    fn function_of(&self, method: &Method, path: &str) -> &'static str {
+        let all = self.routes.iter().flat_map(|routes| &routes.list);
+        let fitting = all.filter(|route| route.method == *method && route.fits(path));
+        let found = fitting.min_by_key(|route| route.path.contains('{'));
+        found.unwrap_or_else(|| panic!("no route for {method} {path}")).function
+    }
+
+    fn note(&mut self, function: &'static str) {
+        self.rights.entry(function).or_default().extend(self.world.faults.take_rights());
+    }
+
+    async fn work(&mut self, worker: Worker, bodies: Vec<String>) {
+        self.world.faults.take_rights();
+        let number = |(at, body): (usize, String)| Delivered { id: at.to_string(), body };
+        let batch = bodies.into_iter().enumerate().map(number).collect();
+        let until = Instant::now() + Duration::from_secs(30);
+        let failed = run_batch(&worker, &self.world.system.workers.services, batch, until).await;
+        assert!(failed.is_empty(), "{}: {failed:?}", worker.function);
+        self.note(worker.function);
+    }
+
+    /// The messages that due items hold, as sweep sends them on.
+    async fn due(&self) -> Vec<String> {
+        let all = daybook_store::rows::due::all(&self.world.system.env).await.expect("a read");
+        all.into_iter().map(|item| item.message).collect()
+    }
+}
+
+/// Everything that the functions do with the table, done once.
+async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
+    let (mailer, hubspot) = (Arc::new(ScriptedMailer::default()), HubSpot::start(World::noon()).await);
+    let meter = Some(Arc::new(Meter::default()));
+    let of_world = WorldOptions {
+        rate_limits: true,
+        mailer: Some(mailer.clone()),
+        hubspot: Some(hubspot.clone()),
+        meter,
+        ..WorldOptions::default()
+    };
+    let world = World::with(of_world).await;
+    let visitor = world.visitor();
+    let owner = world.owner().await;
+    let mut seen = Seen { world, routes: functions(), rights: BTreeMap::new(), asked: 0 };
+    http(&mut seen, &visitor, &owner).await;
+    workers(&mut seen, &mailer, &hubspot).await;
+    // Nobody is there yet: the first owner's registration makes the default organisation.
+    let empty = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    let person = json!({"username": "eva", "email": "eva@staff.example", "password": "correct horse battery"});
+    empty.faults.take_rights();
+    empty.visitor().post("/api/auth/register", person).await.expect(201);
+    seen.rights.entry("auth").or_default().extend(empty.faults.take_rights());
+    seen.rights
+}
+
+async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
+    let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
+    let none = Value::Null;
+    for path in [
+        "/",
+        "/health",
+        "/api/health",
+        "/health/ready",
+        "/openapi.json",
+        "/docs",
+        "/docs/start.js",
+        "/docs/scalar.js",
+        "/redoc",
+        "/redoc/redoc.js",
+        "/daybook-form.js",
+    ] {
+        seen.ask(visitor, get.clone(), path, none.clone(), 200).await;
+    }
+    let person = json!({"username": "ada", "email": "ada@staff.example", "password": "correct horse battery"});
+    seen.ask(visitor, post.clone(), "/api/auth/register", person.clone(), 201).await;
+    seen.ask(
+        visitor,
+        post.clone(),
+        "/api/auth/login",
+        json!({"email": "ada@staff.example", "password": "correct horse battery"}),
+        200,
+    )
+    .await;
+    seen.ask(visitor, post.clone(), "/api/auth/login", json!({"email": "ada@staff.example", "password": "wrong"}), 401)
+        .await;
+    seen.ask(owner, get.clone(), "/api/auth/me", none.clone(), 200).await;
+
+    let made = seen.ask(visitor, post.clone(), "/api/leads", lead("one@example.com"), 201).await;
+    let told = made["data"]["id"].as_str().expect("an id").to_owned();
+    seen.ask(visitor, post.clone(), "/api/leads", lead("one@example.com"), 201).await;
+    seen.ask(&visitor.from("198.51.100.7"), post.clone(), "/api/leads?again", lead("one@example.com"), 201).await;
+    let staff = seen.ask(owner, post.clone(), "/api/leads", lead("two@example.com"), 201).await;
+    seen.ask(visitor, post.clone(), "/f/form_01kdvpaw00fpgv030000000001", lead("three@example.com"), 201).await;
+    let caught = json!({"email": "one@example.com", "_gotcha": "x"});
+    seen.ask(&visitor.from("198.51.100.8"), post.clone(), "/f/form_01kdvpaw00fpgv030000000001", caught.clone(), 201)
+        .await;
+    let demo = json!({"email": "three@example.com", "preferred_date": "2026-12-20T14:00:00Z", "demo_type": "virtual"});
+    seen.ask(visitor, post.clone(), "/api/demos", demo.clone(), 201).await;
+    let of_lead = format!("/api/leads/{told}/demo");
+    seen.ask(
+        visitor,
+        post.clone(),
+        &of_lead,
+        json!({"preferred_date": "2026-12-20T14:00:00Z", "demo_type": "virtual"}),
+        201,
+    )
+    .await;
+    let demos = seen.ask(owner, get.clone(), "/api/demos?with_total=true", none.clone(), 200).await;
+    let demo = format!("/api/demos/{}", demos["data"][0]["id"].as_str().expect("an id"));
+    for list in ["/api/demos?status=requested", "/api/demos?sort=created_at", &demo] {
+        seen.ask(owner, get.clone(), list, none.clone(), 200).await;
+    }
+    seen.ask(owner, put.clone(), &demo, json!({"status": "confirmed"}), 200).await;
+    seen.ask(owner, patch.clone(), &demo, json!({"status": "cancelled"}), 200).await;
+    seen.ask(
+        &visitor.from("198.51.100.10"),
+        post.clone(),
+        "/api/contact",
+        json!({"name": "A B", "email": "four@example.com", "message": "x"}),
+        201,
+    )
+    .await;
+
+    seen.ask(
+        &visitor.from("198.51.100.10"),
+        post.clone(),
+        "/api/contact",
+        json!({"name": "A B", "email": "four@example.com", "message": "y"}),
+        201,
+    )
+    .await;
+
+    let held = seen.ask(owner, get.clone(), "/api/submissions?status=spam", none.clone(), 200).await;
+    let held = held["data"][0]["id"].as_str().expect("what was caught").to_owned();
+    seen.ask(owner, get.clone(), "/api/submissions?with_total=true", none.clone(), 200).await;
+    seen.ask(owner, get.clone(), &format!("/api/submissions/{held}"), none.clone(), 200).await;
+    seen.ask(owner, post.clone(), &format!("/api/submissions/{held}/release"), none.clone(), 200).await;
+    let mut too_many = String::new();
+    for at in 0..10 {
+        let many = seen
+            .ask(
+                &visitor.from("198.51.100.9"),
+                post.clone(),
+                &format!("/api/leads?{at}"),
+                lead(&format!("many{at}@example.com")),
+                201,
+            )
+            .await;
+        too_many = many["data"]["submission_id"].as_str().expect("an id").to_owned();
+    }
+    seen.ask(owner, post.clone(), &format!("/api/submissions/{too_many}/spam"), none.clone(), 200).await;
+
+    let id = staff["data"]["id"].as_str().or(staff["data"]["lead_id"].as_str()).expect("an id").to_owned();
+    let one = format!("/api/leads/{id}");
+    let lists = ["?with_total=true", "?status=new", "?search=two", "?search=%E7%A4%BA", "?sort=created_at"];
+    for list in lists.iter().map(|query| format!("/api/leads{query}")) {
+        seen.ask(owner, get.clone(), &list, none.clone(), 200).await;
+    }
+    let user = owner.user.expect("a user");
+    seen.ask(owner, put.clone(), &one, json!({"owner_id": user, "status": "contacted"}), 200).await;
+    seen.ask(owner, get.clone(), &format!("/api/leads?owner_id={user}"), none.clone(), 200).await;
+    seen.ask(owner, patch.clone(), &one, json!({"first_name": "Eva", "email": "five@example.com"}), 200).await;
+    for path in [one.clone(), format!("{one}/timeline"), format!("/api/leads/{told}/timeline")] {
+        seen.ask(owner, get.clone(), &path, none.clone(), 200).await;
+    }
+    seen.ask(owner, delete.clone(), &one, none.clone(), 200).await;
+    seen.ask(owner, post.clone(), &format!("{one}/restore"), none.clone(), 200).await;
+    for query in ["", "?state=waiting"] {
+        seen.ask(owner, get.clone(), &format!("/api/integrations/hubspot/records{query}"), none.clone(), 200).await;
+    }
+    seen.ask(owner, post.clone(), "/api/integrations/hubspot/replay", json!({"records": [id]}), 202).await;
+}
+
+async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
+    let facts = seen.world.journal(DEFAULT_ORG).await;
+    let services = seen.world.system.workers.services.clone();
+    seen.world.faults.take_rights();
+    let (mut mails, mut records): (Vec<String>, BTreeSet<AnyId>) = (Vec::new(), BTreeSet::new());
+    for fact in &facts {
+        daybook_dispatch::dispatch(services.clone(), fact.clone()).await.expect("a dispatch");
+        for wanted in daybook_dispatch::wanted(fact, DEFAULT_ORG) {
+            match wanted {
+                daybook_jobs::Dispatched::Mail(job) => {
+                    mails.push(serde_json::to_string(&Message::new(job)).expect("JSON"))
+                }
+                daybook_jobs::Dispatched::HubSpot(job) => _ = records.insert(job.record),
+            }
+        }
+    }
+    seen.note("dispatch");
+
+    let records: Vec<String> = records
+        .into_iter()
+        .map(|record| serde_json::to_string(&Message::new(SyncJob { org: DEFAULT_ORG, record })).expect("JSON"))
+        .collect();
+    hubspot.fail_next(Fault::status(500));
+    for _ in 0..2 {
+        seen.work(daybook_sync_hubspot::worker(), records.clone()).await;
+        seen.world.clock.advance(Duration::from_secs(3600));
+        let again = seen.due().await;
+        seen.work(daybook_sync_hubspot::worker(), again).await;
+    }
+    for error in
+        [SendError::NotNow("x".to_owned()), SendError::Unheard("x".to_owned()), SendError::Refused("x".to_owned())]
+    {
+        mailer.fail_next(error);
+    }
+    seen.work(daybook_send_mail::worker(), mails).await;
+    seen.world.clock.advance(Duration::from_secs(3600));
+    seen.world.faults.take_rights();
+    daybook_sweep::sweep(services).await.expect("a sweep");
+    seen.note("sweep");
+    let again = seen.due().await;
+    assert!(!again.is_empty(), "no mail waits");
+    seen.work(daybook_send_mail::worker(), again).await;
+    let ses: Value = serde_json::from_str(&crate::read("events/send-mail/ses.json")).expect("JSON");
+    let event = ses["Records"][0]["body"].as_str().expect("a body").to_owned();
+    seen.work(daybook_send_mail::worker(), vec![event]).await;
+}
+
+#[tokio::test]
+async fn roles_grant_what_functions_do_with_the_table_and_nothing_else() {
+    let seen = seen().await;
+    let template = Template::read();
+    let (mut all_used, mut all_granted) = (BTreeMap::new(), BTreeMap::new());
+    for function in template.functions().keys() {
+        let mut used = seen.get(function.as_str()).cloned().unwrap_or_default();
+        // Every function opens its connection to the table at the start.
+        used.insert(("dynamodb:GetItem".to_owned(), None));
+        let mut granted: BTreeSet<Right> = BTreeSet::new();
+        for statement in template.statements(function) {
+            let resource = statement["Resource"].to_string();
+            let index =
+                ["by_state", "by_owner"].into_iter().find(|index| resource.contains(&format!("/index/{index}")));
+            let of_table = statement["Resource"] == json!({"Fn::GetAtt": "Table.Arn"});
+            if of_table || index.is_some() {
+                let actions = listed(&statement["Action"]).into_iter();
+                granted.extend(
+                    actions.map(|action| (action.as_str().expect("an action").to_owned(), index.map(str::to_owned))),
+                );
+            }
+        }
+        all_used.insert(function.clone(), used);
+        all_granted.insert(function.clone(), granted);
+    }
+    assert!(all_granted == all_used, "infra/template.yaml grants {all_granted:#?}\nbut functions do {all_used:#?}");
+}
+
+/// What a function may do besides the table: actions, each with what it may do it to.
+fn beyond_the_table(function: &str) -> BTreeSet<String> {
+    let sub = |text: &str| json!({"Fn::Sub": text});
+    let arn = |service: &str, rest: &str| {
+        sub(&format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}"))
+    };
+    let get = |name: &str| json!({"Fn::GetAtt": name});
+    let secret = |arn_of: &str| {
+        let by_reference = arn("ssm", "parameter/aws/reference/secretsmanager/*");
+        [
+            ("ssm:GetParameter", json!({"Fn::If": ["SecretsAreInSecretsManager", by_reference, {"Ref": arn_of}]})),
+            ("secretsmanager:GetSecretValue", json!({"Ref": arn_of})),
+        ]
+    };
+    let address = |queue: Queue| match queue {
+        Queue::Mail => get("MailQueue.Arn"),
+        Queue::HubSpot => get("HubSpotQueue.Arn"),
+    };
+    let log = json!({"Fn::Sub": [
+        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-${Name}:*",
+        {"Name": function}
+    ]});
+    let mut may = vec![
+        ("ssm:GetParameter", arn("ssm", "parameter/${AWS::StackName}/public-url")),
+        ("logs:CreateLogStream", log.clone()),
+        ("logs:PutLogEvents", log),
+        ("xray:PutTraceSegments", json!("*")),
+        ("xray:PutTelemetryRecords", json!("*")),
+    ];
+    may.extend(secret("JwtSecretArn"));
+    let works_on = [daybook_send_mail::worker(), daybook_sync_hubspot::worker()];
+    let works_on = works_on.into_iter().find(|worker| worker.function == function).map(|worker| worker.queue);
+    if let Some(queue) = works_on {
+        let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
+        may.extend(actions.map(|action| (action, address(queue))));
+    }
+    let sends_to = match function {
+        "dispatch" => daybook_dispatch::QUEUES,
+        "sweep" => daybook_sweep::QUEUES,
+        _ => &[],
+    };
+    may.extend(sends_to.iter().map(|queue| ("sqs:SendMessage", address(*queue))));
+    match function {
+        "dispatch" => {
+            let actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
+            may.extend(actions.map(|action| (action, get("Table.StreamArn"))));
+            may.push(("dynamodb:ListStreams", sub("${Table.Arn}/stream/*")));
+            may.push(("sqs:SendMessage", get("DispatchDeadLetters.Arn")));
+        }
+        "send-mail" => {
+            may.push(("ses:SendEmail", arn("ses", "identity/${MailIdentity}")));
+            may.push(("ses:SendEmail", arn("ses", "configuration-set/${MailEvents}")));
+        }
+        "sync-hubspot" => may.extend(secret("HubSpotTokenArn")),
+        _ => {}
+    }
+    may.into_iter().map(|(action, to)| format!("{action} {to}")).collect()
+}
+
+#[test]
+fn roles_grant_beyond_the_table_what_is_said_here_and_nothing_else() {
+    let template = Template::read();
+    for function in template.functions().keys() {
+        let mut granted = BTreeSet::new();
+        for statement in template.statements(function) {
+            assert_eq!(statement["Effect"], "Allow", "{function}");
+            let of_table = statement["Resource"] == json!({"Fn::GetAtt": "Table.Arn"});
+            if of_table || statement["Resource"].to_string().contains("/index/") {
+                continue;
+            }
+            for action in listed(&statement["Action"]) {
+                let action = action.as_str().expect("an action").to_owned();
+                granted.extend(listed(&statement["Resource"]).iter().map(|resource| format!("{action} {resource}")));
+            }
+        }
+        assert_eq!(granted, beyond_the_table(function), "infra/template.yaml: the role of {function}");
+    }
+}
