@@ -59,7 +59,8 @@ impl Faults {
         self.script().random = Some((seed | 1, rate));
     }
 
-    /// From now on each call takes 1 to 4 ms, so that requests sent at once overlap as they do over a network.
+    /// From now on each call takes 5 to 20 ms, so that requests sent at once overlap as they do over a network, also on a
+    /// machine that is busy with other things.
     pub fn at_a_distance(&self) {
         self.script().distance = Some(0x9e37_79b9_7f4a_7c15);
     }
@@ -101,7 +102,7 @@ impl Faults {
     fn way(&self) -> Option<Duration> {
         let mut script = self.script();
         let state = script.distance.as_mut()?;
-        Some(Duration::from_micros(1000 + xorshift(state) % 3000))
+        Some(Duration::from_micros(5_000 + xorshift(state) % 15_000))
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
