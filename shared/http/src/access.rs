@@ -150,11 +150,14 @@ async fn authenticate(env: &Env, headers: &HeaderMap) -> Result<Admitted> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(invalid().into());
     }
-    if token::kid(token.trim()).is_some_and(|kid| !env.keys.knows(&kid)) {
+    let read = || token::verify(&env.keys, token.trim(), env.clock.now());
+    let mut claims = read();
+    if claims.is_none() && token::kid(token.trim()).is_some_and(|kid| !env.keys.knows(&kid)) {
         // Signed by a function that has read a newer secret, perhaps.
         env.secrets.refresh_now().await;
+        claims = read();
     }
-    let claims = token::verify(&env.keys, token.trim(), env.clock.now()).ok_or_else(invalid)?;
+    let claims = claims.ok_or_else(invalid)?;
     let session = Session::read(env, claims.org, claims.sid).await?.filter(|session| session.user == claims.sub);
     let session = session.ok_or_else(invalid)?;
     Ok(Admitted { org: claims.org, actor: session.actor(), scope: Scope::All, allowance: None })
