@@ -1,34 +1,43 @@
-//! Every route: nobody, the weakest role, another organisation.
+//! Every route: nobody, tokens that have ended, the weakest role, another owner, another organisation.
 
 use axum::http::Method;
 use daybook_domain::permission::{Action, Role};
-use daybook_http::{Access, Route};
+use daybook_domain::{SessionId, UserId};
+use daybook_http::{Access, Route, token};
 use daybook_local::functions;
+use daybook_store::rows::session::Session;
 use daybook_testing::hubspot::HubSpot;
 use daybook_testing::{Person, World, WorldOptions, lead};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 fn routes() -> Vec<Route> {
     functions().into_iter().flat_map(|function| function.list).collect()
 }
 
-/// A path of the route, with a record of the default organisation in it.
-fn path(route: &Route, lead: &str) -> String {
+/// Something of each kind that paths name, by the part of the path before its id.
+type Ids = BTreeMap<&'static str, String>;
+
+/// The last part of ids that never were.
+const NEVER: &str = "01m7wjas70ec3sttn163jbej2c";
+
+/// A path of the route, with something in it.
+fn path(route: &Route, ids: &Ids) -> String {
     let form = "form_01kdvpaw00fpgv030000000001";
-    // The lead, its submission and its demonstration share a UUID.
-    let same = |prefix: &str| lead.replace("lead_", prefix);
-    match route.path {
-        path if path.starts_with("/api/leads/") => path.replace("{id}", lead),
-        path if path.starts_with("/api/submissions/") => path.replace("{id}", &same("sub_")),
-        path if path.starts_with("/api/demos/") => path.replace("{id}", &same("demo_")),
-        path if path.starts_with("/f/") => path.replace("{form_id}", form),
-        path if !path.contains('{') => path.to_owned(),
-        path => panic!("{path}: make a record of this type here, so that the tests of access can try the route"),
+    let mut path = route.path.replace("{form_id}", form);
+    while let Some((before, after)) = path.split_once("/{") {
+        let kind = before.rsplit('/').next().unwrap_or_default();
+        let id = ids.get(kind).unwrap_or_else(|| {
+            panic!("{path}: make something of this kind here, so that the tests of access can try the route")
+        });
+        path = format!("{before}/{id}{}", after.split_once('}').expect("a whole parameter").1);
     }
+    path
 }
 
-async fn send(person: &Person, route: &Route, lead: &str) -> daybook_testing::Answer {
-    let call = person.call(route.method.clone(), &path(route, lead));
+async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Answer {
+    let call = person.call(route.method.clone(), &path(route, ids));
     let body = match route.path {
         path if path.ends_with("/demo") => json!({"demo_type": "onsite"}),
         path if path.starts_with("/api/demos") => json!({"status": "confirmed"}),
@@ -37,72 +46,117 @@ async fn send(person: &Person, route: &Route, lead: &str) -> daybook_testing::An
     if route.method == Method::GET { call.await } else { call.json(body).await }
 }
 
-async fn world_with_lead() -> (World, String) {
+/// A world in which the default organisation has something of everything, and its owner.
+async fn full_world() -> (World, Person, Ids) {
     let clock = World::noon();
     let hubspot = HubSpot::start(clock.clone()).await;
     let world = World::at(WorldOptions { hubspot: Some(hubspot), ..WorldOptions::default() }, clock).await;
-    let id = world.visitor().post("/api/demos", lead("ada@example.com")).await.expect(201).id();
+    let owner = world.owner().await;
+    let demo = world.visitor().post("/api/demos", lead("ada@example.com")).await.expect(201).id();
     world.work().await;
-    (world, id.replace("demo_", "lead_"))
+    let sessions = owner.get("/api/auth/sessions").await.expect(200).data();
+    // The lead, its submission and its demonstration share a UUID.
+    let ids = Ids::from([
+        ("leads", demo.replace("demo_", "lead_")),
+        ("submissions", demo.replace("demo_", "sub_")),
+        ("demos", demo),
+        ("sessions", sessions[0]["id"].as_str().expect("an id").to_owned()),
+    ]);
+    (world, owner, ids)
+}
+
+/// Tokens that were good once, or look as if they were.
+async fn tokens_that_ended(world: &World) -> Vec<(&'static str, String)> {
+    let mut tokens: Vec<(&str, String)> =
+        ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."].map(|token| ("nonsense", token.to_owned())).to_vec();
+    let signed_out = world.person(Role::Owner).await;
+    signed_out.post("/api/auth/logout", json!({})).await.expect(200);
+    tokens.push(("revoked", signed_out.token.expect("a token")));
+    let cx = world.cx(signed_out.org);
+    let of = |user: Option<UserId>, session: SessionId| {
+        token::issue(&cx, user.expect("a user"), cx.org, session).expect("a token")
+    };
+    let somebody = world.person(Role::Owner).await;
+    tokens.push(("of a session that never was", of(somebody.user, SessionId::new(cx.env.ids.next()))));
+    let other = world.person(Role::Owner).await;
+    let others = Session::all_of(&cx.env, cx.org, &cx.get(other.user.expect("a user")).await.expect("a user")).await;
+    tokens.push(("of another's session", of(somebody.user, others.expect("a read")[0].id)));
+    tokens.push(("of an API key that never was", "dbk_AAAA.BBBB".to_owned()));
+    let late = world.person(Role::Owner).await;
+    world.clock.advance(Duration::from_secs(1800));
+    tokens.push(("expired", late.token.expect("a token")));
+    tokens
 }
 
 #[tokio::test]
 async fn nobody_gets_in_without_credentials_or_with_bad_ones() {
-    let (world, id) = world_with_lead().await;
+    let (world, _, ids) = full_world().await;
+    let tokens = tokens_that_ended(&world).await;
     for route in routes().iter().filter(|route| !route.access.is_public()) {
-        send(&world.visitor(), route, &id).await.expect_problem(401, "unauthenticated");
-        for token in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
-            let somebody = world.visitor().with_token(token);
-            send(&somebody, route, &id).await.expect_problem(401, "unauthenticated");
+        send(&world.visitor(), route, &ids).await.expect_problem(401, "unauthenticated");
+        for (what, token) in &tokens {
+            let answer = send(&world.visitor().with_token(token), route, &ids).await;
+            assert_eq!(answer.status.as_u16(), 401, "{what} on {route:?}: {}", answer.text);
+            answer.expect_problem(401, "unauthenticated");
         }
     }
 }
 
 #[tokio::test]
 async fn bad_credentials_are_refused_on_public_routes_that_know_credentials() {
-    let (world, id) = world_with_lead().await;
+    let (world, _, ids) = full_world().await;
     let somebody = world.visitor().with_token("x");
     for route in routes().iter().filter(|route| matches!(route.access, Access::PublicOr(..))) {
-        send(&somebody, route, &id).await.expect_problem(401, "unauthenticated");
+        send(&somebody, route, &ids).await.expect_problem(401, "unauthenticated");
     }
 }
 
 #[tokio::test]
-async fn roles_without_the_permission_are_refused() {
-    let (world, id) = world_with_lead().await;
+async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record() {
+    let (world, _, ids) = full_world().await;
+    let mut refused = 0;
     for role in Role::ALL {
         let person = world.person(role).await;
         for route in routes() {
             let (Access::Can(resource, action) | Access::PublicOr(_, resource, action)) = route.access else {
                 continue;
             };
-            let answer = send(&person, &route, &id).await;
+            let answer = send(&person, &route, &ids).await;
             match role.scope(resource, action) {
-                None => drop(answer.expect_problem(403, "forbidden")),
+                None => {
+                    answer.expect_problem(403, "forbidden");
+                    refused += 1;
+                }
                 Some(_) => assert_ne!(answer.status.as_u16(), 403, "{role:?} on {route:?}: {}", answer.text),
             }
             if action == Action::Delete && route.method == Method::DELETE && role.scope(resource, action).is_some() {
-                person.post(&format!("/api/leads/{id}/restore"), json!({})).await.expect(200);
+                person.post(&format!("/api/leads/{}/restore", ids["leads"]), json!({})).await.expect(200);
             }
         }
+        world.clock.advance(Duration::from_secs(60));
     }
+    let denied = world.journal(daybook_local::DEFAULT_ORG).await;
+    let denied = denied.iter().filter(|fact| fact.event.name() == "access.denied").count();
+    assert!(denied > 0, "nothing was refused, so this shows nothing");
+    assert_eq!(denied, refused);
 }
 
 #[tokio::test]
 async fn another_organisation_s_records_are_not_found_like_ones_that_never_were() {
-    let (world, id) = world_with_lead().await;
+    let (world, _, ids) = full_world().await;
     let stranger = world.stranger().await;
-    let never = "lead_01m7wjas70ec3sttn163jbej2c";
+    let never =
+        ids.iter().map(|(&kind, id)| (kind, [id.split_once('_').expect("a prefix").0, NEVER].join("_"))).collect();
     for route in routes().iter().filter(|route| route.path.contains("{id}")) {
         if !route.path.ends_with("/restore") {
-            let (world, id) = world_with_lead().await;
-            let own = send(&world.owner().await, route, &id).await;
+            let (_, owner, ids) = full_world().await;
+            let own = send(&owner, route, &ids).await;
             // 409 is an answer about the record too: it was found.
             let reached = own.status.is_success() || own.status.as_u16() == 409;
             assert!(reached, "{route:?} refuses the owner, so this shows nothing: {}", own.text);
         }
-        let theirs = send(&stranger, route, &id).await.expect_problem(404, "not_found").json();
-        let nothing = send(&stranger, route, never).await.expect_problem(404, "not_found").json();
+        let theirs = send(&stranger, route, &ids).await.expect_problem(404, "not_found").json();
+        let nothing = send(&stranger, route, &never).await.expect_problem(404, "not_found").json();
         for member in ["title", "detail", "code"] {
             assert_eq!(theirs[member], nothing[member], "{route:?}");
         }
@@ -120,9 +174,9 @@ async fn another_organisation_s_records_are_not_found_like_ones_that_never_were(
 
 #[tokio::test]
 async fn sales_people_reach_their_own_leads_and_those_nobody_owns() {
-    let (world, id) = world_with_lead().await;
-    let (owner, ada, eva) = (world.owner().await, world.person(Role::Sales).await, world.person(Role::Sales).await);
-    let path = format!("/api/leads/{id}");
+    let (world, owner, ids) = full_world().await;
+    let (ada, eva) = (world.person(Role::Sales).await, world.person(Role::Sales).await);
+    let path = format!("/api/leads/{}", ids["leads"]);
     ada.patch(&path, json!({"owner_id": ada.user})).await.expect(200);
 
     ada.get(&path).await.expect(200);

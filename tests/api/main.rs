@@ -12,6 +12,8 @@ mod leads;
 mod model;
 mod naughty;
 mod races;
+mod recovery;
 mod search;
+mod sessions;
 mod submissions;
 mod transport;

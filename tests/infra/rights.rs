@@ -2,12 +2,15 @@
 
 use crate::template::{Template, listed};
 use axum::http::Method;
-use daybook_domain::AnyId;
-use daybook_http::Routes;
+use daybook_domain::permission::Role;
+use daybook_domain::team::{NewTeam, Team};
+use daybook_domain::{AnyId, Line};
+use daybook_http::{Access, Routes};
 use daybook_jobs::mail::SendError;
 use daybook_jobs::{Delivered, Message, Queue, SyncJob, Worker, run_batch};
 use daybook_local::{DEFAULT_ORG, functions};
-use daybook_store::Meter;
+use daybook_store::rows::ticket::{Ticket, Use};
+use daybook_store::{Meter, Tx};
 use daybook_testing::hubspot::{Fault, HubSpot};
 use daybook_testing::{Person, Right, ScriptedMailer, World, WorldOptions, lead};
 use serde_json::{Value, json};
@@ -82,6 +85,7 @@ async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
     let owner = world.owner().await;
     let mut seen = Seen { world, routes: functions(), rights: BTreeMap::new(), asked: 0 };
     http(&mut seen, &visitor, &owner).await;
+    people(&mut seen).await;
     workers(&mut seen, &mailer, &hubspot).await;
     // Nobody is there yet: the first owner's registration makes the default organisation.
     let empty = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
@@ -122,7 +126,7 @@ async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
     .await;
     seen.ask(visitor, post.clone(), "/api/auth/login", json!({"email": "ada@staff.example", "password": "wrong"}), 401)
         .await;
-    seen.ask(owner, get.clone(), "/api/auth/me", none.clone(), 200).await;
+    account(seen, visitor, owner).await;
 
     let made = seen.ask(visitor, post.clone(), "/api/leads", lead("one@example.com"), 201).await;
     let told = made["data"]["id"].as_str().expect("an id").to_owned();
@@ -198,6 +202,63 @@ async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.ask(owner, post.clone(), "/api/integrations/hubspot/replay", json!({"records": [id]}), 202).await;
 }
 
+/// What there is to do with one's account.
+async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
+    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    let none = Value::Null;
+    for path in ["/account", "/account/account.js"] {
+        seen.ask(visitor, get.clone(), path, none.clone(), 200).await;
+    }
+    seen.ask(owner, get.clone(), "/api/auth/me", none.clone(), 200).await;
+    let login = json!({"username": "ada", "password": "correct horse battery"});
+    let tokens = seen.ask(visitor, post.clone(), "/api/auth/login", login.clone(), 200).await;
+    let ada = visitor.with_token(tokens["access_token"].as_str().expect("a token"));
+    let refresh = json!({"refresh_token": tokens["refresh_token"]});
+    seen.ask(visitor, post.clone(), "/api/auth/refresh", refresh, 200).await;
+    seen.ask(&ada, get.clone(), "/api/auth/sessions", none.clone(), 200).await;
+    seen.ask(&ada, delete.clone(), "/api/auth/sessions", none.clone(), 200).await;
+    seen.ask(&ada, post.clone(), "/api/auth/verify-email/resend", none.clone(), 202).await;
+    let change = json!({"current_password": "correct horse battery", "new_password": "correct horse battery"});
+    seen.ask(&ada, post.clone(), "/api/auth/change-password", change, 200).await;
+    let (org, id) = seen.world.system.env.login("ada").await.expect("a read").expect("a user");
+    for (to, path) in [(Use::VerifyEmail, "/api/auth/verify-email"), (Use::ResetPassword, "/api/auth/reset-password")] {
+        let forgot = json!({"email": "ada@staff.example"});
+        seen.ask(visitor, post.clone(), "/api/auth/forgot-password", forgot, 202).await;
+        let env = &seen.world.system.env;
+        let ticket = Ticket::read(env, org, id, to).await.expect("a read").expect("a ticket");
+        let mut body = json!({"token": ticket.token(env, org, id, to)});
+        if to == Use::ResetPassword {
+            body["password"] = json!("correct horse battery");
+        }
+        seen.ask(visitor, post.clone(), path, body, 200).await;
+    }
+    let tokens = seen.ask(visitor, post.clone(), "/api/auth/login", login, 200).await;
+    let ada = visitor.with_token(tokens["access_token"].as_str().expect("a token"));
+    seen.ask(&ada, post.clone(), "/api/auth/logout", none, 200).await;
+}
+
+/// What every function does with requests of people: it refuses some, and looks up who is in a manager's team.
+async fn people(seen: &mut Seen) {
+    let (nobody, manager) = (seen.world.person(Role::Viewer).await, seen.world.person(Role::Manager).await);
+    let cx = seen.world.cx(DEFAULT_ORG);
+    let member_ids = vec![manager.user.expect("a user")];
+    let team = Team::new(NewTeam { name: Line::parse("North").expect("a line"), member_ids }, &cx.stamp());
+    cx.commit(Tx::create(&team.expect("a team")), ()).await.expect("a commit");
+    let id = "01m7wjas70ec3sttn163jbej2c";
+    let mut asked = BTreeSet::new();
+    for route in seen.routes.clone().iter().flat_map(|routes| routes.list.clone()) {
+        let (Access::Can(resource, action) | Access::PublicOr(_, resource, action)) = route.access else { continue };
+        let path = route.path.replace("{id}", &format!("lead_{id}"));
+        if Role::Viewer.scope(resource, action).is_none() && asked.insert((route.function, "refused")) {
+            seen.ask(&nobody, route.method.clone(), &path, Value::Null, 403).await;
+        }
+        let is_list = route.method == Method::GET && !route.path.contains('{');
+        if Role::Manager.scope(resource, action).is_some() && is_list && asked.insert((route.function, "of a team")) {
+            seen.ask(&manager, route.method.clone(), &path, Value::Null, 200).await;
+        }
+    }
+}
+
 async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
     let facts = seen.world.journal(DEFAULT_ORG).await;
     let services = seen.world.system.workers.services.clone();
@@ -249,7 +310,7 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
 async fn roles_grant_what_functions_do_with_the_table_and_nothing_else() {
     let seen = seen().await;
     let template = Template::read();
-    let (mut all_used, mut all_granted) = (BTreeMap::new(), BTreeMap::new());
+    let mut wrong: Vec<String> = Vec::new();
     for function in template.functions().keys() {
         let mut used = seen.get(function.as_str()).cloned().unwrap_or_default();
         // Every function opens its connection to the table at the start.
@@ -267,10 +328,17 @@ async fn roles_grant_what_functions_do_with_the_table_and_nothing_else() {
                 );
             }
         }
-        all_used.insert(function.clone(), used);
-        all_granted.insert(function.clone(), granted);
+        let named = |rights: Vec<&Right>| -> String {
+            let name = |(action, index): &&Right| [action, index.as_deref().unwrap_or_default()].join(" ");
+            rights.iter().map(name).collect::<Vec<_>>().join(", ")
+        };
+        if used != granted {
+            let lacking = named(used.difference(&granted).collect());
+            let needless = named(granted.difference(&used).collect());
+            wrong.push(format!("{function}: lacks {lacking}; has needlessly {needless}"));
+        }
     }
-    assert!(all_granted == all_used, "infra/template.yaml grants {all_granted:#?}\nbut functions do {all_used:#?}");
+    assert!(wrong.is_empty(), "infra/template.yaml:\n{}", wrong.join("\n"));
 }
 
 /// What a function may do besides the table: actions, each with what it may do it to.

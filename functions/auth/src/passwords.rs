@@ -2,8 +2,10 @@
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use daybook_domain::Secret;
-use daybook_http::{Error, Result};
+use daybook_domain::{Error as Domain, NewPassword, Rule, Secret};
+use daybook_http::{Cx, Error, Result};
+use daybook_store::CommonPasswords;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
@@ -18,6 +20,46 @@ static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// A hash to compare with where there is no user, so that unknown users take as long as known ones.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now(&Secret::new("nobody's password".to_owned())).ok());
+
+/// The passwords that are used most, in order, in lower case.
+static COMMON: &str = include_str!("../assets/common-passwords.txt");
+
+/// Refuses a password that many have, or warns of it, as the deployment is set to.
+pub fn judge(cx: &Cx, password: &NewPassword, pointer: &str) -> Result<Option<String>> {
+    if !is_common(password.expose()) {
+        return Ok(None);
+    }
+    match cx.env.settings.common_passwords {
+        CommonPasswords::Refuse => Err(Domain::invalid(pointer, Rule::CommonPassword).into()),
+        CommonPasswords::Warn => {
+            Ok(Some("This password is among those that are used most; production refuses it.".to_owned()))
+        }
+    }
+}
+
+fn is_common(password: &str) -> bool {
+    static LINES: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| COMMON.lines().filter(|line| !line.starts_with('#')).collect());
+    LINES.contains(password.to_lowercase().as_str())
+}
+
+/// The parameters of a hash that is made now.
+fn parameters() -> Result<Params> {
+    Params::new(19_456, 2, 1, None).map_err(hash_failed)
+}
+
+/// Whether a hash is as one that is made now would be; if not, it is made anew when the password is known.
+pub fn is_up_to_date(phc: &str) -> bool {
+    let read = || {
+        let hash = PasswordHash::new(phc).ok()?;
+        let current = parameters().ok()?;
+        let params = Params::try_from(&hash).ok()?;
+        let same = (params.m_cost(), params.t_cost(), params.p_cost())
+            == (current.m_cost(), current.t_cost(), current.p_cost());
+        Some(same && hash.algorithm == Algorithm::Argon2id.ident())
+    };
+    read().unwrap_or(false)
+}
 
 /// The hash of a password, as a PHC string.
 pub async fn hash(password: Secret) -> Result<String> {
@@ -35,7 +77,7 @@ pub async fn verify(password: Secret, phc: Option<String>) -> Result<bool> {
 }
 
 fn hash_now(password: &Secret) -> Result<String> {
-    let params = Params::new(19_456, 2, 1, None).map_err(hash_failed)?;
+    let params = parameters()?;
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),

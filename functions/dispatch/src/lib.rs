@@ -2,7 +2,7 @@
 //!
 //! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
 
-use daybook_domain::{Actor, Audit, Event, OrgId, SubmissionId};
+use daybook_domain::{Actor, Audit, Event, OrgId, SubmissionId, UserId};
 use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, SyncJob, dispatch_all};
 use daybook_store::{EntryRef, Fact, Result};
 use std::sync::Arc;
@@ -28,6 +28,12 @@ pub fn wanted(fact: &Fact, default_org: OrgId) -> Vec<Dispatched> {
             vec![mail(MailKind::Confirmation), mail(MailKind::Notification)]
         }
         Event::SubmissionAccepted => vec![mail(MailKind::Notification)],
+        // Who asked for an address that nobody has: the entry is about no user.
+        Event::UserPasswordResetRequested if UserId::try_from(fact.record).is_err() => Vec::new(),
+        Event::UserPasswordResetRequested => vec![mail(MailKind::PasswordReset)],
+        Event::UserPasswordChanged => vec![mail(MailKind::PasswordChanged)],
+        Event::UserRegistered | Event::UserVerificationRequested => vec![mail(MailKind::Verification)],
+        Event::InvitationSent => vec![mail(MailKind::Invitation)],
         Event::LeadCreated
         | Event::LeadUpdated
         | Event::LeadAssigned

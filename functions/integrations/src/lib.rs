@@ -1,7 +1,7 @@
 //! Integrations: how records stand in other systems, and asking for another try.
 
 use daybook_domain::lead::Lead;
-use daybook_domain::permission::Action::{Read, Update};
+use daybook_domain::permission::Action::Manage;
 use daybook_domain::permission::Resource::Integrations;
 use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, LeadId, Rule, Unit};
 use daybook_http::{Accepted, Cx, Json, Listed, Narrowed, PageQuery, Result, Routes, can};
@@ -14,9 +14,9 @@ const AT_ONCE: usize = 30;
 
 /// The routes of this function.
 pub fn routes() -> Routes {
-    Routes::of("integrations").get("/api/integrations/hubspot/records", can(Integrations, Read), records).post(
+    Routes::of("integrations").get("/api/integrations/hubspot/records", can(Integrations, Manage), records).post(
         "/api/integrations/hubspot/replay",
-        can(Integrations, Update),
+        can(Integrations, Manage),
         replay,
     )
 }

@@ -1,11 +1,15 @@
 //! To whom a mail goes and what it says, from the entry it belongs to.
 
+use daybook_domain::invitation::{self, Invitation};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
-use daybook_domain::{AnyId, EmailAddress, Locale, SubmissionId};
+use daybook_domain::user::{Status, User};
+use daybook_domain::{AnyId, EmailAddress, Line, Locale, UserId};
+use daybook_jobs::mail::templates::AccountMail;
 use daybook_jobs::mail::{Content, templates};
 use daybook_jobs::{MailJob, MailKind, Services};
-use daybook_store::{Error, Fact, Result};
+use daybook_store::rows::ticket::{Ticket, Use};
+use daybook_store::{Cx, Error, Fact, Result, invite};
 
 /// To whom a mail goes and what it says.
 pub struct Composed {
@@ -19,42 +23,123 @@ pub struct Composed {
     pub about: Option<AnyId>,
 }
 
-/// Composes a mail from the entry's submission, as it was posted; none where there is nobody to send it to.
+/// Composes a mail from what its entry is about; none where there is nobody to send it to.
 pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Composed>> {
     let cx = services.env.system(job.entry.org, "send-mail");
-    let id = match job.about {
-        Some(id) => id,
-        None => {
-            let Some(fact) = Fact::read(&services.env, job.entry).await? else { return Ok(None) };
-            let Ok(id) = SubmissionId::try_from(fact.record) else { return Ok(None) };
-            id
-        }
+    let about = match job.about {
+        Some(id) => id.into(),
+        None => match Fact::read(&services.env, job.entry).await? {
+            Some(fact) => fact.record,
+            None => return Ok(None),
+        },
     };
-    let Some(submission) = cx.find::<Submission>(id).await? else { return Ok(None) };
     let organization: Option<Organization> = cx.find_often(job.entry.org).await?;
-    let enquiry = &submission.enquiry;
-    let about = submission.lead_id.map(AnyId::from);
-    let unwritten = |error| Error::internal("write a mail", error);
+    let from = From { services, cx, organization };
     match job.kind {
-        MailKind::Confirmation => {
-            let name = match organization {
-                Some(organization) => organization.name,
-                None => services.sender.name.clone(),
-            };
-            let content =
-                templates::confirmation(&submission, &name, enquiry.locale.unwrap_or_default()).map_err(unwritten)?;
-            Ok(Some(Composed { to: enquiry.email.clone(), reply_to: None, content, about }))
-        }
-        MailKind::Notification => {
-            let (addresses, locale) = match organization {
-                Some(organization) => (organization.team_addresses, organization.locale),
-                None => (vec![services.env.settings.team_address.clone()], Locale::Chinese),
-            };
-            let Some(to) = addresses.into_iter().next() else { return Ok(None) };
-            let lead = submission.lead_id.map(|lead| lead.to_string()).unwrap_or_default();
-            let url = format!("{}/api/leads/{lead}", services.env.settings.public_url);
-            let content = templates::notification(&submission, &url, locale).map_err(unwritten)?;
-            Ok(Some(Composed { to, reply_to: Some(enquiry.email.clone()), content, about }))
+        MailKind::Confirmation => from.submission(about, From::confirmation).await,
+        MailKind::Notification => from.submission(about, From::notification).await,
+        MailKind::Verification => from.ticket(about, Use::VerifyEmail, AccountMail::Verification).await,
+        MailKind::PasswordReset => from.ticket(about, Use::ResetPassword, AccountMail::PasswordReset).await,
+        MailKind::PasswordChanged => from.user(about, AccountMail::PasswordChanged, None).await,
+        MailKind::Invitation => from.invitation(about).await,
+    }
+}
+
+/// Whom mails are from.
+struct From<'a> {
+    services: &'a Services,
+    cx: Cx,
+    organization: Option<Organization>,
+}
+
+impl From<'_> {
+    async fn submission(
+        &self,
+        id: AnyId,
+        compose: fn(&Self, Submission) -> Result<Option<Composed>>,
+    ) -> Result<Option<Composed>> {
+        match self.cx.find::<Submission>(id).await? {
+            Some(submission) => compose(self, submission),
+            None => Ok(None),
         }
     }
+
+    fn confirmation(&self, submission: Submission) -> Result<Option<Composed>> {
+        let enquiry = &submission.enquiry;
+        let about = submission.lead_id.map(AnyId::from);
+        let locale = enquiry.locale.unwrap_or_default();
+        let content = templates::confirmation(&submission, self.name(), locale).map_err(unwritten)?;
+        Ok(Some(Composed { to: enquiry.email.clone(), reply_to: None, content, about }))
+    }
+
+    fn notification(&self, submission: Submission) -> Result<Option<Composed>> {
+        let settings = &self.services.env.settings;
+        let to = match &self.organization {
+            Some(organization) => organization.team_addresses.first(),
+            None => Some(&settings.team_address),
+        };
+        let Some(to) = to.cloned() else { return Ok(None) };
+        let about = submission.lead_id.map(AnyId::from);
+        let lead = submission.lead_id.map(|lead| lead.to_string()).unwrap_or_default();
+        let url = format!("{}/api/leads/{lead}", settings.public_url);
+        let content = templates::notification(&submission, &url, self.locale()).map_err(unwritten)?;
+        Ok(Some(Composed { to, reply_to: Some(submission.enquiry.email), content, about }))
+    }
+
+    /// A mail with a ticket of a user's, unless it was used or has gone to another address.
+    async fn ticket(&self, about: AnyId, to: Use, mail: AccountMail) -> Result<Option<Composed>> {
+        let Ok(id) = UserId::try_from(about) else { return Ok(None) };
+        let env = &self.services.env;
+        let Some(ticket) = Ticket::read(env, self.cx.org, id, to).await?.filter(|ticket| !ticket.used) else {
+            return Ok(None);
+        };
+        let fragment = format!("{}={}", to.name(), ticket.token(env, self.cx.org, id, to));
+        self.user(about, mail, Some((ticket, env.settings.account_link(&fragment)))).await
+    }
+
+    async fn user(&self, id: AnyId, mail: AccountMail, ticket: Option<(Ticket, String)>) -> Result<Option<Composed>> {
+        let user: Option<User> = self.cx.find(id).await?;
+        let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
+        if ticket.as_ref().is_some_and(|(ticket, _)| !ticket.went_to(&user.email)) {
+            return Ok(None);
+        }
+        let link = ticket.map(|(_, link)| link);
+        self.account(user.email, user.name.as_ref(), mail, link.as_deref()).map(Some)
+    }
+
+    async fn invitation(&self, id: AnyId) -> Result<Option<Composed>> {
+        let invitation: Option<Invitation> = self.cx.find(id).await?;
+        let Some(invitation) = invitation.filter(|one| one.status == invitation::Status::Pending) else {
+            return Ok(None);
+        };
+        let env = &self.services.env;
+        let token = invite::token(&env.keys, self.cx.org, &invitation);
+        let link = env.settings.account_link(&format!("invite={token}"));
+        let name = invitation.name.clone();
+        self.account(invitation.email, name.as_ref(), AccountMail::Invitation, Some(&link)).map(Some)
+    }
+
+    fn account(
+        &self,
+        to: EmailAddress,
+        name: Option<&Line<120>>,
+        mail: AccountMail,
+        link: Option<&str>,
+    ) -> Result<Composed> {
+        let name = name.map_or(to.as_str(), Line::as_str);
+        let content = templates::account(mail, name, self.name(), link, self.locale()).map_err(unwritten)?;
+        Ok(Composed { to, reply_to: None, content, about: None })
+    }
+
+    fn name(&self) -> &Line<120> {
+        self.organization.as_ref().map_or(&self.services.sender.name, |organization| &organization.name)
+    }
+
+    fn locale(&self) -> Locale {
+        self.organization.as_ref().map_or(Locale::Chinese, |organization| organization.locale)
+    }
+}
+
+fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::internal("write a mail", error)
 }

@@ -15,7 +15,8 @@ use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
 use daybook_jobs::{Queue, Services};
 use daybook_store::{
-    Clock, Env, Feed, FirstOwner, Ids, Keyring, Memory, Meter, Registration, Secrets, Settings, Table, TableOptions,
+    Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Memory, Meter, Registration, Secrets, Settings, Table,
+    TableOptions,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +84,7 @@ impl Options {
         settings.registration = Registration::Open;
         settings.first_owner = FirstOwner::Anybody;
         settings.allowed_origins = vec!["*".to_owned()];
+        settings.common_passwords = CommonPasswords::Warn;
         let client = SharedHttpClient::new(engine.clone());
         let retry_pause = Duration::from_millis(5);
         Ok(Options {

@@ -1,7 +1,7 @@
 //! Who does something, and when.
 
-use crate::permission::Role;
-use crate::{SessionId, Timestamp, UserId};
+use crate::permission::RoleRef;
+use crate::{AnyId, ApiKeyId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,9 +16,16 @@ pub enum Actor {
         /// Who it is.
         id: UserId,
         /// The role they act in.
-        role: Role,
+        role: RoleRef,
         /// The session they signed in with, if it is one.
         session: Option<SessionId>,
+    },
+    /// A program, with an API key.
+    ApiKey {
+        /// The key.
+        id: ApiKeyId,
+        /// Who made it: what only reaches one's own records reaches theirs.
+        made_by: UserId,
     },
     /// Daybook itself.
     System,
@@ -29,6 +36,23 @@ impl Actor {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Actor::User { id, .. } => Some(*id),
+            Actor::ApiKey { .. } | Actor::Public | Actor::System => None,
+        }
+    }
+
+    /// Whose records are the actor's own.
+    pub fn owner(&self) -> Option<UserId> {
+        match self {
+            Actor::User { id, .. } | Actor::ApiKey { made_by: id, .. } => Some(*id),
+            Actor::Public | Actor::System => None,
+        }
+    }
+
+    /// Who it is, where it is somebody known.
+    pub fn id(&self) -> Option<AnyId> {
+        match self {
+            Actor::User { id, .. } => Some((*id).into()),
+            Actor::ApiKey { id, .. } => Some((*id).into()),
             Actor::Public | Actor::System => None,
         }
     }

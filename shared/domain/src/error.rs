@@ -30,12 +30,18 @@ pub enum Error {
     /// Who asks is known and may not do this.
     #[error("missing permission {0}")]
     Forbidden(Permission),
+    /// Their organisation takes no requests from where they are.
+    #[error("requests from this network are refused")]
+    Network,
+    /// It is for people, not for programs.
+    #[error("an API key can't do this")]
+    NotAPerson,
     /// The form isn't for pages of this origin.
     #[error("the form takes no posts from {0}")]
     Origin(String),
     /// There is no such record, or none that the asker may know of.
     #[error("no such {0}")]
-    NotFound(RecordType),
+    NotFound(Thing),
     /// Another record holds a value that must be unique.
     #[error("{field} is taken")]
     Duplicate {
@@ -71,6 +77,33 @@ pub enum Error {
         /// Seconds until the next request is taken.
         retry_after: u64,
     },
+}
+
+/// What was looked for in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// A record.
+    Record(RecordType),
+    /// A session.
+    Session,
+    /// An entry of the audit log.
+    Entry,
+}
+
+impl From<RecordType> for Thing {
+    fn from(kind: RecordType) -> Thing {
+        Thing::Record(kind)
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Thing::Record(kind) => kind.name(),
+            Thing::Session => "session",
+            Thing::Entry => "audit log entry",
+        })
+    }
 }
 
 /// Why a caller counts as unknown.
@@ -111,12 +144,32 @@ pub enum Conflict {
     /// The other system isn't connected to this organisation.
     #[error("the organisation isn't connected to that system")]
     NotConnected,
+    /// Nobody gives or takes away more than they have themselves.
+    #[error("that goes beyond the asker's own role")]
+    BeyondOwnRole,
+    /// An organisation always has an owner.
+    #[error("the organisation would have no owner")]
+    LastOwner,
+    /// Users have the role.
+    #[error("users have the role")]
+    RoleInUse,
+    /// The invitation was accepted, taken back, or has expired; or it was for somebody else.
+    #[error("the invitation can't be used")]
+    InvitationUsed,
+    /// The token of a mail was used, replaced by a newer one, or has expired.
+    #[error("the token of the mail can't be used")]
+    TicketUsed,
     /// The deployment takes no registrations of this kind.
     #[error("registration needs an invitation")]
     RegistrationClosed,
 }
 
 impl Error {
+    /// There is no such thing.
+    pub fn not_found(what: impl Into<Thing>) -> Error {
+        Error::NotFound(what.into())
+    }
+
     /// One violation at one place.
     pub fn invalid(pointer: impl Into<String>, rule: Rule) -> Error {
         Error::Invalid(Violations(vec![Violation { pointer: pointer.into(), rule }]))
@@ -219,6 +272,10 @@ pub enum Rule {
     Zone,
     /// A user name: 3 to 64 letters, digits, `.`, `_` or `-`.
     Username,
+    /// A password that many others have.
+    CommonPassword,
+    /// Not the password they have.
+    WrongPassword,
     /// The cursor was altered, or belongs to another query.
     Cursor,
     /// A whole number within bounds.
@@ -264,6 +321,8 @@ impl Rule {
             Rule::Time => "invalid_time",
             Rule::Zone => "invalid_timezone",
             Rule::Username => "invalid_username",
+            Rule::CommonPassword => "too_common",
+            Rule::WrongPassword => "wrong_password",
             Rule::Cursor => "invalid_cursor",
             Rule::Range { .. } => "out_of_range",
             Rule::Format { .. } => "invalid_format",

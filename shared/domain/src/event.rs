@@ -33,6 +33,24 @@ pub enum Audit {
     Restore,
     /// Signed in.
     Login,
+    /// Tried to sign in, in vain.
+    LoginFailed,
+    /// Signed out, or ended a session.
+    Logout,
+    /// Got a new access token.
+    TokenRefresh,
+    /// Asked for, or chose, a new password.
+    PasswordReset,
+    /// Changed what somebody may do.
+    PermissionChange,
+    /// Made a key.
+    KeyCreated,
+    /// Took a key out of force.
+    KeyRevoked,
+    /// Tried what they may not do.
+    Denied,
+    /// Read something, where the organisation records that.
+    View,
     /// Asked for a record to be made equal in another system.
     Sync,
 }
@@ -56,6 +74,60 @@ events! {
     UserRestored = "user.restored",
     /// A user signed in.
     UserLogin = "user.login",
+    /// Somebody tried to sign in with a wrong password, or as somebody unknown.
+    UserLoginFailed = "user.login_failed",
+    /// A user signed out, or a session was ended.
+    UserLogout = "user.logout",
+    /// A user got a new access token.
+    UserTokenRefreshed = "user.token_refreshed",
+    /// A refresh token was used twice, so its session was ended.
+    UserTokenReused = "user.token_reused",
+    /// Somebody asked for a new password.
+    UserPasswordResetRequested = "user.password_reset_requested",
+    /// A user has a new password.
+    UserPasswordChanged = "user.password_changed",
+    /// A user asked for proof of their address once more.
+    UserVerificationRequested = "user.verification_requested",
+    /// A user's address was proven to be theirs.
+    UserEmailVerified = "user.email_verified",
+    /// Somebody tried what they may not do.
+    AccessDenied = "access.denied",
+    /// Somebody read something.
+    RecordViewed = "record.viewed",
+    /// A role was made.
+    RoleCreated = "role.created",
+    /// A role changed.
+    RoleUpdated = "role.updated",
+    /// A role was removed.
+    RoleDeleted = "role.deleted",
+    /// A role was brought back.
+    RoleRestored = "role.restored",
+    /// A team was made.
+    TeamCreated = "team.created",
+    /// A team changed.
+    TeamUpdated = "team.updated",
+    /// A team was removed.
+    TeamDeleted = "team.deleted",
+    /// A team was brought back.
+    TeamRestored = "team.restored",
+    /// Somebody was invited.
+    InvitationSent = "invitation.sent",
+    /// An invitation changed.
+    InvitationUpdated = "invitation.updated",
+    /// An invitation made a user.
+    InvitationAccepted = "invitation.accepted",
+    /// An invitation was taken back.
+    InvitationRevoked = "invitation.revoked",
+    /// An invitation was brought back.
+    InvitationRestored = "invitation.restored",
+    /// An API key was made.
+    KeyCreated = "api_key.created",
+    /// An API key changed.
+    KeyUpdated = "api_key.updated",
+    /// An API key was taken out of force.
+    KeyRevoked = "api_key.revoked",
+    /// An API key was brought back.
+    KeyRestored = "api_key.restored",
     /// A form was made.
     FormCreated = "form.created",
     /// A form changed.

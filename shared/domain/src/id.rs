@@ -4,6 +4,7 @@
 //! Crockford base 32 after the prefix.
 
 use crate::Timestamp;
+use crate::error::Thing;
 use mti::prelude::TypeIdSuffix;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -140,8 +141,8 @@ macro_rules! record_types {
                 }
             }
 
-            impl RecordId for $id {
-                const TYPE: RecordType = RecordType::$kind;
+            impl NamedId for $id {
+                const OF: Thing = Thing::Record(RecordType::$kind);
             }
 
             impl TryFrom<AnyId> for $id {
@@ -165,6 +166,26 @@ record_types! {
     User "user",
     /// A user.
     UserId "usr";
+
+    /// A role that an organisation made.
+    Role "role",
+    /// A role of an organisation.
+    RoleId "role";
+
+    /// Users who reach each other's records.
+    Team "team",
+    /// A team.
+    TeamId "team";
+
+    /// An invitation to join an organisation.
+    Invitation "invitation",
+    /// An invitation.
+    InvitationId "inv";
+
+    /// A key that a program signs in with.
+    ApiKey "api_key",
+    /// An API key.
+    ApiKeyId "key";
 
     /// A form on a website.
     Form "form",
@@ -200,10 +221,18 @@ impl fmt::Display for RecordType {
     }
 }
 
-/// The id of a record of one type.
-pub trait RecordId: FromStr + fmt::Display + Into<AnyId> + utoipa::ToSchema + Copy + Send + Sync {
-    /// The type.
-    const TYPE: RecordType;
+/// An id that a path may name.
+pub trait NamedId: FromStr + fmt::Display + utoipa::ToSchema + Copy + Send + Sync {
+    /// What it is the id of.
+    const OF: Thing;
+}
+
+impl NamedId for SessionId {
+    const OF: Thing = Thing::Session;
+}
+
+impl NamedId for EntryId {
+    const OF: Thing = Thing::Entry;
 }
 
 impl FormId {

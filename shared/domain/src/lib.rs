@@ -5,6 +5,7 @@
 //! valid; parsing happens once, at the door.
 
 pub mod actor;
+pub mod api_key;
 pub mod contact;
 pub mod demo;
 pub mod email;
@@ -13,16 +14,20 @@ pub mod event;
 pub mod form;
 pub mod id;
 pub mod intake;
+pub mod invitation;
 pub mod lead;
 pub mod locale;
 pub mod money;
+pub mod network;
 pub mod organization;
 pub mod permission;
 pub mod phone;
 pub mod read;
 pub mod record;
+pub mod role;
 pub mod secret;
 pub mod submission;
+pub mod team;
 pub mod text;
 pub mod time;
 pub mod user;
@@ -33,8 +38,12 @@ pub use actor::{Actor, Stamp};
 pub use email::EmailAddress;
 pub use error::{Conflict, Error, Rule, Unauthenticated, Unit, Violation, Violations};
 pub use event::{Audit, Change, Event};
-pub use id::{AnyId, DemoId, EntryId, FormId, LeadId, OrgId, RecordId, RecordType, SessionId, SubmissionId, UserId};
+pub use id::{
+    AnyId, ApiKeyId, DemoId, EntryId, FormId, InvitationId, LeadId, NamedId, NotAnId, OrgId, RecordType, RoleId,
+    SessionId, SubmissionId, TeamId, UserId,
+};
 pub use locale::Locale;
+pub use network::Network;
 pub use phone::Phone;
 pub use record::{Claim, ClaimKind, Record, Reference};
 pub use secret::{NewPassword, Secret};

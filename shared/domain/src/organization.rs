@@ -1,8 +1,16 @@
 //! Organisations: the tenants.
 
 use crate::record::{Claim, ClaimKind, Record};
-use crate::{EmailAddress, Line, Locale, OrgId, RecordType, Stamp, Timestamp, Zone, record_events, record_head};
+use crate::user::User;
+use crate::{
+    Conflict, EmailAddress, Error, Line, Locale, Network, OrgId, RecordType, Rule, Stamp, Timestamp, Unit, UserId,
+    Zone, record_events, record_head,
+};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// The most owners an organisation has.
+pub const MOST_OWNERS: usize = 50;
 
 /// A tenant: everything else belongs to one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -24,11 +32,24 @@ pub struct Organization {
     pub timezone: Zone,
     /// Where its team is told of new leads.
     pub team_addresses: Vec<EmailAddress>,
+    /// The users who own it and may sign in: changed with them, in the same transaction, so that there is always one.
+    #[serde(default)]
+    #[schema(read_only)]
+    pub owner_ids: Vec<UserId>,
+    /// The networks its people and keys may come from; empty means from anywhere.
+    #[serde(default)]
+    pub allowed_networks: Vec<Network>,
+    /// The networks they may not come from, whatever else is allowed.
+    #[serde(default)]
+    pub denied_networks: Vec<Network>,
+    /// Whether the audit log records what is read, too.
+    #[serde(default)]
+    pub records_reads: bool,
 }
 
 impl Organization {
     /// An organisation as it is made for its first owner.
-    pub fn new(id: OrgId, name: Line<120>, locale: Locale, owner: &EmailAddress, stamp: &Stamp) -> Organization {
+    pub fn new(id: OrgId, name: Line<120>, locale: Locale, owner: &User, stamp: &Stamp) -> Organization {
         Organization {
             id,
             version: 1,
@@ -37,13 +58,42 @@ impl Organization {
             name,
             locale,
             timezone: Zone::default(),
-            team_addresses: vec![owner.clone()],
+            team_addresses: vec![owner.email.clone()],
+            owner_ids: vec![owner.id],
+            allowed_networks: Vec::new(),
+            denied_networks: Vec::new(),
+            records_reads: false,
         }
+    }
+
+    /// The organisation once a user is what they are to be, or is gone. It may not be left without an owner.
+    pub fn with_user(&self, id: UserId, user: Option<&User>) -> Result<Organization, Error> {
+        let mut owner_ids = self.owner_ids.clone();
+        let owns = user.is_some_and(User::is_acting_owner);
+        match owner_ids.iter().position(|owner| *owner == id) {
+            Some(at) if !owns => _ = owner_ids.remove(at),
+            None if owns => owner_ids.push(id),
+            _ => {}
+        }
+        if owner_ids.is_empty() {
+            return Err(Error::Conflict(Conflict::LastOwner));
+        }
+        if owner_ids.len() > MOST_OWNERS {
+            return Err(Error::invalid("/role", Rule::TooLong { max: MOST_OWNERS, unit: Unit::Entries }));
+        }
+        Ok(Organization { owner_ids, ..self.clone() })
+    }
+
+    /// Whether its people and keys may come from an address, as the gateway or the socket knows it.
+    pub fn admits(&self, address: Option<IpAddr>) -> bool {
+        let within = |networks: &[Network]| address.is_some_and(|ip| networks.iter().any(|network| network.holds(ip)));
+        !within(&self.denied_networks) && (self.allowed_networks.is_empty() || within(&self.allowed_networks))
     }
 }
 
 impl Record for Organization {
     const TYPE: RecordType = RecordType::Organization;
+    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "owner_ids"];
 
     record_head!();
     record_events!(OrganizationCreated, OrganizationUpdated, OrganizationDeleted, OrganizationRestored);

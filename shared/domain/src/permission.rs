@@ -1,21 +1,34 @@
-//! Who may do what: resources, actions, scopes, and the roles that come with them.
+//! Who may do what: the catalogue of permissions, their scopes, and the roles that come with every organisation.
+//!
+//! A permission is `resource:action:scope` where records have owners (`leads:read:own`), and
+//! `resource:action` where they have none (`audit:read`).
 
-use serde::{Deserialize, Serialize};
+use crate::{NotAnId, RoleId, Rule};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 /// Words of permission strings.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $text:literal,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
         }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
+
             /// The word in permission strings.
             pub fn name(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
+            }
+
+            fn of(word: &str) -> Option<$name> {
+                $name::ALL.iter().copied().find(|known| known.name() == word)
             }
         }
     )*};
@@ -30,12 +43,18 @@ words! {
         Submissions "submissions",
         /// Demonstrations.
         Demos "demos",
-        /// Forms of websites.
+        /// Forms of websites, with the keys that pages post by.
         Forms "forms",
+        /// Users, their teams and invitations.
+        Users "users",
+        /// Roles.
+        Roles "roles",
+        /// The organisation, its API keys and the data of the people it knows.
+        Organization "org",
         /// Other systems that are kept in step.
         Integrations "integrations",
-        /// Users.
-        Users "users",
+        /// The audit log.
+        Audit "audit",
     }
 
     /// What a permission lets somebody do.
@@ -48,33 +67,159 @@ words! {
         Update "update",
         /// Move to the trash.
         Delete "delete",
+        /// Take out as a file.
+        Export "export",
+        /// Make, change and remove.
+        Manage "manage",
+        /// Undo.
+        Revert "revert",
     }
 
-    /// Which records a permission reaches.
+    /// Which records a permission reaches; each reaches what the one before it does.
     Scope {
         /// Records one owns, and records nobody owns yet.
         Own "own",
-        /// Records of one's team. Without teams this is the same as `All`.
+        /// Those of the other members of one's teams too.
         Team "team",
         /// All records of the organisation.
         All "all",
     }
 }
 
-/// A permission such as `leads:read:own`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Resource {
+    /// What can be done with it, as far as permissions go.
+    pub fn actions(self) -> &'static [Action] {
+        use Action::{Create, Delete, Export, Manage, Read, Revert, Update};
+        match self {
+            Resource::Leads => &[Read, Create, Update, Delete],
+            Resource::Submissions => &[Read, Update],
+            Resource::Demos => &[Read, Create, Update],
+            Resource::Forms | Resource::Users => &[Read, Manage],
+            Resource::Roles | Resource::Organization | Resource::Integrations => &[Manage],
+            Resource::Audit => &[Read, Export, Revert],
+        }
+    }
+
+    /// Whether its records have owners, so that permissions have scopes.
+    pub fn is_owned(self) -> bool {
+        matches!(self, Resource::Leads | Resource::Submissions | Resource::Demos)
+    }
+
+    fn scopes(self) -> &'static [Scope] {
+        if self.is_owned() { Scope::ALL } else { &[Scope::All] }
+    }
+}
+
+/// A permission such as `leads:read:own` or `audit:read`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission {
     /// What it is about.
     pub resource: Resource,
     /// What it lets somebody do.
     pub action: Action,
-    /// How far it reaches.
+    /// How far it reaches; all records where they have no owners.
     pub scope: Scope,
+}
+
+impl Permission {
+    /// The least permission for this.
+    pub fn least(resource: Resource, action: Action) -> Permission {
+        Permission { resource, action, scope: resource.scopes()[0] }
+    }
+
+    /// Every permission there is.
+    pub fn catalogue() -> impl Iterator<Item = Permission> {
+        let of_action = |resource: Resource, action: Action| {
+            resource.scopes().iter().map(move |&scope| Permission { resource, action, scope })
+        };
+        let of_resource =
+            move |&resource: &Resource| resource.actions().iter().flat_map(move |&action| of_action(resource, action));
+        Resource::ALL.iter().flat_map(of_resource)
+    }
 }
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.resource.name(), self.action.name(), self.scope.name())
+        write!(f, "{}:{}", self.resource.name(), self.action.name())?;
+        if self.resource.is_owned() { write!(f, ":{}", self.scope.name()) } else { Ok(()) }
+    }
+}
+
+impl FromStr for Permission {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Permission, Rule> {
+        let read = || {
+            let mut words = text.split(':');
+            let (resource, action) = (Resource::of(words.next()?)?, Action::of(words.next()?)?);
+            let scope = words.next();
+            let scope =
+                if resource.is_owned() { Scope::of(scope?)? } else { scope.map_or(Some(Scope::All), |_| None)? };
+            let known = words.next().is_none() && resource.actions().contains(&action);
+            known.then_some(Permission { resource, action, scope })
+        };
+        read().ok_or_else(|| Rule::OneOf { allowed: Permission::catalogue().map(|one| one.to_string()).collect() })
+    }
+}
+
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Permission {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Permission {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        let names = Permission::catalogue().map(|permission| permission.to_string());
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(names.collect::<Vec<_>>()))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Permission {}
+
+/// What somebody may do: for each resource and action how far it reaches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants(BTreeMap<(Resource, Action), Scope>);
+
+impl Grants {
+    /// Every permission there is, as Daybook's own work has.
+    pub fn all() -> Grants {
+        Permission::catalogue().collect()
+    }
+
+    /// How far this reaches, or `None` where it isn't granted.
+    pub fn scope(&self, resource: Resource, action: Action) -> Option<Scope> {
+        self.0.get(&(resource, action)).copied()
+    }
+
+    /// Whether these let somebody do all that those do.
+    pub fn cover(&self, those: &Grants) -> bool {
+        those.0.iter().all(|(what, scope)| self.0.get(what).is_some_and(|mine| mine >= scope))
+    }
+
+    /// The permissions, each with its widest scope.
+    pub fn list(&self) -> Vec<Permission> {
+        self.0.iter().map(|(&(resource, action), &scope)| Permission { resource, action, scope }).collect()
+    }
+}
+
+impl FromIterator<Permission> for Grants {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Grants {
+        let mut grants = BTreeMap::new();
+        for Permission { resource, action, scope } in permissions {
+            let held = grants.entry((resource, action)).or_insert(scope);
+            *held = scope.max(*held);
+        }
+        Grants(grants)
     }
 }
 
@@ -84,7 +229,7 @@ impl fmt::Display for Permission {
 pub enum Role {
     /// May do everything; there is always one.
     Owner,
-    /// May do everything but remove the owner.
+    /// May do everything but change owners.
     Admin,
     /// Leads a team.
     Manager,
@@ -100,25 +245,107 @@ impl Role {
     /// Every role.
     pub const ALL: [Role; 6] = [Role::Owner, Role::Admin, Role::Manager, Role::Sales, Role::Support, Role::Viewer];
 
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Admin => "admin",
+            Role::Manager => "manager",
+            Role::Sales => "sales",
+            Role::Support => "support",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    /// What it lets somebody do.
+    pub fn grants(self) -> Grants {
+        let granted = |permission: &Permission| self.scope(permission.resource, permission.action);
+        Permission::catalogue()
+            .filter_map(|permission| Some(Permission { scope: granted(&permission)?, ..permission }))
+            .collect()
+    }
+
     /// How far the role may do this, or `None` where it may not.
     pub fn scope(self, resource: Resource, action: Action) -> Option<Scope> {
+        let reads = action == Action::Read;
         match self {
             Role::Owner | Role::Admin => Some(Scope::All),
             Role::Manager => match resource {
-                Resource::Forms | Resource::Users => (action == Action::Read).then_some(Scope::All),
                 Resource::Leads | Resource::Demos | Resource::Submissions => Some(Scope::Team),
-                Resource::Integrations => None,
+                Resource::Forms | Resource::Users | Resource::Audit => reads.then_some(Scope::All),
+                Resource::Roles | Resource::Organization | Resource::Integrations => None,
             },
             Role::Sales => match (resource, action) {
                 (Resource::Leads | Resource::Demos, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),
-                (Resource::Forms, Action::Read) => Some(Scope::Own),
+                (Resource::Forms | Resource::Users, Action::Read) => Some(Scope::All),
                 _ => None,
             },
-            Role::Support | Role::Viewer if resource == Resource::Integrations => None,
-            Role::Support | Role::Viewer => (action == Action::Read).then_some(Scope::All),
+            Role::Support | Role::Viewer if resource == Resource::Audit => None,
+            Role::Support | Role::Viewer => reads.then_some(Scope::All),
         }
     }
 }
+
+/// The role of a user: one that every organisation has, or one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RoleRef {
+    /// One that every organisation has.
+    BuiltIn(Role),
+    /// One that the organisation made.
+    Custom(RoleId),
+}
+
+impl From<Role> for RoleRef {
+    fn from(role: Role) -> RoleRef {
+        RoleRef::BuiltIn(role)
+    }
+}
+
+impl fmt::Display for RoleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RoleRef::BuiltIn(role) => f.write_str(role.name()),
+            RoleRef::Custom(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for RoleRef {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<RoleRef, Rule> {
+        if let Some(role) = Role::ALL.into_iter().find(|role| role.name() == text) {
+            return Ok(role.into());
+        }
+        let allowed = || Role::ALL.iter().map(|role| role.name().to_owned()).chain(["role_…".to_owned()]).collect();
+        text.parse().map(RoleRef::Custom).map_err(|_: NotAnId| Rule::OneOf { allowed: allowed() })
+    }
+}
+
+impl Serialize for RoleRef {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RoleRef {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for RoleRef {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        let names: Vec<&str> = Role::ALL.iter().map(|role| role.name()).collect();
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .pattern(Some(format!("^({}|role_[0-7][0-9a-hjkmnp-tv-z]{{25}})$", names.join("|"))))
+            .description(Some(format!("One of {}, or the id of a role of the organisation.", names.join(", "))))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for RoleRef {}
 
 #[cfg(test)]
 mod tests {
@@ -126,15 +353,59 @@ mod tests {
 
     #[test]
     fn a_viewer_reads_and_does_nothing_else() {
-        for action in [Action::Create, Action::Update, Action::Delete] {
-            assert_eq!(Role::Viewer.scope(Resource::Leads, action), None);
+        let may = |permission: Permission| Role::Viewer.scope(permission.resource, permission.action);
+        for permission in Permission::catalogue() {
+            let reads = permission.action == Action::Read && permission.resource != Resource::Audit;
+            assert_eq!(may(permission).is_some(), reads, "{permission}");
         }
-        assert_eq!(Role::Viewer.scope(Resource::Leads, Action::Read), Some(Scope::All));
     }
 
     #[test]
     fn sales_people_work_on_their_own_leads_and_delete_none() {
         assert_eq!(Role::Sales.scope(Resource::Leads, Action::Update), Some(Scope::Own));
         assert_eq!(Role::Sales.scope(Resource::Leads, Action::Delete), None);
+    }
+
+    #[test]
+    fn every_permission_reads_back_and_nothing_else_is_one() {
+        for permission in Permission::catalogue() {
+            assert_eq!(permission.to_string().parse(), Ok(permission));
+        }
+        for text in [
+            "",
+            "leads",
+            "leads:read",
+            "leads:read:mine",
+            "leads:manage:all",
+            "audit:read:all",
+            "a:b:c",
+            "leads:read:all:",
+        ] {
+            assert!(text.parse::<Permission>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn grants_cover_what_reaches_no_further() {
+        let grants =
+            |list: &[&str]| -> Grants { list.iter().map(|text| text.parse().expect("a permission")).collect() };
+        let mine = grants(&["leads:read:own", "leads:read:team", "audit:read"]);
+        assert_eq!(mine.scope(Resource::Leads, Action::Read), Some(Scope::Team));
+        assert!(mine.cover(&grants(&["leads:read:own"])));
+        assert!(!mine.cover(&grants(&["leads:read:all"])));
+        assert!(!mine.cover(&grants(&["leads:update:own"])));
+        assert!(Role::Owner.grants().cover(&Grants::all()));
+        for role in Role::ALL {
+            assert!(Role::Admin.grants().cover(&role.grants()));
+        }
+    }
+
+    #[test]
+    fn roles_read_back() {
+        let custom = RoleRef::Custom(RoleId::new(uuid::Uuid::nil()));
+        for role in Role::ALL.map(RoleRef::from).into_iter().chain([custom]) {
+            assert_eq!(role.to_string().parse(), Ok(role));
+        }
+        assert!("boss".parse::<RoleRef>().is_err());
     }
 }

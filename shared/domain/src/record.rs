@@ -135,8 +135,10 @@ pub struct Claim {
 /// What is unique, and within which bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClaimKind {
-    /// The e-mail address of a lead; unique among the leads of an organisation.
+    /// An e-mail address; unique among the records of the type in an organisation.
     Email,
+    /// A name; unique among the records of the type in an organisation.
+    Name,
     /// An e-mail address or user name to sign in with; unique in the whole deployment.
     Login,
     /// A form; looked up before the organisation is known.
@@ -149,7 +151,7 @@ impl ClaimKind {
     /// Whether the value is unique in the whole deployment, and so may be another organisation's.
     pub fn is_global(self) -> bool {
         match self {
-            ClaimKind::Email => false,
+            ClaimKind::Email | ClaimKind::Name => false,
             ClaimKind::Login | ClaimKind::Form | ClaimKind::Organization => true,
         }
     }
@@ -160,6 +162,7 @@ impl Claim {
     pub fn field(&self) -> &'static str {
         match self.kind {
             ClaimKind::Email => "email",
+            ClaimKind::Name => "name",
             ClaimKind::Login if self.value.contains('@') => "email",
             ClaimKind::Login => "username",
             ClaimKind::Form | ClaimKind::Organization => "id",

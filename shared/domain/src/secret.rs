@@ -14,6 +14,11 @@ impl NewPassword {
     /// The fewest characters.
     pub const SHORTEST: usize = 8;
 
+    /// The password itself.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
     /// The password.
     pub fn into_secret(self) -> Secret {
         self.0

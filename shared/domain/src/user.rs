@@ -1,8 +1,10 @@
 //! Users: the people who sign in.
 
-use crate::permission::Role;
-use crate::record::{Claim, ClaimKind, Record};
-use crate::{EmailAddress, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
+use crate::permission::{Grants, Role, RoleRef};
+use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::{
+    Conflict, EmailAddress, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Somebody who signs in. Holds no secret: the password's hash is a row of its own.
@@ -23,7 +25,28 @@ pub struct User {
     /// What they are called.
     pub name: Option<Line<120>>,
     /// What they may do.
-    pub role: Role,
+    pub role: RoleRef,
+    /// Whether they may sign in.
+    #[serde(default)]
+    pub status: Status,
+    /// When the address was proven to be theirs.
+    #[serde(default)]
+    pub email_verified_at: Option<Timestamp>,
+    /// Sessions of an earlier epoch have ended: a new one begins when all are to end at once.
+    #[serde(default)]
+    pub session_epoch: u32,
+}
+
+/// Whether a user may sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UserStatus)]
+pub enum Status {
+    /// They may.
+    #[default]
+    Active,
+    /// They may not, and their sessions have ended.
+    Suspended,
 }
 
 impl User {
@@ -32,7 +55,7 @@ impl User {
         email: EmailAddress,
         username: Option<Username>,
         name: Option<Line<120>>,
-        role: Role,
+        role: RoleRef,
         stamp: &Stamp,
     ) -> User {
         User {
@@ -44,12 +67,50 @@ impl User {
             username,
             name,
             role,
+            status: Status::Active,
+            email_verified_at: None,
+            session_epoch: 0,
         }
+    }
+
+    /// Whether they own the organisation, and can act for it.
+    pub fn is_acting_owner(&self) -> bool {
+        self.role == RoleRef::from(Role::Owner) && self.status == Status::Active
+    }
+
+    /// The user with all sessions ended.
+    #[must_use]
+    pub fn signed_out(mut self) -> User {
+        self.session_epoch += 1;
+        self
+    }
+
+    /// The user as somebody else changes them. Suspending ends their sessions; another address is not proven yet.
+    #[must_use]
+    pub fn changed_to(&self, wanted: User) -> User {
+        let proven = self.email.normalized() == wanted.email.normalized();
+        let email_verified_at = self.email_verified_at.filter(|_| proven);
+        let wanted = User { email_verified_at, ..wanted };
+        if wanted.status != self.status || !proven { wanted.signed_out() } else { wanted }
+    }
+}
+
+/// Whether somebody may make a user what they are to be: nobody gives, or takes away, more than they have
+/// themselves, and owners are changed by owners alone.
+pub fn may_change(mine: &Grants, my_role: Option<RoleRef>, theirs: &[(RoleRef, Grants)]) -> Result<(), Error> {
+    let owner = RoleRef::from(Role::Owner);
+    let mine_all = my_role == Some(owner);
+    match theirs.iter().all(|(role, grants)| mine_all || (*role != owner && mine.cover(grants))) {
+        true => Ok(()),
+        false => Err(Error::Conflict(Conflict::BeyondOwnRole)),
     }
 }
 
 impl Record for User {
     const TYPE: RecordType = RecordType::User;
+    const READ_ONLY: &'static [&'static str] =
+        &["id", "version", "created_at", "updated_at", "email_verified_at", "session_epoch"];
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", &["active", "suspended"]));
 
     record_head!();
     record_events!(UserRegistered, UserUpdated, UserDeleted, UserRestored);
@@ -60,14 +121,17 @@ impl Record for User {
         std::iter::once(login(self.email.normalized())).chain(username).collect()
     }
 
+    fn references(&self) -> Vec<Reference> {
+        match self.role {
+            RoleRef::Custom(id) => vec![Reference { id: id.into(), pointer: "/role" }],
+            RoleRef::BuiltIn(_) => Vec::new(),
+        }
+    }
+
     fn state(&self) -> Option<&'static str> {
-        Some(match self.role {
-            Role::Owner => "owner",
-            Role::Admin => "admin",
-            Role::Manager => "manager",
-            Role::Sales => "sales",
-            Role::Support => "support",
-            Role::Viewer => "viewer",
+        Some(match self.status {
+            Status::Active => "active",
+            Status::Suspended => "suspended",
         })
     }
 }

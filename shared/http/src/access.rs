@@ -1,14 +1,15 @@
 //! Who may use a route: said in the table of routes, judged here, and nowhere else.
 
 use crate::token;
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use daybook_domain::permission::{Action, Permission, Resource, Scope};
+use axum::http::{HeaderMap, HeaderValue};
+use daybook_domain::organization::Organization;
+use daybook_domain::permission::{Action, Grants, Permission, Resource, Scope};
 use daybook_domain::{Actor, Error as Domain, OrgId, Unauthenticated};
 use daybook_store::rows::bucket::{Rate, Taken, take};
-use daybook_store::rows::session::Session;
-use daybook_store::{Env, Result};
+use daybook_store::{Env, KeyInForce, Reach, Result, SignedIn};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The access rule of a route.
@@ -77,8 +78,12 @@ impl Access {
 pub enum RateClass {
     /// Posted forms: 60 a minute.
     Form,
-    /// Signing in and registering: 20 a minute.
+    /// Signing in, and what else takes a password or a token of a mail: 20 a minute.
     SignIn,
+    /// Registering: 20 an hour.
+    Register,
+    /// Fresh access tokens: 120 a minute.
+    Refresh,
     /// Not limited: answers without touching the table, or for monitors.
     Free,
 }
@@ -89,18 +94,22 @@ impl RateClass {
         match self {
             RateClass::Form => "form",
             RateClass::SignIn => "sign-in",
+            RateClass::Register => "register",
+            RateClass::Refresh => "refresh",
             RateClass::Free => "free",
         }
     }
 
     /// The bucket's size, if there is one.
     pub fn rate(self) -> Option<Rate> {
-        let burst = match self {
-            RateClass::Form => 60,
-            RateClass::SignIn => 20,
+        let (burst, seconds) = match self {
+            RateClass::Form => (60, 60),
+            RateClass::SignIn => (20, 60),
+            RateClass::Register => (20, 3600),
+            RateClass::Refresh => (120, 60),
             RateClass::Free => return None,
         };
-        Some(Rate { burst, per: Duration::from_secs(60) })
+        Some(Rate { burst, per: Duration::from_secs(seconds) })
     }
 }
 
@@ -109,58 +118,132 @@ impl RateClass {
 pub(crate) struct Admitted {
     pub org: OrgId,
     pub actor: Actor,
-    pub scope: Scope,
+    pub grants: Arc<Grants>,
+    pub reach: Reach,
     /// How many requests the address has left, on routes that count them.
     pub allowance: Option<u32>,
+    /// Whether the organisation records what is read.
+    pub records_reads: bool,
+    /// Why they may not do what they ask for, though it is known who they are.
+    pub refused: Option<Domain>,
 }
 
 /// Lets a request in, or says why not.
-pub(crate) async fn admit(env: &Env, access: Access, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<Admitted> {
-    let credentials = headers.get(AUTHORIZATION);
-    let nobody = Admitted { org: env.settings.default_org, actor: Actor::Public, scope: Scope::All, allowance: None };
+pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<Admitted> {
     match access {
-        Access::Public(class) => {
-            let allowance = limit(env, class, ip).await?;
-            Ok(Admitted { allowance, ..nobody })
-        }
-        Access::PublicOr(class, ..) if credentials.is_none() => {
-            let allowance = limit(env, class, ip).await?;
-            Ok(Admitted { allowance, ..nobody })
-        }
-        Access::SignedIn => authenticate(env, headers).await,
-        Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
-            let somebody = authenticate(env, headers).await?;
-            let Actor::User { role, .. } = somebody.actor else { return Ok(somebody) };
-            match role.scope(resource, action) {
-                Some(scope) => Ok(Admitted { scope, ..somebody }),
-                None => {
-                    let missing = Permission { resource, action, scope: Scope::Own };
-                    Err(Domain::Forbidden(missing).into())
-                }
+        Access::Public(class) => nobody(env, class, ip).await,
+        Access::PublicOr(class, ..) if !has_credentials(headers) => nobody(env, class, ip).await,
+        Access::SignedIn => {
+            let mut somebody = authenticate(env, headers, ip).await?;
+            if somebody.actor.user().is_none() {
+                somebody.refused.get_or_insert(Domain::NotAPerson);
             }
+            Ok(somebody)
+        }
+        Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
+            let mut somebody = authenticate(env, headers, ip).await?;
+            let owner = somebody.actor.owner();
+            match (somebody.grants.scope(resource, action), owner) {
+                (None, _) => _ = somebody.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, action))),
+                (Some(Scope::All), _) => {}
+                (Some(Scope::Team), Some(user)) => somebody.reach = env.team_mates(somebody.org, user).await?,
+                (Some(Scope::Own | Scope::Team), _) => somebody.reach = Reach::own(owner),
+            }
+            Ok(somebody)
         }
     }
 }
 
-async fn authenticate(env: &Env, headers: &HeaderMap) -> Result<Admitted> {
+async fn nobody(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Admitted> {
+    let rate = class.rate().filter(|_| env.settings.rate_limits);
+    let allowance = match rate {
+        Some(rate) => {
+            let subject = ip.map_or_else(|| "unknown".to_owned(), network);
+            Some(taken(env, env.settings.default_org, class.name(), &subject, rate).await?)
+        }
+        None => None,
+    };
+    Ok(Admitted {
+        org: env.settings.default_org,
+        actor: Actor::Public,
+        grants: Arc::default(),
+        reach: Reach::All,
+        allowance,
+        records_reads: false,
+        refused: None,
+    })
+}
+
+/// The header that programs may put their key in; `Authorization: Bearer` takes it too.
+const API_KEY: &str = "x-api-key";
+
+fn has_credentials(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || headers.contains_key(API_KEY)
+}
+
+async fn authenticate(env: &Arc<Env>, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<Admitted> {
     let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
-    let header = headers.get(AUTHORIZATION).ok_or(Domain::Unauthenticated(Unauthenticated::Missing))?;
-    let header = header.to_str().map_err(|_| invalid())?;
-    let (scheme, token) = header.split_once(' ').ok_or_else(invalid)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(invalid().into());
+    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).map_err(|_| invalid());
+    let credential = match (headers.get(AUTHORIZATION), headers.get(API_KEY)) {
+        (Some(header), None) => {
+            let header = text(header)?;
+            let (scheme, credential) = header.split_once(' ').ok_or_else(invalid)?;
+            if !scheme.eq_ignore_ascii_case("bearer") {
+                return Err(invalid().into());
+            }
+            credential.trim().to_owned()
+        }
+        (None, Some(header)) => text(header)?.trim().to_owned(),
+        // Two credentials may be two people's.
+        (Some(_), Some(_)) => return Err(invalid().into()),
+        (None, None) => return Err(Domain::Unauthenticated(Unauthenticated::Missing).into()),
+    };
+    match token::ApiKey::read(&credential) {
+        Some(key) => with_key(env, &key, ip).await,
+        None => with_token(env, &credential, ip).await,
     }
-    let read = || token::verify(&env.keys, token.trim(), env.clock.now());
+}
+
+async fn with_token(env: &Arc<Env>, credential: &str, ip: Option<IpAddr>) -> Result<Admitted> {
+    let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
+    let read = || token::verify(&env.keys, credential, env.clock.now());
     let mut claims = read();
-    if claims.is_none() && token::kid(token.trim()).is_some_and(|kid| !env.keys.knows(&kid)) {
+    if claims.is_none() && token::kid(credential).is_some_and(|kid| !env.keys.knows(&kid)) {
         // Signed by a function that has read a newer secret, perhaps.
         env.secrets.refresh_now().await;
         claims = read();
     }
     let claims = claims.ok_or_else(invalid)?;
-    let session = Session::read(env, claims.org, claims.sid).await?.filter(|session| session.user == claims.sub);
-    let session = session.ok_or_else(invalid)?;
-    Ok(Admitted { org: claims.org, actor: session.actor(), scope: Scope::All, allowance: None })
+    let SignedIn { session, user, organization } =
+        SignedIn::read(env, claims.org, claims.sub, claims.sid).await?.ok_or_else(invalid)?;
+    let grants = env.grants_of(claims.org, user.role).await?;
+    Ok(somebody(session.actor(&user), grants, &organization, ip))
+}
+
+async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpAddr>) -> Result<Admitted> {
+    let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
+    let found = KeyInForce::read(env, credential.org, credential.id).await?;
+    let found = found.filter(|found| credential.is(&found.secret.sha256)).ok_or_else(invalid)?;
+    let KeyInForce { key, secret, organization } = found;
+    if let Some(most) = key.requests_per_minute.filter(|_| env.settings.rate_limits) {
+        let rate = Rate { burst: most, per: Duration::from_secs(60) };
+        taken(env, credential.org, "key", &key.id.to_string(), rate).await?;
+    }
+    secret.note_use(env, credential.org, key.id).await?;
+    let actor = Actor::ApiKey { id: key.id, made_by: key.made_by };
+    Ok(somebody(actor, key.grants(), &organization, ip))
+}
+
+fn somebody(actor: Actor, grants: Grants, organization: &Organization, ip: Option<IpAddr>) -> Admitted {
+    Admitted {
+        org: organization.id,
+        actor,
+        grants: Arc::new(grants),
+        reach: Reach::All,
+        allowance: None,
+        records_reads: organization.records_reads,
+        refused: (!organization.admits(ip)).then_some(Domain::Network),
+    }
 }
 
 /// What counts as one network address: all addresses of a /64 of IPv6 are one subscriber's.
@@ -174,12 +257,10 @@ pub fn network(ip: IpAddr) -> String {
     }
 }
 
-/// Takes one from the bucket of a network address.
-async fn limit(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Option<u32>> {
-    let Some(rate) = class.rate().filter(|_| env.settings.rate_limits) else { return Ok(None) };
-    let subject = ip.map_or_else(|| "unknown".to_owned(), network);
-    match take(env, env.settings.default_org, class.name(), &subject, rate).await? {
-        Taken::Yes(left) => Ok(Some(left)),
+/// Takes one from a bucket; says how many are left, or when the next may be taken.
+async fn taken(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate) -> Result<u32> {
+    match take(env, org, class, subject, rate).await? {
+        Taken::Yes(left) => Ok(left),
         Taken::After(retry_after) => Err(Domain::Limited { retry_after }.into()),
     }
 }

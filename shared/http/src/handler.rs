@@ -97,6 +97,7 @@ fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Optio
     }
     let who = match &call.cx.actor {
         Actor::User { id, .. } => id.to_string(),
+        Actor::ApiKey { id, .. } => id.to_string(),
         Actor::Public => format!("public {scopes:?}"),
         Actor::System => "system".to_owned(),
     };

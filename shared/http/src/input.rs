@@ -4,7 +4,7 @@ use crate::call::{Call, content_type, is_form};
 use crate::handler::Argument;
 use crate::openapi::Operation;
 use daybook_domain::intake::{Asked, Controls, Enquiry, FollowUp, Intake, Nothing};
-use daybook_domain::{Error as Domain, Locale, Record, RecordId, Rule, Violations, read::read};
+use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations, read::read};
 use daybook_store::{Error, Result};
 use futures::stream;
 use serde::Serialize;
@@ -72,10 +72,10 @@ impl<T: Record> Argument for Patch<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
-impl<T: RecordId> Argument for Path<T> {
+impl<T: NamedId> Argument for Path<T> {
     async fn read(call: &Call) -> Result<Self> {
         let text = call.path.first().map(|(_, text)| text.as_str()).unwrap_or_default();
-        text.parse().map(Path).map_err(|_| Domain::NotFound(T::TYPE).into())
+        text.parse().map(Path).map_err(|_| Domain::not_found(T::OF).into())
     }
 
     fn fingerprint(&self) -> Value {
@@ -84,6 +84,27 @@ impl<T: RecordId> Argument for Path<T> {
 
     fn describe(operation: &mut Operation) {
         operation.path_parameter::<T>();
+    }
+}
+
+/// A token of the header `X-Device-Token`: of a device that signed in before.
+#[derive(Clone, Debug)]
+pub struct DeviceToken(pub Option<String>);
+
+impl Argument for DeviceToken {
+    async fn read(call: &Call) -> Result<Self> {
+        Ok(DeviceToken(call.header("x-device-token").map(str::to_owned)))
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.header_parameter(
+            "X-Device-Token",
+            "The `device_token` of an earlier sign-in: such a device has attempts of its own, so that others can't lock it out.",
+        );
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod app;
+mod audit;
 mod call;
 mod fields;
 mod handler;
@@ -21,10 +22,11 @@ pub mod token;
 
 pub use access::{Access, RateClass, can, network, public, signed_in};
 pub use app::app;
+pub use audit::refused;
 pub use call::{Call, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
-pub use input::{Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater};
+pub use input::{DeviceToken, Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater};
 pub use list::{ListQuery, Narrowed, PageQuery};
 pub use openapi::{Operation, document};
 pub use problem::Problem;

@@ -1,6 +1,7 @@
 //! What happens around every handler, from top to bottom.
 
 use crate::access::{RateClass, admit};
+use crate::audit;
 use crate::call::{Call, content_type, is_form};
 use crate::input::gathered;
 use crate::problem::Problem;
@@ -10,7 +11,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use daybook_domain::{Error as Domain, OrgId};
 use daybook_store::telemetry::{Invocation, readable_trace};
 use daybook_store::{Cx, Env, Error, RequestInfo, Result};
@@ -120,7 +121,7 @@ async fn handled(
 ) -> Result<Answer> {
     let ip = client_address(parts);
     let admitted = admit(env, route.access, &parts.headers, ip).await?;
-    *who = Some((admitted.org, admitted.actor.user().map_or_else(|| "public".to_owned(), |user| user.to_string())));
+    *who = Some((admitted.org, admitted.actor.id().map_or_else(|| "public".to_owned(), |id| id.to_string())));
     let body = read_body(&parts.headers, body).await?;
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let info = RequestInfo {
@@ -145,10 +146,15 @@ async fn handled(
         env: env.clone(),
         org: admitted.org,
         actor: admitted.actor,
-        scope: admitted.scope,
+        reach: admitted.reach,
+        grants: admitted.grants,
         request: Arc::new(info),
         once: None,
     };
+    if let Some(refused) = admitted.refused {
+        audit::denied(&cx).await?;
+        return Err(refused.into());
+    }
     let request = cx.request.clone();
     let path = path_parameters(parts).await?;
     let call = Call {
@@ -159,7 +165,17 @@ async fn handled(
         headers: parts.headers.clone(),
         body,
     };
-    let mut answer = (route.handler)(call).await?;
+    let asked = call.cx.clone();
+    let mut answer = match (route.handler)(call).await {
+        Err(error) if asked.actor.id().is_some() && Problem::is_denial(&error) => {
+            audit::denied(&asked).await?;
+            return Err(error);
+        }
+        outcome => outcome?,
+    };
+    if admitted.records_reads && parts.method == Method::GET {
+        audit::viewed(&asked).await?;
+    }
     if request.replayed.load(Ordering::SeqCst) {
         answer.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
-use daybook_domain::{AnyId, Error as Domain, Locale, Violations};
+use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, Violations};
 use daybook_store::{Answer, Error};
 use problem_details::ProblemDetails;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub(crate) fn status_of(answer: Answer) -> StatusCode {
         Answer::Created => StatusCode::CREATED,
         Answer::Accepted => StatusCode::ACCEPTED,
         Answer::SeeOther => StatusCode::SEE_OTHER,
+        Answer::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Answer::Forbidden => StatusCode::FORBIDDEN,
     }
 }
 
@@ -201,6 +203,11 @@ impl Problem {
         Problem::plain(Code::Internal, request_id, Locale::English)
     }
 
+    /// Whether an error says that who asks is known and may not do this.
+    pub(crate) fn is_denial(error: &Error) -> bool {
+        code_of(error) == Code::Forbidden
+    }
+
     /// The code.
     pub fn code(&self) -> &'static str {
         self.code.name()
@@ -266,12 +273,12 @@ fn code_of(error: &Error) -> Code {
         Domain::Invalid(_) => Code::ValidationError,
         Domain::Query(_) => Code::InvalidQuery,
         Domain::Unauthenticated(_) => Code::Unauthenticated,
-        Domain::Forbidden(_) | Domain::Origin(_) => Code::Forbidden,
+        Domain::Forbidden(_) | Domain::Origin(_) | Domain::Network | Domain::NotAPerson => Code::Forbidden,
         Domain::NotFound(_) => Code::NotFound,
         Domain::Duplicate { .. } => Code::Duplicate,
         Domain::Stale { .. } => Code::PreconditionFailed,
-        Domain::Conflict(daybook_domain::Conflict::KeyReused) => Code::IdempotencyKeyReused,
-        Domain::Conflict(daybook_domain::Conflict::RegistrationClosed) => Code::Forbidden,
+        Domain::Conflict(Conflict::KeyReused) => Code::IdempotencyKeyReused,
+        Domain::Conflict(Conflict::RegistrationClosed | Conflict::BeyondOwnRole) => Code::Forbidden,
         Domain::Conflict(_) => Code::Conflict,
         Domain::TooLarge { .. } => Code::TooLarge,
         Domain::Limited { .. } => Code::RateLimited,

@@ -62,6 +62,18 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
         }
         Error::Forbidden(permission) if chinese => format!("需要权限 {permission}，请联系管理员。"),
         Error::Forbidden(permission) => format!("This needs the permission {permission}; ask an administrator."),
+        Error::Network => pick(
+            locale,
+            "Your organisation takes no requests from this network; ask an administrator.",
+            "您的组织不接受来自该网络的请求，请联系管理员。",
+        )
+        .to_owned(),
+        Error::NotAPerson => pick(
+            locale,
+            "This is for users who are signed in, not for API keys.",
+            "此操作仅限登录用户，不支持 API 密钥。",
+        )
+        .to_owned(),
         Error::NotFound(kind) if chinese => format!("没有该记录（{kind}）。"),
         Error::NotFound(kind) => format!("There is no such {kind}."),
         Error::Duplicate { field, .. } if chinese => format!("{field} 已被占用。"),
@@ -97,6 +109,26 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "该提交已被接受并归入线索，请改为修改线索的状态。",
         ),
         Conflict::NotConnected => ("This organisation isn't connected to that system.", "该组织未连接此外部系统。"),
+        Conflict::BeyondOwnRole => (
+            "Nobody gives or takes away more than they may do themselves; owners are changed by owners.",
+            "不能授予或收回超出自身权限的权限；所有者只能由所有者修改。",
+        ),
+        Conflict::LastOwner => (
+            "An organisation needs an owner who can sign in; make somebody else an owner first.",
+            "组织必须至少有一位可登录的所有者，请先指定其他所有者。",
+        ),
+        Conflict::RoleInUse => (
+            "Users or invitations have this role; give them another one first.",
+            "仍有用户或邀请使用该角色，请先更换其角色。",
+        ),
+        Conflict::InvitationUsed => (
+            "This invitation was used, taken back or replaced, has expired, or is for another address; ask for a new one.",
+            "该邀请已被使用、撤回、替换、过期，或与邮箱不符，请重新申请。",
+        ),
+        Conflict::TicketUsed => (
+            "This link was used, was replaced by a newer one, or has expired; ask for a new one.",
+            "该链接已被使用、已被新链接替换或已过期，请重新申请。",
+        ),
         Conflict::RegistrationClosed => {
             ("Registration needs an invitation; ask an administrator.", "注册需要邀请，请联系管理员。")
         }
@@ -142,6 +174,10 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
             "must have 3 to 64 letters, digits, dots, dashes or underscores",
             "须为 3 至 64 个字母、数字、点、短横线或下划线",
         ),
+        Rule::CommonPassword => {
+            fixed("is one of the passwords that are used most; choose another one", "该密码过于常见，请更换")
+        }
+        Rule::WrongPassword => fixed("isn't the password you have", "当前密码错误"),
         Rule::Cursor => {
             fixed("was altered or belongs to another list; begin again without it", "游标无效，请从第一页重新开始")
         }

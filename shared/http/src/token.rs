@@ -1,13 +1,14 @@
-//! Tokens: access tokens (JWT), refresh tokens, and the token that lets a visitor add to a submission.
+//! Tokens: access tokens (JWT), refresh tokens, API keys, and those of devices and submissions.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use daybook_domain::{OrgId, SessionId, SubmissionId, Timestamp, UserId};
+use daybook_domain::{ApiKeyId, OrgId, Secret, SessionId, SubmissionId, Timestamp, UserId};
 use daybook_store::{Cx, Error, Keyring, Purpose, Result};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-/// The longest access token that is looked at, in bytes.
+/// The longest token that is looked at, in bytes.
 const LONGEST: usize = 4096;
 
 /// What an access token says.
@@ -65,12 +66,106 @@ pub(crate) fn kid(token: &str) -> Option<String> {
     if token.len() > LONGEST { None } else { decode_header(token).ok()?.kid }
 }
 
-/// A refresh token: where the session is, and 256 random bits. Only its hash is stored.
-pub fn refresh(org: OrgId, session: SessionId) -> Result<String> {
-    let mut secret = [0; 32];
-    daybook_store::fill_random(&mut secret)?;
-    let place = [org.uuid().into_bytes(), session.uuid().into_bytes()].concat();
-    Ok(format!("rt_{}.{}", URL_SAFE_NO_PAD.encode(place), URL_SAFE_NO_PAD.encode(secret)))
+/// A refresh token: where the session is, 256 bits nobody can guess, and a signature, so that one that was never
+/// given out ends nobody's session. Only its hash is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// The organisation of the session.
+    pub org: OrgId,
+    /// The session.
+    pub session: SessionId,
+    /// The whole token.
+    pub text: String,
+}
+
+impl Refresh {
+    /// The first token of a session.
+    pub fn first(keys: &Keyring, org: OrgId, session: SessionId) -> Result<Refresh> {
+        Ok(Refresh::of(keys, org, session, &random()?))
+    }
+
+    /// The token that follows this one: the same however often it is asked for.
+    pub fn successor(&self, keys: &Keyring) -> Option<Refresh> {
+        let seed = keys.secret_of(Purpose::Refresh, self.text.as_bytes())?;
+        Some(Refresh::of(keys, self.org, self.session, &seed))
+    }
+
+    /// The token in a text, if we gave it out once.
+    pub fn read(keys: &Keyring, text: &str) -> Option<Refresh> {
+        let body = text.strip_prefix("rt_").filter(|_| text.len() <= LONGEST)?;
+        let mut parts = body.splitn(3, '.');
+        let (place, seed, signature) = (parts.next()?, parts.next()?, parts.next()?);
+        let (org, session) = ids_in(place)?;
+        keys.verify(Purpose::Refresh, format!("{place}.{seed}").as_bytes(), signature).then(|| Refresh {
+            org,
+            session: SessionId::new(session),
+            text: text.to_owned(),
+        })
+    }
+
+    fn of(keys: &Keyring, org: OrgId, session: SessionId, seed: &[u8]) -> Refresh {
+        let body = format!("{}.{}", place_of(org, session.uuid()), URL_SAFE_NO_PAD.encode(seed));
+        let text = format!("rt_{body}.{}", keys.sign(Purpose::Refresh, body.as_bytes()));
+        Refresh { org, session, text }
+    }
+}
+
+/// The secret of an API key: where the key is, and 256 random bits. Only their hash is stored.
+#[derive(Debug)]
+pub struct ApiKey<'t> {
+    /// The organisation of the key.
+    pub org: OrgId,
+    /// The key.
+    pub id: ApiKeyId,
+    text: &'t str,
+}
+
+impl<'t> ApiKey<'t> {
+    /// A new secret for a key.
+    pub fn issue(org: OrgId, id: ApiKeyId) -> Result<Secret> {
+        let text = format!("dbk_{}.{}", place_of(org, id.uuid()), URL_SAFE_NO_PAD.encode(random()?));
+        Ok(Secret::new(text))
+    }
+
+    /// The key in a text, if it looks like one.
+    pub fn read(text: &'t str) -> Option<ApiKey<'t>> {
+        let (place, _) = text.strip_prefix("dbk_").filter(|_| text.len() <= LONGEST)?.split_once('.')?;
+        let (org, id) = ids_in(place)?;
+        Some(ApiKey { org, id: ApiKeyId::new(id), text })
+    }
+
+    /// Whether this is the secret with that hash.
+    pub fn is(&self, sha256: &str) -> bool {
+        daybook_store::sha256_hex(self.text.as_bytes()) == sha256
+    }
+}
+
+/// The token of a device on which a user signed in: it has attempts of its own.
+pub fn of_device(keys: &Keyring, user: UserId, device: Uuid) -> String {
+    let device = device.simple().to_string();
+    format!("{device}.{}", keys.sign(Purpose::Device, format!("{user}|{device}").as_bytes()))
+}
+
+/// The device of a token, if this user signed in on it.
+pub fn device_of(keys: &Keyring, user: UserId, token: &str) -> Option<String> {
+    let (device, signature) = token.split_once('.').filter(|_| token.len() <= LONGEST)?;
+    keys.verify(Purpose::Device, format!("{user}|{device}").as_bytes(), signature).then(|| device.to_owned())
+}
+
+fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    daybook_store::fill_random(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// An organisation and something in it, as tokens begin with.
+fn place_of(org: OrgId, id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode([org.uuid().into_bytes(), id.into_bytes()].concat())
+}
+
+fn ids_in(place: &str) -> Option<(OrgId, Uuid)> {
+    let bytes = URL_SAFE_NO_PAD.decode(place).ok().filter(|bytes| bytes.len() == 32)?;
+    Some((OrgId::new(Uuid::from_slice(&bytes[..16]).ok()?), Uuid::from_slice(&bytes[16..]).ok()?))
 }
 
 /// The token that lets whoever posted a submission add to it.

@@ -70,7 +70,7 @@ pub struct Receipt {
 
 /// The submission that an anonymous form adds to, where it may: with its token, or within a day.
 pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Result<Submission> {
-    let missing = || Error::from(Domain::NotFound(RecordType::Lead));
+    let missing = || Error::from(Domain::not_found(RecordType::Lead));
     let (cx, _) = form_of(cx, &posted.by, false).await?;
     let earlier: Submission = cx.find(lead.submission()).await?.ok_or_else(missing)?;
     let may = match &posted.follow_up.controls.submission_token {
@@ -92,7 +92,7 @@ pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Lead> {
 pub async fn lead_told(cx: &Cx, id: LeadId) -> Result<LeadId> {
     let submission: Option<Submission> = cx.find(id.submission()).await?;
     let lead = submission.and_then(|submission| submission.lead_id).filter(|lead| *lead != id);
-    lead.ok_or_else(|| Domain::NotFound(RecordType::Lead).into())
+    lead.ok_or_else(|| Domain::not_found(RecordType::Lead).into())
 }
 
 /// Stores what was posted, with all that follows from it, and answers.
@@ -212,7 +212,7 @@ async fn receipt(
 
 /// The form a post comes through, and the context of its organisation. An unknown form is not found.
 async fn form_of(cx: &Cx, by: &PostedBy, trusted: bool) -> Result<(Cx, Form)> {
-    let missing = || Error::from(Domain::NotFound(RecordType::Form));
+    let missing = || Error::from(Domain::not_found(RecordType::Form));
     let id = match &by.form {
         // A form's publishable key is its id with another prefix.
         Some(named) => match named.strip_prefix("pk_") {
@@ -234,7 +234,7 @@ pub(crate) async fn form_by_id(cx: &Cx, id: FormId) -> Result<Form> {
     match cx.find_often::<Form>(id).await? {
         Some(form) => Ok(form),
         None if id == FormId::default_of(cx.org) => Ok(Form::default_of(cx.org)),
-        None => Err(Domain::NotFound(RecordType::Form).into()),
+        None => Err(Domain::not_found(RecordType::Form).into()),
     }
 }
 

@@ -52,31 +52,45 @@ pub struct MailJob {
     pub about: Option<SubmissionId>,
 }
 
-/// Which mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MailKind {
-    /// To the visitor: your message arrived.
-    Confirmation,
-    /// To the team: somebody wrote.
-    Notification,
+macro_rules! mails {
+    ($($(#[$doc:meta])* $name:ident $consumer:literal $letter:literal,)*) => {
+        /// Which mail.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum MailKind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl MailKind {
+            /// The name of the mail as a consumer of entries.
+            pub fn consumer(self) -> &'static str {
+                match self { $(MailKind::$name => $consumer,)* }
+            }
+
+            fn letter(self) -> &'static str {
+                match self { $(MailKind::$name => $letter,)* }
+            }
+
+            fn of_letter(letter: &str) -> Option<MailKind> {
+                match letter { $($letter => Some(MailKind::$name),)* _ => None }
+            }
+        }
+    };
 }
 
-impl MailKind {
-    /// The name of the mail as a consumer of entries.
-    pub fn consumer(self) -> &'static str {
-        match self {
-            MailKind::Confirmation => "mail-confirmation",
-            MailKind::Notification => "mail-notification",
-        }
-    }
-
-    fn letter(self) -> char {
-        match self {
-            MailKind::Confirmation => 'c',
-            MailKind::Notification => 'n',
-        }
-    }
+mails! {
+    /// To the visitor: your message arrived.
+    Confirmation "mail-confirmation" "c",
+    /// To the team: somebody wrote.
+    Notification "mail-notification" "n",
+    /// To a user: prove that this is your address.
+    Verification "mail-verification" "v",
+    /// To a user: choose a new password.
+    PasswordReset "mail-password-reset" "r",
+    /// To a user: your password was changed.
+    PasswordChanged "mail-password-changed" "p",
+    /// To somebody: join an organisation.
+    Invitation "mail-invitation" "i",
 }
 
 /// The id of a mail, as it goes along as a tag: organisation, entry and kind, `[a-z0-9-]`.
@@ -127,11 +141,7 @@ fn job_of(mail_id: &str) -> Option<MailJob> {
     let mut parts = mail_id.split('-');
     let org = OrgId::new(Uuid::try_parse(parts.next()?).ok()?);
     let entry = EntryId::new(Uuid::try_parse(parts.next()?).ok()?);
-    let kind = match parts.next()? {
-        "c" => MailKind::Confirmation,
-        "n" => MailKind::Notification,
-        _ => return None,
-    };
+    let kind = MailKind::of_letter(parts.next()?)?;
     Some(MailJob { entry: EntryRef { org, entry }, kind, about: None })
 }
 

@@ -51,6 +51,101 @@ pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> 
     Ok(Content { subject: line(&subject), text, html })
 }
 
+/// The mails about somebody's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountMail {
+    /// Prove that this is your address.
+    Verification,
+    /// Choose a new password.
+    PasswordReset,
+    /// Your password was changed.
+    PasswordChanged,
+    /// Join an organisation.
+    Invitation,
+}
+
+impl AccountMail {
+    /// Its subject, what it says, and what it says below the link.
+    fn words(self, locale: Locale) -> (&'static str, &'static str, &'static str) {
+        match (self, locale) {
+            (AccountMail::Verification, Locale::English) => (
+                "Confirm your address",
+                "please confirm that this is your address:",
+                "The link works for a week. If you didn't register, ignore this mail.",
+            ),
+            (AccountMail::Verification, Locale::Chinese) => {
+                ("请确认您的邮箱", "请点击以下链接确认您的邮箱：", "链接一周内有效。如果您没有注册，请忽略此邮件。")
+            }
+            (AccountMail::PasswordReset, Locale::English) => (
+                "Choose a new password",
+                "somebody, probably you, asked for a new password. Choose one here:",
+                "The link works once and for an hour. If it wasn't you, ignore this mail; your password stays as it is.",
+            ),
+            (AccountMail::PasswordReset, Locale::Chinese) => (
+                "重置您的密码",
+                "我们收到了重置您密码的请求。请点击以下链接设置新密码：",
+                "链接一小时内有效，且只能使用一次。如果不是您本人操作，请忽略此邮件，您的密码不会改变。",
+            ),
+            (AccountMail::PasswordChanged, Locale::English) => (
+                "Your password was changed",
+                "your password was just changed, and other devices are signed out.",
+                "If it wasn't you, ask for a new password at once, and tell your administrator.",
+            ),
+            (AccountMail::PasswordChanged, Locale::Chinese) => (
+                "您的密码已修改",
+                "您的密码刚刚被修改，其他设备已退出登录。",
+                "如果不是您本人操作，请立即重置密码并联系管理员。",
+            ),
+            (AccountMail::Invitation, Locale::English) => (
+                "You are invited",
+                "you are invited to work with us in Daybook. Accept here:",
+                "The link works once and for a week.",
+            ),
+            (AccountMail::Invitation, Locale::Chinese) => {
+                ("邀请您加入", "我们邀请您加入 Daybook。请点击以下链接接受邀请：", "链接一周内有效，且只能使用一次。")
+            }
+        }
+    }
+}
+
+/// A mail about somebody's account, with the link that it is about.
+pub fn account(
+    mail: AccountMail,
+    name: &str,
+    organization: &Line<120>,
+    link: Option<&str>,
+    locale: Locale,
+) -> Result<Content, askama::Error> {
+    let chinese = locale == Locale::Chinese;
+    let (subject, says, below) = mail.words(locale);
+    let organization = organization.as_str();
+    let text = Account { name, organization, says, below, link, chinese }.render()?;
+    let html = AccountPage { name, organization, says, below, link, chinese }.render()?;
+    Ok(Content { subject: line(&format!("{subject} - {organization}")), text, html })
+}
+
+#[derive(Template)]
+#[template(path = "account.txt")]
+struct Account<'a> {
+    name: &'a str,
+    organization: &'a str,
+    says: &'a str,
+    below: &'a str,
+    link: Option<&'a str>,
+    chinese: bool,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage<'a> {
+    name: &'a str,
+    organization: &'a str,
+    says: &'a str,
+    below: &'a str,
+    link: Option<&'a str>,
+    chinese: bool,
+}
+
 #[derive(Template)]
 #[template(path = "confirmation.txt")]
 struct Confirmation<'a> {

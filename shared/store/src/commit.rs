@@ -28,6 +28,26 @@ impl Reply for () {
     const ANSWER: Answer = Answer::Ok;
 }
 
+/// What is recorded of a request that was refused.
+macro_rules! refused {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+        pub struct $name;
+
+        impl Reply for $name {
+            const ANSWER: Answer = Answer::$name;
+        }
+    )*};
+}
+
+refused! {
+    /// Nobody known.
+    Unauthenticated
+    /// Not for them.
+    Forbidden
+}
+
 /// Kinds of answers, as the journal knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +60,24 @@ pub enum Answer {
     Accepted,
     /// Done, go there.
     SeeOther,
+    /// Refused: nobody known.
+    Unauthenticated,
+    /// Refused: not for them.
+    Forbidden,
+}
+
+impl Answer {
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Answer::Ok => "ok",
+            Answer::Created => "created",
+            Answer::Accepted => "accepted",
+            Answer::SeeOther => "see_other",
+            Answer::Unauthenticated => "unauthenticated",
+            Answer::Forbidden => "forbidden",
+        }
+    }
 }
 
 /// The idempotency of a request: it has an effect once, and repeats get the same reply.

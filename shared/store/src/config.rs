@@ -2,7 +2,8 @@
 
 use crate::secrets::SUFFIX;
 use crate::{
-    Clock, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions, aws, telemetry,
+    Clock, CommonPasswords, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions, aws,
+    telemetry,
 };
 use aws_config::SdkConfig;
 use daybook_domain::{EmailAddress, OrgId};
@@ -84,6 +85,14 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
         let address = daybook_domain::form::origin_of(text).map(|_| text.trim_end_matches('/').to_owned());
         address.ok_or("must be an http(s) address")
     });
+    let account = from.optional("ACCOUNT_URL", |text| {
+        daybook_domain::form::origin_of(text).map(|_| text.to_owned()).ok_or("must be an http(s) address")
+    });
+    let common = from.optional("COMMON_PASSWORDS", |text| match text {
+        "refuse" => Ok(CommonPasswords::Refuse),
+        "warn" => Ok(CommonPasswords::Warn),
+        _ => Err("must be refuse or warn"),
+    });
     let team = from.optional("TEAM_EMAIL", address);
     let owner = from.optional("OWNER_EMAIL", address);
     settings.first_owner = owner.map_or_else(|| settings.first_owner.clone(), FirstOwner::Address);
@@ -91,6 +100,8 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
     settings.access_token = minutes.map_or(settings.access_token, |minutes| Duration::from_secs(minutes * 60));
     settings.allowed_origins = origins.unwrap_or_else(|| std::mem::take(&mut settings.allowed_origins));
     settings.public_url = url.unwrap_or_else(|| std::mem::take(&mut settings.public_url));
+    settings.account_url = account.or_else(|| settings.account_url.take());
+    settings.common_passwords = common.unwrap_or(settings.common_passwords);
     settings.team_address = team.unwrap_or_else(|| settings.team_address.clone());
 }
 

@@ -5,8 +5,8 @@ use crate::json::object_of;
 use crate::schema::{DATA, Place, Question};
 use crate::settings::Settings;
 use crate::table::{Item, Table};
-use crate::{Clock, Error, Ids, Keyring, Once, Reply, Result, Secrets, Tx, sha256_hex};
-use daybook_domain::permission::Scope;
+use crate::{Clock, Error, Ids, Keyring, Once, Reach, Reply, Result, Secrets, Tx, sha256_hex};
+use daybook_domain::permission::Grants;
 use daybook_domain::{
     Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Timestamp, UserId,
 };
@@ -96,7 +96,9 @@ pub struct Cx {
     /// Who asks.
     pub actor: Actor,
     /// How far the actor's permission reaches on this route.
-    pub scope: Scope,
+    pub reach: Reach,
+    /// All that the actor may do.
+    pub grants: Arc<Grants>,
     /// The request.
     pub request: Arc<RequestInfo>,
     /// The idempotency of the request, if it has one.
@@ -116,7 +118,15 @@ impl Env {
     /// The context of work that Daybook does itself.
     pub fn system(self: &Arc<Self>, org: OrgId, route: &'static str) -> Cx {
         let request = RequestInfo::internal(format!("job_{}", self.ids.next().simple()), route);
-        Cx { env: self.clone(), org, actor: Actor::System, scope: Scope::All, request: Arc::new(request), once: None }
+        Cx {
+            env: self.clone(),
+            org,
+            actor: Actor::System,
+            reach: Reach::All,
+            grants: Arc::new(Grants::default()),
+            request: Arc::new(request),
+            once: None,
+        }
     }
 
     /// Who signs in with this name: an e-mail address or user name, in the form in which they are compared.
@@ -180,7 +190,7 @@ impl Cx {
 
     /// A record, or the error that says there is none.
     pub async fn get<T: Record>(&self, id: impl Into<AnyId>) -> Result<T> {
-        self.find(id).await?.ok_or_else(|| Domain::NotFound(T::TYPE).into())
+        self.find(id).await?.ok_or_else(|| Domain::not_found(T::TYPE).into())
     }
 
     /// A record in the trash, for as long as it is kept there.
@@ -301,12 +311,23 @@ impl Cx {
         Cx { once: Some(self.once.clone().unwrap_or_else(|| Arc::new(derived))), ..self.clone() }
     }
 
-    /// Whether the actor's scope reaches a record of this owner. `Own` reaches what nobody owns yet.
+    /// Whether the actor reaches a record of this owner.
     pub fn reaches(&self, owner: Option<UserId>) -> bool {
-        match self.scope {
-            Scope::All | Scope::Team => true,
-            Scope::Own => owner.is_none() || owner == self.actor.user(),
+        self.reach.holds(owner)
+    }
+
+    /// Does something that reads and then commits, anew while others change what it read.
+    pub async fn decide<R, W: Future<Output = Result<R>>>(&self, work: impl Fn() -> W) -> Result<R> {
+        for attempt in 0..DECISIONS {
+            if attempt > 0 {
+                self.pause(attempt).await;
+            }
+            match work().await {
+                Err(Error::Domain(Domain::Stale { .. })) => {}
+                outcome => return outcome,
+            }
         }
+        Err(Domain::Conflict(Conflict::Contended).into())
     }
 }
 

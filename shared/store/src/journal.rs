@@ -115,8 +115,8 @@ impl Fact {
         item.insert(EXPIRES_AT.to_owned(), attribute(self.at.plus(RETENTION).as_second()));
         item.insert(Index::ByState.pk().to_owned(), attribute(facts_of(self.org, self.record)));
         item.insert(Index::ByState.sk().to_owned(), attribute(self.id));
-        if let Some(user) = self.actor.user() {
-            item.insert(Index::ByOwner.pk().to_owned(), attribute(facts_by(self.org, user)));
+        if let Some(actor) = self.actor.id() {
+            item.insert(Index::ByOwner.pk().to_owned(), attribute(facts_by(self.org, actor)));
             item.insert(Index::ByOwner.sk().to_owned(), attribute(self.id));
         }
         Ok(item)

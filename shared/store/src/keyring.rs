@@ -17,6 +17,14 @@ pub enum Purpose {
     Journal,
     /// Tokens that let a visitor add to their submission.
     Submission,
+    /// Refresh tokens.
+    Refresh,
+    /// Tokens that go out by mail.
+    Ticket,
+    /// Invitations.
+    Invitation,
+    /// Tokens of devices that signed in before.
+    Device,
 }
 
 impl Purpose {
@@ -26,6 +34,10 @@ impl Purpose {
             Purpose::Cursor => b"daybook cursor",
             Purpose::Journal => b"daybook journal",
             Purpose::Submission => b"daybook submission",
+            Purpose::Refresh => b"daybook refresh token",
+            Purpose::Ticket => b"daybook ticket",
+            Purpose::Invitation => b"daybook invitation",
+            Purpose::Device => b"daybook device",
         }
     }
 }
@@ -115,6 +127,12 @@ impl Keyring {
         let kid = self.current_kid();
         let mac = self.mac(purpose, &kid, message).unwrap_or_default();
         format!("{kid}.{}", URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    /// 256 bits that follow from a message, and that nobody else can know.
+    pub fn secret_of(&self, purpose: Purpose, message: &[u8]) -> Option<Vec<u8>> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derived(purpose, &self.current_kid())?);
+        Some(hmac::sign(&key, &[b"secret|", message].concat()).as_ref().to_vec())
     }
 
     /// Whether this is our signature of that message; compares in constant time.

@@ -3,6 +3,7 @@
 //! [`Cx`] is what a handler or worker gets. It reads with [`Cx::find`] and [`Cx::list`] and writes with
 //! [`Cx::commit`], and there is no other way to write a record. `schema` spells all keys.
 
+mod admission;
 pub mod aws;
 mod clock;
 mod commit;
@@ -10,6 +11,7 @@ pub mod config;
 mod cx;
 mod error;
 pub mod filter;
+pub mod invite;
 pub mod journal;
 mod json;
 mod keyring;
@@ -26,8 +28,9 @@ mod table;
 pub mod telemetry;
 mod tx;
 
+pub use admission::{KeyInForce, Reach, SignedIn};
 pub use clock::{Clock, Ids};
-pub use commit::{Answer, Once, Reply};
+pub use commit::{Answer, Forbidden, Once, Reply, Unauthenticated};
 pub use cx::{Cx, Env, Holder, RequestInfo};
 pub use error::Error;
 pub use journal::{Detail, EntryRef, Fact};
@@ -36,7 +39,7 @@ pub use memory::Memory;
 pub use meter::{Meter, Units};
 pub use page::{Listing, Page, PageAsk, Total};
 pub use secrets::Secrets;
-pub use settings::{FirstOwner, Registration, Settings};
+pub use settings::{CommonPasswords, FirstOwner, Registration, Settings};
 pub use table::{Feed, Table, TableOptions, Told};
 pub use tx::Tx;
 

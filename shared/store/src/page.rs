@@ -7,10 +7,9 @@ use crate::keyring::Purpose;
 use crate::plan::RECORD_BYTES;
 use crate::schema::{DATA, Index, Place, Question, by_date};
 use crate::table::{Item, MOST_ASKED, QueryAsk, attribute, key_item};
-use crate::{Cx, Result};
+use crate::{Cx, Reach, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use daybook_domain::permission::Scope;
 use daybook_domain::words::Terms;
 use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -113,7 +112,7 @@ impl Cx {
 
     /// Whether an index alone answers a list, so that its records can be counted.
     pub fn counts(&self, ask: &PageAsk<'_>) -> bool {
-        ask.search.is_none() && ask.filters.is_empty() && self.scope != Scope::Own
+        ask.search.is_none() && ask.filters.is_empty() && self.reach == Reach::All
     }
 
     fn question<'a, T: Record>(&self, ask: &PageAsk<'a>) -> Question<'a> {
@@ -131,7 +130,7 @@ impl Cx {
             Some(cursor) => Some(self.place_of(cursor, &binding, range.index, &range.pk)?),
             None => None,
         };
-        let plain = ask.filters.is_empty() && self.scope != Scope::Own;
+        let plain = ask.filters.is_empty() && self.reach == Reach::All;
         let may_outgrow = ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
         let (mut bytes, mut examined) = (0, 0);
@@ -234,7 +233,7 @@ pub(crate) fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
 
 /// A cursor shows where another's list stands, so it is bound to who asked.
 fn actor_part(actor: &Actor) -> String {
-    actor.user().map(|user| user.to_string()).unwrap_or_default()
+    actor.id().map(|id| id.to_string()).unwrap_or_default()
 }
 
 fn key_at(index: Option<Index>, pk: &str, date: Timestamp, id: AnyId, cx: &Cx) -> Item {

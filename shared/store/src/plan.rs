@@ -8,12 +8,12 @@ use crate::journal::{Detail, EntryRef, Fact, RETENTION, RequestDetail, differenc
 use crate::json::text_of;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, attribute, key_item, values};
-use crate::tx::{Changed, Image, Tx};
+use crate::tx::{Changed, Doing, Image, Tx};
 use crate::{Cx, Error, Result, sha256_hex};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
 };
-use daybook_domain::{AnyId, Audit, Claim, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
+use daybook_domain::{AnyId, Claim, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -85,15 +85,15 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     let mut facts = Vec::new();
     let mut checked = Vec::new();
     for change in tx.changes {
-        let Changed { audit, event, before, after } = change;
+        let Changed { doing, audit, event, before, after } = change;
         let (before, after) = (before?, after?);
-        let (live_before, live_after) = match audit {
-            Audit::Restore => (None, after.as_ref()),
+        let (live_before, live_after) = match doing {
+            Doing::Restore => (None, after.as_ref()),
             _ => (before.as_ref(), after.as_ref()),
         };
         let Some(image) = after.as_ref().or(before.as_ref()) else { continue };
-        plan.record(audit, live_before, live_after, before.as_ref(), at)?;
-        plan.claims(audit, image.id, live_before, live_after, at)?;
+        plan.record(doing, live_before, live_after, before.as_ref(), at)?;
+        plan.claims(doing, image.id, live_before, live_after, at)?;
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
         plan.existence(live_before, live_after, &written, &mut checked)?;
@@ -204,7 +204,7 @@ impl Planner<'_> {
 
     fn record(
         &mut self,
-        audit: Audit,
+        doing: Doing,
         before: Option<&Image>,
         after: Option<&Image>,
         trashed: Option<&Image>,
@@ -215,11 +215,11 @@ impl Planner<'_> {
         if let Some(image) = before
             && !self.cx.reaches(image.owner)
         {
-            return Err(daybook_domain::Error::NotFound(image.id.kind).into());
+            return Err(daybook_domain::Error::not_found(image.id.kind).into());
         }
         match (before, after) {
             (None, Some(new)) => {
-                if audit == Audit::Restore
+                if doing == Doing::Restore
                     && let Some(old) = trashed
                 {
                     let same = Condition::of("version = :version").with(":version", old.version);
@@ -253,7 +253,7 @@ impl Planner<'_> {
 
     fn claims(
         &mut self,
-        audit: Audit,
+        doing: Doing,
         id: AnyId,
         before: Option<&Image>,
         after: Option<&Image>,
@@ -265,7 +265,7 @@ impl Planner<'_> {
             // What stays behind says who held the value last, for as long as that record can be found.
             let mut item = claim_item(org, id.kind, claim);
             item.insert("previous".to_owned(), attribute(id));
-            if audit == Audit::Delete {
+            if doing == Doing::Delete {
                 item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
             }
             let ours = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", id);
@@ -325,7 +325,7 @@ impl Planner<'_> {
         };
         let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
         let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
-        for (id, blame) in parents.chain(references) {
+        for (id, blame) in references.chain(parents) {
             if !known(&id) && !written.contains(&id) && !checked.contains(&id) {
                 checked.push(id);
                 self.check_exists(id, blame)?;
@@ -414,7 +414,7 @@ pub(crate) fn refusal(blame: &Blame, old: &Item) -> Error {
                     fields.iter().map(|name| (name.clone(), data.get(name).cloned().unwrap_or(Value::Null))).collect();
                 Domain::Stale { version, current }.into()
             }
-            None => Domain::NotFound(*kind).into(),
+            None => Domain::not_found(*kind).into(),
         },
         Blame::Claim(claim) => {
             let holder = old.get("id").and_then(|id| id.as_s().ok()).and_then(|id| id.parse().ok());

@@ -1,18 +1,22 @@
 //! Operational rows: the closed list of items that are not records. Each has conditions of its own;
 //! none is journaled or dispatched.
 
+pub mod attempts;
 pub mod bucket;
 pub mod checkpoint;
 pub mod credential;
 pub mod delivery;
 pub mod due;
+pub mod key_secret;
 pub mod ledger;
 pub mod session;
 pub mod suppression;
+pub mod tally;
+pub mod ticket;
 
 use crate::schema::Key;
 use crate::table::{Condition, Item, row_item};
-use daybook_domain::Error as Domain;
+use daybook_domain::{Conflict, Error as Domain};
 use serde::Serialize;
 
 /// A row that is written in the transaction of a commit.
@@ -28,5 +32,16 @@ impl RowWrite {
     fn new(key: &Key, row: &impl Serialize, refusal: Domain) -> crate::Result<RowWrite> {
         let condition = Some(Condition::of("attribute_not_exists(pk)"));
         Ok(RowWrite { item: row_item(key, row)?, condition, refusal })
+    }
+
+    /// A row that takes the place of what was there, if anything was.
+    fn replacing(key: &Key, row: &impl Serialize) -> crate::Result<RowWrite> {
+        let refusal = Domain::Conflict(Conflict::Contended);
+        Ok(RowWrite { item: row_item(key, row)?, condition: None, refusal })
+    }
+
+    /// The row, if a condition on what is there holds.
+    fn only_if(self, condition: Condition, refusal: Domain) -> RowWrite {
+        RowWrite { condition: Some(condition), refusal, ..self }
     }
 }

@@ -7,12 +7,16 @@
 //! claim         <org>#claim#<type>              <kind>#<value>
 //! link          <org>#of#<parent>               <type>#<id>
 //! token         <org>#<type>#s#<character>      <token>#<id>
-//! fact          <org>#journal#<day>             <entry>                 <org>#by#<user>       <org>#on#<record>
+//! fact          <org>#journal#<day>             <entry>                 <org>#by#<actor>      <org>#on#<record>
 //! detail        <org>#detail#<day>              <entry>
 //! request       <org>#request#<request id>      <entry>
 //! once          <org>#once#<hash of scope+key>  -
 //! session       <org>#session#<session>         -                       <org>#session#<user>
 //! credential    <org>#credential#<user>         -
+//! key secret    <org>#key-secret#<key>          -
+//! ticket        <org>#ticket#<user>             <use>
+//! attempts      <org>#attempts                  <hash of name>
+//! tally         <org>#tally                     <minute>#<answer>
 //! bucket        <org>#bucket#<class>            <subject>
 //! delivery      <org>#delivery#<entry>          <consumer>                                    <org>#sent#<record>
 //! ledger        <org>#ledger#<system>           <record>                                      <org>#ledger#<system>#<state>
@@ -38,6 +42,8 @@
 //! 10. all organisations: `organisations`, consistent
 //! 11. deliveries about a record: `by_state`
 //! 12. ledger rows of a system: `ledger`, consistent; in a state: `by_state`
+//! 13. sessions of a user: `by_owner`
+//! 14. tallies from a minute on: `tally`, consistent
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin
 //! with `~`, are looked up before the organisation is known, and hold nothing but ids and due items.
@@ -45,7 +51,8 @@
 //! writes its fact and its record in one partition each. Texts from outside are escaped, so that no value can
 //! reach into another key.
 
-use daybook_domain::{AnyId, Claim, ClaimKind, EntryId, OrgId, RecordType, SessionId, Timestamp, UserId};
+use crate::Answer;
+use daybook_domain::{AnyId, ApiKeyId, Claim, ClaimKind, EntryId, OrgId, RecordType, SessionId, Timestamp, UserId};
 use std::fmt::Write as _;
 
 /// Name of the partition key attribute.
@@ -174,6 +181,14 @@ pub enum Place<'a> {
     Session(OrgId, SessionId),
     /// A password's hash.
     Credential(OrgId, UserId),
+    /// The hash of an API key's secret.
+    KeySecret(OrgId, ApiKeyId),
+    /// A ticket of a user, by its use.
+    Ticket(OrgId, UserId, &'a str),
+    /// Attempts to sign in, by the hash of the name.
+    Attempts(OrgId, &'a str),
+    /// Refusals of a minute, by what they were answered with.
+    Tally(OrgId, Timestamp, Answer),
     /// A token bucket: class and subject.
     Bucket(OrgId, &'a str, &'a str),
     /// What became of an entry at one consumer.
@@ -198,6 +213,7 @@ impl Place<'_> {
             Place::Trash(org, id) => key(format!("{org}#trash#{}", id.kind), id.to_string()),
             Place::Claim(org, of, claim) => match claim.kind {
                 ClaimKind::Email => key(format!("{org}#claim#{of}"), format!("email#{}", escape(&claim.value))),
+                ClaimKind::Name => key(format!("{org}#claim#{of}"), format!("name#{}", escape(&claim.value))),
                 ClaimKind::Login => key(format!("~login#{}", escape(&claim.value)), alone()),
                 ClaimKind::Form => key(format!("~form#{}", escape(&claim.value)), alone()),
                 ClaimKind::Organization => key("~orgs".to_owned(), escape(&claim.value)),
@@ -214,6 +230,10 @@ impl Place<'_> {
             Place::Once(org, hash) => key(format!("{org}#once#{hash}"), alone()),
             Place::Session(org, id) => key(format!("{org}#session#{id}"), alone()),
             Place::Credential(org, user) => key(format!("{org}#credential#{user}"), alone()),
+            Place::KeySecret(org, id) => key(format!("{org}#key-secret#{id}"), alone()),
+            Place::Ticket(org, user, to) => key(format!("{org}#ticket#{user}"), to.to_owned()),
+            Place::Attempts(org, hash) => key(format!("{org}#attempts"), hash.to_owned()),
+            Place::Tally(org, minute, answer) => key(format!("{org}#tally"), format!("{minute}#{}", answer.name())),
             Place::Bucket(org, class, subject) => key(format!("{org}#bucket#{class}"), escape(subject)),
             Place::Delivery(org, entry, consumer) => key(format!("{org}#delivery#{entry}"), escape(consumer)),
             Place::Ledger(org, system, id) => key(format!("{org}#ledger#{system}"), id.to_string()),
@@ -241,8 +261,8 @@ pub enum Question<'a> {
     Facts(OrgId, Timestamp, EntryId),
     /// 7. Journal facts of a record.
     FactsOf(OrgId, AnyId),
-    /// 7. Journal facts of a user's doings.
-    FactsBy(OrgId, UserId),
+    /// 7. Journal facts of what a user or key did.
+    FactsBy(OrgId, AnyId),
     /// 8. Journal entries of a request.
     OfRequest(OrgId, &'a str),
     /// 9. Due items of a shard until a moment.
@@ -255,6 +275,10 @@ pub enum Question<'a> {
     Ledger(OrgId, &'a str),
     /// 12. Ledger rows of a system in a state, by time.
     LedgerIn(OrgId, &'a str, &'a str),
+    /// 13. Sessions of a user, by the moment they began.
+    SessionsOf(OrgId, UserId),
+    /// 14. Tallies from a moment on.
+    Tallies(OrgId, Timestamp),
 }
 
 /// The range of keys that answers a question.
@@ -301,7 +325,7 @@ impl Question<'_> {
                 range(None, format!("{org}#journal#{}", day_of(day)), SortRange::From(from.to_string()))
             }
             Question::FactsOf(org, id) => range(Some(Index::ByState), facts_of(org, id), SortRange::All),
-            Question::FactsBy(org, user) => range(Some(Index::ByOwner), facts_by(org, user), SortRange::All),
+            Question::FactsBy(org, actor) => range(Some(Index::ByOwner), facts_by(org, actor), SortRange::All),
             Question::OfRequest(org, id) => range(None, format!("{org}#request#{}", escape(id)), SortRange::All),
             Question::DueBy(shard, at) => range(None, format!("~due#{shard}"), SortRange::UpTo(format!("{}$", at))),
             Question::Organizations => range(None, "~orgs".to_owned(), SortRange::All),
@@ -310,6 +334,8 @@ impl Question<'_> {
             Question::LedgerIn(org, system, state) => {
                 range(Some(Index::ByState), ledger_in(org, system, state), SortRange::All)
             }
+            Question::Tallies(org, from) => range(None, format!("{org}#tally"), SortRange::From(from.to_string())),
+            Question::SessionsOf(org, user) => range(Some(Index::ByOwner), sessions_of(org, user), SortRange::All),
         }
     }
 }
@@ -329,9 +355,9 @@ pub fn facts_of(org: OrgId, id: AnyId) -> String {
     format!("{org}#on#{id}")
 }
 
-/// The `by_owner` key of facts of a user's doings.
-pub fn facts_by(org: OrgId, user: UserId) -> String {
-    format!("{org}#by#{user}")
+/// The `by_owner` key of facts of what a user or key did.
+pub fn facts_by(org: OrgId, actor: AnyId) -> String {
+    format!("{org}#by#{actor}")
 }
 
 /// The `by_state` key of deliveries about a record.

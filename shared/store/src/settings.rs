@@ -24,6 +24,20 @@ pub struct Settings {
     pub retry_base: Duration,
     /// Where the deployment is reached, for links in mails.
     pub public_url: String,
+    /// Where the links of mails lead that need a page (a new password, an invitation); the deployment's own page
+    /// unless set.
+    pub account_url: Option<String>,
+    /// What becomes of passwords that many have.
+    pub common_passwords: CommonPasswords,
+}
+
+/// What becomes of passwords that many have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommonPasswords {
+    /// They are refused.
+    Refuse,
+    /// They are taken, with a warning.
+    Warn,
 }
 
 /// Who may register.
@@ -49,6 +63,12 @@ pub enum FirstOwner {
 }
 
 impl Settings {
+    /// The page that a link of a mail leads to; the token goes behind the `#`, which browsers keep to themselves.
+    pub fn account_link(&self, fragment: &str) -> String {
+        let own = || [&self.public_url, "/account"].concat();
+        [&self.account_url.clone().unwrap_or_else(own), "#", fragment].concat()
+    }
+
     /// The settings of a deployment that says nothing of its own.
     pub fn new(default_org: OrgId, team_address: EmailAddress) -> Settings {
         Settings {
@@ -61,6 +81,8 @@ impl Settings {
             allowed_origins: Vec::new(),
             retry_base: Duration::from_secs(2),
             public_url: "http://localhost:3000".to_owned(),
+            account_url: None,
+            common_passwords: CommonPasswords::Refuse,
         }
     }
 }

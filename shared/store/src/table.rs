@@ -181,6 +181,29 @@ impl Table {
         Ok(item)
     }
 
+    /// Items by key that are asked for again and again, in the order of the keys: those that aren't remembered
+    /// with one call.
+    pub(crate) async fn get_all_often<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Item>; N]> {
+        let recalled = |key: &Key| self.options.memory.as_ref().and_then(|memory| memory.recall(key));
+        let mut items = keys.each_ref().map(recalled);
+        let missing: Vec<Key> =
+            keys.iter().zip(&items).filter(|(_, item)| item.is_none()).map(|(key, _)| key.clone()).collect();
+        if missing.is_empty() {
+            return Ok(items);
+        }
+        let writes = self.options.memory.as_ref().map(|memory| memory.writes());
+        for item in self.get_items(&missing, None).await? {
+            let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+            let at = keys.iter().position(|key| text(PK) == Some(&key.pk) && text(SK) == Some(&key.sk));
+            let Some(at) = at else { continue };
+            if let (Some(memory), Some(writes)) = (&self.options.memory, writes) {
+                memory.remember(&keys[at], &item, writes);
+            }
+            items[at] = Some(item);
+        }
+        Ok(items)
+    }
+
     /// Something is about to be written, or may have been.
     pub(crate) fn forget(&self) -> Forgetting<'_> {
         Forgetting::in_memory(self.options.memory.as_deref())
@@ -308,13 +331,19 @@ impl Table {
 
     /// Records' items by key, as they are after every write that was acknowledged, in no particular order.
     pub(crate) async fn get_records(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        self.get_items(keys, Some(DATA)).await
+    }
+
+    async fn get_items(&self, keys: &[Key], only: Option<&'static str>) -> Result<Vec<Item>> {
         let mut items = Vec::with_capacity(keys.len());
         for some in keys.chunks(MOST_READ) {
             let mut open: Vec<Item> = some.iter().map(key_item).collect();
             while !open.is_empty() {
-                let asked = KeysAndAttributes::builder().set_keys(Some(open)).consistent_read(true);
-                let asked = asked.projection_expression("#only").expression_attribute_names("#only", DATA).build();
-                let asked = asked.map_err(|error| Error::internal("read items", error))?;
+                let mut asked = KeysAndAttributes::builder().set_keys(Some(open)).consistent_read(true);
+                if let Some(only) = only {
+                    asked = asked.projection_expression("#only").expression_attribute_names("#only", only);
+                }
+                let asked = asked.build().map_err(|error| Error::internal("read items", error))?;
                 let call = self.client.batch_get_item().request_items(&self.name, asked);
                 let reply = call.set_return_consumed_capacity(self.metered()).send().await;
                 let reply = reply.map_err(|error| from_sdk("read items", error))?;

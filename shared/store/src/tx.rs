@@ -22,29 +22,44 @@ impl Tx {
 
     /// Replaces a record by the version that follows it.
     pub fn update<T: Record>(before: &T, after: &T) -> Tx {
-        let change = Changed {
+        Tx::default().and_update(before, after)
+    }
+
+    /// Replaces a record too.
+    #[must_use]
+    pub fn and_update<T: Record>(mut self, before: &T, after: &T) -> Tx {
+        self.changes.push(Changed {
+            doing: Doing::Update,
             audit: Audit::Update,
             event: T::event(Change::Update(before, after)),
             before: image(before),
             after: image(after),
-        };
-        Tx { changes: vec![change], ..Tx::default() }
+        });
+        self
     }
 
     /// Moves a record to the trash.
     pub fn delete<T: Record>(record: &T) -> Tx {
-        let change = Changed {
+        Tx::default().and_delete(record)
+    }
+
+    /// Moves a record to the trash too.
+    #[must_use]
+    pub fn and_delete<T: Record>(mut self, record: &T) -> Tx {
+        self.changes.push(Changed {
+            doing: Doing::Delete,
             audit: Audit::Delete,
             event: T::event(Change::Delete(record)),
             before: image(record),
             after: Ok(None),
-        };
-        Tx { changes: vec![change], ..Tx::default() }
+        });
+        self
     }
 
     /// Takes a record back from the trash, as the version that follows the trashed one.
     pub fn restore<T: Record>(trashed: &T, restored: &T) -> Tx {
         let change = Changed {
+            doing: Doing::Restore,
             audit: Audit::Restore,
             event: T::event(Change::Restore(restored)),
             before: image(trashed),
@@ -69,11 +84,30 @@ impl Tx {
     #[must_use]
     pub fn and_create<T: Record>(mut self, record: &T) -> Tx {
         self.changes.push(Changed {
+            doing: Doing::Create,
             audit: Audit::Create,
             event: T::event(Change::Create(record)),
             before: Ok(None),
             after: image(record),
         });
+        self
+    }
+
+    /// Gives the last change another name in the audit log than that of what it does to the record.
+    #[must_use]
+    pub fn called(mut self, audit: Audit) -> Tx {
+        if let Some(change) = self.changes.last_mut() {
+            change.audit = audit;
+        }
+        self
+    }
+
+    /// Announces the last change as another event than that of its type.
+    #[must_use]
+    pub fn announced(mut self, event: Event) -> Tx {
+        if let Some(change) = self.changes.last_mut() {
+            change.event = event;
+        }
         self
     }
 
@@ -85,9 +119,19 @@ impl Tx {
     }
 }
 
+/// What a change does to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Create,
+    Update,
+    Delete,
+    Restore,
+}
+
 /// A change of one record.
 #[derive(Debug)]
 pub(crate) struct Changed {
+    pub doing: Doing,
     pub audit: Audit,
     pub event: Event,
     pub before: Result<Option<Image>>,

@@ -197,7 +197,7 @@ impl HttpConnector for Connector {
                         }),
                     )
                 }
-                None if operation == "Query" || operation == "GetItem" => broken(),
+                None if matches!(operation.as_str(), "Query" | "GetItem" | "BatchGetItem") => broken(),
                 None => refused(
                     400,
                     json!({"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException", "message": "Transaction is ongoing for the item"}),

@@ -8,15 +8,15 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use daybook_domain::form::Form;
 use daybook_domain::organization::Organization;
-use daybook_domain::permission::Role;
+use daybook_domain::permission::{Role, RoleRef};
 use daybook_domain::user::User;
-use daybook_domain::{EmailAddress, Line, Locale, OrgId, Secret, SessionId, Timestamp};
+use daybook_domain::{EmailAddress, Line, Locale, OrgId, Record as _, Secret, SessionId, Timestamp};
 use daybook_http::token;
 use daybook_jobs::hubspot::{HubSpot as Client, HubSpotSettings};
 use daybook_jobs::mail::{Caught, Outbox};
 use daybook_local::{DEFAULT_ORG, Engine, Options, System};
 use daybook_store::rows::session::Session;
-use daybook_store::{Clock, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, Tx};
+use daybook_store::{Clock, CommonPasswords, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct WorldOptions {
     pub first_owner: Option<FirstOwner>,
     /// Who may register; anybody unless set.
     pub registration: Option<Registration>,
+    /// What becomes of passwords that many have; they are taken with a warning unless set.
+    pub common_passwords: Option<CommonPasswords>,
     /// Takes the mail in place of the mailbox.
     pub mailer: Option<Arc<ScriptedMailer>>,
     /// The HubSpot that leads are kept equal in.
@@ -81,6 +83,7 @@ impl World {
         parts.settings.first_owner = options.first_owner.unwrap_or(FirstOwner::Anybody);
         parts.settings.allowed_origins = vec!["https://app.example.com".to_owned()];
         parts.settings.registration = options.registration.unwrap_or(Registration::Open);
+        parts.settings.common_passwords = options.common_passwords.unwrap_or(CommonPasswords::Warn);
         parts.retry_pause = Duration::from_millis(1);
         // What is counted is what a function in the cloud would read.
         parts.remembers = options.meter.is_none();
@@ -111,29 +114,41 @@ impl World {
     }
 
     /// A new user of the default organisation, signed in.
-    pub async fn person(&self, role: Role) -> Person {
-        self.person_in(DEFAULT_ORG, role).await
+    pub async fn person(&self, role: impl Into<RoleRef>) -> Person {
+        self.person_in(DEFAULT_ORG, role.into()).await
     }
 
     /// The owner of another organisation.
     pub async fn stranger(&self) -> Person {
-        self.person_in(OrgId::new(self.system.env.ids.next()), Role::Owner).await
+        self.person_in(OrgId::new(self.system.env.ids.next()), Role::Owner.into()).await
     }
 
-    async fn person_in(&self, org: OrgId, role: Role) -> Person {
+    async fn person_in(&self, org: OrgId, role: RoleRef) -> Person {
         let cx = self.cx(org);
         let stamp = cx.stamp();
         let email = EmailAddress::parse(&format!("{}@staff.example", stamp.id.simple())).expect("an address");
-        let user = User::new(email.clone(), None, None, role, &stamp);
+        let user = User::new(email, None, None, role, &stamp);
         let mut tx = Tx::create(&user);
-        if cx.find::<Organization>(org).await.expect("a read").is_none() {
-            let name = Line::parse("Test").expect("a line");
-            tx = tx
-                .and_create(&Organization::new(org, name, Locale::English, &email, &stamp))
-                .and_create(&Form::default_of(org));
+        match cx.find::<Organization>(org).await.expect("a read") {
+            Some(before) => {
+                let after = before.with_user(user.id, Some(&user)).expect("an organisation with an owner");
+                if after != before {
+                    tx = tx.and_update(&before, &after.following(&before, stamp.at));
+                }
+            }
+            None => {
+                let name = Line::parse("Test").expect("a line");
+                let owner = match user.is_acting_owner() {
+                    true => user.clone(),
+                    // Somebody who is never seen owns it.
+                    false => User::new(user.email.clone(), None, None, Role::Owner.into(), &cx.stamp()),
+                };
+                let organization = Organization::new(org, name, Locale::English, &owner, &stamp);
+                tx = tx.and_create(&organization).and_create(&Form::default_of(org));
+            }
         }
         let session = SessionId::new(self.system.env.ids.next());
-        let begun = Session::begin(session, user.id, role, stamp.at, "unused");
+        let begun = Session::begin(session, &user, stamp.at, "unused");
         cx.commit(tx.with_row(begun.write(org).expect("a row")), ()).await.expect("a commit");
         let token = token::issue(&cx, user.id, org, session).expect("a token");
         Person { token: Some(token), org, user: Some(user.id), ..self.visitor() }

@@ -2,7 +2,7 @@
 
 use super::RowWrite;
 use crate::schema::Place;
-use crate::table::parse_item;
+use crate::table::{Condition, parse_item};
 use crate::{Env, Result};
 use daybook_domain::{Error as Domain, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,17 @@ impl Credential {
     /// The row for a new user.
     pub fn write(&self, org: OrgId, user: UserId) -> Result<RowWrite> {
         RowWrite::new(&Place::Credential(org, user).key(), self, Domain::Duplicate { field: "id", existing_id: None })
+    }
+
+    /// The row in place of an older one.
+    pub fn replace(&self, org: OrgId, user: UserId) -> Result<RowWrite> {
+        RowWrite::replacing(&Place::Credential(org, user).key(), self)
+    }
+
+    /// The row with other parameters of the same password's hash, if the password is still the one it was.
+    pub async fn upgrade(&self, env: &Env, org: OrgId, user: UserId, old: &Credential) -> Result<()> {
+        let same = Condition::of("phc = :phc").with(":phc", &old.phc);
+        env.table.put(&Place::Credential(org, user).key(), self, Some(same)).await.map(|_| ())
     }
 
     /// The credential of a user.

@@ -1,11 +1,11 @@
-//! Sessions: who is signed in, with which role, until when.
+//! Sessions: who is signed in, until when, and which refresh token is in force.
 
 use super::RowWrite;
-use crate::schema::{Place, by_date, sessions_of};
-use crate::table::parse_item;
+use crate::schema::{Place, Question, by_date, sessions_of};
+use crate::table::{Condition, parse_item};
 use crate::{Env, Result, sha256_hex};
-use daybook_domain::permission::Role;
-use daybook_domain::{Actor, Error as Domain, OrgId, SessionId, Timestamp, UserId};
+use daybook_domain::user::User;
+use daybook_domain::{Actor, Conflict, Error as Domain, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -15,27 +15,45 @@ pub const IDLE: Duration = Duration::from_secs(14 * 86_400);
 /// How long a session lives at most.
 pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// A signed-in user. Read with every signed-in request, so revoking it works at once.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// For how long the token before the last is answered with the last: a client may not have heard the answer.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// A signed-in user. Read with every signed-in request, so ending it works at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// The id.
     pub id: SessionId,
     /// Whose it is.
     pub user: UserId,
-    /// The role they act in.
-    pub role: Role,
+    /// The user's epoch it began in; in another one it has ended.
+    pub epoch: u32,
     /// When they signed in.
     pub created_at: Timestamp,
+    /// When it was last refreshed.
+    pub refreshed_at: Timestamp,
     /// When it ends, refreshed or not.
     pub ends_at: Timestamp,
     /// SHA-256 of the refresh token in force.
     pub refresh_sha256: String,
+    /// SHA-256 of the one before it.
+    pub previous_sha256: Option<String>,
     /// What the client called itself.
     pub user_agent: Option<String>,
     /// Where they signed in from.
     pub ip: Option<String>,
     /// When it ends unless it is refreshed: seconds since 1970.
     pub expires_at: i64,
+}
+
+/// What a refresh token is to its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The one in force.
+    Current,
+    /// The one before it, so lately that its answer may have got lost.
+    JustReplaced,
+    /// One that was replaced: somebody has it who shouldn't.
+    Replaced,
 }
 
 #[derive(Serialize)]
@@ -48,14 +66,16 @@ struct Indexed<'a> {
 
 impl Session {
     /// A session that begins now.
-    pub fn begin(id: SessionId, user: UserId, role: Role, at: Timestamp, refresh_token: &str) -> Session {
+    pub fn begin(id: SessionId, user: &User, at: Timestamp, refresh_token: &str) -> Session {
         Session {
             id,
-            user,
-            role,
+            user: user.id,
+            epoch: user.session_epoch,
             created_at: at,
+            refreshed_at: at,
             ends_at: at.plus(LONGEST),
             refresh_sha256: sha256_hex(refresh_token.as_bytes()),
+            previous_sha256: None,
             user_agent: None,
             ip: None,
             expires_at: at.plus(IDLE).as_second(),
@@ -63,25 +83,90 @@ impl Session {
     }
 
     /// The user, as the one who acts in this session.
-    pub fn actor(&self) -> Actor {
-        Actor::User { id: self.user, role: self.role, session: Some(self.id) }
+    pub fn actor(&self, user: &User) -> Actor {
+        Actor::User { id: user.id, role: user.role, session: Some(self.id) }
+    }
+
+    /// Whether it is in force for its user.
+    pub fn is_in_force(&self, user: &User, now: Timestamp) -> bool {
+        let on_time = self.expires_at > now.as_second() && self.ends_at > now;
+        on_time && self.user == user.id && self.epoch == user.session_epoch
+    }
+
+    /// What a refresh token that was made for this session is to it.
+    pub fn standing(&self, refresh_token: &str, now: Timestamp) -> Standing {
+        let sha256 = sha256_hex(refresh_token.as_bytes());
+        if sha256 == self.refresh_sha256 {
+            return Standing::Current;
+        }
+        let just_now = now < self.refreshed_at.plus(GRACE);
+        match self.previous_sha256.as_ref() == Some(&sha256) && just_now {
+            true => Standing::JustReplaced,
+            false => Standing::Replaced,
+        }
+    }
+
+    /// The session with the token that follows the one in force.
+    #[must_use]
+    pub fn refreshed(&self, successor: &str, at: Timestamp) -> Session {
+        Session {
+            refresh_sha256: sha256_hex(successor.as_bytes()),
+            previous_sha256: Some(self.refresh_sha256.clone()),
+            refreshed_at: at,
+            expires_at: at.plus(IDLE).as_second(),
+            ..self.clone()
+        }
+    }
+
+    /// The session, ended.
+    #[must_use]
+    pub fn ended(&self, at: Timestamp) -> Session {
+        Session { ends_at: at, ..self.clone() }
+    }
+
+    /// The session in the epoch that its user begins.
+    #[must_use]
+    pub fn kept(&self, user: &User) -> Session {
+        Session { epoch: user.session_epoch, ..self.clone() }
     }
 
     /// The row of a new session.
     pub fn write(&self, org: OrgId) -> Result<RowWrite> {
+        let refusal = Domain::Duplicate { field: "id", existing_id: None };
+        Ok(self.replace(org)?.only_if(Condition::of("attribute_not_exists(pk)"), refusal))
+    }
+
+    /// The row in place of the session as it was.
+    pub fn replace(&self, org: OrgId) -> Result<RowWrite> {
         let row = Indexed {
             session: self,
             owner_pk: sessions_of(org, self.user),
             owner_sk: by_date(self.created_at, &self.id.to_string()),
         };
-        RowWrite::new(&Place::Session(org, self.id).key(), &row, Domain::Duplicate { field: "id", existing_id: None })
+        RowWrite::replacing(&Place::Session(org, self.id).key(), &row)
     }
 
-    /// A session that is in force.
+    /// The row in place of a session that nobody has refreshed or ended since.
+    pub fn follow(&self, org: OrgId, before: &Session) -> Result<RowWrite> {
+        let same = Condition::of("refresh_sha256 = :refresh AND ends_at = :ends AND epoch = :epoch")
+            .with(":refresh", &before.refresh_sha256)
+            .with(":ends", before.ends_at)
+            .with(":epoch", before.epoch);
+        Ok(self.replace(org)?.only_if(same, Domain::Conflict(Conflict::Contended)))
+    }
+
+    /// A session, in force or not.
     pub async fn read(env: &Env, org: OrgId, id: SessionId) -> Result<Option<Session>> {
-        let session: Option<Session> =
-            env.table.get_often(&Place::Session(org, id).key()).await?.map(parse_item).transpose()?;
+        env.table.get(&Place::Session(org, id).key()).await?.map(parse_item).transpose()
+    }
+
+    /// The sessions of a user that are in force, the newest first; one that began a moment ago may be missing.
+    pub async fn all_of(env: &Env, org: OrgId, user: &User) -> Result<Vec<Session>> {
+        let items = env.table.query_all(&Question::SessionsOf(org, user.id).range()).await?;
+        let mut sessions: Vec<Session> = items.into_iter().map(parse_item).collect::<Result<_>>()?;
         let now = env.clock.now();
-        Ok(session.filter(|session| session.expires_at > now.as_second() && session.ends_at > now))
+        sessions.retain(|session| session.is_in_force(user, now));
+        sessions.reverse();
+        Ok(sessions)
     }
 }

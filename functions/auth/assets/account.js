@@ -1,0 +1,95 @@
+// The page that the links of Daybook's mails lead to. The token stands behind the #, so that no server and no log sees
+// it; it is sent with the form alone.
+"use strict";
+
+const chinese = navigator.language.toLowerCase().startsWith("zh");
+const say = (english, translated) => (chinese ? translated : english);
+
+const links = {
+  "reset-password": {
+    title: say("Choose a new password", "设置新密码"),
+    button: say("Change the password", "修改密码"),
+    done: say("Your password is changed, and you are signed out everywhere. Sign in with the new one.", "密码已修改，所有设备均已退出登录，请使用新密码登录。"),
+    fields: ["password"],
+    path: "/api/auth/reset-password",
+    body: (token, field) => ({ token, password: field("password") }),
+  },
+  "verify-email": {
+    title: say("Confirm your address", "确认邮箱"),
+    button: say("Confirm", "确认"),
+    done: say("Your address is confirmed.", "邮箱已确认。"),
+    fields: [],
+    path: "/api/auth/verify-email",
+    body: (token) => ({ token }),
+  },
+  invite: {
+    title: say("Accept the invitation", "接受邀请"),
+    button: say("Join", "加入"),
+    done: say("Welcome. You can sign in now.", "欢迎加入，您现在可以登录。"),
+    fields: ["email", "name", "password"],
+    path: "/api/auth/register",
+    body: (token, field) => ({
+      invite_token: token,
+      email: field("email"),
+      password: field("password"),
+      ...(field("name") && { name: field("name") }),
+    }),
+  },
+};
+
+const element = (id) => document.getElementById(id);
+const labels = {
+  email: say("Your address", "邮箱"),
+  name: say("Your name", "姓名"),
+  password: say("A password of at least 8 characters", "密码（至少 8 个字符）"),
+};
+
+const given = new URLSearchParams(location.hash.slice(1));
+const use = Object.keys(links).find((name) => given.has(name));
+
+const tell = (text, role) => {
+  element("message").setAttribute("role", role);
+  element("message").textContent = text;
+};
+
+document.documentElement.lang = chinese ? "zh-CN" : "en";
+if (use === undefined) {
+  tell(say("This page belongs to a link in a mail. Open the link again.", "请通过邮件中的链接打开此页面。"), "alert");
+} else {
+  const link = links[use];
+  const form = element("form");
+  element("title").textContent = link.title;
+  form.querySelector("button").textContent = link.button;
+  for (const name of Object.keys(labels)) {
+    const label = element(`${name}-label`);
+    label.hidden = !link.fields.includes(name);
+    label.querySelector("span").textContent = labels[name];
+    element(name).required = !label.hidden && name !== "name";
+  }
+  element("email").value = given.get("email") ?? "";
+  form.hidden = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    tell("", "status");
+    try {
+      const answer = await fetch(link.path, {
+        method: "POST",
+        headers: { "content-type": "application/json", "accept-language": document.documentElement.lang },
+        body: JSON.stringify(link.body(given.get(use), (name) => element(name).value)),
+      });
+      if (answer.ok) {
+        form.hidden = true;
+        history.replaceState(null, "", location.pathname);
+        tell(link.done, "status");
+        return;
+      }
+      const problem = await answer.json();
+      tell(problem.detail ?? problem.title, "alert");
+    } catch {
+      tell(say("The server can't be reached. Try again.", "无法连接服务器，请重试。"), "alert");
+    }
+    button.disabled = false;
+  });
+}

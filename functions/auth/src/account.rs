@@ -1,0 +1,40 @@
+//! Who one is, and the page that the links of mails lead to.
+
+use crate::sessions::who;
+use daybook_domain::OrgId;
+use daybook_domain::permission::Permission;
+use daybook_domain::user::User;
+use daybook_http::{Asset, Cx, Data, Result};
+use serde::{Deserialize, Serialize};
+
+/// What the page may load. It has no other content than its own, and sends what is typed nowhere else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Who asks.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Me {
+    /// The user.
+    #[serde(flatten)]
+    user: User,
+    /// Their organisation.
+    organization_id: OrgId,
+    /// What they may do.
+    permissions: Vec<Permission>,
+}
+
+/// Says who is signed in, and what they may do.
+pub async fn me(cx: Cx) -> Result<Data<Me>> {
+    let user: User = cx.get(who(&cx)?.0).await?;
+    Ok(Data(Me { user, organization_id: cx.org, permissions: cx.grants.list() }))
+}
+
+/// The page that the links of mails lead to: a new password, a proven address, an invitation.
+pub async fn page(_cx: Cx) -> Result<Asset> {
+    Ok(Asset::new("text/html; charset=utf-8", include_bytes!("../assets/account.html")).with_policy(POLICY))
+}
+
+/// What the page does.
+pub async fn script(_cx: Cx) -> Result<Asset> {
+    Ok(Asset::new("text/javascript; charset=utf-8", include_bytes!("../assets/account.js")))
+}

@@ -1,0 +1,184 @@
+//! Passwords that are forgotten or changed, and proving an address.
+//!
+//! What goes out by mail works once, within its time, and only while the user has that address and asked for no
+//! newer one. A new password ends all sessions; nobody is signed in by it.
+
+use crate::passwords;
+use crate::sessions::{in_force, who};
+use crate::sign_in::Attempt;
+use daybook_domain::user::{Status, User};
+use daybook_domain::{
+    AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Rule, Secret, UserId,
+};
+use daybook_http::{Accepted, Cx, Data, Error, Json, Result};
+use daybook_store::rows::bucket::{Rate, Taken, take};
+use daybook_store::rows::credential::Credential;
+use daybook_store::rows::ticket::{Ticket, Use};
+use daybook_store::{Tx, sha256_hex};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// So many mails an hour can be asked for, for one address.
+const MAILS: Rate = Rate { burst: 5, per: Duration::from_secs(3600) };
+
+/// Who forgot their password.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Forgot {
+    /// Their address.
+    email: EmailAddress,
+}
+
+/// A new password, by the token of a mail.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// The token of the mail.
+    #[schema(value_type = String)]
+    token: Secret,
+    /// The new password.
+    password: NewPassword,
+}
+
+/// A new password, by the old one.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Changed {
+    /// The old password.
+    current_password: Secret,
+    /// The new one.
+    new_password: NewPassword,
+}
+
+/// The token of a mail.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// The token of the mail.
+    #[schema(value_type = String)]
+    token: Secret,
+}
+
+/// What happens next.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Next {
+    /// In words.
+    message: String,
+}
+
+fn next<T>(wrap: impl Fn(Next) -> T, message: &str) -> T {
+    wrap(Next { message: message.to_owned() })
+}
+
+/// Sends a mail with which a new password can be chosen within the hour, if somebody has the address. The answer is
+/// the same either way.
+pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted<Next>> {
+    let name = ask.email.normalized();
+    limit(&cx, "forgot", &name).await?;
+    let known = cx.env.login(&name).await?;
+    let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
+    let id = known.map_or(UserId::new(cx.org.uuid()), |(_, user)| user);
+    let user: Option<User> = cx.find(id).await?.filter(|user: &User| user.status == Status::Active);
+    // For nobody a ticket is written that nobody gets, as writing takes its time.
+    let of = user.as_ref().map_or_else(|| UserId::new(cx.env.ids.next()), |user| user.id);
+    let about = user.as_ref().map_or_else(|| AnyId::from(cx.org), |user| user.id.into());
+    let ticket = Ticket::new(&cx.env, &ask.email, Use::ResetPassword).write(cx.org, of, Use::ResetPassword)?;
+    let tx = Tx::happened(Event::UserPasswordResetRequested, Audit::PasswordReset, about).with_row(ticket);
+    let reply = next(Accepted, "If somebody has this address, a mail is on its way. Its link works for an hour.");
+    cx.commit(tx, reply).await
+}
+
+/// Sets a new password by the token of a mail, and ends all sessions.
+pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>> {
+    let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
+    passwords::judge(&cx, &ask.password, "/password")?;
+    let to = Use::ResetPassword;
+    let found = Ticket::of_token(&cx.env, ask.token.expose(), to).await?;
+    let (org, id, ticket) = found.ok_or_else(unusable)?;
+    let cx = cx.in_organization(org);
+    let phc = passwords::hash(ask.password.into_secret()).await?;
+    cx.decide(|| async {
+        let user: User = cx.find(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
+        let proven = User { email_verified_at: user.email_verified_at.or(Some(cx.now())), ..user.clone() };
+        let after = proven.signed_out().following(&user, cx.now());
+        let credential = Credential { phc: phc.clone(), set_at: cx.now() };
+        let tx = Tx::update(&user, &after)
+            .called(Audit::PasswordReset)
+            .announced(Event::UserPasswordChanged)
+            .with_row(ticket.spend(org, id, to)?)
+            .with_row(credential.replace(org, id)?);
+        cx.commit(tx, next(Data, "The password is changed and all sessions have ended; sign in.")).await
+    })
+    .await
+}
+
+/// Sets a new password by the old one, and ends all other sessions.
+pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Next>> {
+    let (id, current) = who(&cx)?;
+    passwords::judge(&cx, &ask.new_password, "/new_password")?;
+    let attempt = Attempt::of_user(id);
+    attempt.take(&cx).await?;
+    let phc = Credential::read(&cx.env, cx.org, id).await?.map(|credential| credential.phc);
+    if !passwords::verify(ask.current_password, phc).await? {
+        return Err(Domain::invalid("/current_password", Rule::WrongPassword).into());
+    }
+    let phc = passwords::hash(ask.new_password.into_secret()).await?;
+    cx.decide(|| async {
+        let user: User = cx.get(id).await?;
+        let session = in_force(&cx, &user, current).await?;
+        let after = user.clone().signed_out().following(&user, cx.now());
+        let credential = Credential { phc: phc.clone(), set_at: cx.now() };
+        let tx = Tx::update(&user, &after)
+            .called(Audit::PasswordReset)
+            .announced(Event::UserPasswordChanged)
+            .with_row(credential.replace(cx.org, id)?)
+            .with_row(attempt.cleared(&cx)?)
+            .with_row(session.kept(&after).follow(cx.org, &session)?);
+        cx.commit(tx, next(Data, "The password is changed and all other sessions have ended.")).await
+    })
+    .await
+}
+
+/// Proves an address by the token of a mail.
+pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> {
+    let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
+    let to = Use::VerifyEmail;
+    let found = Ticket::of_token(&cx.env, ask.token.expose(), to).await?;
+    let (org, id, ticket) = found.ok_or_else(unusable)?;
+    let cx = cx.in_organization(org);
+    cx.decide(|| async {
+        let user: User = cx.find(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
+        let after = User { email_verified_at: Some(cx.now()), ..user.clone() }.following(&user, cx.now());
+        let tx = Tx::update(&user, &after).announced(Event::UserEmailVerified).with_row(ticket.spend(org, id, to)?);
+        cx.commit(tx, next(Data, "The address is proven to be yours.")).await
+    })
+    .await
+}
+
+/// Sends the mail that proves the address of whoever asks once more.
+pub async fn resend_verification(cx: Cx) -> Result<Accepted<Next>> {
+    let (id, _) = who(&cx)?;
+    limit(&cx, "verify", &id.to_string()).await?;
+    let user: User = cx.get(id).await?;
+    if user.email_verified_at.is_some() {
+        return Ok(next(Accepted, "The address is proven already."));
+    }
+    let ticket = Ticket::new(&cx.env, &user.email, Use::VerifyEmail).write(cx.org, id, Use::VerifyEmail)?;
+    let tx = Tx::happened(Event::UserVerificationRequested, Audit::Update, id).with_row(ticket);
+    cx.commit(tx, next(Accepted, "A mail is on its way. Its link works for a week.")).await
+}
+
+fn is_for(user: &User, ticket: &Ticket) -> bool {
+    user.status == Status::Active && ticket.went_to(&user.email)
+}
+
+async fn limit(cx: &Cx, class: &str, subject: &str) -> Result<()> {
+    if !cx.env.settings.rate_limits {
+        return Ok(());
+    }
+    let subject = sha256_hex(subject.as_bytes());
+    match take(&cx.env, cx.env.settings.default_org, class, &subject, MAILS).await? {
+        Taken::Yes(_) => Ok(()),
+        Taken::After(retry_after) => Err(Domain::Limited { retry_after }.into()),
+    }
+}

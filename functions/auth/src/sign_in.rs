@@ -1,0 +1,165 @@
+//! Signing in: by address or user name, with a password.
+//!
+//! Unknown names and wrong passwords are answered alike, after the same work. A name has five attempts, and from
+//! then on waits that double up to 17 minutes; a device that signed in before has attempts of its own.
+
+use crate::passwords;
+use daybook_domain::organization::Organization;
+use daybook_domain::user::{Status, User};
+use daybook_domain::{
+    AnyId, Audit, EmailAddress, Error as Domain, Event, OrgId, Record as _, Rule, Secret, SessionId, Unauthenticated,
+    UserId,
+};
+use daybook_http::{Bare, Cx, DeviceToken, Error, Json, Result, refused, token};
+use daybook_store::rows::credential::Credential;
+use daybook_store::rows::session::Session;
+use daybook_store::rows::{attempts, tally};
+use daybook_store::{Answer, Forbidden, Reply, Tx, Unauthenticated as Refused};
+use serde::{Deserialize, Serialize};
+
+/// Who wants to sign in: by address or user name.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The address.
+    email: Option<String>,
+    /// The user name; an address is taken too.
+    username: Option<String>,
+    /// The password.
+    password: Secret,
+}
+
+/// What signing in gives.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Tokens {
+    /// For the header `Authorization: Bearer …`.
+    pub access_token: String,
+    /// `bearer`.
+    pub token_type: String,
+    /// Seconds until the access token ends.
+    pub expires_in: u64,
+    /// For a new access token, once: `POST /api/auth/refresh` answers the next one, too.
+    pub refresh_token: String,
+    /// For the header `X-Device-Token` when signing in again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
+    /// What would be refused in production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// Who signed in.
+    pub user: User,
+}
+
+/// Signs a user in. Unknown users and wrong passwords are answered alike, after the same work.
+pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Result<Bare<Tokens>> {
+    let Some(name) = login.email.as_deref().or(login.username.as_deref()) else {
+        return Err(Domain::invalid("/email", Rule::Required).into());
+    };
+    let name = sign_in_name(name);
+    let known = cx.env.login(&name).await?;
+    let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
+    let attempt = Attempt::of(&cx, name, known.map(|(_, user)| user), &device);
+    attempt.take(&cx).await?;
+    // Read for nobody, too, as that takes its time.
+    let nobody = UserId::new(cx.org.uuid());
+    let (id, org) = known.map_or((nobody, cx.org), |(org, user)| (user, org));
+    let (credential, user) = tokio::try_join!(Credential::read(&cx.env, org, id), cx.find::<User>(id))?;
+    let phc = credential.as_ref().map(|credential| credential.phc.clone());
+    let right = passwords::verify(login.password.clone(), phc).await?;
+    let user = user.filter(|user| right && user.status == Status::Active);
+    let (Some(user), Some(credential)) = (user, credential) else {
+        let about = known.map_or(AnyId::from(cx.org), |(_, user)| user.into());
+        let failed = Tx::happened(Event::UserLoginFailed, Audit::LoginFailed, about);
+        refused(&cx, failed, Refused).await?;
+        return Err(Domain::Unauthenticated(Unauthenticated::Password).into());
+    };
+    admitted(&cx, &user).await?;
+    if !passwords::is_up_to_date(&credential.phc) {
+        let phc = passwords::hash(login.password).await?;
+        Credential { phc, ..credential }.upgrade(&cx.env, org, id, &credential).await?;
+    }
+    let tx = Tx::happened(Event::UserLogin, Audit::Login, user.id).with_row(attempt.cleared(&cx)?);
+    sign_in(&cx, user, tx, Bare).await
+}
+
+/// The attempts that count for a sign-in: those of the name, or of the device where the user signed in on it before.
+pub struct Attempt {
+    subject: String,
+}
+
+impl Attempt {
+    fn of(cx: &Cx, name: String, user: Option<UserId>, DeviceToken(token): &DeviceToken) -> Attempt {
+        let device = user.zip(token.as_deref()).and_then(|(user, token)| token::device_of(&cx.env.keys, user, token));
+        Attempt { subject: device.map_or_else(|| format!("name {name}"), |device| format!("device {device}")) }
+    }
+
+    /// The attempts of somebody who is signed in, and says their password once more.
+    pub fn of_user(user: UserId) -> Attempt {
+        Attempt { subject: format!("user {user}") }
+    }
+
+    /// Takes one, or says when there will be one again.
+    pub async fn take(&self, cx: &Cx) -> Result<()> {
+        if !cx.env.settings.rate_limits {
+            return Ok(());
+        }
+        let Err(retry_after) = attempts::take(&cx.env, self.org(cx), &self.subject).await? else { return Ok(()) };
+        tally::count(&cx.env, cx.org, Answer::Unauthenticated).await?;
+        Err(Domain::Limited { retry_after }.into())
+    }
+
+    /// The row once one has succeeded.
+    pub fn cleared(&self, cx: &Cx) -> Result<daybook_store::rows::RowWrite> {
+        attempts::cleared(&cx.env, self.org(cx), &self.subject)
+    }
+
+    /// In one place for all names, so that it says nothing of whose they are.
+    fn org(&self, cx: &Cx) -> OrgId {
+        cx.env.settings.default_org
+    }
+}
+
+/// Whether a user's organisation takes them from where they are.
+async fn admitted(cx: &Cx, user: &User) -> Result<()> {
+    let organization: Organization = cx.get(cx.org).await?;
+    if organization.admits(cx.request.ip) {
+        return Ok(());
+    }
+    refused(cx, Tx::happened(Event::UserLoginFailed, Audit::LoginFailed, user.id()), Forbidden).await?;
+    Err(Error::from(Domain::Network))
+}
+
+/// Begins a session in the same transaction as what leads to it.
+pub async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Tokens) -> R) -> Result<R> {
+    let id = SessionId::new(cx.env.ids.next());
+    let refresh = token::Refresh::first(&cx.env.keys, cx.org, id)?;
+    let mut session = Session::begin(id, &user, cx.now(), &refresh.text);
+    session.user_agent = cx.request.user_agent.clone();
+    session.ip = cx.request.ip.map(|ip| ip.to_string());
+    let device = token::of_device(&cx.env.keys, user.id, cx.env.ids.next());
+    // From here on the actor is the user: the journal says who registered or signed in.
+    let cx = Cx { actor: session.actor(&user), ..cx.clone() };
+    let tokens = Tokens { device_token: Some(device), ..tokens(&cx, user, id, refresh.text)? };
+    cx.commit(tx.with_row(session.write(cx.org)?), reply(tokens)).await
+}
+
+/// What a client signs in with from now on.
+pub fn tokens(cx: &Cx, user: User, session: SessionId, refresh_token: String) -> Result<Tokens> {
+    Ok(Tokens {
+        access_token: token::issue(cx, user.id, cx.org, session)?,
+        token_type: "bearer".to_owned(),
+        expires_in: cx.env.settings.access_token.as_secs(),
+        refresh_token,
+        device_token: None,
+        warning: None,
+        user,
+    })
+}
+
+/// A name to sign in with in the form in which names are compared.
+pub fn sign_in_name(name: &str) -> String {
+    match EmailAddress::parse(name) {
+        Ok(address) => address.normalized(),
+        Err(_) => daybook_domain::words::normalize(name.trim()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Invitations to join an organisation.
+
+use crate::permission::RoleRef;
+use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::{
+    Change, Conflict, EmailAddress, Error, Event, InvitationId, Line, RecordType, Stamp, Timestamp, UserId, record_head,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long an invitation can be accepted.
+pub const VALID: Duration = Duration::from_secs(7 * 86_400);
+
+/// An invitation to join an organisation, sent by mail. Accepted once, by registering with its token and address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Invitation {
+    /// The id.
+    pub id: InvitationId,
+    /// The version.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who is invited.
+    pub email: EmailAddress,
+    /// What they are called.
+    pub name: Option<Line<120>>,
+    /// The role they will have.
+    pub role: RoleRef,
+    /// Who invites them.
+    pub invited_by: Option<UserId>,
+    /// How far it has come.
+    pub status: Status,
+    /// Until when it can be accepted.
+    pub expires_at: Timestamp,
+    /// How often it was sent; only the token of the last mail is good.
+    pub sent: u32,
+    /// Who accepted it.
+    pub user_id: Option<UserId>,
+}
+
+/// How far an invitation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = InvitationStatus)]
+pub enum Status {
+    /// It was sent.
+    Pending,
+    /// It made a user.
+    Accepted,
+}
+
+/// Somebody to be invited.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// Who is invited.
+    pub email: EmailAddress,
+    /// What they are called.
+    pub name: Option<Line<120>>,
+    /// The role they will have.
+    pub role: RoleRef,
+}
+
+impl Invitation {
+    /// A new invitation.
+    pub fn new(new: NewInvitation, stamp: &Stamp) -> Invitation {
+        Invitation {
+            id: InvitationId::new(stamp.id),
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            email: new.email,
+            name: new.name,
+            role: new.role,
+            invited_by: stamp.actor.owner(),
+            status: Status::Pending,
+            expires_at: stamp.at.plus(VALID),
+            sent: 1,
+            user_id: None,
+        }
+    }
+
+    /// The invitation sent once more; tokens of earlier mails are worthless from then on.
+    pub fn resent(&self, at: Timestamp) -> Result<Invitation, Error> {
+        match self.status {
+            Status::Pending => Ok(Invitation { sent: self.sent + 1, expires_at: at.plus(VALID), ..self.clone() }),
+            Status::Accepted => Err(Error::Conflict(Conflict::InvitationUsed)),
+        }
+    }
+
+    /// The invitation as a user of this address accepts it. What doesn't fit is told alike: it is the token that
+    /// is no good.
+    pub fn accepted(&self, email: &EmailAddress, user: UserId, at: Timestamp) -> Result<Invitation, Error> {
+        let open = self.status == Status::Pending && at < self.expires_at;
+        match open && email.normalized() == self.email.normalized() {
+            true => Ok(Invitation { status: Status::Accepted, user_id: Some(user), ..self.clone() }),
+            false => Err(Error::Conflict(Conflict::InvitationUsed)),
+        }
+    }
+}
+
+impl Record for Invitation {
+    const TYPE: RecordType = RecordType::Invitation;
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", &["pending", "accepted"]));
+
+    record_head!();
+
+    fn event(change: Change<'_, Self>) -> Event {
+        match change {
+            Change::Create(_) => Event::InvitationSent,
+            Change::Update(before, after) if after.sent > before.sent => Event::InvitationSent,
+            Change::Update(_, after) if after.status == Status::Accepted => Event::InvitationAccepted,
+            Change::Update(..) => Event::InvitationUpdated,
+            Change::Delete(_) => Event::InvitationRevoked,
+            Change::Restore(_) => Event::InvitationRestored,
+        }
+    }
+
+    /// One open invitation for an address.
+    fn claims(&self) -> Vec<Claim> {
+        match self.status {
+            Status::Pending => vec![Claim { kind: ClaimKind::Email, value: self.email.normalized() }],
+            Status::Accepted => Vec::new(),
+        }
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        match self.role {
+            RoleRef::Custom(id) => vec![Reference { id: id.into(), pointer: "/role" }],
+            RoleRef::BuiltIn(_) => Vec::new(),
+        }
+    }
+
+    fn state(&self) -> Option<&'static str> {
+        Some(match self.status {
+            Status::Pending => "pending",
+            Status::Accepted => "accepted",
+        })
+    }
+}

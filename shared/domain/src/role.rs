@@ -1,0 +1,75 @@
+//! Roles that an organisation makes for itself, besides those that every one has.
+
+use crate::permission::{Grants, Permission};
+use crate::record::{Claim, ClaimKind, Record};
+use crate::words::normalize;
+use crate::{Line, RecordType, RoleId, Stamp, Timestamp, record_events, record_head};
+use serde::{Deserialize, Serialize};
+
+/// A role of an organisation's own: what it lets somebody do. A change counts from the next request of each
+/// user who has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Role)]
+pub struct CustomRole {
+    /// The id; a user's `role`.
+    pub id: RoleId,
+    /// The version.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// What it is called; unique in the organisation.
+    pub name: Line<60>,
+    /// What it lets somebody do; of one action the widest scope counts.
+    pub permissions: Vec<Permission>,
+}
+
+/// A role to be made.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRole {
+    /// What it is called.
+    pub name: Line<60>,
+    /// What it lets somebody do.
+    pub permissions: Vec<Permission>,
+}
+
+impl CustomRole {
+    /// A new role.
+    pub fn new(new: NewRole, stamp: &Stamp) -> CustomRole {
+        CustomRole {
+            id: RoleId::new(stamp.id),
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            name: new.name,
+            permissions: new.permissions,
+        }
+        .tidied()
+    }
+
+    /// What it lets somebody do.
+    pub fn grants(&self) -> Grants {
+        self.permissions.iter().copied().collect()
+    }
+
+    /// The role with each permission once.
+    #[must_use]
+    pub fn tidied(self) -> CustomRole {
+        let permissions = self.grants().list();
+        CustomRole { permissions, ..self }
+    }
+}
+
+impl Record for CustomRole {
+    const TYPE: RecordType = RecordType::Role;
+
+    record_head!();
+    record_events!(RoleCreated, RoleUpdated, RoleDeleted, RoleRestored);
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) }]
+    }
+}

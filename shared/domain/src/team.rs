@@ -1,0 +1,85 @@
+//! Teams: users who reach each other's records, where their role says so.
+
+use crate::error::{Unit, Violations};
+use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::words::normalize;
+use crate::{AnyId, Error, Line, RecordType, Rule, Stamp, TeamId, Timestamp, UserId, record_events, record_head};
+use serde::{Deserialize, Serialize};
+
+/// The most members of a team.
+pub const MOST_MEMBERS: usize = 200;
+
+/// Users who reach each other's records. Somebody may be in several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Team {
+    /// The id.
+    pub id: TeamId,
+    /// The version.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// What it is called; unique in the organisation.
+    pub name: Line<120>,
+    /// Who is in it: at most 200. Users who have left stay, so that their records stay in reach.
+    pub member_ids: Vec<UserId>,
+}
+
+/// A team to be made.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTeam {
+    /// What it is called.
+    pub name: Line<120>,
+    /// Who is in it.
+    #[serde(default)]
+    pub member_ids: Vec<UserId>,
+}
+
+impl Team {
+    /// A new team.
+    pub fn new(new: NewTeam, stamp: &Stamp) -> Result<Team, Error> {
+        Team {
+            id: TeamId::new(stamp.id),
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            name: new.name,
+            member_ids: new.member_ids,
+        }
+        .checked()
+    }
+
+    /// The team with each member once, or what is wrong with it.
+    pub fn checked(mut self) -> Result<Team, Error> {
+        self.member_ids.sort();
+        self.member_ids.dedup();
+        let mut violations = Violations::default();
+        if self.member_ids.len() > MOST_MEMBERS {
+            violations.add("/member_ids", Rule::TooLong { max: MOST_MEMBERS, unit: Unit::Entries });
+        }
+        violations.into_result().map(|()| self)
+    }
+}
+
+impl Record for Team {
+    const TYPE: RecordType = RecordType::Team;
+
+    record_head!();
+    record_events!(TeamCreated, TeamUpdated, TeamDeleted, TeamRestored);
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) }]
+    }
+
+    /// Each member lists its teams.
+    fn parents(&self) -> Vec<AnyId> {
+        self.member_ids.iter().map(|id| AnyId::from(*id)).collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.member_ids.iter().map(|id| Reference { id: (*id).into(), pointer: "/member_ids" }).collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! Who may come in: what a token or key stands for at this moment, in one read.
+
+use crate::cx::record_of;
+use crate::rows::key_secret::KeySecret;
+use crate::rows::session::Session;
+use crate::schema::Place;
+use crate::table::parse_item;
+use crate::{Env, Result};
+use daybook_domain::api_key::ApiKey;
+use daybook_domain::organization::Organization;
+use daybook_domain::permission::{Grants, RoleRef};
+use daybook_domain::role::CustomRole;
+use daybook_domain::team::Team;
+use daybook_domain::user::{Status, User};
+use daybook_domain::{ApiKeyId, OrgId, RecordType, SessionId, UserId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How far the actor's permission reaches on a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All records of the organisation.
+    All,
+    /// Records of these users, and records nobody owns yet.
+    Owners(Arc<BTreeSet<UserId>>),
+}
+
+impl Reach {
+    /// Records of one user, and records nobody owns yet.
+    pub fn own(user: Option<UserId>) -> Reach {
+        Reach::Owners(Arc::new(user.into_iter().collect()))
+    }
+
+    /// Whether it reaches a record of this owner.
+    pub fn holds(&self, owner: Option<UserId>) -> bool {
+        match self {
+            Reach::All => true,
+            Reach::Owners(owners) => owner.is_none_or(|owner| owners.contains(&owner)),
+        }
+    }
+}
+
+/// A user who is signed in.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Their session.
+    pub session: Session,
+    /// Who they are.
+    pub user: User,
+    /// Their organisation.
+    pub organization: Organization,
+}
+
+/// A key that is in force.
+#[derive(Clone, Debug)]
+pub struct KeyInForce {
+    /// The key.
+    pub key: ApiKey,
+    /// The hash of its secret.
+    pub secret: KeySecret,
+    /// Its organisation.
+    pub organization: Organization,
+}
+
+impl SignedIn {
+    /// Who is signed in with a session; nobody, where it has ended, or the user may not sign in any more.
+    pub async fn read(env: &Env, org: OrgId, user: UserId, session: SessionId) -> Result<Option<SignedIn>> {
+        let places = [Place::Session(org, session), Place::Record(org, user.into()), Place::Record(org, org.into())];
+        let [session, user, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
+        let (Some(session), Some(user), Some(organization)) = (session, user, organization) else { return Ok(None) };
+        let session: Session = parse_item(session)?;
+        let user: User = record_of(&user)?;
+        let good = user.status == Status::Active && session.is_in_force(&user, env.clock.now());
+        if !good {
+            return Ok(None);
+        }
+        Ok(Some(SignedIn { session, user, organization: record_of(&organization)? }))
+    }
+}
+
+impl KeyInForce {
+    /// The key of an id, if it is in force.
+    pub async fn read(env: &Env, org: OrgId, id: ApiKeyId) -> Result<Option<KeyInForce>> {
+        let places = [Place::Record(org, id.into()), Place::KeySecret(org, id), Place::Record(org, org.into())];
+        let [key, secret, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
+        let (Some(key), Some(secret), Some(organization)) = (key, secret, organization) else { return Ok(None) };
+        let key: ApiKey = record_of(&key)?;
+        let in_force = key.is_in_force(env.clock.now());
+        let (secret, organization) = (parse_item(secret)?, record_of(&organization)?);
+        Ok(in_force.then_some(KeyInForce { key, secret, organization }))
+    }
+}
+
+impl Env {
+    /// What a role lets somebody do; nothing, where it is gone.
+    pub async fn grants_of(&self, org: OrgId, role: RoleRef) -> Result<Grants> {
+        match role {
+            RoleRef::BuiltIn(role) => Ok(role.grants()),
+            RoleRef::Custom(id) => {
+                let [item] = self.table.get_all_often([Place::Record(org, id.into()).key()]).await?;
+                let role = item.as_ref().map(record_of::<CustomRole>).transpose()?;
+                Ok(role.map(|role| role.grants()).unwrap_or_default())
+            }
+        }
+    }
+
+    /// A user and the other members of their teams.
+    pub async fn team_mates(self: &Arc<Self>, org: OrgId, user: UserId) -> Result<Reach> {
+        let cx = self.system(org, "teams");
+        let teams = cx.children(user, RecordType::Team).await?;
+        let mut mates = BTreeSet::from([user]);
+        if !teams.is_empty() {
+            let teams = cx.records::<Team>(teams.into_iter()).await?;
+            mates.extend(teams.values().flat_map(|team| team.member_ids.iter().copied()));
+        }
+        Ok(Reach::Owners(Arc::new(mates)))
+    }
+}

@@ -1,0 +1,61 @@
+//! Attempts to sign in: how often they failed, and when the next one counts.
+//!
+//! One row for each name that is signed in with, whether anybody has it or not, and one for each device that
+//! signed in before, so that whoever locks a name doesn't lock its owner out.
+
+use super::RowWrite;
+use crate::schema::Place;
+use crate::table::{Condition, Written, parse_item};
+use crate::{Env, Result, sha256_hex};
+use daybook_domain::{OrgId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// So many may fail without a wait.
+pub const FREE: u32 = 5;
+
+/// The longest wait is 2^10 s, so that in a day at most 100 attempts reach the password (NIST SP 800-63B).
+const DOUBLINGS: u32 = 10;
+
+/// After so long without an attempt all is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(86_400);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Attempts {
+    tries: u32,
+    next_at: Option<Timestamp>,
+    expires_at: i64,
+}
+
+/// Takes one of the attempts of a subject, before it is known whether it succeeds; or says after how many
+/// seconds the next one counts. Of many at once no more get through than one after the other would.
+pub async fn take(env: &Env, org: OrgId, subject: &str) -> Result<Result<(), u64>> {
+    let key = Place::Attempts(org, &sha256_hex(subject.as_bytes())).key();
+    loop {
+        let now = env.clock.now();
+        let found: Option<Attempts> = env.table.get(&key).await?.map(parse_item).transpose()?;
+        let held = found.clone().filter(|held| held.expires_at > now.as_second()).unwrap_or_default();
+        if let Some(wait) = held.next_at.map(|next| now.until(next)).filter(|wait| !wait.is_zero()) {
+            return Ok(Err(wait.as_millis().div_ceil(1000) as u64));
+        }
+        let tries = held.tries + 1;
+        let wait = (tries >= FREE).then(|| Duration::from_secs(1 << (tries - FREE + 1).min(DOUBLINGS)));
+        let next =
+            Attempts { tries, next_at: wait.map(|wait| now.plus(wait)), expires_at: now.plus(FORGOTTEN).as_second() };
+        let same = match &found {
+            Some(found) => Condition::of("tries = :tries AND expires_at = :expires")
+                .with(":tries", found.tries)
+                .with(":expires", found.expires_at),
+            None => Condition::of("attribute_not_exists(pk)"),
+        };
+        if let Written::Done(_) = env.table.put(&key, &next, Some(same)).await? {
+            return Ok(Ok(()));
+        }
+    }
+}
+
+/// The row of a subject whose attempt succeeded: all are forgotten.
+pub fn cleared(env: &Env, org: OrgId, subject: &str) -> Result<RowWrite> {
+    let none = Attempts { expires_at: env.clock.now().plus(FORGOTTEN).as_second(), ..Attempts::default() };
+    RowWrite::replacing(&Place::Attempts(org, &sha256_hex(subject.as_bytes())).key(), &none)
+}

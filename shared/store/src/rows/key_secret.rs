@@ -1,0 +1,39 @@
+//! Hashes of API keys' secrets, apart from the keys they belong to.
+
+use super::RowWrite;
+use crate::schema::Place;
+use crate::table::{Condition, attribute};
+use crate::{Env, Result};
+use daybook_domain::{ApiKeyId, OrgId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How often at most it is written down that a key was used.
+const NOTED: Duration = Duration::from_secs(60);
+
+/// The hash of a key's secret, and when it was last used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeySecret {
+    /// SHA-256 of the secret: 256 random bits need no slow hash (ASVS 6.5.2).
+    pub sha256: String,
+    /// When the key was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl KeySecret {
+    /// The row for a key, in place of that of an older secret.
+    pub fn write(&self, org: OrgId, key: ApiKeyId) -> Result<RowWrite> {
+        RowWrite::replacing(&Place::KeySecret(org, key).key(), self)
+    }
+
+    /// Writes down that the key is used, at most once a minute.
+    pub async fn note_use(&self, env: &Env, org: OrgId, key: ApiKeyId) -> Result<()> {
+        let now = env.clock.now();
+        if self.last_used_at.is_some_and(|last| last.until(now) < NOTED) {
+            return Ok(());
+        }
+        let set = vec![(":now", attribute(now))];
+        let same = Condition::of("sha256 = :sha256").with(":sha256", &self.sha256);
+        env.table.update(&Place::KeySecret(org, key).key(), "SET last_used_at = :now", set, same).await.map(|_| ())
+    }
+}
