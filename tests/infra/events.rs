@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
 /// The HTTP events, with the status that each is answered with.
-const HTTP: [(&str, u16); 13] = [
+const HTTP: [(&str, u16); 15] = [
     ("auth/login", 200),
     ("auth/me", 200),
     ("auth/register", 201),
@@ -23,9 +23,11 @@ const HTTP: [(&str, u16); 13] = [
     ("health/ready", 200),
     ("integrations/records", 200),
     ("leads/list", 200),
+    ("organizations/keys", 200),
     ("submissions/list", 200),
     ("submit-lead/form", 200),
     ("submit-lead/json", 201),
+    ("users/list", 200),
 ];
 
 /// The events of other triggers.

@@ -2,15 +2,16 @@
 
 use crate::template::{Template, listed};
 use axum::http::Method;
+use daybook_domain::invitation::Invitation;
 use daybook_domain::permission::Role;
 use daybook_domain::team::{NewTeam, Team};
-use daybook_domain::{AnyId, Line};
+use daybook_domain::{AnyId, InvitationId, Line};
 use daybook_http::{Access, Routes};
 use daybook_jobs::mail::SendError;
 use daybook_jobs::{Delivered, Message, Queue, SyncJob, Worker, run_batch};
 use daybook_local::{DEFAULT_ORG, functions};
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Meter, Tx};
+use daybook_store::{Meter, Tx, invite};
 use daybook_testing::hubspot::{Fault, HubSpot};
 use daybook_testing::{Person, Right, ScriptedMailer, World, WorldOptions, lead};
 use serde_json::{Value, json};
@@ -127,6 +128,7 @@ async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.ask(visitor, post.clone(), "/api/auth/login", json!({"email": "ada@staff.example", "password": "wrong"}), 401)
         .await;
     account(seen, visitor, owner).await;
+    organization(seen, visitor, owner).await;
 
     let made = seen.ask(visitor, post.clone(), "/api/leads", lead("one@example.com"), 201).await;
     let told = made["data"]["id"].as_str().expect("an id").to_owned();
@@ -235,6 +237,72 @@ async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     let tokens = seen.ask(visitor, post.clone(), "/api/auth/login", login, 200).await;
     let ada = visitor.with_token(tokens["access_token"].as_str().expect("a token"));
     seen.ask(&ada, post.clone(), "/api/auth/logout", none, 200).await;
+}
+
+/// What there is to do with users, roles, teams, invitations, the organisation, keys and forms.
+async fn organization(seen: &mut Seen, visitor: &Person, owner: &Person) {
+    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
+    let none = Value::Null;
+    let role = json!({"name": "Reader", "permissions": ["leads:read:all"]});
+    let role = made(seen, owner, "/api/roles", role).await;
+    let role_id = role.rsplit('/').next().expect("an id").to_owned();
+    let user = json!({"email": "one@staff.example", "role": role_id});
+    let user = made(seen, owner, "/api/users", user).await;
+    let user_id = user.rsplit('/').next().expect("an id").to_owned();
+    let team = made(seen, owner, "/api/teams", json!({"name": "South", "member_ids": [user_id]})).await;
+    let invited = json!({"email": "two@staff.example", "role": role_id});
+    let invitation = made(seen, owner, "/api/invitations", invited).await;
+    let key = json!({"name": "Import", "permissions": ["leads:create:all"], "requests_per_minute": 60});
+    let key = made(seen, owner, "/api/api-keys", key).await;
+    let form = made(seen, owner, "/api/forms", json!({"name": "Campaign"})).await;
+    let organization = format!("/api/organizations/{}", owner.org);
+    for path in ["/api/permissions", "/api/organizations?with_total=true", "/api/users?status=active"] {
+        seen.ask(owner, get.clone(), path, none.clone(), 200).await;
+    }
+    for path in [&role, &user, &team, &invitation, &key, &form] {
+        let list = path.rsplit_once('/').expect("a list").0;
+        seen.ask(owner, get.clone(), list, none.clone(), 200).await;
+        seen.ask(owner, get.clone(), path, none.clone(), 200).await;
+    }
+    seen.ask(owner, get.clone(), &organization, none.clone(), 200).await;
+    seen.ask(owner, get.clone(), &format!("{user}/permissions"), none.clone(), 200).await;
+    let changes = [
+        (&role, json!({"name": "Readers"})),
+        (&user, json!({"role": "owner", "email": "three@staff.example"})),
+        (&user, json!({"role": role_id})),
+        (&team, json!({"member_ids": []})),
+        (&key, json!({"name": "Imports"})),
+        (&form, json!({"name": "Campaigns"})),
+        (&organization, json!({"name": "Daybook"})),
+    ];
+    for (path, change) in changes {
+        seen.ask(owner, patch.clone(), path, change, 200).await;
+    }
+    seen.ask(owner, post.clone(), &format!("{key}/rotate"), none.clone(), 200).await;
+    seen.ask(owner, post.clone(), "/api/organizations", json!({"name": "B", "owner_email": "b@b.example"}), 201).await;
+    seen.ask(owner, post.clone(), &format!("{invitation}/resend"), none.clone(), 200).await;
+    let cx = seen.world.cx(DEFAULT_ORG);
+    let id: InvitationId = invitation.rsplit('/').next().expect("an id").parse().expect("an id");
+    let sent: Invitation = cx.get(id).await.expect("an invitation");
+    let token = invite::token(&cx.env.keys, cx.org, &sent);
+    let accept = json!({"invite_token": token, "email": "two@staff.example", "password": "correct horse battery"});
+    seen.ask(visitor, post.clone(), "/api/auth/register", accept, 201).await;
+    seen.ask(owner, delete.clone(), &role, none.clone(), 409).await;
+    for path in [&user, &form] {
+        seen.ask(owner, delete.clone(), path, none.clone(), 200).await;
+        seen.ask(owner, post.clone(), &format!("{path}/restore"), none.clone(), 200).await;
+    }
+    for path in [&team, &invitation, &key] {
+        seen.ask(owner, delete.clone(), path, none.clone(), 200).await;
+    }
+    let unused = made(seen, owner, "/api/roles", json!({"name": "Nobody's", "permissions": []})).await;
+    seen.ask(owner, delete.clone(), &unused, none, 200).await;
+}
+
+/// Makes something, and says where it is.
+async fn made(seen: &mut Seen, owner: &Person, path: &str, body: Value) -> String {
+    let made = seen.ask(owner, Method::POST, path, body, 201).await;
+    format!("{path}/{}", made["data"]["id"].as_str().expect("an id"))
 }
 
 /// What every function does with requests of people: it refuses some, and looks up who is in a manager's team.

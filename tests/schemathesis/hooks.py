@@ -9,6 +9,7 @@ import atexit
 import itertools
 import os
 import re
+import time
 
 import requests
 import schemathesis
@@ -19,15 +20,18 @@ SIGN_IN = {"email": os.environ["DAYBOOK_EMAIL"], "password": os.environ["DAYBOOK
 UNREACHED = os.environ["DAYBOOK_UNREACHED"]
 FORM = "form_01kdvpaw00fpgv030000000001"
 
+READ_ONLY = ("session_epoch", "email_verified_at")
+
 # Forms are posted here, by anybody; staff, who send a token, are told more.
 FORMS = {"/f/{form_id}", "/api/leads", "/api/leads/{id}/demo", "/api/demos", "/api/contact"}
 
-# These use up the record that they are called for.
-ONCE = {
-    ("DELETE", "/api/leads/{id}"),
-    ("POST", "/api/leads/{id}/restore"),
-    ("POST", "/api/submissions/{id}/release"),
-    ("POST", "/api/submissions/{id}/spam"),
+# These are somebody else's requests, as they end sessions or need an account that nobody uses otherwise.
+OWN_ACCOUNT = {
+    "/api/auth/logout",
+    "/api/auth/sessions",
+    "/api/auth/sessions/{id}",
+    "/api/auth/change-password",
+    "/api/auth/verify-email/resend",
 }
 
 numbers = itertools.count(1)
@@ -35,24 +39,85 @@ newest = {}
 tried, succeeded = set(), set()
 
 
-def post(path, body, headers):
-    answer = requests.post(BASE + path, json=body, headers=headers, timeout=30)
+def send(method, path, body, headers):
+    answer = requests.request(method, BASE + path, json=body, headers=headers, timeout=30)
     answer.raise_for_status()
-    return answer.json()["data"]
+    return answer.json()
+
+
+def post(path, body, headers):
+    return send("POST", path, body, headers)["data"]
 
 
 def address():
     return f"visitor{next(numbers)}@example.com"
 
 
+PASSWORD = "staple-horse-battery"
+
+
+def account():
+    """The tokens of a user of an organisation of their own."""
+    return send("POST", "/api/auth/register", {"email": address(), "password": PASSWORD}, {})
+
+
+def bearer(tokens):
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def mailed(to, kind):
+    """The token behind `#<kind>=` in the newest mail to somebody."""
+    for _ in range(100):
+        for mail in reversed(requests.get(BASE + "/_local/mail", timeout=30).json()):
+            found = re.search(f"#{kind}=(\\S+)", mail["text"])
+            if mail["to"] == to and found:
+                return found[1]
+        time.sleep(0.05)
+    raise LookupError(f"no mail with {kind} to {to}")
+
+
+ME = send("GET", "/api/auth/me", None, STAFF)["data"]
+
+
 def lead():
     return post("/api/leads", {"email": address(), "first_name": "Ada", "company": "示例科技"}, STAFF)["id"]
 
 
-def deleted_lead():
-    id = lead()
-    requests.delete(f"{BASE}/api/leads/{id}", headers=STAFF, timeout=30).raise_for_status()
-    return id
+def deleted(make, path):
+    def made():
+        id = make()
+        send("DELETE", f"{path}/{id}", None, STAFF)
+        return id
+
+    return made
+
+
+def user():
+    return post("/api/users", {"email": address(), "role": "sales"}, STAFF)["id"]
+
+
+def role():
+    return post("/api/roles", {"name": f"Role {next(numbers)}", "permissions": ["leads:read:all"]}, STAFF)["id"]
+
+
+def team():
+    return post("/api/teams", {"name": f"Team {next(numbers)}"}, STAFF)["id"]
+
+
+def invitation():
+    return post("/api/invitations", {"email": address(), "role": "viewer"}, STAFF)["id"]
+
+
+def api_key():
+    return post("/api/api-keys", {"name": "Import", "permissions": ["leads:create:all"]}, STAFF)["id"]
+
+
+def form():
+    return post("/api/forms", {"name": "Campaign"}, STAFF)["id"]
+
+
+def organization():
+    return ME["organization_id"]
 
 
 def demo():
@@ -64,26 +129,46 @@ def unwanted():
     return post("/api/leads", {"email": address(), "_gotcha": "x"}, {})["submission_id"]
 
 
-def maker(path):
-    if path.endswith("/restore"):
-        return deleted_lead
-    return {"leads": lead, "demos": demo, "submissions": unwanted}[path.split("/")[2]]
+MAKERS = {
+    "leads": lead,
+    "demos": demo,
+    "submissions": unwanted,
+    "users": user,
+    "roles": role,
+    "teams": team,
+    "invitations": invitation,
+    "api-keys": api_key,
+    "forms": form,
+    "organizations": organization,
+}
+
+RESTORERS = {kind: deleted(MAKERS[kind], f"/api/{kind}") for kind in ("leads", "users", "forms")}
+
+
+def uses_up(method, path):
+    """Whether a request uses up the record that it is about."""
+    return method == "DELETE" or path.endswith(("/restore", "/release", "/spam"))
 
 
 def real_id(method, path, n):
-    make = maker(path)
+    kind = path.split("/")[2]
+    make = (RESTORERS if path.endswith("/restore") else MAKERS)[kind]
     # A demonstration's lead has its id with another prefix, and a timeline that shows it.
     if path.endswith("/timeline"):
         return demo().replace("demo_", "lead_")
-    if (method, path) in ONCE or make not in newest or n % 16 == 1:
+    if uses_up(method, path) or make not in newest or n % 16 == 1:
         newest[make] = make()
     return newest[make]
 
 
+IDS = re.compile(r"(lead|demo|sub|usr|role|team|inv|key|form|org|ses)_[0-7][0-9a-z]{25}")
+
+
 def real_path(case, about, n):
     given = case.path_parameters or {}
-    if "id" in given and about != "id" and re.fullmatch(r"(lead|demo|sub)_[0-7][0-9a-z]{25}", str(given["id"])):
-        given["id"] = real_id(case.method, case.operation.path, n)
+    path = case.operation.path
+    if "id" in given and about != "id" and path not in OWN_ACCOUNT and IDS.fullmatch(str(given["id"])):
+        given["id"] = real_id(case.method, path, n)
     if "form_id" in given and about != "form_id" and str(given["form_id"]).startswith("form_"):
         given["form_id"] = FORM
 
@@ -113,16 +198,48 @@ def real_body(case):
         body = SIGN_IN
     elif path == "/api/auth/register":
         body |= {"email": address(), "username": f"user-{next(numbers)}"}
+    elif path == "/api/auth/refresh":
+        body = {"refresh_token": account()["refresh_token"]}
+    elif path == "/api/auth/change-password":
+        body = {"current_password": PASSWORD, "new_password": f"{PASSWORD}!"}
+    elif path == "/api/auth/verify-email":
+        body = {"token": mailed(account()["user"]["email"], "verify-email")}
+    elif path == "/api/auth/reset-password":
+        email = account()["user"]["email"]
+        post("/api/auth/forgot-password", {"email": email}, {})
+        body = {"token": mailed(email, "reset-password"), "password": PASSWORD}
+    elif path in ("/api/users", "/api/users/{id}", "/api/invitations"):
+        body |= {"email": address(), "role": "sales"}
     elif body.get("records"):
         body["records"] = [lead()]
-    for name in ("owner_id", "form_id"):
+    if "member_ids" in body:
+        body["member_ids"] = [user()]
+    if "expires_at" in body:
+        body["expires_at"] = "2099-12-31T00:00:00Z"
+    if "allowed_origins" in body:
+        body["allowed_origins"] = ["https://www.example.com"]
+    for name in ("owner_id", "form_id", "invite_token", "username"):
         body.pop(name, None)
+    # A record may be sent back as it was read, but what can't be changed was made up.
+    for name in ("id", "version", "created_at", "updated_at", "made_by", "prefix", "owner_ids", *READ_ONLY):
+        if "{id}" in path:
+            body.pop(name, None)
     case.body = body
 
 
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
     n = next(numbers)
+    given = case.path_parameters or {}
+    if given.get("id") == ME["id"]:
+        # Sequences find the one who asks, and would change their address, or put them out.
+        given["id"] = user()
+    if case.operation.path in OWN_ACCOUNT and "Authorization" in (case.headers or {}):
+        tokens = account()
+        case.headers |= bearer(tokens)
+        if "id" in given:
+            sessions = send("GET", "/api/auth/sessions", None, bearer(tokens))["data"]
+            given["id"] = sessions[0]["id"] if n % 4 else given["id"]
     if case.method == "POST" and case.operation.path in FORMS:
         if n % 2:
             case.headers["Authorization"] = STAFF["Authorization"]

@@ -41,6 +41,8 @@ pub fn functions() -> Vec<Routes> {
     vec![
         daybook_health::routes(),
         daybook_auth::routes(),
+        daybook_users::routes(),
+        daybook_organizations::routes(),
         daybook_submit_lead::routes(),
         daybook_book_demo::routes(),
         daybook_contact::routes(),

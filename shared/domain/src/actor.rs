@@ -40,6 +40,14 @@ impl Actor {
         }
     }
 
+    /// The role they act in, where it is a user.
+    pub fn role(&self) -> Option<RoleRef> {
+        match self {
+            Actor::User { role, .. } => Some(*role),
+            Actor::ApiKey { .. } | Actor::Public | Actor::System => None,
+        }
+    }
+
     /// Whose records are the actor's own.
     pub fn owner(&self) -> Option<UserId> {
         match self {

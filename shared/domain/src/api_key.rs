@@ -22,7 +22,7 @@ pub struct ApiKey {
     pub updated_at: Timestamp,
     /// What it is for.
     pub name: Line<120>,
-    /// What the secret begins with, to know it by.
+    /// A few characters of the secret, to know it by.
     pub prefix: String,
     /// What it lets a program do. `own` and `team` are those of whoever made it.
     pub permissions: Vec<Permission>,
@@ -50,7 +50,7 @@ pub struct NewApiKey {
 }
 
 impl ApiKey {
-    /// A new key, whose secret begins so.
+    /// A new key.
     pub fn new(new: NewApiKey, id: ApiKeyId, prefix: String, made_by: UserId, stamp: &Stamp) -> Result<ApiKey, Error> {
         ApiKey {
             id,

@@ -153,6 +153,9 @@ pub enum Conflict {
     /// Users have the role.
     #[error("users have the role")]
     RoleInUse,
+    /// The form is the organisation's default one.
+    #[error("the form is the default one")]
+    DefaultForm,
     /// The invitation was accepted, taken back, or has expired; or it was for somebody else.
     #[error("the invitation can't be used")]
     InvitationUsed,

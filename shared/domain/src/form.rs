@@ -1,7 +1,10 @@
 //! Forms on websites, through which leads come in.
 
 use crate::record::{Claim, ClaimKind, Record};
-use crate::{FormId, Line, Locale, OrgId, RecordType, Timestamp, record_events, record_head};
+use crate::{
+    Error, FormId, Line, Locale, OrgId, RecordType, Rule, Stamp, Timestamp, Unit, Violations, record_events,
+    record_head,
+};
 use serde::{Deserialize, Serialize};
 
 /// A form on a website. Every organisation has a default one from the start.
@@ -27,7 +30,64 @@ pub struct Form {
     pub locale: Locale,
 }
 
+/// A form to be made.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewForm {
+    /// What it is called among the staff.
+    pub name: Line<120>,
+    /// The origins whose pages may post it.
+    #[serde(default)]
+    pub allowed_origins: Vec<Line<200>>,
+    /// The source its leads have unless the post names one; `website` unless set.
+    pub default_source: Option<Line<100>>,
+    /// The country whose phone numbers are written without a country code (ISO 3166); `CN` unless set.
+    pub phone_country: Option<Line<2>>,
+    /// The language of the answer to a visitor whose own isn't known; Chinese unless set.
+    pub locale: Option<Locale>,
+}
+
+/// The most origins of a form.
+const MOST_ORIGINS: usize = 100;
+
 impl Form {
+    /// A new form.
+    pub fn new(new: NewForm, stamp: &Stamp) -> Result<Form, Error> {
+        let usual = Form::default_of(OrgId::new(stamp.id));
+        Form {
+            id: FormId::new(stamp.id),
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            name: new.name,
+            allowed_origins: new.allowed_origins,
+            default_source: new.default_source.unwrap_or(usual.default_source),
+            phone_country: new.phone_country.unwrap_or(usual.phone_country),
+            locale: new.locale.unwrap_or(usual.locale),
+        }
+        .checked()
+    }
+
+    /// The form, or what is wrong with it.
+    pub fn checked(self) -> Result<Form, Error> {
+        let mut violations = Violations::default();
+        if self.allowed_origins.len() > MOST_ORIGINS {
+            violations.add("/allowed_origins", Rule::TooLong { max: MOST_ORIGINS, unit: Unit::Entries });
+        }
+        for (n, origin) in self.allowed_origins.iter().enumerate() {
+            let given = origin.as_str().trim_end_matches('/');
+            if origin_of(given).is_none_or(|origin| !origin.eq_ignore_ascii_case(given)) {
+                let expected = "an origin such as https://www.example.com, without a path".to_owned();
+                violations.add(format!("/allowed_origins/{n}"), Rule::Format { expected });
+            }
+        }
+        if !self.phone_country.as_str().bytes().all(|letter| letter.is_ascii_uppercase()) {
+            let expected = "two capital letters such as CN (ISO 3166)".to_owned();
+            violations.add("/phone_country", Rule::Format { expected });
+        }
+        violations.into_result().map(|()| self)
+    }
+
     /// The form an organisation has before anybody changed it.
     pub fn default_of(org: OrgId) -> Form {
         Form {

@@ -1,5 +1,6 @@
 //! Organisations: the tenants.
 
+use crate::error::Violations;
 use crate::record::{Claim, ClaimKind, Record};
 use crate::user::User;
 use crate::{
@@ -11,6 +12,12 @@ use std::net::IpAddr;
 
 /// The most owners an organisation has.
 pub const MOST_OWNERS: usize = 50;
+
+/// The most networks of a list.
+const MOST_NETWORKS: usize = 200;
+
+/// The most addresses that a team is told at.
+const MOST_ADDRESSES: usize = 20;
 
 /// A tenant: everything else belongs to one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -47,7 +54,54 @@ pub struct Organization {
     pub records_reads: bool,
 }
 
+/// An organisation to be made for others.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrganization {
+    /// What it is called.
+    pub name: Line<120>,
+    /// Who will own it; they are invited by mail.
+    pub owner_email: EmailAddress,
+    /// The language of mails to its team.
+    pub locale: Option<Locale>,
+    /// The zone of times that come without one.
+    pub timezone: Option<Zone>,
+}
+
 impl Organization {
+    /// An organisation whose owner is invited; it has none until they accept.
+    pub fn invited(id: OrgId, new: NewOrganization, stamp: &Stamp) -> Organization {
+        Organization {
+            id,
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            name: new.name,
+            locale: new.locale.unwrap_or(Locale::Chinese),
+            timezone: new.timezone.unwrap_or_default(),
+            team_addresses: vec![new.owner_email],
+            owner_ids: Vec::new(),
+            allowed_networks: Vec::new(),
+            denied_networks: Vec::new(),
+            records_reads: false,
+        }
+    }
+
+    /// The organisation, or what is wrong with it.
+    pub fn checked(self) -> Result<Organization, Error> {
+        let mut violations = Violations::default();
+        let lists = [("/allowed_networks", &self.allowed_networks), ("/denied_networks", &self.denied_networks)];
+        for (place, list) in lists {
+            if list.len() > MOST_NETWORKS {
+                violations.add(place, Rule::TooLong { max: MOST_NETWORKS, unit: Unit::Entries });
+            }
+        }
+        if self.team_addresses.len() > MOST_ADDRESSES {
+            violations.add("/team_addresses", Rule::TooLong { max: MOST_ADDRESSES, unit: Unit::Entries });
+        }
+        violations.into_result().map(|()| self)
+    }
+
     /// An organisation as it is made for its first owner.
     pub fn new(id: OrgId, name: Line<120>, locale: Locale, owner: &User, stamp: &Stamp) -> Organization {
         Organization {

@@ -95,7 +95,8 @@ impl Resource {
             Resource::Submissions => &[Read, Update],
             Resource::Demos => &[Read, Create, Update],
             Resource::Forms | Resource::Users => &[Read, Manage],
-            Resource::Roles | Resource::Organization | Resource::Integrations => &[Manage],
+            Resource::Organization => &[Read, Manage],
+            Resource::Roles | Resource::Integrations => &[Manage],
             Resource::Audit => &[Read, Export, Revert],
         }
     }
@@ -272,12 +273,14 @@ impl Role {
             Role::Owner | Role::Admin => Some(Scope::All),
             Role::Manager => match resource {
                 Resource::Leads | Resource::Demos | Resource::Submissions => Some(Scope::Team),
-                Resource::Forms | Resource::Users | Resource::Audit => reads.then_some(Scope::All),
-                Resource::Roles | Resource::Organization | Resource::Integrations => None,
+                Resource::Forms | Resource::Users | Resource::Organization | Resource::Audit => {
+                    reads.then_some(Scope::All)
+                }
+                Resource::Roles | Resource::Integrations => None,
             },
             Role::Sales => match (resource, action) {
                 (Resource::Leads | Resource::Demos, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),
-                (Resource::Forms | Resource::Users, Action::Read) => Some(Scope::All),
+                (Resource::Forms | Resource::Users | Resource::Organization, Action::Read) => Some(Scope::All),
                 _ => None,
             },
             Role::Support | Role::Viewer if resource == Resource::Audit => None,

@@ -7,6 +7,7 @@ use crate::error::{Error, Rule, Violations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, schema::Schema};
 
@@ -21,6 +22,7 @@ pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Erro
     }
     let mut value = value;
     let mut violations = Violations::default();
+    let mut taken_out: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     loop {
         let failure = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
             Ok(good) if violations.0.is_empty() => return Ok(good),
@@ -51,8 +53,12 @@ pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Erro
             }
             None => (path, rule_of(&message)),
         };
+        let original = as_given(&place, &value, &taken_out);
         let removed = remove(&mut value, &place);
-        violations.add(place, rule);
+        if let Some((list, Ok(index))) = original.rsplit_once('/').map(|(list, index)| (list, index.parse())) {
+            taken_out.entry(list.to_owned()).or_default().insert(index);
+        }
+        violations.add(original, rule);
         if !removed || violations.0.len() >= Violations::MOST {
             return Err(Error::Invalid(violations));
         }
@@ -170,6 +176,25 @@ pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// A place in what is left of a value as a place in the value that was given: entries of lists count as if none had
+/// been taken out.
+fn as_given(pointer: &str, value: &Value, taken_out: &BTreeMap<String, BTreeSet<usize>>) -> String {
+    let (mut given, mut left) = (String::new(), String::new());
+    for segment in pointer.split('/').skip(1) {
+        let in_list = value.pointer(&left).is_some_and(Value::is_array);
+        let mut name = segment.to_owned();
+        if let (true, Ok(mut index), Some(missing)) = (in_list, segment.parse::<usize>(), taken_out.get(&given)) {
+            for &gone in missing {
+                index += usize::from(gone <= index);
+            }
+            name = index.to_string();
+        }
+        given = format!("{given}/{name}");
+        left = format!("{left}/{segment}");
+    }
+    given
+}
+
 fn remove(value: &mut Value, pointer: &str) -> bool {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
     match value.pointer_mut(parent) {
@@ -204,6 +229,14 @@ mod tests {
     fn places(error: Error) -> Vec<(String, &'static str)> {
         let Error::Invalid(violations) = error else { panic!("expected violations, got {error:?}") };
         violations.0.into_iter().map(|v| (v.pointer, v.rule.code())).collect()
+    }
+
+    #[test]
+    fn entries_of_lists_are_named_by_the_places_they_were_given_at() {
+        let error = read::<Sample>(json!({"email": "a@b.example", "name": "x", "tags": [1, "ok", "long", "ok", 5]}));
+        let found = places(error.expect_err("broken"));
+        let expected = [("/tags/0", "wrong_type"), ("/tags/2", "too_long"), ("/tags/4", "wrong_type")];
+        assert_eq!(found, expected.map(|(place, code)| (place.to_owned(), code)));
     }
 
     #[test]

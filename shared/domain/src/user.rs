@@ -106,6 +106,14 @@ pub fn may_change(mine: &Grants, my_role: Option<RoleRef>, theirs: &[(RoleRef, G
     }
 }
 
+/// Whether somebody may give, or take away, permissions: no more than they have themselves.
+pub fn may_change_grants(mine: &Grants, theirs: &[Grants]) -> Result<(), Error> {
+    match theirs.iter().all(|grants| mine.cover(grants)) {
+        true => Ok(()),
+        false => Err(Error::Conflict(Conflict::BeyondOwnRole)),
+    }
+}
+
 impl Record for User {
     const TYPE: RecordType = RecordType::User;
     const READ_ONLY: &'static [&'static str] =

@@ -31,7 +31,8 @@ pub use list::{ListQuery, Narrowed, PageQuery};
 pub use openapi::{Operation, document};
 pub use problem::Problem;
 pub use reply::{
-    Accepted, Answer, Asset, Bare, BareCreated, Content, Created, Data, HttpReply, Listed, page, see_other,
+    Accepted, Answer, Asset, Bare, BareCreated, Content, Created, CreatedSecret, Data, HttpReply, Listed, SecretData,
+    page, see_other,
 };
 pub use routes::{Route, Routes};
 pub use start::run;

@@ -63,6 +63,10 @@ replies! {
     Created, Created, false, enveloped, envelope;
     /// Something that will be done, in the envelope.
     Accepted, Accepted, false, enveloped, envelope;
+    /// Something that holds a secret, in the envelope; never kept.
+    SecretData, Ok, true, enveloped, envelope;
+    /// Something new that holds a secret, in the envelope; never kept.
+    CreatedSecret, Created, true, enveloped, envelope;
     /// Something as it is, without the envelope. May hold a secret, so it is never kept.
     Bare, Ok, true, as_is, bare;
     /// Something new as it is, without the envelope. May hold a secret, so it is never kept.

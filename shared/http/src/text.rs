@@ -121,6 +121,10 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "Users or invitations have this role; give them another one first.",
             "仍有用户或邀请使用该角色，请先更换其角色。",
         ),
+        Conflict::DefaultForm => (
+            "The default form takes what is posted without a form's key, so it stays; change it instead.",
+            "默认表单接收未指定表单的提交，不能删除，请改为修改。",
+        ),
         Conflict::InvitationUsed => (
             "This invitation was used, taken back or replaced, has expired, or is for another address; ask for a new one.",
             "该邀请已被使用、撤回、替换、过期，或与邮箱不符，请重新申请。",

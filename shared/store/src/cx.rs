@@ -11,6 +11,7 @@ use daybook_domain::{
     Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Timestamp, UserId,
 };
 use serde_json::{Map, Value};
+use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -253,7 +254,18 @@ impl Cx {
             let after = wanted.following(&before, self.now());
             Ok(Decision::Commit(Tx::update(&before, &after), reply(after)))
         };
-        self.decided(id.into(), if_match, conflicting, alter).await
+        self.decided(id.into(), if_match, conflicting, |before| ready(alter(before))).await
+    }
+
+    /// Changes a record together with others: reads it, decides, commits, and decides anew when somebody else was
+    /// faster with any of them. With `if_match` the record must be at that version.
+    pub async fn alter<T: Record, R: Reply, W: Future<Output = Result<Decision<R>>>>(
+        &self,
+        id: impl Into<AnyId>,
+        if_match: Option<u64>,
+        alter: impl Fn(T) -> W,
+    ) -> Result<R> {
+        self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
     }
 
     /// Moves a record to the trash; with `if_match` it must be at that version.
@@ -263,16 +275,16 @@ impl Cx {
         if_match: Option<u64>,
         reply: impl Fn(T) -> R,
     ) -> Result<R> {
-        let alter = |record: T| Ok(Decision::Commit(Tx::delete(&record), reply(record)));
+        let alter = |record: T| ready(Ok(Decision::Commit(Tx::delete(&record), reply(record))));
         self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
     }
 
-    async fn decided<T: Record, R: Reply>(
+    async fn decided<T: Record, R: Reply, W: Future<Output = Result<Decision<R>>>>(
         &self,
         id: AnyId,
         if_match: Option<u64>,
         conflicting: impl Fn(&T) -> Result<Map<String, Value>>,
-        alter: impl Fn(T) -> Result<Decision<R>>,
+        alter: impl Fn(T) -> W,
     ) -> Result<R> {
         for attempt in 0..DECISIONS {
             if attempt > 0 {
@@ -282,7 +294,7 @@ impl Cx {
             if if_match.is_some_and(|version| version != before.version()) {
                 return Err(Domain::Stale { version: before.version(), current: conflicting(&before)? }.into());
             }
-            let (tx, reply) = match alter(before)? {
+            let (tx, reply) = match alter(before).await? {
                 Decision::Commit(tx, reply) => (tx, reply),
                 Decision::Nothing(reply) => return Ok(reply),
             };
@@ -332,7 +344,8 @@ impl Cx {
 }
 
 /// What is to become of a record.
-enum Decision<R> {
+#[derive(Debug)]
+pub enum Decision<R> {
     /// This change, with this answer.
     Commit(Tx, R),
     /// It is as it should be.

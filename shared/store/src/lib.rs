@@ -31,7 +31,7 @@ mod tx;
 pub use admission::{KeyInForce, Reach, SignedIn};
 pub use clock::{Clock, Ids};
 pub use commit::{Answer, Forbidden, Once, Reply, Unauthenticated};
-pub use cx::{Cx, Env, Holder, RequestInfo};
+pub use cx::{Cx, Decision, Env, Holder, RequestInfo};
 pub use error::Error;
 pub use journal::{Detail, EntryRef, Fact};
 pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, sha256_hex};

@@ -2,7 +2,7 @@
 
 use super::RowWrite;
 use crate::schema::Place;
-use crate::table::{Condition, attribute};
+use crate::table::{Condition, attribute, parse_item};
 use crate::{Env, Result};
 use daybook_domain::{ApiKeyId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,11 @@ impl KeySecret {
     /// The row for a key, in place of that of an older secret.
     pub fn write(&self, org: OrgId, key: ApiKeyId) -> Result<RowWrite> {
         RowWrite::replacing(&Place::KeySecret(org, key).key(), self)
+    }
+
+    /// The row of a key.
+    pub async fn read(env: &Env, org: OrgId, key: ApiKeyId) -> Result<Option<KeySecret>> {
+        env.table.get(&Place::KeySecret(org, key).key()).await?.map(parse_item).transpose()
     }
 
     /// Writes down that the key is used, at most once a minute.

@@ -1,0 +1,33 @@
+//! Organisations: one's own, the keys that programs sign in with, and the forms of websites.
+
+mod api_keys;
+mod forms;
+mod organizations;
+
+use daybook_domain::permission::Action::{Manage, Read};
+use daybook_domain::permission::Resource::{Forms, Organization};
+use daybook_http::{Routes, can};
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    Routes::of("organizations")
+        .get("/api/organizations", can(Organization, Read), organizations::list)
+        .post("/api/organizations", can(Organization, Manage), organizations::create)
+        .get("/api/organizations/{id}", can(Organization, Read), organizations::read)
+        .put("/api/organizations/{id}", can(Organization, Manage), organizations::update)
+        .patch("/api/organizations/{id}", can(Organization, Manage), organizations::update)
+        .get("/api/api-keys", can(Organization, Manage), api_keys::list)
+        .post("/api/api-keys", can(Organization, Manage), api_keys::create)
+        .get("/api/api-keys/{id}", can(Organization, Manage), api_keys::read)
+        .put("/api/api-keys/{id}", can(Organization, Manage), api_keys::update)
+        .patch("/api/api-keys/{id}", can(Organization, Manage), api_keys::update)
+        .delete("/api/api-keys/{id}", can(Organization, Manage), api_keys::revoke)
+        .post("/api/api-keys/{id}/rotate", can(Organization, Manage), api_keys::rotate)
+        .get("/api/forms", can(Forms, Read), forms::list)
+        .post("/api/forms", can(Forms, Manage), forms::create)
+        .get("/api/forms/{id}", can(Forms, Read), forms::read)
+        .put("/api/forms/{id}", can(Forms, Manage), forms::update)
+        .patch("/api/forms/{id}", can(Forms, Manage), forms::update)
+        .delete("/api/forms/{id}", can(Forms, Manage), forms::delete)
+        .post("/api/forms/{id}/restore", can(Forms, Manage), forms::restore)
+}

@@ -1,0 +1,64 @@
+//! Organisations themselves. Everybody sees and changes their own; the default one's administrators make others.
+
+use daybook_domain::form::Form;
+use daybook_domain::invitation::{Invitation, NewInvitation};
+use daybook_domain::organization::{NewOrganization, Organization};
+use daybook_domain::permission::{Action, Permission, Resource, Role};
+use daybook_domain::{Error as Domain, OrgId, RecordType, Rule};
+use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
+use daybook_store::Tx;
+
+/// Lists the organisations one belongs to: there is one.
+pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organization>> {
+    cx.list(&query.ask()).await.map(Listed)
+}
+
+/// Makes an organisation, and invites its owner by mail. Only in the default organisation, whose people run the
+/// deployment; elsewhere an organisation comes with a registration, where those are open.
+pub async fn create(cx: Cx, Json(new): Json<NewOrganization>) -> Result<Created<Organization>> {
+    if cx.org != cx.env.settings.default_org {
+        return Err(Domain::Forbidden(Permission::least(Resource::Organization, Action::Manage)).into());
+    }
+    let stamp = cx.stamp();
+    let org = OrgId::new(stamp.id);
+    let owner = NewInvitation { email: new.owner_email.clone(), name: None, role: Role::Owner.into() };
+    let organization = Organization::invited(org, new, &stamp);
+    let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
+    // Users of one organisation are unknown in another.
+    let invitation = Invitation { invited_by: None, ..Invitation::new(owner, &cx.stamp()) };
+    let tx = Tx::create(&organization).and_create(&form).and_create(&invitation);
+    cx.in_organization(org).commit(tx, Created(organization)).await
+}
+
+/// Reads one's organisation.
+pub async fn read(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Organization>> {
+    own(&cx, id).await.map(Data)
+}
+
+/// Changes the fields that are named; `null` clears. Network lists count from the next request on, and are refused
+/// where they would shut out whoever sets them.
+pub async fn update(
+    cx: Cx,
+    Path(id): Path<OrgId>,
+    IfMatch(version): IfMatch,
+    patch: Patch<Organization>,
+) -> Result<Data<Organization>> {
+    own(&cx, id).await?;
+    let change = |organization: &Organization| {
+        let wanted = patch.over(organization)?.checked()?;
+        if wanted.admits(cx.request.ip) {
+            return Ok(wanted);
+        }
+        let expected = "networks that the address you are at may come from".to_owned();
+        Err(Domain::invalid("/allowed_networks", Rule::Format { expected }))
+    };
+    cx.change(id, version, change, Data).await
+}
+
+/// One's own organisation; others are unknown.
+async fn own(cx: &Cx, id: OrgId) -> Result<Organization> {
+    match id == cx.org {
+        true => cx.get(id).await,
+        false => Err(Domain::not_found(RecordType::Organization).into()),
+    }
+}

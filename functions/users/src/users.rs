@@ -1,0 +1,144 @@
+//! The users themselves.
+
+use crate::within_own_role;
+use daybook_domain::organization::Organization;
+use daybook_domain::permission::{Permission, RoleRef};
+use daybook_domain::user::{Status, User, Username};
+use daybook_domain::{Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Record as _, UserId};
+use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
+use daybook_store::rows::ticket::{Ticket, Use};
+use daybook_store::{Decision, Tx};
+use serde::{Deserialize, Serialize};
+
+/// A user to be made. They choose their password by the link of a mail.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UserToBeMade)]
+pub struct NewUser {
+    /// The address to sign in with.
+    email: EmailAddress,
+    /// A name to sign in with, besides the address.
+    username: Option<Username>,
+    /// What they are called.
+    name: Option<Line<120>>,
+    /// What they may do.
+    role: RoleRef,
+}
+
+/// What a user may do.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Effective {
+    /// Their role.
+    role: RoleRef,
+    /// What it lets them do; nothing while they are suspended.
+    permissions: Vec<Permission>,
+}
+
+/// Lists users, the newest first; `status=suspended` by index.
+pub async fn list(cx: Cx, query: ListQuery<User>) -> Result<Listed<User>> {
+    cx.list(&query.ask()).await.map(Listed)
+}
+
+/// Makes a user, and sends them a mail with which they choose a password.
+pub async fn create(cx: Cx, Json(new): Json<NewUser>) -> Result<Created<User>> {
+    within_own_role(&cx, &[new.role]).await?;
+    cx.decide(|| async {
+        let user = User::new(new.email.clone(), new.username.clone(), new.name.clone(), new.role, &cx.stamp());
+        let ticket = Ticket::new(&cx.env, &user.email, Use::ResetPassword);
+        let tx = Tx::create(&user)
+            .and_happened(Event::UserPasswordResetRequested, Audit::PasswordReset, user.id)
+            .with_row(ticket.write(cx.org, user.id, Use::ResetPassword)?);
+        cx.commit(with_owners(&cx, tx, user.id, Some(&user)).await?, Created(user)).await
+    })
+    .await
+}
+
+/// Reads a user.
+pub async fn read(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
+    cx.get(id).await.map(Data)
+}
+
+/// Says what a user may do.
+pub async fn permissions(cx: Cx, Path(id): Path<UserId>) -> Result<Data<Effective>> {
+    let user: User = cx.get(id).await?;
+    let permissions = match user.status {
+        Status::Active => cx.env.grants_of(cx.org, user.role).await?.list(),
+        Status::Suspended => Vec::new(),
+    };
+    Ok(Data(Effective { role: user.role, permissions }))
+}
+
+/// Changes the fields that are named; `null` clears. Suspending a user ends their sessions, and so does another
+/// address, which they are asked to confirm.
+pub async fn update(
+    cx: Cx,
+    Path(id): Path<UserId>,
+    IfMatch(version): IfMatch,
+    patch: Patch<User>,
+) -> Result<Data<User>> {
+    cx.alter(id, version, |before: User| {
+        let (cx, patch) = (&cx, &patch);
+        async move {
+            let wanted = before.changed_to(patch.over(&before)?);
+            if wanted == before {
+                return Ok(Decision::Nothing(Data(before)));
+            }
+            within_own_role(cx, &[before.role, wanted.role]).await?;
+            let after = wanted.following(&before, cx.now());
+            let mut tx = Tx::update(&before, &after);
+            if after.role != before.role || after.status != before.status {
+                tx = tx.called(Audit::PermissionChange);
+            }
+            if after.email_verified_at.is_none() && after.email != before.email {
+                let ticket = Ticket::new(&cx.env, &after.email, Use::VerifyEmail);
+                tx = tx.and_happened(Event::UserVerificationRequested, Audit::Update, id).with_row(ticket.write(
+                    cx.org,
+                    id,
+                    Use::VerifyEmail,
+                )?);
+            }
+            Ok(Decision::Commit(with_owners(cx, tx, id, Some(&after)).await?, Data(after)))
+        }
+    })
+    .await
+}
+
+/// Moves a user to the trash, which ends their sessions and gives their address and name free.
+pub async fn delete(cx: Cx, Path(id): Path<UserId>, IfMatch(version): IfMatch) -> Result<Data<User>> {
+    cx.alter(id, version, |user: User| {
+        let cx = &cx;
+        async move {
+            within_own_role(cx, &[user.role]).await?;
+            let tx = with_owners(cx, Tx::delete(&user), id, None).await?;
+            Ok(Decision::Commit(tx, Data(user)))
+        }
+    })
+    .await
+}
+
+/// Takes a user back from the trash, unless somebody has their address by now. They sign in with the password they
+/// had; their sessions stay ended.
+pub async fn restore(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
+    cx.decide(|| async {
+        let Some(trashed) = cx.find_trashed::<User>(id).await? else {
+            let _live: User = cx.get(id).await?;
+            return Err(Domain::Conflict(Conflict::NotInTrash).into());
+        };
+        within_own_role(&cx, &[trashed.role]).await?;
+        let user = trashed.clone().signed_out().following(&trashed, cx.now());
+        let tx = with_owners(&cx, Tx::restore(&trashed, &user), id, Some(&user)).await?;
+        cx.commit(tx, Data(user)).await
+    })
+    .await
+}
+
+/// The change of a user, with that of their organisation's owners where it makes one or takes one away. The
+/// organisation's version settles who of two is first.
+async fn with_owners(cx: &Cx, tx: Tx, id: UserId, user: Option<&User>) -> Result<Tx> {
+    let organization: Organization = cx.get(cx.org).await?;
+    let after = organization.with_user(id, user)?;
+    if after == organization {
+        return Ok(tx);
+    }
+    Ok(tx.and_update(&organization, &after.following(&organization, cx.now())))
+}
