@@ -2,26 +2,15 @@
 
 use daybook_domain::api_key::{ApiKey, NewApiKey};
 use daybook_domain::user::may_change_grants;
-use daybook_domain::{ApiKeyId, Audit, Error as Domain, Record as _, Rule, Timestamp};
+use daybook_domain::{ApiKeyId, Audit, Error as Domain, Record as _, Rule};
 use daybook_http::{CreatedSecret, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result, SecretData, token};
 use daybook_store::rows::key_secret::KeySecret;
-use daybook_store::{Decision, Page, Tx, sha256_hex};
+use daybook_store::{Decision, Tx, sha256_hex};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 /// How many characters of a secret stay readable, to know a key by.
 const PREFIX: usize = 12;
-
-/// A key, and when it was last used.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ApiKeyShown)]
-pub struct Shown {
-    /// The key.
-    #[serde(flatten)]
-    api_key: ApiKey,
-    /// When it was last used, to the minute.
-    last_used_at: Option<Timestamp>,
-}
 
 /// A key with its secret, which is shown this once.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -35,11 +24,10 @@ pub struct WithSecret {
 }
 
 /// Lists keys, the newest first.
-pub async fn list(cx: Cx, query: ListQuery<ApiKey>) -> Result<Listed<Shown>> {
-    let page = cx.list::<ApiKey>(&query.ask()).await?;
-    let items = try_join_all(page.items.into_iter().map(|key| shown(&cx, key))).await?;
-    let fields = page.fields;
-    Ok(Listed(Page { items, limit: page.limit, next_cursor: page.next_cursor, fields, total: page.total }))
+pub async fn list(cx: Cx, query: ListQuery<ApiKey>) -> Result<Listed<ApiKey>> {
+    let mut page = cx.list::<ApiKey>(&query.ask()).await?;
+    page.items = try_join_all(page.items.into_iter().map(|key| shown(&cx, key))).await?;
+    Ok(Listed(page))
 }
 
 /// Makes a key that may do no more than whoever makes it.
@@ -57,7 +45,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewApiKey>) -> Result<CreatedSecret<
 }
 
 /// Reads a key.
-pub async fn read(cx: Cx, Path(id): Path<ApiKeyId>) -> Result<Data<Shown>> {
+pub async fn read(cx: Cx, Path(id): Path<ApiKeyId>) -> Result<Data<ApiKey>> {
     Ok(Data(shown(&cx, cx.get(id).await?).await?))
 }
 
@@ -68,15 +56,25 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<ApiKey>,
 ) -> Result<Data<ApiKey>> {
-    let change = |before: &ApiKey| {
-        let wanted = patch.over(before)?.checked()?;
-        may_change_grants(&cx.grants, &[before.grants(), wanted.grants()])?;
-        if wanted.expires_at != before.expires_at {
-            in_the_future(&cx, &wanted)?;
+    cx.alter(id, version, |before: ApiKey| {
+        let (cx, patch) = (&cx, &patch);
+        async move {
+            // A key may be sent back as it was shown.
+            let shown = shown(cx, before.clone()).await?;
+            let wanted = ApiKey { last_used_at: None, ..patch.over(&shown)?.checked()? };
+            may_change_grants(&cx.grants, &[before.grants(), wanted.grants()])?;
+            if wanted.expires_at != before.expires_at {
+                in_the_future(cx, &wanted)?;
+            }
+            if wanted == before {
+                return Ok(Decision::Nothing(Data(shown)));
+            }
+            let after = wanted.following(&before, cx.now());
+            let tx = Tx::update(&before, &after);
+            Ok(Decision::Commit(tx, Data(ApiKey { last_used_at: shown.last_used_at, ..after })))
         }
-        Ok(wanted)
-    };
-    cx.change(id, version, change, Data).await
+    })
+    .await
 }
 
 /// Takes a key out of force, at once and for good.
@@ -106,9 +104,9 @@ pub async fn rotate(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch)
     .await
 }
 
-async fn shown(cx: &Cx, api_key: ApiKey) -> Result<Shown> {
+async fn shown(cx: &Cx, api_key: ApiKey) -> Result<ApiKey> {
     let secret = KeySecret::read(&cx.env, cx.org, api_key.id).await?;
-    Ok(Shown { api_key, last_used_at: secret.and_then(|secret| secret.last_used_at) })
+    Ok(ApiKey { last_used_at: secret.and_then(|secret| secret.last_used_at), ..api_key })
 }
 
 fn prefix(secret: &str) -> String {

@@ -10,7 +10,6 @@ const LIMITS: std::ops::RangeInclusive<u32> = 1..=60_000;
 
 /// A key that a program signs in with. Holds no secret: the secret's hash is a row of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ApiKey {
     /// The id.
     pub id: ApiKeyId,
@@ -32,6 +31,9 @@ pub struct ApiKey {
     pub requests_per_minute: Option<u32>,
     /// Who made it.
     pub made_by: UserId,
+    /// When it was last used, to the minute. Not part of what is stored: it is filled in where a key is shown.
+    #[serde(default)]
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// A key to be made.
@@ -63,6 +65,7 @@ impl ApiKey {
             expires_at: new.expires_at,
             requests_per_minute: new.requests_per_minute,
             made_by,
+            last_used_at: None,
         }
         .checked()
     }
@@ -90,7 +93,8 @@ impl ApiKey {
 
 impl Record for ApiKey {
     const TYPE: RecordType = RecordType::ApiKey;
-    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "prefix", "made_by"];
+    const READ_ONLY: &'static [&'static str] =
+        &["id", "version", "created_at", "updated_at", "prefix", "made_by", "last_used_at"];
 
     record_head!();
     record_events!(KeyCreated, KeyUpdated, KeyRevoked, KeyRestored);

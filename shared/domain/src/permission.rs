@@ -227,6 +227,7 @@ impl FromIterator<Permission> for Grants {
 /// The roles every organisation has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RoleName)]
 pub enum Role {
     /// May do everything; there is always one.
     Owner,
