@@ -39,6 +39,8 @@ fn path(route: &Route, ids: &Ids) -> String {
 async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Answer {
     let call = person.call(route.method.clone(), &path(route, ids));
     let body = match route.path {
+        path if path.ends_with("/audit-logs/revert") => json!({"request_id": "x"}),
+        path if path.ends_with("/audit-logs/export") => json!({}),
         path if path.ends_with("/demo") => json!({"demo_type": "onsite"}),
         path if path.starts_with("/api/demos") => json!({"status": "confirmed"}),
         "/api/leads/{id}" => json!({"status": "contacted"}),
@@ -59,11 +61,16 @@ async fn full_world() -> (World, Person, Ids) {
     let colleague = world.person(Role::Sales).await;
     let made = async |path: &str, body: Value| owner.post(path, body).await.expect(201).id();
     let sessions = owner.get("/api/auth/sessions").await.expect(200).data();
+    let journal = world.journal(owner.org).await;
+    let changed = journal.iter().find(|fact| fact.event.name() == "lead.created").expect("an entry");
     // The lead, its submission and its demonstration share a UUID.
     let ids = Ids::from([
         ("leads", demo.replace("demo_", "lead_")),
         ("submissions", demo.replace("demo_", "sub_")),
-        ("demos", demo),
+        ("demos", demo.clone()),
+        ("audit-logs", changed.id.to_string()),
+        ("resources", "lead".to_owned()),
+        ("lead", demo.replace("demo_", "lead_")),
         ("users", colleague.user.expect("a user").to_string()),
         ("organizations", owner.org.to_string()),
         ("roles", made("/api/roles", json!({"name": "Reader", "permissions": ["leads:read:all"]})).await),
@@ -159,8 +166,12 @@ async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record()
 async fn another_organisation_s_records_are_not_found_like_ones_that_never_were() {
     let (world, _, ids) = full_world().await;
     let stranger = world.stranger().await;
-    let never =
-        ids.iter().map(|(&kind, id)| (kind, [id.split_once('_').expect("a prefix").0, NEVER].join("_"))).collect();
+    let never = ids
+        .iter()
+        .map(|(&kind, id)| {
+            (kind, id.rsplit_once('_').map_or_else(|| id.clone(), |(prefix, _)| [prefix, NEVER].join("_")))
+        })
+        .collect();
     for route in routes().iter().filter(|route| route.path.contains("{id}")) {
         if !route.path.ends_with("/restore") {
             let (_, owner, ids) = full_world().await;

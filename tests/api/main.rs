@@ -1,8 +1,10 @@
 //! The API in process, through the real pipeline.
 
 mod access;
+mod audit;
 mod auth;
 mod bad_input;
+mod chain;
 mod contact;
 mod demos;
 mod docs;
@@ -19,3 +21,4 @@ mod search;
 mod sessions;
 mod submissions;
 mod transport;
+mod undo;

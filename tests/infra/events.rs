@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
 /// The HTTP events, with the status that each is answered with.
-const HTTP: [(&str, u16); 15] = [
+const HTTP: [(&str, u16); 16] = [
+    ("audit-query/list", 200),
     ("auth/login", 200),
     ("auth/me", 200),
     ("auth/register", 201),

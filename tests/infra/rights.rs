@@ -202,6 +202,7 @@ async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
         seen.ask(owner, get.clone(), &format!("/api/integrations/hubspot/records{query}"), none.clone(), 200).await;
     }
     seen.ask(owner, post.clone(), "/api/integrations/hubspot/replay", json!({"records": [id]}), 202).await;
+    audit(seen, owner, &one).await;
 }
 
 /// What there is to do with one's account.
@@ -297,6 +298,36 @@ async fn organization(seen: &mut Seen, visitor: &Person, owner: &Person) {
     }
     let unused = made(seen, owner, "/api/roles", json!({"name": "Nobody's", "permissions": []})).await;
     seen.ask(owner, delete.clone(), &unused, none, 200).await;
+}
+
+/// What there is to do with the audit log.
+async fn audit(seen: &mut Seen, owner: &Person, lead: &str) {
+    let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
+    let none = Value::Null;
+    let me = owner.user.expect("a user");
+    let id = lead.rsplit('/').next().expect("an id");
+    for path in [
+        "/api/audit-logs?limit=200".to_owned(),
+        "/api/audit-logs/counts".to_owned(),
+        "/api/audit-logs/verify".to_owned(),
+        format!("/api/audit-logs/users/{me}"),
+        format!("/api/foundation/audit-logs/resources/lead/{id}"),
+    ] {
+        seen.ask(owner, get.clone(), &path, none.clone(), 200).await;
+    }
+    seen.ask(owner, post.clone(), "/api/audit-logs/export", json!({"outcome": "denied"}), 200).await;
+    seen.ask(owner, patch.clone(), lead, json!({"first_name": "Bob"}), 200).await;
+    let last = async |seen: &mut Seen| {
+        let list = seen.ask(owner, get.clone(), "/api/audit-logs?limit=1", none.clone(), 200).await;
+        format!("/api/audit-logs/{}", list["data"][0]["id"].as_str().expect("an entry"))
+    };
+    let entry = last(seen).await;
+    let entry = seen.ask(owner, get.clone(), &entry, none.clone(), 200).await;
+    let undo = json!({"request_id": entry["data"]["request_id"]});
+    seen.ask(owner, post.clone(), "/api/audit-logs/revert", undo, 200).await;
+    seen.ask(owner, Method::DELETE, lead, none.clone(), 200).await;
+    let entry = last(seen).await;
+    seen.ask(owner, post.clone(), &format!("{entry}/revert"), none, 200).await;
 }
 
 /// Makes something, and says where it is.

@@ -129,7 +129,15 @@ def unwanted():
     return post("/api/leads", {"email": address(), "_gotcha": "x"}, {})["submission_id"]
 
 
+def entry():
+    """An entry of the audit log whose change can be undone."""
+    id = lead()
+    send("PATCH", f"/api/leads/{id}", {"first_name": "Eva"}, STAFF)
+    return send("GET", f"/api/audit-logs?resource_id={id}", None, STAFF)["data"][0]["id"]
+
+
 MAKERS = {
+    "audit-logs": entry,
     "leads": lead,
     "demos": demo,
     "submissions": unwanted,
@@ -147,11 +155,13 @@ RESTORERS = {kind: deleted(MAKERS[kind], f"/api/{kind}") for kind in ("leads", "
 
 def uses_up(method, path):
     """Whether a request uses up the record that it is about."""
-    return method == "DELETE" or path.endswith(("/restore", "/release", "/spam"))
+    return method == "DELETE" or path.endswith(("/restore", "/release", "/spam", "/revert"))
 
 
 def real_id(method, path, n):
-    kind = path.split("/")[2]
+    kind = path.replace("/foundation", "").split("/")[2]
+    if path.endswith("/audit-logs/users/{id}"):
+        return ME["id"]
     make = (RESTORERS if path.endswith("/restore") else MAKERS)[kind]
     # A demonstration's lead has its id with another prefix, and a timeline that shows it.
     if path.endswith("/timeline"):
@@ -161,7 +171,7 @@ def real_id(method, path, n):
     return newest[make]
 
 
-IDS = re.compile(r"(lead|demo|sub|usr|role|team|inv|key|form|org|ses)_[0-7][0-9a-z]{25}")
+IDS = re.compile(r"(aud|lead|demo|sub|usr|role|team|inv|key|form|org|ses)_[0-7][0-9a-z]{25}")
 
 
 def real_path(case, about, n):
@@ -169,6 +179,8 @@ def real_path(case, about, n):
     path = case.operation.path
     if "id" in given and about != "id" and path not in OWN_ACCOUNT and IDS.fullmatch(str(given["id"])):
         given["id"] = real_id(case.method, path, n)
+    if "resource_type" in given and about not in ("id", "resource_type"):
+        given |= {"resource_type": "lead", "id": lead()}
     if "form_id" in given and about != "form_id" and str(given["form_id"]).startswith("form_"):
         given["form_id"] = FORM
 
@@ -176,7 +188,7 @@ def real_path(case, about, n):
 def real_query(case, about):
     given = case.query or {}
     # Cursors are handed out, and ids and searches lead to empty pages.
-    for name in ("cursor", "owner_id", "search"):
+    for name in ("cursor", "owner_id", "search", "actor_id", "resource_id", "request_id", "from", "to", "action", "event"):
         if name != about:
             given.pop(name, None)
     if "fields" in given and about != "fields":
@@ -210,6 +222,11 @@ def real_body(case):
         body = {"token": mailed(email, "reset-password"), "password": PASSWORD}
     elif path in ("/api/users", "/api/users/{id}", "/api/invitations"):
         body |= {"email": address(), "role": "sales"}
+    elif path == "/api/audit-logs/revert":
+        changed = entry()
+        body = {"request_id": send("GET", f"/api/audit-logs/{changed}", None, STAFF)["data"]["request_id"]}
+    elif path.endswith("/audit-logs/export"):
+        body = {"format": body.get("format", "csv"), "outcome": "denied"}
     elif body.get("records"):
         body["records"] = [lead()]
     if "member_ids" in body:
@@ -231,7 +248,7 @@ def real_body(case):
 def before_call(ctx, case, kwargs):
     n = next(numbers)
     given = case.path_parameters or {}
-    if given.get("id") == ME["id"]:
+    if given.get("id") == ME["id"] and "audit-logs" not in case.operation.path:
         # Sequences find the one who asks, and would change their address, or put them out.
         given["id"] = user()
     # What is wrong with a token on purpose is left alone.

@@ -78,12 +78,7 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
             // The token came to their address, so it is theirs.
             let user = User { email_verified_at: Some(stamp.at), ..user(name, invitation.role) };
             let accepted = invitation.accepted(&new.email, user.id, stamp.at)?.following(invitation, stamp.at);
-            let mut tx = Tx::update(&**invitation, &accepted);
-            if user.is_acting_owner() {
-                let organization: Organization = cx.get(org).await?;
-                let after = organization.with_user(user.id, Some(&user))?.following(&organization, stamp.at);
-                tx = tx.and_update(&organization, &after);
-            }
+            let tx = cx.with_owners(Tx::update(&**invitation, &accepted), user.id, Some(&user)).await?;
             (user, tx)
         }
     };

@@ -1,18 +1,20 @@
-//! Dispatch: knows which consumer wants which journal entry, and sends them its id.
+//! Dispatch: knows which consumer wants which journal entry, and sends them its id; and chains the entry.
 //!
 //! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
 
 use daybook_domain::{Actor, Audit, Event, OrgId, SubmissionId, UserId};
 use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, SyncJob, dispatch_all};
-use daybook_store::{EntryRef, Fact, Result};
+use daybook_store::{EntryRef, Fact, Result, chain};
 use std::sync::Arc;
 
 /// The queues it sends to.
 pub const QUEUES: &[Queue] = &Queue::ALL;
 
-/// Sends an entry to everybody who wants it.
+/// Sends an entry to everybody who wants it, and chains it. An entry that comes again is sent again, which consumers
+/// take, and is chained already.
 pub async fn dispatch(services: Arc<Services>, fact: Fact) -> Result<()> {
-    dispatch_all(&services, &fact, &wanted(&fact, services.env.settings.default_org)).await
+    dispatch_all(&services, &fact, &wanted(&fact, services.env.settings.default_org)).await?;
+    chain::chain(&services.env, &fact).await
 }
 
 /// What an entry gives rise to. The team hears of every accepted submission; whoever posted one

@@ -1,6 +1,5 @@
 //! Invitations: by mail, with a link that works once and for a week.
 
-use crate::within_own_role;
 use daybook_domain::InvitationId;
 use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::{Conflict, Error as Domain};
@@ -17,7 +16,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewInvitation>) -> Result<Created<In
     if cx.env.settings.registration == Registration::Closed {
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
-    within_own_role(&cx, &[new.role]).await?;
+    cx.within_own_role(&[new.role]).await?;
     // Users of other organisations are nobody's business here; they will be told when they accept.
     if let Some((org, user)) = cx.env.login(&new.email.normalized()).await?
         && org == cx.org

@@ -10,9 +10,7 @@ mod users;
 
 use daybook_domain::permission::Action::{Manage, Read};
 use daybook_domain::permission::Resource::{Roles, Users};
-use daybook_domain::permission::{Grants, RoleRef};
-use daybook_domain::user::may_change;
-use daybook_http::{Cx, Result, Routes as Table, can};
+use daybook_http::{Routes as Table, can};
 
 /// The routes of this function.
 pub fn routes() -> Table {
@@ -43,13 +41,4 @@ pub fn routes() -> Table {
         .get("/api/invitations/{id}", can(Users, Manage), invitations::read)
         .delete("/api/invitations/{id}", can(Users, Manage), invitations::revoke)
         .post("/api/invitations/{id}/resend", can(Users, Manage), invitations::resend)
-}
-
-/// Refuses what goes beyond the role of whoever asks: these are the roles that somebody has, or is to have.
-async fn within_own_role(cx: &Cx, roles: &[RoleRef]) -> Result<()> {
-    let mut theirs: Vec<(RoleRef, Grants)> = Vec::new();
-    for &role in roles {
-        theirs.push((role, cx.env.grants_of(cx.org, role).await?));
-    }
-    Ok(may_change(&cx.grants, cx.actor.role(), &theirs)?)
 }

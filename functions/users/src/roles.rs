@@ -1,6 +1,5 @@
 //! The roles that an organisation makes for itself.
 
-use crate::within_own_role;
 use daybook_domain::invitation::Invitation;
 use daybook_domain::permission::{Permission, Role, RoleRef};
 use daybook_domain::role::{CustomRole, NewRole};
@@ -85,7 +84,7 @@ pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -
     cx.alter(id, version, |before: CustomRole| {
         let cx = &cx;
         async move {
-            within_own_role(cx, &[role]).await?;
+            cx.within_own_role(&[role]).await?;
             Ok(Decision::Commit(Tx::delete(&before).called(Audit::PermissionChange), Data(before)))
         }
     })

@@ -1,7 +1,5 @@
 //! The users themselves.
 
-use crate::within_own_role;
-use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Permission, RoleRef};
 use daybook_domain::user::{Status, User, Username};
 use daybook_domain::{Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Record as _, UserId};
@@ -41,14 +39,14 @@ pub async fn list(cx: Cx, query: ListQuery<User>) -> Result<Listed<User>> {
 
 /// Makes a user, and sends them a mail with which they choose a password.
 pub async fn create(cx: Cx, Json(new): Json<NewUser>) -> Result<Created<User>> {
-    within_own_role(&cx, &[new.role]).await?;
+    cx.within_own_role(&[new.role]).await?;
     cx.decide(|| async {
         let user = User::new(new.email.clone(), new.username.clone(), new.name.clone(), new.role, &cx.stamp());
         let ticket = Ticket::new(&cx.env, &user.email, Use::ResetPassword);
         let tx = Tx::create(&user)
             .and_happened(Event::UserPasswordResetRequested, Audit::PasswordReset, user.id)
             .with_row(ticket.write(cx.org, user.id, Use::ResetPassword)?);
-        cx.commit(with_owners(&cx, tx, user.id, Some(&user)).await?, Created(user)).await
+        cx.commit(cx.with_owners(tx, user.id, Some(&user)).await?, Created(user)).await
     })
     .await
 }
@@ -83,7 +81,7 @@ pub async fn update(
             if wanted == before {
                 return Ok(Decision::Nothing(Data(before)));
             }
-            within_own_role(cx, &[before.role, wanted.role]).await?;
+            cx.within_own_role(&[before.role, wanted.role]).await?;
             let after = wanted.following(&before, cx.now());
             let mut tx = Tx::update(&before, &after);
             if after.role != before.role || after.status != before.status {
@@ -97,7 +95,7 @@ pub async fn update(
                     Use::VerifyEmail,
                 )?);
             }
-            Ok(Decision::Commit(with_owners(cx, tx, id, Some(&after)).await?, Data(after)))
+            Ok(Decision::Commit(cx.with_owners(tx, id, Some(&after)).await?, Data(after)))
         }
     })
     .await
@@ -108,8 +106,8 @@ pub async fn delete(cx: Cx, Path(id): Path<UserId>, IfMatch(version): IfMatch) -
     cx.alter(id, version, |user: User| {
         let cx = &cx;
         async move {
-            within_own_role(cx, &[user.role]).await?;
-            let tx = with_owners(cx, Tx::delete(&user), id, None).await?;
+            cx.within_own_role(&[user.role]).await?;
+            let tx = cx.with_owners(Tx::delete(&user), id, None).await?;
             Ok(Decision::Commit(tx, Data(user)))
         }
     })
@@ -124,21 +122,10 @@ pub async fn restore(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
             let _live: User = cx.get(id).await?;
             return Err(Domain::Conflict(Conflict::NotInTrash).into());
         };
-        within_own_role(&cx, &[trashed.role]).await?;
+        cx.within_own_role(&[trashed.role]).await?;
         let user = trashed.clone().signed_out().following(&trashed, cx.now());
-        let tx = with_owners(&cx, Tx::restore(&trashed, &user), id, Some(&user)).await?;
+        let tx = cx.with_owners(Tx::restore(&trashed, &user), id, Some(&user)).await?;
         cx.commit(tx, Data(user)).await
     })
     .await
-}
-
-/// The change of a user, with that of their organisation's owners where it makes one or takes one away. The
-/// organisation's version settles who of two is first.
-async fn with_owners(cx: &Cx, tx: Tx, id: UserId, user: Option<&User>) -> Result<Tx> {
-    let organization: Organization = cx.get(cx.org).await?;
-    let after = organization.with_user(id, user)?;
-    if after == organization {
-        return Ok(tx);
-    }
-    Ok(tx.and_update(&organization, &after.following(&organization, cx.now())))
 }

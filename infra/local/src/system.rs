@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::feed::Feed as LocalFeed;
 use crate::queue::MemoryQueues;
 use crate::workers::Workers;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -43,6 +44,7 @@ pub fn functions() -> Vec<Routes> {
         daybook_auth::routes(),
         daybook_users::routes(),
         daybook_organizations::routes(),
+        daybook_audit_query::routes(),
         daybook_submit_lead::routes(),
         daybook_book_demo::routes(),
         daybook_contact::routes(),
@@ -116,6 +118,21 @@ pub enum StartError {
     Constant(#[from] Rule),
 }
 
+/// The SDK's client of an engine in this process.
+fn client_of(engine: SharedHttpClient, retry_pause: Duration) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("local"))
+        .endpoint_resolver(InProcess)
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(engine)
+        .retry_config(RetryConfig::standard().with_initial_backoff(retry_pause))
+        .allow_no_auth()
+        .build();
+    Client::from_conf(config)
+}
+
 /// All of Daybook in one process.
 #[derive(Debug)]
 pub struct System {
@@ -133,17 +150,7 @@ impl System {
     /// Puts a system together, and makes its table where there is none.
     pub async fn start(options: Options) -> Result<System, StartError> {
         let (told, entries) = mpsc::unbounded_channel();
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("local"))
-            .endpoint_resolver(InProcess)
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .http_client(options.client)
-            .retry_config(RetryConfig::standard().with_initial_backoff(options.retry_pause))
-            .allow_no_auth()
-            .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        let client = client_of(options.client, options.retry_pause);
         let of_table = TableOptions {
             feed: Feed::Local(told),
             meter: options.meter,
@@ -177,6 +184,11 @@ impl System {
         };
         let workers = Workers::new(Arc::new(services), LocalFeed::new(entries), queues);
         Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), engine: options.engine })
+    }
+
+    /// A client of the engine for what is done to the table past Daybook.
+    pub fn past_daybook(&self) -> Client {
+        client_of(SharedHttpClient::new(self.engine.clone()), Duration::from_millis(5))
     }
 
     /// The service that answers all routes.

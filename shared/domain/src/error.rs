@@ -153,6 +153,12 @@ pub enum Conflict {
     /// Users have the role.
     #[error("users have the role")]
     RoleInUse,
+    /// It changed nothing that can be made as it was.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
+    /// What was before was erased.
+    #[error("what was before was erased")]
+    Erased,
     /// The form is the organisation's default one.
     #[error("the form is the default one")]
     DefaultForm,

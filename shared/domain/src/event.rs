@@ -10,6 +10,14 @@ macro_rules! events {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)*
         }
 
+        impl utoipa::PartialSchema for Event {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                crate::id::one_of(&[$($name),*])
+            }
+        }
+
+        impl utoipa::ToSchema for Event {}
+
         impl Event {
             /// The name.
             pub fn name(self) -> &'static str {
@@ -20,8 +28,9 @@ macro_rules! events {
 }
 
 /// What somebody did, in the words of the audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AuditAction)]
 pub enum Audit {
     /// Made a record.
     Create,
@@ -51,6 +60,10 @@ pub enum Audit {
     Denied,
     /// Read something, where the organisation records that.
     View,
+    /// Took something out as a file.
+    Export,
+    /// Undid something.
+    Revert,
     /// Asked for a record to be made equal in another system.
     Sync,
 }
@@ -92,6 +105,8 @@ events! {
     UserEmailVerified = "user.email_verified",
     /// Somebody tried what they may not do.
     AccessDenied = "access.denied",
+    /// Somebody took the audit log out as a file.
+    AuditExported = "audit.exported",
     /// Somebody read something.
     RecordViewed = "record.viewed",
     /// A role was made.

@@ -108,14 +108,30 @@ macro_rules! ids {
     )*};
 }
 
+/// The schema of a name that is one of these; spelled out, as names from a macro's table are unseen by derives.
+pub(crate) fn one_of(names: &[&str]) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(names.iter().map(|name| (*name).to_owned())))
+        .into()
+}
+
 /// The types of record: a line each gives the type its name in keys, journal and API, and its ids.
 macro_rules! record_types {
     ($($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal;)*) => {
         /// The types of record, and with them the first part of their keys.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum RecordType {
             $($(#[$doc])* #[serde(rename = $name)] $kind,)*
         }
+
+        impl utoipa::PartialSchema for RecordType {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                one_of(&[$($name),*])
+            }
+        }
+
+        impl utoipa::ToSchema for RecordType {}
 
         impl RecordType {
             /// Every type of record.
@@ -247,6 +263,24 @@ impl EntryId {
     pub fn first_at(at: Timestamp) -> EntryId {
         let millis = at.as_millisecond().max(0) as u64;
         EntryId(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+}
+
+impl EntryId {
+    /// The greatest id that an entry of this moment can have.
+    pub fn last_at(at: Timestamp) -> EntryId {
+        let millis = at.as_millisecond().max(0) as u64;
+        EntryId(uuid::Builder::from_unix_timestamp_millis(millis, &[0xff; 10]).into_uuid())
+    }
+
+    /// The id just before this one.
+    pub fn before(self) -> EntryId {
+        EntryId(Uuid::from_u128(self.0.as_u128().saturating_sub(1)))
+    }
+
+    /// The id just after this one.
+    pub fn after(self) -> EntryId {
+        EntryId(Uuid::from_u128(self.0.as_u128().saturating_add(1)))
     }
 }
 

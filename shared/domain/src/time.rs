@@ -40,6 +40,12 @@ impl Timestamp {
         Timestamp(self.0.checked_sub(by).unwrap_or(jiff::Timestamp::MIN))
     }
 
+    /// The first moment of its day, in UTC.
+    pub fn start_of_day(self) -> Timestamp {
+        const DAY: i64 = 86_400_000;
+        Timestamp::from_millisecond(self.as_millisecond().div_euclid(DAY) * DAY).unwrap_or(self)
+    }
+
     /// How long it is from here to a later moment; zero to an earlier one.
     pub fn until(self, later: Timestamp) -> Duration {
         Duration::from_millis(later.as_millisecond().saturating_sub(self.as_millisecond()).max(0) as u64)

@@ -252,7 +252,7 @@ impl Argument for Form {
 }
 
 /// The pairs of a query string.
-pub(crate) fn query_pairs(call: &Call) -> Result<Vec<(String, String)>> {
+pub fn query_pairs(call: &Call) -> Result<Vec<(String, String)>> {
     let query = call.query.as_deref().unwrap_or_default();
     serde_urlencoded::from_str(query).map_err(|_| Domain::Malformed("the query string can't be read".to_owned()).into())
 }

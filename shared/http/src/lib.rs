@@ -7,6 +7,7 @@ mod access;
 mod app;
 mod audit;
 mod call;
+pub mod csv;
 mod fields;
 mod handler;
 mod input;
@@ -26,13 +27,13 @@ pub use audit::refused;
 pub use call::{Call, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
-pub use input::{DeviceToken, Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater};
+pub use input::{DeviceToken, Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater, query_pairs};
 pub use list::{ListQuery, Narrowed, PageQuery};
 pub use openapi::{Operation, document};
-pub use problem::Problem;
+pub use problem::{Problem, status_code};
 pub use reply::{
-    Accepted, Answer, Asset, Bare, BareCreated, Content, Created, CreatedSecret, Data, HttpReply, Listed, SecretData,
-    page, see_other,
+    Accepted, Answer, Asset, Bare, BareCreated, Content, Created, CreatedSecret, Data, Download, HttpReply, Listed,
+    SecretData, page, see_other,
 };
 pub use routes::{Route, Routes};
 pub use start::run;

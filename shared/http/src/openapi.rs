@@ -30,6 +30,10 @@ impl Operation {
         let mut nested = Vec::new();
         T::schemas(&mut nested);
         self.schemas.extend(nested);
+        // All lists have one name, so they are spelled out in place.
+        if T::name() == "Vec" {
+            return T::schema();
+        }
         self.schemas.insert(T::name().into_owned(), T::schema());
         RefOr::Ref(Ref::from_schema_name(T::name()))
     }
@@ -88,7 +92,7 @@ impl Operation {
         self.body = Some(body.build());
     }
 
-    /// The id in the path.
+    /// A parameter in the path, the next one in its order.
     pub fn path_parameter<T: PartialSchema>(&mut self) {
         self.parameter("id", ParameterIn::Path, Required::True, "", Some(T::schema()));
     }
@@ -244,9 +248,12 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
         .summary(Some(route.summary()))
         .description(Some(format!("Access: {}.", route.access.describe())))
         .request_body(operation.body);
-    let in_path = route.path.split(['{', '}']).nth(1);
+    // Those of the path come in its order.
+    let mut in_path = route.path.split(['{', '}']).skip(1).step_by(2);
     for mut parameter in operation.parameters {
-        if let (ParameterIn::Path, Some(name)) = (&parameter.parameter_in, in_path) {
+        if parameter.parameter_in == ParameterIn::Path
+            && let Some(name) = in_path.next()
+        {
             parameter.name = name.to_owned();
         }
         build = build.parameter(parameter);

@@ -24,6 +24,11 @@ pub(crate) fn status_of(answer: Answer) -> StatusCode {
     }
 }
 
+/// The number of the status of an answer, as the audit log shows it.
+pub fn status_code(answer: Answer) -> u16 {
+    status_of(answer).as_u16()
+}
+
 /// What went wrong, as a client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {

@@ -4,7 +4,9 @@ use crate::call::Call;
 use crate::openapi::Operation;
 use crate::problem::status_of;
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION,
+};
 use axum::http::{HeaderValue, Response};
 use daybook_store::{Answer as Kind, Error, Page, Reply, Result, Total};
 use serde::de::DeserializeOwned;
@@ -171,6 +173,43 @@ impl HttpReply for Asset {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         headers.extend(policy.map(|policy| (CONTENT_SECURITY_POLICY, policy)));
+        Ok(answer)
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.file();
+    }
+}
+
+/// A file that was made for whoever asks: it is saved rather than shown, and never kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Download {
+    kind: String,
+    name: String,
+    text: String,
+}
+
+impl Download {
+    /// A file of a media type with a name of letters, digits, `.`, `_` and `-`.
+    pub fn new(kind: &str, name: &str, text: String) -> Download {
+        Download { kind: kind.to_owned(), name: name.to_owned(), text }
+    }
+}
+
+impl Reply for Download {
+    const ANSWER: Kind = Kind::Ok;
+    const SECRET: bool = true;
+}
+
+impl HttpReply for Download {
+    fn answer(self, _: &Call) -> Result<Answer> {
+        let header = |value: &str| {
+            HeaderValue::from_str(value).map_err(|error| Error::internal("write the headers of a file", error))
+        };
+        let mut answer = Response::new(Body::from(self.text));
+        answer.headers_mut().insert(CONTENT_TYPE, header(&self.kind)?);
+        let disposition = header(&format!("attachment; filename=\"{}\"", self.name))?;
+        answer.headers_mut().insert(CONTENT_DISPOSITION, disposition);
         Ok(answer)
     }
 

@@ -121,6 +121,8 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "Users or invitations have this role; give them another one first.",
             "仍有用户或邀请使用该角色，请先更换其角色。",
         ),
+        Conflict::NothingToUndo => ("This changed nothing that can be made as it was.", "该操作没有可以撤销的更改。"),
+        Conflict::Erased => ("What was before was erased, so this can't be undone.", "之前的内容已被清除，无法撤销。"),
         Conflict::DefaultForm => (
             "The default form takes what is posted without a form's key, so it stays; change it instead.",
             "默认表单接收未指定表单的提交，不能删除，请改为修改。",

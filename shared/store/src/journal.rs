@@ -122,6 +122,12 @@ impl Fact {
         Ok(item)
     }
 
+    /// SHA-256 of the fact's JSON.
+    pub(crate) fn sha256(&self) -> Result<String> {
+        let data = serde_json::to_value(self).map_err(|error| Error::internal("read a journal fact", error))?;
+        Ok(sha256_hex(data.to_string().as_bytes()))
+    }
+
     /// A fact, if it is there.
     pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
         let item = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?;
@@ -134,7 +140,8 @@ impl Fact {
         let (mut day, now) = (from, env.clock.now());
         let mut entries = Vec::new();
         loop {
-            for item in env.table.query_all(&Question::Facts(org, day, first).range()).await? {
+            let last = EntryId::last_at(now.plus(Duration::from_secs(86_400)));
+            for item in env.table.query_all(&Question::Facts(org, day, first, last).range()).await? {
                 let fact: Fact = crate::table::parse_item(item)?;
                 entries.push(EntryRef { org, entry: fact.id });
             }
@@ -176,6 +183,11 @@ impl Detail {
         item.insert("json".to_owned(), attribute(json));
         item.insert(EXPIRES_AT.to_owned(), attribute(entry.time().plus(RETENTION).as_second()));
         item
+    }
+
+    /// The SHA-256 of the detail in an item, whatever it is.
+    pub(crate) fn sha256_in(item: &Item) -> String {
+        sha256_hex(item.get("json").and_then(|value| value.as_s().ok()).map_or(&[][..], |json| json.as_bytes()))
     }
 
     /// The detail in an item, and the SHA-256 of what is there.

@@ -17,6 +17,8 @@ pub enum Purpose {
     Journal,
     /// Tokens that let a visitor add to their submission.
     Submission,
+    /// Links of the journal's chain.
+    Chain,
     /// Refresh tokens.
     Refresh,
     /// Tokens that go out by mail.
@@ -34,6 +36,7 @@ impl Purpose {
             Purpose::Cursor => b"daybook cursor",
             Purpose::Journal => b"daybook journal",
             Purpose::Submission => b"daybook submission",
+            Purpose::Chain => b"daybook chain",
             Purpose::Refresh => b"daybook refresh token",
             Purpose::Ticket => b"daybook ticket",
             Purpose::Invitation => b"daybook invitation",

@@ -5,11 +5,13 @@
 
 mod admission;
 pub mod aws;
+pub mod chain;
 mod clock;
 mod commit;
 pub mod config;
 mod cx;
 mod error;
+pub mod facts;
 pub mod filter;
 pub mod invite;
 pub mod journal;
@@ -18,6 +20,7 @@ mod keyring;
 mod memory;
 mod meter;
 mod page;
+mod people;
 mod plan;
 pub mod rows;
 pub mod schema;

@@ -138,10 +138,11 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         let new = Some(Condition::of("attribute_not_exists(pk)"));
         plan.put(fact.item(&cx.env.keys)?, new, Blame::Fact)?;
         plan.put(Detail::item(cx.org, id, &detail), None, Blame::Nothing)?;
-        if written_facts.is_empty() {
-            plan.request(id, at)?;
-        }
         written_facts.push(fact);
+    }
+    let entries: Vec<EntryId> = written_facts.iter().map(|fact| fact.id).collect();
+    if let Some(first) = entries.first() {
+        plan.request(*first, &entries, at)?;
     }
     // A repeat must be known as one before its other conditions are looked at.
     if cx.once.is_some() {
@@ -347,8 +348,9 @@ impl Planner<'_> {
         self.put(item, Some(free), Blame::Once)
     }
 
-    fn request(&mut self, entry: EntryId, at: Timestamp) -> Result<()> {
+    fn request(&mut self, entry: EntryId, entries: &[EntryId], at: Timestamp) -> Result<()> {
         let mut item = key_item(&Place::Request(self.org, &self.cx.request.id, entry).key());
+        item.insert("entries".to_owned(), attribute(entries));
         item.insert(KIND.to_owned(), attribute(Kind::Request.name()));
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(RETENTION).as_second()));
         self.put(item, None, Blame::Nothing)

@@ -9,6 +9,8 @@
 //! token         <org>#<type>#s#<character>      <token>#<id>
 //! fact          <org>#journal#<day>             <entry>                 <org>#by#<actor>      <org>#on#<record>
 //! detail        <org>#detail#<day>              <entry>
+//! chain link    <org>#chain#<day>               <entry>
+//! chain head    <org>#chain                     -
 //! request       <org>#request#<request id>      <entry>
 //! once          <org>#once#<hash of scope+key>  -
 //! session       <org>#session#<session>         -                       <org>#session#<user>
@@ -36,7 +38,7 @@
 //! 4. children of a record, by type: `link`, consistent
 //! 5. records by word: `token`, consistent
 //! 6. journal facts of a day: `fact`, consistent
-//! 7. journal facts of a record: `by_state`; of a user: `by_owner`
+//! 7. journal facts of a record: `by_state`; of what a user or key did: `by_owner`
 //! 8. journal entries of a request: `request`, consistent
 //! 9. due items of a shard until a moment: `due item`, consistent
 //! 10. all organisations: `organisations`, consistent
@@ -44,6 +46,7 @@
 //! 12. ledger rows of a system: `ledger`, consistent; in a state: `by_state`
 //! 13. sessions of a user: `by_owner`
 //! 14. tallies from a minute on: `tally`, consistent
+//! 15. chain links of the facts of a day: `chain link`, consistent
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin
 //! with `~`, are looked up before the organisation is known, and hold nothing but ids and due items.
@@ -173,6 +176,10 @@ pub enum Place<'a> {
     Fact(OrgId, EntryId),
     /// A journal detail.
     Detail(OrgId, EntryId),
+    /// The chain link of a fact.
+    ChainLink(OrgId, EntryId),
+    /// The last link of a chain.
+    ChainHead(OrgId),
     /// A journal entry of a request.
     Request(OrgId, &'a str, EntryId),
     /// An idempotency record.
@@ -226,6 +233,8 @@ impl Place<'_> {
             }
             Place::Fact(org, entry) => key(format!("{org}#journal#{}", day_of(entry.time())), entry.to_string()),
             Place::Detail(org, entry) => key(format!("{org}#detail#{}", day_of(entry.time())), entry.to_string()),
+            Place::ChainLink(org, entry) => key(format!("{org}#chain#{}", day_of(entry.time())), entry.to_string()),
+            Place::ChainHead(org) => key(format!("{org}#chain"), alone()),
             Place::Request(org, id, entry) => key(format!("{org}#request#{}", escape(id)), entry.to_string()),
             Place::Once(org, hash) => key(format!("{org}#once#{hash}"), alone()),
             Place::Session(org, id) => key(format!("{org}#session#{id}"), alone()),
@@ -257,12 +266,12 @@ pub enum Question<'a> {
     Children(OrgId, AnyId, RecordType),
     /// 5. Records with a word that begins so.
     Word(OrgId, RecordType, &'a str),
-    /// 6. Journal facts of a day, from an entry on.
-    Facts(OrgId, Timestamp, EntryId),
-    /// 7. Journal facts of a record.
-    FactsOf(OrgId, AnyId),
-    /// 7. Journal facts of what a user or key did.
-    FactsBy(OrgId, AnyId),
+    /// 6. Journal facts of a day, from one entry to another, both included.
+    Facts(OrgId, Timestamp, EntryId, EntryId),
+    /// 7. Journal facts of a record, from one entry to another.
+    FactsOf(OrgId, AnyId, EntryId, EntryId),
+    /// 7. Journal facts of what a user or key did, from one entry to another.
+    FactsBy(OrgId, AnyId, EntryId, EntryId),
     /// 8. Journal entries of a request.
     OfRequest(OrgId, &'a str),
     /// 9. Due items of a shard until a moment.
@@ -279,6 +288,8 @@ pub enum Question<'a> {
     SessionsOf(OrgId, UserId),
     /// 14. Tallies from a moment on.
     Tallies(OrgId, Timestamp),
+    /// 15. Chain links of the facts of a day.
+    Links(OrgId, Timestamp),
 }
 
 /// The range of keys that answers a question.
@@ -303,6 +314,8 @@ pub enum SortRange {
     From(String),
     /// Keys up to here.
     UpTo(String),
+    /// Keys from the first to the second, both included.
+    Between(String, String),
 }
 
 impl Question<'_> {
@@ -321,11 +334,13 @@ impl Question<'_> {
                 let first = word.chars().next().unwrap_or('-');
                 range(None, format!("{org}#{of}#s#{first}"), SortRange::Prefix(word))
             }
-            Question::Facts(org, day, from) => {
-                range(None, format!("{org}#journal#{}", day_of(day)), SortRange::From(from.to_string()))
+            Question::Facts(org, day, from, to) => {
+                range(None, format!("{org}#journal#{}", day_of(day)), between(from, to))
             }
-            Question::FactsOf(org, id) => range(Some(Index::ByState), facts_of(org, id), SortRange::All),
-            Question::FactsBy(org, actor) => range(Some(Index::ByOwner), facts_by(org, actor), SortRange::All),
+            Question::FactsOf(org, id, from, to) => range(Some(Index::ByState), facts_of(org, id), between(from, to)),
+            Question::FactsBy(org, actor, from, to) => {
+                range(Some(Index::ByOwner), facts_by(org, actor), between(from, to))
+            }
             Question::OfRequest(org, id) => range(None, format!("{org}#request#{}", escape(id)), SortRange::All),
             Question::DueBy(shard, at) => range(None, format!("~due#{shard}"), SortRange::UpTo(format!("{}$", at))),
             Question::Organizations => range(None, "~orgs".to_owned(), SortRange::All),
@@ -335,9 +350,14 @@ impl Question<'_> {
                 range(Some(Index::ByState), ledger_in(org, system, state), SortRange::All)
             }
             Question::Tallies(org, from) => range(None, format!("{org}#tally"), SortRange::From(from.to_string())),
+            Question::Links(org, day) => range(None, format!("{org}#chain#{}", day_of(day)), SortRange::All),
             Question::SessionsOf(org, user) => range(Some(Index::ByOwner), sessions_of(org, user), SortRange::All),
         }
     }
+}
+
+fn between(from: EntryId, to: EntryId) -> SortRange {
+    SortRange::Between(from.to_string(), to.to_string())
 }
 
 /// The `by_state` key of records in a state.

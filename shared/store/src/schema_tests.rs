@@ -91,6 +91,7 @@ fn a_question_reaches_what_it_asks_for_and_nothing_else() {
                 SortRange::Prefix(prefix) => key.sk.starts_with(prefix),
                 SortRange::From(from) => key.sk >= *from,
                 SortRange::UpTo(to) => key.sk <= *to,
+                SortRange::Between(from, to) => (from..=to).contains(&&key.sk),
             }
     };
     let id = Uuid::from_u128(1);

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, ConsumedCapacity, GlobalSecondaryIndex, KeySchemaElement,
     KeyType, KeysAndAttributes, Projection, ProjectionType, ReturnConsumedCapacity, ReturnValue,
@@ -107,6 +108,17 @@ pub enum Written {
     Done(Item),
     /// The condition failed; this is the item as it is.
     Refused(Item),
+}
+
+/// What became of rows that were to be written together.
+#[derive(Debug)]
+pub(crate) enum PutAll {
+    /// All were written.
+    Done,
+    /// Somebody else wrote one of them at the same time; none was.
+    Contended,
+    /// None was; says of each whether its condition failed.
+    Refused(Vec<bool>),
 }
 
 impl Table {
@@ -248,6 +260,42 @@ impl Table {
         }
     }
 
+    /// Writes rows if the conditions of all of them hold; says of each whether its condition failed, where it is
+    /// known. None of the rows is written unless all are.
+    pub(crate) async fn put_all(&self, rows: Vec<(Item, Condition)>) -> Result<PutAll> {
+        let mut call = self.client.transact_write_items().set_return_consumed_capacity(self.metered());
+        let count = rows.len();
+        for (item, condition) in rows {
+            let put = aws_sdk_dynamodb::types::Put::builder()
+                .table_name(&self.name)
+                .set_item(Some(item))
+                .condition_expression(condition.expression)
+                .set_expression_attribute_names(names("", condition.expression))
+                .set_expression_attribute_values(values(condition.values))
+                .build()
+                .map_err(|error| Error::internal("write rows", error))?;
+            call = call.transact_items(aws_sdk_dynamodb::types::TransactWriteItem::builder().put(put).build());
+        }
+        // A repeat by the SDK of what went through would be taken for done; each of our tries has to tell by itself.
+        match call.send().await {
+            Ok(reply) => {
+                self.meter(count, reply.consumed_capacity(), true);
+                Ok(PutAll::Done)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    let codes: Vec<&str> =
+                        cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+                    if codes.contains(&"TransactionConflict") {
+                        return Ok(PutAll::Contended);
+                    }
+                    Ok(PutAll::Refused(codes.iter().map(|code| *code == "ConditionalCheckFailed").collect()))
+                }
+                _ => Err(from_sdk("write rows", error)),
+            },
+        }
+    }
+
     /// Changes attributes of an item (and makes it where there is none) if a condition holds.
     pub async fn update(
         &self,
@@ -303,6 +351,7 @@ impl Table {
             SortRange::Prefix(prefix) => ("#pk = :pk AND begins_with(#sk, :sk)", Some(prefix)),
             SortRange::From(from) => ("#pk = :pk AND #sk >= :sk", Some(from)),
             SortRange::UpTo(to) => ("#pk = :pk AND #sk <= :sk", Some(to)),
+            SortRange::Between(from, _) => ("#pk = :pk AND #sk BETWEEN :sk AND :end", Some(from)),
         };
         let call = self
             .client
@@ -321,12 +370,21 @@ impl Table {
             Some(name) => call.projection_expression("#only").expression_attribute_names("#only", name),
             None => call,
         };
+        let call = match &range.sk {
+            SortRange::Between(_, end) => call.expression_attribute_values(":end", AttributeValue::S(end.clone())),
+            _ => call,
+        };
         match bound {
             Some(bound) => call
                 .expression_attribute_names("#sk", sk_name)
                 .expression_attribute_values(":sk", AttributeValue::S(bound.clone())),
             None => call,
         }
+    }
+
+    /// Items by key, as they are after every write that was acknowledged, in no particular order.
+    pub(crate) async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        self.get_items(keys, None).await
     }
 
     /// Records' items by key, as they are after every write that was acknowledged, in no particular order.

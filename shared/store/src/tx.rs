@@ -102,6 +102,24 @@ impl Tx {
         self
     }
 
+    /// Gives all changes another name in the audit log.
+    #[must_use]
+    pub fn all_called(mut self, audit: Audit) -> Tx {
+        for change in &mut self.changes {
+            change.audit = audit;
+        }
+        self
+    }
+
+    /// What two transactions do, in one.
+    #[must_use]
+    pub fn and(mut self, other: Tx) -> Tx {
+        self.changes.extend(other.changes);
+        self.events.extend(other.events);
+        self.rows.extend(other.rows);
+        self
+    }
+
     /// Announces the last change as another event than that of its type.
     #[must_use]
     pub fn announced(mut self, event: Event) -> Tx {

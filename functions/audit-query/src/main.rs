@@ -1,0 +1,7 @@
+//! The Lambda function `audit-query`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_http::run(daybook_audit_query::routes())
+}

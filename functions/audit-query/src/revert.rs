@@ -1,0 +1,239 @@
+//! Undoing: a record becomes again what it was before an entry, as long as what the entry changed is still so.
+//!
+//! What is undone is a change of its own, with an entry of its own. Whoever undoes needs the permission to make the
+//! change by hand, and the rules that hold for it then hold here.
+
+use daybook_domain::demo::Demo;
+use daybook_domain::error::Thing;
+use daybook_domain::form::Form;
+use daybook_domain::lead::Lead;
+use daybook_domain::organization::Organization;
+use daybook_domain::permission::{Action, Permission, Resource, RoleRef, Scope};
+use daybook_domain::role::CustomRole;
+use daybook_domain::team::Team;
+use daybook_domain::user::{User, may_change};
+use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule};
+use daybook_http::{Cx, Data, Error, Json, Path, Result};
+use daybook_store::journal::Detail;
+use daybook_store::{Fact, Tx};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Which request to undo.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AuditRevert)]
+pub struct Ask {
+    /// The request's id. Of several with the same id the last is undone.
+    request_id: String,
+}
+
+/// What was undone.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reverted {
+    /// The entries whose changes were undone.
+    entries: Vec<EntryId>,
+    /// The records that are again as they were.
+    #[schema(value_type = Vec<String>)]
+    records: Vec<AnyId>,
+}
+
+/// Undoes what an entry tells of; refused with the current values where the record has changed since.
+pub async fn revert_entry(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Reverted>> {
+    let fact = cx.fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
+    undo(&cx, vec![fact]).await
+}
+
+/// Undoes all that a request did, or nothing.
+pub async fn revert_request(cx: Cx, Json(ask): Json<Ask>) -> Result<Data<Reverted>> {
+    let requests = cx.entries_of_request(&ask.request_id).await?;
+    let (_, entries) = requests.into_iter().next_back().ok_or_else(|| Domain::not_found(Thing::Entry))?;
+    let mut facts = Vec::new();
+    // What was done last is undone first.
+    for entry in entries.into_iter().rev() {
+        facts.push(cx.fact(entry).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?);
+    }
+    undo(&cx, facts).await
+}
+
+async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
+    let mut details = cx.details(facts.iter().map(|fact| fact.id)).await?;
+    let mut tx = Tx::default();
+    let mut reverted = Reverted { entries: Vec::new(), records: Vec::new() };
+    for fact in facts {
+        // What changed no record needs no undoing.
+        if fact.version == 0 {
+            continue;
+        }
+        let detail = details.remove(&fact.id).ok_or(Domain::Conflict(Conflict::Erased))?;
+        let Some(undone) = of_type(cx, &fact, detail).await? else { continue };
+        tx = tx.and(undone);
+        reverted.entries.push(fact.id);
+        reverted.records.push(fact.record);
+    }
+    if reverted.entries.is_empty() {
+        return Err(Domain::Conflict(Conflict::NothingToUndo).into());
+    }
+    cx.commit(tx, Data(reverted)).await
+}
+
+/// The change that undoes an entry; none where what it changed goes along with another record.
+async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
+    let change = Undoing { cx, fact, detail };
+    match fact.record.kind {
+        RecordType::Lead => change.undone::<Lead>(Resource::Leads, Action::Update).await,
+        RecordType::Demo => change.undone::<Demo>(Resource::Demos, Action::Update).await,
+        RecordType::Form => change.undone::<Form>(Resource::Forms, Action::Manage).await,
+        RecordType::User => change.undone::<User>(Resource::Users, Action::Manage).await,
+        RecordType::Team => change.undone::<Team>(Resource::Users, Action::Manage).await,
+        RecordType::Role => change.undone::<CustomRole>(Resource::Roles, Action::Manage).await,
+        RecordType::Organization => change.undone::<Organization>(Resource::Organization, Action::Manage).await,
+        // A post was accepted, an invitation sent, a secret shown: that can't be taken back.
+        RecordType::Submission | RecordType::Invitation | RecordType::ApiKey => {
+            Err(Domain::Conflict(Conflict::NothingToUndo).into())
+        }
+    }
+}
+
+/// The rules of a type that hold for undoing, too.
+trait Rules: Record {
+    /// The record as it is to be again, where that isn't simply as it was.
+    fn adjusted(&self, wanted: Self) -> Self {
+        wanted
+    }
+
+    /// The change with what goes along with it, or why it may not be.
+    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        let _ = (cx, before, after);
+        Ok(tx)
+    }
+}
+
+impl Rules for Lead {}
+impl Rules for Demo {}
+impl Rules for Team {}
+
+impl Rules for Form {
+    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        match (before, after) {
+            (Some(form), None) if form.id == FormId::default_of(cx.org) => {
+                Err(Domain::Conflict(Conflict::DefaultForm).into())
+            }
+            _ => Ok(tx),
+        }
+    }
+}
+
+impl Rules for User {
+    fn adjusted(&self, wanted: Self) -> Self {
+        self.changed_to(wanted)
+    }
+
+    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        let roles: Vec<RoleRef> = [before, after].into_iter().flatten().map(|user| user.role).collect();
+        cx.within_own_role(&roles).await?;
+        let Some(id) = before.or(after).map(|user| user.id) else { return Ok(tx) };
+        cx.with_owners(tx, id, after).await
+    }
+}
+
+impl Rules for CustomRole {
+    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        let of = |role: &CustomRole| (RoleRef::Custom(role.id), role.grants());
+        let roles: Vec<_> = [before, after].into_iter().flatten().map(of).collect();
+        may_change(&cx.grants, cx.actor.role(), &roles)?;
+        Ok(tx)
+    }
+}
+
+impl Rules for Organization {
+    async fn checked(cx: &Cx, _: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        let expected = || "networks that the address you are at may come from".to_owned();
+        match after {
+            Some(after) if after.admits(cx.request.ip) => Ok(tx),
+            Some(_) => Err(Domain::invalid("/allowed_networks", Rule::Format { expected: expected() }).into()),
+            // An organisation isn't removed by undoing that it was made.
+            None => Err(Domain::Conflict(Conflict::NothingToUndo).into()),
+        }
+    }
+}
+
+/// A change that is being undone.
+struct Undoing<'a> {
+    cx: &'a Cx,
+    fact: &'a Fact,
+    detail: Detail,
+}
+
+impl Undoing<'_> {
+    async fn undone<T: Rules>(self, resource: Resource, action: Action) -> Result<Option<Tx>> {
+        if self.cx.grants.scope(resource, action) != Some(Scope::All) {
+            return Err(Domain::Forbidden(Permission { resource, action, scope: Scope::All }).into());
+        }
+        let tx = match (self.detail.before.is_empty(), self.detail.after.is_empty()) {
+            (false, false) => match self.updated::<T>().await? {
+                Some(tx) => tx,
+                None => return Ok(None),
+            },
+            // Made, or taken back from the trash.
+            (true, false) => {
+                let current = self.unchanged::<T>().await?;
+                T::checked(self.cx, Some(&current), None, Tx::delete(&current)).await?
+            }
+            (false, true) => {
+                let trashed = self.cx.find_trashed::<T>(self.fact.record).await?;
+                let trashed = trashed.ok_or(Domain::Conflict(Conflict::NotInTrash))?;
+                let restored = trashed.adjusted(trashed.clone()).following(&trashed, self.cx.now());
+                T::checked(self.cx, None, Some(&restored), Tx::restore(&trashed, &restored)).await?
+            }
+            (true, true) => return Err(Domain::Conflict(Conflict::NothingToUndo).into()),
+        };
+        Ok(Some(tx.all_called(Audit::Revert)))
+    }
+
+    async fn updated<T: Rules>(&self) -> Result<Option<Tx>> {
+        let Detail { before, after, .. } = &self.detail;
+        let current: T = self.cx.get(self.fact.record).await?;
+        let mut data = object_of(&current)?;
+        let fields: Vec<&String> = after.keys().filter(|name| !T::READ_ONLY.contains(&name.as_str())).collect();
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let now = |name: &str| data.get(name).cloned().unwrap_or_default();
+        let changed: Map<String, Value> = fields
+            .iter()
+            .filter(|name| now(name) != after[name.as_str()])
+            .map(|name| ((*name).clone(), now(name)))
+            .collect();
+        if !changed.is_empty() {
+            return Err(Domain::Stale { version: current.version(), current: changed }.into());
+        }
+        for name in fields {
+            data.insert(name.clone(), before.get(name).cloned().unwrap_or_default());
+        }
+        let wanted: T = serde_json::from_value(Value::Object(data))
+            .map_err(|error| Error::internal("read a record as it was", error))?;
+        let wanted = current.adjusted(wanted).following(&current, self.cx.now());
+        T::checked(self.cx, Some(&current), Some(&wanted), Tx::update(&current, &wanted)).await.map(Some)
+    }
+
+    /// The record, if nothing has happened to it since.
+    async fn unchanged<T: Rules>(&self) -> Result<T> {
+        let current: T = self.cx.get(self.fact.record).await?;
+        if current.version() == self.fact.version {
+            return Ok(current);
+        }
+        let data = object_of(&current)?;
+        let differs = |(name, value): &(&String, &Value)| self.detail.after.get(*name) != Some(value);
+        let changed = data.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect();
+        Err(Domain::Stale { version: current.version(), current: changed }.into())
+    }
+}
+
+fn object_of(record: &impl Serialize) -> Result<Map<String, Value>> {
+    match serde_json::to_value(record) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Error::internal("write a record as JSON", "it is not an object")),
+        Err(error) => Err(Error::internal("write a record as JSON", error)),
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether the audit log is as it was written.
+
+use crate::filter::{Period, as_query};
+use daybook_domain::EntryId;
+use daybook_http::{Cx, Data, Result};
+use daybook_store::chain::{Head, Wrong};
+use daybook_store::facts::MOST_DAYS;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What a look at the log found.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Verification {
+    /// Whether every entry is as it was written, there, and chained.
+    intact: bool,
+    /// The first day that was looked at.
+    from: String,
+    /// The last day that was looked at: at most 31 days at once.
+    to: String,
+    /// The day to go on from, where the time asked for is longer.
+    next_from: Option<String>,
+    /// How many entries were looked at.
+    entries: usize,
+    /// How many of them are wrong, or gone.
+    wrong: usize,
+    /// The first that is.
+    first_wrong: Option<WrongEntry>,
+    /// Entries whose details were erased; the entries themselves are as they were.
+    erased: Vec<EntryId>,
+    /// Entries of the last minutes that have no link yet.
+    waiting: usize,
+    /// The last link of the chain; write it down elsewhere to see later that nothing was cut off.
+    head: ChainHead,
+}
+
+/// An entry that is wrong, or gone.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct WrongEntry {
+    /// The entry.
+    id: EntryId,
+    /// What is wrong with it.
+    what: Wrong,
+}
+
+/// The last link of the chain.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ChainHead {
+    /// Its place: how many entries were chained.
+    seq: u64,
+    /// Its hash.
+    hash: String,
+}
+
+/// Looks whether the entries are as they were written, each there, and chained; at most 31 days at once, from `from`
+/// on, or else the last.
+pub async fn verify(cx: Cx, period: Period) -> Result<Data<Verification>> {
+    let (from, to) = period.0.bounds(cx.org, cx.now()).map_err(as_query)?;
+    let last = to.start_of_day();
+    let first = match period.0.from {
+        Some(_) => from.start_of_day(),
+        None => from.start_of_day().max(last.minus(DAY * (MOST_DAYS - 1))),
+    };
+    let all = first.until(last).as_secs() / 86_400 + 1;
+    let days = all.min(u64::from(MOST_DAYS)) as u32;
+    let day = |n: u64| first.plus(DAY * n as u32).to_string()[..10].to_owned();
+    let found = cx.verify(first, days).await?;
+    let head = Head::read(&cx.env, cx.org).await?;
+    Ok(Data(Verification {
+        intact: found.wrong == 0,
+        from: day(0),
+        to: day(u64::from(days) - 1),
+        next_from: (all > u64::from(days)).then(|| day(u64::from(days))),
+        entries: found.entries,
+        wrong: found.wrong,
+        first_wrong: found.first_wrong.map(|(id, what)| WrongEntry { id, what }),
+        erased: found.erased,
+        waiting: found.waiting,
+        head: ChainHead { seq: head.seq, hash: head.hash },
+    }))
+}

@@ -1,0 +1,291 @@
+//! The chain of the journal: a link for each fact, in the order in which they were chained.
+//!
+//! A link holds the SHA-256 of the fact as it was and the hash of the link before it, and a signature. So a fact that
+//! was altered, removed or put in later shows, and so does a link that was. The chain's head moves on by condition.
+//! That the end of the chain was cut off shows by its anchors: the head of a day, kept where nobody can change it.
+
+use crate::journal::{Detail, Fact, RETENTION};
+use crate::schema::{EXPIRES_AT, Place, Question, SK};
+use crate::table::{Condition, Item, PutAll, attribute, parse_item, row_item};
+use crate::{Cx, Env, Purpose, Result, sha256_hex};
+use daybook_domain::{EntryId, OrgId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a fact may be without a link: an outage of the stream is over by then, or has been noticed.
+pub const UNCHAINED: Duration = Duration::from_secs(15 * 60);
+
+/// A link of an organisation's chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its place: the first is 1.
+    pub seq: u64,
+    /// The fact it is for.
+    pub entry: EntryId,
+    /// SHA-256 of the fact.
+    pub fact_sha256: String,
+    /// The hash of the link before it; empty for the first.
+    pub previous: String,
+    /// Its own: SHA-256 of all of the above.
+    pub hash: String,
+    /// Our signature of the hash.
+    pub signature: String,
+}
+
+/// The last link of a chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its place; 0 where there is none.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl Head {
+    /// The head of an organisation's chain.
+    pub async fn read(env: &Env, org: OrgId) -> Result<Head> {
+        let item = env.table.get(&Place::ChainHead(org).key()).await?;
+        Ok(item.map(parse_item).transpose()?.unwrap_or_default())
+    }
+
+    /// The link that follows it.
+    fn link(&self, env: &Env, fact: &Fact) -> Result<Link> {
+        let (seq, fact_sha256) = (self.seq + 1, fact.sha256()?);
+        let hash = hash_of(fact.org, seq, fact.id, &fact_sha256, &self.hash);
+        let signature = env.keys.sign(Purpose::Chain, hash.as_bytes());
+        Ok(Link { seq, entry: fact.id, fact_sha256, previous: self.hash.clone(), hash, signature })
+    }
+}
+
+fn hash_of(org: OrgId, seq: u64, entry: EntryId, fact_sha256: &str, previous: &str) -> String {
+    sha256_hex(format!("{org}|{seq}|{entry}|{fact_sha256}|{previous}").as_bytes())
+}
+
+impl Link {
+    fn is_genuine(&self, env: &Env, org: OrgId) -> bool {
+        let hash = hash_of(org, self.seq, self.entry, &self.fact_sha256, &self.previous);
+        hash == self.hash && env.keys.verify(Purpose::Chain, hash.as_bytes(), &self.signature)
+    }
+}
+
+/// Chains a fact: once, however often it is asked for.
+pub async fn chain(env: &Arc<Env>, fact: &Fact) -> Result<()> {
+    let cx = env.system(fact.org, "chain");
+    let mut attempt = 0;
+    loop {
+        let head = Head::read(env, fact.org).await?;
+        let link = head.link(env, fact)?;
+        let next = Head { seq: link.seq, hash: link.hash.clone() };
+        let mut row = row_item(&Place::ChainLink(fact.org, fact.id).key(), &link)?;
+        row.insert(EXPIRES_AT.to_owned(), attribute(fact.at.plus(RETENTION).as_second()));
+        let new = Condition::of("attribute_not_exists(pk)");
+        let same = match head.seq {
+            0 => Condition::of("attribute_not_exists(pk)"),
+            seq => Condition::of("seq = :seq").with(":seq", seq),
+        };
+        let head_row = row_item(&Place::ChainHead(fact.org).key(), &next)?;
+        match env.table.put_all(vec![(row, new), (head_row, same)]).await? {
+            PutAll::Done => return Ok(()),
+            PutAll::Refused(failed) if failed.first() == Some(&true) => return Ok(()),
+            // Another fact was chained meanwhile.
+            PutAll::Refused(_) | PutAll::Contended => {}
+        }
+        cx.pause(attempt).await;
+        attempt += 1;
+    }
+}
+
+/// What is wrong with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wrong {
+    /// It isn't as it was written.
+    Altered,
+    /// What it was about isn't as it was written.
+    DetailAltered,
+    /// It is gone; its link is there.
+    Missing,
+    /// It has no link: it was put in past Daybook, or its link is gone.
+    Unchained,
+    /// The link isn't as it was written, or the one before it is gone.
+    ChainBroken,
+}
+
+/// What a look at the journal found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// How many entries were looked at.
+    pub entries: usize,
+    /// The first that is wrong, and what is wrong with it.
+    pub first_wrong: Option<(EntryId, Wrong)>,
+    /// How many are wrong.
+    pub wrong: usize,
+    /// The entries whose details are gone.
+    pub erased: Vec<EntryId>,
+    /// How many wait for their link.
+    pub waiting: usize,
+}
+
+impl Verified {
+    fn note(&mut self, entry: EntryId, wrong: Wrong) {
+        self.wrong += 1;
+        if self.first_wrong.is_none_or(|(first, _)| entry < first) {
+            self.first_wrong = Some((entry, wrong));
+        }
+    }
+}
+
+/// A link may be this much later than its fact, after an outage; so far beyond the days it is looked for.
+const LATE: u32 = 2;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The links of some days, and of those around them.
+struct Around {
+    links: BTreeMap<u64, Link>,
+    /// Whether the first of all must be among them.
+    from_origin: bool,
+    /// Whether the last of all must be among them.
+    to_head: bool,
+}
+
+impl Cx {
+    /// Looks whether the entries of some days, one after the other, are as they were written, each there, and chained.
+    pub async fn verify(&self, first: Timestamp, days: u32) -> Result<Verified> {
+        let first = first.start_of_day();
+        let last = first.plus(DAY * days.saturating_sub(1));
+        let Around { links, from_origin, to_head } = self.links_around(first, last).await?;
+        let of_entry: HashMap<EntryId, &Link> = links.values().map(|link| (link.entry, link)).collect();
+        let mut found = Verified::default();
+        let mut there = HashSet::new();
+        for n in 0..days {
+            self.verify_day(first.plus(DAY * n), &of_entry, &mut found, &mut there).await?;
+        }
+        let (begin, end) = (EntryId::first_at(first), EntryId::first_at(last.plus(DAY)));
+        let within = |link: &&Link| (begin..end).contains(&link.entry);
+        for link in links.values().filter(within).filter(|link| !there.contains(&link.entry)) {
+            found.note(link.entry, Wrong::Missing);
+        }
+        let mut before: Option<&Link> = None;
+        for link in links.values() {
+            let follows = match before {
+                Some(before) => link.seq == before.seq + 1 && link.previous == before.hash,
+                // Those before it have expired, or were before the days that are looked at.
+                None if !from_origin => true,
+                None => link.seq == 1 && link.previous.is_empty(),
+            };
+            if !follows || !link.is_genuine(&self.env, self.org) {
+                found.note(link.entry, Wrong::ChainBroken);
+            }
+            before = Some(link);
+        }
+        let head = Head::read(&self.env, self.org).await?;
+        let end = before.map(|link| Head { seq: link.seq, hash: link.hash.clone() }).unwrap_or_default();
+        if to_head && end != head {
+            // What came after the last link is gone.
+            found.note(before.map_or(begin, |link| link.entry), Wrong::ChainBroken);
+        }
+        Ok(found)
+    }
+
+    async fn verify_day(
+        &self,
+        day: Timestamp,
+        links: &HashMap<EntryId, &Link>,
+        found: &mut Verified,
+        there: &mut HashSet<EntryId>,
+    ) -> Result<()> {
+        let (begin, end) = (EntryId::first_at(day), EntryId::first_at(day.plus(DAY)).before());
+        let mut facts: Vec<(EntryId, Fact, bool)> = Vec::new();
+        for item in self.env.table.query_all(&Question::Facts(self.org, day, begin, end).range()).await? {
+            let Some(place) = entry_of(&item) else { continue };
+            there.insert(place);
+            match Fact::from_item(item, &self.env.keys) {
+                // Where an entry stands is part of what it says.
+                Ok((fact, genuine)) => {
+                    let in_place = fact.id == place && fact.org == self.org;
+                    facts.push((place, fact, genuine && in_place));
+                }
+                Err(_) => found.note(place, Wrong::Altered),
+            }
+        }
+        let details = self.hashes_of_details(facts.iter().map(|(entry, ..)| *entry)).await?;
+        let now = self.now();
+        for (entry, fact, genuine) in facts {
+            found.entries += 1;
+            let same = match links.get(&entry) {
+                Some(link) => Some(link.fact_sha256 == fact.sha256()?),
+                None => None,
+            };
+            match (genuine, same, details.get(&entry)) {
+                (false, ..) | (_, Some(false), _) => found.note(entry, Wrong::Altered),
+                (.., Some(sha256)) if *sha256 != fact.detail_sha256 => found.note(entry, Wrong::DetailAltered),
+                (_, None, _) if fact.at.plus(UNCHAINED) > now => found.waiting += 1,
+                (_, None, _) => found.note(entry, Wrong::Unchained),
+                (_, Some(true), None) => found.erased.push(entry),
+                (_, Some(true), Some(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The links of some days and of those around them, as far as there is one before and one after.
+    async fn links_around(&self, first: Timestamp, last: Timestamp) -> Result<Around> {
+        let mut links = BTreeMap::new();
+        let now = self.now();
+        let (origin, kept) = (self.org.time().start_of_day(), now.minus(RETENTION).start_of_day());
+        let earliest = origin.max(kept);
+        let mut day = first;
+        while day <= last {
+            self.add_links(day, &mut links).await?;
+            day = day.plus(DAY);
+        }
+        let (mut day, mut found) = (first, 0);
+        for n in 1.. {
+            day = day.minus(DAY);
+            if day < earliest || (n > LATE && found > 0) {
+                break;
+            }
+            found += self.add_links(day, &mut links).await?;
+        }
+        let from_origin = day < earliest && origin > kept;
+        let (mut day, mut found) = (last, 0);
+        for n in 1.. {
+            day = day.plus(DAY);
+            if day > now || (n > LATE && found > 0) {
+                break;
+            }
+            found += self.add_links(day, &mut links).await?;
+        }
+        Ok(Around { links, from_origin, to_head: day > now })
+    }
+
+    async fn add_links(&self, day: Timestamp, links: &mut BTreeMap<u64, Link>) -> Result<usize> {
+        let items = self.env.table.query_all(&Question::Links(self.org, day).range()).await?;
+        let count = items.len();
+        for item in items {
+            let link: Link = parse_item(item)?;
+            links.insert(link.seq, link);
+        }
+        Ok(count)
+    }
+
+    /// The SHA-256 of the details that are there, by entry.
+    async fn hashes_of_details(&self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, String>> {
+        let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
+        let mut hashes = HashMap::new();
+        for item in self.env.table.get_all(&keys).await? {
+            if let Some(id) = entry_of(&item) {
+                hashes.insert(id, Detail::sha256_in(&item));
+            }
+        }
+        Ok(hashes)
+    }
+}
+
+/// The entry that an item's place names.
+fn entry_of(item: &Item) -> Option<EntryId> {
+    item.get(SK)?.as_s().ok()?.parse().ok()
+}

@@ -1,0 +1,200 @@
+//! Reading the journal: facts by time, record, actor or request, and what they were about.
+
+use crate::journal::{Detail, EntryRef, Fact};
+use crate::schema::{Place, Question, SK};
+use crate::table::{Item, QueryAsk, parse_item};
+use crate::{Cx, Result};
+use daybook_domain::{AnyId, EntryId, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// So many days are looked through in one request, where no index answers.
+pub const MOST_DAYS: u32 = 31;
+
+/// So many facts are looked at in one request: about 4 MB.
+const MOST_FACTS: usize = 5_000;
+
+/// The most facts that one call of the table answers with.
+const AT_ONCE: usize = 200;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Where to look for facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All of the organisation.
+    All,
+    /// What happened to a record.
+    Record(AnyId),
+    /// What a user or key did.
+    Actor(AnyId),
+    /// What a request did.
+    Request(String),
+}
+
+/// What to read of the journal.
+pub struct FactsAsk<'a> {
+    /// Where to look.
+    pub source: &'a Source,
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+    /// The oldest first, rather than the newest.
+    pub ascending: bool,
+    /// The last entry that was looked at.
+    pub after: Option<EntryId>,
+    /// The most facts.
+    pub limit: usize,
+    /// Which of them to keep.
+    pub keep: &'a (dyn Fn(&Fact) -> bool + Sync),
+}
+
+/// Facts, and where to go on.
+#[derive(Clone, Debug, Default)]
+pub struct FactsPage {
+    /// The facts.
+    pub facts: Vec<Fact>,
+    /// The last entry that was looked at, if there may be more.
+    pub more: Option<EntryId>,
+}
+
+impl Cx {
+    /// Facts of the journal in the order of their entries. Looks through at most [`MOST_DAYS`] days or some 4 MB, so
+    /// a page may be short, or empty, and still say where to go on.
+    pub async fn facts(&self, ask: &FactsAsk<'_>) -> Result<FactsPage> {
+        let (mut first, mut last) = (EntryId::first_at(ask.from), EntryId::last_at(ask.to));
+        match ask.after {
+            Some(after) if ask.ascending => first = first.max(after.after()),
+            Some(after) => last = last.min(after.before()),
+            None => {}
+        }
+        let mut reading = Reading { cx: self, ask, page: FactsPage::default(), looked_at: 0 };
+        if first > last {
+            return Ok(reading.page);
+        }
+        match ask.source {
+            Source::Record(id) => reading.index(&Question::FactsOf(self.org, *id, first, last)).await?,
+            Source::Actor(id) => reading.index(&Question::FactsBy(self.org, *id, first, last)).await?,
+            Source::Request(id) => reading.request(id, first, last).await?,
+            Source::All => reading.days(first, last).await?,
+        }
+        Ok(reading.page)
+    }
+
+    /// A fact of this organisation.
+    pub async fn fact(&self, entry: EntryId) -> Result<Option<Fact>> {
+        Fact::read(&self.env, EntryRef { org: self.org, entry }).await
+    }
+
+    /// What entries were about, as far as it is kept, by entry.
+    pub async fn details(&self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, Detail>> {
+        let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
+        let mut details = HashMap::new();
+        for item in self.env.table.get_all(&keys).await? {
+            let id = item.get(SK).and_then(|sk| sk.as_s().ok()).and_then(|id| id.parse().ok());
+            if let Some(id) = id {
+                details.insert(id, Detail::from_item(&item)?.0);
+            }
+        }
+        Ok(details)
+    }
+
+    /// The entries of requests with an id, by their first; a client may give several requests the same one.
+    pub async fn entries_of_request(&self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
+        let items = self.env.table.query_all(&Question::OfRequest(self.org, id).range()).await?;
+        let first = |item: &Item| item.get(SK)?.as_s().ok()?.parse::<EntryId>().ok();
+        let all = |item: &Item| -> Option<Vec<EntryId>> {
+            let list = item.get("entries")?.as_l().ok()?;
+            Some(list.iter().filter_map(|id| id.as_s().ok()?.parse().ok()).collect())
+        };
+        Ok(items.iter().filter_map(|item| first(item).map(|id| (id, all(item).unwrap_or_default()))).collect())
+    }
+}
+
+/// A page that is being filled.
+struct Reading<'a, 'b> {
+    cx: &'a Cx,
+    ask: &'a FactsAsk<'b>,
+    page: FactsPage,
+    looked_at: usize,
+}
+
+impl Reading<'_, '_> {
+    /// Reads a range until the page is full; says whether it is.
+    async fn range(&mut self, question: &Question<'_>) -> Result<bool> {
+        let range = question.range();
+        let mut after = None;
+        loop {
+            let limit = Some((self.ask.limit + 1 - self.page.facts.len()).clamp(1, AT_ONCE) as i32);
+            let descending = !self.ask.ascending;
+            let page = self.cx.env.table.query(&range, QueryAsk { limit, after, descending, only: None }).await?;
+            for item in page.items {
+                if self.take(parse_item(item)?) {
+                    return Ok(true);
+                }
+            }
+            match page.more {
+                Some(more) => after = Some(more),
+                None => return Ok(false),
+            }
+        }
+    }
+
+    async fn index(&mut self, question: &Question<'_>) -> Result<()> {
+        if !self.range(question).await? {
+            self.page.more = None;
+        }
+        Ok(())
+    }
+
+    /// Looks at a fact; says whether the page is full.
+    fn take(&mut self, fact: Fact) -> bool {
+        if self.page.facts.len() == self.ask.limit || self.looked_at == MOST_FACTS {
+            return true;
+        }
+        self.looked_at += 1;
+        self.page.more = Some(fact.id);
+        if (self.ask.keep)(&fact) {
+            self.page.facts.push(fact);
+        }
+        false
+    }
+
+    async fn request(&mut self, id: &str, first: EntryId, last: EntryId) -> Result<()> {
+        let requests = self.cx.entries_of_request(id).await?;
+        let mut entries: Vec<EntryId> = requests.into_values().flatten().collect();
+        entries.retain(|entry| (first..=last).contains(entry));
+        entries.sort();
+        if !self.ask.ascending {
+            entries.reverse();
+        }
+        for entry in entries {
+            let Some(fact) = self.cx.fact(entry).await? else { continue };
+            if self.take(fact) {
+                return Ok(());
+            }
+        }
+        self.page.more = None;
+        Ok(())
+    }
+
+    async fn days(&mut self, first: EntryId, last: EntryId) -> Result<()> {
+        let (begin, end) = (first.time().start_of_day(), last.time().start_of_day());
+        let mut day = if self.ask.ascending { begin } else { end };
+        for _ in 0..MOST_DAYS {
+            if self.range(&Question::Facts(self.cx.org, day, first, last)).await? {
+                return Ok(());
+            }
+            // The next page begins behind this day, whatever it held.
+            let behind = EntryId::first_at(if self.ask.ascending { day.plus(DAY) } else { day });
+            self.page.more = Some(if self.ask.ascending { behind.before() } else { behind });
+            day = if self.ask.ascending { day.plus(DAY) } else { day.minus(DAY) };
+            if day < begin || day > end {
+                self.page.more = None;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}

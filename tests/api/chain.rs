@@ -1,0 +1,202 @@
+//! What shows that the audit log was tampered with.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use daybook_domain::form::Form;
+use daybook_domain::{EntryId, FormId, Line, Record as _};
+use daybook_local::DEFAULT_ORG;
+use daybook_store::schema::{Key, Place};
+use daybook_store::{Fact, Tx, chain};
+use daybook_testing::{Person, World, is_full, lead};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::Duration;
+
+async fn verified(owner: &Person, query: &str) -> Value {
+    owner.get(&format!("/api/audit-logs/verify{query}")).await.expect(200).data()
+}
+
+fn first_wrong(found: &Value) -> (Option<&str>, Option<&str>) {
+    (found["first_wrong"]["id"].as_str(), found["first_wrong"]["what"].as_str())
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+/// The place of a fact, of its detail and of its link.
+fn places(entry: EntryId) -> [Key; 3] {
+    [Place::Fact(DEFAULT_ORG, entry), Place::Detail(DEFAULT_ORG, entry), Place::ChainLink(DEFAULT_ORG, entry)]
+        .map(|place| place.key())
+}
+
+async fn item(world: &World, key: &Key) -> Item {
+    world.system.env.table.get(key).await.expect("a read").expect("an item")
+}
+
+/// Writes an item past Daybook, as somebody with rights on the table would.
+async fn put(world: &World, item: &Item) {
+    let client = world.system.past_daybook();
+    client.put_item().table_name("daybook").set_item(Some(item.clone())).send().await.expect("a write");
+}
+
+/// A world with so many entries over some days, each chained.
+async fn with_entries(count: usize) -> (World, Vec<Fact>) {
+    let world = World::new().await;
+    world.owner().await;
+    let mut form: Form = world.cx(DEFAULT_ORG).get(FormId::default_of(DEFAULT_ORG)).await.expect("a form");
+    for n in 1..=count {
+        if n % (count / 4) == 0 {
+            world.clock.advance(Duration::from_secs(86_400));
+        }
+        let cx = world.cx(DEFAULT_ORG);
+        let name = Line::parse(&format!("Form {n}")).expect("a line");
+        let after = Form { name, ..form.clone() }.following(&form, cx.now());
+        cx.commit(Tx::update(&form, &after), ()).await.expect("a commit");
+        form = after;
+    }
+    world.work().await;
+    world.clock.advance(chain::UNCHAINED);
+    let facts = world.journal(DEFAULT_ORG).await;
+    (world, facts)
+}
+
+#[tokio::test]
+async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time() {
+    let count = if is_full() { 10_000 } else { 200 };
+    let (world, facts) = with_entries(count).await;
+    let owner = world.owner().await;
+    world.work().await;
+    world.clock.advance(chain::UNCHAINED);
+    let owner_log = async || verified(&owner, "").await;
+    let whole = owner_log().await;
+    assert_eq!((whole["intact"].as_bool(), first_wrong(&whole)), (Some(true), (None, None)), "{whole}");
+    assert!(whole["entries"].as_u64().expect("a number") >= count as u64);
+
+    let table = &world.system.env.table;
+    let tries = if is_full() { 40 } else { 4 };
+    for n in 0..tries {
+        // The first and the last of them too, and the ends of days.
+        let at = match n {
+            0 => 0,
+            1 => facts.len() - 1,
+            n => (n * 7_919) % (facts.len() - 1),
+        };
+        let fact = &facts[at];
+        let other = &facts[if at + 1 < facts.len() { at + 1 } else { at - 1 }];
+        let keys = places(fact.id);
+        let [fact_key, detail_key, link_key] = &keys;
+        let (kept_fact, kept_detail, kept_link) =
+            (item(&world, fact_key).await, item(&world, detail_key).await, item(&world, link_key).await);
+        let id = fact.id.to_string();
+        let found_as = async |what: &[&str]| {
+            let found = owner_log().await;
+            let (wrong, how) = first_wrong(&found);
+            assert!(how.is_some_and(|how| what.contains(&how)), "{what:?} of {id} (no. {at}): {found}");
+            wrong.map(str::to_owned)
+        };
+
+        let mut altered = kept_fact.clone();
+        altered.insert("request_id".to_owned(), text("req_forged"));
+        put(&world, &altered).await;
+        assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
+
+        // Forged as a whole, by somebody without our key.
+        let mut forged = kept_fact.clone();
+        forged.insert("hmac".to_owned(), text("test.AAAAAAAAAAAAAAAAAAAAAA"));
+        put(&world, &forged).await;
+        assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
+
+        // Another genuine fact in its place.
+        let mut swapped = item(&world, &places(other.id)[0]).await;
+        for name in ["pk", "sk"] {
+            swapped.insert(name.to_owned(), kept_fact[name].clone());
+        }
+        put(&world, &swapped).await;
+        assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
+
+        table.delete(fact_key).await.expect("a removal");
+        assert_eq!(found_as(&["missing"]).await.as_deref(), Some(&*id));
+
+        // With its link: the chain has a gap.
+        table.delete(link_key).await.expect("a removal");
+        found_as(&["chain_broken"]).await;
+        put(&world, &kept_fact).await;
+        found_as(&["unchained", "chain_broken"]).await;
+        put(&world, &kept_link).await;
+
+        let mut detail = kept_detail.clone();
+        detail.insert("json".to_owned(), text(r#"{"before":{},"after":{},"request":null}"#));
+        put(&world, &detail).await;
+        assert_eq!(found_as(&["detail_altered"]).await.as_deref(), Some(&*id));
+
+        // What is erased is told apart.
+        table.delete(detail_key).await.expect("a removal");
+        let erased = owner_log().await;
+        assert_eq!((erased["intact"].as_bool(), &erased["erased"]), (Some(true), &json!([id])));
+        put(&world, &kept_detail).await;
+    }
+    assert_eq!(owner_log().await["intact"], true);
+}
+
+#[tokio::test]
+async fn an_end_that_was_cut_off_shows_by_the_head_and_an_old_head_by_its_number() {
+    let (world, facts) = with_entries(60).await;
+    let owner = world.owner().await;
+    world.work().await;
+    world.clock.advance(chain::UNCHAINED);
+    let before = verified(&owner, "").await;
+    let table = &world.system.env.table;
+    let all = world.journal(DEFAULT_ORG).await;
+    for key in places(all.last().expect("a fact").id) {
+        table.delete(&key).await.expect("a removal");
+    }
+    let found = verified(&owner, "").await;
+    assert_eq!(first_wrong(&found).1, Some("chain_broken"), "{found}");
+    assert_eq!(found["head"], before["head"], "the head says how many there were");
+    assert!(facts.len() >= 60);
+}
+
+#[tokio::test]
+async fn each_entry_is_chained_once_however_often_it_is_told() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    owner.post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    let facts = world.journal(DEFAULT_ORG).await;
+    let services = world.system.workers.services.clone();
+    world.faults.at_a_distance();
+    let again = facts.iter().cycle().take(4 * facts.len()).cloned();
+    let again = again.map(|fact| daybook_dispatch::dispatch(services.clone(), fact));
+    assert!(futures::future::join_all(again).await.into_iter().all(|outcome| outcome.is_ok()));
+    let found = verified(&owner, "").await;
+    assert_eq!((found["head"]["seq"].as_u64(), found["intact"].as_bool()), (Some(facts.len() as u64), Some(true)));
+}
+
+#[tokio::test]
+async fn a_year_is_verified_a_month_at_a_time_also_with_idle_weeks() {
+    let world = World::new().await;
+    for n in 0..6 {
+        let owner = world.owner().await;
+        owner.post("/api/leads", lead(&format!("lead{n}@example.com"))).await.expect(201);
+        world.work().await;
+        world.clock.advance(Duration::from_secs(60 * 86_400));
+    }
+    let owner = world.owner().await;
+    world.work().await;
+    world.clock.advance(Duration::from_secs(1_000));
+    let (mut from, mut entries, mut looks) = ("?from=2026-11-01".to_owned(), 0, 0);
+    loop {
+        let found = verified(&owner, &from).await;
+        assert_eq!(found["intact"], true, "{found}");
+        entries += found["entries"].as_u64().expect("a number");
+        looks += 1;
+        match found["next_from"].as_str() {
+            Some(next) => from = format!("?from={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(entries as usize, world.journal(DEFAULT_ORG).await.len());
+    assert!(looks >= 12);
+}
