@@ -10,6 +10,7 @@ mod demos;
 mod docs;
 mod idempotency;
 mod intake;
+mod isolation;
 mod keys;
 mod leads;
 mod model;

@@ -49,7 +49,8 @@ pub fn verify(keys: &Keyring, token: &str, now: Timestamp) -> Option<Claims> {
         return None;
     }
     let header = decode_header(token).ok()?;
-    if header.alg != Algorithm::HS256 || header.typ.as_deref() != Some(TYPE) {
+    // We issue none with extensions that must be understood (RFC 7515, 4.1.11).
+    if header.alg != Algorithm::HS256 || header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
         return None;
     }
     let key = keys.derived(Purpose::AccessToken, header.kid.as_deref()?)?;
@@ -217,39 +218,149 @@ mod tests {
         }
     }
 
+    /// A token of these parts, signed with a key.
+    fn of_parts(header: &str, payload: &str, key: &[u8]) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(key), Algorithm::HS256);
+        format!("{message}.{}", signature.expect("a signature"))
+    }
+
     #[test]
     fn tokens_that_only_look_like_ours_are_refused() {
-        let good = signed(header(Algorithm::HS256, Some("a"), TYPE), &claims(), "a");
-        let with = |name: &str, value: Value| {
+        let key = |purpose| keys().derived(purpose, "a").expect("a key");
+        let access = key(Purpose::AccessToken);
+        let head = json!({"alg": "HS256", "typ": TYPE, "kid": "a"});
+        let header_with = |name: &str, value: Value| {
+            let mut header = head.clone();
+            header[name] = value;
+            of_parts(&header.to_string(), &claims().to_string(), &access)
+        };
+        let claim_with = |name: &str, value: Value| {
             let mut changed = claims();
             changed[name] = value;
-            signed(header(Algorithm::HS256, Some("a"), TYPE), &changed, "a")
+            of_parts(&head.to_string(), &changed.to_string(), &access)
         };
+        let without = |name: &str| {
+            let mut changed = claims();
+            changed.as_object_mut().expect("an object").remove(name);
+            of_parts(&head.to_string(), &changed.to_string(), &access)
+        };
+        let good = of_parts(&head.to_string(), &claims().to_string(), &access);
+        assert!(verdict(&good), "the refused ones show nothing unless this is taken");
         let parts: Vec<&str> = good.split('.').collect();
-        let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "typ": TYPE, "kid": "a"}).to_string());
-        let refused = [
-            signed(header(Algorithm::HS256, Some("b"), TYPE), &claims(), "a"),
-            signed(header(Algorithm::HS256, Some("c"), TYPE), &claims(), "a"),
-            signed(header(Algorithm::HS256, Some("../a"), TYPE), &claims(), "a"),
-            signed(header(Algorithm::HS256, None, TYPE), &claims(), "a"),
-            signed(header(Algorithm::HS512, Some("a"), TYPE), &claims(), "a"),
-            signed(header(Algorithm::HS256, Some("a"), "rt+jwt"), &claims(), "a"),
-            with("exp", json!(NOW)),
-            with("exp", json!("9999999999")),
-            with("exp", json!(f64::MAX)),
-            with("iss", json!("somebody")),
-            with("sub", json!("usr_x")),
-            format!("{}.{}.", parts[0], parts[1]),
-            format!("{}.{}", parts[0], parts[1]),
-            format!("{good}.{}", parts[2]),
-            format!("{none}.{}.", parts[1]),
-            format!("{none}.{}.{}", parts[1], parts[2]),
-            format!("{}A", good),
-            "x".repeat(1 << 20),
-            String::new(),
+        let (a, b, c) = (parts[0], parts[1], parts[2]);
+        let flipped = format!("{}{}", if c.starts_with('A') { 'B' } else { 'A' }, &c[1..]);
+        let mut refused: Vec<(&str, String)> = vec![
+            ("signed with another key of ours", signed(header(Algorithm::HS256, Some("b"), TYPE), &claims(), "a")),
+            ("HS512 with our key", signed(header(Algorithm::HS512, Some("a"), TYPE), &claims(), "a")),
+            ("HS384 with our key", signed(header(Algorithm::HS384, Some("a"), TYPE), &claims(), "a")),
+            ("no kid", signed(header(Algorithm::HS256, None, TYPE), &claims(), "a")),
+            ("no typ", of_parts(r#"{"alg":"HS256","kid":"a"}"#, &claims().to_string(), &access)),
+            ("no alg", of_parts(&json!({"typ": TYPE, "kid": "a"}).to_string(), &claims().to_string(), &access)),
+            ("signed for another purpose", of_parts(&head.to_string(), &claims().to_string(), &key(Purpose::Cursor))),
+            (
+                "signed with the secret itself",
+                of_parts(&head.to_string(), &claims().to_string(), b"0123456789abcdef0123456789abcdef"),
+            ),
+            ("signed with nothing", of_parts(&head.to_string(), &claims().to_string(), b"")),
+            ("a header that is a list", of_parts("[]", &claims().to_string(), &access)),
+            ("a header that is no JSON", of_parts("{", &claims().to_string(), &access)),
+            ("claims that are a list", of_parts(&head.to_string(), "[]", &access)),
+            ("claims that are a text", of_parts(&head.to_string(), "\"x\"", &access)),
+            ("claims that are no JSON", of_parts(&head.to_string(), "{", &access)),
+            ("no claims", of_parts(&head.to_string(), "", &access)),
+            (
+                "exp twice",
+                of_parts(
+                    &head.to_string(),
+                    &claims().to_string().replace("\"exp\":", "\"exp\":9999999999,\"exp\":"),
+                    &access,
+                ),
+            ),
+            (
+                "exp beyond any number",
+                of_parts(&head.to_string(), &claims().to_string().replace(&(NOW + 60).to_string(), "1e400"), &access),
+            ),
+            ("no signature", format!("{a}.{b}.")),
+            ("two parts", format!("{a}.{b}")),
+            ("one part", a.to_owned()),
+            ("four parts", format!("{good}.{c}")),
+            ("five parts", format!("{a}.{b}.{c}.{a}.{b}")),
+            ("parts in another order", format!("{b}.{a}.{c}")),
+            ("a signature with a bit flipped", format!("{a}.{b}.{flipped}")),
+            ("a signature cut short", format!("{a}.{b}.{}", &c[..c.len() - 2])),
+            ("a signature with more behind it", format!("{good}A")),
+            ("padding", format!("{good}=")),
+            ("a blank before it", format!(" {good}")),
+            ("a line break behind it", format!("{good}\n")),
+            ("a NUL in it", format!("{a}.{b}\0.{c}")),
+            ("claims of another token", format!("{a}.{}.{c}", URL_SAFE_NO_PAD.encode(json!({"sub": "x"}).to_string()))),
+            ("a megabyte", "x".repeat(1 << 20)),
+            ("a megabyte of claims", format!("{a}.{}.{c}", "A".repeat(1 << 20))),
+            ("nothing", String::new()),
+            ("dots", "..".to_owned()),
         ];
-        for token in refused {
-            assert!(!verdict(&token), "{}", token.chars().take(300).collect::<String>());
+        for name in ["none", "None", "NONE", "nOnE", "RS256", "ES256", "EdDSA", "PS256", "hs256", ""] {
+            refused.push(("another algorithm", header_with("alg", json!(name))));
+            let unsigned = URL_SAFE_NO_PAD.encode(json!({"alg": name, "typ": TYPE, "kid": "a"}).to_string());
+            refused.push(("another algorithm, unsigned", format!("{unsigned}.{b}.")));
+        }
+        for kid in
+            [json!("c"), json!(""), json!("../a"), json!("a\0"), json!("A"), json!(0), json!(["a"]), json!({"a": 1})]
+        {
+            refused.push(("another kid", header_with("kid", kid)));
+        }
+        for typ in [json!("JWT"), json!("rt+jwt"), json!("AT+JWT"), json!(""), json!(1)] {
+            refused.push(("another typ", header_with("typ", typ)));
+        }
+        refused.push(("an extension that must be understood", header_with("crit", json!(["exp"]))));
+        for name in ["sub", "org", "sid", "exp", "iss", "iat"] {
+            refused.push(("a claim missing", without(name)));
+            refused.push(("a claim of another type", claim_with(name, json!([1]))));
+            refused.push(("a claim that is null", claim_with(name, Value::Null)));
+        }
+        for exp in [json!(NOW), json!(NOW - 1), json!(0), json!(-1), json!("9999999999"), json!(f64::MAX), json!(9.5e9)]
+        {
+            refused.push(("an end that has passed, or is no number of seconds", claim_with("exp", exp)));
+        }
+        for (name, value) in [
+            ("iss", "somebody"),
+            ("iss", "daybook "),
+            ("sub", "usr_x"),
+            ("org", "usr_01jd2h6q8e5k9v4m3n7p1r0stw"),
+            ("sid", ""),
+        ] {
+            refused.push(("another value", claim_with(name, json!(value))));
+        }
+        assert!(refused.len() >= 40);
+        for (what, token) in refused {
+            assert!(!verdict(&token), "{what}: {}", token.chars().take(300).collect::<String>());
+        }
+        // Keys that a header brings along count for nothing: ours decides.
+        for name in ["jku", "x5u", "jwk", "x5c"] {
+            let brought = of_parts(
+                &json!({"alg": "HS256", "typ": TYPE, "kid": "a", name: "https://evil.example/keys"}).to_string(),
+                &claims().to_string(),
+                b"evil",
+            );
+            assert!(!verdict(&brought), "{name}");
+        }
+    }
+
+    #[test]
+    fn refresh_tokens_follow_from_each_other_and_can_t_be_made_up() {
+        let (org, session) = (OrgId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)));
+        let first = Refresh::first(&keys(), org, session).expect("a token");
+        let second = first.successor(&keys()).expect("a token");
+        assert_eq!(first.successor(&keys()), Some(second.clone()));
+        assert_ne!(first, second);
+        assert_eq!(Refresh::read(&keys(), &second.text), Some(second));
+        let others = Keyring::parse("a:ffffffffffffffffffffffffffffffff").expect("a keyring");
+        assert_eq!(Refresh::read(&others, &first.text), None);
+        assert_ne!(first.successor(&others), first.successor(&keys()));
+        for text in ["", "rt_", "rt_a.b.c", &first.text[1..], &format!("{}x", first.text)] {
+            assert_eq!(Refresh::read(&keys(), text), None, "{text}");
         }
     }
 }

@@ -1,0 +1,225 @@
+//! Two organisations never see each other's data: not by walking through all routes at random.
+
+use axum::http::Method;
+use daybook_http::Route;
+use daybook_local::functions;
+use daybook_testing::{Person, World, is_full, lead};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An organisation with somebody who walks through it, and the word that all of its texts hold.
+struct Side {
+    person: Person,
+    canary: &'static str,
+    /// What was seen of it, by the prefix of the ids.
+    ids: BTreeMap<String, Vec<String>>,
+}
+
+/// Numbers that come out the same for the same seed.
+struct Dice(TestRunner);
+
+impl Dice {
+    fn new(seed: u64) -> Dice {
+        let mut bytes = [7; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        Dice(TestRunner::new_with_rng(Config::default(), rng))
+    }
+
+    fn below(&mut self, most: usize) -> usize {
+        use proptest::prelude::RngExt as _;
+        self.0.rng().random_range(0..most.max(1))
+    }
+
+    fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+}
+
+/// All ids in a value, but for those in the body of a request that the log shows: somebody may name anything.
+fn ids_in(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            let is_id = text.split_once('_').is_some_and(|(prefix, rest)| {
+                rest.len() == 26 && prefix.len() <= 5 && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+            });
+            if is_id {
+                found.insert(text.clone());
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|one| ids_in(one, found)),
+        Value::Object(map) => {
+            map.iter().filter(|(name, _)| *name != "request").for_each(|(_, one)| ids_in(one, found));
+        }
+        _ => {}
+    }
+}
+
+fn body(dice: &mut Dice, side: &Side, route: &Route, ids: &BTreeMap<String, Vec<String>>, n: usize) -> Value {
+    let word = side.canary;
+    let any = |dice: &mut Dice, prefix: &str| {
+        ids.get(prefix).filter(|list| !list.is_empty()).map_or(Value::Null, |list| json!(dice.pick(list)))
+    };
+    match route.path {
+        "/api/leads/{id}/demo" => json!({"demo_type": "onsite", "special_requirements": word}),
+        "/api/demos/{id}" => json!({"status": if n % 2 == 0 { "confirmed" } else { "requested" }}),
+        "/api/leads" | "/api/demos" | "/api/contact" => {
+            let mut body = lead(&format!("{word}{n}@example.com"));
+            body["company"] = json!(format!("{word} Ltd {n}"));
+            if route.path == "/api/contact" {
+                body = json!({"name": word, "email": format!("{word}{n}@example.com"), "message": word});
+            }
+            body
+        }
+        "/api/leads/{id}" => match dice.below(3) {
+            0 => json!({"owner_id": any(dice, "usr")}),
+            1 => json!({"first_name": word, "status": "contacted"}),
+            _ => json!({"email": format!("{word}{}@example.com", dice.below(50))}),
+        },
+        "/api/users" | "/api/invitations" => {
+            let role = if dice.below(2) == 0 { any(dice, "role") } else { json!("sales") };
+            json!({"email": format!("{word}{n}@staff.example"), "name": word, "role": role})
+        }
+        "/api/users/{id}" => json!({"name": format!("{word} {n}")}),
+        "/api/roles" => json!({"name": format!("{word} {n}"), "permissions": ["leads:read:all"]}),
+        "/api/teams" => json!({"name": format!("{word} {n}"), "member_ids": [any(dice, "usr")]}),
+        "/api/teams/{id}" => json!({"member_ids": [any(dice, "usr"), any(dice, "usr")]}),
+        "/api/api-keys" => json!({"name": format!("{word} {n}"), "permissions": ["leads:read:all"]}),
+        "/api/forms" => json!({"name": format!("{word} {n}")}),
+        "/api/audit-logs/revert" => json!({"request_id": format!("walk-{}", dice.below(n + 1))}),
+        "/api/audit-logs/export" | "/api/foundation/audit-logs/export" => json!({"format": "json"}),
+        _ => json!({"name": format!("{word} {n}")}),
+    }
+}
+
+/// Routes that end the walk, or have no organisation.
+fn is_walked(route: &Route) -> bool {
+    let ends =
+        ["/api/auth/", "/account", "/docs", "/redoc", "/openapi", "/health", "/api/health", "/daybook-form", "/f/"];
+    let other = route.path == "/" || route.path == "/api/organizations" && route.method == Method::POST;
+    !other && !ends.iter().any(|start| route.path.starts_with(start))
+}
+
+#[tokio::test]
+async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
+    let world = World::new().await;
+    let mut sides = [
+        Side { person: world.owner().await, canary: "alphacanary", ids: BTreeMap::new() },
+        Side { person: world.stranger().await, canary: "betacanary", ids: BTreeMap::new() },
+    ];
+    let routes: Vec<Route> = functions().into_iter().flat_map(|function| function.list).filter(is_walked).collect();
+    let steps = if is_full() { 10_000 } else { 1_500 };
+    let mut dice = Dice::new(20_261_120);
+    let (mut succeeded, mut of_others) = (BTreeSet::new(), 0);
+    for n in 0..steps {
+        // Tokens end; the same people sign in again.
+        if n % 4_000 == 3_999 {
+            world.work().await;
+        }
+        let me = dice.below(2);
+        let route = dice.pick(&routes).clone();
+        // Ids of one's own half of the time, of the others for the rest.
+        let from = if dice.below(2) == 0 { me } else { 1 - me };
+        of_others += usize::from(from != me);
+        let ids = sides[from].ids.clone();
+        let mut path = route.path.to_owned();
+        while let Some((before, after)) = path.split_once("/{") {
+            let after = after.split_once('}').expect("a whole parameter").1.to_owned();
+            let kinds = ["lead", "sub", "demo", "usr", "role", "team", "inv", "key", "form", "aud", "org"];
+            let named =
+                |kind: &&&str| before.ends_with(&format!("/{}", plural(kind))) || before.ends_with(&format!("/{kind}"));
+            let wanted = kinds.iter().find(named).copied();
+            let part = match () {
+                () if before.ends_with("/resources") => "lead".to_owned(),
+                () => {
+                    let list = wanted.and_then(|kind| ids.get(kind)).filter(|list| !list.is_empty());
+                    list.map_or_else(|| "lead_01m7wjas70ec3sttn163jbej2c".to_owned(), |list| dice.pick(list).clone())
+                }
+            };
+            path = format!("{before}/{part}{after}");
+        }
+        let side = &sides[me];
+        let is_list =
+            route.method == Method::GET && !["permissions", "counts", "verify"].iter().any(|end| path.ends_with(end));
+        if is_list && route.path == "/api/leads" && dice.below(2) == 0 {
+            path = format!("{path}?limit=20&search={}", sides[dice.below(2)].canary);
+        } else if is_list && !route.path.contains('{') {
+            path = format!("{path}?limit=20");
+        }
+        let call = side.person.call(route.method.clone(), &path).header("x-request-id", &format!("walk-{n}"));
+        let call = if route.method == Method::GET { call } else { call.json(body(&mut dice, side, &route, &ids, n)) };
+        let answer = call.await;
+        assert!(answer.status.as_u16() < 500, "{route:?} {path}: {}", answer.text);
+        let other = &sides[1 - me];
+        let told: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+        if answer.status.is_success() {
+            succeeded.insert(format!("{} {}", route.method, route.path));
+            // What somebody sent themselves comes back to them in the log of their requests alone.
+            let mut shown = told.clone();
+            without_requests(&mut shown);
+            assert!(!shown.to_string().contains(other.canary), "{route:?} {path}: {}", answer.text);
+        }
+        let mut seen = BTreeSet::new();
+        ids_in(&told, &mut seen);
+        for id in &seen {
+            let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix);
+            let theirs = other.ids.get(prefix).is_some_and(|list| list.contains(id));
+            assert!(
+                !theirs || path.contains(id.as_str()) || !answer.status.is_success(),
+                "{id} of the other: {route:?} {path}: {}",
+                answer.text
+            );
+        }
+        if answer.status.is_success() {
+            for id in seen {
+                let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix).to_owned();
+                let list = sides[me].ids.entry(prefix).or_default();
+                if !list.contains(&id) && !sides[1 - me].person.org.to_string().eq(&id) {
+                    list.push(id);
+                    if list.len() > 60 {
+                        list.remove(0);
+                    }
+                }
+            }
+        }
+    }
+    let never: Vec<String> = routes
+        .iter()
+        .map(|route| format!("{} {}", route.method, route.path))
+        // Other systems are off here, and nothing is held without limits.
+        .filter(|name| !succeeded.contains(name) && !name.contains("integrations") && !name.ends_with("/spam"))
+        .collect();
+    // A short walk may miss a few.
+    let most = if is_full() { 0 } else { 5 };
+    assert!(never.len() <= most, "never succeeded, so hardly walked: {never:?}");
+    assert!(of_others > steps / 3);
+}
+
+fn plural(prefix: &str) -> &'static str {
+    match prefix {
+        "lead" => "leads",
+        "sub" => "submissions",
+        "demo" => "demos",
+        "usr" => "users",
+        "role" => "roles",
+        "team" => "teams",
+        "inv" => "invitations",
+        "key" => "api-keys",
+        "form" => "forms",
+        "aud" => "audit-logs",
+        "org" => "organizations",
+        _ => "nothing",
+    }
+}
+
+fn without_requests(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(without_requests),
+        Value::Object(map) => {
+            map.remove("request");
+            map.values_mut().for_each(without_requests);
+        }
+        _ => {}
+    }
+}
