@@ -49,13 +49,11 @@ async fn an_entry_says_who_did_what_from_where_and_how_fields_changed() {
     assert_eq!((&request["method"], &request["path"]), (&json!("PATCH"), &json!(format!("/api/leads/{id}"))));
     assert_eq!((&request["ip"], &request["user_agent"]), (&json!("203.0.113.7"), &json!("test/1")));
     assert_eq!(request["body"], json!({"status": "contacted", "first_name": "Eva"}));
-    let mut changes = entry["changes"].as_array().expect("changes").clone();
-    changes.retain(|change| change["field"] != "version" && change["field"] != "updated_at");
     let expected = json!([
         {"field": "first_name", "before": "Ada", "after": "Eva"},
         {"field": "status", "before": "new", "after": "contacted"}
     ]);
-    assert_eq!(json!(changes), expected);
+    assert_eq!(entry["changes"], expected);
     let alone =
         owner.get(&format!("/api/audit-logs/{}", entry["id"].as_str().expect("an id"))).await.expect(200).data();
     assert_eq!(alone, entry);

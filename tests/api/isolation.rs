@@ -63,7 +63,7 @@ fn body(dice: &mut Dice, side: &Side, route: &Route, ids: &BTreeMap<String, Vec<
     };
     match route.path {
         "/api/leads/{id}/demo" => json!({"demo_type": "onsite", "special_requirements": word}),
-        "/api/demos/{id}" => json!({"status": if n % 2 == 0 { "confirmed" } else { "requested" }}),
+        "/api/demos/{id}" => json!({"status": if n.is_multiple_of(2) { "confirmed" } else { "requested" }}),
         "/api/leads" | "/api/demos" | "/api/contact" => {
             let mut body = lead(&format!("{word}{n}@example.com"));
             body["company"] = json!(format!("{word} Ltd {n}"));

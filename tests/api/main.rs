@@ -13,6 +13,7 @@ mod intake;
 mod isolation;
 mod keys;
 mod leads;
+mod mfa;
 mod model;
 mod naughty;
 mod people;

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from pathlib import Path
 
@@ -30,7 +31,9 @@ class Journey:
         steps = [
             self.it_is_up, self.a_lead_comes_in_once, self.both_mails_go_out, self.hubspot_has_the_contact,
             self.nobody_reads_without_a_token, self.the_owner_registers_and_signs_in, self.the_lead_is_found,
-            self.it_is_changed_trashed_and_restored, self.a_demonstration_is_asked_for, self.a_message_arrives,
+            self.it_is_changed_trashed_and_restored, self.a_colleague_joins_by_the_link_of_a_mail,
+            self.a_session_is_refreshed_and_ended, self.a_program_signs_in_with_a_key,
+            self.all_of_it_is_on_record_chained_and_can_be_undone, self.a_demonstration_is_asked_for, self.a_message_arrives,
             self.hubspot_stands_in_the_api, self.the_reference_is_there, self.a_page_of_another_origin_may_post,
             self.every_sample_event_is_answered, self.one_poisoned_message_steps_aside, self.a_bounce_is_heard_of,
             self.one_trace_leads_through, self.metrics_are_among_the_log_lines,
@@ -100,6 +103,60 @@ class Journey:
         self.signed_in("POST", f"/api/leads/{self.lead}/restore").expect(200)
         timeline = self.signed_in("GET", f"/api/leads/{self.lead}/timeline").expect(200).json["data"]
         assert len(timeline) >= 3, timeline
+
+    def a_colleague_joins_by_the_link_of_a_mail(self):
+        self.signed_in("POST", "/api/invitations", {"email": "eva@example.com", "role": "sales"}).expect(201)
+
+        def link():
+            text = json.dumps([mail for mail in self.emulator.mails() if "eva@example.com" in recipients(mail)])
+            found = re.search(r"/account#invite=([\w.-]+)", text)
+            return found and found[1]
+        token = wait_for("the invitation", link)
+        eva = {"email": "eva@example.com", "password": "correct horse battery", "invite_token": token}
+        assert self.call("POST", "/api/auth/register", eva).expect(201).json["user"]["role"] == "sales"
+        self.call("POST", "/api/auth/register", eva).expect(409)
+        assert self.signed_in("GET", "/api/users").expect(200).json["meta"]["count"] == 2
+        self.call("GET", "/account").expect(200)
+
+    def a_session_is_refreshed_and_ended(self):
+        eva = {"email": "eva@example.com", "password": "correct horse battery"}
+        first = self.call("POST", "/api/auth/login", eva).expect(200).json
+        second = self.call("POST", "/api/auth/refresh", {"refresh_token": first["refresh_token"]}).expect(200).json
+        bearer = {"authorization": f"Bearer {second['access_token']}"}
+        assert len(self.call("GET", "/api/auth/sessions", **bearer).expect(200).json["data"]) == 2
+        self.call("GET", "/api/users", **bearer).expect(200)
+        self.call("POST", "/api/roles", {"name": "All", "permissions": []}, **bearer).expect(403)
+        self.call("POST", "/api/auth/logout", {}, **bearer).expect(200)
+        self.call("GET", "/api/auth/me", **bearer).expect(401)
+        self.call("POST", "/api/auth/login", {**eva, "password": "wrong"}).expect(401)
+
+    def a_program_signs_in_with_a_key(self):
+        asked = {"name": "Import", "permissions": ["leads:read:all"]}
+        key = self.signed_in("POST", "/api/api-keys", asked).expect(201).json["data"]
+        assert self.call("GET", f"/api/leads/{self.lead}", x_api_key=key["key"]).expect(200)
+        self.call("GET", "/api/users", x_api_key=key["key"]).expect(403)
+        self.signed_in("DELETE", f"/api/api-keys/{key['id']}").expect(200)
+        self.call("GET", f"/api/leads/{self.lead}", x_api_key=key["key"]).expect(401)
+
+    def all_of_it_is_on_record_chained_and_can_be_undone(self):
+        log = self.signed_in("GET", "/api/foundation/audit-logs?limit=200").expect(200).json["data"]
+        actions = {entry["action"] for entry in log}
+        wanted = {"create", "update", "delete", "restore", "login", "login_failed", "logout", "token_refresh", "denied",
+                  "key_created", "key_revoked"}
+        assert wanted <= actions, wanted - actions
+        self.signed_in("PATCH", f"/api/leads/{self.lead}", {"job_title": "Engineer"}).expect(200)
+        last = self.signed_in("GET", f"/api/audit-logs?resource_id={self.lead}&limit=1").expect(200).json["data"][0]
+        self.signed_in("POST", f"/api/audit-logs/{last['id']}/revert").expect(200)
+        lead = self.signed_in("GET", f"/api/leads/{self.lead}").expect(200).json["data"]
+        assert lead["job_title"] is None, lead
+        export = self.signed_in("POST", "/api/audit-logs/export", {"outcome": "denied"}).expect(200)
+        assert export.headers["content-type"].startswith("text/csv")
+
+        def chained():
+            found = self.signed_in("GET", "/api/audit-logs/verify").expect(200).json["data"]
+            assert found["intact"], found
+            return found["waiting"] == 0 and found["head"]["seq"] >= len(log)
+        wait_for("a chain of all entries", chained)
 
     def a_demonstration_is_asked_for(self):
         asked = {

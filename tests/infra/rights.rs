@@ -223,6 +223,18 @@ async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.ask(&ada, post.clone(), "/api/auth/verify-email/resend", none.clone(), 202).await;
     let change = json!({"current_password": "correct horse battery", "new_password": "correct horse battery"});
     seen.ask(&ada, post.clone(), "/api/auth/change-password", change, 200).await;
+    let password = json!({"current_password": "correct horse battery"});
+    let factor = seen.ask(&ada, post.clone(), "/api/auth/mfa/setup", password, 200).await;
+    let code = |seen: &Seen| {
+        let secret = totp_rs::Secret::try_from_base32(factor["data"]["secret"].as_str().expect("a secret"));
+        let builder = totp_rs::Builder::new().with_secret(secret.expect("base 32")).with_account_name("ada");
+        builder.build().expect("a factor").generate(seen.world.clock.now().as_second() as u64).to_string()
+    };
+    let confirm = json!({"code": code(seen)});
+    seen.ask(&ada, post.clone(), "/api/auth/mfa/confirm", confirm, 200).await;
+    seen.world.clock.advance(Duration::from_secs(30));
+    let disable = json!({"current_password": "correct horse battery", "code": code(seen)});
+    seen.ask(&ada, post.clone(), "/api/auth/mfa/disable", disable, 200).await;
     let (org, id) = seen.world.system.env.login("ada").await.expect("a read").expect("a user");
     for (to, path) in [(Use::VerifyEmail, "/api/auth/verify-email"), (Use::ResetPassword, "/api/auth/reset-password")] {
         let forgot = json!({"email": "ada@staff.example"});

@@ -6,9 +6,12 @@ and from browsers. Also notes which operations never succeeded.
 """
 
 import atexit
+import base64
+import hmac
 import itertools
 import os
 import re
+import struct
 import time
 
 import requests
@@ -32,6 +35,9 @@ OWN_ACCOUNT = {
     "/api/auth/sessions/{id}",
     "/api/auth/change-password",
     "/api/auth/verify-email/resend",
+    "/api/auth/mfa/setup",
+    "/api/auth/mfa/confirm",
+    "/api/auth/mfa/disable",
 }
 
 numbers = itertools.count(1)
@@ -59,6 +65,20 @@ PASSWORD = "staple-horse-battery"
 def account():
     """The tokens of a user of an organisation of their own."""
     return send("POST", "/api/auth/register", {"email": address(), "password": PASSWORD}, {})
+
+
+def second_factor(tokens, confirmed):
+    """The body that takes a second factor of an account one step further."""
+    path = "/api/auth/mfa"
+    secret = send("POST", f"{path}/setup", {"current_password": PASSWORD}, bearer(tokens))["data"]["secret"]
+    counter = struct.pack(">Q", int(time.time()) // 30)
+    mac = hmac.digest(base64.b32decode(secret), counter, "sha1")
+    number = struct.unpack(">I", mac[mac[-1] & 15 :][:4])[0] & 0x7FFFFFFF
+    code = {"code": f"{number % 1_000_000:06}"}
+    if not confirmed:
+        return code
+    codes = send("POST", f"{path}/confirm", code, bearer(tokens))["data"]["recovery_codes"]
+    return {"current_password": PASSWORD, "code": codes[0]}
 
 
 def bearer(tokens):
@@ -212,6 +232,8 @@ def real_body(case):
         body |= {"email": address(), "username": f"user-{next(numbers)}"}
     elif path == "/api/auth/refresh":
         body = {"refresh_token": account()["refresh_token"]}
+    elif path == "/api/auth/mfa/setup":
+        body = {"current_password": PASSWORD}
     elif path == "/api/auth/change-password":
         body = {"current_password": PASSWORD, "new_password": f"{PASSWORD}!"}
     elif path == "/api/auth/verify-email":
@@ -235,7 +257,7 @@ def real_body(case):
         body["expires_at"] = "2099-12-31T00:00:00Z"
     if "allowed_origins" in body:
         body["allowed_origins"] = ["https://www.example.com"]
-    for name in ("owner_id", "form_id", "invite_token", "username"):
+    for name in ("owner_id", "form_id", "invite_token", "username", "code"):
         body.pop(name, None)
     # A record may be sent back as it was read, but what can't be changed was made up.
     for name in ("id", "version", "created_at", "updated_at", "made_by", "prefix", "owner_ids", *READ_ONLY):
@@ -251,6 +273,7 @@ def before_call(ctx, case, kwargs):
     if given.get("id") == ME["id"] and "audit-logs" not in case.operation.path:
         # Sequences find the one who asks, and would change their address, or put them out.
         given["id"] = user()
+    tokens = None
     # What is wrong with a token on purpose is left alone.
     if case.operation.path in OWN_ACCOUNT and (case.headers or {}).get("Authorization") == STAFF["Authorization"]:
         tokens = account()
@@ -276,6 +299,9 @@ def before_call(ctx, case, kwargs):
         real_headers(case, about, n)
     if "body" not in wrong and isinstance(case.body, dict):
         real_body(case)
+        path = case.operation.path
+        if tokens and path in ("/api/auth/mfa/confirm", "/api/auth/mfa/disable"):
+            case.body = second_factor(tokens, path.endswith("disable"))
 
 
 @schemathesis.hook

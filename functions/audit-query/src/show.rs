@@ -270,6 +270,8 @@ fn changes(detail: Detail) -> Vec<FieldChange> {
         .map(|(field, after)| FieldChange { before: before.remove(&field).unwrap_or_default(), field, after })
         .collect();
     changes.extend(before.into_iter().map(|(field, before)| FieldChange { field, before, after: Value::Null }));
+    // They change with every change, and say nothing of it that the entry doesn't.
+    changes.retain(|change| !matches!(change.field.as_str(), "version" | "updated_at"));
     changes
 }
 

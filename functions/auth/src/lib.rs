@@ -8,6 +8,7 @@ mod account;
 mod passwords;
 mod recovery;
 mod register;
+mod second_factor;
 mod sessions;
 mod sign_in;
 
@@ -29,6 +30,9 @@ pub fn routes() -> Routes {
         .post("/api/auth/change-password", signed_in(), recovery::change_password)
         .post("/api/auth/verify-email", public(RateClass::SignIn), recovery::verify_email)
         .post("/api/auth/verify-email/resend", signed_in(), recovery::resend_verification)
+        .post("/api/auth/mfa/setup", signed_in(), second_factor::set_up)
+        .post("/api/auth/mfa/confirm", signed_in(), second_factor::confirm)
+        .post("/api/auth/mfa/disable", signed_in(), second_factor::disable)
         .get("/account", public(RateClass::Free), account::page)
         .get("/account/account.js", public(RateClass::Free), account::script)
 }

@@ -4,11 +4,11 @@
 //! newer one. A new password ends all sessions; nobody is signed in by it.
 
 use crate::passwords;
+use crate::second_factor::has_password;
 use crate::sessions::{in_force, who};
-use crate::sign_in::Attempt;
 use daybook_domain::user::{Status, User};
 use daybook_domain::{
-    AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Rule, Secret, UserId,
+    AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Secret, UserId,
 };
 use daybook_http::{Accepted, Cx, Data, Error, Json, Result};
 use daybook_store::rows::bucket::{Rate, Taken, take};
@@ -116,12 +116,7 @@ pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>
 pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Next>> {
     let (id, current) = who(&cx)?;
     passwords::judge(&cx, &ask.new_password, "/new_password")?;
-    let attempt = Attempt::of_user(id);
-    attempt.take(&cx).await?;
-    let phc = Credential::read(&cx.env, cx.org, id).await?.map(|credential| credential.phc);
-    if !passwords::verify(ask.current_password, phc).await? {
-        return Err(Domain::invalid("/current_password", Rule::WrongPassword).into());
-    }
+    let attempt = has_password(&cx, id, ask.current_password).await?;
     let phc = passwords::hash(ask.new_password.into_secret()).await?;
     cx.decide(|| async {
         let user: User = cx.get(id).await?;

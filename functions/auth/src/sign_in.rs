@@ -3,12 +3,12 @@
 //! Unknown names and wrong passwords are answered alike, after the same work. A name has five attempts, and from
 //! then on waits that double up to 17 minutes; a device that signed in before has attempts of its own.
 
-use crate::passwords;
+use crate::{passwords, second_factor};
 use daybook_domain::organization::Organization;
 use daybook_domain::user::{Status, User};
 use daybook_domain::{
-    AnyId, Audit, EmailAddress, Error as Domain, Event, OrgId, Record as _, Rule, Secret, SessionId, Unauthenticated,
-    UserId,
+    AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, OrgId, Record as _, Rule, Secret, SessionId,
+    Unauthenticated, UserId,
 };
 use daybook_http::{Bare, Cx, DeviceToken, Error, Json, Result, refused, token};
 use daybook_store::rows::credential::Credential;
@@ -27,6 +27,9 @@ pub struct Login {
     username: Option<String>,
     /// The password.
     password: Secret,
+    /// A code of their app, or a recovery code, where they have a second factor.
+    #[schema(value_type = Option<String>)]
+    code: Option<Secret>,
 }
 
 /// What signing in gives.
@@ -78,8 +81,26 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
         let phc = passwords::hash(login.password).await?;
         Credential { phc, ..credential }.upgrade(&cx.env, org, id, &credential).await?;
     }
-    let tx = Tx::happened(Event::UserLogin, Audit::Login, user.id).with_row(attempt.cleared(&cx)?);
-    sign_in(&cx, user, tx, Bare).await
+    let mut tx = Tx::happened(Event::UserLogin, Audit::Login, user.id).with_row(attempt.cleared(&cx)?);
+    if user.second_factor {
+        let Some(code) = &login.code else {
+            return Err(Domain::Unauthenticated(Unauthenticated::CodeNeeded).into());
+        };
+        let Some(row) = second_factor::spent(&cx, org, id, code.expose()).await? else {
+            return wrong_code(&cx, id).await;
+        };
+        tx = tx.with_row(row);
+    }
+    match sign_in(&cx, user, tx, Bare).await {
+        // Somebody used the code, or another one, at the same time.
+        Err(Error::Domain(Domain::Conflict(Conflict::Contended))) => wrong_code(&cx, id).await,
+        outcome => outcome,
+    }
+}
+
+async fn wrong_code<T>(cx: &Cx, user: UserId) -> Result<T> {
+    refused(cx, Tx::happened(Event::UserLoginFailed, Audit::LoginFailed, user), Refused).await?;
+    Err(Domain::Unauthenticated(Unauthenticated::Code).into())
 }
 
 /// The attempts that count for a sign-in: those of the name, or of the device where the user signed in on it before.

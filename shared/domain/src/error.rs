@@ -115,6 +115,12 @@ pub enum Unauthenticated {
     /// The credentials are not valid, or not any more.
     #[error("the token is invalid or has expired")]
     Invalid,
+    /// Name and password match; a code is asked for, too.
+    #[error("a code is needed")]
+    CodeNeeded,
+    /// The code is wrong, or was used.
+    #[error("wrong code")]
+    Code,
     /// Name and password don't match.
     #[error("wrong user or password")]
     Password,
@@ -159,6 +165,9 @@ pub enum Conflict {
     /// What was before was erased.
     #[error("what was before was erased")]
     Erased,
+    /// The user has no second factor, or has one already.
+    #[error("the second factor isn't in that state")]
+    SecondFactor,
     /// The form is the organisation's default one.
     #[error("the form is the default one")]
     DefaultForm,
@@ -285,6 +294,8 @@ pub enum Rule {
     CommonPassword,
     /// Not the password they have.
     WrongPassword,
+    /// Not a code of theirs, or one that was used.
+    WrongCode,
     /// The cursor was altered, or belongs to another query.
     Cursor,
     /// A whole number within bounds.
@@ -332,6 +343,7 @@ impl Rule {
             Rule::Username => "invalid_username",
             Rule::CommonPassword => "too_common",
             Rule::WrongPassword => "wrong_password",
+            Rule::WrongCode => "wrong_code",
             Rule::Cursor => "invalid_cursor",
             Rule::Range { .. } => "out_of_range",
             Rule::Format { .. } => "invalid_format",

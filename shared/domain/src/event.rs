@@ -103,6 +103,10 @@ events! {
     UserVerificationRequested = "user.verification_requested",
     /// A user's address was proven to be theirs.
     UserEmailVerified = "user.email_verified",
+    /// A user has a second factor from now on.
+    UserSecondFactorOn = "user.second_factor_on",
+    /// A user has no second factor any more.
+    UserSecondFactorOff = "user.second_factor_off",
     /// Somebody tried what they may not do.
     AccessDenied = "access.denied",
     /// Somebody took the audit log out as a file.

@@ -32,6 +32,9 @@ pub struct User {
     /// When the address was proven to be theirs.
     #[serde(default)]
     pub email_verified_at: Option<Timestamp>,
+    /// Whether signing in takes a code of their app besides the password.
+    #[serde(default)]
+    pub second_factor: bool,
     /// Sessions of an earlier epoch have ended: a new one begins when all are to end at once.
     #[serde(default)]
     pub session_epoch: u32,
@@ -69,6 +72,7 @@ impl User {
             role,
             status: Status::Active,
             email_verified_at: None,
+            second_factor: false,
             session_epoch: 0,
         }
     }
@@ -90,7 +94,9 @@ impl User {
     pub fn changed_to(&self, wanted: User) -> User {
         let proven = self.email.normalized() == wanted.email.normalized();
         let email_verified_at = self.email_verified_at.filter(|_| proven);
-        let wanted = User { email_verified_at, ..wanted };
+        // Who lost their app and their codes is let in without; nobody else can set one up for them.
+        let second_factor = self.second_factor && wanted.second_factor;
+        let wanted = User { email_verified_at, second_factor, ..wanted };
         if wanted.status != self.status || !proven { wanted.signed_out() } else { wanted }
     }
 }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
-use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, Violations};
+use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, Unauthenticated, Violations};
 use daybook_store::{Answer, Error};
 use problem_details::ProblemDetails;
 use serde::{Deserialize, Serialize};
@@ -183,7 +183,20 @@ impl Problem {
             Domain::Limited { retry_after } => {
                 problem.headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
-            Domain::Unauthenticated(_) => {
+            Domain::Unauthenticated(why) => {
+                let code = match why {
+                    Unauthenticated::CodeNeeded => Some("required"),
+                    Unauthenticated::Code => Some("wrong_code"),
+                    Unauthenticated::Missing | Unauthenticated::Invalid | Unauthenticated::Password => None,
+                };
+                let message = problem.detail.clone();
+                let at_code = |code: &str| FieldError {
+                    field: "code".to_owned(),
+                    pointer: "/code".to_owned(),
+                    code: code.to_owned(),
+                    message,
+                };
+                problem.members.errors = code.map(at_code).into_iter().collect();
                 problem.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"daybook\""));
             }
             _ => {}

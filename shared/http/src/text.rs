@@ -48,11 +48,17 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
                 Unauthenticated::Missing => "Send the header Authorization: Bearer <access_token>.",
                 Unauthenticated::Invalid => "The token is invalid or has expired; sign in again.",
                 Unauthenticated::Password => "The user or the password is wrong.",
+                Unauthenticated::CodeNeeded => {
+                    "Send the code of your app, or a recovery code, as `code` along with the password."
+                }
+                Unauthenticated::Code => "The code is wrong, or was used; wait for the next one.",
             },
             match why {
                 Unauthenticated::Missing => "请在请求头中提供 Authorization: Bearer <access_token>。",
                 Unauthenticated::Invalid => "令牌无效或已过期，请重新登录。",
                 Unauthenticated::Password => "用户名或密码错误。",
+                Unauthenticated::CodeNeeded => "请在 code 字段中同时提供验证器的验证码或恢复码。",
+                Unauthenticated::Code => "验证码错误或已被使用，请等待下一个验证码。",
             },
         )
         .to_owned(),
@@ -123,6 +129,10 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
         ),
         Conflict::NothingToUndo => ("This changed nothing that can be made as it was.", "该操作没有可以撤销的更改。"),
         Conflict::Erased => ("What was before was erased, so this can't be undone.", "之前的内容已被清除，无法撤销。"),
+        Conflict::SecondFactor => (
+            "A second factor is set up once; take the one you have off first, or set one up before you confirm it.",
+            "两步验证已启用或尚未设置，请先停用现有设置或先完成设置。",
+        ),
         Conflict::DefaultForm => (
             "The default form takes what is posted without a form's key, so it stays; change it instead.",
             "默认表单接收未指定表单的提交，不能删除，请改为修改。",
@@ -183,6 +193,7 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         Rule::CommonPassword => {
             fixed("is one of the passwords that are used most; choose another one", "该密码过于常见，请更换")
         }
+        Rule::WrongCode => fixed("isn't a code of yours, or was used", "验证码错误或已被使用"),
         Rule::WrongPassword => fixed("isn't the password you have", "当前密码错误"),
         Rule::Cursor => {
             fixed("was altered or belongs to another list; begin again without it", "游标无效，请从第一页重新开始")

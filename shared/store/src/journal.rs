@@ -213,9 +213,11 @@ pub(crate) fn difference(
 /// Whether a field of this name is masked wherever it stands.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
-    ["password", "secret", "token", "authorization", "api_key", "apikey", "cookie", "card"]
-        .iter()
-        .any(|part| name.contains(part))
+    // Codes of second factors; not `postal_code`.
+    name == "code"
+        || ["password", "secret", "token", "authorization", "api_key", "apikey", "cookie", "card"]
+            .iter()
+            .any(|part| name.contains(part))
 }
 
 /// A JSON value with secrets masked at any depth.

@@ -1,5 +1,6 @@
 //! The deployment's secrets: what tokens, cursors and journal entries are signed with.
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,6 +20,8 @@ pub enum Purpose {
     Submission,
     /// Links of the journal's chain.
     Chain,
+    /// Secrets of second factors, sealed.
+    SecondFactor,
     /// Refresh tokens.
     Refresh,
     /// Tokens that go out by mail.
@@ -37,6 +40,7 @@ impl Purpose {
             Purpose::Journal => b"daybook journal",
             Purpose::Submission => b"daybook submission",
             Purpose::Chain => b"daybook chain",
+            Purpose::SecondFactor => b"daybook second factor",
             Purpose::Refresh => b"daybook refresh token",
             Purpose::Ticket => b"daybook ticket",
             Purpose::Invitation => b"daybook invitation",
@@ -138,6 +142,27 @@ impl Keyring {
         Some(hmac::sign(&key, &[b"secret|", message].concat()).as_ref().to_vec())
     }
 
+    /// Seals a secret that must be read again (AES-256-GCM): `<kid>.<base64url of nonce and ciphertext>`.
+    pub fn seal(&self, purpose: Purpose, secret: &[u8]) -> crate::Result<String> {
+        let failed = || crate::Error::internal("seal a secret", "there is no key");
+        let kid = self.current_kid();
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.derived(purpose, &kid).ok_or_else(failed)?);
+        let mut sealed = secret.to_vec();
+        let nonce = key.and_then(|key| key.seal_in_place_append_tag(Aad::from(purpose.label()), &mut sealed));
+        let nonce = nonce.map_err(|_| failed())?;
+        Ok(format!("{kid}.{}", URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &sealed].concat())))
+    }
+
+    /// A secret that was sealed with one of our keys.
+    pub fn open(&self, purpose: Purpose, sealed: &str) -> Option<Vec<u8>> {
+        let (kid, sealed) = sealed.rsplit_once('.')?;
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.derived(purpose, kid)?).ok()?;
+        let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        key.open_in_place(nonce, Aad::from(purpose.label()), sealed).ok().map(|secret| secret.to_vec())
+    }
+
     /// Whether this is our signature of that message; compares in constant time.
     pub fn verify(&self, purpose: Purpose, message: &[u8], signature: &str) -> bool {
         let Some((kid, mac)) = signature.rsplit_once('.') else { return false };
@@ -197,6 +222,19 @@ mod tests {
         assert!(!keys.verify(Purpose::Journal, b"x", &signature));
         assert!(!keys.verify(Purpose::Cursor, b"y", &signature));
         assert!(!keys.verify(Purpose::Cursor, b"x", ""));
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_by_a_key_of_ours_for_its_purpose_alone() {
+        let before = Keyring::parse(&format!("a:{A}")).expect("good");
+        let sealed = before.seal(Purpose::SecondFactor, b"secret").expect("sealed");
+        assert_ne!(sealed, before.seal(Purpose::SecondFactor, b"secret").expect("sealed"));
+        let after = Keyring::parse(&format!("b:{B},a:{A}")).expect("good");
+        assert_eq!(after.open(Purpose::SecondFactor, &sealed).as_deref(), Some(&b"secret"[..]));
+        assert_eq!(after.open(Purpose::Cursor, &sealed), None);
+        for altered in ["", "a.", "a.AAAA", "c.AAAA", &sealed[..sealed.len() - 2]] {
+            assert_eq!(after.open(Purpose::SecondFactor, altered), None, "{altered}");
+        }
     }
 
     #[test]

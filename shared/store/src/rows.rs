@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod due;
 pub mod key_secret;
 pub mod ledger;
+pub mod second_factor;
 pub mod session;
 pub mod suppression;
 pub mod tally;

@@ -15,6 +15,7 @@
 //! once          <org>#once#<hash of scope+key>  -
 //! session       <org>#session#<session>         -                       <org>#session#<user>
 //! credential    <org>#credential#<user>         -
+//! second factor <org>#second-factor#<user>      -
 //! key secret    <org>#key-secret#<key>          -
 //! ticket        <org>#ticket#<user>             <use>
 //! attempts      <org>#attempts                  <hash of name>
@@ -188,6 +189,8 @@ pub enum Place<'a> {
     Session(OrgId, SessionId),
     /// A password's hash.
     Credential(OrgId, UserId),
+    /// The second factor of a user.
+    SecondFactor(OrgId, UserId),
     /// The hash of an API key's secret.
     KeySecret(OrgId, ApiKeyId),
     /// A ticket of a user, by its use.
@@ -239,6 +242,7 @@ impl Place<'_> {
             Place::Once(org, hash) => key(format!("{org}#once#{hash}"), alone()),
             Place::Session(org, id) => key(format!("{org}#session#{id}"), alone()),
             Place::Credential(org, user) => key(format!("{org}#credential#{user}"), alone()),
+            Place::SecondFactor(org, user) => key(format!("{org}#second-factor#{user}"), alone()),
             Place::KeySecret(org, id) => key(format!("{org}#key-secret#{id}"), alone()),
             Place::Ticket(org, user, to) => key(format!("{org}#ticket#{user}"), to.to_owned()),
             Place::Attempts(org, hash) => key(format!("{org}#attempts"), hash.to_owned()),

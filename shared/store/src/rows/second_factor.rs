@@ -1,0 +1,40 @@
+//! Second factors: the secret that a user's app makes codes of, and codes for when the app is lost.
+
+use super::RowWrite;
+use crate::schema::Place;
+use crate::table::{Condition, parse_item};
+use crate::{Env, Result};
+use daybook_domain::{Conflict, Error as Domain, OrgId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A user's second factor. It counts once their record says that they have one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// The secret that codes are made of, sealed.
+    pub sealed: String,
+    /// The last step whose code was used: a code works once.
+    pub last_step: u64,
+    /// SHA-256 of the recovery codes that are left.
+    pub recovery_sha256: Vec<String>,
+}
+
+impl SecondFactor {
+    /// The row of a new one, in place of an older one.
+    pub fn write(&self, org: OrgId, user: UserId) -> Result<RowWrite> {
+        RowWrite::replacing(&Place::SecondFactor(org, user).key(), self)
+    }
+
+    /// The row in place of one that nobody has used since.
+    pub fn follow(&self, org: OrgId, user: UserId, before: &SecondFactor) -> Result<RowWrite> {
+        let same = Condition::of("sealed = :sealed AND last_step = :step AND recovery_sha256 = :recovery")
+            .with(":sealed", &before.sealed)
+            .with(":step", before.last_step)
+            .with(":recovery", &before.recovery_sha256);
+        Ok(self.write(org, user)?.only_if(same, Domain::Conflict(Conflict::Contended)))
+    }
+
+    /// The second factor of a user.
+    pub async fn read(env: &Env, org: OrgId, user: UserId) -> Result<Option<SecondFactor>> {
+        env.table.get(&Place::SecondFactor(org, user).key()).await?.map(parse_item).transpose()
+    }
+}

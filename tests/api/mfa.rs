@@ -1,0 +1,146 @@
+//! The second factor.
+
+use daybook_testing::{Answer, Person, World, WorldOptions};
+use serde_json::{Value, json};
+use std::future::IntoFuture as _;
+use std::time::Duration;
+use totp_rs::{Builder, Secret};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// What an app shows at the world's time.
+fn code(world: &World, secret: &str) -> String {
+    let secret = Secret::try_from_base32(secret).expect("base 32");
+    let totp = Builder::new().with_secret(secret).with_account_name("ada").build().expect("a factor");
+    totp.generate(world.clock.now().as_second() as u64).to_string()
+}
+
+fn login(world: &World, code: Option<&str>) -> daybook_testing::Call {
+    world.visitor().post("/api/auth/login", json!({"email": "ada@example.com", "password": PASSWORD, "code": code}))
+}
+
+/// Somebody with a second factor, its secret, and their recovery codes.
+async fn with_factor(world: &World) -> (Person, String, Vec<String>) {
+    let body = json!({"email": "ada@example.com", "password": PASSWORD});
+    let answer = world.visitor().post("/api/auth/register", body).await.expect(201);
+    let ada = world.visitor().with_token(answer.json()["access_token"].as_str().expect("a token"));
+    let begun = ada.post("/api/auth/mfa/setup", json!({"current_password": PASSWORD})).await.expect(200).data();
+    let secret = begun["secret"].as_str().expect("a secret").to_owned();
+    let url = begun["otpauth_url"].as_str().expect("an address");
+    assert!(url.starts_with("otpauth://totp/Daybook:ada%40example.com?") && url.contains(&secret), "{url}");
+    // It counts only once a code of it is confirmed.
+    login(world, None).await.expect(200);
+    let wrong = ada.post("/api/auth/mfa/confirm", json!({"code": "000000"})).await;
+    assert_eq!(wrong.expect_problem(422, "validation_error").violations()[0].1, "wrong_code");
+    let confirm = json!({"code": code(world, &secret)});
+    let codes = ada.post("/api/auth/mfa/confirm", confirm).await.expect(200).data()["recovery_codes"].clone();
+    let codes: Vec<String> = serde_json::from_value(codes).expect("codes");
+    assert_eq!(codes.len(), 10);
+    assert_eq!(ada.get("/api/auth/me").await.expect(200).data()["second_factor"], true);
+    (ada, secret, codes)
+}
+
+fn at_code(answer: Answer) -> String {
+    let problem = answer.expect_problem(401, "unauthenticated").json();
+    problem["errors"][0]["code"].as_str().unwrap_or_else(|| panic!("no error at the code in {problem}")).to_owned()
+}
+
+#[tokio::test]
+async fn signing_in_takes_a_code_that_works_once_within_half_a_minute_of_its_time() {
+    let world = World::new().await;
+    let (_, secret, _) = with_factor(&world).await;
+    assert_eq!(at_code(login(&world, None).await), "required");
+    assert_eq!(at_code(login(&world, Some("000000")).await), "wrong_code");
+    // The one that confirmed it was used.
+    assert_eq!(at_code(login(&world, Some(&code(&world, &secret))).await), "wrong_code");
+    world.clock.advance(Duration::from_secs(30));
+    let now = code(&world, &secret);
+    login(&world, Some(&format!("{} {}", &now[..3], &now[3..]))).await.expect(200);
+    assert_eq!(at_code(login(&world, Some(&now)).await), "wrong_code");
+    world.clock.advance(Duration::from_secs(60));
+    let early = code(&world, &secret);
+    world.clock.advance(Duration::from_secs(30));
+    login(&world, Some(&early)).await.expect(200);
+    let late = code(&world, &secret);
+    world.clock.advance(Duration::from_secs(90));
+    assert_eq!(at_code(login(&world, Some(&late)).await), "wrong_code");
+    let wrong = json!({"email": "ada@example.com", "password": "wrong", "code": code(&world, &secret)});
+    let answer = world.visitor().post("/api/auth/login", wrong).await.expect_problem(401, "unauthenticated");
+    assert!(answer.json().get("errors").is_none(), "a wrong password isn't told of codes");
+}
+
+#[tokio::test]
+async fn a_code_lets_one_in_also_when_ten_come_at_once() {
+    let world = World::new().await;
+    let (_, secret, recovery) = with_factor(&world).await;
+    world.clock.advance(Duration::from_secs(30));
+    world.faults.at_a_distance();
+    for code in [code(&world, &secret), recovery[0].clone()] {
+        let all = (0..10).map(|_| login(&world, Some(&code)).into_future());
+        let answers = futures::future::join_all(all).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status.is_success()).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn recovery_codes_work_once_each_and_are_stored_nowhere() {
+    let world = World::new().await;
+    let (ada, secret, codes) = with_factor(&world).await;
+    login(&world, Some(&codes[3])).await.expect(200);
+    assert_eq!(at_code(login(&world, Some(&codes[3])).await), "wrong_code");
+    login(&world, Some(&codes[4].to_uppercase())).await.expect(200);
+    let cx = world.cx(daybook_local::DEFAULT_ORG);
+    let mut kept = String::new();
+    for fact in world.journal(cx.org).await {
+        let place = daybook_store::schema::Place::Detail(cx.org, fact.id).key();
+        kept += &format!("{:?}{fact:?}", cx.env.table.get(&place).await.expect("a read"));
+    }
+    let user = ada.get("/api/auth/me").await.expect(200).data();
+    let id = user["id"].as_str().expect("an id").parse().expect("an id");
+    let row = daybook_store::schema::Place::SecondFactor(cx.org, id).key();
+    kept += &format!("{:?}", cx.env.table.get(&row).await.expect("a read").expect("a row"));
+    for secret in codes.iter().chain([&secret]) {
+        assert!(!kept.contains(secret.as_str()), "{secret} is stored");
+    }
+}
+
+#[tokio::test]
+async fn it_is_switched_off_by_password_and_code_or_by_an_administrator() {
+    let world = World::new().await;
+    let (ada, secret, codes) = with_factor(&world).await;
+    let again = ada.post("/api/auth/mfa/setup", json!({"current_password": PASSWORD})).await;
+    again.expect_problem(409, "conflict");
+    let off = |password: &str, code: &str| {
+        ada.post("/api/auth/mfa/disable", json!({"current_password": password, "code": code}))
+    };
+    off("wrong", &codes[0]).await.expect_problem(422, "validation_error");
+    off(PASSWORD, "000000").await.expect_problem(422, "validation_error");
+    off(PASSWORD, &codes[0]).await.expect(200);
+    login(&world, None).await.expect(200);
+    off(PASSWORD, &codes[1]).await.expect_problem(409, "conflict");
+
+    let other = World::new().await;
+    let (eva, _, _) = with_factor(&other).await;
+    let owner = other.owner().await;
+    let me = eva.get("/api/auth/me").await.expect(200).data();
+    let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
+    owner.patch(&path, json!({"second_factor": false})).await.expect(200);
+    login(&other, None).await.expect(200);
+    // Nobody else sets one up for them.
+    owner.patch(&path, json!({"second_factor": true})).await.expect(200);
+    assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], Value::Bool(false));
+    assert!(!secret.is_empty());
+}
+
+#[tokio::test]
+async fn wrong_codes_are_throttled_like_wrong_passwords() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    with_factor(&world).await;
+    let mut reached = 0;
+    for n in 0..20 {
+        let visitor = world.visitor().from(&format!("198.51.100.{n}"));
+        let body = json!({"email": "ada@example.com", "password": PASSWORD, "code": format!("{n:06}")});
+        reached += usize::from(visitor.post("/api/auth/login", body).await.status.as_u16() == 401);
+    }
+    assert_eq!(reached, 5);
+}
