@@ -5,7 +5,7 @@ use daybook_local::DEFAULT_ORG;
 use daybook_store::rows::credential::Credential;
 use daybook_store::schema::Place;
 use daybook_store::{FirstOwner, Registration};
-use daybook_testing::{Answer, Person, World, WorldOptions};
+use daybook_testing::{Answer, Person, World, WorldOptions, is_full};
 use serde_json::{Value, json};
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -243,4 +243,52 @@ async fn a_key_of_a_registration_is_known_again_whichever_organisation_it_made()
     visitor.post("/api/auth/register", eva).key("k").await.expect_problem(409, "conflict");
     let other = json!({"email": "other@example.com", "password": "password123"});
     visitor.post("/api/auth/register", other).key("k").await.expect_problem(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn unknown_and_known_addresses_take_the_same_calls_of_the_table_and_the_same_time() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    world.visitor().post("/api/auth/register", ada()).await.expect(201);
+    let mut at = 0_u32;
+    let mut tries = async |known: bool, path: &str| {
+        at += 1;
+        // Each try from a network, and about a name, of its own: no wait is in the way.
+        let visitor = world.visitor().from(&format!("2001:db8:{:x}:{:x}::1", at / 65_536, at % 65_536));
+        let email = if known { "test@example.com".to_owned() } else { format!("nobody{at}@example.com") };
+        let mut body = json!({ "email": email });
+        if path.ends_with("login") {
+            body["password"] = json!("wrong password");
+        }
+        world.clock.advance(Duration::from_secs(3600));
+        let (calls, began) = (world.faults.calls().len(), std::time::Instant::now());
+        let answer = visitor.post(path, body).await;
+        let took = began.elapsed();
+        let mut told = answer.json();
+        told.as_object_mut().expect("an object").remove("request_id");
+        let calls = world.faults.calls()[calls..].to_vec();
+        (answer.status, told, calls, took)
+    };
+    let (count, paths) =
+        if is_full() { (1_000, ["login", "forgot-password"]) } else { (3, ["login", "forgot-password"]) };
+    for path in paths.map(|path| format!("/api/auth/{path}")) {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let (one, other) = (tries(true, &path).await, tries(false, &path).await);
+            let mut sorted = [one.2, other.2];
+            sorted.iter_mut().for_each(|calls| calls.sort());
+            assert_eq!((one.0, one.1, &sorted[0]), (other.0, other.1, &sorted[1]), "{path}");
+            known.push(one.3);
+            unknown.push(other.3);
+        }
+        if is_full() {
+            let median = |times: &mut Vec<Duration>| {
+                times.sort();
+                times[times.len() / 2].as_secs_f64() * 1000.0
+            };
+            let (known, unknown) = (median(&mut known), median(&mut unknown));
+            let difference = (known - unknown).abs() / known.min(unknown);
+            println!("{path}: known {known:.3} ms, unknown {unknown:.3} ms, {:.1} % apart", difference * 100.0);
+            assert!(difference < 0.05, "{path}: known {known} ms, unknown {unknown} ms");
+        }
+    }
 }
