@@ -290,6 +290,62 @@ async fn a_user_is_made_changed_removed_and_brought_back() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_found_open_can_t_be_made_one_s_own_by_another_address() {
+    let world = World::new().await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD});
+    let ada = signed_in(&world, &world.visitor().post("/api/auth/register", body.clone()).await.expect(201));
+    let other = signed_in(&world, &world.visitor().post("/api/auth/login", body).await.expect(200));
+    let me = ada.get("/api/auth/me").await.expect(200).data();
+    let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
+    ada.patch(&path, json!({"email": "evil@example.com"})).await.expect_problem(422, "validation_error");
+    let change = |password: &str| {
+        ada.post("/api/auth/change-email", json!({"email": "ada@new.example", "current_password": password}))
+    };
+    change("wrong").await.expect_problem(422, "validation_error");
+    change(PASSWORD).await.expect(200);
+    other.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
+    let now = ada.get("/api/auth/me").await.expect(200).data();
+    assert_eq!((&now["email"], &now["email_verified_at"]), (&json!("ada@new.example"), &Value::Null));
+    let token = mailed(&world, "ada@new.example", "verify-email").await;
+    world.visitor().post("/api/auth/verify-email", json!({"token": token})).await.expect(200);
+    assert!(world.mails().iter().any(|mail| mail.to == "ada@example.com" && mail.subject.contains("您的邮箱已修改")));
+}
+
+#[tokio::test]
+async fn a_role_of_accepted_invitations_alone_can_be_removed() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let role =
+        owner.post("/api/roles", json!({"name": "Reader", "permissions": ["leads:read:all"]})).await.expect(201).id();
+    invite(&owner, "eva@example.com", &role).await;
+    owner.delete(&format!("/api/roles/{role}")).await.expect_problem(409, "conflict");
+    let token = mailed(&world, "eva@example.com", "invite").await;
+    let eva = signed_in(&world, &accept(&world, &token, "eva@example.com").await.expect(201));
+    let eva = eva.get("/api/auth/me").await.expect(200).data();
+    let eva = format!("/api/users/{}", eva["id"].as_str().expect("an id"));
+    owner.patch(&eva, json!({"role": "viewer"})).await.expect(200);
+    owner.delete(&format!("/api/roles/{role}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn one_changes_one_s_own_name_and_nothing_else_of_oneself() {
+    let world = World::new().await;
+    let sales = world.person(Role::Sales).await;
+    let me = sales.get("/api/auth/me").await.expect(200).data();
+    let changed =
+        sales.patch("/api/auth/me", json!({"name": "Ada", "username": "ada", "role": "sales"})).await.expect(200);
+    assert_eq!((&changed.data()["name"], &changed.data()["username"]), (&json!("Ada"), &json!("ada")));
+    for (field, value) in [("role", "owner"), ("email", "x@y.example"), ("status", "suspended"), ("id", "x")] {
+        let refused = sales.patch("/api/auth/me", json!({ field: value })).await;
+        let found = refused.expect_problem(422, "validation_error").violations();
+        assert_eq!(found, [(format!("/{field}"), "read_only".to_owned())]);
+    }
+    let other = world.person(Role::Sales).await;
+    other.patch("/api/auth/me", json!({"username": "ADA"})).await.expect_problem(409, "duplicate");
+    assert_eq!(sales.get("/api/auth/me").await.expect(200).data()["email"], me["email"]);
+}
+
+#[tokio::test]
 async fn the_people_who_run_the_deployment_make_organisations_for_others() {
     let options = WorldOptions {
         registration: Some(Registration::Invite),

@@ -94,6 +94,23 @@ async fn the_link_is_no_good_after_an_hour_after_a_newer_one_after_another_addre
 }
 
 #[tokio::test]
+async fn a_key_of_a_reset_is_no_other_reset_s() {
+    let world = World::new().await;
+    let mut tokens = Vec::new();
+    for email in ["ada@example.com", "eva@example.com"] {
+        registered(&world, email).await;
+        forgot(&world, email).await;
+        tokens.push(token(&world, email, "reset-password"));
+    }
+    reset(&world, &tokens[0]).key("1").await.expect(200);
+    let again = reset(&world, &tokens[0]).key("1").await.expect(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    reset(&world, &tokens[1]).key("1").await.expect_problem(422, "idempotency_key_reused");
+    reset(&world, &tokens[1]).key("2").await.expect(200);
+    assert!(signs_in(&world, "eva@example.com", NEW).await);
+}
+
+#[tokio::test]
 async fn nobody_learns_whether_an_address_is_known() {
     let world = World::new().await;
     registered(&world, "ada@example.com").await;

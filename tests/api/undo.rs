@@ -81,6 +81,20 @@ async fn deleting_restoring_and_making_are_undone() {
 }
 
 #[tokio::test]
+async fn a_user_who_comes_back_by_undoing_stays_signed_out_and_a_lead_s_number_goes_along() {
+    let world = World::new().await;
+    let (owner, colleague) = (world.owner().await, world.person(Role::Sales).await);
+    owner.delete(&format!("/api/users/{}", colleague.user.expect("a user"))).await.expect(200);
+    undo(&owner, &last(&owner).await).await.expect(200);
+    colleague.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
+    let one = made(&owner).await;
+    let before = owner.get(&one).await.expect(200).data()["phone_e164"].clone();
+    owner.patch(&one, json!({"phone": "+49 30 901820"})).await.expect(200);
+    undo(&owner, &last(&owner).await).await.expect(200);
+    assert_eq!(owner.get(&one).await.expect(200).data()["phone_e164"], before);
+}
+
+#[tokio::test]
 async fn restoring_meets_a_new_holder_of_the_address() {
     let world = World::new().await;
     let owner = world.owner().await;

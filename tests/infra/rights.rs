@@ -213,6 +213,7 @@ async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
         seen.ask(visitor, get.clone(), path, none.clone(), 200).await;
     }
     seen.ask(owner, get.clone(), "/api/auth/me", none.clone(), 200).await;
+    seen.ask(owner, Method::PATCH, "/api/auth/me", json!({"name": "Boss"}), 200).await;
     let login = json!({"username": "ada", "password": "correct horse battery"});
     let tokens = seen.ask(visitor, post.clone(), "/api/auth/login", login.clone(), 200).await;
     let ada = visitor.with_token(tokens["access_token"].as_str().expect("a token"));
@@ -235,6 +236,10 @@ async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.world.clock.advance(Duration::from_secs(30));
     let disable = json!({"current_password": "correct horse battery", "code": code(seen)});
     seen.ask(&ada, post.clone(), "/api/auth/mfa/disable", disable, 200).await;
+    let change = json!({"email": "ada2@staff.example", "current_password": "correct horse battery"});
+    seen.ask(&ada, post.clone(), "/api/auth/change-email", change, 200).await;
+    let change = json!({"email": "ada@staff.example", "current_password": "correct horse battery"});
+    seen.ask(&ada, post.clone(), "/api/auth/change-email", change, 200).await;
     let (org, id) = seen.world.system.env.login("ada").await.expect("a read").expect("a user");
     for (to, path) in [(Use::VerifyEmail, "/api/auth/verify-email"), (Use::ResetPassword, "/api/auth/reset-password")] {
         let forgot = json!({"email": "ada@staff.example"});

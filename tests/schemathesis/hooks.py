@@ -34,6 +34,7 @@ OWN_ACCOUNT = {
     "/api/auth/sessions",
     "/api/auth/sessions/{id}",
     "/api/auth/change-password",
+    "/api/auth/change-email",
     "/api/auth/verify-email/resend",
     "/api/auth/mfa/setup",
     "/api/auth/mfa/confirm",
@@ -232,6 +233,10 @@ def real_body(case):
         body |= {"email": address(), "username": f"user-{next(numbers)}"}
     elif path == "/api/auth/refresh":
         body = {"refresh_token": account()["refresh_token"]}
+    elif path == "/api/auth/me":
+        body = {"name": "Owner"}
+    elif path == "/api/auth/change-email":
+        body = {"email": address(), "current_password": PASSWORD}
     elif path == "/api/auth/mfa/setup":
         body = {"current_password": PASSWORD}
     elif path == "/api/auth/change-password":

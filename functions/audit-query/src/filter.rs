@@ -118,6 +118,9 @@ impl Filter {
         let earliest = now.minus(RETENTION).max(org.time());
         let from = bound("from", &self.from, Duration::ZERO, earliest).max(earliest);
         let to = bound("to", &self.to, Duration::from_millis(86_399_999), now).min(now);
+        if from > to && self.from.is_some() {
+            violations.add("/from", Rule::Format { expected: "a time that has come, before `to`".to_owned() });
+        }
         violations.into_result().map(|()| (from, to))
     }
 }

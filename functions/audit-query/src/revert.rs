@@ -97,6 +97,14 @@ async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
 
 /// The rules of a type that hold for undoing, too.
 trait Rules: Record {
+    /// Fields that stay as they are, whatever is undone.
+    const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
+
+    /// The record as it comes back from the trash.
+    fn back(&self) -> Self {
+        self.clone()
+    }
+
     /// The record as it is to be again, where that isn't simply as it was.
     fn adjusted(&self, wanted: Self) -> Self {
         wanted
@@ -125,6 +133,13 @@ impl Rules for Form {
 }
 
 impl Rules for User {
+    const KEPT: &'static [&'static str] = Self::READ_ONLY;
+
+    /// Their sessions stay ended.
+    fn back(&self) -> Self {
+        self.clone().signed_out()
+    }
+
     fn adjusted(&self, wanted: Self) -> Self {
         self.changed_to(wanted)
     }
@@ -147,6 +162,8 @@ impl Rules for CustomRole {
 }
 
 impl Rules for Organization {
+    const KEPT: &'static [&'static str] = Self::READ_ONLY;
+
     async fn checked(cx: &Cx, _: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
         let expected = || "networks that the address you are at may come from".to_owned();
         match after {
@@ -167,6 +184,9 @@ struct Undoing<'a> {
 
 impl Undoing<'_> {
     async fn undone<T: Rules>(self, resource: Resource, action: Action) -> Result<Option<Tx>> {
+        // Undoing that something was made takes what deleting it by hand does.
+        let deletes = self.detail.before.is_empty() && resource.actions().contains(&Action::Delete);
+        let action = if deletes { Action::Delete } else { action };
         if self.cx.grants.scope(resource, action) != Some(Scope::All) {
             return Err(Domain::Forbidden(Permission { resource, action, scope: Scope::All }).into());
         }
@@ -183,7 +203,7 @@ impl Undoing<'_> {
             (false, true) => {
                 let trashed = self.cx.find_trashed::<T>(self.fact.record).await?;
                 let trashed = trashed.ok_or(Domain::Conflict(Conflict::NotInTrash))?;
-                let restored = trashed.adjusted(trashed.clone()).following(&trashed, self.cx.now());
+                let restored = trashed.back().following(&trashed, self.cx.now());
                 T::checked(self.cx, None, Some(&restored), Tx::restore(&trashed, &restored)).await?
             }
             (true, true) => return Err(Domain::Conflict(Conflict::NothingToUndo).into()),
@@ -195,7 +215,7 @@ impl Undoing<'_> {
         let Detail { before, after, .. } = &self.detail;
         let current: T = self.cx.get(self.fact.record).await?;
         let mut data = object_of(&current)?;
-        let fields: Vec<&String> = after.keys().filter(|name| !T::READ_ONLY.contains(&name.as_str())).collect();
+        let fields: Vec<&String> = after.keys().filter(|name| !T::KEPT.contains(&name.as_str())).collect();
         if fields.is_empty() {
             return Ok(None);
         }

@@ -1,10 +1,10 @@
 //! Who one is, and the page that the links of mails lead to.
 
 use crate::sessions::who;
-use daybook_domain::OrgId;
 use daybook_domain::permission::Permission;
 use daybook_domain::user::User;
-use daybook_http::{Asset, Cx, Data, Result};
+use daybook_domain::{OrgId, Rule, Violations};
+use daybook_http::{Asset, Cx, Data, IfMatch, Patch, Result};
 use serde::{Deserialize, Serialize};
 
 /// What the page may load. It has no other content than its own, and sends what is typed nowhere else.
@@ -27,6 +27,27 @@ pub struct Me {
 pub async fn me(cx: Cx) -> Result<Data<Me>> {
     let user: User = cx.get(who(&cx)?.0).await?;
     Ok(Data(Me { user, organization_id: cx.org, permissions: cx.grants.list() }))
+}
+
+/// Changes what one is called, or the name to sign in with; `null` clears. All else is an administrator's to change.
+pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Result<Data<User>> {
+    let change = |user: &User| {
+        let wanted = patch.over(user)?;
+        let own = User { name: wanted.name.clone(), username: wanted.username.clone(), ..user.clone() };
+        let mut violations = Violations::default();
+        for (changed, place) in [
+            (wanted.email != user.email, "/email"),
+            (wanted.role != user.role, "/role"),
+            (wanted.status != user.status, "/status"),
+            (wanted.second_factor != user.second_factor, "/second_factor"),
+        ] {
+            if changed {
+                violations.add(place, Rule::ReadOnly);
+            }
+        }
+        violations.into_result().map(|()| own)
+    };
+    cx.change(who(&cx)?.0, version, change, Data).await
 }
 
 /// The page that the links of mails lead to: a new password, a proven address, an invitation.

@@ -1,8 +1,8 @@
 //! Auth: registering, signing in and staying so, passwords, and who one is.
 //!
 //! Answers that hold tokens come without the envelope and are never kept: a repeat of such a request is
-//! refused. A registration without an invitation makes an organisation of its own. Whether an address is
-//! known can be found out by registering alone, which is limited.
+//! refused. A registration without an invitation makes an organisation of its own. Whether an address is known
+//! shows where one is given to somebody (registering, another address, a new user), all of which is limited.
 
 mod account;
 mod passwords;
@@ -22,12 +22,14 @@ pub fn routes() -> Routes {
         .post("/api/auth/refresh", public(RateClass::Refresh), sessions::refresh)
         .post("/api/auth/logout", signed_in(), sessions::logout)
         .get("/api/auth/me", signed_in(), account::me)
+        .patch("/api/auth/me", signed_in(), account::change)
         .get("/api/auth/sessions", signed_in(), sessions::list)
         .delete("/api/auth/sessions", signed_in(), sessions::end_others)
         .delete("/api/auth/sessions/{id}", signed_in(), sessions::end)
         .post("/api/auth/forgot-password", public(RateClass::SignIn), recovery::forgot_password)
         .post("/api/auth/reset-password", public(RateClass::SignIn), recovery::reset_password)
         .post("/api/auth/change-password", signed_in(), recovery::change_password)
+        .post("/api/auth/change-email", signed_in(), recovery::change_email)
         .post("/api/auth/verify-email", public(RateClass::SignIn), recovery::verify_email)
         .post("/api/auth/verify-email/resend", signed_in(), recovery::resend_verification)
         .post("/api/auth/mfa/setup", signed_in(), second_factor::set_up)

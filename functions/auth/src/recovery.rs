@@ -6,12 +6,13 @@
 use crate::passwords;
 use crate::second_factor::has_password;
 use crate::sessions::{in_force, who};
+use crate::sign_in::Attempt;
 use daybook_domain::user::{Status, User};
 use daybook_domain::{
     AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Secret, UserId,
 };
 use daybook_http::{Accepted, Cx, Data, Error, Json, Result};
-use daybook_store::rows::bucket::{Rate, Taken, take};
+use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Tx, sha256_hex};
@@ -50,6 +51,16 @@ pub struct Changed {
     new_password: NewPassword,
 }
 
+/// Another address.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAddress {
+    /// The address to sign in with from now on.
+    email: EmailAddress,
+    /// The password.
+    current_password: Secret,
+}
+
 /// The token of a mail.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -74,7 +85,7 @@ fn next<T>(wrap: impl Fn(Next) -> T, message: &str) -> T {
 /// the same either way.
 pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted<Next>> {
     let name = ask.email.normalized();
-    limit(&cx, "forgot", &name).await?;
+    cx.limited("forgot", &sha256_hex(name.as_bytes()), MAILS).await?;
     let known = cx.env.login(&name).await?;
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
     let id = known.map_or(UserId::new(cx.org.uuid()), |(_, user)| user);
@@ -106,6 +117,7 @@ pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>
             .called(Audit::PasswordReset)
             .announced(Event::UserPasswordChanged)
             .with_row(ticket.spend(org, id, to)?)
+            .with_row(Attempt::of_name(user.email.normalized()).cleared(&cx)?)
             .with_row(credential.replace(org, id)?);
         cx.commit(tx, next(Data, "The password is changed and all sessions have ended; sign in.")).await
     })
@@ -134,6 +146,30 @@ pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Ne
     .await
 }
 
+/// Gives whoever asks another address, by their password, and ends all other sessions. The address is to be confirmed by
+/// the link of a mail; the old one is told.
+pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Next>> {
+    let (id, current) = who(&cx)?;
+    cx.limited("verify", &id.to_string(), MAILS).await?;
+    let attempt = has_password(&cx, id, ask.current_password).await?;
+    let to = Use::VerifyEmail;
+    cx.decide(|| async {
+        let user: User = cx.get(id).await?;
+        let session = in_force(&cx, &user, current).await?;
+        let wanted = user.changed_to(User { email: ask.email.clone(), ..user.clone() });
+        let after = wanted.following(&user, cx.now());
+        let ticket = Ticket::new(&cx.env, &after.email, to).write(cx.org, id, to)?;
+        let tx = Tx::update(&user, &after)
+            .and_happened(Event::UserVerificationRequested, Audit::Update, id)
+            .with_row(ticket)
+            .with_row(attempt.cleared(&cx)?)
+            .with_row(session.kept(&after).follow(cx.org, &session)?);
+        cx.commit(tx, next(Data, "The address is changed; confirm it by the link of the mail that is on its way."))
+            .await
+    })
+    .await
+}
+
 /// Proves an address by the token of a mail.
 pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> {
     let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
@@ -153,7 +189,7 @@ pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> 
 /// Sends the mail that proves the address of whoever asks once more.
 pub async fn resend_verification(cx: Cx) -> Result<Accepted<Next>> {
     let (id, _) = who(&cx)?;
-    limit(&cx, "verify", &id.to_string()).await?;
+    cx.limited("verify", &id.to_string(), MAILS).await?;
     let user: User = cx.get(id).await?;
     if user.email_verified_at.is_some() {
         return Ok(next(Accepted, "The address is proven already."));
@@ -165,15 +201,4 @@ pub async fn resend_verification(cx: Cx) -> Result<Accepted<Next>> {
 
 fn is_for(user: &User, ticket: &Ticket) -> bool {
     user.status == Status::Active && ticket.went_to(&user.email)
-}
-
-async fn limit(cx: &Cx, class: &str, subject: &str) -> Result<()> {
-    if !cx.env.settings.rate_limits {
-        return Ok(());
-    }
-    let subject = sha256_hex(subject.as_bytes());
-    match take(&cx.env, cx.env.settings.default_org, class, &subject, MAILS).await? {
-        Taken::Yes(_) => Ok(()),
-        Taken::After(retry_after) => Err(Domain::Limited { retry_after }.into()),
-    }
 }

@@ -6,7 +6,7 @@ use crate::passwords;
 use crate::sessions::who;
 use crate::sign_in::Attempt;
 use daybook_domain::user::User;
-use daybook_domain::{Audit, Conflict, Error as Domain, Event, OrgId, Record as _, Rule, Secret, UserId};
+use daybook_domain::{Conflict, Error as Domain, Event, OrgId, Record as _, Rule, Secret, UserId};
 use daybook_http::{Cx, Data, Error, Json, Result, SecretData};
 use daybook_store::rows::RowWrite;
 use daybook_store::rows::credential::Credential;
@@ -84,7 +84,9 @@ pub async fn set_up(cx: Cx, Json(ask): Json<SetUp>) -> Result<SecretData<NewSeco
     let totp = totp_of(&key, user.email.as_str())?;
     let url = totp.to_url().map_err(|error| Error::internal("make a second factor", error.to_string()))?;
     let reply = SecretData(NewSecondFactor { secret: Key::from(key).to_base32(), otpauth_url: url });
-    let tx = Tx::happened(Event::UserUpdated, Audit::Update, id).with_row(row).with_row(attempt.cleared(&cx)?);
+    // Counts as a change of the user, so that it can't overtake a confirmation.
+    let after = user.clone().following(&user, cx.now());
+    let tx = Tx::update(&user, &after).with_row(row).with_row(attempt.cleared(&cx)?);
     cx.commit(tx, reply).await
 }
 
@@ -143,7 +145,10 @@ fn used(cx: &Cx, before: &SecondFactor, code: &str) -> Result<Option<SecondFacto
     let key =
         unsealed.ok_or_else(|| Error::internal("read a second factor", "it was sealed with a key that is gone"))?;
     let step = totp_of(&key, "user")?.check(&code, cx.now().as_second().max(0) as u64);
-    Ok(step.filter(|step| *step > before.last_step).map(|last_step| SecondFactor { last_step, ..before.clone() }))
+    let Some(last_step) = step.filter(|step| *step > before.last_step) else { return Ok(None) };
+    // Sealed anew with the key in force, so that the older one can go some day.
+    let sealed = cx.env.keys.seal(Purpose::SecondFactor, &key)?;
+    Ok(Some(SecondFactor { last_step, sealed, ..before.clone() }))
 }
 
 fn totp_of(key: &[u8], account: &str) -> Result<Totp> {

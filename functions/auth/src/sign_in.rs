@@ -111,7 +111,12 @@ pub struct Attempt {
 impl Attempt {
     fn of(cx: &Cx, name: String, user: Option<UserId>, DeviceToken(token): &DeviceToken) -> Attempt {
         let device = user.zip(token.as_deref()).and_then(|(user, token)| token::device_of(&cx.env.keys, user, token));
-        Attempt { subject: device.map_or_else(|| format!("name {name}"), |device| format!("device {device}")) }
+        device.map_or_else(|| Attempt::of_name(name), |device| Attempt { subject: format!("device {device}") })
+    }
+
+    /// The attempts of a name, whether anybody has it or not.
+    pub fn of_name(name: String) -> Attempt {
+        Attempt { subject: format!("name {name}") }
     }
 
     /// The attempts of somebody who is signed in, and says their password once more.

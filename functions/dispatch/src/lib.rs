@@ -35,6 +35,7 @@ pub fn wanted(fact: &Fact, default_org: OrgId) -> Vec<Dispatched> {
         Event::UserPasswordResetRequested => vec![mail(MailKind::PasswordReset)],
         Event::UserPasswordChanged => vec![mail(MailKind::PasswordChanged)],
         Event::UserRegistered | Event::UserVerificationRequested => vec![mail(MailKind::Verification)],
+        Event::UserUpdated if fact.fields.iter().any(|field| field == "email") => vec![mail(MailKind::AddressChanged)],
         Event::InvitationSent => vec![mail(MailKind::Invitation)],
         Event::LeadCreated
         | Event::LeadUpdated

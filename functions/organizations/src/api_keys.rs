@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 /// How many characters of a secret stay readable, to know a key by.
-const PREFIX: usize = 12;
+const SHOWN: usize = 6;
 
 /// A key with its secret, which is shown this once.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -112,7 +112,7 @@ async fn shown(cx: &Cx, api_key: ApiKey) -> Result<ApiKey> {
 fn prefix(secret: &str) -> String {
     // The place of the key comes first and is no secret; what tells keys apart stands behind it.
     let random = secret.split_once('.').map_or("", |(_, random)| random);
-    format!("dbk_…{}", random.chars().take(PREFIX / 2).collect::<String>())
+    format!("dbk_…{}", random.chars().take(SHOWN).collect::<String>())
 }
 
 fn in_the_future(cx: &Cx, key: &ApiKey) -> Result<(), Domain> {

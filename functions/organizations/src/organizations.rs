@@ -4,9 +4,9 @@ use daybook_domain::form::Form;
 use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::{Action, Permission, Resource, Role};
-use daybook_domain::{Error as Domain, OrgId, RecordType, Rule};
+use daybook_domain::{Conflict, Error as Domain, OrgId, RecordType, Rule};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
-use daybook_store::Tx;
+use daybook_store::{Registration, Tx};
 
 /// Lists the organisations one belongs to: there is one.
 pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organization>> {
@@ -18,6 +18,9 @@ pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organ
 pub async fn create(cx: Cx, Json(new): Json<NewOrganization>) -> Result<Created<Organization>> {
     if cx.org != cx.env.settings.default_org {
         return Err(Domain::Forbidden(Permission::least(Resource::Organization, Action::Manage)).into());
+    }
+    if cx.env.settings.registration == Registration::Closed {
+        return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
     let stamp = cx.stamp();
     let org = OrgId::new(stamp.id);

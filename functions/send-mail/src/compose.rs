@@ -9,7 +9,7 @@ use daybook_jobs::mail::templates::AccountMail;
 use daybook_jobs::mail::{Content, templates};
 use daybook_jobs::{MailJob, MailKind, Services};
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Cx, Error, Fact, Result, invite};
+use daybook_store::{Cx, EntryRef, Error, Fact, Result, invite};
 
 /// To whom a mail goes and what it says.
 pub struct Composed {
@@ -41,6 +41,7 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
         MailKind::Verification => from.ticket(about, Use::VerifyEmail, AccountMail::Verification).await,
         MailKind::PasswordReset => from.ticket(about, Use::ResetPassword, AccountMail::PasswordReset).await,
         MailKind::PasswordChanged => from.user(about, AccountMail::PasswordChanged, None).await,
+        MailKind::AddressChanged => from.old_address(about, job.entry).await,
         MailKind::Invitation => from.invitation(about).await,
     }
 }
@@ -105,6 +106,15 @@ impl From<'_> {
         }
         let link = ticket.map(|(_, link)| link);
         self.account(user.email, user.name.as_ref(), mail, link.as_deref()).map(Some)
+    }
+
+    /// A mail to the address that a user had before an entry.
+    async fn old_address(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
+        let Some(user) = self.cx.find::<User>(id).await? else { return Ok(None) };
+        let detail = self.cx.details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
+        let old = detail.and_then(|detail| EmailAddress::parse(detail.before.get("email")?.as_str()?).ok());
+        let Some(old) = old else { return Ok(None) };
+        self.account(old, user.name.as_ref(), AccountMail::AddressChanged, None).map(Some)
     }
 
     async fn invitation(&self, id: AnyId) -> Result<Option<Composed>> {

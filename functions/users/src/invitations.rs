@@ -1,5 +1,6 @@
 //! Invitations: by mail, with a link that works once and for a week.
 
+use crate::users::MAILS;
 use daybook_domain::InvitationId;
 use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::{Conflict, Error as Domain};
@@ -17,6 +18,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewInvitation>) -> Result<Created<In
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
     cx.within_own_role(&[new.role]).await?;
+    cx.limited("invite", &cx.org.to_string(), MAILS).await?;
     // Users of other organisations are nobody's business here; they will be told when they accept.
     if let Some((org, user)) = cx.env.login(&new.email.normalized()).await?
         && org == cx.org
@@ -39,5 +41,6 @@ pub async fn revoke(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitat
 
 /// Sends an invitation once more, for another week. The links of earlier mails work no more.
 pub async fn resend(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
+    cx.limited("invite", &cx.org.to_string(), MAILS).await?;
     cx.change(id, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await
 }

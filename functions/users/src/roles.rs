@@ -78,7 +78,8 @@ pub async fn update(
 /// Moves a role to the trash, unless somebody has it or is to have it.
 pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -> Result<Data<CustomRole>> {
     let role = RoleRef::Custom(id);
-    if is_anywhere::<User>(&cx, role).await? || is_anywhere::<Invitation>(&cx, role).await? {
+    let invited = Listing::InState("pending");
+    if is_anywhere::<User>(&cx, role, Listing::All).await? || is_anywhere::<Invitation>(&cx, role, invited).await? {
         return Err(Domain::Conflict(Conflict::RoleInUse).into());
     }
     cx.alter(id, version, |before: CustomRole| {
@@ -91,13 +92,13 @@ pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -
     .await
 }
 
-/// Whether a record of a type names a role.
-async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef) -> Result<bool> {
+/// Whether a record of a list names a role.
+async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, listing: Listing<'_>) -> Result<bool> {
     let mut cursor: Option<String> = None;
     loop {
         let has_role = Filter { field: "role".to_owned(), op: Op::Eq, value: role.to_string().into() };
         let ask = PageAsk {
-            listing: Listing::All,
+            listing,
             search: None,
             filters: vec![has_role],
             fields: &[],

@@ -2,11 +2,19 @@
 
 use daybook_domain::permission::{Permission, RoleRef};
 use daybook_domain::user::{Status, User, Username};
-use daybook_domain::{Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Record as _, UserId};
+use daybook_domain::{
+    Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Record as _, Rule, UserId, Violations,
+};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
+use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Decision, Tx};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// So many addresses an hour an organisation can have mail sent to: who is known elsewhere isn't to be found out by
+/// trying.
+pub const MAILS: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
 
 /// A user to be made. They choose their password by the link of a mail.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -40,6 +48,7 @@ pub async fn list(cx: Cx, query: ListQuery<User>) -> Result<Listed<User>> {
 /// Makes a user, and sends them a mail with which they choose a password.
 pub async fn create(cx: Cx, Json(new): Json<NewUser>) -> Result<Created<User>> {
     cx.within_own_role(&[new.role]).await?;
+    cx.limited("invite", &cx.org.to_string(), MAILS).await?;
     cx.decide(|| async {
         let user = User::new(new.email.clone(), new.username.clone(), new.name.clone(), new.role, &cx.stamp());
         let ticket = Ticket::new(&cx.env, &user.email, Use::ResetPassword);
@@ -81,6 +90,13 @@ pub async fn update(
             if wanted == before {
                 return Ok(Decision::Nothing(Data(before)));
             }
+            // Whoever found a session open can't make it their own by another address.
+            if cx.actor.user() == Some(id) {
+                own(&before, &wanted)?;
+            }
+            if wanted.email != before.email {
+                cx.limited("invite", &cx.org.to_string(), MAILS).await?;
+            }
             cx.within_own_role(&[before.role, wanted.role]).await?;
             let after = wanted.following(&before, cx.now());
             let mut tx = Tx::update(&before, &after);
@@ -99,6 +115,19 @@ pub async fn update(
         }
     })
     .await
+}
+
+/// What takes one's own password to change, and goes another way.
+fn own(before: &User, wanted: &User) -> Result<(), Domain> {
+    let mut violations = Violations::default();
+    if wanted.email != before.email {
+        violations.add("/email", Rule::Format { expected: "changed by POST /api/auth/change-email".to_owned() });
+    }
+    if wanted.second_factor != before.second_factor {
+        let expected = "changed by POST /api/auth/mfa/disable".to_owned();
+        violations.add("/second_factor", Rule::Format { expected });
+    }
+    violations.into_result()
 }
 
 /// Moves a user to the trash, which ends their sessions and gives their address and name free.

@@ -7,7 +7,7 @@ use crate::reply::{Answer, HttpReply};
 use axum::http::Method;
 use daybook_domain::read::escape;
 use daybook_domain::{Actor, Error as Domain, Rule, Violations};
-use daybook_store::{Cx, Error, Once, Result, sha256_hex};
+use daybook_store::{Cx, Error, Once, Purpose, Result, sha256_hex};
 use serde_json::Value;
 use std::future::Future;
 use std::sync::Arc;
@@ -103,7 +103,12 @@ fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Optio
     };
     let scope = [who.as_str(), call.method.as_str(), call.cx.request.route, key];
     let fingerprint = serde_json::to_string(&(call.header("if-match"), input));
-    let fingerprint = fingerprint.map_err(|error| Error::internal("fingerprint a request", error))?;
+    let mut fingerprint = fingerprint.map_err(|error| Error::internal("fingerprint a request", error))?;
+    if fingerprint.contains("\"***\"") {
+        // Secrets are masked in the input as it is typed, but tell two requests apart.
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        fingerprint += &call.cx.sign(Purpose::Once, body.to_string().as_bytes());
+    }
     let hash = sha256_hex(scope.join("\n").as_bytes());
     Ok(Some(Arc::new(Once {
         org: call.cx.org,

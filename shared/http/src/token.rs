@@ -82,13 +82,16 @@ pub struct Refresh {
 impl Refresh {
     /// The first token of a session.
     pub fn first(keys: &Keyring, org: OrgId, session: SessionId) -> Result<Refresh> {
-        Ok(Refresh::of(keys, org, session, &random()?))
+        let first = Refresh::of(keys, &keys.current_kid(), org, session, &random()?);
+        first.ok_or_else(|| Error::internal("issue a token", "there is no key"))
     }
 
-    /// The token that follows this one: the same however often it is asked for.
+    /// The token that follows this one: the same however often it is asked for, and by whomever, also while a function
+    /// has a newer key already and another one hasn't.
     pub fn successor(&self, keys: &Keyring) -> Option<Refresh> {
-        let seed = keys.secret_of(Purpose::Refresh, self.text.as_bytes())?;
-        Some(Refresh::of(keys, self.org, self.session, &seed))
+        let kid = self.text.splitn(3, '.').nth(2)?.rsplit_once('.')?.0;
+        let seed = keys.secret_of(Purpose::Refresh, kid, self.text.as_bytes())?;
+        Refresh::of(keys, kid, self.org, self.session, &seed)
     }
 
     /// The token in a text, if we gave it out once.
@@ -104,10 +107,10 @@ impl Refresh {
         })
     }
 
-    fn of(keys: &Keyring, org: OrgId, session: SessionId, seed: &[u8]) -> Refresh {
+    fn of(keys: &Keyring, kid: &str, org: OrgId, session: SessionId, seed: &[u8]) -> Option<Refresh> {
         let body = format!("{}.{}", place_of(org, session.uuid()), URL_SAFE_NO_PAD.encode(seed));
-        let text = format!("rt_{body}.{}", keys.sign(Purpose::Refresh, body.as_bytes()));
-        Refresh { org, session, text }
+        let text = format!("rt_{body}.{}", keys.sign_with(Purpose::Refresh, kid, body.as_bytes())?);
+        Some(Refresh { org, session, text })
     }
 }
 
@@ -359,6 +362,11 @@ mod tests {
         let others = Keyring::parse("a:ffffffffffffffffffffffffffffffff").expect("a keyring");
         assert_eq!(Refresh::read(&others, &first.text), None);
         assert_ne!(first.successor(&others), first.successor(&keys()));
+        // While a key is being replaced, functions with either see the same successor.
+        let newer = Keyring::parse(
+            "n:ffffffffffffffffffffffffffffffff,a:0123456789abcdef0123456789abcdef,b:fedcba9876543210fedcba9876543210",
+        );
+        assert_eq!(first.successor(&newer.expect("a keyring")), first.successor(&keys()));
         for text in ["", "rt_", "rt_a.b.c", &first.text[1..], &format!("{}x", first.text)] {
             assert_eq!(Refresh::read(&keys(), text), None, "{text}");
         }

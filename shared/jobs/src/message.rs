@@ -89,6 +89,8 @@ mails! {
     PasswordReset "mail-password-reset" "r",
     /// To a user: your password was changed.
     PasswordChanged "mail-password-changed" "p",
+    /// To a user's old address: they have another one.
+    AddressChanged "mail-address-changed" "a",
     /// To somebody: join an organisation.
     Invitation "mail-invitation" "i",
 }

@@ -60,6 +60,8 @@ pub enum AccountMail {
     PasswordReset,
     /// Your password was changed.
     PasswordChanged,
+    /// You have another address now.
+    AddressChanged,
     /// Join an organisation.
     Invitation,
 }
@@ -95,6 +97,16 @@ impl AccountMail {
                 "您的密码已修改",
                 "您的密码刚刚被修改，其他设备已退出登录。",
                 "如果不是您本人操作，请立即重置密码并联系管理员。",
+            ),
+            (AccountMail::AddressChanged, Locale::English) => (
+                "Your address was changed",
+                "your account has another address now, and other devices are signed out.",
+                "If it wasn't you or your administrator, tell your administrator at once.",
+            ),
+            (AccountMail::AddressChanged, Locale::Chinese) => (
+                "您的邮箱已修改",
+                "您账户的邮箱刚刚被修改，其他设备已退出登录。",
+                "如果不是您本人或管理员操作，请立即联系管理员。",
             ),
             (AccountMail::Invitation, Locale::English) => (
                 "You are invited",

@@ -4,6 +4,7 @@
 //! was altered, removed or put in later shows, and so does a link that was. The chain's head moves on by condition.
 //! That the end of the chain was cut off shows by its anchors: the head of a day, kept where nobody can change it.
 
+use crate::commit::expires_after;
 use crate::journal::{Detail, Fact, RETENTION};
 use crate::schema::{EXPIRES_AT, Place, Question, SK};
 use crate::table::{Condition, Item, PutAll, attribute, parse_item, row_item};
@@ -26,6 +27,8 @@ pub struct Link {
     pub entry: EntryId,
     /// SHA-256 of the fact.
     pub fact_sha256: String,
+    /// The fact of the link before it; none for the first.
+    pub previous_entry: Option<EntryId>,
     /// The hash of the link before it; empty for the first.
     pub previous: String,
     /// Its own: SHA-256 of all of the above.
@@ -41,6 +44,8 @@ pub struct Head {
     pub seq: u64,
     /// Its hash.
     pub hash: String,
+    /// The fact it is for.
+    pub entry: Option<EntryId>,
 }
 
 impl Head {
@@ -53,19 +58,32 @@ impl Head {
     /// The link that follows it.
     fn link(&self, env: &Env, fact: &Fact) -> Result<Link> {
         let (seq, fact_sha256) = (self.seq + 1, fact.sha256()?);
-        let hash = hash_of(fact.org, seq, fact.id, &fact_sha256, &self.hash);
-        let signature = env.keys.sign(Purpose::Chain, hash.as_bytes());
-        Ok(Link { seq, entry: fact.id, fact_sha256, previous: self.hash.clone(), hash, signature })
+        let (previous, previous_entry) = (self.hash.clone(), self.entry);
+        let mut link = Link {
+            seq,
+            entry: fact.id,
+            fact_sha256,
+            previous_entry,
+            previous,
+            hash: String::new(),
+            signature: String::new(),
+        };
+        link.hash = link.hash_in(fact.org);
+        link.signature = env.keys.sign(Purpose::Chain, link.hash.as_bytes());
+        Ok(link)
     }
 }
 
-fn hash_of(org: OrgId, seq: u64, entry: EntryId, fact_sha256: &str, previous: &str) -> String {
-    sha256_hex(format!("{org}|{seq}|{entry}|{fact_sha256}|{previous}").as_bytes())
-}
-
 impl Link {
+    /// SHA-256 of what it says.
+    fn hash_in(&self, org: OrgId) -> String {
+        let Link { seq, entry, fact_sha256, previous_entry, previous, .. } = self;
+        let before = previous_entry.map(|entry| entry.to_string()).unwrap_or_default();
+        sha256_hex(format!("{org}|{seq}|{entry}|{fact_sha256}|{before}|{previous}").as_bytes())
+    }
+
     fn is_genuine(&self, env: &Env, org: OrgId) -> bool {
-        let hash = hash_of(org, self.seq, self.entry, &self.fact_sha256, &self.previous);
+        let hash = self.hash_in(org);
         hash == self.hash && env.keys.verify(Purpose::Chain, hash.as_bytes(), &self.signature)
     }
 }
@@ -77,7 +95,7 @@ pub async fn chain(env: &Arc<Env>, fact: &Fact) -> Result<()> {
     loop {
         let head = Head::read(env, fact.org).await?;
         let link = head.link(env, fact)?;
-        let next = Head { seq: link.seq, hash: link.hash.clone() };
+        let next = Head { seq: link.seq, hash: link.hash.clone(), entry: Some(fact.id) };
         let mut row = row_item(&Place::ChainLink(fact.org, fact.id).key(), &link)?;
         row.insert(EXPIRES_AT.to_owned(), attribute(fact.at.plus(RETENTION).as_second()));
         let new = Condition::of("attribute_not_exists(pk)");
@@ -145,8 +163,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The links of some days, and of those around them.
 struct Around {
     links: BTreeMap<u64, Link>,
-    /// Whether the first of all must be among them.
-    from_origin: bool,
+    /// From when on they were looked for.
+    since: Timestamp,
     /// Whether the last of all must be among them.
     to_head: bool,
 }
@@ -156,7 +174,10 @@ impl Cx {
     pub async fn verify(&self, first: Timestamp, days: u32) -> Result<Verified> {
         let first = first.start_of_day();
         let last = first.plus(DAY * days.saturating_sub(1));
-        let Around { links, from_origin, to_head } = self.links_around(first, last).await?;
+        // Read before all else: what is chained meanwhile comes after it, and is left for the next look.
+        let head = Head::read(&self.env, self.org).await?;
+        let Around { mut links, since, to_head } = self.links_around(first, last).await?;
+        links.retain(|seq, _| *seq <= head.seq);
         let of_entry: HashMap<EntryId, &Link> = links.values().map(|link| (link.entry, link)).collect();
         let mut found = Verified::default();
         let mut there = HashSet::new();
@@ -172,18 +193,20 @@ impl Cx {
         for link in links.values() {
             let follows = match before {
                 Some(before) => link.seq == before.seq + 1 && link.previous == before.hash,
-                // Those before it have expired, or were before the days that are looked at.
-                None if !from_origin => true,
-                None => link.seq == 1 && link.previous.is_empty(),
+                // The one before the first that is there has expired, or there was none.
+                None => match link.previous_entry {
+                    // Or it was before the days that are looked at.
+                    Some(entry) => entry.time() < since || entry.time().plus(RETENTION) <= self.now(),
+                    None => link.seq == 1 && link.previous.is_empty(),
+                },
             };
             if !follows || !link.is_genuine(&self.env, self.org) {
                 found.note(link.entry, Wrong::ChainBroken);
             }
             before = Some(link);
         }
-        let head = Head::read(&self.env, self.org).await?;
-        let end = before.map(|link| Head { seq: link.seq, hash: link.hash.clone() }).unwrap_or_default();
-        if to_head && end != head {
+        let end = before.map(|link| (link.seq, link.hash.as_str())).unwrap_or_default();
+        if to_head && end != (head.seq, head.hash.as_str()) {
             // What came after the last link is gone.
             found.note(before.map_or(begin, |link| link.entry), Wrong::ChainBroken);
         }
@@ -202,6 +225,10 @@ impl Cx {
         for item in self.env.table.query_all(&Question::Facts(self.org, day, begin, end).range()).await? {
             let Some(place) = entry_of(&item) else { continue };
             there.insert(place);
+            // What has expired may be gone at any moment, and its link before it.
+            if !expires_after(&item, self.now().as_second()) {
+                continue;
+            }
             match Fact::from_item(item, &self.env.keys) {
                 // Where an entry stands is part of what it says.
                 Ok((fact, genuine)) => {
@@ -235,8 +262,7 @@ impl Cx {
     async fn links_around(&self, first: Timestamp, last: Timestamp) -> Result<Around> {
         let mut links = BTreeMap::new();
         let now = self.now();
-        let (origin, kept) = (self.org.time().start_of_day(), now.minus(RETENTION).start_of_day());
-        let earliest = origin.max(kept);
+        let earliest = self.org.time().max(now.minus(RETENTION)).start_of_day();
         let mut day = first;
         while day <= last {
             self.add_links(day, &mut links).await?;
@@ -250,7 +276,7 @@ impl Cx {
             }
             found += self.add_links(day, &mut links).await?;
         }
-        let from_origin = day < earliest && origin > kept;
+        let since = day.plus(DAY);
         let (mut day, mut found) = (last, 0);
         for n in 1.. {
             day = day.plus(DAY);
@@ -259,11 +285,12 @@ impl Cx {
             }
             found += self.add_links(day, &mut links).await?;
         }
-        Ok(Around { links, from_origin, to_head: day > now })
+        Ok(Around { links, since, to_head: day > now })
     }
 
     async fn add_links(&self, day: Timestamp, links: &mut BTreeMap<u64, Link>) -> Result<usize> {
-        let items = self.env.table.query_all(&Question::Links(self.org, day).range()).await?;
+        let mut items = self.env.table.query_all(&Question::Links(self.org, day).range()).await?;
+        items.retain(|item| expires_after(item, self.now().as_second()));
         let count = items.len();
         for item in items {
             let link: Link = parse_item(item)?;

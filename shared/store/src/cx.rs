@@ -306,7 +306,8 @@ impl Cx {
         Err(Domain::Conflict(Conflict::Contended).into())
     }
 
-    /// The same request in another organisation. Only for public intake, where the form says which it is.
+    /// The same request in another organisation. Only where something that was sent says which it
+    /// is (a form, a token, a name to sign in with), or where one is made.
     pub fn in_organization(&self, org: OrgId) -> Cx {
         Cx { org, ..self.clone() }
     }

@@ -18,6 +18,8 @@ pub enum Purpose {
     Journal,
     /// Tokens that let a visitor add to their submission.
     Submission,
+    /// Secrets in the input of a request that may be repeated.
+    Once,
     /// Links of the journal's chain.
     Chain,
     /// Secrets of second factors, sealed.
@@ -39,6 +41,7 @@ impl Purpose {
             Purpose::Cursor => b"daybook cursor",
             Purpose::Journal => b"daybook journal",
             Purpose::Submission => b"daybook submission",
+            Purpose::Once => b"daybook idempotency",
             Purpose::Chain => b"daybook chain",
             Purpose::SecondFactor => b"daybook second factor",
             Purpose::Refresh => b"daybook refresh token",
@@ -136,10 +139,15 @@ impl Keyring {
         format!("{kid}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// 256 bits that follow from a message, and that nobody else can know.
-    pub fn secret_of(&self, purpose: Purpose, message: &[u8]) -> Option<Vec<u8>> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derived(purpose, &self.current_kid())?);
+    /// 256 bits that follow from a message and the key of an id, and that nobody else can know.
+    pub fn secret_of(&self, purpose: Purpose, kid: &str, message: &[u8]) -> Option<Vec<u8>> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derived(purpose, kid)?);
         Some(hmac::sign(&key, &[b"secret|", message].concat()).as_ref().to_vec())
+    }
+
+    /// Signs with the key of an id.
+    pub fn sign_with(&self, purpose: Purpose, kid: &str, message: &[u8]) -> Option<String> {
+        Some(format!("{kid}.{}", URL_SAFE_NO_PAD.encode(self.mac(purpose, kid, message)?)))
     }
 
     /// Seals a secret that must be read again (AES-256-GCM): `<kid>.<base64url of nonce and ciphertext>`.
