@@ -75,7 +75,7 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
     assert!(whole["entries"].as_u64().expect("a number") >= count as u64);
 
     let table = &world.system.env.table;
-    let tries = if is_full() { 40 } else { 4 };
+    let tries = if is_full() { 10 } else { 4 };
     for n in 0..tries {
         // The first and the last of them too, and the ends of days.
         let at = match n {

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod auth;
 mod bad_input;
+mod canaries;
 mod chain;
 mod contact;
 mod demos;

@@ -5,11 +5,16 @@ use daybook_domain::permission::Permission;
 use daybook_domain::user::User;
 use daybook_domain::{OrgId, Rule, Violations};
 use daybook_http::{Asset, Cx, Data, IfMatch, Patch, Result};
+use daybook_store::rows::bucket::Rate;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What the page may load. It has no other content than its own, and sends what is typed nowhere else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// So many user names an hour somebody may try to take: which are taken isn't to be found out by trying.
+const NAMES: Rate = Rate { burst: 20, per: Duration::from_secs(3600) };
 
 /// Who asks.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -31,6 +36,10 @@ pub async fn me(cx: Cx) -> Result<Data<Me>> {
 
 /// Changes what one is called, or the name to sign in with; `null` clears. All else is an administrator's to change.
 pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Result<Data<User>> {
+    let (id, _) = who(&cx)?;
+    if patch.fields.contains_key("username") {
+        cx.limited("username", &id.to_string(), NAMES).await?;
+    }
     let change = |user: &User| {
         let wanted = patch.over(user)?;
         let own = User { name: wanted.name.clone(), username: wanted.username.clone(), ..user.clone() };
@@ -47,7 +56,7 @@ pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Re
         }
         violations.into_result().map(|()| own)
     };
-    cx.change(who(&cx)?.0, version, change, Data).await
+    cx.change(id, version, change, Data).await
 }
 
 /// The page that the links of mails lead to: a new password, a proven address, an invitation.
