@@ -119,7 +119,7 @@ async fn all_that_a_request_did_is_undone_or_nothing() {
     // The owners of the organisation go along with the user.
     owner.post("/api/audit-logs/revert", json!({"request_id": "promote"})).await.expect(200);
     assert_eq!((owners().await, owner.get(&user).await.expect(200).data()["role"].clone()), (Some(1), json!("sales")));
-    owner.post("/api/audit-logs/revert", json!({"request_id": "never"})).await.expect_problem(404, "not_found");
+    owner.post("/api/audit-logs/revert", json!({"request_id": "never"})).await.expect_problem(422, "validation_error");
     let one = made(&owner).await;
     owner.patch(&one, json!({"first_name": "Eva"})).header("x-request-id", "rename").await.expect(200);
     owner.post("/api/audit-logs/revert", json!({"request_id": "rename"})).await.expect(200);

@@ -47,11 +47,15 @@ pub async fn revert_entry(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Revert
 /// Undoes all that a request did, or nothing.
 pub async fn revert_request(cx: Cx, Json(ask): Json<Ask>) -> Result<Data<Reverted>> {
     let requests = cx.entries_of_request(&ask.request_id).await?;
-    let (_, entries) = requests.into_iter().next_back().ok_or_else(|| Domain::not_found(Thing::Entry))?;
+    let unknown = || {
+        let expected = "the id of a request that is on record".to_owned();
+        Domain::invalid("/request_id", Rule::Format { expected })
+    };
+    let (_, entries) = requests.into_iter().next_back().ok_or_else(unknown)?;
     let mut facts = Vec::new();
     // What was done last is undone first.
     for entry in entries.into_iter().rev() {
-        facts.push(cx.fact(entry).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?);
+        facts.push(cx.fact(entry).await?.ok_or_else(unknown)?);
     }
     undo(&cx, facts).await
 }
