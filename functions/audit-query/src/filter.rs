@@ -2,19 +2,13 @@
 
 use daybook_domain::read::{escape, read};
 use daybook_domain::{AnyId, Audit, EntryId, Error as Domain, Event, OrgId, RecordType, Rule, Timestamp, Violations};
-use daybook_http::{Argument, Call, Cx, Operation, Result, query_pairs};
+use daybook_http::{Argument, Call, Cx, Operation, Result, USUAL_LIMIT, limit_of, query_pairs};
 use daybook_store::facts::{FactsAsk, FactsPage, Source};
 use daybook_store::journal::RETENTION;
 use daybook_store::{Answer, Fact};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
-
-/// The entries of a page unless the query says how many.
-const USUAL: usize = 50;
-
-/// The most entries of a page.
-const MOST: usize = 200;
 
 /// Which entries; all conditions hold at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -136,10 +130,9 @@ fn moment(text: &str, of_day: Duration) -> Result<Timestamp, Rule> {
 impl AuditQuery {
     /// The page, with where the next one begins.
     pub async fn page(&self, cx: &Cx) -> Result<(FactsPage, Option<String>)> {
-        let binding = format!("{}|audit|{:?}|{}", cx.org, self.filter, self.ascending);
         let altered = || Domain::query("cursor", Rule::Cursor);
         let after = match &self.cursor {
-            Some(cursor) => Some(cx.open_place(cursor, &binding)?.parse::<EntryId>().map_err(|_| altered())?),
+            Some(cursor) => Some(cx.open_place(cursor, &self.binding(cx))?.parse::<EntryId>().map_err(|_| altered())?),
             None => None,
         };
         let (from, to) = self.filter.bounds(cx.org, cx.now()).map_err(as_query)?;
@@ -148,8 +141,17 @@ impl AuditQuery {
         let ask =
             FactsAsk { source: &source, from, to, ascending: self.ascending, after, limit: self.limit, keep: &keep };
         let page = cx.facts(&ask).await?;
-        let next = page.more.map(|more| cx.seal_place(&more.to_string(), &binding));
+        let next = page.more.map(|more| self.cursor_behind(cx, more));
         Ok((page, next))
+    }
+
+    /// The cursor of a page that begins behind an entry.
+    pub fn cursor_behind(&self, cx: &Cx, entry: EntryId) -> String {
+        cx.seal_place(&entry.to_string(), &self.binding(cx))
+    }
+
+    fn binding(&self, cx: &Cx) -> String {
+        format!("{}|audit|{:?}|{}", cx.org, self.filter, self.ascending)
     }
 }
 
@@ -196,13 +198,13 @@ impl Argument for AuditQuery {
 
     async fn read(call: &Call) -> Result<Self> {
         let mut fields = Map::new();
-        let mut query = AuditQuery { filter: Filter::default(), limit: USUAL, ascending: false, cursor: None };
+        let mut query = AuditQuery { filter: Filter::default(), limit: USUAL_LIMIT, ascending: false, cursor: None };
         let mut violations = Violations::default();
         for (name, value) in query_pairs(call)? {
             match name.as_str() {
-                "limit" => match value.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit)) {
-                    Some(limit) => query.limit = limit,
-                    None => violations.add("/limit", Rule::Range { min: 1, max: MOST as i64 }),
+                "limit" => match limit_of(&value) {
+                    Ok(limit) => query.limit = limit,
+                    Err(rule) => violations.add("/limit", rule),
                 },
                 "sort" => match value.as_str() {
                     "occurred_at" => query.ascending = true,

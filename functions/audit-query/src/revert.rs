@@ -15,7 +15,7 @@ use daybook_domain::user::{User, may_change};
 use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule};
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
 use daybook_store::journal::Detail;
-use daybook_store::{Fact, Tx};
+use daybook_store::{Fact, Tx, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -169,13 +169,10 @@ impl Rules for Organization {
     const KEPT: &'static [&'static str] = Self::READ_ONLY;
 
     async fn checked(cx: &Cx, _: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        let expected = || "networks that the address you are at may come from".to_owned();
-        match after {
-            Some(after) if after.admits(cx.request.ip) => Ok(tx),
-            Some(_) => Err(Domain::invalid("/allowed_networks", Rule::Format { expected: expected() }).into()),
-            // An organisation isn't removed by undoing that it was made.
-            None => Err(Domain::Conflict(Conflict::NothingToUndo).into()),
-        }
+        // An organisation isn't removed by undoing that it was made.
+        let after = after.ok_or(Domain::Conflict(Conflict::NothingToUndo))?;
+        after.keeps_in(cx.request.ip)?;
+        Ok(tx)
     }
 }
 
@@ -251,13 +248,5 @@ impl Undoing<'_> {
         let differs = |(name, value): &(&String, &Value)| self.detail.after.get(*name) != Some(value);
         let changed = data.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect();
         Err(Domain::Stale { version: current.version(), current: changed }.into())
-    }
-}
-
-fn object_of(record: &impl Serialize) -> Result<Map<String, Value>> {
-    match serde_json::to_value(record) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Error::internal("write a record as JSON", "it is not an object")),
-        Err(error) => Err(Error::internal("write a record as JSON", error)),
     }
 }

@@ -153,8 +153,7 @@ pub async fn list(cx: Cx, query: AuditQuery) -> Result<Listed<Entry>> {
     let fitting = fitting.count().max(1);
     if fitting < entries.len() {
         entries.truncate(fitting);
-        let shorter = AuditQuery { limit: fitting, ..query.clone() };
-        next = shorter.page(&cx).await?.1;
+        next = entries.last().map(|last| query.cursor_behind(&cx, last.id));
     }
     Ok(Listed(Page::of(entries, query.limit, next)))
 }

@@ -4,7 +4,7 @@ use daybook_domain::form::Form;
 use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::{Action, Permission, Resource, Role};
-use daybook_domain::{Conflict, Error as Domain, OrgId, RecordType, Rule};
+use daybook_domain::{Conflict, Error as Domain, OrgId, RecordType};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::{Registration, Tx};
 
@@ -49,11 +49,7 @@ pub async fn update(
     own(&cx, id).await?;
     let change = |organization: &Organization| {
         let wanted = patch.over(organization)?.checked()?;
-        if wanted.admits(cx.request.ip) {
-            return Ok(wanted);
-        }
-        let expected = "networks that the address you are at may come from".to_owned();
-        Err(Domain::invalid("/allowed_networks", Rule::Format { expected }))
+        wanted.keeps_in(cx.request.ip).map(|()| wanted)
     };
     cx.change(id, version, change, Data).await
 }

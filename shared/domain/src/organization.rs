@@ -138,6 +138,15 @@ impl Organization {
         Ok(Organization { owner_ids, ..self.clone() })
     }
 
+    /// Refuses lists of networks that would shut out whoever sets them.
+    pub fn keeps_in(&self, address: Option<IpAddr>) -> Result<(), Error> {
+        if self.admits(address) {
+            return Ok(());
+        }
+        let expected = "networks that the address you are at may come from".to_owned();
+        Err(Error::invalid("/allowed_networks", Rule::Format { expected }))
+    }
+
     /// Whether its people and keys may come from an address, as the gateway or the socket knows it.
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
         let within = |networks: &[Network]| address.is_some_and(|ip| networks.iter().any(|network| network.holds(ip)));

@@ -3,7 +3,7 @@
 //! A permission is `resource:action:scope` where records have owners (`leads:read:own`), and
 //! `resource:action` where they have none (`audit:read`).
 
-use crate::{NotAnId, RoleId, Rule};
+use crate::{NotAnId, Reference, RoleId, Rule};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -297,6 +297,16 @@ pub enum RoleRef {
     BuiltIn(Role),
     /// One that the organisation made.
     Custom(RoleId),
+}
+
+impl RoleRef {
+    /// The record that a field `role` names, if it is one.
+    pub fn references(self) -> Vec<Reference> {
+        match self {
+            RoleRef::Custom(id) => vec![Reference { id: id.into(), pointer: "/role" }],
+            RoleRef::BuiltIn(_) => Vec::new(),
+        }
+    }
 }
 
 impl From<Role> for RoleRef {

@@ -136,10 +136,7 @@ impl Record for User {
     }
 
     fn references(&self) -> Vec<Reference> {
-        match self.role {
-            RoleRef::Custom(id) => vec![Reference { id: id.into(), pointer: "/role" }],
-            RoleRef::BuiltIn(_) => Vec::new(),
-        }
+        self.role.references()
     }
 
     fn state(&self) -> Option<&'static str> {

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Grants, Permission, Resource, Scope};
 use daybook_domain::{Actor, Error as Domain, OrgId, Unauthenticated};
-use daybook_store::rows::bucket::{Rate, Taken, take};
+use daybook_store::rows::bucket::{Rate, take_or_refuse};
 use daybook_store::{Env, KeyInForce, Reach, Result, SignedIn};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -159,7 +159,7 @@ async fn nobody(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Admit
     let allowance = match rate {
         Some(rate) => {
             let subject = ip.map_or_else(|| "unknown".to_owned(), network);
-            Some(taken(env, env.settings.default_org, class.name(), &subject, rate).await?)
+            Some(take_or_refuse(env, env.settings.default_org, class.name(), &subject, rate).await?)
         }
         None => None,
     };
@@ -227,7 +227,7 @@ async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpA
     let KeyInForce { key, secret, organization } = found;
     if let Some(most) = key.requests_per_minute.filter(|_| env.settings.rate_limits) {
         let rate = Rate { burst: most, per: Duration::from_secs(60) };
-        taken(env, credential.org, "key", &key.id.to_string(), rate).await?;
+        take_or_refuse(env, credential.org, "key", &key.id.to_string(), rate).await?;
     }
     secret.note_use(env, credential.org, key.id).await?;
     let actor = Actor::ApiKey { id: key.id, made_by: key.made_by };
@@ -254,13 +254,5 @@ pub fn network(ip: IpAddr) -> String {
             format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
         IpAddr::V4(ip) => ip.to_string(),
-    }
-}
-
-/// Takes one from a bucket; says how many are left, or when the next may be taken.
-async fn taken(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate) -> Result<u32> {
-    match take(env, org, class, subject, rate).await? {
-        Taken::Yes(left) => Ok(left),
-        Taken::After(retry_after) => Err(Domain::Limited { retry_after }.into()),
     }
 }

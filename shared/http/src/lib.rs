@@ -28,7 +28,7 @@ pub use call::{Call, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{DeviceToken, Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater, query_pairs};
-pub use list::{ListQuery, Narrowed, PageQuery};
+pub use list::{ListQuery, Narrowed, PageQuery, USUAL_LIMIT, limit_of};
 pub use openapi::{Operation, document};
 pub use problem::{Problem, status_code};
 pub use reply::{

@@ -15,7 +15,7 @@ use std::cell::LazyCell;
 use std::marker::PhantomData;
 
 /// The records of a page unless the query says how many.
-const USUAL: usize = 50;
+pub const USUAL_LIMIT: usize = 50;
 
 /// The most records of a page.
 const MOST: usize = 200;
@@ -73,7 +73,7 @@ impl<T: Record> Argument for ListQuery<T> {
         // Only where a parameter asks for them.
         let known = LazyCell::new(Fields::of::<T>);
         let mut query = ListQuery {
-            limit: USUAL,
+            limit: USUAL_LIMIT,
             cursor: None,
             ascending: false,
             state: None,
@@ -253,7 +253,7 @@ impl<S: Narrowed> Argument for PageQuery<S> {
     const READS_QUERY: bool = true;
 
     async fn read(call: &Call) -> Result<Self> {
-        let mut query = PageQuery { limit: USUAL, cursor: None, only: None, of: PhantomData };
+        let mut query = PageQuery { limit: USUAL_LIMIT, cursor: None, only: None, of: PhantomData };
         let mut violations = Violations::default();
         for (name, value) in query_pairs(call)? {
             let outcome = match name.as_str() {
@@ -294,7 +294,8 @@ impl<S: Narrowed> Argument for PageQuery<S> {
     }
 }
 
-fn limit_of(text: &str) -> Result<usize, Rule> {
+/// A limit in a query: from 1 to the most.
+pub fn limit_of(text: &str) -> Result<usize, Rule> {
     let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
     limit.ok_or(Rule::Range { min: 1, max: MOST as i64 })
 }

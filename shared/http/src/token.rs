@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use daybook_domain::{ApiKeyId, OrgId, Secret, SessionId, SubmissionId, Timestamp, UserId};
-use daybook_store::{Cx, Error, Keyring, Purpose, Result};
+use daybook_store::{Cx, Error, Keyring, Purpose, Result, ids_in_token, place_in_token};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -99,7 +99,7 @@ impl Refresh {
         let body = text.strip_prefix("rt_").filter(|_| text.len() <= LONGEST)?;
         let mut parts = body.splitn(3, '.');
         let (place, seed, signature) = (parts.next()?, parts.next()?, parts.next()?);
-        let (org, session) = ids_in(place)?;
+        let (org, session) = ids_in_token(place)?;
         keys.verify(Purpose::Refresh, format!("{place}.{seed}").as_bytes(), signature).then(|| Refresh {
             org,
             session: SessionId::new(session),
@@ -108,7 +108,7 @@ impl Refresh {
     }
 
     fn of(keys: &Keyring, kid: &str, org: OrgId, session: SessionId, seed: &[u8]) -> Option<Refresh> {
-        let body = format!("{}.{}", place_of(org, session.uuid()), URL_SAFE_NO_PAD.encode(seed));
+        let body = format!("{}.{}", place_in_token(org, session.uuid()), URL_SAFE_NO_PAD.encode(seed));
         let text = format!("rt_{body}.{}", keys.sign_with(Purpose::Refresh, kid, body.as_bytes())?);
         Some(Refresh { org, session, text })
     }
@@ -127,14 +127,14 @@ pub struct ApiKey<'t> {
 impl<'t> ApiKey<'t> {
     /// A new secret for a key.
     pub fn issue(org: OrgId, id: ApiKeyId) -> Result<Secret> {
-        let text = format!("dbk_{}.{}", place_of(org, id.uuid()), URL_SAFE_NO_PAD.encode(random()?));
+        let text = format!("dbk_{}.{}", place_in_token(org, id.uuid()), URL_SAFE_NO_PAD.encode(random()?));
         Ok(Secret::new(text))
     }
 
     /// The key in a text, if it looks like one.
     pub fn read(text: &'t str) -> Option<ApiKey<'t>> {
         let (place, _) = text.strip_prefix("dbk_").filter(|_| text.len() <= LONGEST)?.split_once('.')?;
-        let (org, id) = ids_in(place)?;
+        let (org, id) = ids_in_token(place)?;
         Some(ApiKey { org, id: ApiKeyId::new(id), text })
     }
 
@@ -160,16 +160,6 @@ fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
     daybook_store::fill_random(&mut bytes)?;
     Ok(bytes)
-}
-
-/// An organisation and something in it, as tokens begin with.
-fn place_of(org: OrgId, id: Uuid) -> String {
-    URL_SAFE_NO_PAD.encode([org.uuid().into_bytes(), id.into_bytes()].concat())
-}
-
-fn ids_in(place: &str) -> Option<(OrgId, Uuid)> {
-    let bytes = URL_SAFE_NO_PAD.decode(place).ok().filter(|bytes| bytes.len() == 32)?;
-    Some((OrgId::new(Uuid::from_slice(&bytes[..16]).ok()?), Uuid::from_slice(&bytes[16..]).ok()?))
 }
 
 /// The token that lets whoever posted a submission add to it.

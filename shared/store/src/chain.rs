@@ -5,9 +5,10 @@
 //! That the end of the chain was cut off shows by its anchors: the head of a day, kept where nobody can change it.
 
 use crate::commit::expires_after;
+use crate::facts::entry_of;
 use crate::journal::{Detail, Fact, RETENTION};
-use crate::schema::{EXPIRES_AT, Place, Question, SK};
-use crate::table::{Condition, Item, PutAll, attribute, parse_item, row_item};
+use crate::schema::{EXPIRES_AT, Place, Question};
+use crate::table::{Condition, PutAll, attribute, parse_item, row_item};
 use crate::{Cx, Env, Purpose, Result, sha256_hex};
 use daybook_domain::{EntryId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -310,9 +311,4 @@ impl Cx {
         }
         Ok(hashes)
     }
-}
-
-/// The entry that an item's place names.
-fn entry_of(item: &Item) -> Option<EntryId> {
-    item.get(SK)?.as_s().ok()?.parse().ok()
 }

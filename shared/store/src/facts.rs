@@ -92,8 +92,7 @@ impl Cx {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
         let mut details = HashMap::new();
         for item in self.env.table.get_all(&keys).await? {
-            let id = item.get(SK).and_then(|sk| sk.as_s().ok()).and_then(|id| id.parse().ok());
-            if let Some(id) = id {
+            if let Some(id) = entry_of(&item) {
                 details.insert(id, Detail::from_item(&item)?.0);
             }
         }
@@ -103,13 +102,17 @@ impl Cx {
     /// The entries of requests with an id, by their first; a client may give several requests the same one.
     pub async fn entries_of_request(&self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
         let items = self.env.table.query_all(&Question::OfRequest(self.org, id).range()).await?;
-        let first = |item: &Item| item.get(SK)?.as_s().ok()?.parse::<EntryId>().ok();
         let all = |item: &Item| -> Option<Vec<EntryId>> {
             let list = item.get("entries")?.as_l().ok()?;
             Some(list.iter().filter_map(|id| id.as_s().ok()?.parse().ok()).collect())
         };
-        Ok(items.iter().filter_map(|item| first(item).map(|id| (id, all(item).unwrap_or_default()))).collect())
+        Ok(items.iter().filter_map(|item| entry_of(item).map(|id| (id, all(item).unwrap_or_default()))).collect())
     }
+}
+
+/// The entry that an item's place names.
+pub(crate) fn entry_of(item: &Item) -> Option<EntryId> {
+    item.get(SK)?.as_s().ok()?.parse().ok()
 }
 
 /// A page that is being filled.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::io::{self, Write};
 
 /// A record as a JSON object.
-pub(crate) fn object_of(record: &impl Serialize) -> Result<Map<String, Value>> {
+pub fn object_of(record: &impl Serialize) -> Result<Map<String, Value>> {
     match serde_json::to_value(record) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Error::internal("write a record as JSON", "it is not an object")),

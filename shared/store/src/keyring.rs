@@ -4,8 +4,10 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use daybook_domain::OrgId;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
 
 /// What a signature is for. A signature for one purpose is worthless for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +186,18 @@ impl Keyring {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derived(purpose, kid)?);
         Some(hmac::sign(&key, message).as_ref()[..16].to_vec())
     }
+}
+
+/// An organisation and something in it, as tokens begin with: so what a token stands for is found without a look-up
+/// across organisations.
+pub fn place_in_token(org: OrgId, id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode([org.uuid().into_bytes(), id.into_bytes()].concat())
+}
+
+/// The organisation, and the id of something in it, that a token begins with.
+pub fn ids_in_token(place: &str) -> Option<(OrgId, Uuid)> {
+    let bytes = URL_SAFE_NO_PAD.decode(place).ok().filter(|bytes| bytes.len() == 32)?;
+    Some((OrgId::new(Uuid::from_slice(&bytes[..16]).ok()?), Uuid::from_slice(&bytes[16..]).ok()?))
 }
 
 /// Fills a buffer with random bytes fit for secrets.

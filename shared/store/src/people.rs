@@ -1,11 +1,11 @@
 //! Rules of changes of people that need the table: whose role covers whose, who owns the organisation, and how often.
 
-use crate::rows::bucket::{Rate, Taken, take};
+use crate::rows::bucket::{Rate, take_or_refuse};
 use crate::{Cx, Result, Tx};
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Grants, RoleRef};
 use daybook_domain::user::{User, may_change};
-use daybook_domain::{Error as Domain, Record as _, UserId};
+use daybook_domain::{Record as _, UserId};
 
 impl Cx {
     /// Takes one from a bucket, or says when there is one again; limits may be off for trials.
@@ -13,10 +13,7 @@ impl Cx {
         if !self.env.settings.rate_limits {
             return Ok(());
         }
-        match take(&self.env, self.env.settings.default_org, class, subject, rate).await? {
-            Taken::Yes(_) => Ok(()),
-            Taken::After(retry_after) => Err(Domain::Limited { retry_after }.into()),
-        }
+        take_or_refuse(&self.env, self.env.settings.default_org, class, subject, rate).await.map(drop)
     }
 
     /// Refuses what goes beyond the role of whoever asks: these are the roles that somebody has, or is to have.

@@ -3,7 +3,7 @@
 use crate::schema::Place;
 use crate::table::{Condition, Item, Written, attribute};
 use crate::{Env, Result};
-use daybook_domain::{OrgId, Timestamp};
+use daybook_domain::{Error as Domain, OrgId, Timestamp};
 use std::time::Duration;
 
 /// How much a bucket lets through.
@@ -58,6 +58,14 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
                 return Ok(Taken::After((wait.max(1) as u64).div_ceil(1000)));
             }
         }
+    }
+}
+
+/// Takes one from a bucket; says how many are left, or refuses with when the next may be taken.
+pub async fn take_or_refuse(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate) -> Result<u32> {
+    match take(env, org, class, subject, rate).await? {
+        Taken::Yes(left) => Ok(left),
+        Taken::After(retry_after) => Err(Domain::Limited { retry_after }.into()),
     }
 }
 

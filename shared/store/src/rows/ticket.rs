@@ -6,13 +6,10 @@
 use super::RowWrite;
 use crate::schema::Place;
 use crate::table::{Condition, parse_item};
-use crate::{Env, Purpose, Result, sha256_hex};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::{Env, Purpose, Result, ids_in_token, place_in_token, sha256_hex};
 use daybook_domain::{Conflict, EmailAddress, Error as Domain, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// What a ticket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,9 +85,8 @@ impl Ticket {
 
     /// The token of the mail.
     pub fn token(&self, env: &Env, org: OrgId, user: UserId, to: Use) -> String {
-        let place = [org.uuid().into_bytes(), user.uuid().into_bytes()].concat();
         let signature = env.keys.sign(Purpose::Ticket, self.message(org, user, to).as_bytes());
-        format!("{}.{signature}", URL_SAFE_NO_PAD.encode(place))
+        format!("{}.{signature}", place_in_token(org, user.uuid()))
     }
 
     /// The ticket that a token stands for, and whose it is; none where it is no good.
@@ -110,7 +106,6 @@ impl Ticket {
 /// Organisation, subject and signature in a token.
 fn parts(token: &str) -> Option<(OrgId, UserId, &str)> {
     let (place, signature) = token.split_once('.')?;
-    let place = URL_SAFE_NO_PAD.decode(place).ok().filter(|place| place.len() == 32)?;
-    let uuid = |bytes: &[u8]| Uuid::from_slice(bytes).ok();
-    Some((OrgId::new(uuid(&place[..16])?), UserId::new(uuid(&place[16..])?), signature))
+    let (org, user) = ids_in_token(place)?;
+    Some((org, UserId::new(user), signature))
 }
