@@ -1,7 +1,7 @@
 //! Every route: nobody, tokens that have ended, the weakest role, another owner, another organisation.
 
 use axum::http::Method;
-use daybook_domain::permission::{Action, Role};
+use daybook_domain::permission::{Action, Permission, Resource, Role, RoleRef, Scope};
 use daybook_domain::{SessionId, UserId};
 use daybook_http::{Access, Route, token};
 use daybook_local::functions;
@@ -41,6 +41,7 @@ async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Ans
     let body = match route.path {
         path if path.ends_with("/audit-logs/revert") => json!({"request_id": "x"}),
         path if path.ends_with("/audit-logs/export") => json!({}),
+        path if path.starts_with("/api/privacy/") => json!({"email": "nobody@example.com"}),
         path if path.ends_with("/demo") => json!({"demo_type": "onsite"}),
         path if path.starts_with("/api/demos") => json!({"status": "confirmed"}),
         "/api/leads/{id}" => json!({"status": "contacted"}),
@@ -63,6 +64,8 @@ async fn full_world() -> (World, Person, Ids) {
     let sessions = owner.get("/api/auth/sessions").await.expect(200).data();
     let journal = world.journal(owner.org).await;
     let changed = journal.iter().find(|fact| fact.event.name() == "lead.created").expect("an entry");
+    let job = owner.post("/api/privacy/exports", json!({"email": "eva@example.com"})).await.expect(202).id();
+    world.work().await;
     // The lead, its submission and its demonstration share a UUID.
     let ids = Ids::from([
         ("leads", demo.replace("demo_", "lead_")),
@@ -78,6 +81,7 @@ async fn full_world() -> (World, Person, Ids) {
         ("invitations", made("/api/invitations", json!({"email": "eva@example.com", "role": "sales"})).await),
         ("api-keys", made("/api/api-keys", json!({"name": "Import", "permissions": ["leads:create:all"]})).await),
         ("forms", made("/api/forms", json!({"name": "Campaign"})).await),
+        ("jobs", job),
         ("sessions", sessions[0]["id"].as_str().expect("an id").to_owned()),
     ]);
     (world, owner, ids)
@@ -215,4 +219,80 @@ async fn sales_people_reach_their_own_leads_and_those_nobody_owns() {
     assert_eq!(eva.get("/api/leads").await.expect(200).json()["meta"]["count"], 0);
     assert_eq!(ada.get("/api/leads").await.expect(200).json()["meta"]["count"], 1);
     owner.get(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_reaches_only_their_own_finds_nothing_of_others_on_any_route() {
+    let (world, owner, ids) = full_world().await;
+    let own: Vec<String> = Permission::catalogue()
+        .filter(|one| one.scope == Scope::Own && one.resource.is_owned())
+        .map(|one| one.to_string())
+        .collect();
+    let role = owner.post("/api/roles", json!({"name": "Own alone", "permissions": own})).await.expect(201).id();
+    let role: RoleRef = role.parse().expect("a role");
+    let (ada, eva) = (world.person(role).await, world.person(role).await);
+    for kind in ["leads", "demos"] {
+        owner.patch(&format!("/api/{kind}/{}", ids[kind]), json!({"owner_id": ada.user})).await.expect(200);
+    }
+    let mut tried = 0;
+    for route in routes().iter().filter(|route| route.path.contains("{id}")) {
+        let (Access::Can(resource, _) | Access::PublicOr(_, resource, _)) = route.access else { continue };
+        // A posted form has no owner; what is in the trash isn't live for anybody.
+        let owned = resource.is_owned() && resource != Resource::Submissions && !route.path.ends_with("/restore");
+        if !owned || route.path.ends_with("{id}/demo") {
+            continue;
+        }
+        tried += 1;
+        send(&eva, route, &ids).await.expect_problem(404, "not_found");
+        if resource != Resource::Jobs && route.method == Method::GET {
+            send(&ada, route, &ids).await.expect(200);
+        }
+    }
+    assert!(tried >= 8, "{tried} routes");
+    for list in ["/api/leads", "/api/demos", "/api/jobs"] {
+        assert_eq!(eva.get(list).await.expect(200).json()["meta"]["count"], 0, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn keys_do_what_their_permissions_say_and_nothing_else_on_any_route() {
+    let (world, owner, ids) = full_world().await;
+    let key = async |permissions: Vec<String>| {
+        let body = json!({"name": "A program", "permissions": permissions});
+        let made = owner.post("/api/api-keys", body).await.expect(201).data();
+        world.visitor().with_token(made["key"].as_str().expect("a secret"))
+    };
+    let widest = || Permission::catalogue().filter(|one| one.scope == Scope::All);
+    let (mut with, mut without) = (BTreeMap::new(), BTreeMap::new());
+    for one in widest() {
+        let what = (one.resource, one.action);
+        with.insert(what, key(vec![one.to_string()]).await);
+        let others = widest().filter(|other| (other.resource, other.action) != what);
+        without.insert(what, key(others.map(|other| other.to_string()).collect()).await);
+    }
+    let mut done = 0;
+    for route in routes() {
+        match route.access {
+            Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
+                let refused = send(&without[&(resource, action)], &route, &ids).await.expect_problem(403, "forbidden");
+                // Some answers are problems about what was sent, or need a person; none is about the permission.
+                let answer = send(&with[&(resource, action)], &route, &ids).await;
+                let same = || answer.json()["detail"] == refused.json()["detail"];
+                let let_in = answer.status.is_success() || (answer.status.as_u16() != 401 && !same());
+                assert!(let_in, "{route:?}: {}", answer.text);
+                done += usize::from(answer.status.is_success());
+                if action == Action::Delete && route.method == Method::DELETE {
+                    owner.post(&format!("/api/leads/{}/restore", ids["leads"]), json!({})).await.expect(200);
+                }
+            }
+            // A session is a person's.
+            Access::SignedIn => {
+                let answer = send(&with[&(Resource::Leads, Action::Read)], &route, &ids).await;
+                assert!(matches!(answer.status.as_u16(), 401 | 403), "{route:?}: {}", answer.text);
+            }
+            Access::Public(_) => {}
+        }
+        world.clock.advance(Duration::from_millis(500));
+    }
+    assert!(done > 30, "{done} routes did what was asked");
 }

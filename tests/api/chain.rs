@@ -7,7 +7,7 @@ use daybook_local::DEFAULT_ORG;
 use daybook_store::schema::{Key, Place};
 use daybook_store::{Fact, Tx, chain};
 use daybook_testing::{Person, World, is_full, lead};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -131,10 +131,9 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
         put(&world, &detail).await;
         assert_eq!(found_as(&["detail_altered"]).await.as_deref(), Some(&*id));
 
-        // What is erased is told apart.
+        // No entry says that it was erased.
         table.delete(detail_key).await.expect("a removal");
-        let erased = owner_log().await;
-        assert_eq!((erased["intact"].as_bool(), &erased["erased"]), (Some(true), &json!([id])));
+        assert_eq!(found_as(&["detail_missing"]).await.as_deref(), Some(&*id));
         put(&world, &kept_detail).await;
     }
     assert_eq!(owner_log().await["intact"], true);
@@ -199,4 +198,105 @@ async fn a_year_is_verified_a_month_at_a_time_also_with_idle_weeks() {
     }
     assert_eq!(entries as usize, world.journal(DEFAULT_ORG).await.len());
     assert!(looks >= 12);
+}
+
+/// The items of a chain's head and of all links, as they are.
+async fn chained(world: &World, facts: &[Fact]) -> Vec<Item> {
+    let mut items = vec![item(world, &Place::ChainHead(DEFAULT_ORG).key()).await];
+    for fact in facts {
+        items.push(item(world, &places(fact.id)[2]).await);
+    }
+    items
+}
+
+async fn anchored(world: &World) -> usize {
+    world.system.workers.anchor().await.expect("anchors")
+}
+
+#[tokio::test]
+async fn a_chain_that_was_cut_off_with_its_head_differs_from_its_anchor() {
+    let (world, facts) = with_entries(20).await;
+    let before = chained(&world, &facts[..15]).await;
+    world.clock.advance(Duration::from_secs(86_400));
+    assert_eq!((anchored(&world).await, anchored(&world).await), (1, 0), "once a day");
+    // A head as it once was, and nothing that came after it.
+    let table = &world.system.env.table;
+    for fact in &facts[15..] {
+        for key in places(fact.id) {
+            table.delete(&key).await.expect("a removal");
+        }
+    }
+    let mut head = before[0].clone();
+    let last = &before[15];
+    for name in ["seq", "hash", "entry"] {
+        head.insert(name.to_owned(), last[name].clone());
+    }
+    put(&world, &head).await;
+
+    let owner = world.owner().await;
+    let found = verified(&owner, "").await;
+
+    let last = facts.last().expect("a fact").id.to_string();
+    assert!(found["wrong"].as_u64() >= Some(1), "{found}");
+    let cut_off = (Some(&*last), Some("cut_off"));
+    assert_eq!(first_wrong(&found), cut_off, "{found}");
+}
+
+#[tokio::test]
+async fn a_chain_that_somebody_with_our_secrets_wrote_anew_differs_from_its_anchor() {
+    let (world, facts) = with_entries(20).await;
+    world.clock.advance(Duration::from_secs(86_400));
+    anchored(&world).await;
+    let table = &world.system.env.table;
+    table.delete(&Place::ChainHead(DEFAULT_ORG).key()).await.expect("a removal");
+    for fact in &facts {
+        table.delete(&places(fact.id)[2]).await.expect("a removal");
+    }
+    for key in places(facts[7].id) {
+        table.delete(&key).await.expect("a removal");
+    }
+    // With the deployment's own code and secret, but for one entry.
+    for fact in facts.iter().filter(|fact| fact.id != facts[7].id) {
+        chain::chain(&world.system.env, fact).await.expect("a link");
+    }
+
+    // By now it is as long as it was.
+    let owner = world.owner().await;
+    world.work().await;
+    let found = verified(&owner, "").await;
+
+    assert_eq!(first_wrong(&found).1, Some("rewritten"), "{found}");
+}
+
+#[tokio::test]
+async fn an_anchor_that_was_altered_shows_and_one_that_is_whole_is_named() {
+    let (world, _) = with_entries(8).await;
+    world.clock.advance(Duration::from_secs(86_400));
+    anchored(&world).await;
+    let owner = world.owner().await;
+    world.work().await;
+    let found = verified(&owner, "").await;
+    assert_eq!(
+        (found["intact"].as_bool(), found["anchors"].as_array().map(Vec::len)),
+        (Some(true), Some(1)),
+        "{found}"
+    );
+    let day = found["anchors"][0]["day"].as_str().expect("a day").to_owned();
+    let file = world.folder().join("anchors").join(DEFAULT_ORG.to_string()).join(format!("{day}.json"));
+    let text = std::fs::read_to_string(&file).expect("a file");
+
+    for altered in
+        [text.replace("\"seq\":", "\"seq\":1"), text.replace(&day, "2026-01-02"), "{}".to_owned(), "x".to_owned()]
+    {
+        std::fs::write(&file, altered).expect("a file");
+        assert_eq!(first_wrong(&verified(&owner, "").await).1, Some("anchor_altered"));
+    }
+    // Another organisation's.
+    let stranger = world.stranger().await;
+    world.work().await;
+    std::fs::remove_file(&file).expect("a file");
+    anchored(&world).await;
+    let others = world.folder().join("anchors").join(stranger.org.to_string()).join(format!("{day}.json"));
+    std::fs::copy(others, &file).expect("a file");
+    assert_eq!(first_wrong(&verified(&owner, "").await).1, Some("anchor_altered"));
 }

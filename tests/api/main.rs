@@ -18,6 +18,7 @@ mod mfa;
 mod model;
 mod naughty;
 mod people;
+mod privacy;
 mod races;
 mod recovery;
 mod search;

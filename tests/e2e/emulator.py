@@ -168,6 +168,19 @@ class Emulator:
                     statement["Resource"] = "*"
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
+    def lock_anchors(self):
+        """Locks the anchors' bucket as the template says: the emulator makes buckets without a lock."""
+        formation, s3 = self.client("cloudformation"), self.client("s3")
+        template = formation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
+        template = template if isinstance(template, dict) else json.loads(template)
+        retention = template["Resources"]["AnchorsBucket"]["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+        bucket = formation.describe_stack_resource(StackName=STACK, LogicalResourceId="AnchorsBucket")
+        bucket = bucket["StackResourceDetail"]["PhysicalResourceId"]
+        rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": int(retention["Days"])}}
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+        s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+
     def outputs(self):
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -26,6 +26,7 @@ def main():
         emulator.deploy(arguments.build, {**overrides, "Architecture": arguments.architecture})
         routes = emulator.connect_routes()
         emulator.name_no_identity()
+        emulator.lock_anchors()
         print(f"   deployed in {time.monotonic() - began:.0f} s, {routes} routes", flush=True)
         journey = Journey(emulator, hubspot)
         journey.go()
@@ -56,7 +57,7 @@ def prerequisites(emulator):
         "Stage": "test", "OwnerEmail": "owner@example.com", "TeamEmail": "team@example.com",
         "MailFrom": "Daybook <crm@example.com>", "MailIdentity": "example.com",
         "JwtSecretArn": f"{parameter}/jwt-secret", "HubSpotTokenArn": f"{parameter}/hubspot-token",
-        "HubSpotBaseUrl": address, "AllowedOrigins": "https://app.example.com",
+        "HubSpotBaseUrl": address, "AllowedOrigins": "https://app.example.com", "BucketPolicies": "none",
     }
     return overrides, address
 

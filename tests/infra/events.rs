@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
 /// The HTTP events, with the status that each is answered with.
-const HTTP: [(&str, u16); 16] = [
+const HTTP: [(&str, u16); 17] = [
     ("audit-query/list", 200),
     ("auth/login", 200),
     ("auth/me", 200),
@@ -25,6 +25,7 @@ const HTTP: [(&str, u16); 16] = [
     ("integrations/records", 200),
     ("leads/list", 200),
     ("organizations/keys", 200),
+    ("privacy/erasure", 202),
     ("submissions/list", 200),
     ("submit-lead/form", 200),
     ("submit-lead/json", 201),
@@ -32,8 +33,15 @@ const HTTP: [(&str, u16); 16] = [
 ];
 
 /// The events of other triggers.
-const OTHERS: [&str; 5] =
-    ["dispatch/stream", "send-mail/queue", "send-mail/ses", "sweep/schedule", "sync-hubspot/queue"];
+const OTHERS: [&str; 7] = [
+    "anchor-journal/schedule",
+    "dispatch/stream",
+    "run-jobs/queue",
+    "send-mail/queue",
+    "send-mail/ses",
+    "sweep/schedule",
+    "sync-hubspot/queue",
+];
 
 fn event(name: &str) -> Value {
     serde_json::from_str(&read(&format!("events/{name}.json"))).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -102,9 +110,12 @@ async fn what_triggers_hand_over_is_dealt_with() {
     // The team is told; the visitor's address was said to bounce.
     assert_eq!(to, ["team@example.com"]);
     assert_eq!(batch(&world, daybook_sync_hubspot::worker(), "sync-hubspot/queue").await, nothing);
-    // Nothing of this event is read.
-    assert!(event("sweep/schedule").is_object());
+    // The entry of this job isn't here, so there is nothing to do.
+    assert_eq!(batch(&world, daybook_run_jobs::worker(), "run-jobs/queue").await, nothing);
+    // Nothing of these events is read.
+    assert!(event("sweep/schedule").is_object() && event("anchor-journal/schedule").is_object());
     daybook_sweep::sweep(services.clone()).await.expect("a sweep");
+    assert_eq!(daybook_anchor_journal::anchor(services.clone()).await.expect("anchors"), 1);
 }
 
 #[test]

@@ -40,7 +40,8 @@ fn dependencies_point_one_way() {
         ("connectors", &["domain"]),
         ("mail", &["domain"]),
         ("store", &["domain"]),
-        ("http", &["domain", "store"]),
+        ("http", &["connectors", "domain", "store"]),
+        ("audit", &["domain", "http", "store"]),
         ("intake", &["domain", "http", "store"]),
         ("jobs", &["connectors", "domain", "mail", "store"]),
     ]);

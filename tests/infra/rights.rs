@@ -1,17 +1,22 @@
 //! What functions do with the table is what their roles let them do: no more, no less.
 
+mod beyond;
+
 use crate::template::{Template, listed};
 use axum::http::Method;
+use daybook_domain::audit::{Filter, Format};
 use daybook_domain::invitation::Invitation;
+use daybook_domain::job::{Job, Work};
+use daybook_domain::lead::Lead;
 use daybook_domain::permission::Role;
 use daybook_domain::team::{NewTeam, Team};
 use daybook_domain::{AnyId, InvitationId, Line};
 use daybook_http::{Access, Routes};
 use daybook_jobs::mail::SendError;
-use daybook_jobs::{Delivered, Message, Queue, SyncJob, Worker, run_batch};
+use daybook_jobs::{Delivered, Dispatched, Message, Queue, SyncJob, Worker, run_batch};
 use daybook_local::{DEFAULT_ORG, functions};
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Meter, Tx, invite};
+use daybook_store::{Kept, Meter, Tx, invite};
 use daybook_testing::hubspot::{Fault, HubSpot};
 use daybook_testing::{Person, Right, ScriptedMailer, World, WorldOptions, lead};
 use serde_json::{Value, json};
@@ -88,6 +93,8 @@ async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
     http(&mut seen, &visitor, &owner).await;
     people(&mut seen).await;
     workers(&mut seen, &mailer, &hubspot).await;
+    let owner = seen.world.owner().await;
+    jobs(&mut seen, &owner).await;
     // Nobody is there yet: the first owner's registration makes the default organisation.
     let empty = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
     let person = json!({"username": "eva", "email": "eva@staff.example", "password": "correct horse battery"});
@@ -384,10 +391,9 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
         daybook_dispatch::dispatch(services.clone(), fact.clone()).await.expect("a dispatch");
         for wanted in daybook_dispatch::wanted(fact, DEFAULT_ORG) {
             match wanted {
-                daybook_jobs::Dispatched::Mail(job) => {
-                    mails.push(serde_json::to_string(&Message::new(job)).expect("JSON"))
-                }
-                daybook_jobs::Dispatched::HubSpot(job) => _ = records.insert(job.record),
+                Dispatched::Mail(job) => mails.push(serde_json::to_string(&Message::new(job)).expect("JSON")),
+                Dispatched::HubSpot(job) => _ = records.insert(job.record),
+                Dispatched::Job(_) => {}
             }
         }
     }
@@ -395,7 +401,9 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
 
     let records: Vec<String> = records
         .into_iter()
-        .map(|record| serde_json::to_string(&Message::new(SyncJob { org: DEFAULT_ORG, record })).expect("JSON"))
+        .map(|record| {
+            serde_json::to_string(&Message::new(SyncJob { org: DEFAULT_ORG, record, erased: false })).expect("JSON")
+        })
         .collect();
     hubspot.fail_next(Fault::status(500));
     for _ in 0..2 {
@@ -420,6 +428,70 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
     let ses: Value = serde_json::from_str(&crate::read("events/send-mail/ses.json")).expect("JSON");
     let event = ses["Records"][0]["body"].as_str().expect("a body").to_owned();
     seen.work(daybook_send_mail::worker(), vec![event]).await;
+}
+
+/// Jobs, asked for, done and looked at; and what an erasure leads to.
+async fn jobs(seen: &mut Seen, owner: &Person) {
+    let cx = seen.world.cx(DEFAULT_ORG);
+    let mut leads: Vec<Lead> = Vec::new();
+    cx.each(Kept::Live, |lead, _| leads.push(lead)).await.expect("leads");
+    assert!(!leads.is_empty());
+    let (record, actor) = (leads.first().map(|lead| lead.id.into()), owner.user.map(AnyId::from));
+    for filter in [
+        Filter::default(),
+        Filter { resource_id: record, ..Filter::default() },
+        Filter { actor_id: actor, ..Filter::default() },
+    ] {
+        let work = Work::AuditExport { format: Format::Json, filter };
+        cx.next_step().commit(Tx::create(&Job::new(work, &cx.stamp())), ()).await.expect("a commit");
+    }
+    for lead in &leads {
+        for what in ["exports", "erasures"] {
+            let path = format!("/api/privacy/{what}");
+            seen.ask(owner, Method::POST, &path, json!({"email": lead.email}), 202).await;
+        }
+    }
+    let wanted = async |seen: &Seen| -> Vec<Dispatched> {
+        let facts = seen.world.journal(DEFAULT_ORG).await;
+        facts.iter().flat_map(|fact| daybook_dispatch::wanted(fact, DEFAULT_ORG)).collect()
+    };
+    let text = |message: Dispatched| match message {
+        Dispatched::Job(job) => Some((Queue::Jobs, serde_json::to_string(&Message::new(job)).expect("JSON"))),
+        Dispatched::HubSpot(job) if job.erased => {
+            Some((Queue::HubSpot, serde_json::to_string(&Message::new(job)).expect("JSON")))
+        }
+        _ => None,
+    };
+    for worker in [daybook_run_jobs::worker(), daybook_sync_hubspot::worker()] {
+        let messages = wanted(seen).await.into_iter().filter_map(text).filter(|(queue, _)| *queue == worker.queue);
+        let messages: Vec<String> = messages.map(|(_, text)| text).collect();
+        assert!(!messages.is_empty(), "nothing for {}", worker.function);
+        for message in messages {
+            seen.work(worker.clone(), vec![message]).await;
+            seen.world.clock.advance(Duration::from_secs(10));
+        }
+    }
+    let owner_id = owner.user.expect("a user");
+    for query in ["", "?status=done", &format!("?owner_id={owner_id}")] {
+        let list = seen.ask(owner, Method::GET, &format!("/api/jobs{query}"), Value::Null, 200).await;
+        let id = list["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no job: {list}")).to_owned();
+        seen.ask(owner, Method::GET, &format!("/api/jobs/{id}"), Value::Null, 200).await;
+    }
+    // One that can't be done yet waits, and is tried again.
+    seen.ask(owner, Method::POST, "/api/privacy/exports", json!({"email": "nobody@example.com"}), 202).await;
+    let last = wanted(seen).await.into_iter().filter_map(text).rfind(|(queue, _)| *queue == Queue::Jobs);
+    let files = seen.world.folder().join("files");
+    std::fs::rename(&files, seen.world.folder().join("elsewhere")).expect("a folder");
+    std::fs::write(&files, "").expect("a file");
+    seen.work(daybook_run_jobs::worker(), vec![last.expect("a job").1]).await;
+    std::fs::remove_file(&files).expect("a file");
+    let again = seen.due().await.into_iter().filter(|message| message.contains("job_")).collect::<Vec<_>>();
+    assert_eq!(again.len(), 1, "the job waits");
+    seen.work(daybook_run_jobs::worker(), again).await;
+    seen.world.faults.take_rights();
+    let services = seen.world.system.workers.services.clone();
+    daybook_anchor_journal::anchor(services).await.expect("anchors");
+    seen.note("anchor-journal");
 }
 
 #[tokio::test]
@@ -455,83 +527,4 @@ async fn roles_grant_what_functions_do_with_the_table_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "infra/template.yaml:\n{}", wrong.join("\n"));
-}
-
-/// What a function may do besides the table: actions, each with what it may do it to.
-fn beyond_the_table(function: &str) -> BTreeSet<String> {
-    let sub = |text: &str| json!({"Fn::Sub": text});
-    let arn = |service: &str, rest: &str| {
-        sub(&format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}"))
-    };
-    let get = |name: &str| json!({"Fn::GetAtt": name});
-    let secret = |arn_of: &str| {
-        let by_reference = arn("ssm", "parameter/aws/reference/secretsmanager/*");
-        [
-            ("ssm:GetParameter", json!({"Fn::If": ["SecretsAreInSecretsManager", by_reference, {"Ref": arn_of}]})),
-            ("secretsmanager:GetSecretValue", json!({"Ref": arn_of})),
-        ]
-    };
-    let address = |queue: Queue| match queue {
-        Queue::Mail => get("MailQueue.Arn"),
-        Queue::HubSpot => get("HubSpotQueue.Arn"),
-    };
-    let log = json!({"Fn::Sub": [
-        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-${Name}:*",
-        {"Name": function}
-    ]});
-    let mut may = vec![
-        ("ssm:GetParameter", arn("ssm", "parameter/${AWS::StackName}/public-url")),
-        ("logs:CreateLogStream", log.clone()),
-        ("logs:PutLogEvents", log),
-        ("xray:PutTraceSegments", json!("*")),
-        ("xray:PutTelemetryRecords", json!("*")),
-    ];
-    may.extend(secret("JwtSecretArn"));
-    let works_on = [daybook_send_mail::worker(), daybook_sync_hubspot::worker()];
-    let works_on = works_on.into_iter().find(|worker| worker.function == function).map(|worker| worker.queue);
-    if let Some(queue) = works_on {
-        let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
-        may.extend(actions.map(|action| (action, address(queue))));
-    }
-    let sends_to = match function {
-        "dispatch" => daybook_dispatch::QUEUES,
-        "sweep" => daybook_sweep::QUEUES,
-        _ => &[],
-    };
-    may.extend(sends_to.iter().map(|queue| ("sqs:SendMessage", address(*queue))));
-    match function {
-        "dispatch" => {
-            let actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
-            may.extend(actions.map(|action| (action, get("Table.StreamArn"))));
-            may.push(("dynamodb:ListStreams", sub("${Table.Arn}/stream/*")));
-            may.push(("sqs:SendMessage", get("DispatchDeadLetters.Arn")));
-        }
-        "send-mail" => {
-            may.push(("ses:SendEmail", arn("ses", "identity/${MailIdentity}")));
-            may.push(("ses:SendEmail", arn("ses", "configuration-set/${MailEvents}")));
-        }
-        "sync-hubspot" => may.extend(secret("HubSpotTokenArn")),
-        _ => {}
-    }
-    may.into_iter().map(|(action, to)| format!("{action} {to}")).collect()
-}
-
-#[test]
-fn roles_grant_beyond_the_table_what_is_said_here_and_nothing_else() {
-    let template = Template::read();
-    for function in template.functions().keys() {
-        let mut granted = BTreeSet::new();
-        for statement in template.statements(function) {
-            assert_eq!(statement["Effect"], "Allow", "{function}");
-            let of_table = statement["Resource"] == json!({"Fn::GetAtt": "Table.Arn"});
-            if of_table || statement["Resource"].to_string().contains("/index/") {
-                continue;
-            }
-            for action in listed(&statement["Action"]) {
-                let action = action.as_str().expect("an action").to_owned();
-                granted.extend(listed(&statement["Resource"]).iter().map(|resource| format!("{action} {resource}")));
-            }
-        }
-        assert_eq!(granted, beyond_the_table(function), "infra/template.yaml: the role of {function}");
-    }
 }

@@ -339,10 +339,12 @@ fn a_gateway_takes_the_route_that_says_most() {
 fn workers_are_made_after_what_their_start_needs() {
     let template = Template::read();
     for (function, needs) in [
-        ("DispatchFunction", &["ReadStream", "SendToMailQueue", "PublicUrl"][..]),
+        ("DispatchFunction", &["ReadStream", "SendToMailQueue", "SendToJobsQueue", "PublicUrl"][..]),
         ("SendMailFunction", &["WorkOnMailQueue", "SendToMailQueue", "PublicUrl"]),
         ("SyncHubSpotFunction", &["WorkOnHubSpotQueue", "PublicUrl"]),
-        ("SweepFunction", &["SendToMailQueue", "PublicUrl"]),
+        ("RunJobsFunction", &["WorkOnJobsQueue", "SendToJobsQueue", "WriteFiles", "PublicUrl"]),
+        ("AnchorJournalFunction", &["WriteAnchors", "PublicUrl"]),
+        ("SweepFunction", &["SendToMailQueue", "SendToJobsQueue", "PublicUrl"]),
     ] {
         assert_eq!(template.resources[function]["DependsOn"], json!(needs), "{function}");
     }

@@ -137,6 +137,10 @@ def form():
     return post("/api/forms", {"name": "Campaign"}, STAFF)["id"]
 
 
+def job():
+    return post("/api/privacy/exports", {"email": address()}, STAFF)["id"]
+
+
 def organization():
     return ME["organization_id"]
 
@@ -168,6 +172,7 @@ MAKERS = {
     "invitations": invitation,
     "api-keys": api_key,
     "forms": form,
+    "jobs": job,
     "organizations": organization,
 }
 

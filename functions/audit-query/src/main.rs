@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_http::run(daybook_audit_query::routes())
+    daybook_http::run_with_anchors(daybook_audit_query::routes())
 }

@@ -92,8 +92,8 @@ async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
         RecordType::Team => change.undone::<Team>(Resource::Users, Action::Manage).await,
         RecordType::Role => change.undone::<CustomRole>(Resource::Roles, Action::Manage).await,
         RecordType::Organization => change.undone::<Organization>(Resource::Organization, Action::Manage).await,
-        // A post was accepted, an invitation sent, a secret shown: that can't be taken back.
-        RecordType::Submission | RecordType::Invitation | RecordType::ApiKey => {
+        // A post was accepted, an invitation sent, a secret shown, a file written: that can't be taken back.
+        RecordType::Submission | RecordType::Invitation | RecordType::ApiKey | RecordType::Job => {
             Err(Domain::Conflict(Conflict::NothingToUndo).into())
         }
     }

@@ -1,10 +1,12 @@
 //! Whether the audit log is as it was written.
 
-use crate::filter::{Period, as_query};
+use crate::filter::Period;
+use daybook_audit::{as_query, bounds};
 use daybook_domain::EntryId;
-use daybook_http::{Cx, Data, Result};
-use daybook_store::chain::{Head, Wrong};
+use daybook_http::{Anchored, Cx, Data, Error, Result};
+use daybook_store::chain::{Anchor, Head, Wrong};
 use daybook_store::facts::MOST_DAYS;
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -28,10 +30,12 @@ pub struct Verification {
     /// The first that is.
     first_wrong: Option<WrongEntry>,
     /// Entries whose details were erased; the entries themselves are as they were.
-    erased: Vec<EntryId>,
+    erased: Vec<ErasedEntry>,
     /// Entries of the last minutes that have no link yet.
     waiting: usize,
-    /// The last link of the chain; write it down elsewhere to see later that nothing was cut off.
+    /// The days whose last link was kept where nobody can change it, and was compared.
+    anchors: Vec<AnchoredDay>,
+    /// The last link of the chain.
     head: ChainHead,
 }
 
@@ -42,6 +46,24 @@ pub struct WrongEntry {
     id: EntryId,
     /// What is wrong with it.
     what: Wrong,
+}
+
+/// A day whose last link was kept.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AnchoredDay {
+    /// The day.
+    day: String,
+    /// How many entries were chained by then.
+    seq: u64,
+}
+
+/// An entry whose details were erased.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ErasedEntry {
+    /// The entry.
+    id: EntryId,
+    /// The entry that erased them.
+    erased_by: EntryId,
 }
 
 /// The last link of the chain.
@@ -55,8 +77,8 @@ pub struct ChainHead {
 
 /// Looks whether the entries are as they were written, each there, and chained; at most 31 days at once, from `from`
 /// on, or else the last.
-pub async fn verify(cx: Cx, period: Period) -> Result<Data<Verification>> {
-    let (from, to) = period.0.bounds(cx.org, cx.now()).map_err(as_query)?;
+pub async fn verify(cx: Cx, period: Period, Anchored(kept): Anchored) -> Result<Data<Verification>> {
+    let (from, to) = bounds(&period.0, cx.org, cx.now()).map_err(as_query)?;
     let last = to.start_of_day();
     let first = match period.0.from {
         Some(_) => from.start_of_day(),
@@ -65,7 +87,12 @@ pub async fn verify(cx: Cx, period: Period) -> Result<Data<Verification>> {
     let all = first.until(last).as_secs() / 86_400 + 1;
     let days = all.min(u64::from(MOST_DAYS)) as u32;
     let day = |n: u64| first.plus(DAY * n as u32).to_string()[..10].to_owned();
-    let found = cx.verify(first, days).await?;
+    let keys: Vec<String> = (0..days).map(|n| Anchor::key(cx.org, first.plus(DAY * n))).collect();
+    let read = try_join_all(keys.iter().map(|key| kept.read(key))).await;
+    let read = read.map_err(|error| Error::unavailable("read the anchors", error))?;
+    let parse = |(n, bytes): (u32, Option<Vec<u8>>)| Some(Anchor::parse(&bytes?, cx.org, first.plus(DAY * n)));
+    let anchors: Vec<Anchor> = (0..).zip(read).filter_map(parse).collect();
+    let found = cx.verify(first, days, &anchors).await?;
     let head = Head::read(&cx.env, cx.org).await?;
     Ok(Data(Verification {
         intact: found.wrong == 0,
@@ -75,8 +102,9 @@ pub async fn verify(cx: Cx, period: Period) -> Result<Data<Verification>> {
         entries: found.entries,
         wrong: found.wrong,
         first_wrong: found.first_wrong.map(|(id, what)| WrongEntry { id, what }),
-        erased: found.erased,
+        erased: found.erased.into_iter().map(|(id, erased_by)| ErasedEntry { id, erased_by }).collect(),
         waiting: found.waiting,
+        anchors: anchors.into_iter().map(|anchor| AnchoredDay { day: anchor.day, seq: anchor.head.seq }).collect(),
         head: ChainHead { seq: head.seq, hash: head.hash },
     }))
 }

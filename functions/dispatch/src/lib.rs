@@ -2,8 +2,8 @@
 //!
 //! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
 
-use daybook_domain::{Actor, Audit, Event, OrgId, SubmissionId, UserId};
-use daybook_jobs::{Dispatched, MailJob, MailKind, Queue, Services, SyncJob, dispatch_all};
+use daybook_domain::{Actor, Audit, Event, JobId, LeadId, OrgId, SubmissionId, UserId};
+use daybook_jobs::{Dispatched, JobRun, MailJob, MailKind, Queue, Services, SyncJob, dispatch_all};
 use daybook_store::{EntryRef, Fact, Result, chain};
 use std::sync::Arc;
 
@@ -46,7 +46,13 @@ pub fn wanted(fact: &Fact, default_org: OrgId) -> Vec<Dispatched> {
         | Event::SyncRequested
             if fact.org == default_org =>
         {
-            vec![Dispatched::HubSpot(SyncJob { org: fact.org, record: fact.record })]
+            vec![Dispatched::HubSpot(SyncJob { org: fact.org, record: fact.record, erased: false })]
+        }
+        Event::RecordErased if fact.org == default_org && LeadId::try_from(fact.record).is_ok() => {
+            vec![Dispatched::HubSpot(SyncJob { org: fact.org, record: fact.record, erased: true })]
+        }
+        Event::JobQueued => {
+            JobId::try_from(fact.record).map(|job| Dispatched::Job(JobRun { entry, job })).into_iter().collect()
         }
         _ => Vec::new(),
     }

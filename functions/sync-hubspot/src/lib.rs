@@ -5,6 +5,7 @@
 //! stands. All workers together keep within HubSpot's limits by one bucket of the table.
 
 mod contact;
+mod erase;
 mod governor;
 mod mapping;
 mod push;
@@ -32,7 +33,7 @@ pub fn worker() -> Worker {
 
 /// Makes HubSpot's contact equal to the lead.
 async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Outcome> {
-    let SyncJob { org, record } = message.job;
+    let SyncJob { org, record, erased } = message.job;
     let Ok(id) = LeadId::try_from(record) else { return Ok(Outcome::Done) };
     let env = &services.env;
     let Some(hubspot) = &services.hubspot else {
@@ -44,6 +45,9 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
         let reason = "waits for its turn within the limit of calls";
         ledger::wait(env, org, HUBSPOT, record, (env.clock.now(), at), reason).await?;
         return Ok(Outcome::RetryAt(at, reason.to_owned()));
+    }
+    if erased {
+        return erase::erase(&governor, hubspot, org, record, message.attempt).await;
     }
     // Read after the row is taken, so that whoever takes it last has seen the newest version.
     let taken = ledger::take(env, org, HUBSPOT, record).await?;

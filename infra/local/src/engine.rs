@@ -10,6 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
 
@@ -37,6 +38,24 @@ impl Engine {
     /// Removes items whose TTL has passed; the engine doesn't by itself.
     pub fn remove_expired(&self) -> Result<usize, DynoxideError> {
         self.0.sweep_ttl()
+    }
+
+    /// Everything in a table, as JSON: for looking whether something is left.
+    pub fn everything(&self, table: &str) -> Result<Vec<Value>, DynoxideError> {
+        let unreadable = |error: serde_json::Error| DynoxideError::InternalServerError(error.to_string());
+        let mut all = Vec::new();
+        let mut ask = json!({"TableName": table});
+        loop {
+            let text = call(ask.to_string().as_bytes(), |request| self.0.scan(request))?;
+            let mut page: Value = serde_json::from_str(&text).map_err(unreadable)?;
+            if let Value::Array(items) = page["Items"].take() {
+                all.extend(items);
+            }
+            match page["LastEvaluatedKey"].take() {
+                Value::Null => return Ok(all),
+                more => ask["ExclusiveStartKey"] = more,
+            }
+        }
     }
 
     fn answer(&self, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {

@@ -3,6 +3,7 @@
 mod demo_data;
 mod engine;
 mod feed;
+mod files;
 mod log;
 mod pace;
 mod pages;
@@ -15,6 +16,7 @@ mod workers;
 
 pub use demo_data::{DemoData, demo_data};
 pub use engine::Engine;
+pub use files::Folder;
 pub use queue::MemoryQueues;
 pub use serve::{ServeError, ServeOptions, serve};
 pub use system::{DEFAULT_ORG, Options, StartError, System, functions};

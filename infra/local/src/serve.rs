@@ -1,12 +1,14 @@
 //! Serving: start-up, workers in the background, and an orderly end.
 
 use crate::engine::Engine;
+use crate::files::Folder;
 use crate::pace::{Pace, counted};
 use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::{BATCH, Workers};
 use crate::{log, secrets};
 use daybook_domain::FormId;
+use daybook_domain::job::KEPT;
 use daybook_jobs::Queue;
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
@@ -87,7 +89,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let (stop, stopped) = watch::channel(());
     let pace = Pace::new();
     let working = tokio::spawn(work(system.workers.clone(), pace.clone(), stopped));
-    let tidying = tokio::spawn(tidy(system.engine.clone()));
+    let tidying = tokio::spawn(tidy(system.engine.clone(), system.files.clone()));
     announce(address, &options, left, rate_limits);
 
     let shown = Shown {
@@ -125,7 +127,7 @@ pub(crate) fn opened(data: &Path, clock: Clock) -> Result<(File, Options), Serve
     let engine = Engine::open(&data.join("daybook.db")).map_err(|error| unusable(data, error))?;
     let outbox =
         Outbox::open(&data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| unusable(data, error))?;
-    let system = Options::new(engine, clock, keys, outbox).map_err(StartError::from)?;
+    let system = Options::new(engine, clock, keys, outbox, data.to_owned()).map_err(StartError::from)?;
     Ok((lock, system))
 }
 
@@ -205,11 +207,16 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
     }
     let (sweeper, mut stopped) = (workers.clone(), stop);
     tasks.spawn(async move {
+        let mut anchored = None;
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stopped.has_changed().is_ok() {
             note("sweep", sweeper.sweep().await.map(|_| ()));
             note("checkpoint", sweeper.keep_checkpoint().await);
+            let today = sweeper.services.env.clock.now().start_of_day();
+            if anchored != Some(today) {
+                note("the day's anchor", sweeper.anchor().await.map(|_| anchored = Some(today)));
+            }
             tokio::select! {
                 _ = stopped.changed() => {}
                 _ = sweep.tick() => {}
@@ -227,12 +234,18 @@ fn note(what: &str, outcome: daybook_store::Result<()>) {
     }
 }
 
-async fn tidy(engine: Engine) {
+async fn tidy(engine: Engine, files: Folder) {
     let mut ticks = tokio::time::interval_at(Instant::now() + FIRST_EXPIRY, EXPIRY);
     loop {
         ticks.tick().await;
-        let engine = engine.clone();
-        let removed = tokio::task::spawn_blocking(move || engine.remove_expired()).await;
+        let (engine, files) = (engine.clone(), files.clone());
+        let removed = tokio::task::spawn_blocking(move || {
+            if let Err(error) = files.tidy(KEPT) {
+                tracing::warn!(%error, "old files stay");
+            }
+            engine.remove_expired()
+        });
+        let removed = removed.await;
         if let Ok(Err(error)) = removed {
             tracing::warn!(%error, "expired items stay");
         }

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::feed::Feed as LocalFeed;
+use crate::files::Folder;
 use crate::queue::MemoryQueues;
 use crate::workers::Workers;
 use aws_sdk_dynamodb::Client;
@@ -10,8 +11,10 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use axum::Extension;
+use axum::routing::get;
 use daybook_domain::{EmailAddress, Line, OrgId, Rule};
-use daybook_http::{Routes, app};
+use daybook_http::{Places, Routes, app};
 use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
 use daybook_jobs::{Queue, Services};
@@ -19,6 +22,7 @@ use daybook_store::{
     Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Memory, Meter, Registration, Secrets, Settings, Table,
     TableOptions,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -45,6 +49,7 @@ pub fn functions() -> Vec<Routes> {
         daybook_users::routes(),
         daybook_organizations::routes(),
         daybook_audit_query::routes(),
+        daybook_privacy::routes(),
         daybook_submit_lead::routes(),
         daybook_book_demo::routes(),
         daybook_contact::routes(),
@@ -69,6 +74,8 @@ pub struct Options {
     pub settings: Settings,
     /// The mailbox.
     pub outbox: Arc<Outbox>,
+    /// The folder of files.
+    pub files: PathBuf,
     /// The way out for mail; the mailbox unless set.
     pub mailer: Option<Arc<dyn Mailer>>,
     /// HubSpot, where it is switched on.
@@ -82,8 +89,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// A system on this engine, with this mailbox.
-    pub fn new(engine: Engine, clock: Clock, keys: Keyring, outbox: Outbox) -> Result<Options, Rule> {
+    /// A system on this engine, with this mailbox and folder of files.
+    pub fn new(engine: Engine, clock: Clock, keys: Keyring, outbox: Outbox, files: PathBuf) -> Result<Options, Rule> {
         let mut settings = Settings::new(DEFAULT_ORG, EmailAddress::parse("team@example.com")?);
         settings.registration = Registration::Open;
         settings.first_owner = FirstOwner::Anybody;
@@ -98,6 +105,7 @@ impl Options {
             keys,
             settings,
             outbox: Arc::new(outbox),
+            files,
             mailer: None,
             hubspot: None,
             remembers: true,
@@ -144,6 +152,8 @@ pub struct System {
     pub workers: Arc<Workers>,
     /// The engine.
     pub engine: Engine,
+    /// The files that jobs made.
+    pub files: Folder,
 }
 
 impl System {
@@ -171,6 +181,8 @@ impl System {
             settings: options.settings,
             secrets: Secrets::default(),
         });
+        let files = Folder::at(env.clone(), options.files.join("files"));
+        let anchors = Folder::at(env.clone(), options.files.join("anchors"));
         let mailer = options.mailer.unwrap_or_else(|| options.outbox.clone());
         let sender = Sender { name: Line::parse("Daybook")?, address: EmailAddress::parse("daybook@example.com")? };
         let services = Services {
@@ -179,11 +191,13 @@ impl System {
             mailer,
             sender,
             hubspot: options.hubspot,
+            files: Some(Arc::new(files.clone())),
+            anchors: Some(Arc::new(anchors)),
             // A worker that is gone went with the process, so this need only outlast a mail's writing.
             lease: Duration::from_secs(2),
         };
         let workers = Workers::new(Arc::new(services), LocalFeed::new(entries), queues);
-        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), engine: options.engine })
+        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), engine: options.engine, files })
     }
 
     /// A client of the engine for what is done to the table past Daybook.
@@ -198,6 +212,11 @@ impl System {
 
     /// The service that answers all routes, and more.
     pub fn app_with(&self, more: impl FnOnce(axum::Router) -> axum::Router) -> axum::Router {
-        app(functions(), self.env.clone(), more)
+        let files = self.files.clone();
+        let services = &self.workers.services;
+        let places = Places { files: services.files.clone(), anchors: services.anchors.clone() };
+        app(functions(), self.env.clone(), |api| {
+            more(api.layer(Extension(places)).route("/_local/files/{*key}", get(Folder::serve).with_state(files)))
+        })
     }
 }

@@ -27,7 +27,12 @@ pub struct Workers {
 impl Workers {
     /// The workers of these services.
     pub(crate) fn new(services: Arc<Services>, feed: Feed, queues: MemoryQueues) -> Workers {
-        Workers { services, feed, queues, workers: vec![daybook_send_mail::worker(), daybook_sync_hubspot::worker()] }
+        Workers {
+            services,
+            feed,
+            queues,
+            workers: vec![daybook_send_mail::worker(), daybook_sync_hubspot::worker(), daybook_run_jobs::worker()],
+        }
     }
 
     /// Takes up what an earlier process left: the entries since the checkpoint.
@@ -63,6 +68,11 @@ impl Workers {
     /// Sends on what has become due.
     pub async fn sweep(&self) -> Result<usize> {
         daybook_sweep::sweep(self.services.clone()).await
+    }
+
+    /// Keeps the heads of the journal's chains, as every day.
+    pub async fn anchor(&self) -> Result<usize> {
+        daybook_anchor_journal::anchor(self.services.clone()).await
     }
 
     /// Keeps the moment up to which every entry is finished: done, or standing as a due item.

@@ -132,6 +132,12 @@ impl HubSpot {
         result.ok_or_else(|| Refusal::not_now("the answer names no contact"))
     }
 
+    /// Forgets a contact as the law asks, with all that HubSpot knows of it.
+    pub async fn forget(&self, id: &str) -> Result<(), Refusal> {
+        let path = format!("{}/gdpr-delete", self.contacts());
+        self.call(Method::POST, &path, Some(&json!({"objectId": id}))).await.map(|_| ())
+    }
+
     /// Makes the property that holds our ids.
     pub async fn define_external_id(&self) -> Result<(), Refusal> {
         let path = match self.settings.api_version.as_str() {
@@ -160,6 +166,8 @@ impl HubSpot {
     /// Sends a call, once: whoever keeps the limits decides whether it is sent again. All may be, without harm.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         match self.send(method, path, body).await {
+            // Some answers have no body.
+            Ok(answered) if answered.is_success() && answered.body.is_empty() => Ok(Value::Null),
             Ok(answered) if answered.is_success() => {
                 answered.json().ok_or_else(|| Refusal::Broken("the answer can't be read".to_owned()))
             }

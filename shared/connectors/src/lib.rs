@@ -1,4 +1,5 @@
-//! Clients of other systems: the queues, and HubSpot.
+//! Clients of other systems: the queues, the places for files, and HubSpot.
 
+pub mod files;
 pub mod hubspot;
 pub mod queues;

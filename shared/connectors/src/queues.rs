@@ -17,17 +17,20 @@ pub enum Queue {
     Mail,
     /// Records that are kept equal in HubSpot.
     HubSpot,
+    /// Work that takes longer than a request.
+    Jobs,
 }
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Queue; 2] = [Queue::Mail, Queue::HubSpot];
+    pub const ALL: [Queue; 3] = [Queue::Mail, Queue::HubSpot, Queue::Jobs];
 
     /// The name.
     pub fn name(self) -> &'static str {
         match self {
             Queue::Mail => "mail",
             Queue::HubSpot => "hubspot",
+            Queue::Jobs => "jobs",
         }
     }
 
@@ -39,7 +42,7 @@ impl Queue {
     /// Whether every deployment has it; the others are there where their system is switched on.
     pub fn is_required(self) -> bool {
         match self {
-            Queue::Mail => true,
+            Queue::Mail | Queue::Jobs => true,
             Queue::HubSpot => false,
         }
     }
@@ -49,6 +52,7 @@ impl Queue {
         match self {
             Queue::Mail => "MAIL_QUEUE_URL",
             Queue::HubSpot => "HUBSPOT_QUEUE_URL",
+            Queue::Jobs => "JOBS_QUEUE_URL",
         }
     }
 }

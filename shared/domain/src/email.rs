@@ -2,6 +2,7 @@
 
 use crate::Rule;
 use crate::text::breaks_a_line;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
@@ -45,6 +46,36 @@ impl EmailAddress {
         let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase());
         format!("{local}@{domain}")
     }
+
+    /// Whether a text names it, in any spelling: in the form in which addresses are compared, as people write it, or
+    /// as a query has it.
+    pub fn is_in(&self, text: &str) -> bool {
+        let normalized = self.normalized();
+        let (local, domain) = normalized.rsplit_once('@').unwrap_or((&normalized, ""));
+        let (unicode, _) = idna::domain_to_unicode(domain);
+        let spellings = [normalized.clone(), format!("{local}@{unicode}")];
+        let holds = |text: &str| {
+            let text: String = text.nfc().flat_map(char::to_lowercase).collect();
+            spellings.iter().any(|address| names(&text, address))
+        };
+        holds(text) || (text.contains('%') && holds(&percent_decode_str(text).decode_utf8_lossy()))
+    }
+}
+
+/// Whether a text has an address in it, rather than one that it is a part of.
+fn names(text: &str, address: &str) -> bool {
+    // Of the signs that a local part may hold, those that don't as well stand before an address: in a query, in a text.
+    let of_local = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let of_domain = |rest: &str| {
+        let mut rest = rest.chars();
+        match rest.next() {
+            Some('.') => rest.next().is_some_and(char::is_alphanumeric),
+            Some(c) => c.is_alphanumeric() || c == '-',
+            None => false,
+        }
+    };
+    text.match_indices(address)
+        .any(|(at, _)| !text[..at].ends_with(of_local) && !of_domain(&text[at + address.len()..]))
 }
 
 impl fmt::Display for EmailAddress {
@@ -98,6 +129,31 @@ mod tests {
         same("Zhang.San@Example.COM", " zhang.san@example.com ");
         same("anna@bücher.example", "ANNA@xn--bcher-kva.example");
         same("jose\u{301}@example.com", "jos\u{e9}@example.com");
+    }
+
+    #[test]
+    fn an_address_is_found_in_texts_and_not_in_others_addresses() {
+        let check = |address: &str, text: &str, expected: bool| {
+            let address = EmailAddress::parse(address).expect("an address");
+            assert_eq!(address.is_in(text), expected, "{address} in {text}");
+        };
+        for text in [
+            "ada@example.com",
+            r#"{"email":"Ada@Example.com"}"#,
+            "write to ada@EXAMPLE.com.",
+            "<ada@example.com>",
+            "search=ada%40example.com&limit=1",
+            "q=to+ada@example.com",
+            "/api/x/ADA%40example.com",
+        ] {
+            check("ada@example.com", text, true);
+        }
+        for text in ["", "ada", "panda@example.com", "l.ada@example.com", "ada@example.community", "ada@example.com.cn"]
+        {
+            check("ada@example.com", text, false);
+        }
+        check("anna@bücher.example", "ANNA@xn--bcher-kva.example", true);
+        check("anna@xn--bcher-kva.example", "anna@Bücher.example", true);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub enum Audit {
     Revert,
     /// Asked for a record to be made equal in another system.
     Sync,
+    /// Removed something for good.
+    Erase,
 }
 
 events! {
@@ -111,6 +113,22 @@ events! {
     AccessDenied = "access.denied",
     /// Somebody took the audit log out as a file.
     AuditExported = "audit.exported",
+    /// What entries were about was erased.
+    AuditErased = "audit.erased",
+    /// All that is known of a person was taken out as a file.
+    PersonExported = "person.exported",
+    /// All that is known of a person was erased.
+    PersonErased = "person.erased",
+    /// Work was asked for that takes longer than a request.
+    JobQueued = "job.queued",
+    /// Work can't be done.
+    JobFailed = "job.failed",
+    /// A job was moved to the trash.
+    JobDeleted = "job.deleted",
+    /// A job was taken back from the trash.
+    JobRestored = "job.restored",
+    /// A record was removed for good.
+    RecordErased = "record.erased",
     /// Somebody read something.
     RecordViewed = "record.viewed",
     /// A role was made.

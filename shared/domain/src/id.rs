@@ -222,6 +222,11 @@ record_types! {
     Demo "demo",
     /// A demonstration.
     DemoId "demo";
+
+    /// Work that takes longer than a request may.
+    Job "job",
+    /// A job.
+    JobId "job";
 }
 
 ids! {

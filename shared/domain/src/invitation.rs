@@ -127,6 +127,10 @@ impl Record for Invitation {
         }
     }
 
+    fn person(&self) -> Option<String> {
+        Some(self.email.normalized())
+    }
+
     fn references(&self) -> Vec<Reference> {
         self.role.references()
     }

@@ -373,6 +373,10 @@ impl Record for Lead {
         }
     }
 
+    fn person(&self) -> Option<String> {
+        Some(self.email.normalized())
+    }
+
     fn words(&self) -> Words {
         Words::default()
             .with_name(self.first_name.as_ref().map(Line::as_str), self.last_name.as_ref().map(Line::as_str))

@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod api_key;
+pub mod audit;
 pub mod contact;
 pub mod demo;
 pub mod email;
@@ -15,6 +16,7 @@ pub mod form;
 pub mod id;
 pub mod intake;
 pub mod invitation;
+pub mod job;
 pub mod lead;
 pub mod locale;
 pub mod money;
@@ -39,7 +41,7 @@ pub use email::EmailAddress;
 pub use error::{Conflict, Error, Rule, Unauthenticated, Unit, Violation, Violations};
 pub use event::{Audit, Change, Event};
 pub use id::{
-    AnyId, ApiKeyId, DemoId, EntryId, FormId, InvitationId, LeadId, NamedId, NotAnId, OrgId, RecordType, RoleId,
+    AnyId, ApiKeyId, DemoId, EntryId, FormId, InvitationId, JobId, LeadId, NamedId, NotAnId, OrgId, RecordType, RoleId,
     SessionId, SubmissionId, TeamId, UserId,
 };
 pub use locale::Locale;

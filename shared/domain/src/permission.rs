@@ -55,6 +55,8 @@ words! {
         Integrations "integrations",
         /// The audit log.
         Audit "audit",
+        /// Work that takes longer than a request, with the files it makes.
+        Jobs "jobs",
     }
 
     /// What a permission lets somebody do.
@@ -98,12 +100,13 @@ impl Resource {
             Resource::Organization => &[Read, Manage],
             Resource::Roles | Resource::Integrations => &[Manage],
             Resource::Audit => &[Read, Export, Revert],
+            Resource::Jobs => &[Read],
         }
     }
 
     /// Whether its records have owners, so that permissions have scopes.
     pub fn is_owned(self) -> bool {
-        matches!(self, Resource::Leads | Resource::Submissions | Resource::Demos)
+        matches!(self, Resource::Leads | Resource::Submissions | Resource::Demos | Resource::Jobs)
     }
 
     fn scopes(self) -> &'static [Scope] {
@@ -272,12 +275,14 @@ impl Role {
         let reads = action == Action::Read;
         match self {
             Role::Owner | Role::Admin => Some(Scope::All),
+            // Their files may hold anything.
+            _ if resource == Resource::Jobs => Some(Scope::Own),
             Role::Manager => match resource {
                 Resource::Leads | Resource::Demos | Resource::Submissions => Some(Scope::Team),
                 Resource::Forms | Resource::Users | Resource::Organization | Resource::Audit => {
                     reads.then_some(Scope::All)
                 }
-                Resource::Roles | Resource::Integrations => None,
+                Resource::Roles | Resource::Integrations | Resource::Jobs => None,
             },
             Role::Sales => match (resource, action) {
                 (Resource::Leads | Resource::Demos, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),

@@ -55,6 +55,11 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
         Words::default()
     }
 
+    /// The address of the person it is about, in the form in which addresses are compared.
+    fn person(&self) -> Option<String> {
+        None
+    }
+
     /// The records it belongs to: each lists it, and must exist when it is made.
     fn parents(&self) -> Vec<AnyId> {
         Vec::new()

@@ -122,6 +122,10 @@ impl Record for Submission {
         }
     }
 
+    fn person(&self) -> Option<String> {
+        Some(self.enquiry.email.normalized())
+    }
+
     fn parents(&self) -> Vec<AnyId> {
         self.lead_id.map(AnyId::from).into_iter().collect()
     }

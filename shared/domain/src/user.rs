@@ -135,6 +135,10 @@ impl Record for User {
         std::iter::once(login(self.email.normalized())).chain(username).collect()
     }
 
+    fn person(&self) -> Option<String> {
+        Some(self.email.normalized())
+    }
+
     fn references(&self) -> Vec<Reference> {
         self.role.references()
     }

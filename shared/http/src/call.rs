@@ -3,12 +3,13 @@
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method};
+use daybook_connectors::files::Files;
 use daybook_domain::Locale;
 use daybook_store::Cx;
 use mime::Mime;
+use std::sync::Arc;
 
 /// A request that was let in.
-#[derive(Debug)]
 pub struct Call {
     /// The context for the handler.
     pub cx: Cx,
@@ -22,6 +23,17 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// The places for files.
+    pub places: Places,
+}
+
+/// The places for files that a function reaches.
+#[derive(Clone, Default)]
+pub struct Places {
+    /// What jobs made.
+    pub files: Option<Arc<dyn Files>>,
+    /// What nobody may change.
+    pub anchors: Option<Arc<dyn Files>>,
 }
 
 impl Call {

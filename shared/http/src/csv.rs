@@ -2,55 +2,22 @@
 
 use daybook_store::{Error, Result};
 
-/// A table that is being written.
-#[derive(Debug)]
-pub struct Csv(csv::Writer<Counted>);
-
-/// What was written, counted.
-#[derive(Debug, Default)]
-struct Counted(Vec<u8>);
-
-impl std::io::Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// The first line of a table: its columns. Begins with a byte order mark, by which spreadsheets know UTF-8.
+pub fn heading(columns: &[&str]) -> Result<Vec<u8>> {
+    let mut line = "\u{feff}".as_bytes().to_vec();
+    line.extend(written(columns.iter().map(|column| (*column).to_owned()))?);
+    Ok(line)
 }
 
-impl Csv {
-    /// A table with these columns. Begins with a byte order mark, by which spreadsheets know UTF-8.
-    pub fn with_header(columns: &[&str]) -> Result<Csv> {
-        let mut csv = Csv(csv::WriterBuilder::new().from_writer(Counted("\u{feff}".into())));
-        csv.0.write_record(columns).map_err(|error| Error::internal("write a table", error))?;
-        Ok(csv)
-    }
+/// A line of a table.
+pub fn row(cells: &[String]) -> Result<Vec<u8>> {
+    written(cells.iter().map(|cell| inert(cell)))
+}
 
-    /// Adds a row.
-    pub fn row(&mut self, cells: &[String]) -> Result<()> {
-        let cells = cells.iter().map(|cell| inert(cell));
-        self.0.write_record(cells).map_err(|error| Error::internal("write a table", error))?;
-        self.0.flush().map_err(|error| Error::internal("write a table", error))
-    }
-
-    /// How many bytes it has so far.
-    pub fn len(&self) -> usize {
-        self.0.get_ref().0.len()
-    }
-
-    /// Whether nothing was written.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The whole of it.
-    pub fn finish(self) -> Result<String> {
-        let written = self.0.into_inner().map_err(|error| Error::internal("write a table", error.to_string()))?;
-        String::from_utf8(written.0).map_err(|error| Error::internal("write a table", error))
-    }
+fn written(cells: impl Iterator<Item = String>) -> Result<Vec<u8>> {
+    let mut csv = csv::WriterBuilder::new().buffer_capacity(1024).from_writer(Vec::new());
+    csv.write_record(cells).map_err(|error| Error::internal("write a table", error))?;
+    csv.into_inner().map_err(|error| Error::internal("write a table", error.to_string()))
 }
 
 /// A text as a cell that is only text: what spreadsheets would take for a formula begins with `'` (OWASP, "CSV
@@ -114,12 +81,11 @@ mod tests {
             "=1|=2",
         ];
         let plain = ["", "a", "a=1", "1-1", "ada@example.com", "张三", "a\"b", "a,b", "a\nb", "'=1", "{\"a\":1}", " a"];
-        let mut csv = Csv::with_header(&["cell"]).expect("a table");
+        let mut text = heading(&["cell"]).expect("a line");
         for cell in payloads.iter().chain(&plain) {
-            csv.row(&[(*cell).to_owned()]).expect("a row");
+            text.extend(row(&[(*cell).to_owned()]).expect("a line"));
         }
-        let text = csv.finish().expect("a table");
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let mut reader = csv::Reader::from_reader(&text[..]);
         let cells: Vec<String> = reader.records().map(|row| row.expect("a row")[0].to_owned()).collect();
         assert_eq!(cells.len(), payloads.len() + plain.len());
         for (cell, given) in cells.iter().zip(payloads) {

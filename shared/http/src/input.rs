@@ -3,6 +3,7 @@
 use crate::call::{Call, content_type, is_form};
 use crate::handler::Argument;
 use crate::openapi::Operation;
+use daybook_connectors::files::Files;
 use daybook_domain::intake::{Asked, Controls, Enquiry, FollowUp, Intake, Nothing};
 use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations, read::read};
 use daybook_store::{Error, Result};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::convert::Infallible;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 const JSON: &[&str] = &["application/json"];
@@ -337,4 +339,32 @@ pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
 
 fn malformed(error: &serde_json::Error) -> Domain {
     Domain::Malformed(format!("the body is not JSON: {error}"))
+}
+
+/// Places for files, as arguments.
+macro_rules! places {
+    ($($(#[$doc:meta])* $name:ident $field:ident $variable:literal)*) => {$(
+        $(#[$doc])*
+        pub struct $name(pub Arc<dyn Files>);
+
+        impl Argument for $name {
+            async fn read(call: &Call) -> Result<Self> {
+                let place = call.places.$field.clone();
+                place.map($name).ok_or_else(|| Error::internal("reach a bucket", concat!($variable, " isn't set")))
+            }
+
+            fn fingerprint(&self) -> Value {
+                Value::Null
+            }
+
+            fn describe(_: &mut Operation) {}
+        }
+    )*};
+}
+
+places! {
+    /// What jobs made.
+    Stored files "FILES_BUCKET"
+    /// What nobody may change.
+    Anchored anchors "ANCHORS_BUCKET"
 }

@@ -24,10 +24,12 @@ pub mod token;
 pub use access::{Access, RateClass, can, network, public, signed_in};
 pub use app::app;
 pub use audit::refused;
-pub use call::{Call, is_plain_form};
+pub use call::{Call, Places, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
-pub use input::{DeviceToken, Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater, query_pairs};
+pub use input::{
+    Anchored, DeviceToken, Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater, Stored, query_pairs,
+};
 pub use list::{ListQuery, Narrowed, PageQuery, USUAL_LIMIT, limit_of};
 pub use openapi::{Operation, document};
 pub use problem::{Problem, status_code};
@@ -36,7 +38,7 @@ pub use reply::{
     SecretData, page, see_other,
 };
 pub use routes::{Route, Routes};
-pub use start::run;
+pub use start::{run, run_with_anchors, run_with_files};
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

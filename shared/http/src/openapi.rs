@@ -123,6 +123,11 @@ impl Operation {
         self.success = Some((status, schema));
     }
 
+    /// It may leave what is asked for to a job.
+    pub fn or_accepted(&mut self, schema: RefOr<Schema>) {
+        self.success = Some((StatusCode::ACCEPTED, schema));
+    }
+
     /// It shows a page, or sends the browser to another, when a plain form was posted.
     pub fn pages(&mut self) {
         self.pages = vec![(StatusCode::OK, "A page"), (StatusCode::SEE_OTHER, "Another page")];

@@ -2,7 +2,7 @@
 
 use crate::access::{RateClass, admit};
 use crate::audit;
-use crate::call::{Call, content_type, is_form};
+use crate::call::{Call, Places, content_type, is_form};
 use crate::input::gathered;
 use crate::problem::Problem;
 use crate::reply::Answer;
@@ -164,6 +164,7 @@ async fn handled(
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers.clone(),
         body,
+        places: parts.extensions.get::<Places>().cloned().unwrap_or_default(),
     };
     let asked = call.cx.clone();
     let mut answer = match (route.handler)(call).await {

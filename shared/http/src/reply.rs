@@ -186,13 +186,13 @@ impl HttpReply for Asset {
 pub struct Download {
     kind: String,
     name: String,
-    text: String,
+    bytes: Vec<u8>,
 }
 
 impl Download {
     /// A file of a media type with a name of letters, digits, `.`, `_` and `-`.
-    pub fn new(kind: &str, name: &str, text: String) -> Download {
-        Download { kind: kind.to_owned(), name: name.to_owned(), text }
+    pub fn new(kind: &str, name: &str, bytes: Vec<u8>) -> Download {
+        Download { kind: kind.to_owned(), name: name.to_owned(), bytes }
     }
 }
 
@@ -206,7 +206,7 @@ impl HttpReply for Download {
         let header = |value: &str| {
             HeaderValue::from_str(value).map_err(|error| Error::internal("write the headers of a file", error))
         };
-        let mut answer = Response::new(Body::from(self.text));
+        let mut answer = Response::new(Body::from(self.bytes));
         answer.headers_mut().insert(CONTENT_TYPE, header(&self.kind)?);
         let disposition = header(&format!("attachment; filename=\"{}\"", self.name))?;
         answer.headers_mut().insert(CONTENT_DISPOSITION, disposition);

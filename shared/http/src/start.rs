@@ -1,7 +1,11 @@
 //! Starting an HTTP function in Lambda.
 
 use crate::app::app;
+use crate::call::Places;
 use crate::routes::Routes;
+use aws_config::SdkConfig;
+use axum::Extension;
+use daybook_connectors::files::{Bucket, Files};
 use daybook_store::config::{Surroundings, Variables, start};
 use daybook_store::telemetry::Invocation;
 use lambda_http::{Context, Request, service_fn};
@@ -11,11 +15,33 @@ use tower::ServiceExt as _;
 
 /// Runs a function in Lambda: this is all of its `main`.
 pub fn run(routes: Routes) -> ExitCode {
+    run_on(routes, |_, _| Places::default())
+}
+
+/// Runs a function that reaches files in Lambda: this is all of its `main`.
+pub fn run_with_files(routes: Routes) -> ExitCode {
+    run_on(routes, |sdk, variables| Places { files: bucket(sdk, variables, "FILES_BUCKET"), anchors: None })
+}
+
+/// Runs a function that reaches what nobody may change in Lambda: this is all of its `main`.
+pub fn run_with_anchors(routes: Routes) -> ExitCode {
+    run_on(routes, |sdk, variables| Places { files: None, anchors: bucket(sdk, variables, "ANCHORS_BUCKET") })
+}
+
+fn bucket(sdk: &SdkConfig, variables: &mut Variables<'_>, variable: &str) -> Option<Arc<dyn Files>> {
+    let name = variables.required(variable, |name| Ok::<_, String>(name.to_owned()));
+    name.map(|name| Bucket::shared(sdk, &name))
+}
+
+/// Runs a function with what it reaches besides the table. What a function doesn't name isn't linked into it.
+fn run_on(routes: Routes, reach: fn(&SdkConfig, &mut Variables<'_>) -> Places) -> ExitCode {
     start(async {
         let surroundings = Surroundings::read().await?;
         let get = |name: &str| surroundings.get(name);
-        let env = Arc::new(surroundings.env(Variables::new(&get))?);
-        let app = app(vec![routes], env.clone(), |router| router);
+        let mut variables = Variables::new(&get);
+        let places = reach(&surroundings.sdk, &mut variables);
+        let env = Arc::new(surroundings.env(variables)?);
+        let app = app(vec![routes], env.clone(), |router| router.layer(Extension(places)));
         lambda_http::run(service_fn(move |mut request: Request| {
             let (app, env) = (app.clone(), env.clone());
             async move {

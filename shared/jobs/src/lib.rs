@@ -13,12 +13,13 @@ mod trigger;
 mod worker;
 
 pub use batch::{Delivered, run_batch};
+pub use daybook_connectors::files;
 pub use daybook_connectors::hubspot;
 pub use daybook_connectors::queues::{LONGEST_DELAY, Outgoing, Queue, QueueError, Queues, Sqs};
 pub use daybook_mail as mail;
-pub use message::{MailEvent, MailJob, MailKind, Message, SyncJob, mail_id};
+pub use message::{JobRun, MailEvent, MailJob, MailKind, Message, SyncJob, mail_id};
 pub use outcome::{Outcome, back_off};
-pub use start::{run_queue, run_schedule, run_stream};
+pub use start::{run_queue, run_queue_with_files, run_schedule, run_schedule_with_anchors, run_stream};
 pub use stream::{Dispatched, dispatch_all};
 pub use trigger::{SqsEvent, StreamEvent, on_queue, on_stream};
 pub use worker::{Services, Worker, nothing_foreign};

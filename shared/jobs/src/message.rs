@@ -1,6 +1,6 @@
 //! Messages: ids, and nothing that is worth stealing.
 
-use daybook_domain::{AnyId, EmailAddress, EntryId, OrgId, SubmissionId};
+use daybook_domain::{AnyId, EmailAddress, EntryId, JobId, OrgId, SubmissionId};
 use daybook_store::EntryRef;
 use daybook_store::rows::due::DueRef;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,19 @@ pub struct SyncJob {
     pub org: OrgId,
     /// The record.
     pub record: AnyId,
+    /// Whether it was removed for good, and is to be there.
+    #[serde(default)]
+    pub erased: bool,
+}
+
+/// A job to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRun {
+    /// The entry that tells of who asked for it.
+    #[serde(flatten)]
+    pub entry: EntryRef,
+    /// The job.
+    pub job: JobId,
 }
 
 /// A mail that a journal entry asks for.

@@ -3,6 +3,8 @@
 use crate::config::{self, sender_of};
 use crate::trigger::{SqsEvent, StreamEvent, ended, on_queue, on_stream};
 use crate::worker::{Services, Worker};
+use aws_config::SdkConfig;
+use daybook_connectors::files::{Bucket, Files};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::{Queue, Sqs};
 use daybook_domain::{Line, Secret};
@@ -23,7 +25,16 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// Runs a worker on its queue: this is all of its `main`.
 pub fn run_queue(worker: Worker) -> ExitCode {
-    let needs = Needs { works_on: Some(worker.queue), queues: vec![worker.queue] };
+    on_its_queue(worker, None)
+}
+
+/// Runs a worker that reaches files on its queue: this is all of its `main`.
+pub fn run_queue_with_files(worker: Worker) -> ExitCode {
+    on_its_queue(worker, Some(Bucket::shared))
+}
+
+fn on_its_queue(worker: Worker, files: Option<Reaching>) -> ExitCode {
+    let needs = Needs { works_on: Some(worker.queue), queues: vec![worker.queue], files, anchors: None };
     run(needs, move |services, event: LambdaEvent<SqsEvent>, invocation| {
         let worker = worker.clone();
         async move { Ok(on_queue(&worker, &services, event.payload, deadline(&event.context), &invocation).await) }
@@ -37,7 +48,7 @@ where
     Fut: Future<Output = Result<()>> + Send,
 {
     run(
-        Needs { works_on: None, queues: queues.to_vec() },
+        Needs { works_on: None, queues: queues.to_vec(), files: None, anchors: None },
         move |services, event: LambdaEvent<StreamEvent>, invocation| {
             let handle = handle.clone();
             async move { Ok(on_stream(&services, event.payload, handle, &invocation).await) }
@@ -51,7 +62,25 @@ where
     F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<usize>> + Send,
 {
-    run(Needs { works_on: None, queues: queues.to_vec() }, move |services, _event: LambdaEvent<Value>, invocation| {
+    scheduled(function, Needs { works_on: None, queues: queues.to_vec(), files: None, anchors: None }, handle)
+}
+
+/// Runs a function that reaches what nobody may change on a schedule: this is all of its `main`.
+pub fn run_schedule_with_anchors<F, Fut>(function: &'static str, handle: F) -> ExitCode
+where
+    F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<usize>> + Send,
+{
+    let needs = Needs { works_on: None, queues: Vec::new(), files: None, anchors: Some(Bucket::shared) };
+    scheduled(function, needs, handle)
+}
+
+fn scheduled<F, Fut>(function: &'static str, needs: Needs, handle: F) -> ExitCode
+where
+    F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<usize>> + Send,
+{
+    run(needs, move |services, _event: LambdaEvent<Value>, invocation| {
         let handle = handle.clone();
         async move {
             let done = handle(services).await;
@@ -65,7 +94,12 @@ where
 struct Needs {
     works_on: Option<Queue>,
     queues: Vec<Queue>,
+    files: Option<Reaching>,
+    anchors: Option<Reaching>,
 }
+
+/// How a bucket is reached. What a function doesn't name isn't linked into it.
+type Reaching = fn(&SdkConfig, &str) -> Arc<dyn Files>;
 
 fn run<E, F, Fut>(needs: Needs, handle: F) -> ExitCode
 where
@@ -112,6 +146,12 @@ async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
     if needs.works_on == Some(Queue::HubSpot) && hubspot.is_none() {
         variables.wrong.push("HUBSPOT_ACCESS_TOKEN: is missing".to_owned());
     }
+    let mut bucket = |variable: &str, reaching: Option<Reaching>| {
+        let name = reaching.and_then(|_| variables.required(variable, |name| Ok::<_, String>(name.to_owned())));
+        reaching.zip(name).map(|(reach, name)| reach(&surroundings.sdk, &name))
+    };
+    let files = bucket("FILES_BUCKET", needs.files);
+    let anchors = bucket("ANCHORS_BUCKET", needs.anchors);
     let configuration_set = get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
     let env = surroundings.env(variables)?;
     // Without `MAIL_FROM` nothing is sent; the address is only a placeholder then.
@@ -127,6 +167,8 @@ async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
         mailer: Arc::new(Ses::new(&surroundings.sdk, configuration_set)),
         sender,
         hubspot,
+        files,
+        anchors,
         lease: LEASE,
     })
 }

@@ -1,6 +1,6 @@
 //! From journal entries to the queues of their consumers.
 
-use crate::message::{MailJob, Message, SyncJob};
+use crate::message::{JobRun, MailJob, Message, SyncJob};
 use crate::worker::Services;
 use daybook_connectors::queues::{Outgoing, Queue};
 use daybook_store::{Error, Fact, Result};
@@ -14,6 +14,8 @@ pub enum Dispatched {
     Mail(MailJob),
     /// A record to be made equal in HubSpot.
     HubSpot(SyncJob),
+    /// Work that takes longer than a request.
+    Job(JobRun),
 }
 
 /// Sends what an entry gives rise to, as far as the deployment has the queues. What was sent before a failure is sent again with the retry;
@@ -23,6 +25,7 @@ pub async fn dispatch_all(services: &Services, fact: &Fact, messages: &[Dispatch
         let (queue, body) = match message {
             Dispatched::Mail(job) => (Queue::Mail, body_of(job, fact)?),
             Dispatched::HubSpot(job) => (Queue::HubSpot, body_of(job, fact)?),
+            Dispatched::Job(job) => (Queue::Jobs, body_of(job, fact)?),
         };
         if !services.queues.has(queue) {
             continue;

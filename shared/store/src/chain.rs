@@ -7,10 +7,10 @@
 use crate::commit::expires_after;
 use crate::facts::entry_of;
 use crate::journal::{Detail, Fact, RETENTION};
-use crate::schema::{EXPIRES_AT, Place, Question};
+use crate::schema::{EXPIRES_AT, Place, Question, day_of};
 use crate::table::{Condition, PutAll, attribute, parse_item, row_item};
 use crate::{Cx, Env, Purpose, Result, sha256_hex};
-use daybook_domain::{EntryId, OrgId, Timestamp};
+use daybook_domain::{EntryId, Event, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -89,6 +89,53 @@ impl Link {
     }
 }
 
+/// The head of a chain at the end of a day, to be kept where nobody can change it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The organisation.
+    pub org: OrgId,
+    /// The day, in UTC.
+    pub day: String,
+    /// When it was taken: some time after the day.
+    pub at: Timestamp,
+    /// The head.
+    pub head: Head,
+    /// Our signature of all of the above.
+    signature: String,
+}
+
+impl Anchor {
+    /// The anchor of a day, as the chain is now.
+    pub async fn of(env: &Env, org: OrgId, day: Timestamp) -> Result<Anchor> {
+        let head = Head::read(env, org).await?;
+        let mut anchor = Anchor { org, day: day_of(day), at: env.clock.now(), head, signature: String::new() };
+        anchor.signature = env.keys.sign(Purpose::Chain, anchor.says().as_bytes());
+        Ok(anchor)
+    }
+
+    /// The anchor in the file of a day; one that nobody can read is none of ours.
+    pub fn parse(bytes: &[u8], org: OrgId, day: Timestamp) -> Anchor {
+        serde_json::from_slice(bytes).unwrap_or_else(|_| {
+            let head = Head { entry: Some(EntryId::last_at(day.start_of_day())), ..Head::default() };
+            Anchor { org, day: day_of(day), at: day, head, signature: String::new() }
+        })
+    }
+
+    /// The name of its file.
+    pub fn key(org: OrgId, day: Timestamp) -> String {
+        format!("{org}/{}.json", day_of(day))
+    }
+
+    fn says(&self) -> String {
+        let Anchor { org, day, at, head: Head { seq, hash, entry }, .. } = self;
+        format!("anchor|{org}|{day}|{at}|{seq}|{hash}|{}", entry.map(|entry| entry.to_string()).unwrap_or_default())
+    }
+
+    fn is_genuine(&self, env: &Env, org: OrgId) -> bool {
+        self.org == org && env.keys.verify(Purpose::Chain, self.says().as_bytes(), &self.signature)
+    }
+}
+
 /// Chains a fact: once, however often it is asked for.
 pub async fn chain(env: &Arc<Env>, fact: &Fact) -> Result<()> {
     let cx = env.system(fact.org, "chain");
@@ -124,12 +171,20 @@ pub enum Wrong {
     Altered,
     /// What it was about isn't as it was written.
     DetailAltered,
+    /// What it was about is gone, and no entry says that it was erased.
+    DetailMissing,
     /// It is gone; its link is there.
     Missing,
     /// It has no link: it was put in past Daybook, or its link is gone.
     Unchained,
     /// The link isn't as it was written, or the one before it is gone.
     ChainBroken,
+    /// The chain once went as far as this entry, and does no more.
+    CutOff,
+    /// The chain up to this entry isn't the one that was anchored.
+    Rewritten,
+    /// The anchor of this entry isn't as it was written.
+    AnchorAltered,
 }
 
 /// What a look at the journal found.
@@ -141,8 +196,8 @@ pub struct Verified {
     pub first_wrong: Option<(EntryId, Wrong)>,
     /// How many are wrong.
     pub wrong: usize,
-    /// The entries whose details are gone.
-    pub erased: Vec<EntryId>,
+    /// The entries whose details were erased, each with the entry that erased it.
+    pub erased: Vec<(EntryId, EntryId)>,
     /// How many wait for their link.
     pub waiting: usize,
 }
@@ -172,7 +227,8 @@ struct Around {
 
 impl Cx {
     /// Looks whether the entries of some days, one after the other, are as they were written, each there, and chained.
-    pub async fn verify(&self, first: Timestamp, days: u32) -> Result<Verified> {
+    /// The anchors are those of these days, as far as there are any.
+    pub async fn verify(&self, first: Timestamp, days: u32, anchors: &[Anchor]) -> Result<Verified> {
         let first = first.start_of_day();
         let last = first.plus(DAY * days.saturating_sub(1));
         // Read before all else: what is chained meanwhile comes after it, and is left for the next look.
@@ -181,6 +237,7 @@ impl Cx {
         links.retain(|seq, _| *seq <= head.seq);
         let of_entry: HashMap<EntryId, &Link> = links.values().map(|link| (link.entry, link)).collect();
         let mut found = Verified::default();
+        self.compare(anchors, &head, &links, &mut found);
         let mut there = HashSet::new();
         for n in 0..days {
             self.verify_day(first.plus(DAY * n), &of_entry, &mut found, &mut there).await?;
@@ -214,6 +271,21 @@ impl Cx {
         Ok(found)
     }
 
+    /// Looks whether the chain is the one that was anchored.
+    fn compare(&self, anchors: &[Anchor], head: &Head, links: &BTreeMap<u64, Link>, found: &mut Verified) {
+        for anchor in anchors {
+            let Head { seq, hash, entry } = &anchor.head;
+            let Some(entry) = *entry else { continue };
+            if !anchor.is_genuine(&self.env, self.org) {
+                found.note(entry, Wrong::AnchorAltered);
+            } else if *seq > head.seq {
+                found.note(entry, Wrong::CutOff);
+            } else if links.get(seq).is_some_and(|link| link.hash != *hash) {
+                found.note(entry, Wrong::Rewritten);
+            }
+        }
+    }
+
     async fn verify_day(
         &self,
         day: Timestamp,
@@ -239,7 +311,8 @@ impl Cx {
                 Err(_) => found.note(place, Wrong::Altered),
             }
         }
-        let details = self.hashes_of_details(facts.iter().map(|(entry, ..)| *entry)).await?;
+        let details = self.details_there(facts.iter().map(|(entry, ..)| *entry)).await?;
+        let erasures = self.erasures(&details).await?;
         let now = self.now();
         for (entry, fact, genuine) in facts {
             found.entries += 1;
@@ -249,11 +322,17 @@ impl Cx {
             };
             match (genuine, same, details.get(&entry)) {
                 (false, ..) | (_, Some(false), _) => found.note(entry, Wrong::Altered),
-                (.., Some(sha256)) if *sha256 != fact.detail_sha256 => found.note(entry, Wrong::DetailAltered),
+                (.., Some(There::Whole(sha256))) if *sha256 != fact.detail_sha256 => {
+                    found.note(entry, Wrong::DetailAltered);
+                }
+                (.., Some(There::Erased(by))) if !erasures.get(by).is_some_and(|of| of.contains(&entry)) => {
+                    found.note(entry, Wrong::DetailMissing);
+                }
+                (.., None) => found.note(entry, Wrong::DetailMissing),
                 (_, None, _) if fact.at.plus(UNCHAINED) > now => found.waiting += 1,
                 (_, None, _) => found.note(entry, Wrong::Unchained),
-                (_, Some(true), None) => found.erased.push(entry),
-                (_, Some(true), Some(_)) => {}
+                (_, Some(true), Some(There::Erased(by))) => found.erased.push((entry, *by)),
+                (_, Some(true), Some(There::Whole(_))) => {}
             }
         }
         Ok(())
@@ -300,15 +379,44 @@ impl Cx {
         Ok(count)
     }
 
-    /// The SHA-256 of the details that are there, by entry.
-    async fn hashes_of_details(&self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, String>> {
+    /// What is there of the details of entries.
+    async fn details_there(&self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, There>> {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
-        let mut hashes = HashMap::new();
+        let mut there = HashMap::new();
         for item in self.env.table.get_all(&keys).await? {
             if let Some(id) = entry_of(&item) {
-                hashes.insert(id, Detail::sha256_in(&item));
+                let whole = || There::Whole(Detail::sha256_in(&item));
+                there.insert(id, Detail::erased_by(&item).map_or_else(whole, There::Erased));
             }
         }
-        Ok(hashes)
+        Ok(there)
     }
+
+    /// The entries whose details were erased by those that say so, by eraser, as far as these are genuine.
+    async fn erasures(&self, details: &HashMap<EntryId, There>) -> Result<HashMap<EntryId, HashSet<EntryId>>> {
+        let by = |there: &There| match there {
+            There::Erased(by) => Some(*by),
+            There::Whole(_) => None,
+        };
+        let mut erasures = HashMap::new();
+        for eraser in details.values().filter_map(by).collect::<HashSet<_>>() {
+            let fact = self.env.table.get(&Place::Fact(self.org, eraser).key()).await?;
+            let detail = self.env.table.get(&Place::Detail(self.org, eraser).key()).await?;
+            let (Some(fact), Some(detail)) = (fact, detail) else { continue };
+            let Ok((fact, true)) = Fact::from_item(fact, &self.env.keys) else { continue };
+            let same = fact.id == eraser && fact.event == Event::AuditErased;
+            if same && fact.org == self.org && fact.detail_sha256 == Detail::sha256_in(&detail) {
+                erasures.insert(eraser, Detail::from_item(&detail)?.0.erased());
+            }
+        }
+        Ok(erasures)
+    }
+}
+
+/// What is there of a detail.
+enum There {
+    /// All of it; its SHA-256.
+    Whole(String),
+    /// Nothing; the entry that is said to have erased it.
+    Erased(EntryId),
 }

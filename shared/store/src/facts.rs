@@ -92,7 +92,7 @@ impl Cx {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
         let mut details = HashMap::new();
         for item in self.env.table.get_all(&keys).await? {
-            if let Some(id) = entry_of(&item) {
+            if let Some(id) = entry_of(&item).filter(|_| Detail::erased_by(&item).is_none()) {
                 details.insert(id, Detail::from_item(&item)?.0);
             }
         }

@@ -11,6 +11,7 @@ use crate::{Env, Error, RequestInfo, Result, commit::Answer, sha256_hex};
 use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// How long facts are kept.
@@ -18,6 +19,12 @@ pub const RETENTION: Duration = Duration::from_secs(400 * 86_400);
 
 /// The most bytes a detail has.
 pub const DETAIL_BYTES: usize = 300 * 1024;
+
+/// The field of a detail that names the entries whose own it erased.
+pub(crate) const ERASED: &str = "entries";
+
+/// The attribute of an erased detail that names the entry that erased it.
+pub(crate) const ERASED_BY: &str = "erased_by";
 
 /// Where an entry is: enough to read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +108,11 @@ impl RequestDetail {
             user_agent: request.user_agent.clone(),
         }
     }
+
+    /// What the journal keeps of a request that holds what isn't to be written down.
+    pub(crate) fn discreet(request: &RequestInfo) -> RequestDetail {
+        RequestDetail { query: None, body: Value::Null, ..RequestDetail::of(request) }
+    }
 }
 
 impl Fact {
@@ -183,6 +195,25 @@ impl Detail {
         item.insert("json".to_owned(), attribute(json));
         item.insert(EXPIRES_AT.to_owned(), attribute(entry.time().plus(RETENTION).as_second()));
         item
+    }
+
+    /// The entries whose details it erased.
+    pub(crate) fn erased(&self) -> HashSet<EntryId> {
+        let named = self.after.get(ERASED).and_then(Value::as_array);
+        named.into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect()
+    }
+
+    /// What stays of a detail that was erased.
+    pub(crate) fn erased_item(org: OrgId, entry: EntryId, by: EntryId) -> Item {
+        let mut item = Detail::item(org, entry, "");
+        item.remove("json");
+        item.insert(ERASED_BY.to_owned(), attribute(by));
+        item
+    }
+
+    /// The entry that erased the detail in an item, if one did.
+    pub(crate) fn erased_by(item: &Item) -> Option<EntryId> {
+        item.get(ERASED_BY)?.as_s().ok()?.parse().ok()
     }
 
     /// The SHA-256 of the detail in an item, whatever it is.

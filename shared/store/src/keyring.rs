@@ -34,6 +34,10 @@ pub enum Purpose {
     Invitation,
     /// Tokens of devices that signed in before.
     Device,
+    /// What stands for a person who may not be named.
+    Person,
+    /// Addresses of files.
+    File,
 }
 
 impl Purpose {
@@ -50,6 +54,8 @@ impl Purpose {
             Purpose::Ticket => b"daybook ticket",
             Purpose::Invitation => b"daybook invitation",
             Purpose::Device => b"daybook device",
+            Purpose::Person => b"daybook person",
+            Purpose::File => b"daybook file",
         }
     }
 }

@@ -10,6 +10,7 @@ mod clock;
 mod commit;
 pub mod config;
 mod cx;
+mod erase;
 mod error;
 pub mod facts;
 pub mod filter;
@@ -45,7 +46,7 @@ pub use page::{Listing, Page, PageAsk, Total};
 pub use secrets::Secrets;
 pub use settings::{CommonPasswords, FirstOwner, Registration, Settings};
 pub use table::{Feed, Table, TableOptions, Told};
-pub use tx::Tx;
+pub use tx::{Kept, Tx};
 
 /// What store operations return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -4,16 +4,16 @@
 //! update that changes no name writes no token. Each action carries what its failure means.
 
 use crate::commit::{Once, Reply};
-use crate::journal::{Detail, EntryRef, Fact, RETENTION, RequestDetail, difference};
+use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, difference};
 use crate::json::text_of;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, attribute, key_item, values};
-use crate::tx::{Changed, Doing, Image, Tx};
+use crate::tx::{Changed, Doing, Image, Kept, Tx};
 use crate::{Cx, Error, Result, sha256_hex};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
 };
-use daybook_domain::{AnyId, Claim, EntryId, OrgId, RecordType, Reference, Rule, Timestamp};
+use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Reference, Rule, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -88,21 +88,34 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         let Changed { doing, audit, event, before, after } = change;
         let (before, after) = (before?, after?);
         let (live_before, live_after) = match doing {
-            Doing::Restore => (None, after.as_ref()),
+            Doing::Restore | Doing::Erase(Kept::InTrash) => (None, after.as_ref()),
             _ => (before.as_ref(), after.as_ref()),
         };
         let Some(image) = after.as_ref().or(before.as_ref()) else { continue };
         plan.record(doing, live_before, live_after, before.as_ref(), at)?;
-        plan.claims(doing, image.id, live_before, live_after, at)?;
+        match doing {
+            Doing::Erase(_) => plan.freed(image)?,
+            _ => plan.claims(doing, image.id, live_before, live_after, at)?,
+        }
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
         plan.existence(live_before, live_after, &written, &mut checked)?;
         let empty = Map::new();
-        let (old, new) = difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data));
+        let (old, new) = match doing {
+            // Nothing of it stays, here neither.
+            Doing::Erase(_) => (Map::new(), Map::new()),
+            _ => difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data)),
+        };
         facts.push((audit, event, image.id, image.version, old, new));
     }
     for (event, audit, record) in tx.events {
         facts.push((audit, event, record, 0, Map::new(), Map::new()));
+    }
+    let mut erased = Vec::new();
+    if let Some((by, entries)) = tx.erased {
+        let named = Map::from_iter([(ERASED.to_owned(), entries.iter().map(ToString::to_string).collect())]);
+        facts.push((Audit::Erase, Event::AuditErased, by, 0, Map::new(), named));
+        erased = entries;
     }
     for row in tx.rows {
         plan.written.extend(key_of(&row.item));
@@ -114,7 +127,8 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     }
 
     let mut written_facts: Vec<Fact> = Vec::new();
-    let mut request = Some(RequestDetail::of(&cx.request));
+    let detail_of = if tx.discreet { RequestDetail::discreet } else { RequestDetail::of };
+    let mut request = Some(detail_of(&cx.request));
     for (audit, event, record, version, before, after) in facts {
         let id = EntryId::new(cx.env.ids.next());
         let fields = fields_of(&before, &after);
@@ -139,6 +153,11 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         plan.put(fact.item(&cx.env.keys)?, new, Blame::Fact)?;
         plan.put(Detail::item(cx.org, id, &detail), None, Blame::Nothing)?;
         written_facts.push(fact);
+    }
+    if let Some(by) = written_facts.last().map(|fact| fact.id) {
+        for entry in erased {
+            plan.put(Detail::erased_item(cx.org, entry, by), None, Blame::Nothing)?;
+        }
     }
     let entries: Vec<EntryId> = written_facts.iter().map(|fact| fact.id).collect();
     if let Some(first) = entries.first() {
@@ -235,10 +254,18 @@ impl Planner<'_> {
                 let blame = Blame::Version(new.id.kind, fields_of(&Map::new(), &changed));
                 self.put(record_item(org, new, Place::Record(org, new.id).key())?, Some(same), blame)
             }
+            (None, None) => {
+                let Some(old) = trashed else { return Ok(()) };
+                let same = Condition::of("version = :version").with(":version", old.version);
+                self.delete(&Place::Trash(org, old.id).key(), Some(same), Blame::Trash)
+            }
             (Some(old), None) => {
                 let same = Condition::of("version = :version").with(":version", old.version);
                 let blame = Blame::Version(old.id.kind, Vec::new());
                 self.delete(&Place::Record(org, old.id).key(), Some(same), blame)?;
+                if matches!(doing, Doing::Erase(_)) {
+                    return Ok(());
+                }
                 let mut item = record_item(org, old, Place::Trash(org, old.id).key())?;
                 for index in Index::ALL {
                     item.remove(index.pk());
@@ -248,8 +275,17 @@ impl Planner<'_> {
                 item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
                 self.put(item, None, Blame::Nothing)
             }
-            (None, None) => Ok(()),
         }
+    }
+
+    /// Frees the values of a record that is erased: nothing stays that says who held them.
+    fn freed(&mut self, image: &Image) -> Result<()> {
+        for claim in &image.claims {
+            let ours = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", image.id);
+            let key = Place::Claim(self.org, image.id.kind, claim).key();
+            self.delete(&key, Some(ours), Blame::Claim(claim.clone()))?;
+        }
+        Ok(())
     }
 
     fn claims(

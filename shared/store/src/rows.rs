@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod credential;
 pub mod delivery;
 pub mod due;
+pub mod errand;
 pub mod key_secret;
 pub mod ledger;
 pub mod second_factor;

@@ -24,6 +24,7 @@
 //! delivery      <org>#delivery#<entry>          <consumer>                                    <org>#sent#<record>
 //! ledger        <org>#ledger#<system>           <record>                                      <org>#ledger#<system>#<state>
 //! suppression   <org>#suppression               <hash of address>
+//! errand        <org>#errand#<job>              -
 //! login         ~login#<name>                   -
 //! form          ~form#<form>                    -
 //! organisations ~orgs                           <org>
@@ -48,6 +49,9 @@
 //! 13. sessions of a user: `by_owner`
 //! 14. tallies from a minute on: `tally`, consistent
 //! 15. chain links of the facts of a day: `chain link`, consistent
+//! 16. records of a type in the trash: `trashed`, consistent
+//! 17. journal details of a day: `detail`, consistent
+//! 18. deliveries of an entry: `delivery`, consistent
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin
 //! with `~`, are looked up before the organisation is known, and hold nothing but ids and due items.
@@ -56,7 +60,9 @@
 //! reach into another key.
 
 use crate::Answer;
-use daybook_domain::{AnyId, ApiKeyId, Claim, ClaimKind, EntryId, OrgId, RecordType, SessionId, Timestamp, UserId};
+use daybook_domain::{
+    AnyId, ApiKeyId, Claim, ClaimKind, EntryId, JobId, OrgId, RecordType, SessionId, Timestamp, UserId,
+};
 use std::fmt::Write as _;
 
 /// Name of the partition key attribute.
@@ -207,6 +213,8 @@ pub enum Place<'a> {
     Ledger(OrgId, &'a str, AnyId),
     /// An address that gets no mail, by hash.
     Suppression(OrgId, &'a str),
+    /// What a job needs to know and its record doesn't hold.
+    Errand(OrgId, JobId),
     /// Something to do at a time: shard, time, id.
     Due(u8, Timestamp, &'a str),
     /// Up to where the local feed has come.
@@ -251,6 +259,7 @@ impl Place<'_> {
             Place::Delivery(org, entry, consumer) => key(format!("{org}#delivery#{entry}"), escape(consumer)),
             Place::Ledger(org, system, id) => key(format!("{org}#ledger#{system}"), id.to_string()),
             Place::Suppression(org, hash) => key(format!("{org}#suppression"), hash.to_owned()),
+            Place::Errand(org, job) => key(format!("{org}#errand#{job}"), alone()),
             Place::Due(shard, at, id) => key(format!("~due#{shard}"), format!("{}#{}", at, escape(id))),
             Place::Feed => key("~feed".to_owned(), alone()),
         }
@@ -294,6 +303,12 @@ pub enum Question<'a> {
     Tallies(OrgId, Timestamp),
     /// 15. Chain links of the facts of a day.
     Links(OrgId, Timestamp),
+    /// 16. Records of a type in the trash, by id.
+    Trashed(OrgId, RecordType),
+    /// 17. Journal details of a day.
+    Details(OrgId, Timestamp),
+    /// 18. Deliveries of an entry, by consumer.
+    DeliveriesOf(OrgId, EntryId),
 }
 
 /// The range of keys that answers a question.
@@ -355,6 +370,9 @@ impl Question<'_> {
             }
             Question::Tallies(org, from) => range(None, format!("{org}#tally"), SortRange::From(from.to_string())),
             Question::Links(org, day) => range(None, format!("{org}#chain#{}", day_of(day)), SortRange::All),
+            Question::Trashed(org, of) => range(None, format!("{org}#trash#{of}"), SortRange::All),
+            Question::Details(org, day) => range(None, format!("{org}#detail#{}", day_of(day)), SortRange::All),
+            Question::DeliveriesOf(org, entry) => range(None, format!("{org}#delivery#{entry}"), SortRange::All),
             Question::SessionsOf(org, user) => range(Some(Index::ByOwner), sessions_of(org, user), SortRange::All),
         }
     }

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::json::object_of;
 use crate::rows::RowWrite;
-use daybook_domain::{AnyId, Audit, Change, Claim, Event, Record, Reference, Timestamp, UserId, words::Words};
+use daybook_domain::{AnyId, Audit, Change, Claim, EntryId, Event, Record, Reference, Timestamp, UserId, words::Words};
 use serde_json::{Map, Value};
 
 /// The changes of one request: all of them happen, or none.
@@ -12,6 +12,10 @@ pub struct Tx {
     pub(crate) changes: Vec<Changed>,
     pub(crate) events: Vec<(Event, Audit, AnyId)>,
     pub(crate) rows: Vec<RowWrite>,
+    /// Entries whose details are erased, and the record that asks for it.
+    pub(crate) erased: Option<(AnyId, Vec<EntryId>)>,
+    /// Whether the request holds what isn't to be written down.
+    pub(crate) discreet: bool,
 }
 
 impl Tx {
@@ -117,7 +121,33 @@ impl Tx {
         self.changes.extend(other.changes);
         self.events.extend(other.events);
         self.rows.extend(other.rows);
+        self.discreet |= other.discreet;
         self
+    }
+
+    /// Keeps the request's query and body out of the journal.
+    #[must_use]
+    pub fn discreetly(mut self) -> Tx {
+        self.discreet = true;
+        self
+    }
+
+    /// Removes a record for good, with everything that is derived from it; frees these values too.
+    pub(crate) fn erase<T: Record>(record: &T, kept: Kept, freed: Vec<Claim>) -> Tx {
+        let with_freed = |image: Image| Image { claims: freed, ..image };
+        let change = Changed {
+            doing: Doing::Erase(kept),
+            audit: Audit::Erase,
+            event: Event::RecordErased,
+            before: image(record).map(|image| image.map(with_freed)),
+            after: Ok(None),
+        };
+        Tx { changes: vec![change], ..Tx::default() }
+    }
+
+    /// Erases what entries were about; `by` is the record that asks for it.
+    pub(crate) fn erase_details(entries: Vec<EntryId>, by: AnyId) -> Tx {
+        Tx { erased: Some((by, entries)), ..Tx::default() }
     }
 
     /// Announces the last change as another event than that of its type.
@@ -144,6 +174,16 @@ pub(crate) enum Doing {
     Update,
     Delete,
     Restore,
+    Erase(Kept),
+}
+
+/// Where a record is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is live.
+    Live,
+    /// It is in the trash.
+    InTrash,
 }
 
 /// A change of one record.

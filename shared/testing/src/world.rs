@@ -18,8 +18,10 @@ use daybook_local::{DEFAULT_ORG, Engine, Options, System};
 use daybook_store::rows::session::Session;
 use daybook_store::{Clock, CommonPasswords, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, Tx};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// What a world is like.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +54,8 @@ pub struct World {
     /// The clock.
     pub clock: Clock,
     app: Router,
+    /// Goes with the world.
+    folder: Arc<TempDir>,
 }
 
 impl World {
@@ -77,7 +81,9 @@ impl World {
         let keys = Keyring::parse("test:0123456789abcdef0123456789abcdef").expect("a keyring");
         let mail_clock = clock.clone();
         let outbox = Outbox::in_memory(move || mail_clock.now());
-        let mut parts = Options::new(engine.clone(), clock.clone(), keys, outbox).expect("options");
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = folder.path().to_owned();
+        let mut parts = Options::new(engine.clone(), clock.clone(), keys, outbox, files).expect("options");
         parts.client = faults.before(SharedHttpClient::new(engine));
         parts.settings.rate_limits = options.rate_limits;
         parts.settings.first_owner = options.first_owner.unwrap_or(FirstOwner::Anybody);
@@ -100,7 +106,7 @@ impl World {
         }
         let system = System::start(parts).await.expect("a system");
         let app = system.app();
-        World { system, faults, clock, app }
+        World { system, faults, clock, app, folder: Arc::new(folder) }
     }
 
     /// Somebody nobody knows.
@@ -179,6 +185,11 @@ impl World {
     /// The mails in the mailbox.
     pub fn mails(&self) -> Vec<Caught> {
         self.system.outbox.mails()
+    }
+
+    /// The folder of files and anchors.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The journal of an organisation, the oldest entry first.

@@ -110,7 +110,7 @@ async fn overheard(file: &Path) -> Result<String> {
     let keys = Keyring::parse("bench:0123456789abcdef0123456789abcdef")?;
     let outbox = Outbox::in_memory(|| Clock::System.now());
     let ear = Ear { heard: Arc::default(), client: SharedHttpClient::new(engine.clone()) };
-    let mut options = Options::new(engine, Clock::System, keys, outbox)?;
+    let mut options = Options::new(engine, Clock::System, keys, outbox, file.with_extension("files"))?;
     options.client = SharedHttpClient::new(ear.clone());
     options.settings.rate_limits = false;
     let system = System::start(options).await?;

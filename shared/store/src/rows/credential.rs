@@ -33,6 +33,11 @@ impl Credential {
         env.table.put(&Place::Credential(org, user).key(), self, Some(same)).await.map(|_| ())
     }
 
+    /// Removes the credential of a user.
+    pub async fn remove(env: &Env, org: OrgId, user: UserId) -> Result<()> {
+        env.table.delete(&Place::Credential(org, user).key()).await
+    }
+
     /// The credential of a user.
     pub async fn read(env: &Env, org: OrgId, user: UserId) -> Result<Option<Credential>> {
         env.table.get(&Place::Credential(org, user).key()).await?.map(parse_item).transpose()

@@ -4,7 +4,7 @@ use crate::journal::{EntryRef, RETENTION};
 use crate::schema::{Index, Place, Question, SK, by_date, sent_about};
 use crate::table::{Condition, Written, attribute, parse_item};
 use crate::{Env, Result};
-use daybook_domain::{AnyId, OrgId, Timestamp};
+use daybook_domain::{AnyId, EntryId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -148,12 +148,31 @@ pub async fn settle(env: &Env, entry: EntryRef, consumer: &str, how: Settled<'_>
 /// The deliveries about a record, by consumer and in no particular order. Reads an index, so the newest may
 /// be missing for a moment.
 pub async fn about(env: &Env, org: OrgId, record: AnyId) -> Result<Vec<(String, Delivery)>> {
+    by_consumer(env, &Question::SentAbout(org, record)).await
+}
+
+/// The deliveries of an entry, by consumer.
+pub async fn of_entry(env: &Env, org: OrgId, entry: EntryId) -> Result<Vec<(String, Delivery)>> {
+    by_consumer(env, &Question::DeliveriesOf(org, entry)).await
+}
+
+async fn by_consumer(env: &Env, question: &Question<'_>) -> Result<Vec<(String, Delivery)>> {
     let mut all = Vec::new();
-    for item in env.table.query_all(&Question::SentAbout(org, record).range()).await? {
+    for item in env.table.query_all(&question.range()).await? {
         let consumer = item.get(SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
         all.push((consumer, parse_item(item)?));
     }
     Ok(all)
+}
+
+/// Removes the deliveries of an entry; says how many there were.
+pub async fn remove(env: &Env, org: OrgId, entry: EntryId) -> Result<u64> {
+    let mut removed = 0;
+    for (consumer, _) in of_entry(env, org, entry).await? {
+        env.table.delete(&Place::Delivery(org, entry, &consumer).key()).await?;
+        removed += 1;
+    }
+    Ok(removed)
 }
 
 /// Writes down that a delivery which was sent was refused further on.

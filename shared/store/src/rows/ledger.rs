@@ -207,6 +207,21 @@ pub async fn leave(env: &Env, org: OrgId, system: &str, record: AnyId, remote_id
     env.table.update(&key, expression, set, that).await.map(|_| ())
 }
 
+/// Forgets what was said of a record that is being erased; says whether the other side has something of it.
+pub async fn hush(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<bool> {
+    let there = Condition::of("attribute_exists(pk)");
+    let key = Place::Ledger(org, system, record).key();
+    match env.table.update(&key, "REMOVE last_error", Vec::new(), there).await? {
+        Written::Done(_) => Ok(read(env, org, system, record).await?.is_some_and(|row| row.remote_id.is_some())),
+        Written::Refused(_) => Ok(false),
+    }
+}
+
+/// Removes a record's row.
+pub async fn remove(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<()> {
+    env.table.delete(&Place::Ledger(org, system, record).key()).await
+}
+
 /// A page of the ledger: by record, or those in a state, what changed last first.
 pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, cursor: Option<&str>) -> Result<Page<Row>> {
     let binding = format!("{}|ledger|{system}|{state:?}", cx.org);

@@ -33,6 +33,11 @@ impl SecondFactor {
         Ok(self.write(org, user)?.only_if(same, Domain::Conflict(Conflict::Contended)))
     }
 
+    /// Removes the second factor of a user.
+    pub async fn remove(env: &Env, org: OrgId, user: UserId) -> Result<()> {
+        env.table.delete(&Place::SecondFactor(org, user).key()).await
+    }
+
     /// The second factor of a user.
     pub async fn read(env: &Env, org: OrgId, user: UserId) -> Result<Option<SecondFactor>> {
         env.table.get(&Place::SecondFactor(org, user).key()).await?.map(parse_item).transpose()

@@ -1,0 +1,32 @@
+//! Anchor the journal: every day, keeps the head of each organisation's chain where nobody can change it.
+//!
+//! So a chain whose end was cut off, or that was written anew by somebody with all secrets, differs from its anchors.
+
+use daybook_jobs::Services;
+use daybook_store::chain::Anchor;
+use daybook_store::{Error, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Writes the anchor of the day before, once, for every organisation; says how many it wrote.
+pub async fn anchor(services: Arc<Services>) -> Result<usize> {
+    let env = &services.env;
+    let anchors = services.anchors.as_ref().ok_or_else(|| Error::internal("anchor", "ANCHORS_BUCKET isn't set"))?;
+    let day = env.clock.now().minus(DAY);
+    let (mut written, mut failed) = (0, None);
+    for org in env.organizations().await? {
+        let anchor = Anchor::of(env, org, day).await?;
+        let json = serde_json::to_vec(&anchor).map_err(|error| Error::internal("write an anchor", error))?;
+        match anchors.write_once(&Anchor::key(org, day), json).await {
+            Ok(new) => written += usize::from(new),
+            // The others get theirs; this one with the next try.
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) => Err(Error::unavailable("write an anchor", error)),
+        None => Ok(written),
+    }
+}

@@ -1,0 +1,83 @@
+//! Privacy: what the law lets a person ask for, all that is known of them and that it be erased; and the jobs that do
+//! it, as every job that takes longer than a request.
+
+use daybook_domain::job::{Job, Status, Work};
+use daybook_domain::permission::Action::{Manage, Read};
+use daybook_domain::permission::Resource::{Jobs, Organization};
+use daybook_domain::{Audit, EmailAddress, JobId};
+use daybook_http::{Accepted, Cx, Data, Error, Json, ListQuery, Listed, Path, Result, Routes, Stored, can};
+use daybook_store::Tx;
+use daybook_store::rows::errand::Errand;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    Routes::of("privacy")
+        .post("/api/privacy/exports", can(Organization, Manage), export)
+        .post("/api/privacy/erasures", can(Organization, Manage), erase)
+        .get("/api/jobs", can(Jobs, Read), list)
+        .get("/api/jobs/{id}", can(Jobs, Read), read)
+}
+
+/// How long a link to a file is good.
+const LINKED: Duration = Duration::from_secs(15 * 60);
+
+/// A person, by their address.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Their address.
+    email: EmailAddress,
+}
+
+/// A job, with the link to its file.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct JobShown {
+    /// The job.
+    #[serde(flatten)]
+    job: Job,
+    /// Where its file can be fetched for 15 minutes, by anybody who has the link.
+    download_url: Option<String>,
+}
+
+/// Takes out all that is known of a person: records, mail, the sync ledger and the audit log, as a file of JSON.
+async fn export(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
+    let person_of = cx.env.pseudonym(cx.org, &person.email);
+    begin(&cx, person, Work::PersonExport { person: person_of }, Audit::Export).await
+}
+
+/// Erases all that is known of a person, for good: records with those in the trash, mail, what other systems have, and
+/// what entries of the audit log were about. The entries stay, without the person.
+async fn erase(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
+    let person_of = cx.env.pseudonym(cx.org, &person.email);
+    begin(&cx, person, Work::PersonErasure { person: person_of }, Audit::Erase).await
+}
+
+/// The address stands in the errand alone, until the job is done: neither in the job's record nor in the journal.
+async fn begin(cx: &Cx, person: Person, work: Work, audit: Audit) -> Result<Accepted<Job>> {
+    let job = Job::new(work, &cx.stamp());
+    let errand = Errand { address: person.email }.write(cx.org, job.id)?;
+    let tx = Tx::create(&job).called(audit).with_row(errand).discreetly();
+    cx.commit(tx, Accepted(job)).await
+}
+
+/// Lists jobs, the newest first.
+async fn list(cx: Cx, query: ListQuery<Job>) -> Result<Listed<Job>> {
+    cx.list(&query.ask()).await.map(Listed)
+}
+
+/// Says how far a job has come, and where its file is.
+async fn read(cx: Cx, Path(id): Path<JobId>, Stored(files): Stored) -> Result<Data<JobShown>> {
+    let job: Job = cx.get(id).await?;
+    let there = job.file.as_ref().filter(|file| job.status == Status::Done && file.expires_at > cx.now());
+    let download_url = match there {
+        Some(file) => {
+            let left = cx.now().until(file.expires_at).min(LINKED);
+            let link = files.link(&job.file_key(cx.org), &file.name, left).await;
+            Some(link.map_err(|error| Error::internal("link to a file", error))?)
+        }
+        None => None,
+    };
+    Ok(Data(JobShown { job, download_url }))
+}

@@ -1,0 +1,7 @@
+//! The Lambda function `privacy`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_http::run_with_files(daybook_privacy::routes())
+}

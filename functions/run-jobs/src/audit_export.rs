@@ -1,0 +1,51 @@
+//! The audit log as a file of any size.
+
+use crate::unwritten;
+use daybook_audit::{AuditQuery, EntryFile, shown};
+use daybook_domain::audit::{Filter, Format};
+use daybook_domain::job::Job;
+use daybook_jobs::files::Files;
+use daybook_store::{Cx, Result};
+
+/// How many entries are read at once.
+const AT_ONCE: usize = 200;
+
+/// So many bytes are written at once.
+const CHUNK: usize = 1 << 20;
+
+/// The most bytes of a file.
+const MOST_BYTES: u64 = 2 << 30;
+
+/// Writes the entries, the newest first.
+pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, format: Format, filter: &Filter) -> Result<Job> {
+    // What happened since it was asked for isn't part of it.
+    let to = filter.to.clone().or_else(|| Some(job.created_at.to_string()));
+    let filter = Filter { to, ..filter.clone() };
+    let mut query = AuditQuery { filter, limit: AT_ONCE, ascending: false, cursor: None };
+    let mut file = EntryFile::new(format)?;
+    let mut writing = files.begin(&job.file_key(cx.org), format.media_type()).await.map_err(unwritten)?;
+    let mut written = 0;
+    loop {
+        let (page, next) = query.page(cx).await?;
+        for entry in shown(cx, page.facts).await? {
+            file.add(&entry)?;
+        }
+        query.cursor = next;
+        if query.cursor.is_none() {
+            file.end();
+        }
+        if query.cursor.is_none() || file.len() > CHUNK {
+            written += file.len() as u64;
+            writing.add(&file.take()).await.map_err(unwritten)?;
+        }
+        if written > MOST_BYTES {
+            return Ok(job.failed(&format!("the file has more than {MOST_BYTES} bytes; ask for less time at once")));
+        }
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    let bytes = writing.finish().await.map_err(unwritten)?;
+    let name = format!("audit-log-{}.{}", &job.created_at.to_string()[..10], format.extension());
+    Ok(job.with_file(name, bytes, cx.now()))
+}

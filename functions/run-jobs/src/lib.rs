@@ -1,0 +1,92 @@
+//! Run jobs: does the work that takes longer than a request may.
+//!
+//! A job may be begun again at any point: a file is seen once it is whole, and what is erased is erased once.
+
+mod audit_export;
+mod erasure;
+mod person;
+mod person_export;
+
+use daybook_domain::job::{Job, Status, Work};
+use daybook_domain::{Audit, JobId, Record as _};
+use daybook_jobs::files::{FileError, Files};
+use daybook_jobs::{JobRun, Message, Outcome, Queue, Services, Worker, back_off, nothing_foreign};
+use daybook_store::rows::errand::Errand;
+use daybook_store::{Cx, Error, Fact, Result, Tx};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So often a job is tried before it has failed.
+const MOST_ATTEMPTS: u32 = 5;
+
+/// How long a try may take: a function runs for 15 minutes at most.
+const LONGEST: Duration = Duration::from_secs(13 * 60);
+
+/// The worker of this function.
+pub fn worker() -> Worker {
+    Worker::new("run-jobs", Queue::Jobs, handle, nothing_foreign)
+}
+
+/// Makes it true that the job is done, or has failed.
+async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Outcome> {
+    let JobRun { entry, job: id } = message.job;
+    let env = &services.env;
+    let Some(fact) = Fact::read(env, entry).await? else { return Ok(Outcome::Done) };
+    let cx = env.on_behalf_of(&fact, "run-jobs");
+    let Some(job) = cx.find::<Job>(id).await?.filter(|job| job.status == Status::Queued) else {
+        // An earlier try may have got no further.
+        Errand::remove(env, cx.org, id).await?;
+        return Ok(Outcome::Done);
+    };
+    let done = tokio::time::timeout(LONGEST, done(&services, &cx, &job)).await;
+    let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
+        Ok(done) => done,
+        Err(error) if message.attempt < MOST_ATTEMPTS => {
+            let at = back_off(env.clock.now(), message.attempt, env.settings.retry_base, env.ids.next().as_u128());
+            return Ok(Outcome::RetryAt(at, error.chain()));
+        }
+        Err(error) => {
+            tracing::error!(job = %job.id, error = %error.chain(), "a job failed");
+            job.failed("it was tried several times; ask for it again, and tell whoever runs Daybook its id")
+        }
+    };
+    end(&cx, &job, done).await
+}
+
+/// The job as it is once it is done, or can't be.
+async fn done(services: &Services, cx: &Cx, job: &Job) -> Result<Job> {
+    let files = services.files.as_deref().ok_or_else(|| Error::internal("run a job", "FILES_BUCKET isn't set"))?;
+    match &job.work {
+        Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
+        Work::PersonExport { .. } => person_export::run(cx, files, job, &errand(cx, job.id).await?).await,
+        Work::PersonErasure { .. } => erasure::run(cx, files, job, &errand(cx, job.id).await?).await,
+    }
+}
+
+async fn errand(cx: &Cx, id: JobId) -> Result<Errand> {
+    let errand = Errand::read(&cx.env, cx.org, id).await?;
+    errand.ok_or_else(|| Error::internal("run a job", "its errand is gone"))
+}
+
+/// Writes down how a job ended; then its errand is over.
+async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
+    let after = done.following(job, cx.now());
+    let audit = match &job.work {
+        Work::AuditExport { .. } | Work::PersonExport { .. } => Audit::Export,
+        Work::PersonErasure { .. } => Audit::Erase,
+    };
+    cx.next_step().commit(Tx::update(job, &after).called(audit), ()).await?;
+    Errand::remove(&cx.env, cx.org, job.id).await?;
+    Ok(Outcome::Done)
+}
+
+fn unwritten(error: FileError) -> Error {
+    Error::unavailable("write a job's file", error)
+}
+
+/// Writes a file that fits memory.
+async fn write(cx: &Cx, files: &dyn Files, job: &Job, media_type: &str, bytes: &[u8]) -> Result<u64> {
+    let mut file = files.begin(&job.file_key(cx.org), media_type).await.map_err(unwritten)?;
+    file.add(bytes).await.map_err(unwritten)?;
+    file.finish().await.map_err(unwritten)
+}

@@ -1,0 +1,7 @@
+//! The Lambda function `run-jobs`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_jobs::run_queue_with_files(daybook_run_jobs::worker())
+}

@@ -1,0 +1,176 @@
+//! Files in a folder, behind signed addresses: what S3 is on AWS.
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse as _;
+use daybook_jobs::files::{FileError, Files, Writing};
+use daybook_store::{Env, Purpose};
+use futures::future::BoxFuture;
+use serde::Deserialize;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Component, Path as FilePath, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+type Result<T> = std::result::Result<T, FileError>;
+
+/// A folder of files.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    env: Arc<Env>,
+    path: PathBuf,
+}
+
+/// What an address of a file says besides its key.
+#[derive(Deserialize)]
+pub struct Signed {
+    name: String,
+    expires: i64,
+    signature: String,
+}
+
+impl Folder {
+    /// The files of a folder, which is made with the first of them.
+    pub fn at(env: Arc<Env>, path: PathBuf) -> Folder {
+        Folder { env, path }
+    }
+
+    fn file(&self, what: &'static str, key: &str) -> Result<PathBuf> {
+        let plain = FilePath::new(key).components().all(|part| matches!(part, Component::Normal(_)));
+        match plain {
+            true => Ok(self.path.join(key)),
+            false => Err(failed(what, key)(io::Error::new(ErrorKind::InvalidInput, "not a plain path"))),
+        }
+    }
+
+    fn signature(&self, key: &str, name: &str, expires: i64) -> String {
+        format!("{key}|{name}|{expires}")
+    }
+
+    /// Answers an address that [`Files::link`] gave out.
+    pub async fn serve(
+        State(folder): State<Folder>,
+        Path(key): Path<String>,
+        Query(signed): Query<Signed>,
+    ) -> axum::response::Response {
+        let Signed { name, expires, signature } = signed;
+        let said = folder.signature(&key, &name, expires);
+        let genuine = folder.env.keys.verify(Purpose::File, said.as_bytes(), &signature);
+        if !genuine || expires < folder.env.clock.now().as_second() {
+            return (StatusCode::FORBIDDEN, "This address is no longer good; ask for the job again.").into_response();
+        }
+        let read = folder.read(&key).await.ok().flatten();
+        let Some(bytes) = read else { return (StatusCode::NOT_FOUND, "The file is gone.").into_response() };
+        let mut answer = Response::new(Body::from(bytes));
+        let kind = if key.ends_with(".csv") { "text/csv; charset=utf-8" } else { "application/json" };
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Ok(saved) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+            answer.headers_mut().insert(CONTENT_DISPOSITION, saved);
+        }
+        answer
+    }
+
+    /// Removes what is older than files are kept.
+    pub fn tidy(&self, kept: Duration) -> io::Result<()> {
+        let Ok(entries) = std::fs::read_dir(&self.path) else { return Ok(()) };
+        for entry in entries {
+            let entry = entry?;
+            let folder = entry.path();
+            if folder.is_dir() {
+                Folder { path: folder, ..self.clone() }.tidy(kept)?;
+            } else if entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > kept) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(what: &'static str, key: &str) -> impl FnOnce(io::Error) -> FileError {
+    let key = key.to_owned();
+    move |error| FileError { what, key, reason: error.to_string() }
+}
+
+/// A new file beside where it is to be.
+fn temporary(what: &'static str, key: &str, file: &FilePath) -> Result<tempfile::NamedTempFile> {
+    let folder = file.parent().unwrap_or(file);
+    std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder)).map_err(failed(what, key))
+}
+
+impl Files for Folder {
+    fn begin<'a>(&'a self, key: &'a str, _: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>> {
+        Box::pin(async move {
+            let place = self.file("begin a file", key)?;
+            let file = temporary("begin a file", key, &place)?;
+            Ok(Box::new(Begun { key: key.to_owned(), place, file, bytes: 0 }) as Box<dyn Writing>)
+        })
+    }
+
+    fn write_once<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let what = "write a file";
+            let place = self.file(what, key)?;
+            let mut file = temporary(what, key, &place)?;
+            file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed(what, key))?;
+            match file.persist_noclobber(&place) {
+                Ok(_) => Ok(true),
+                Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+                Err(error) => Err(failed(what, key)(error.error)),
+            }
+        })
+    }
+
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async move {
+            match std::fs::read(self.file("read a file", key)?) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(failed("read a file", key)(error)),
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            match std::fs::remove_file(self.file("remove a file", key)?) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove a file", key)(error)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn link<'a>(&'a self, key: &'a str, name: &'a str, valid: Duration) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let Env { keys, settings, clock, .. } = &*self.env;
+            let expires = clock.now().plus(valid).as_second();
+            let signature = keys.sign(Purpose::File, self.signature(key, name, expires).as_bytes());
+            let url = &settings.public_url;
+            Ok(format!("{url}/_local/files/{key}?name={name}&expires={expires}&signature={signature}"))
+        })
+    }
+}
+
+/// A file that is being written.
+struct Begun {
+    key: String,
+    place: PathBuf,
+    file: tempfile::NamedTempFile,
+    bytes: u64,
+}
+
+impl Writing for Begun {
+    fn add<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>> {
+        self.bytes += bytes.len() as u64;
+        let written = self.file.write_all(bytes).map_err(failed("write a file", &self.key));
+        Box::pin(async { written })
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<u64>> {
+        let Begun { key, place, file, bytes } = *self;
+        let ended = file.as_file().sync_all().and_then(|()| file.persist(&place).map_err(|error| error.error));
+        let ended = ended.map(|_| bytes).map_err(failed("end a file", &key));
+        Box::pin(async { ended })
+    }
+}

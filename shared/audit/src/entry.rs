@@ -1,0 +1,208 @@
+//! Entries as they are shown.
+
+use crate::outcome_of;
+use daybook_domain::audit::Outcome;
+use daybook_domain::permission::RoleRef;
+use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, RecordType, Timestamp};
+use daybook_http::status_code;
+use daybook_store::journal::{Detail, RequestDetail};
+use daybook_store::{Cx, Fact, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+
+/// An entry of the audit log.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AuditEntry)]
+pub struct Entry {
+    /// The id.
+    pub id: EntryId,
+    /// When it was done.
+    pub occurred_at: Timestamp,
+    /// Who did it.
+    pub actor: Who,
+    /// What was done.
+    pub action: Audit,
+    /// The event it was announced as.
+    pub event: Event,
+    /// To what it was done.
+    pub resource: Which,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the request was answered with.
+    pub status_code: u16,
+    /// Milliseconds from the request's arrival until it was done.
+    pub duration_ms: u64,
+    /// The request's id.
+    pub request_id: String,
+    /// The request, with secrets masked; none where Daybook did it by itself.
+    pub request: Option<Asked>,
+    /// The names of the fields that changed.
+    pub fields: Vec<String>,
+    /// The fields that changed, as they were and as they are.
+    pub changes: Vec<FieldChange>,
+    /// Whether what it was about in words was erased since; the rest stays.
+    pub erased: bool,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AuditActor)]
+pub struct Who {
+    /// What they are.
+    #[serde(rename = "type")]
+    pub kind: WhoKind,
+    /// The user or API key.
+    #[schema(value_type = Option<String>)]
+    pub id: Option<AnyId>,
+    /// The role a user acted in.
+    pub role: Option<RoleRef>,
+}
+
+/// What somebody is who does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AuditActorType)]
+pub enum WhoKind {
+    /// A user who is signed in.
+    User,
+    /// A program with an API key.
+    ApiKey,
+    /// Nobody known.
+    Public,
+    /// Daybook itself.
+    System,
+}
+
+/// To what something was done.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AuditResource)]
+pub struct Which {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: RecordType,
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: AnyId,
+    /// The version it has since; 0 where it didn't change.
+    pub version: u64,
+}
+
+/// A request, with secrets masked.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AuditRequest)]
+pub struct Asked {
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The query.
+    pub query: Option<String>,
+    /// The body; `null` where there was none, or where it was too large to keep.
+    #[schema(value_type = Value)]
+    pub body: Value,
+    /// The address it came from.
+    pub ip: Option<String>,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+}
+
+/// A field that changed.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FieldChange {
+    /// Its name.
+    pub field: String,
+    /// As it was.
+    #[schema(value_type = Value)]
+    pub before: Value,
+    /// As it is.
+    #[schema(value_type = Value)]
+    pub after: Value,
+}
+
+/// Facts with what they were about.
+pub async fn shown(cx: &Cx, facts: Vec<Fact>) -> Result<Vec<Entry>> {
+    let mut details = cx.details(facts.iter().map(|fact| fact.id)).await?;
+    let mut requests = requests(cx, &facts, &details).await?;
+    Ok(facts
+        .into_iter()
+        .map(|fact| {
+            let detail = details.remove(&fact.id);
+            let request = requests.remove(&fact.id);
+            entry(fact, detail, request)
+        })
+        .collect())
+}
+
+/// The requests of facts, by fact: one that did several things is written down with the first of them.
+async fn requests(
+    cx: &Cx,
+    facts: &[Fact],
+    details: &HashMap<EntryId, Detail>,
+) -> Result<HashMap<EntryId, RequestDetail>> {
+    let own = |id: &EntryId| details.get(id).and_then(|detail| detail.request.clone());
+    let mut requests: HashMap<EntryId, RequestDetail> =
+        facts.iter().filter_map(|fact| Some((fact.id, own(&fact.id)?))).collect();
+    let others: BTreeSet<&str> =
+        facts.iter().filter(|fact| !requests.contains_key(&fact.id)).map(|fact| fact.request_id.as_str()).collect();
+    for id in others {
+        for (first, entries) in cx.entries_of_request(id).await? {
+            let missing: Vec<EntryId> = entries.into_iter().filter(|entry| !requests.contains_key(entry)).collect();
+            let wanted = missing.iter().any(|entry| facts.iter().any(|fact| fact.id == *entry));
+            if !wanted {
+                continue;
+            }
+            let detail = cx.details(std::iter::once(first)).await?.remove(&first);
+            if let Some(request) = detail.and_then(|detail| detail.request) {
+                requests.extend(missing.into_iter().map(|entry| (entry, request.clone())));
+            }
+        }
+    }
+    Ok(requests)
+}
+
+fn entry(fact: Fact, detail: Option<Detail>, request: Option<RequestDetail>) -> Entry {
+    let erased = detail.is_none();
+    let changes = detail.map(changes).unwrap_or_default();
+    let kind = match fact.actor {
+        Actor::User { .. } => WhoKind::User,
+        Actor::ApiKey { .. } => WhoKind::ApiKey,
+        Actor::Public => WhoKind::Public,
+        Actor::System => WhoKind::System,
+    };
+    Entry {
+        id: fact.id,
+        occurred_at: fact.at,
+        actor: Who { kind, id: fact.actor.id(), role: fact.actor.role() },
+        action: fact.action,
+        event: fact.event,
+        resource: Which { kind: fact.record.kind, id: fact.record, version: fact.version },
+        outcome: outcome_of(fact.answer),
+        status_code: status_code(fact.answer),
+        duration_ms: fact.duration_ms,
+        request_id: fact.request_id,
+        request: request.filter(|request| !request.method.is_empty()).map(|request| Asked {
+            method: request.method,
+            path: request.path,
+            query: request.query,
+            body: request.body,
+            ip: request.ip,
+            user_agent: request.user_agent,
+        }),
+        fields: fact.fields,
+        changes,
+        erased,
+    }
+}
+
+fn changes(detail: Detail) -> Vec<FieldChange> {
+    let Detail { mut before, after, request: _ } = detail;
+    let mut changes: Vec<FieldChange> = after
+        .into_iter()
+        .map(|(field, after)| FieldChange { before: before.remove(&field).unwrap_or_default(), field, after })
+        .collect();
+    changes.extend(before.into_iter().map(|(field, before)| FieldChange { field, before, after: Value::Null }));
+    // They change with every change, and say nothing of it that the entry doesn't.
+    changes.retain(|change| !matches!(change.field.as_str(), "version" | "updated_at"));
+    changes
+}

@@ -1,0 +1,116 @@
+//! Entries as a file: CSV or JSON.
+
+use crate::entry::{Asked, Entry};
+use daybook_domain::audit::Format;
+use daybook_http::csv;
+use daybook_store::{Error, Result};
+use serde::Serialize;
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct EntryFile {
+    format: Format,
+    first: bool,
+    bytes: Vec<u8>,
+}
+
+impl EntryFile {
+    /// A file without entries.
+    pub fn new(format: Format) -> Result<EntryFile> {
+        let bytes = match format {
+            Format::Json => b"[".to_vec(),
+            Format::Csv => csv::heading(&[
+                "id",
+                "occurred_at",
+                "actor_type",
+                "actor_id",
+                "actor_role",
+                "action",
+                "event",
+                "resource_type",
+                "resource_id",
+                "outcome",
+                "status_code",
+                "duration_ms",
+                "request_id",
+                "method",
+                "path",
+                "query",
+                "ip",
+                "user_agent",
+                "changes",
+            ])?,
+        };
+        Ok(EntryFile { format, first: true, bytes })
+    }
+
+    /// Adds an entry.
+    pub fn add(&mut self, entry: &Entry) -> Result<()> {
+        match self.format {
+            Format::Json => {
+                if !self.first {
+                    self.bytes.push(b',');
+                }
+                let json = serde_json::to_vec(entry).map_err(|error| Error::internal("write an entry", error))?;
+                self.bytes.extend(json);
+            }
+            Format::Csv => self.bytes.extend(csv::row(&cells(entry)?)?),
+        }
+        self.first = false;
+        Ok(())
+    }
+
+    /// Ends the file; nothing may be added.
+    pub fn end(&mut self) {
+        if self.format == Format::Json {
+            self.bytes.extend(b"]\n");
+        }
+    }
+
+    /// How many bytes wait to be taken.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether no bytes wait.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The bytes since they were last taken.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+fn cells(entry: &Entry) -> Result<Vec<String>> {
+    let request = entry.request.as_ref();
+    let of_request = |pick: fn(&Asked) -> Option<String>| request.and_then(pick).unwrap_or_default();
+    Ok(vec![
+        entry.id.to_string(),
+        entry.occurred_at.to_string(),
+        word(entry.actor.kind)?,
+        entry.actor.id.map(|id| id.to_string()).unwrap_or_default(),
+        entry.actor.role.map(|role| role.to_string()).unwrap_or_default(),
+        word(entry.action)?,
+        entry.event.name().to_owned(),
+        entry.resource.kind.name().to_owned(),
+        entry.resource.id.to_string(),
+        word(entry.outcome)?,
+        entry.status_code.to_string(),
+        entry.duration_ms.to_string(),
+        entry.request_id.clone(),
+        of_request(|request| Some(request.method.clone())),
+        of_request(|request| Some(request.path.clone())),
+        of_request(|request| request.query.clone()),
+        of_request(|request| request.ip.clone()),
+        of_request(|request| request.user_agent.clone()),
+        serde_json::to_string(&entry.changes).map_err(|error| Error::internal("write an entry", error))?,
+    ])
+}
+
+/// The name of a value that has one.
+fn word(value: impl Serialize) -> Result<String> {
+    let name = serde_json::to_value(value).map_err(|error| Error::internal("write an entry", error))?;
+    Ok(name.as_str().unwrap_or_default().to_owned())
+}

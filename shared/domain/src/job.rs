@@ -1,0 +1,188 @@
+//! Jobs: work that takes longer than a request may.
+
+use crate::audit::{Filter, Format};
+use crate::record::Record;
+use crate::{AnyId, Change, Event, JobId, OrgId, RecordType, Stamp, Timestamp, UserId, record_head};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long the file of a job can be fetched.
+pub const KEPT: Duration = Duration::from_secs(86_400);
+
+/// Work that takes longer than a request may, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Job {
+    /// The id.
+    pub id: JobId,
+    /// The version.
+    pub version: u64,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// What is to be done.
+    pub work: Work,
+    /// How far it has come.
+    pub status: Status,
+    /// Who asked for it; a key's maker, where a program did.
+    pub owner_id: Option<UserId>,
+    /// The file it made.
+    pub file: Option<JobFile>,
+    /// What was erased.
+    pub erased: Option<Erased>,
+    /// Why it failed, and what to do about it.
+    pub failure: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = JobWork)]
+pub enum Work {
+    /// Take entries of the audit log out as a file.
+    AuditExport {
+        /// How to write it.
+        format: Format,
+        /// Which entries.
+        filter: Filter,
+    },
+    /// Take out all that is known of a person, as a file.
+    PersonExport {
+        /// Their pseudonym: the same for the same address, and worthless without the deployment's secret.
+        person: String,
+    },
+    /// Erase all that is known of a person.
+    PersonErasure {
+        /// Their pseudonym: the same for the same address, and worthless without the deployment's secret.
+        person: String,
+    },
+}
+
+impl Work {
+    /// The pseudonym of the person it is about.
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            Work::AuditExport { .. } => None,
+            Work::PersonExport { person } | Work::PersonErasure { person } => Some(person),
+        }
+    }
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = JobStatus)]
+pub enum Status {
+    /// It waits, or somebody is at it.
+    Queued,
+    /// It is done.
+    Done,
+    /// It can't be done.
+    Failed,
+}
+
+/// The file that a job made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct JobFile {
+    /// What it is called.
+    pub name: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Until when it can be fetched.
+    pub expires_at: Timestamp,
+}
+
+/// What was erased of a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Erased {
+    /// How many records, those in the trash among them.
+    pub records: u64,
+    /// Of how many journal entries the details.
+    pub entries: u64,
+    /// How many rows about mail.
+    pub mails: u64,
+    /// How many contacts in other systems are being erased.
+    pub contacts: u64,
+    /// Records about others that mention the address, the first hundred of them: a person has to look at these.
+    #[schema(value_type = Vec<String>)]
+    pub mentions: Vec<AnyId>,
+}
+
+/// The most records that mention an erased address and are named.
+pub const MOST_MENTIONS: usize = 100;
+
+impl Job {
+    /// A job that nobody is at yet.
+    pub fn new(work: Work, stamp: &Stamp) -> Job {
+        Job {
+            id: JobId::new(stamp.id),
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            work,
+            status: Status::Queued,
+            owner_id: stamp.actor.owner(),
+            file: None,
+            erased: None,
+            failure: None,
+        }
+    }
+
+    /// Where its file is kept.
+    pub fn file_key(&self, org: OrgId) -> String {
+        format!("{org}/{}", self.id)
+    }
+
+    /// The job with the file it made.
+    #[must_use]
+    pub fn with_file(&self, name: String, bytes: u64, at: Timestamp) -> Job {
+        let file = Some(JobFile { name, bytes, expires_at: at.plus(KEPT) });
+        Job { status: Status::Done, file, ..self.clone() }
+    }
+
+    /// The job of an erasure that is done.
+    #[must_use]
+    pub fn with_erased(&self, erased: Erased) -> Job {
+        Job { status: Status::Done, erased: Some(erased), ..self.clone() }
+    }
+
+    /// The job as it can't be done.
+    #[must_use]
+    pub fn failed(&self, why: &str) -> Job {
+        Job { status: Status::Failed, failure: Some(why.to_owned()), ..self.clone() }
+    }
+}
+
+impl Record for Job {
+    const TYPE: RecordType = RecordType::Job;
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", &["queued", "done", "failed"]));
+    const OWNER: Option<&'static str> = Some("owner_id");
+
+    record_head!();
+
+    fn event(change: Change<'_, Self>) -> Event {
+        match change {
+            Change::Create(_) => Event::JobQueued,
+            Change::Update(_, after) => match (after.status, &after.work) {
+                (Status::Failed, _) => Event::JobFailed,
+                (_, Work::AuditExport { .. }) => Event::AuditExported,
+                (_, Work::PersonExport { .. }) => Event::PersonExported,
+                (_, Work::PersonErasure { .. }) => Event::PersonErased,
+            },
+            Change::Delete(_) => Event::JobDeleted,
+            Change::Restore(_) => Event::JobRestored,
+        }
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.owner_id
+    }
+
+    fn state(&self) -> Option<&'static str> {
+        Some(match self.status {
+            Status::Queued => "queued",
+            Status::Done => "done",
+            Status::Failed => "failed",
+        })
+    }
+}

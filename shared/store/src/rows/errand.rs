@@ -1,0 +1,32 @@
+//! Errands: what a job needs to know and may not keep. Gone when the job is done.
+
+use super::RowWrite;
+use crate::schema::Place;
+use crate::table::parse_item;
+use crate::{Env, Result};
+use daybook_domain::{EmailAddress, Error as Domain, JobId, OrgId};
+use serde::{Deserialize, Serialize};
+
+/// What a job about a person needs to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Errand {
+    /// Their address.
+    pub address: EmailAddress,
+}
+
+impl Errand {
+    /// The row of a new job.
+    pub fn write(&self, org: OrgId, job: JobId) -> Result<RowWrite> {
+        RowWrite::new(&Place::Errand(org, job).key(), self, Domain::Duplicate { field: "id", existing_id: None })
+    }
+
+    /// The errand of a job that isn't done.
+    pub async fn read(env: &Env, org: OrgId, job: JobId) -> Result<Option<Errand>> {
+        env.table.get(&Place::Errand(org, job).key()).await?.map(parse_item).transpose()
+    }
+
+    /// Removes what a job needed to know.
+    pub async fn remove(env: &Env, org: OrgId, job: JobId) -> Result<()> {
+        env.table.delete(&Place::Errand(org, job).key()).await
+    }
+}

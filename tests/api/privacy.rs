@@ -1,0 +1,329 @@
+//! What the law lets a person ask for: all that is known of them, and that it be erased.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use daybook_domain::permission::Role;
+use daybook_local::DEFAULT_ORG;
+use daybook_store::schema::Place;
+use daybook_testing::hubspot::HubSpot;
+use daybook_testing::{Fault, Person, World, WorldOptions, lead};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const ADA: &str = "Ada.Canary@Example.com";
+
+async fn world() -> (World, HubSpot) {
+    let clock = World::noon();
+    let hubspot = HubSpot::start(clock.clone()).await;
+    (World::at(WorldOptions { hubspot: Some(hubspot.clone()), ..WorldOptions::default() }, clock).await, hubspot)
+}
+
+/// Asks for something about a person, and says what became of it.
+async fn asked(world: &World, owner: &Person, what: &str, email: &str) -> Value {
+    let body = json!({"email": email});
+    let job = owner.post(&format!("/api/privacy/{what}"), body).await.expect(202).data();
+    assert_eq!(job["status"], "queued");
+    world.work().await;
+    owner.get(&format!("/api/jobs/{}", job["id"].as_str().expect("an id"))).await.expect(200).data()
+}
+
+/// The file of a job, fetched by somebody who has nothing but the link.
+async fn fetched(world: &World, job: &Value) -> daybook_testing::Answer {
+    let url = job["download_url"].as_str().unwrap_or_else(|| panic!("no link: {job}"));
+    let path = url.strip_prefix(&world.system.env.settings.public_url).expect("an address here");
+    world.visitor().get(path).await
+}
+
+/// Everything in the table that hasn't expired, as text.
+fn all_there_is(world: &World) -> Vec<String> {
+    let now = world.clock.now().as_second();
+    let expires = |item: &Value| item["expires_at"]["N"].as_str().map_or(i64::MAX, |at| at.parse().expect("a number"));
+    let all = world.system.engine.everything("daybook").expect("a table");
+    assert!(!all.is_empty());
+    all.into_iter().filter(|item| expires(item) > now).map(|item| item.to_string()).collect()
+}
+
+/// A person who has written in every way there is, and about whom staff has written.
+async fn somebody_known(world: &World, owner: &Person) -> String {
+    let visitor = world.visitor().from("203.0.113.99");
+    let mut posted = lead(ADA);
+    posted["last_name"] = json!("Canarylace");
+    posted["phone"] = json!("+49 30 998877665");
+    posted["requirements"] = json!("A canaryengine");
+    let id = visitor.post("/api/leads", posted.clone()).await.expect(201).id();
+    posted["demo_type"] = json!("onsite");
+    visitor.post("/api/demos", posted).await.expect(201);
+    visitor.post("/api/contact", json!({"email": ADA, "message": "Another canarymessage"})).await.expect(201);
+    let path = format!("/api/leads/{id}");
+    owner.patch(&path, json!({"job_title": "Canarycountess"})).await.expect(200);
+    owner.get("/api/leads?search=ada.canary%40example.com").await.expect(200);
+    owner.post("/api/invitations", json!({"email": ADA, "role": "sales"})).await.expect(201);
+    world.work().await;
+    path
+}
+
+#[tokio::test]
+async fn all_that_is_known_of_a_person_comes_as_a_file_behind_a_link_that_ends() {
+    let (world, _hubspot) = world().await;
+    let owner = world.owner().await;
+    let path = somebody_known(&world, &owner).await;
+    world.visitor().post("/api/leads", lead("panda.canary@example.com")).await.expect(201);
+
+    let job = asked(&world, &owner, "exports", "ada.canary@example.COM").await;
+
+    assert_eq!(job["status"], "done", "{job}");
+    let answer = fetched(&world, &job).await.expect(200);
+    assert!(answer.header("content-disposition").contains("person-2026-11-20.json"));
+    let told = answer.json();
+    let kinds: Vec<&str> =
+        told["records"].as_array().expect("a list").iter().map(|one| one["type"].as_str().expect("a type")).collect();
+    assert_eq!(kinds, ["invitation", "lead", "submission", "submission", "submission", "demo"]);
+    assert!(told["records"][1]["record"]["job_title"] == "Canarycountess", "{told}");
+    let mails: Vec<&str> =
+        told["mails"].as_array().expect("a list").iter().map(|one| one["mail"].as_str().expect("a name")).collect();
+    assert!(mails.contains(&"mail-confirmation") && mails.contains(&"mail-invitation"), "{mails:?}");
+    assert_eq!(told["sync"][0]["state"], "synced");
+    let log = told["audit_log"].as_array().expect("a list");
+    let of = |event: &str| log.iter().find(|entry| entry["event"] == event).unwrap_or_else(|| panic!("no {event}"));
+    assert_eq!(of("lead.created")["request"]["ip"], "203.0.113.99");
+    // Where staff was is nothing of theirs.
+    assert_eq!(of("lead.updated")["request"]["ip"], Value::Null);
+    assert!(!answer.text.contains("panda"), "another person's data");
+
+    let url = job["download_url"].as_str().expect("a link").replace("person-", "other-");
+    fetched(&world, &json!({"download_url": url})).await.expect(403);
+    world.clock.advance(Duration::from_secs(901));
+    fetched(&world, &job).await.expect(403);
+    owner.get(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn after_an_erasure_nothing_of_the_person_is_left_but_that_something_was_done() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let path = somebody_known(&world, &owner).await;
+    // One more in the trash, one that somebody else's record names, and one that only looks alike.
+    let other = world.visitor().post("/api/leads", lead("panda.canary@example.com")).await.expect(201).id();
+    let mention = json!({"requirements": format!("Ask {ADA}, too")});
+    owner.patch(&format!("/api/leads/{other}"), mention).await.expect(200);
+    owner.post("/api/auth/login", json!({"email": ADA, "password": "x"})).await.expect(401);
+    owner.delete(&path).await.expect(200);
+    world.visitor().post("/api/leads", lead(ADA)).await.expect(201);
+    world.work().await;
+    let exported = asked(&world, &owner, "exports", ADA).await;
+    let before = world.journal(DEFAULT_ORG).await;
+    world.clock.advance(Duration::from_secs(2));
+
+    let job = asked(&world, &owner, "erasures", ADA).await;
+
+    assert_eq!(job["status"], "done", "{job}");
+    assert_eq!(job["erased"]["mentions"], json!([other]));
+    assert_eq!((job["erased"]["records"].as_u64(), job["erased"]["contacts"].as_u64()), (Some(8), Some(1)), "{job}");
+    world.pass(Duration::from_secs(60)).await;
+    assert!(hubspot.contacts().iter().all(|contact| !format!("{contact:?}").to_lowercase().contains("ada.canary")));
+    // Replies that were kept for repeats go by themselves within a day.
+    world.clock.advance(Duration::from_secs(25 * 3600));
+    fetched(&world, &exported).await.expect(403);
+    let owner = world.owner().await;
+    owner.patch(&format!("/api/leads/{other}"), json!({"requirements": null})).await.expect(200);
+    let (mine, theirs) = ("ada.canary", ["canarylace", "998877665", "canaryengine", "canarymessage", "canarycountess"]);
+    for item in all_there_is(&world) {
+        let text = item.to_lowercase();
+        // What the other lead said of them is another's, and was undone just now.
+        let of_other = text.contains(&other) && !theirs.iter().any(|canary| text.contains(canary));
+        assert!(of_other || !text.contains(mine), "{item}");
+        assert!(!theirs.iter().any(|canary| text.contains(canary)), "{item}");
+        assert!(!text.contains("203.0.113.99"), "{item}");
+    }
+
+    // Every fact is there, and the log says which lost their details, by which entry.
+    let after = world.journal(DEFAULT_ORG).await;
+    assert!(before.iter().all(|fact| after.contains(fact)));
+    world.work().await;
+    world.clock.advance(daybook_store::chain::UNCHAINED);
+    let owner = world.owner().await;
+    world.work().await;
+    let found = owner.get("/api/audit-logs/verify").await.expect(200).data();
+    assert_eq!(found["intact"], true, "{found}");
+    let erased = found["erased"].as_array().expect("a list");
+    assert_eq!(erased.len() as u64, job["erased"]["entries"].as_u64().expect("a number"));
+    let by = erased[0]["erased_by"].as_str().expect("an entry");
+    let eraser = owner.get(&format!("/api/audit-logs/{by}")).await.expect(200).data();
+    assert_eq!((&eraser["event"], &eraser["action"]), (&json!("audit.erased"), &json!("erase")));
+    assert_eq!(eraser["actor"]["type"], "user", "whoever asked for it");
+
+    // Nothing finds them, and their address is free.
+    assert_eq!(owner.get("/api/leads?search=canarylace").await.expect(200).json()["meta"]["count"], 0);
+    owner.post(&format!("{path}/restore"), json!({})).await.expect_problem(404, "not_found");
+    let again = world.visitor().post("/api/leads", lead(ADA)).await.expect(201).id();
+    let again = owner.get(&format!("/api/leads/{again}")).await.expect(200).data();
+    assert_eq!(again["previous_lead_id"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_comes_in_after_an_erasure_was_asked_for_stays() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    let first = world.leads(&owner).await[0]["id"].as_str().expect("an id").to_owned();
+    owner.delete(&format!("/api/leads/{first}")).await.expect(200);
+    let body = json!({"email": "ada@example.com"});
+    let job = owner.post("/api/privacy/erasures", body).await.expect(202).id();
+    world.clock.advance(Duration::from_secs(1));
+    let posted = json!({"email": "ada@example.com", "requirements": "Another engine"});
+    let second = world.visitor().post("/api/leads", posted).await.expect(201).id();
+
+    world.work().await;
+
+    assert_eq!(owner.get(&format!("/api/jobs/{job}")).await.expect(200).data()["status"], "done");
+    owner.get(&format!("/api/leads/{second}")).await.expect(200);
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    assert_eq!(world.leads(&owner).await.len(), 1, "the address is still the second lead's");
+}
+
+#[tokio::test]
+async fn what_is_changed_before_an_erasure_is_done_is_erased_with_the_record() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let lead = world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id();
+    let job = owner.post("/api/privacy/erasures", json!({"email": "ada@example.com"})).await.expect(202).id();
+    world.clock.advance(Duration::from_secs(1));
+    owner.patch(&format!("/api/leads/{lead}"), json!({"job_title": "Canarycountess"})).await.expect(200);
+
+    world.work().await;
+
+    assert_eq!(owner.get(&format!("/api/jobs/{job}")).await.expect(200).data()["status"], "done");
+    let left = all_there_is(&world).into_iter().find(|item| item.contains("Canarycountess"));
+    assert_eq!(left, None);
+}
+
+#[tokio::test]
+async fn an_erasure_that_breaks_off_anywhere_is_finished_by_its_next_try() {
+    let world = World::new().await;
+    let mut calls = 1;
+    let mut step = 0;
+    while step < calls {
+        // Of an organisation as young as that, one day is looked at.
+        let owner = world.stranger().await;
+        let email = format!("person{step}@example.com");
+        let posted = json!({"email": email, "last_name": "Lovelace", "demo_type": "onsite"});
+        let demo = owner.post("/api/demos", posted).await.expect(201).id();
+        // An entry that doesn't name the address.
+        let lead = demo.replace("demo_", "lead_");
+        owner.patch(&format!("/api/leads/{lead}"), json!({"job_title": "Canarycountess"})).await.expect(200);
+        world.work().await;
+        let job = owner.post("/api/privacy/erasures", json!({"email": email})).await.expect(202).id();
+        world.system.workers.dispatch().await;
+        let before = world.faults.calls().len();
+        if step > 0 {
+            // Nothing gets through, for longer than anybody tries at once.
+            (step..step + 40).for_each(|call| world.faults.at(call, Fault::Before));
+        }
+        world.work().await;
+        world.faults.heal();
+        if step == 0 {
+            calls = world.faults.calls().len() - before;
+        }
+        world.pass(Duration::from_secs(90)).await;
+        let job = owner.get(&format!("/api/jobs/{job}")).await.expect(200).data();
+        assert_eq!(job["status"], "done", "step {step}: {job}");
+        world.clock.advance(Duration::from_secs(1));
+        let all = all_there_is(&world);
+        let theirs = |item: &&String| item.contains(&email) || item.contains("Canarycountess");
+        let left: Vec<&String> = all.iter().filter(theirs).filter(|item| !item.contains("#once#")).collect();
+        assert!(left.is_empty(), "step {step}: {left:?}");
+        step += 1;
+    }
+    assert!(calls > 20, "{calls} calls of the table are too few to show anything");
+}
+
+#[tokio::test]
+async fn the_address_of_somebody_who_signs_in_is_left_alone() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let body = json!({"email": "eva@example.com", "role": "sales"});
+    let user = owner.post("/api/users", body).await.expect(201).id();
+    let job = asked(&world, &owner, "erasures", "eva@example.com").await;
+    assert_eq!(job["status"], "failed");
+    assert!(job["failure"].as_str().expect("a reason").contains(&user), "{job}");
+    owner.get(&format!("/api/users/{user}")).await.expect(200);
+
+    owner.delete(&format!("/api/users/{user}")).await.expect(200);
+    world.clock.advance(Duration::from_secs(1));
+    let job = asked(&world, &owner, "erasures", "eva@example.com").await;
+    assert_eq!((job["status"].as_str(), job["erased"]["records"].as_u64()), (Some("done"), Some(1)), "{job}");
+}
+
+#[tokio::test]
+async fn a_detail_that_only_looks_erased_is_missed() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    owner.post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    asked(&world, &owner, "erasures", "ada@example.com").await;
+    owner.post("/api/leads", lead("eva@example.com")).await.expect(201);
+    world.work().await;
+    world.clock.advance(daybook_store::chain::UNCHAINED);
+    let owner = world.owner().await;
+    let verified = async || owner.get("/api/audit-logs/verify").await.expect(200).data();
+    let found = verified().await;
+    assert_eq!(found["intact"], true, "{found}");
+    let by = found["erased"][0]["erased_by"].as_str().expect("an entry").to_owned();
+    let journal = world.journal(DEFAULT_ORG).await;
+    let last = journal.iter().rev().find(|fact| fact.event.name() == "lead.created").expect("an entry");
+
+    let key = Place::Detail(DEFAULT_ORG, last.id).key();
+    let put = world.system.past_daybook().put_item().table_name("daybook");
+    let put = put.item("pk", AttributeValue::S(key.pk)).item("sk", AttributeValue::S(key.sk));
+    put.item("erased_by", AttributeValue::S(by)).send().await.expect("a write");
+
+    let found = verified().await;
+    let wrong = (found["first_wrong"]["id"].as_str(), found["first_wrong"]["what"].as_str());
+    assert_eq!(wrong, (Some(&*last.id.to_string()), Some("detail_missing")), "{found}");
+}
+
+#[tokio::test]
+async fn an_export_of_the_audit_log_that_no_answer_holds_becomes_a_file() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let id = world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id();
+    for n in 0..300 {
+        let text = format!("{n} {}", "x".repeat(9_000));
+        owner.patch(&format!("/api/leads/{id}"), json!({"requirements": text})).await.expect(200);
+    }
+    let count = world.journal(DEFAULT_ORG).await.len();
+
+    let job = owner.post("/api/audit-logs/export", json!({"format": "json"})).await.expect(202).data();
+
+    // What is done meanwhile isn't part of it.
+    world.clock.advance(Duration::from_secs(1));
+    owner.patch(&format!("/api/leads/{id}"), json!({"requirements": "later"})).await.expect(200);
+    world.work().await;
+    let path = format!("/api/jobs/{}", job["id"].as_str().expect("an id"));
+    let done = owner.get(&path).await.expect(200).data();
+    let answer = fetched(&world, &done).await.expect(200);
+    let entries = answer.json().as_array().expect("a list").clone();
+    assert!(entries.len() == count || entries.len() == count + 1, "{} of {count}", entries.len());
+    assert_eq!(done["file"]["bytes"].as_u64(), Some(answer.text.len() as u64));
+    assert!(answer.text.len() > 4 << 20 && !answer.text.contains("later"));
+    let of = async |event: &str| {
+        let list = owner.get(&format!("/api/audit-logs?event={event}")).await.expect(200).json();
+        (list["meta"]["count"].as_u64(), list["data"][0]["action"].clone())
+    };
+    assert_eq!(of("audit.exported").await, (Some(1), json!("export")));
+    // Others see neither job nor file.
+    world.person(Role::Viewer).await.get(&path).await.expect_problem(404, "not_found");
+    // A day later the file is gone.
+    world.clock.advance(Duration::from_secs(86_400));
+    let owner = world.owner().await;
+    assert_eq!(owner.get(&path).await.expect(200).data()["download_url"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_demonstration_goes_with_its_lead() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let demo = world.visitor().post("/api/demos", lead("ada@example.com")).await.expect(201).id();
+    asked(&world, &owner, "erasures", "ada@example.com").await;
+    owner.get(&format!("/api/demos/{demo}")).await.expect_problem(404, "not_found");
+    assert_eq!(owner.get("/api/demos").await.expect(200).json()["meta"]["count"], 0);
+}

@@ -1,0 +1,93 @@
+//! What roles grant besides the table.
+
+use crate::template::{Template, listed};
+use daybook_jobs::Queue;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// What a function may do besides the table: actions, each with what it may do it to.
+fn beyond_the_table(function: &str) -> BTreeSet<String> {
+    let sub = |text: &str| json!({"Fn::Sub": text});
+    let arn = |service: &str, rest: &str| {
+        sub(&format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}"))
+    };
+    let get = |name: &str| json!({"Fn::GetAtt": name});
+    let secret = |arn_of: &str| {
+        let by_reference = arn("ssm", "parameter/aws/reference/secretsmanager/*");
+        [
+            ("ssm:GetParameter", json!({"Fn::If": ["SecretsAreInSecretsManager", by_reference, {"Ref": arn_of}]})),
+            ("secretsmanager:GetSecretValue", json!({"Ref": arn_of})),
+        ]
+    };
+    let address = |queue: Queue| match queue {
+        Queue::Mail => get("MailQueue.Arn"),
+        Queue::HubSpot => get("HubSpotQueue.Arn"),
+        Queue::Jobs => get("JobsQueue.Arn"),
+    };
+    let log = json!({"Fn::Sub": [
+        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-${Name}:*",
+        {"Name": function}
+    ]});
+    let mut may = vec![
+        ("ssm:GetParameter", arn("ssm", "parameter/${AWS::StackName}/public-url")),
+        ("logs:CreateLogStream", log.clone()),
+        ("logs:PutLogEvents", log),
+        ("xray:PutTraceSegments", json!("*")),
+        ("xray:PutTelemetryRecords", json!("*")),
+    ];
+    may.extend(secret("JwtSecretArn"));
+    let works_on = [daybook_send_mail::worker(), daybook_sync_hubspot::worker(), daybook_run_jobs::worker()];
+    let works_on = works_on.into_iter().find(|worker| worker.function == function).map(|worker| worker.queue);
+    if let Some(queue) = works_on {
+        let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
+        may.extend(actions.map(|action| (action, address(queue))));
+    }
+    let sends_to = match function {
+        "dispatch" => daybook_dispatch::QUEUES,
+        "sweep" => daybook_sweep::QUEUES,
+        _ => &[],
+    };
+    may.extend(sends_to.iter().map(|queue| ("sqs:SendMessage", address(*queue))));
+    match function {
+        "dispatch" => {
+            let actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
+            may.extend(actions.map(|action| (action, get("Table.StreamArn"))));
+            may.push(("dynamodb:ListStreams", sub("${Table.Arn}/stream/*")));
+            may.push(("sqs:SendMessage", get("DispatchDeadLetters.Arn")));
+        }
+        "send-mail" => {
+            may.push(("ses:SendEmail", arn("ses", "identity/${MailIdentity}")));
+            may.push(("ses:SendEmail", arn("ses", "configuration-set/${MailEvents}")));
+        }
+        "sync-hubspot" => may.extend(secret("HubSpotTokenArn")),
+        "run-jobs" => may.extend(["s3:PutObject", "s3:DeleteObject"].map(|to| (to, sub("${FilesBucket.Arn}/*")))),
+        "privacy" => may.push(("s3:GetObject", sub("${FilesBucket.Arn}/*"))),
+        "anchor-journal" => may.push(("s3:PutObject", sub("${AnchorsBucket.Arn}/*"))),
+        "audit-query" => {
+            may.push(("s3:GetObject", sub("${AnchorsBucket.Arn}/*")));
+            may.push(("s3:ListBucket", get("AnchorsBucket.Arn")));
+        }
+        _ => {}
+    }
+    may.into_iter().map(|(action, to)| format!("{action} {to}")).collect()
+}
+
+#[test]
+fn roles_grant_beyond_the_table_what_is_said_here_and_nothing_else() {
+    let template = Template::read();
+    for function in template.functions().keys() {
+        let mut granted = BTreeSet::new();
+        for statement in template.statements(function) {
+            assert_eq!(statement["Effect"], "Allow", "{function}");
+            let of_table = statement["Resource"] == json!({"Fn::GetAtt": "Table.Arn"});
+            if of_table || statement["Resource"].to_string().contains("/index/") {
+                continue;
+            }
+            for action in listed(&statement["Action"]) {
+                let action = action.as_str().expect("an action").to_owned();
+                granted.extend(listed(&statement["Resource"]).iter().map(|resource| format!("{action} {resource}")));
+            }
+        }
+        assert_eq!(granted, beyond_the_table(function), "infra/template.yaml: the role of {function}");
+    }
+}
