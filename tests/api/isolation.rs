@@ -102,7 +102,10 @@ fn body(dice: &mut Dice, side: &Side, route: &Route, ids: &BTreeMap<String, Vec<
 fn is_walked(route: &Route) -> bool {
     let ends =
         ["/api/auth/", "/account", "/docs", "/redoc", "/openapi", "/health", "/api/health", "/daybook-form", "/f/"];
-    let other = route.path == "/" || route.path == "/api/organizations" && route.method == Method::POST;
+    let of_organizations = route.path.starts_with("/api/organizations") && route.method == Method::DELETE
+        || route.path.starts_with("/api/organizations/{id}/")
+        || route.path == "/api/organizations" && route.method == Method::POST;
+    let other = route.path == "/" || of_organizations;
     !other && !ends.iter().any(|start| route.path.starts_with(start))
 }
 

@@ -17,6 +17,7 @@ mod leads;
 mod mfa;
 mod model;
 mod naughty;
+mod organizations;
 mod people;
 mod privacy;
 mod races;

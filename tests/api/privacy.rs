@@ -34,7 +34,7 @@ async fn fetched(world: &World, job: &Value) -> daybook_testing::Answer {
 }
 
 /// Everything in the table that hasn't expired, as text.
-fn all_there_is(world: &World) -> Vec<String> {
+pub(crate) fn all_there_is(world: &World) -> Vec<String> {
     let now = world.clock.now().as_second();
     let expires = |item: &Value| item["expires_at"]["N"].as_str().map_or(i64::MAX, |at| at.parse().expect("a number"));
     let all = world.system.engine.everything("daybook").expect("a table");

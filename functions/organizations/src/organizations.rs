@@ -1,12 +1,14 @@
 //! Organisations themselves. Everybody sees and changes their own; the default one's administrators make others.
 
 use daybook_domain::form::Form;
-use daybook_domain::invitation::{Invitation, NewInvitation};
+use daybook_domain::invitation::{Invitation, NewInvitation, Status};
+use daybook_domain::job::{Job, Work};
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::{Action, Permission, Resource, Role};
-use daybook_domain::{Conflict, Error as Domain, OrgId, RecordType};
+use daybook_domain::{Audit, Conflict, Error as Domain, OrgId, RecordType};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
-use daybook_store::{Registration, Tx};
+use daybook_store::{Decision, Kept, Registration, Tx};
+use std::future::ready;
 
 /// Lists the organisations one belongs to: there is one.
 pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organization>> {
@@ -52,6 +54,53 @@ pub async fn update(
         wanted.keeps_in(cx.request.ip).map(|()| wanted)
     };
     cx.change(id, version, change, Data).await
+}
+
+/// Removes one's own organisation, by an owner: nobody gets in any more, its keys and forms are unknown, and 30 days later
+/// all that it had is erased. Until then those who run the deployment can bring it back.
+pub async fn delete(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -> Result<Data<Organization>> {
+    own(&cx, id).await?;
+    if id == cx.env.settings.default_org {
+        return Err(Domain::Conflict(Conflict::DefaultOrganization).into());
+    }
+    cx.alter(id, version, |organization: Organization| {
+        let job = Job::new(Work::OrganizationErasure, &cx.stamp());
+        let may = organization.may_be_removed_by(cx.actor.user());
+        let tx = Tx::delete(&organization).and_create(&job).called(Audit::Erase);
+        ready(may.map(|()| Decision::Commit(tx, Data(organization))).map_err(Into::into))
+    })
+    .await
+}
+
+/// Brings an organisation back. Only in the default organisation, whose people run the deployment.
+pub async fn restore(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -> Result<Data<Organization>> {
+    run_by(&cx, id)?.restore::<Organization, _>(id, version, Data).await
+}
+
+/// Sends the invitation of an organisation's first owner once more, as long as there is none. Only in the default
+/// organisation, whose people run the deployment.
+pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
+    let cx = run_by(&cx, id)?;
+    let organization: Organization = cx.get(id).await?;
+    if !organization.owner_ids.is_empty() {
+        return Err(Domain::Conflict(Conflict::HasOwner).into());
+    }
+    let mut invitation = None;
+    cx.each::<Invitation>(Kept::Live, |found, _| {
+        let is_it = found.role == Role::Owner.into() && found.status == Status::Pending;
+        invitation = invitation.take().or(is_it.then_some(found.id));
+    })
+    .await?;
+    let invitation = invitation.ok_or_else(|| Domain::not_found(RecordType::Invitation))?;
+    cx.change(invitation, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await
+}
+
+/// The same request in another organisation, where those ask who run the deployment; to others it is unknown.
+fn run_by(cx: &Cx, id: OrgId) -> Result<Cx> {
+    match cx.org == cx.env.settings.default_org {
+        true => Ok(cx.in_organization(id)),
+        false => Err(Domain::not_found(RecordType::Organization).into()),
+    }
 }
 
 /// One's own organisation; others are unknown.

@@ -4,6 +4,7 @@
 
 mod audit_export;
 mod erasure;
+mod organization;
 mod person;
 mod person_export;
 
@@ -38,6 +39,9 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
         Errand::remove(env, cx.org, id).await?;
         return Ok(Outcome::Done);
     };
+    if env.clock.now() < job.begins_at() {
+        return Ok(Outcome::RetryAt(job.begins_at(), "it may still be taken back".to_owned()));
+    }
     let done = tokio::time::timeout(LONGEST, done(&services, &cx, &job)).await;
     let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
         Ok(done) => done,
@@ -60,6 +64,7 @@ async fn done(services: &Services, cx: &Cx, job: &Job) -> Result<Job> {
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
         Work::PersonExport { .. } => person_export::run(cx, files, job, &errand(cx, job.id).await?).await,
         Work::PersonErasure { .. } => erasure::run(cx, files, job, &errand(cx, job.id).await?).await,
+        Work::OrganizationErasure => organization::run(cx, job).await,
     }
 }
 
@@ -73,7 +78,7 @@ async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
     let after = done.following(job, cx.now());
     let audit = match &job.work {
         Work::AuditExport { .. } | Work::PersonExport { .. } => Audit::Export,
-        Work::PersonErasure { .. } => Audit::Erase,
+        Work::PersonErasure { .. } | Work::OrganizationErasure => Audit::Erase,
     };
     cx.next_step().commit(Tx::update(job, &after).called(audit), ()).await?;
     Errand::remove(&cx.env, cx.org, job.id).await?;

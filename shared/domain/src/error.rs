@@ -171,6 +171,12 @@ pub enum Conflict {
     /// The form is the organisation's default one.
     #[error("the form is the default one")]
     DefaultForm,
+    /// The organisation is the default one.
+    #[error("the organisation is the default one")]
+    DefaultOrganization,
+    /// The organisation has an owner.
+    #[error("the organisation has an owner")]
+    HasOwner,
     /// The invitation was accepted, taken back, or has expired; or it was for somebody else.
     #[error("the invitation can't be used")]
     InvitationUsed,

@@ -79,6 +79,8 @@ events! {
     OrganizationDeleted = "organization.deleted",
     /// An organisation was brought back.
     OrganizationRestored = "organization.restored",
+    /// All that an organisation had was erased.
+    OrganizationErased = "organization.erased",
     /// A user registered or was added.
     UserRegistered = "user.registered",
     /// A user changed.

@@ -1,7 +1,7 @@
 //! Jobs: work that takes longer than a request may.
 
 use crate::audit::{Filter, Format};
-use crate::record::Record;
+use crate::record::{Record, TRASH};
 use crate::{AnyId, Change, Event, JobId, OrgId, RecordType, Stamp, Timestamp, UserId, record_head};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -56,13 +56,15 @@ pub enum Work {
         /// Their pseudonym: the same for the same address, and worthless without the deployment's secret.
         person: String,
     },
+    /// Erase all that the organisation has, once it has been in the trash for 30 days.
+    OrganizationErasure,
 }
 
 impl Work {
     /// The pseudonym of the person it is about.
     pub fn person(&self) -> Option<&str> {
         match self {
-            Work::AuditExport { .. } => None,
+            Work::AuditExport { .. } | Work::OrganizationErasure => None,
             Work::PersonExport { person } | Work::PersonErasure { person } => Some(person),
         }
     }
@@ -128,6 +130,14 @@ impl Job {
         }
     }
 
+    /// When it may be begun.
+    pub fn begins_at(&self) -> Timestamp {
+        match self.work {
+            Work::OrganizationErasure => self.created_at.plus(TRASH),
+            Work::AuditExport { .. } | Work::PersonExport { .. } | Work::PersonErasure { .. } => self.created_at,
+        }
+    }
+
     /// Where its file is kept.
     pub fn file_key(&self, org: OrgId) -> String {
         format!("{org}/{}", self.id)
@@ -168,6 +178,7 @@ impl Record for Job {
                 (_, Work::AuditExport { .. }) => Event::AuditExported,
                 (_, Work::PersonExport { .. }) => Event::PersonExported,
                 (_, Work::PersonErasure { .. }) => Event::PersonErased,
+                (_, Work::OrganizationErasure) => Event::OrganizationErased,
             },
             Change::Delete(_) => Event::JobDeleted,
             Change::Restore(_) => Event::JobRestored,

@@ -138,6 +138,14 @@ impl Organization {
         Ok(Organization { owner_ids, ..self.clone() })
     }
 
+    /// Refuses to be removed by anybody but an owner.
+    pub fn may_be_removed_by(&self, user: Option<UserId>) -> Result<(), Error> {
+        match user.is_some_and(|user| self.owner_ids.contains(&user)) {
+            true => Ok(()),
+            false => Err(Error::Conflict(Conflict::BeyondOwnRole)),
+        }
+    }
+
     /// Refuses lists of networks that would shut out whoever sets them.
     pub fn keeps_in(&self, address: Option<IpAddr>) -> Result<(), Error> {
         if self.admits(address) {

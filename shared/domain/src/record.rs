@@ -5,6 +5,10 @@ use crate::words::Words;
 use crate::{AnyId, RecordType, Timestamp, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// How long a record stays in the trash.
+pub const TRASH: Duration = Duration::from_secs(30 * 86_400);
 
 /// A type of record. It declares what is derived from it; commit writes that as differences between
 /// the old and the new version, so no handler names a claim, a word or a link.

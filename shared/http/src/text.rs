@@ -137,6 +137,13 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "The default form takes what is posted without a form's key, so it stays; change it instead.",
             "默认表单接收未指定表单的提交，不能删除，请改为修改。",
         ),
+        Conflict::DefaultOrganization => (
+            "The default organisation takes what comes in without a form's key, so it stays.",
+            "默认组织接收未指定表单的提交，不能删除。",
+        ),
+        Conflict::HasOwner => {
+            ("This organisation has an owner, who invites the others.", "该组织已有所有者，请由所有者邀请其他成员。")
+        }
         Conflict::InvitationUsed => (
             "This invitation was used, taken back or replaced, has expired, or is for another address; ask for a new one.",
             "该邀请已被使用、撤回、替换、过期，或与邮箱不符，请重新申请。",

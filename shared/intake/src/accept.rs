@@ -5,6 +5,7 @@ use crate::limits::limits;
 use daybook_domain::form::Form;
 use daybook_domain::intake::{Ask, Asked, Controls, Enquiry, Limits, screen};
 use daybook_domain::lead::{Lead, Status};
+use daybook_domain::organization::Organization;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
 use daybook_domain::{
     Claim, ClaimKind, Conflict, EmailAddress, Error as Domain, FormId, LeadId, RecordType, SubmissionId, Timestamp,
@@ -226,6 +227,10 @@ async fn form_of(cx: &Cx, by: &PostedBy, trusted: bool) -> Result<(Cx, Form)> {
     let org = if trusted { cx.org } else { cx.env.organization_of_form(id).await?.ok_or_else(missing)? };
     let cx = cx.in_organization(org);
     let form = form_by_id(&cx, id).await?;
+    // The default organisation is there from the start; others come and go.
+    if org != cx.env.settings.default_org && cx.find_often::<Organization>(org).await?.is_none() {
+        return Err(missing());
+    }
     Ok((cx, form))
 }
 

@@ -8,12 +8,12 @@ use crate::cx::record_of;
 use crate::facts::entry_of;
 use crate::journal::{Fact, RETENTION};
 use crate::rows::delivery;
-use crate::schema::{DATA, Place, Question};
+use crate::schema::{DATA, Place, Question, Range};
 use crate::table::{Item, MOST_ASKED, QueryAsk, parse_item};
 use crate::tx::Kept;
 use crate::{Cx, Env, Purpose, RequestInfo, Result, Tx};
 use daybook_domain::permission::Grants;
-use daybook_domain::{AnyId, Claim, ClaimKind, EmailAddress, EntryId, OrgId, Record, Timestamp};
+use daybook_domain::{AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,10 +48,7 @@ impl Cx {
 
     /// Looks at every record of a type, with its JSON.
     pub async fn each<T: Record>(&self, kept: Kept, mut see: impl FnMut(T, &str)) -> Result<()> {
-        let range = match kept {
-            Kept::Live => Question::Records(self.org, T::TYPE).range(),
-            Kept::InTrash => Question::Trashed(self.org, T::TYPE).range(),
-        };
+        let range = self.all_of::<T>(kept);
         let mut after = None;
         loop {
             let page = self.env.table.query(&range, asked(after)).await?;
@@ -68,7 +65,21 @@ impl Cx {
         }
     }
 
-    /// The entries that are about some records, and those until a moment whose details hold a text, the oldest first.
+    /// Some records of a type, as far as there are any, also those in the trash whose time is over.
+    pub async fn some<T: Record>(&self, kept: Kept) -> Result<Vec<T>> {
+        let page = self.env.table.query(&self.all_of::<T>(kept), asked(None)).await?;
+        page.items.iter().map(record_of).collect()
+    }
+
+    fn all_of<T: Record>(&self, kept: Kept) -> Range {
+        match kept {
+            Kept::Live => Question::Records(self.org, T::TYPE).range(),
+            Kept::InTrash => Question::Trashed(self.org, T::TYPE).range(),
+        }
+    }
+
+    /// The entries that are about some records, and those until a moment whose details hold a text, the oldest first. Not
+    /// those that say what was erased.
     pub async fn entries_where(
         &self,
         about: &(dyn Fn(AnyId) -> bool + Sync),
@@ -83,7 +94,8 @@ impl Cx {
         while day <= now {
             self.each_item(&Question::Facts(self.org, day, first, last), |item| {
                 let fact: Fact = parse_item(item)?;
-                found.extend(Some(fact.id).filter(|_| about(fact.record)));
+                let is_one = fact.event != Event::AuditErased && about(fact.record);
+                found.extend(Some(fact.id).filter(|_| is_one));
                 Ok(())
             })
             .await?;

@@ -13,19 +13,16 @@ use crate::{Cx, Error, Result, sha256_hex};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
 };
+use daybook_domain::record::TRASH;
 use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Reference, Rule, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The most actions one transaction has (DynamoDB).
 pub(crate) const MOST_ACTIONS: usize = 100;
 
 /// The most bytes a record has, as JSON.
 pub(crate) const RECORD_BYTES: usize = 64 * 1024;
-
-/// How long a record stays in the trash.
-pub(crate) const TRASH: Duration = Duration::from_secs(30 * 86_400);
 
 /// What a failed condition means.
 #[derive(Clone, Debug)]

@@ -26,6 +26,11 @@ impl KeySecret {
         RowWrite::replacing(&Place::KeySecret(org, key).key(), self)
     }
 
+    /// Removes the secret of a key.
+    pub async fn remove(env: &Env, org: OrgId, key: ApiKeyId) -> Result<()> {
+        env.table.delete(&Place::KeySecret(org, key).key()).await
+    }
+
     /// The row of a key.
     pub async fn read(env: &Env, org: OrgId, key: ApiKeyId) -> Result<Option<KeySecret>> {
         env.table.get(&Place::KeySecret(org, key).key()).await?.map(parse_item).transpose()

@@ -1,0 +1,77 @@
+//! Erasing all that an organisation had.
+
+use daybook_domain::api_key::ApiKey;
+use daybook_domain::demo::Demo;
+use daybook_domain::form::Form;
+use daybook_domain::invitation::Invitation;
+use daybook_domain::job::{Erased, Job};
+use daybook_domain::lead::Lead;
+use daybook_domain::organization::Organization;
+use daybook_domain::role::CustomRole;
+use daybook_domain::submission::Submission;
+use daybook_domain::team::Team;
+use daybook_domain::user::User;
+use daybook_domain::{AnyId, ApiKeyId, Record, RecordType, UserId};
+use daybook_store::rows::credential::Credential;
+use daybook_store::rows::key_secret::KeySecret;
+use daybook_store::rows::second_factor::SecondFactor;
+use daybook_store::{Cx, Kept, Result};
+
+/// Erases what entries were about, then all records but those that say that it was done.
+pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
+    if cx.find::<Organization>(cx.org).await?.is_some() {
+        return Ok(job.failed("the organisation was brought back; nothing was erased"));
+    }
+    let mut erased = Erased::default();
+    let entries = cx.entries_where(&|_| true, job.created_at, &|_| false).await?;
+    let whole = cx.details(entries.iter().copied()).await?;
+    let entries: Vec<_> = entries.into_iter().filter(|entry| whole.contains_key(entry)).collect();
+    erased.entries = entries.len() as u64;
+    erased.mails = cx.erase_details(&entries, job.id.into()).await?;
+    for kind in RecordType::ALL {
+        erased.records += match kind {
+            RecordType::Lead => all::<Lead>(cx).await?,
+            RecordType::Submission => all::<Submission>(cx).await?,
+            RecordType::Demo => all::<Demo>(cx).await?,
+            RecordType::Invitation => all::<Invitation>(cx).await?,
+            RecordType::User => all::<User>(cx).await?,
+            RecordType::Role => all::<CustomRole>(cx).await?,
+            RecordType::Team => all::<Team>(cx).await?,
+            RecordType::ApiKey => all::<ApiKey>(cx).await?,
+            RecordType::Form => all::<Form>(cx).await?,
+            RecordType::Organization => all::<Organization>(cx).await?,
+            RecordType::Job => 0,
+        };
+    }
+    Ok(job.with_erased(erased))
+}
+
+/// Erases all records of a type, those in the trash too, with the secrets that belong to them.
+async fn all<T: Record>(cx: &Cx) -> Result<u64> {
+    let mut count = 0;
+    for kept in [Kept::Live, Kept::InTrash] {
+        loop {
+            let some = cx.some::<T>(kept).await?;
+            if some.is_empty() {
+                break;
+            }
+            for record in some {
+                without_secrets(cx, record.id()).await?;
+                cx.erase(&record, kept).await?;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+async fn without_secrets(cx: &Cx, id: AnyId) -> Result<()> {
+    if let Ok(user) = UserId::try_from(id) {
+        Credential::remove(&cx.env, cx.org, user).await?;
+        SecondFactor::remove(&cx.env, cx.org, user).await?;
+    }
+    if let Ok(key) = ApiKeyId::try_from(id) {
+        KeySecret::remove(&cx.env, cx.org, key).await?;
+    }
+    Ok(())
+}

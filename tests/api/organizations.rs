@@ -1,0 +1,138 @@
+//! Organisations come and go.
+
+use crate::privacy::all_there_is;
+use daybook_domain::permission::Role;
+use daybook_local::DEFAULT_ORG;
+use daybook_testing::{Person, World, lead};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who registers, and so owns an organisation; with its id.
+async fn registered(world: &World, email: &str) -> (Person, String) {
+    world.owner().await;
+    let body = json!({"email": email, "password": PASSWORD, "name": "Canaryowner"});
+    let tokens = world.visitor().post("/api/auth/register", body).await.expect(201).json();
+    let person = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
+    let me = person.get("/api/auth/me").await.expect(200).data();
+    (person, me["organization_id"].as_str().expect("an id").to_owned())
+}
+
+/// A form and a key of an organisation, in use.
+async fn used(world: &World, owner: &Person) -> (String, Person) {
+    let form = owner.post("/api/forms", json!({"name": "Canaryform"})).await.expect(201).id();
+    let key = json!({"name": "Canarykey", "permissions": ["leads:read:all"]});
+    let key = owner.post("/api/api-keys", key).await.expect(201).data();
+    let key = world.visitor().with_token(key["key"].as_str().expect("a secret"));
+    let mut posted = lead("canarylead@example.com");
+    posted["form_id"] = json!(form);
+    world.visitor().post("/api/leads", posted).await.expect(201);
+    world.work().await;
+    assert_eq!(key.get("/api/leads").await.expect(200).json()["meta"]["count"], 1);
+    (form, key)
+}
+
+#[tokio::test]
+async fn nobody_gets_into_an_organisation_that_was_removed_until_it_is_brought_back() {
+    let world = World::new().await;
+    let (owner, org) = registered(&world, "eva@example.com").await;
+    let (form, key) = used(&world, &owner).await;
+    let admin = json!({"email": "bob@example.com", "role": "admin"});
+    owner.post("/api/users", admin).await.expect(201);
+    let operator = world.owner().await;
+    let path = format!("/api/organizations/{org}");
+    operator.delete(&path).await.expect_problem(404, "not_found");
+    operator.delete(&format!("/api/organizations/{DEFAULT_ORG}")).await.expect(409);
+    owner.post(&format!("{path}/restore"), json!({})).await.expect_problem(404, "not_found");
+
+    owner.delete(&path).await.expect(200);
+
+    let sign_in = json!({"email": "eva@example.com", "password": PASSWORD});
+    owner.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
+    key.get("/api/leads").await.expect_problem(401, "unauthenticated");
+    world.visitor().post("/api/auth/login", sign_in.clone()).await.expect_problem(401, "unauthenticated");
+    let mut posted = lead("late@example.com");
+    posted["form_id"] = json!(form);
+    world.visitor().post("/api/leads", posted.clone()).await.expect_problem(404, "not_found");
+    // Its addresses are still its own.
+    let again = json!({"email": "eva@example.com", "password": PASSWORD});
+    world.visitor().post("/api/auth/register", again).await.expect(409);
+
+    operator.post(&format!("{path}/restore"), json!({})).await.expect(200);
+    owner.get("/api/auth/me").await.expect(200);
+    world.visitor().post("/api/auth/login", sign_in).await.expect(200);
+    world.visitor().post("/api/leads", posted).await.expect(201);
+    world.work().await;
+    assert_eq!(key.get("/api/leads").await.expect(200).json()["meta"]["count"], 2);
+    // What would have been erased isn't.
+    world.clock.advance(DAY * 31);
+    world.pass(Duration::from_secs(60)).await;
+    let job = job_of(&world, &org);
+    assert!(job.contains("brought back"), "{job}");
+    assert!(all_there_is(&world).iter().any(|item| item.contains("Canarykey")));
+}
+
+/// The record of the job that erases an organisation.
+fn job_of(world: &World, org: &str) -> String {
+    let all = all_there_is(world);
+    let job = all.iter().find(|item| item.contains(&format!("{org}#job\"")) && item.contains("organization_erasure"));
+    job.unwrap_or_else(|| panic!("no job of {org}")).clone()
+}
+
+#[tokio::test]
+async fn thirty_days_after_an_organisation_was_removed_nothing_of_it_is_left_but_that_something_was_done() {
+    let world = World::new().await;
+    let (owner, org) = registered(&world, "canaryowner@example.com").await;
+    used(&world, &owner).await;
+    let stay = world.owner().await;
+    stay.post("/api/leads", lead("stays@example.com")).await.expect(201);
+    owner.delete(&format!("/api/organizations/{org}")).await.expect(200);
+    world.work().await;
+    let is_there = || all_there_is(&world).iter().any(|item| item.to_lowercase().contains("canary"));
+
+    world.clock.advance(DAY * 29);
+    world.pass(Duration::from_secs(60)).await;
+    assert!(is_there(), "before its time");
+    world.clock.advance(DAY);
+    world.pass(Duration::from_secs(300)).await;
+
+    let job = job_of(&world, &org);
+    assert!(job.contains("\\\"status\\\":\\\"done\\\""), "{job}");
+    world.clock.advance(DAY);
+    let left: Vec<String> =
+        all_there_is(&world).into_iter().filter(|item| item.to_lowercase().contains("canary")).collect();
+    assert!(left.is_empty(), "{left:#?}");
+    // Others have theirs, and the address is free.
+    let stay = world.owner().await;
+    assert_eq!(world.leads(&stay).await.len(), 1);
+    let (_, new) = registered(&world, "canaryowner@example.com").await;
+    assert_ne!(new, org);
+}
+
+#[tokio::test]
+async fn the_first_owner_of_an_organisation_is_invited_until_there_is_one() {
+    let world = World::new().await;
+    let operator = world.owner().await;
+    let made = json!({"name": "B", "owner_email": "eva@example.com"});
+    let org = operator.post("/api/organizations", made).await.expect(201).id();
+    world.work().await;
+    world.clock.advance(DAY * 8);
+    let operator = world.owner().await;
+    let path = format!("/api/organizations/{org}/resend");
+    world.stranger().await.post(&path, json!({})).await.expect_problem(404, "not_found");
+    world.person(Role::Sales).await.post(&path, json!({})).await.expect_problem(403, "forbidden");
+
+    operator.post(&path, json!({})).await.expect(200);
+
+    world.work().await;
+    let mails = world.mails();
+    let mail = mails.iter().rfind(|mail| mail.to == "eva@example.com").expect("a mail");
+    let token = mail.text.split("#invite=").nth(1).expect("a link").split_whitespace().next().expect("a token");
+    let accept = json!({"invite_token": token, "email": "eva@example.com", "password": PASSWORD});
+    let tokens: Value = world.visitor().post("/api/auth/register", accept).await.expect(201).json();
+    assert_eq!(tokens["user"]["role"], "owner");
+    operator.post(&path, json!({})).await.expect(409);
+}
