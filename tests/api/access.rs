@@ -65,7 +65,6 @@ async fn full_world() -> (World, Person, Ids) {
     let journal = world.journal(owner.org).await;
     let changed = journal.iter().find(|fact| fact.event.name() == "lead.created").expect("an entry");
     let job = owner.post("/api/privacy/exports", json!({"email": "eva@example.com"})).await.expect(202).id();
-    world.work().await;
     // The lead, its submission and its demonstration share a UUID.
     let ids = Ids::from([
         ("leads", demo.replace("demo_", "lead_")),

@@ -108,6 +108,11 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
         put(&world, &forged).await;
         assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
 
+        // Also where it says that it has expired long ago.
+        altered.insert("expires_at".to_owned(), AttributeValue::N("1".to_owned()));
+        put(&world, &altered).await;
+        assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
+
         // Another genuine fact in its place.
         let mut swapped = item(&world, &places(other.id)[0]).await;
         for name in ["pk", "sk"] {
@@ -240,6 +245,17 @@ async fn a_chain_that_was_cut_off_with_its_head_differs_from_its_anchor() {
     assert!(found["wrong"].as_u64() >= Some(1), "{found}");
     let cut_off = (Some(&*last), Some("cut_off"));
     assert_eq!(first_wrong(&found), cut_off, "{found}");
+
+    // Also once it has grown again, and by the day alone.
+    for n in 0..10 {
+        owner.post("/api/leads", daybook_testing::lead(&format!("more{n}@example.com"))).await.expect(201);
+    }
+    world.work().await;
+    world.clock.advance(Duration::from_secs(20 * 86_400));
+    let owner = world.owner().await;
+    world.work().await;
+    let found = verified(&owner, "").await;
+    assert!(found["wrong"].as_u64() >= Some(1), "{found}");
 }
 
 #[tokio::test]
@@ -291,12 +307,27 @@ async fn an_anchor_that_was_altered_shows_and_one_that_is_whole_is_named() {
         std::fs::write(&file, altered).expect("a file");
         assert_eq!(first_wrong(&verified(&owner, "").await).1, Some("anchor_altered"));
     }
+    // One of another day, and none at all.
+    let other_day = file.with_file_name("2026-11-20.json");
+    std::fs::write(&other_day, &text).expect("a file");
+    std::fs::write(&file, &text).expect("a file");
+    assert_eq!(first_wrong(&verified(&owner, "").await).1, Some("anchor_altered"));
+    std::fs::remove_file(&other_day).expect("a file");
+    world.clock.advance(Duration::from_secs(2 * 86_400));
+    anchored(&world).await;
+    let owner = world.owner().await;
+    world.work().await;
+    let unanchored = verified(&owner, "").await["unanchored"].clone();
+    assert_eq!(unanchored.as_array().map(Vec::len), Some(1), "{unanchored}");
     // Another organisation's.
     let stranger = world.stranger().await;
     world.work().await;
-    std::fs::remove_file(&file).expect("a file");
+    world.clock.advance(Duration::from_secs(86_400));
     anchored(&world).await;
-    let others = world.folder().join("anchors").join(stranger.org.to_string()).join(format!("{day}.json"));
-    std::fs::copy(others, &file).expect("a file");
+    let day = world.clock.now().minus(Duration::from_secs(86_400)).to_string()[..10].to_owned();
+    let file_of = |org: String| world.folder().join("anchors").join(org).join(format!("{day}.json"));
+    std::fs::copy(file_of(stranger.org.to_string()), file_of(DEFAULT_ORG.to_string())).expect("a file");
+    let owner = world.owner().await;
+    world.work().await;
     assert_eq!(first_wrong(&verified(&owner, "").await).1, Some("anchor_altered"));
 }

@@ -122,7 +122,7 @@ async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
     let (mut succeeded, mut of_others) = (BTreeSet::new(), 0);
     for n in 0..steps {
         // Tokens end; the same people sign in again.
-        if n % 750 == 749 {
+        if n % 2_000 == 1_999 {
             world.work().await;
         }
         let me = dice.below(2);

@@ -113,6 +113,28 @@ async fn thirty_days_after_an_organisation_was_removed_nothing_of_it_is_left_but
 }
 
 #[tokio::test]
+async fn an_organisation_that_was_removed_again_has_its_thirty_days_again() {
+    let world = World::new().await;
+    let (owner, org) = registered(&world, "eva@example.com").await;
+    let path = format!("/api/organizations/{org}");
+    owner.delete(&path).await.expect(200);
+    world.clock.advance(DAY * 29);
+    world.owner().await.post(&format!("{path}/restore"), json!({})).await.expect(200);
+    let sign_in = json!({"email": "eva@example.com", "password": PASSWORD});
+    let tokens = world.visitor().post("/api/auth/login", sign_in).await.expect(200).json();
+    let owner = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
+    owner.delete(&path).await.expect(200);
+    world.clock.advance(DAY * 2);
+    world.pass(Duration::from_secs(120)).await;
+    assert!(all_there_is(&world).iter().any(|item| item.contains("Canaryowner")), "a day after it was removed");
+    world.clock.advance(DAY * 29);
+    world.pass(Duration::from_secs(120)).await;
+    world.clock.advance(DAY);
+    let left: Vec<String> = all_there_is(&world).into_iter().filter(|item| item.contains("Canaryowner")).collect();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+#[tokio::test]
 async fn the_first_owner_of_an_organisation_is_invited_until_there_is_one() {
     let world = World::new().await;
     let operator = world.owner().await;

@@ -5,7 +5,7 @@ use daybook_domain::permission::Role;
 use daybook_local::DEFAULT_ORG;
 use daybook_store::schema::Place;
 use daybook_testing::hubspot::HubSpot;
-use daybook_testing::{Fault, Person, World, WorldOptions, lead};
+use daybook_testing::{Fault, Person, World, WorldOptions, is_full, lead};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ async fn after_an_erasure_nothing_of_the_person_is_left_but_that_something_was_d
 
     assert_eq!(job["status"], "done", "{job}");
     assert_eq!(job["erased"]["mentions"], json!([other]));
-    assert_eq!((job["erased"]["records"].as_u64(), job["erased"]["contacts"].as_u64()), (Some(8), Some(1)), "{job}");
+    assert_eq!((job["erased"]["records"].as_u64(), job["erased"]["contacts"].as_u64()), (Some(8), Some(2)), "{job}");
     world.pass(Duration::from_secs(60)).await;
     assert!(hubspot.contacts().iter().all(|contact| !format!("{contact:?}").to_lowercase().contains("ada.canary")));
     // Replies that were kept for repeats go by themselves within a day.
@@ -197,6 +197,115 @@ async fn what_is_changed_before_an_erasure_is_done_is_erased_with_the_record() {
 }
 
 #[tokio::test]
+async fn what_left_the_trash_long_ago_is_erased_from_the_log_and_elsewhere() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let demo = world.visitor().post("/api/demos", lead("ada.canary@example.com")).await.expect(201).id();
+    let lead_of = demo.replace("demo_", "lead_");
+    // Corrected once; an entry that doesn't name the address; one that was refused.
+    owner.patch(&format!("/api/leads/{lead_of}"), json!({"email": "ada.canary@exmple.com"})).await.expect(200);
+    owner.patch(&format!("/api/leads/{lead_of}"), json!({"email": "ada.canary@example.com"})).await.expect(200);
+    owner.patch(&format!("/api/leads/{lead_of}"), json!({"job_title": "Canarycountess"})).await.expect(200);
+    let viewer = world.person(Role::Viewer).await;
+    viewer.patch(&format!("/api/leads/{lead_of}"), json!({"phone": "+49 30 998877665"})).await.expect(403);
+    world.work().await;
+    owner.delete(&format!("/api/leads/{lead_of}")).await.expect(200);
+    world.work().await;
+    world.clock.advance(Duration::from_secs(31 * 86_400));
+    world.pass(Duration::from_secs(60)).await;
+    // What DynamoDB removes in its own time.
+    let key = Place::Trash(DEFAULT_ORG, lead_of.parse().expect("an id")).key();
+    world.system.env.table.delete(&key).await.expect("a removal");
+
+    let owner = world.owner().await;
+    let job = asked(&world, &owner, "erasures", "ada.canary@example.com").await;
+
+    assert_eq!((job["status"].as_str(), job["erased"]["contacts"].as_u64()), (Some("done"), Some(1)), "{job}");
+    world.pass(Duration::from_secs(60)).await;
+    assert!(hubspot.contacts().iter().all(|contact| !format!("{contact:?}").to_lowercase().contains("ada.canary")));
+    for item in all_there_is(&world) {
+        let text = item.to_lowercase();
+        for canary in ["ada.canary", "canarycountess", "998877665", "exmple"] {
+            assert!(!text.contains(canary), "{item}");
+        }
+    }
+    let owner = world.owner().await;
+    owner.get(&format!("/api/demos/{demo}")).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_is_about_others_is_neither_told_nor_taken_from_them() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let mut bobs = lead("bob@example.com");
+    bobs["requirements"] = json!("Bobcanary. Call my colleague:\nada@example.com");
+    let bob = world.visitor().from("203.0.113.77").post("/api/leads", bobs).await.expect(201).id();
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.visitor().post("/api/leads", lead("o'ada@example.com")).await.expect(201);
+    world.work().await;
+    let mails = world.mails().len();
+
+    let job = asked(&world, &owner, "exports", "ada@example.com").await;
+    let answer = fetched(&world, &job).await.expect(200);
+    let told = answer.json();
+    assert_eq!(told["mentioned_by"].as_array().map(Vec::len), Some(2), "a lead and its submission");
+    assert!(told["mentioned_in"].as_array().is_some_and(|entries| !entries.is_empty()));
+    for others in ["Bobcanary", "203.0.113.77", "bob@example.com", "o'ada"] {
+        assert!(!answer.text.contains(others), "{others}");
+    }
+
+    asked(&world, &owner, "erasures", "ada@example.com").await;
+    let timeline = owner.get(&format!("/api/leads/{bob}/timeline")).await.expect(200).text;
+    assert!(timeline.contains("mail") && timeline.contains("sent"), "{timeline}");
+    for fact in world.journal(DEFAULT_ORG).await {
+        daybook_dispatch::dispatch(world.system.workers.services.clone(), fact).await.expect("a dispatch");
+    }
+    world.work().await;
+    assert_eq!(world.mails().len(), mails, "nobody is written to twice");
+}
+
+#[tokio::test]
+async fn a_contact_is_forgotten_though_the_answer_that_told_of_it_was_lost() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    // With this one HubSpot learns of our ids.
+    owner.post("/api/leads", lead("eva@example.com")).await.expect(201);
+    world.work().await;
+    hubspot.fail_next(daybook_testing::hubspot::Fault::CommitThenDrop);
+    hubspot.fail_next(daybook_testing::hubspot::Fault::DropBefore);
+    hubspot.fail_next(daybook_testing::hubspot::Fault::DropBefore);
+    owner.post("/api/leads", lead("ada@example.com")).await.expect(201);
+    world.work().await;
+    assert_eq!(hubspot.contacts().len(), 2);
+    asked(&world, &owner, "erasures", "ada@example.com").await;
+    hubspot.heal();
+    world.pass(Duration::from_secs(300)).await;
+    let text = format!("{:?}", hubspot.contacts());
+    assert!(!text.contains("ada@example.com"), "{text}");
+    let owner = world.owner().await;
+    let rows = owner.get("/api/integrations/hubspot/records?state=failed").await.expect(200).json();
+    assert_eq!(rows["meta"]["count"], 0, "{rows}");
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_asked_for_isn_t_done() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let job = owner.post("/api/privacy/erasures", json!({"email": "eva@example.com"})).await.expect(202).id();
+    world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
+    // Somebody with rights on the table puts another address into the errand.
+    let key = Place::Errand(DEFAULT_ORG, job.parse().expect("an id")).key();
+    let put = world.system.past_daybook().put_item().table_name("daybook");
+    let put = put.item("pk", AttributeValue::S(key.pk)).item("sk", AttributeValue::S(key.sk));
+    let put = put.item("address", AttributeValue::S("ada@example.com".to_owned()));
+    put.item("expires_at", AttributeValue::N("9999999999".to_owned())).send().await.expect("a write");
+    world.work().await;
+    world.pass(Duration::from_secs(120)).await;
+    assert_eq!(world.leads(&owner).await.len(), 1);
+    assert_eq!(owner.get(&format!("/api/jobs/{job}")).await.expect(200).data()["status"], "queued");
+}
+
+#[tokio::test]
 async fn an_erasure_that_breaks_off_anywhere_is_finished_by_its_next_try() {
     let world = World::new().await;
     let mut calls = 1;
@@ -231,7 +340,7 @@ async fn an_erasure_that_breaks_off_anywhere_is_finished_by_its_next_try() {
         let theirs = |item: &&String| item.contains(&email) || item.contains("Canarycountess");
         let left: Vec<&String> = all.iter().filter(theirs).filter(|item| !item.contains("#once#")).collect();
         assert!(left.is_empty(), "step {step}: {left:?}");
-        step += 1;
+        step += if is_full() { 1 } else { 4 };
     }
     assert!(calls > 20, "{calls} calls of the table are too few to show anything");
 }

@@ -226,7 +226,7 @@ fn nobody_changes_facts_of_the_journal() {
         assert!(listed(&deny["Action"]).contains(&json!(action)), "{action} is not denied");
     }
     let keys = &deny["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"];
-    assert_eq!(keys, &json!(["*#journal#*"]));
+    assert_eq!(keys, &json!(["*#journal#*", "*#detail#*", "*#chain", "*#chain#*"]));
     let entry = daybook_domain::EntryId::new(uuid::Uuid::nil());
     let fact = daybook_store::schema::Place::Fact(daybook_local::DEFAULT_ORG, entry).key();
     assert!(fact.pk.contains("#journal#"), "the pattern fits no fact any more: {}", fact.pk);

@@ -46,11 +46,11 @@ async fn a_due_item_is_handed_to_one_sweeper_and_again_when_its_lease_ends() {
     let place = DueRef { at: world.clock.now().plus(Duration::from_secs(30)), id: "x".to_owned() };
     due::put(env, &place, "mail", "{}").await.expect("a write");
     let horizon = || world.clock.now().plus(Duration::from_secs(75));
-    let sweepers = join_all((0..10).map(|_| due::take(env, horizon(), Duration::from_secs(300)))).await;
+    let sweepers = join_all((0..10).map(|_| due::take(env, horizon(), |_| Duration::from_secs(300)))).await;
     assert_eq!(sweepers.into_iter().map(|taken| taken.expect("a sweep").len()).sum::<usize>(), 1);
 
     world.clock.advance(Duration::from_secs(400));
-    assert_eq!(due::take(env, horizon(), Duration::from_secs(300)).await.expect("a sweep").len(), 1);
+    assert_eq!(due::take(env, horizon(), |_| Duration::from_secs(300)).await.expect("a sweep").len(), 1);
     due::remove(env, &place).await.expect("a removal");
     assert!(due::all(env).await.expect("a read").is_empty());
 }

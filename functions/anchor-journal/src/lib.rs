@@ -2,9 +2,11 @@
 //!
 //! So a chain whose end was cut off, or that was written anew by somebody with all secrets, differs from its anchors.
 
+use daybook_domain::{OrgId, Timestamp};
 use daybook_jobs::Services;
+use daybook_jobs::files::Files;
 use daybook_store::chain::Anchor;
-use daybook_store::{Error, Result};
+use daybook_store::{Env, Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +19,18 @@ pub async fn anchor(services: Arc<Services>) -> Result<usize> {
     let day = env.clock.now().minus(DAY);
     let (mut written, mut failed) = (0, None);
     for org in env.organizations().await? {
-        let anchor = Anchor::of(env, org, day).await?;
-        let json = serde_json::to_vec(&anchor).map_err(|error| Error::internal("write an anchor", error))?;
-        match anchors.write_once(&Anchor::key(org, day), json).await {
+        match anchored(env, anchors.as_ref(), org, day).await {
             Ok(new) => written += usize::from(new),
             // The others get theirs; this one with the next try.
             Err(error) => failed = Some(error),
         }
     }
-    match failed {
-        Some(error) => Err(Error::unavailable("write an anchor", error)),
-        None => Ok(written),
-    }
+    failed.map_or(Ok(written), Err)
+}
+
+async fn anchored(env: &Env, anchors: &dyn Files, org: OrgId, day: Timestamp) -> Result<bool> {
+    let anchor = Anchor::of(env, org, day).await?;
+    let json = serde_json::to_vec(&anchor).map_err(|error| Error::internal("write an anchor", error))?;
+    let written = anchors.write_once(&Anchor::key(org, day), json).await;
+    written.map_err(|error| Error::unavailable("write an anchor", error))
 }

@@ -35,6 +35,8 @@ pub struct Verification {
     waiting: usize,
     /// The days whose last link was kept where nobody can change it, and was compared.
     anchors: Vec<AnchoredDay>,
+    /// Days between the first of those and yesterday that have none: nobody was there to keep it, or it was removed.
+    unanchored: Vec<String>,
     /// The last link of the chain.
     head: ChainHead,
 }
@@ -90,8 +92,14 @@ pub async fn verify(cx: Cx, period: Period, Anchored(kept): Anchored) -> Result<
     let keys: Vec<String> = (0..days).map(|n| Anchor::key(cx.org, first.plus(DAY * n))).collect();
     let read = try_join_all(keys.iter().map(|key| kept.read(key))).await;
     let read = read.map_err(|error| Error::unavailable("read the anchors", error))?;
-    let parse = |(n, bytes): (u32, Option<Vec<u8>>)| Some(Anchor::parse(&bytes?, cx.org, first.plus(DAY * n)));
+    let parse = |(n, bytes): (u32, Option<Vec<u8>>)| Some(Anchor::parse(&cx.env, &bytes?, cx.org, first.plus(DAY * n)));
     let anchors: Vec<Anchor> = (0..).zip(read).filter_map(parse).collect();
+    let yesterday = cx.now().minus(DAY).to_string()[..10].to_owned();
+    let since = anchors.first().map(|anchor| anchor.day.clone());
+    let is_missing = |day: &String| {
+        since.as_ref().is_some_and(|since| since < day) && *day <= yesterday && anchors.iter().all(|a| a.day != *day)
+    };
+    let unanchored: Vec<String> = (0..days).map(|n| day(u64::from(n))).filter(is_missing).collect();
     let found = cx.verify(first, days, &anchors).await?;
     let head = Head::read(&cx.env, cx.org).await?;
     Ok(Data(Verification {
@@ -104,6 +112,7 @@ pub async fn verify(cx: Cx, period: Period, Anchored(kept): Anchored) -> Result<
         first_wrong: found.first_wrong.map(|(id, what)| WrongEntry { id, what }),
         erased: found.erased.into_iter().map(|(id, erased_by)| ErasedEntry { id, erased_by }).collect(),
         waiting: found.waiting,
+        unanchored,
         anchors: anchors.into_iter().map(|anchor| AnchoredDay { day: anchor.day, seq: anchor.head.seq }).collect(),
         head: ChainHead { seq: head.seq, hash: head.hash },
     }))

@@ -57,7 +57,7 @@ async fn erase(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
 /// The address stands in the errand alone, until the job is done: neither in the job's record nor in the journal.
 async fn begin(cx: &Cx, person: Person, work: Work, audit: Audit) -> Result<Accepted<Job>> {
     let job = Job::new(work, &cx.stamp());
-    let errand = Errand { address: person.email }.write(cx.org, job.id)?;
+    let errand = Errand::new(person.email, cx.now()).write(cx.org, job.id)?;
     let tx = Tx::create(&job).called(audit).with_row(errand).discreetly();
     cx.commit(tx, Accepted(job)).await
 }

@@ -1,45 +1,64 @@
 //! Erasing all that is known of a person.
 
 use crate::person::{Known, Of, known};
-use daybook_domain::Record;
-use daybook_domain::job::{Erased, Job};
+use daybook_domain::job::{Erased, Job, Status, Work};
+use daybook_domain::{AnyId, Audit, Event, Record};
 use daybook_jobs::files::Files;
 use daybook_store::rows::credential::Credential;
+use daybook_store::rows::delivery;
 use daybook_store::rows::errand::Errand;
 use daybook_store::rows::ledger::{self, HUBSPOT};
 use daybook_store::rows::second_factor::SecondFactor;
-use daybook_store::{Cx, Error, Kept, Result};
+use daybook_store::rows::session::Session;
+use daybook_store::{Cx, Error, Kept, Result, Tx};
 
 /// Erases what was known when it was asked for: first what entries were about, then records, by which the entries are
 /// found. A record that changed since it was looked at is refused, and all of it looked at once more, so no entry about it
 /// is missed.
 pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Result<Job> {
-    let Known { records, mentions, entries } = known(cx, &errand.address, job.created_at).await?;
-    let signs_in = records.iter().find_map(|(record, kept)| match (record, kept) {
-        (Of::User(user), Kept::Live) => Some(user.id),
-        _ => None,
-    });
-    if let Some(user) = signs_in {
-        return Ok(job.failed(&format!("this is the address of user {user}; remove the user first, and ask again")));
+    let Known { records, gone, mentions, entries, mentioning, former } =
+        known(cx, &errand.address, job.created_at).await?;
+    for (record, kept) in &records {
+        match (record, kept) {
+            (Of::User(user), Kept::Live) => {
+                let why = format!("this is the address of user {}; remove the user first, and ask again", user.id);
+                return Ok(job.failed(&why));
+            }
+            // Its file would be there after this.
+            (Of::Job(other), _)
+                if other.status == Status::Queued && matches!(other.work, Work::PersonExport { .. }) =>
+            {
+                return Err(Error::unavailable(
+                    "erase a person",
+                    format!("{} exports what is known of them", other.id),
+                ));
+            }
+            _ => {}
+        }
     }
-    let mut erased = Erased { mentions, ..Erased::default() };
-    let whole = cx.details(entries.iter().copied()).await?;
-    let entries: Vec<_> = entries.into_iter().filter(|entry| whole.contains_key(entry)).collect();
-    erased.entries = entries.len() as u64;
-    erased.mails = cx.erase_details(&entries, job.id.into()).await?;
+    let mut erased = Erased { mentions, entries: (entries.len() + mentioning.len()) as u64, ..Erased::default() };
+    for entry in &entries {
+        erased.mails += delivery::remove(&cx.env, cx.org, *entry).await?;
+    }
+    cx.erase_details(&[entries, mentioning].concat(), job.id.into()).await?;
+    for lead in &gone {
+        hush(cx, *lead, &mut erased).await?;
+        cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, *lead), ()).await?;
+    }
     for (record, kept) in &records {
         match record {
             Of::Lead(lead) => {
-                erased.contacts += u64::from(ledger::hush(&cx.env, cx.org, HUBSPOT, lead.id.into()).await?);
-                gone(cx, lead, *kept, &mut erased).await?;
+                hush(cx, lead.id.into(), &mut erased).await?;
+                remove(cx, lead, *kept, &mut erased).await?;
             }
-            Of::Submission(submission) => gone(cx, submission, *kept, &mut erased).await?,
-            Of::Demo(demo) => gone(cx, demo, *kept, &mut erased).await?,
-            Of::Invitation(invitation) => gone(cx, invitation, *kept, &mut erased).await?,
+            Of::Submission(submission) => remove(cx, submission, *kept, &mut erased).await?,
+            Of::Demo(demo) => remove(cx, demo, *kept, &mut erased).await?,
+            Of::Invitation(invitation) => remove(cx, invitation, *kept, &mut erased).await?,
             Of::User(user) => {
                 Credential::remove(&cx.env, cx.org, user.id).await?;
                 SecondFactor::remove(&cx.env, cx.org, user.id).await?;
-                gone(cx, user, *kept, &mut erased).await?;
+                Session::remove_all(&cx.env, cx.org, user.id).await?;
+                remove(cx, user, *kept, &mut erased).await?;
             }
             // That somebody asked stays on record; what they got doesn't.
             Of::Job(earlier) => {
@@ -48,10 +67,18 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
             }
         }
     }
+    for address in former.iter().chain([&errand.address.normalized()]) {
+        cx.forget_address(address).await?;
+    }
     Ok(job.with_erased(erased))
 }
 
-async fn gone<T: Record>(cx: &Cx, record: &T, kept: Kept, erased: &mut Erased) -> Result<()> {
+async fn hush(cx: &Cx, lead: AnyId, erased: &mut Erased) -> Result<()> {
+    erased.contacts += u64::from(ledger::hush(&cx.env, cx.org, HUBSPOT, lead).await?);
+    Ok(())
+}
+
+async fn remove<T: Record>(cx: &Cx, record: &T, kept: Kept, erased: &mut Erased) -> Result<()> {
     cx.erase(record, kept).await?;
     erased.records += 1;
     Ok(())

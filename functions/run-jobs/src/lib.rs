@@ -9,16 +9,16 @@ mod person;
 mod person_export;
 
 use daybook_domain::job::{Job, Status, Work};
-use daybook_domain::{Audit, JobId, Record as _};
+use daybook_domain::{Audit, Event, Record as _};
 use daybook_jobs::files::{FileError, Files};
 use daybook_jobs::{JobRun, Message, Outcome, Queue, Services, Worker, back_off, nothing_foreign};
 use daybook_store::rows::errand::Errand;
 use daybook_store::{Cx, Error, Fact, Result, Tx};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// So often a job is tried before it has failed.
-const MOST_ATTEMPTS: u32 = 5;
+/// So often a job is tried before it has failed: with back-off, for most of a day.
+const MOST_ATTEMPTS: u32 = 100;
 
 /// How long a try may take: a function runs for 15 minutes at most.
 const LONGEST: Duration = Duration::from_secs(13 * 60);
@@ -32,7 +32,11 @@ pub fn worker() -> Worker {
 async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Outcome> {
     let JobRun { entry, job: id } = message.job;
     let env = &services.env;
-    let Some(fact) = Fact::read(env, entry).await? else { return Ok(Outcome::Done) };
+    // Rows alone can be written by whoever has rights on the table; entries can't.
+    let asked = Fact::genuine(env, entry).await?;
+    let Some(fact) = asked.filter(|fact| fact.event == Event::JobQueued && fact.record == id.into()) else {
+        return Ok(Outcome::Failed("nobody asked for this job".to_owned()));
+    };
     let cx = env.on_behalf_of(&fact, "run-jobs");
     let Some(job) = cx.find::<Job>(id).await?.filter(|job| job.status == Status::Queued) else {
         // An earlier try may have got no further.
@@ -42,9 +46,14 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
     if env.clock.now() < job.begins_at() {
         return Ok(Outcome::RetryAt(job.begins_at(), "it may still be taken back".to_owned()));
     }
-    let done = tokio::time::timeout(LONGEST, done(&services, &cx, &job)).await;
+    let began = Instant::now();
+    let done = tokio::time::timeout(LONGEST, done(&services, &cx, &fact, &job)).await;
     let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
         Ok(done) => done,
+        // It would begin anew, and take as long.
+        Err(_) if began.elapsed() >= LONGEST && matches!(job.work, Work::AuditExport { .. }) => {
+            job.failed("it took longer than 13 minutes; ask for less time at once")
+        }
         Err(error) if message.attempt < MOST_ATTEMPTS => {
             let at = back_off(env.clock.now(), message.attempt, env.settings.retry_base, env.ids.next().as_u128());
             return Ok(Outcome::RetryAt(at, error.chain()));
@@ -58,19 +67,27 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
 }
 
 /// The job as it is once it is done, or can't be.
-async fn done(services: &Services, cx: &Cx, job: &Job) -> Result<Job> {
+async fn done(services: &Services, cx: &Cx, fact: &Fact, job: &Job) -> Result<Job> {
     let files = services.files.as_deref().ok_or_else(|| Error::internal("run a job", "FILES_BUCKET isn't set"))?;
     match &job.work {
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
-        Work::PersonExport { .. } => person_export::run(cx, files, job, &errand(cx, job.id).await?).await,
-        Work::PersonErasure { .. } => erasure::run(cx, files, job, &errand(cx, job.id).await?).await,
+        Work::PersonExport { .. } => person_export::run(cx, files, job, &errand(cx, fact, job).await?).await,
+        Work::PersonErasure { .. } => erasure::run(cx, files, job, &errand(cx, fact, job).await?).await,
         Work::OrganizationErasure => organization::run(cx, job).await,
     }
 }
 
-async fn errand(cx: &Cx, id: JobId) -> Result<Errand> {
-    let errand = Errand::read(&cx.env, cx.org, id).await?;
-    errand.ok_or_else(|| Error::internal("run a job", "its errand is gone"))
+/// What a job about a person needs to know, if its entry says the same.
+async fn errand(cx: &Cx, fact: &Fact, job: &Job) -> Result<Errand> {
+    let untrue = || Error::internal("run a job", "its errand isn't what was asked for");
+    let errand = Errand::read(&cx.env, cx.org, job.id).await?.ok_or_else(untrue)?;
+    let detail = fact.detail(&cx.env).await?.ok_or_else(untrue)?;
+    let person = detail.after.get("work").and_then(|work| work.get("person")?.as_str()).ok_or_else(untrue)?;
+    let asked = job.work.person() == Some(person);
+    match asked && cx.env.is_pseudonym(cx.org, &errand.address, person) {
+        true => Ok(errand),
+        false => Err(untrue()),
+    }
 }
 
 /// Writes down how a job ended; then its errand is over.

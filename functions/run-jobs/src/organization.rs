@@ -13,21 +13,25 @@ use daybook_domain::team::Team;
 use daybook_domain::user::User;
 use daybook_domain::{AnyId, ApiKeyId, Record, RecordType, UserId};
 use daybook_store::rows::credential::Credential;
+use daybook_store::rows::delivery;
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::rows::second_factor::SecondFactor;
+use daybook_store::rows::session::Session;
 use daybook_store::{Cx, Kept, Result};
 
 /// Erases what entries were about, then all records but those that say that it was done.
 pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
-    if cx.find::<Organization>(cx.org).await?.is_some() {
+    // Brought back, or brought back and removed again since: then another job comes later.
+    if cx.exists(cx.org.into()).await? {
         return Ok(job.failed("the organisation was brought back; nothing was erased"));
     }
-    let mut erased = Erased::default();
-    let entries = cx.entries_where(&|_| true, job.created_at, &|_| false).await?;
-    let whole = cx.details(entries.iter().copied()).await?;
-    let entries: Vec<_> = entries.into_iter().filter(|entry| whole.contains_key(entry)).collect();
-    erased.entries = entries.len() as u64;
-    erased.mails = cx.erase_details(&entries, job.id.into()).await?;
+    let mut entries = Vec::new();
+    cx.each_entry(|fact, _| entries.push(fact.id)).await?;
+    for entry in &entries {
+        delivery::remove(&cx.env, cx.org, *entry).await?;
+    }
+    cx.erase_details(&entries, job.id.into()).await?;
+    let mut erased = Erased { entries: entries.len() as u64, ..Erased::default() };
     for kind in RecordType::ALL {
         erased.records += match kind {
             RecordType::Lead => all::<Lead>(cx).await?,
@@ -69,6 +73,7 @@ async fn without_secrets(cx: &Cx, id: AnyId) -> Result<()> {
     if let Ok(user) = UserId::try_from(id) {
         Credential::remove(&cx.env, cx.org, user).await?;
         SecondFactor::remove(&cx.env, cx.org, user).await?;
+        Session::remove_all(&cx.env, cx.org, user).await?;
     }
     if let Ok(key) = ApiKeyId::try_from(id) {
         KeySecret::remove(&cx.env, cx.org, key).await?;

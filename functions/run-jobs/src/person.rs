@@ -12,7 +12,8 @@ use daybook_domain::submission::Submission;
 use daybook_domain::team::Team;
 use daybook_domain::user::User;
 use daybook_domain::{AnyId, EmailAddress, EntryId, Record, RecordType, Timestamp};
-use daybook_store::{Cx, Kept, Result};
+use daybook_store::{Cx, Fact, Kept, Result};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A record of a person.
@@ -27,7 +28,7 @@ pub enum Of {
     Invitation(Invitation),
     /// Somebody who signs in.
     User(User),
-    /// An earlier job about the same person.
+    /// Another job about the same person.
     Job(Job),
 }
 
@@ -36,10 +37,16 @@ pub enum Of {
 pub struct Known {
     /// Their records.
     pub records: Vec<(Of, Kept)>,
+    /// Leads of theirs that have left the trash.
+    pub gone: Vec<AnyId>,
     /// Records about others that mention their address, as far as they are named.
     pub mentions: Vec<AnyId>,
-    /// Entries about their records, and entries that mention their address.
+    /// Entries about their records.
     pub entries: Vec<EntryId>,
+    /// Entries about others that mention their address.
+    pub mentioning: Vec<EntryId>,
+    /// Addresses that their records had before.
+    pub former: BTreeSet<String>,
 }
 
 /// Looks at all there is of an organisation until a moment.
@@ -48,31 +55,55 @@ pub async fn known(cx: &Cx, address: &EmailAddress, until: Timestamp) -> Result<
         cx,
         address,
         normalized: address.normalized(),
-        pseudonym: cx.env.pseudonym(cx.org, address),
         until,
         ids: BTreeSet::new(),
+        seen: BTreeSet::new(),
         known: Known::default(),
     };
+    looking.what_is_gone().await?;
     // Parents before their children.
     for kind in RecordType::ALL {
         looking.at(*kind).await?;
     }
-    let Looking { ids, mut known, .. } = looking;
-    known.entries = cx.entries_where(&|id| ids.contains(&id), until, &|text| address.is_in(text)).await?;
-    Ok(known)
+    looking.at_entries().await?;
+    Ok(looking.known)
 }
 
 struct Looking<'a> {
     cx: &'a Cx,
     address: &'a EmailAddress,
     normalized: String,
-    pseudonym: String,
     until: Timestamp,
+    /// The person's records.
     ids: BTreeSet<AnyId>,
+    /// Records that were looked at.
+    seen: BTreeSet<AnyId>,
     known: Known,
 }
 
 impl Looking<'_> {
+    /// Records that have left the trash are known by the entries that tell of their address.
+    async fn what_is_gone(&mut self) -> Result<()> {
+        let mut told = BTreeSet::new();
+        self.cx
+            .each_entry(|fact, detail| {
+                let theirs = ["before", "after"].map(|side| is_of(&detail[side], &self.normalized));
+                if theirs.contains(&true) {
+                    told.insert(fact.record);
+                    let lead = detail["after"]["lead_id"].as_str().and_then(|id| id.parse::<AnyId>().ok());
+                    told.extend(lead);
+                }
+            })
+            .await?;
+        for id in told {
+            if !self.cx.exists(id).await? {
+                self.ids.insert(id);
+                self.known.gone.extend(Some(id).filter(|id| id.kind == RecordType::Lead));
+            }
+        }
+        Ok(())
+    }
+
     async fn at(&mut self, kind: RecordType) -> Result<()> {
         match kind {
             RecordType::Lead => self.own(Of::Lead).await,
@@ -80,7 +111,7 @@ impl Looking<'_> {
             RecordType::Demo => self.own(Of::Demo).await,
             RecordType::Invitation => self.own(Of::Invitation).await,
             RecordType::User => self.own(Of::User).await,
-            RecordType::Job => self.own(Of::Job).await,
+            RecordType::Job => self.jobs().await,
             RecordType::Organization => self.others::<Organization>().await,
             RecordType::Role => self.others::<CustomRole>().await,
             RecordType::Team => self.others::<Team>().await,
@@ -89,27 +120,41 @@ impl Looking<'_> {
         }
     }
 
-    /// Records that may be the person's, live and in the trash.
+    /// Records that may be the person's: live and in the trash, and live once more, so that one that is taken back from the
+    /// trash meanwhile isn't missed.
     async fn own<T: Record>(&mut self, of: fn(T) -> Of) -> Result<()> {
-        for kept in [Kept::Live, Kept::InTrash] {
+        for kept in [Kept::Live, Kept::InTrash, Kept::Live] {
             let cx = self.cx;
             cx.each::<T>(kept, |record, json| {
+                let id = record.id();
+                if !self.seen.insert(id) {
+                    return;
+                }
                 let theirs = record.person().is_some_and(|person| person == self.normalized)
-                    || record.parents().iter().any(|parent| self.ids.contains(parent))
-                    || json.contains(&self.pseudonym);
-                if theirs && record.date() <= self.until {
-                    // That somebody asked for a job is about whoever asked.
-                    if T::TYPE != RecordType::Job {
-                        self.ids.insert(record.id());
-                    }
+                    || record.parents().iter().any(|parent| self.ids.contains(parent));
+                // By its id: a post that was held makes its lead later.
+                if theirs && id.time() <= self.until {
+                    self.ids.insert(id);
                     self.known.records.push((of(record), kept));
                 } else {
-                    self.mentioned(record.id(), json);
+                    self.mentioned(id, json);
                 }
             })
             .await?;
         }
         Ok(())
+    }
+
+    /// Jobs about the person. That somebody asked for them is about whoever asked.
+    async fn jobs(&mut self) -> Result<()> {
+        let cx = self.cx;
+        cx.each::<Job>(Kept::Live, |job, _| {
+            let of = job.work.person().is_some_and(|person| cx.env.is_pseudonym(cx.org, self.address, person));
+            if of && job.created_at <= self.until {
+                self.known.records.push((Of::Job(job), Kept::Live));
+            }
+        })
+        .await
     }
 
     /// Records that are nobody's in particular.
@@ -122,8 +167,41 @@ impl Looking<'_> {
     }
 
     fn mentioned(&mut self, id: AnyId, json: &str) {
-        if self.known.mentions.len() < MOST_MENTIONS && self.address.is_in(json) {
+        let names = || serde_json::from_str::<Value>(json).is_ok_and(|json| self.address.is_in_json(&json));
+        if self.known.mentions.len() < MOST_MENTIONS && names() {
             self.known.mentions.push(id);
         }
     }
+
+    /// Entries about the person's records, among them those of requests that were refused; and what names them besides.
+    async fn at_entries(&mut self) -> Result<()> {
+        let (ids, until) = (&self.ids, EntryId::last_at(self.until));
+        let Known { entries, mentioning, former, .. } = &mut self.known;
+        let asks_for = |detail: &Value| {
+            let path = detail["request"]["path"].as_str().unwrap_or_default();
+            path.split('/').any(|part| part.parse().is_ok_and(|id: AnyId| ids.contains(&id)))
+        };
+        self.cx
+            .each_entry(|fact: &Fact, detail| {
+                if ids.contains(&fact.record) {
+                    entries.push(fact.id);
+                    former.extend(["before", "after"].iter().filter_map(|side| address_in(&detail[side])));
+                } else if asks_for(detail) {
+                    entries.push(fact.id);
+                } else if fact.id <= until && self.address.is_in_json(detail) {
+                    mentioning.push(fact.id);
+                }
+            })
+            .await
+    }
+}
+
+/// The address of the person that a record is about, in the form in which addresses are compared.
+fn address_in(record: &Value) -> Option<String> {
+    let address = record["email"].as_str().or(record["enquiry"]["email"].as_str())?;
+    EmailAddress::parse(address).ok().map(|address| address.normalized())
+}
+
+fn is_of(record: &Value, address: &str) -> bool {
+    address_in(record).is_some_and(|found| found == address)
 }

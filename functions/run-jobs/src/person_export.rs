@@ -23,6 +23,7 @@ struct Told {
     sync: Vec<ledger::Row>,
     audit_log: Vec<Entry>,
     mentioned_by: Vec<AnyId>,
+    mentioned_in: Vec<EntryId>,
 }
 
 #[derive(Serialize)]
@@ -43,7 +44,7 @@ struct ToldMail {
 
 /// Writes what was known when it was asked for.
 pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Result<Job> {
-    let Known { records, mentions, entries } = known(cx, &errand.address, job.created_at).await?;
+    let Known { records, mentions, entries, mentioning, .. } = known(cx, &errand.address, job.created_at).await?;
     let mut told = Told {
         email: errand.address.clone(),
         generated_at: cx.now(),
@@ -52,7 +53,9 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
         gets_no_mail: suppression::holds(&cx.env, cx.org, &errand.address).await?,
         sync: Vec::new(),
         audit_log: Vec::new(),
+        // What is about others is theirs; that it is there is told.
         mentioned_by: mentions,
+        mentioned_in: mentioning,
     };
     for (record, kept) in &records {
         let (id, kind, record) = match record {

@@ -2,7 +2,7 @@
 
 use daybook_jobs::{Outgoing, Queue, Services};
 use daybook_store::Result;
-use daybook_store::rows::due;
+use daybook_store::rows::due::{self, DueItem};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,13 @@ const LEASES: u32 = 5;
 pub async fn sweep(services: Arc<Services>) -> Result<usize> {
     let env = &services.env;
     let now = env.clock.now();
-    let items = due::take(env, now.plus(AHEAD), services.lease * LEASES).await?;
+    // Not less than a worker of the queue may be at it.
+    let lease = |item: &DueItem| {
+        let usual = services.lease * LEASES;
+        let longest = Queue::of(&item.queue).filter(|queue| *queue == Queue::Jobs).map(Queue::longest);
+        longest.map_or(usual, |longest| usual.max(longest + AHEAD))
+    };
+    let items = due::take(env, now.plus(AHEAD), lease).await?;
     let mut sent = 0;
     for item in items {
         let Some(queue) = Queue::of(&item.queue) else {

@@ -3,48 +3,69 @@
 use crate::governor::Governor;
 use crate::push::Pushed;
 use daybook_domain::{AnyId, OrgId};
-use daybook_jobs::Outcome;
 use daybook_jobs::hubspot::{HubSpot, Refusal};
+use daybook_jobs::{Outcome, back_off};
 use daybook_store::Result;
-use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State};
+use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State, Taken};
 
-/// Makes it true that HubSpot has forgotten the lead's contact, and that the ledger has, too.
+/// Makes it true that HubSpot has forgotten the lead's contact. The row stays, with the lead's id alone: whoever was at the
+/// lead meanwhile, and made the contact anew, finds it and erases once more.
 pub async fn erase(
     governor: &Governor<'_>,
     hubspot: &HubSpot,
     org: OrgId,
     record: AnyId,
-    attempt: u32,
+    taken: &Taken,
 ) -> Result<Outcome> {
-    let env = governor.env;
-    let Some(row) = ledger::read(env, org, HUBSPOT, record).await? else { return Ok(Outcome::Done) };
-    let Some(contact) = row.remote_id else {
-        ledger::remove(env, org, HUBSPOT, record).await?;
-        return Ok(Outcome::Done);
+    let (env, row) = (governor.env, &taken.row);
+    let forgotten = Settled {
+        state: State::Skipped,
+        remote_id: None,
+        version: row.version,
+        written: Vec::new(),
+        error: None,
+        next_try: None,
     };
-    let refusal = match hubspot.forget(&contact).await {
-        Ok(()) | Err(Refusal::Gone) => {
-            ledger::remove(env, org, HUBSPOT, record).await?;
-            return Ok(Outcome::Done);
-        }
-        Err(refusal) => refusal,
+    let (how, outcome) = match forget(hubspot, record, row.remote_id.as_deref()).await {
+        Ok(()) => (forgotten, Outcome::Done),
+        Err(refusal) => match governor.put_off(refusal, row.attempts).await? {
+            Pushed::NotNow { at, reason } => {
+                let waits =
+                    Settled { state: State::Waiting, next_try: Some(at), error: Some(reason.clone()), ..forgotten };
+                (Settled { remote_id: row.remote_id.clone(), ..waits }, Outcome::RetryAt(at, reason))
+            }
+            Pushed::Never(reason) | Pushed::Left(reason) => {
+                let what = format!("{reason}; erase the contact in HubSpot by hand, or mend this and replay");
+                let failed = Settled { state: State::Failed, error: Some(what.clone()), ..forgotten };
+                (Settled { remote_id: row.remote_id.clone(), ..failed }, Outcome::Failed(what))
+            }
+            Pushed::Equal { .. } => (forgotten, Outcome::Done),
+        },
     };
-    match governor.put_off(refusal, attempt).await? {
-        Pushed::NotNow { at, reason } => Ok(Outcome::RetryAt(at, reason)),
-        Pushed::Never(reason) | Pushed::Left(reason) => {
-            let what = format!("{reason}; erase contact {contact} in HubSpot by hand");
-            let taken = ledger::take(env, org, HUBSPOT, record).await?;
-            let how = Settled {
-                state: State::Failed,
-                remote_id: Some(contact),
-                version: row.version,
-                written: row.written,
-                error: Some(what.clone()),
-                next_try: None,
-            };
-            ledger::settle(env, org, HUBSPOT, &taken, how).await?;
-            Ok(Outcome::Failed(what))
-        }
-        Pushed::Equal { .. } => Ok(Outcome::Done),
+    if ledger::settle(env, org, HUBSPOT, taken, how).await? {
+        return Ok(outcome);
+    }
+    let at = back_off(env.clock.now(), 0, env.settings.retry_base, env.ids.next().as_u128());
+    Ok(Outcome::RetryAt(at, "another worker was at the same lead".to_owned()))
+}
+
+/// Has the contact forgotten that has the lead's id: an answer that got lost may have made one nobody knows of here, and
+/// the one that is known may be another lead's by now.
+async fn forget(hubspot: &HubSpot, record: AnyId, known: Option<&str>) -> Result<(), Refusal> {
+    let id = record.to_string();
+    let contact = match hubspot.contact_of(&id).await? {
+        Some(contact) => contact,
+        None => match known {
+            Some(known) => match hubspot.external_id_of(known).await {
+                Ok(None) => known.to_owned(),
+                Ok(Some(_)) | Err(Refusal::Gone) => return Ok(()),
+                Err(refusal) => return Err(refusal),
+            },
+            None => return Ok(()),
+        },
+    };
+    match hubspot.forget(&contact).await {
+        Ok(()) | Err(Refusal::Gone) => Ok(()),
+        Err(refusal) => Err(refusal),
     }
 }

@@ -46,12 +46,16 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
         ledger::wait(env, org, HUBSPOT, record, (env.clock.now(), at), reason).await?;
         return Ok(Outcome::RetryAt(at, reason.to_owned()));
     }
-    if erased {
-        return erase::erase(&governor, hubspot, org, record, message.attempt).await;
+    // What never was there needs no row either.
+    if erased && ledger::read(env, org, HUBSPOT, record).await?.is_none() {
+        return Ok(Outcome::Done);
     }
     // Read after the row is taken, so that whoever takes it last has seen the newest version.
     let taken = ledger::take(env, org, HUBSPOT, record).await?;
     let row = &taken.row;
+    if erased || row.erased {
+        return erase::erase(&governor, hubspot, org, record, &taken).await;
+    }
     let cx = env.system(org, "sync-hubspot");
     let lead: Option<Lead> = cx.find(id).await?;
     let version = lead.as_ref().map_or(row.version, |lead| lead.version);

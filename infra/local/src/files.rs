@@ -64,7 +64,7 @@ impl Folder {
         let read = folder.read(&key).await.ok().flatten();
         let Some(bytes) = read else { return (StatusCode::NOT_FOUND, "The file is gone.").into_response() };
         let mut answer = Response::new(Body::from(bytes));
-        let kind = if key.ends_with(".csv") { "text/csv; charset=utf-8" } else { "application/json" };
+        let kind = if name.ends_with(".csv") { "text/csv; charset=utf-8" } else { "application/json" };
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         if let Ok(saved) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
             answer.headers_mut().insert(CONTENT_DISPOSITION, saved);

@@ -132,6 +132,17 @@ impl HubSpot {
         result.ok_or_else(|| Refusal::not_now("the answer names no contact"))
     }
 
+    /// The contact that has an id of ours, if there is one.
+    pub async fn contact_of(&self, external_id: &str) -> Result<Option<String>, Refusal> {
+        let name = plain_name(&self.settings.external_id);
+        let path = format!("{}/{}?idProperty={name}", self.contacts(), plain_name(external_id));
+        match self.call(Method::GET, &path, None).await {
+            Ok(answer) => Ok(id_in(&answer)),
+            Err(Refusal::Gone) => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// Forgets a contact as the law asks, with all that HubSpot knows of it.
     pub async fn forget(&self, id: &str) -> Result<(), Refusal> {
         let path = format!("{}/gdpr-delete", self.contacts());
@@ -214,7 +225,7 @@ fn plain(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// A property's name as part of a query: HubSpot's are letters, digits and underscores.
+/// A property's name, or an id of ours, as part of an address: letters, digits and underscores.
 fn plain_name(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
 }

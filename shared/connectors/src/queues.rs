@@ -47,6 +47,14 @@ impl Queue {
         }
     }
 
+    /// How long a worker may be at one of its messages: its function's time-out.
+    pub fn longest(self) -> Duration {
+        match self {
+            Queue::Mail | Queue::HubSpot => Duration::from_secs(60),
+            Queue::Jobs => Duration::from_secs(900),
+        }
+    }
+
     /// The variable that holds its address.
     pub fn variable(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use crate::Rule;
 use crate::text::breaks_a_line;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
@@ -47,25 +48,37 @@ impl EmailAddress {
         format!("{local}@{domain}")
     }
 
-    /// Whether a text names it, in any spelling: in the form in which addresses are compared, as people write it, or
-    /// as a query has it.
+    /// Whether a text names it, in any spelling: in the form in which addresses are compared, or as people write it.
     pub fn is_in(&self, text: &str) -> bool {
         let normalized = self.normalized();
         let (local, domain) = normalized.rsplit_once('@').unwrap_or((&normalized, ""));
         let (unicode, _) = idna::domain_to_unicode(domain);
-        let spellings = [normalized.clone(), format!("{local}@{unicode}")];
-        let holds = |text: &str| {
-            let text: String = text.nfc().flat_map(char::to_lowercase).collect();
-            spellings.iter().any(|address| names(&text, address))
-        };
-        holds(text) || (text.contains('%') && holds(&percent_decode_str(text).decode_utf8_lossy()))
+        let text: String = text.nfc().flat_map(char::to_lowercase).collect();
+        names(&text, &normalized) || (unicode != domain && names(&text, &format!("{local}@{unicode}")))
+    }
+
+    /// Whether a text of JSON names it in one of its strings, or in the query of an address in one of them.
+    pub fn is_in_json(&self, json: &Value) -> bool {
+        match json {
+            Value::String(text) => self.is_in(text) || self.is_in_query(text),
+            Value::Array(list) => list.iter().any(|value| self.is_in_json(value)),
+            Value::Object(map) => map.iter().any(|(name, value)| self.is_in(name) || self.is_in_json(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    /// Whether a query, or a part of a path, names it; there `%40` stands for `@`.
+    fn is_in_query(&self, text: &str) -> bool {
+        let decoded = |part: &str| self.is_in(&percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy());
+        text.contains('%') && text.split(['&', '=', '?', '/', ';']).any(decoded)
     }
 }
 
 /// Whether a text has an address in it, rather than one that it is a part of.
 fn names(text: &str, address: &str) -> bool {
-    // Of the signs that a local part may hold, those that don't as well stand before an address: in a query, in a text.
-    let of_local = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    // Of the signs that a local part may hold, those that don't as well stand before an address in a text.
+    let of_local =
+        |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '\'' | '!' | '#' | '$' | '%' | '^' | '~');
     let of_domain = |rest: &str| {
         let mut rest = rest.chars();
         match rest.next() {
@@ -74,8 +87,11 @@ fn names(text: &str, address: &str) -> bool {
             None => false,
         }
     };
-    text.match_indices(address)
-        .any(|(at, _)| !text[..at].ends_with(of_local) && !of_domain(&text[at + address.len()..]))
+    text.match_indices(address).any(|(at, _)| {
+        // A quotation mark is one only where a word begins.
+        let before = text[..at].strip_suffix('\'').filter(|before| !before.ends_with(char::is_alphanumeric));
+        !before.unwrap_or(&text[..at]).ends_with(of_local) && !of_domain(&text[at + address.len()..])
+    })
 }
 
 impl fmt::Display for EmailAddress {
@@ -135,25 +151,38 @@ mod tests {
     fn an_address_is_found_in_texts_and_not_in_others_addresses() {
         let check = |address: &str, text: &str, expected: bool| {
             let address = EmailAddress::parse(address).expect("an address");
-            assert_eq!(address.is_in(text), expected, "{address} in {text}");
+            assert_eq!(address.is_in_json(&Value::from(text)), expected, "{address} in {text}");
         };
         for text in [
             "ada@example.com",
-            r#"{"email":"Ada@Example.com"}"#,
+            "Call:\nada@example.com",
             "write to ada@EXAMPLE.com.",
             "<ada@example.com>",
+            "'ada@example.com'",
             "search=ada%40example.com&limit=1",
-            "q=to+ada@example.com",
+            "q=to+ada%40example.com",
             "/api/x/ADA%40example.com",
+            "https://example.com/?email=ada%40example.com#top",
         ] {
             check("ada@example.com", text, true);
         }
-        for text in ["", "ada", "panda@example.com", "l.ada@example.com", "ada@example.community", "ada@example.com.cn"]
-        {
+        for text in [
+            "",
+            "ada",
+            "panda@example.com",
+            "l.ada@example.com",
+            "l+ada@example.com",
+            "o'ada@example.com",
+            "q=l%2Bada%40example.com",
+            "ada@example.community",
+            "ada@example.com.cn",
+        ] {
             check("ada@example.com", text, false);
         }
         check("anna@bücher.example", "ANNA@xn--bcher-kva.example", true);
         check("anna@xn--bcher-kva.example", "anna@Bücher.example", true);
+        let nested = serde_json::json!({"a": [{"ada@example.com": 1}]});
+        assert!(EmailAddress::parse("ada@example.com").expect("an address").is_in_json(&nested));
     }
 
     #[test]

@@ -329,6 +329,11 @@ impl AnyId {
     pub const fn uuid(self) -> Uuid {
         self.uuid
     }
+
+    /// The moment the id was made.
+    pub fn time(self) -> Timestamp {
+        time_of(self.uuid)
+    }
 }
 
 impl fmt::Display for AnyId {

@@ -94,7 +94,7 @@ pub struct JobFile {
     pub expires_at: Timestamp,
 }
 
-/// What was erased of a person.
+/// What was erased, by the last try where there were several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Erased {
     /// How many records, those in the trash among them.
@@ -103,7 +103,7 @@ pub struct Erased {
     pub entries: u64,
     /// How many rows about mail.
     pub mails: u64,
-    /// How many contacts in other systems are being erased.
+    /// How many contacts in other systems are being erased, if they are there.
     pub contacts: u64,
     /// Records about others that mention the address, the first hundred of them: a person has to look at these.
     #[schema(value_type = Vec<String>)]

@@ -17,9 +17,9 @@ const AT_ONCE: usize = 4;
 /// With less time than this, a message goes back to the queue rather than be cut off.
 const LEAST_TIME: Duration = Duration::from_secs(5);
 
-/// How long after a delayed message its due item steps in: longer than sweep looks ahead (75 s) and the
-/// minute until it runs again, so that the message comes first.
-const NET: Duration = Duration::from_secs(180);
+/// How long after a delayed message, and a worker's time for it, its due item steps in: longer than sweep looks ahead (75 s)
+/// and until it runs again, so that the message comes first.
+const NET: Duration = Duration::from_secs(120);
 
 /// A message as a queue hands it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ async fn retry(worker: &Worker, services: &Services, message: &dyn Retry, at: da
     let delay = env.clock.now().until(at);
     let near = delay <= LONGEST_DELAY;
     let id = sha256_hex(format!("{} {}", worker.queue.name(), message.identity()).as_bytes());
-    let place = DueRef { at: if near { at.plus(NET) } else { at }, id };
+    let place = DueRef { at: if near { at.plus(NET + worker.queue.longest()) } else { at }, id };
     let body = message.next(place.clone());
     due::put(env, &place, worker.queue.name(), &body).await?;
     if let Some(old) = message.due().filter(|old| **old != place) {

@@ -4,7 +4,6 @@
 //! was altered, removed or put in later shows, and so does a link that was. The chain's head moves on by condition.
 //! That the end of the chain was cut off shows by its anchors: the head of a day, kept where nobody can change it.
 
-use crate::commit::expires_after;
 use crate::facts::entry_of;
 use crate::journal::{Detail, Fact, RETENTION};
 use crate::schema::{EXPIRES_AT, Place, Question, day_of};
@@ -102,23 +101,35 @@ pub struct Anchor {
     pub head: Head,
     /// Our signature of all of the above.
     signature: String,
+    /// Whether it is as it was written, and that of its day.
+    #[serde(skip)]
+    genuine: bool,
 }
 
 impl Anchor {
     /// The anchor of a day, as the chain is now.
     pub async fn of(env: &Env, org: OrgId, day: Timestamp) -> Result<Anchor> {
         let head = Head::read(env, org).await?;
-        let mut anchor = Anchor { org, day: day_of(day), at: env.clock.now(), head, signature: String::new() };
+        let mut anchor =
+            Anchor { org, day: day_of(day), at: env.clock.now(), head, signature: String::new(), genuine: true };
         anchor.signature = env.keys.sign(Purpose::Chain, anchor.says().as_bytes());
         Ok(anchor)
     }
 
-    /// The anchor in the file of a day; one that nobody can read is none of ours.
-    pub fn parse(bytes: &[u8], org: OrgId, day: Timestamp) -> Anchor {
-        serde_json::from_slice(bytes).unwrap_or_else(|_| {
-            let head = Head { entry: Some(EntryId::last_at(day.start_of_day())), ..Head::default() };
-            Anchor { org, day: day_of(day), at: day, head, signature: String::new() }
-        })
+    /// The anchor in the file of a day; one that can't be read, or is another's, is none of ours.
+    pub fn parse(env: &Env, bytes: &[u8], org: OrgId, day: Timestamp) -> Anchor {
+        let unreadable = |_| Anchor {
+            org,
+            day: day_of(day),
+            at: day,
+            head: Head::default(),
+            signature: String::new(),
+            genuine: false,
+        };
+        let anchor: Anchor = serde_json::from_slice(bytes).unwrap_or_else(unreadable);
+        let in_place = anchor.org == org && anchor.day == day_of(day);
+        let genuine = in_place && env.keys.verify(Purpose::Chain, anchor.says().as_bytes(), &anchor.signature);
+        Anchor { genuine, ..anchor }
     }
 
     /// The name of its file.
@@ -129,10 +140,6 @@ impl Anchor {
     fn says(&self) -> String {
         let Anchor { org, day, at, head: Head { seq, hash, entry }, .. } = self;
         format!("anchor|{org}|{day}|{at}|{seq}|{hash}|{}", entry.map(|entry| entry.to_string()).unwrap_or_default())
-    }
-
-    fn is_genuine(&self, env: &Env, org: OrgId) -> bool {
-        self.org == org && env.keys.verify(Purpose::Chain, self.says().as_bytes(), &self.signature)
     }
 }
 
@@ -216,6 +223,11 @@ const LATE: u32 = 2;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Whether an entry is older than entries are kept. Judged by its id, which its link and signature hold.
+fn has_expired(entry: EntryId, now: Timestamp) -> bool {
+    entry.time().plus(RETENTION) <= now
+}
+
 /// The links of some days, and of those around them.
 struct Around {
     links: BTreeMap<u64, Link>,
@@ -237,7 +249,7 @@ impl Cx {
         links.retain(|seq, _| *seq <= head.seq);
         let of_entry: HashMap<EntryId, &Link> = links.values().map(|link| (link.entry, link)).collect();
         let mut found = Verified::default();
-        self.compare(anchors, &head, &links, &mut found);
+        self.compare(anchors, &head, &mut found).await?;
         let mut there = HashSet::new();
         for n in 0..days {
             self.verify_day(first.plus(DAY * n), &of_entry, &mut found, &mut there).await?;
@@ -272,18 +284,24 @@ impl Cx {
     }
 
     /// Looks whether the chain is the one that was anchored.
-    fn compare(&self, anchors: &[Anchor], head: &Head, links: &BTreeMap<u64, Link>, found: &mut Verified) {
+    async fn compare(&self, anchors: &[Anchor], head: &Head, found: &mut Verified) -> Result<()> {
         for anchor in anchors {
             let Head { seq, hash, entry } = &anchor.head;
+            if !anchor.genuine {
+                found.note(entry.unwrap_or(EntryId::last_at(anchor.at)), Wrong::AnchorAltered);
+                continue;
+            }
             let Some(entry) = *entry else { continue };
-            if !anchor.is_genuine(&self.env, self.org) {
-                found.note(entry, Wrong::AnchorAltered);
-            } else if *seq > head.seq {
-                found.note(entry, Wrong::CutOff);
-            } else if links.get(seq).is_some_and(|link| link.hash != *hash) {
-                found.note(entry, Wrong::Rewritten);
+            let link = self.env.table.get(&Place::ChainLink(self.org, entry).key()).await?;
+            match link.map(parse_item::<Link>).transpose() {
+                _ if *seq > head.seq => found.note(entry, Wrong::CutOff),
+                Ok(None) if !has_expired(entry, self.now()) => found.note(entry, Wrong::CutOff),
+                Ok(Some(link)) if link.seq == *seq && link.hash == *hash => {}
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => found.note(entry, Wrong::Rewritten),
             }
         }
+        Ok(())
     }
 
     async fn verify_day(
@@ -298,8 +316,8 @@ impl Cx {
         for item in self.env.table.query_all(&Question::Facts(self.org, day, begin, end).range()).await? {
             let Some(place) = entry_of(&item) else { continue };
             there.insert(place);
-            // What has expired may be gone at any moment, and its link before it.
-            if !expires_after(&item, self.now().as_second()) {
+            // What has expired may be gone at any moment, and its link before it. Anybody may write when the item does.
+            if has_expired(place, self.now()) {
                 continue;
             }
             match Fact::from_item(item, &self.env.keys) {
@@ -370,7 +388,7 @@ impl Cx {
 
     async fn add_links(&self, day: Timestamp, links: &mut BTreeMap<u64, Link>) -> Result<usize> {
         let mut items = self.env.table.query_all(&Question::Links(self.org, day).range()).await?;
-        items.retain(|item| expires_after(item, self.now().as_second()));
+        items.retain(|item| entry_of(item).is_some_and(|entry| !has_expired(entry, self.now())));
         let count = items.len();
         for item in items {
             let link: Link = parse_item(item)?;

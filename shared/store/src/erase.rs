@@ -7,13 +7,14 @@ use crate::commit::expires_after;
 use crate::cx::record_of;
 use crate::facts::entry_of;
 use crate::journal::{Fact, RETENTION};
-use crate::rows::delivery;
 use crate::schema::{DATA, Place, Question, Range};
-use crate::table::{Item, MOST_ASKED, QueryAsk, parse_item};
+use crate::table::{Condition, Item, MOST_ASKED, QueryAsk, parse_item};
 use crate::tx::Kept;
 use crate::{Cx, Env, Purpose, RequestInfo, Result, Tx};
 use daybook_domain::permission::Grants;
-use daybook_domain::{AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, Timestamp};
+use daybook_domain::{AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, RecordType, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,14 @@ const DAY: Duration = Duration::from_secs(86_400);
 const AT_ONCE: usize = 80;
 
 impl Env {
-    /// What stands for a person where they may not be named: the same for the same address in an organisation.
+    /// What stands for a person where they may not be named; another one once the secret was replaced.
     pub fn pseudonym(&self, org: OrgId, address: &EmailAddress) -> String {
         self.keys.sign(Purpose::Person, format!("{org}|{}", address.normalized()).as_bytes())
+    }
+
+    /// Whether this stands for the person with an address.
+    pub fn is_pseudonym(&self, org: OrgId, address: &EmailAddress, pseudonym: &str) -> bool {
+        self.keys.verify(Purpose::Person, format!("{org}|{}", address.normalized()).as_bytes(), pseudonym)
     }
 
     /// The context of work that goes on after the request of somebody.
@@ -48,21 +54,18 @@ impl Cx {
 
     /// Looks at every record of a type, with its JSON.
     pub async fn each<T: Record>(&self, kept: Kept, mut see: impl FnMut(T, &str)) -> Result<()> {
-        let range = self.all_of::<T>(kept);
-        let mut after = None;
-        loop {
-            let page = self.env.table.query(&range, asked(after)).await?;
-            for item in page.items {
-                let json = item.get(DATA).and_then(|data| data.as_s().ok());
-                if let Some(json) = json.filter(|_| expires_after(&item, self.now().as_second())) {
-                    see(record_of(&item)?, json);
-                }
+        let now = self.now().as_second();
+        let mut unreadable = None;
+        self.each_in(&self.all_of::<T>(kept), |item| {
+            let json = item.get(DATA).and_then(|data| data.as_s().ok());
+            match (json.filter(|_| expires_after(&item, now)), record_of(&item)) {
+                (Some(json), Ok(record)) => see(record, json),
+                (Some(_), Err(error)) => unreadable = Some(error),
+                (None, _) => {}
             }
-            match page.more {
-                Some(more) => after = Some(more),
-                None => return Ok(()),
-            }
-        }
+        })
+        .await?;
+        unreadable.map_or(Ok(()), Err)
     }
 
     /// Some records of a type, as far as there are any, also those in the trash whose time is over.
@@ -78,47 +81,49 @@ impl Cx {
         }
     }
 
-    /// The entries that are about some records, and those until a moment whose details hold a text, the oldest first. Not
-    /// those that say what was erased.
-    pub async fn entries_where(
-        &self,
-        about: &(dyn Fn(AnyId) -> bool + Sync),
-        until: Timestamp,
-        holds: &(dyn Fn(&str) -> bool + Sync),
-    ) -> Result<Vec<EntryId>> {
+    /// Looks at every entry there is, day by day: at the facts, and at those details that are there. Not at those that say
+    /// what was erased, nor, as nobody can read it, at what isn't as it was written.
+    pub async fn each_entry(&self, mut see: impl FnMut(&Fact, &Value)) -> Result<()> {
         let now = self.now();
         let (first, last) = (EntryId::first_at(Timestamp::UNIX_EPOCH), EntryId::last_at(now.plus(DAY)));
-        let until = EntryId::last_at(until);
-        let mut found = Vec::new();
-        let mut day = self.org.time().max(self.now().minus(RETENTION)).start_of_day();
+        let mut day = self.org.time().max(now.minus(RETENTION)).start_of_day();
         while day <= now {
+            let mut facts = BTreeMap::new();
             self.each_item(&Question::Facts(self.org, day, first, last), |item| {
-                let fact: Fact = parse_item(item)?;
-                let is_one = fact.event != Event::AuditErased && about(fact.record);
-                found.extend(Some(fact.id).filter(|_| is_one));
-                Ok(())
+                let fact = parse_item::<Fact>(item).ok().filter(|fact| fact.event != Event::AuditErased);
+                facts.extend(fact.map(|fact| (fact.id, fact)));
             })
             .await?;
             self.each_item(&Question::Details(self.org, day), |item| {
                 let json = item.get("json").and_then(|json| json.as_s().ok());
-                let entry = entry_of(&item).filter(|entry| *entry <= until);
-                found.extend(entry.filter(|_| json.is_some_and(|json| holds(json))));
-                Ok(())
+                let detail = json.and_then(|json| serde_json::from_str::<Value>(json).ok());
+                let fact = entry_of(&item).and_then(|entry| facts.get(&entry));
+                if let (Some(fact), Some(detail)) = (fact, detail) {
+                    see(fact, &detail);
+                }
             })
             .await?;
             day = day.plus(DAY);
         }
-        found.sort();
-        found.dedup();
-        Ok(found)
+        Ok(())
     }
 
-    async fn each_item(&self, question: &Question<'_>, mut see: impl FnMut(Item) -> Result<()>) -> Result<()> {
-        let range = question.range();
+    /// Whether there is a record, live or in the trash.
+    pub async fn exists(&self, id: AnyId) -> Result<bool> {
+        let keys = [Place::Record(self.org, id).key(), Place::Trash(self.org, id).key()];
+        let now = self.now().as_second();
+        Ok(self.env.table.get_all(&keys).await?.iter().any(|item| expires_after(item, now)))
+    }
+
+    async fn each_item(&self, question: &Question<'_>, see: impl FnMut(Item)) -> Result<()> {
+        self.each_in(&question.range(), see).await
+    }
+
+    async fn each_in(&self, range: &Range, mut see: impl FnMut(Item)) -> Result<()> {
         let mut after = None;
         loop {
-            let page = self.env.table.query(&range, asked(after)).await?;
-            page.items.into_iter().try_for_each(&mut see)?;
+            let page = self.env.table.query(range, asked(after)).await?;
+            page.items.into_iter().for_each(&mut see);
             match page.more {
                 Some(more) => after = Some(more),
                 None => return Ok(()),
@@ -144,17 +149,31 @@ impl Cx {
         self.next_step().commit(Tx::erase(record, kept, freed), ()).await
     }
 
-    /// Erases what entries were about, and what became of them at consumers; `by` is the record that asks for it.
-    /// Says how many rows of consumers that were.
-    pub async fn erase_details(&self, entries: &[EntryId], by: AnyId) -> Result<u64> {
-        let mut rows = 0;
+    /// Erases what entries were about; `by` is the record that asks for it.
+    pub async fn erase_details(&self, entries: &[EntryId], by: AnyId) -> Result<()> {
         for some in entries.chunks(AT_ONCE) {
-            for entry in some {
-                rows += delivery::remove(&self.env, self.org, *entry).await?;
-            }
             self.next_step().commit(Tx::erase_details(some.to_vec(), by), ()).await?;
         }
-        Ok(rows)
+        Ok(())
+    }
+
+    /// Frees an address that nobody has any more: nothing says who had it.
+    pub async fn forget_address(&self, address: &str) -> Result<()> {
+        let claim = |kind| Claim { kind, value: address.to_owned() };
+        for (of, claim) in [
+            (RecordType::Lead, claim(ClaimKind::Email)),
+            (RecordType::Invitation, claim(ClaimKind::Email)),
+            (RecordType::User, claim(ClaimKind::Login)),
+        ] {
+            let key = Place::Claim(self.org, of, &claim).key();
+            let Some(item) = self.env.table.get(&key).await? else { continue };
+            let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+            let ours = text("org").is_none_or(|org| *org == self.org.to_string());
+            if ours && text("id").is_none() {
+                self.env.table.delete_if(&key, Condition::of("attribute_not_exists(id)")).await?;
+            }
+        }
+        Ok(())
     }
 }
 

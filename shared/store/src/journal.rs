@@ -146,6 +146,21 @@ impl Fact {
         item.map(crate::table::parse_item).transpose()
     }
 
+    /// A fact, if it is there as it was written.
+    pub async fn genuine(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
+        let Some(item) = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await? else { return Ok(None) };
+        let (fact, genuine) = Fact::from_item(item, &env.keys)?;
+        let in_place = fact.id == entry.entry && fact.org == entry.org;
+        Ok(Some(fact).filter(|_| genuine && in_place))
+    }
+
+    /// What it was about, if it is there as it was written.
+    pub async fn detail(&self, env: &Env) -> Result<Option<Detail>> {
+        let Some(item) = env.table.get(&Place::Detail(self.org, self.id).key()).await? else { return Ok(None) };
+        let whole = Detail::sha256_in(&item) == self.detail_sha256;
+        if whole { Ok(Some(Detail::from_item(&item)?.0)) } else { Ok(None) }
+    }
+
     /// The entries of an organisation from a moment on, the oldest first, as far as they are committed.
     pub async fn since(env: &Env, org: OrgId, from: Timestamp) -> Result<Vec<EntryRef>> {
         let first = EntryId::first_at(from);

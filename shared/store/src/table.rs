@@ -337,6 +337,20 @@ impl Table {
         Ok(())
     }
 
+    /// Removes an item if a condition holds.
+    pub(crate) async fn delete_if(&self, key: &Key, condition: Condition) -> Result<()> {
+        let _forgetting = self.forget().key(key);
+        let call = self.client.delete_item().table_name(&self.name).set_key(Some(key_item(key)));
+        let call = call.condition_expression(condition.expression);
+        let call = call.set_expression_attribute_values(values(condition.values));
+        match call.set_return_consumed_capacity(self.metered()).send().await {
+            Ok(reply) => self.meter(1, reply.consumed_capacity.as_slice(), true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => {}
+            Err(error) => return Err(from_sdk("remove a row", error)),
+        }
+        Ok(())
+    }
+
     /// One page of the items that answer a question: at most `limit`, at most 1 MB.
     pub async fn query(&self, range: &Range, ask: QueryAsk) -> Result<QueryPage> {
         let reply = self.asked(range, ask).send().await.map_err(|error| from_sdk("list items", error))?;

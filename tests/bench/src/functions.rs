@@ -34,8 +34,12 @@ const SMALL: [u32; 3] = [128, 256, 512];
 const UNDER_A_QUOTA: [&str; 2] = [BARE, "submit-lead"];
 
 /// The event that stands for a function, in `events/`.
-const EVENTS: [(&str, &str); 13] = [
+const EVENTS: [(&str, &str); 18] = [
     ("auth", "auth/login"),
+    ("users", "users/list"),
+    ("organizations", "organizations/keys"),
+    ("audit-query", "audit-query/list"),
+    ("privacy", "privacy/erasure"),
     ("submit-lead", "submit-lead/json"),
     ("book-demo", "book-demo/book"),
     ("contact", "contact/message"),
@@ -47,6 +51,7 @@ const EVENTS: [(&str, &str); 13] = [
     ("dispatch", "dispatch/stream"),
     ("send-mail", "send-mail/queue"),
     ("sync-hubspot", "sync-hubspot/queue"),
+    ("run-jobs", "run-jobs/queue"),
     ("sweep", "sweep/schedule"),
 ];
 
@@ -239,6 +244,9 @@ fn variables(function: &str, runtime: &str, aws: &str, org: OrgId) -> Vec<(&'sta
         ("OWNER_EMAIL", "test@example.com".to_owned()),
         ("MAIL_FROM", "crm@example.com".to_owned()),
         ("MAIL_QUEUE_URL", queue.clone()),
+        ("JOBS_QUEUE_URL", queue.clone()),
+        ("FILES_BUCKET", "files".to_owned()),
+        ("ANCHORS_BUCKET", "anchors".to_owned()),
     ];
     if function == "sync-hubspot" {
         set.extend([

@@ -49,7 +49,7 @@ pub async fn remove(env: &Env, place: &DueRef) -> Result<()> {
 /// Takes everything that is due until a moment, each item for the length of a lease.
 ///
 /// The items stay until their work is done: what a crash cuts short is due again when the lease ends.
-pub async fn take(env: &Env, until: Timestamp, lease: Duration) -> Result<Vec<DueItem>> {
+pub async fn take(env: &Env, until: Timestamp, lease: impl Fn(&DueItem) -> Duration) -> Result<Vec<DueItem>> {
     let now = env.clock.now();
     let mut taken = Vec::new();
     for shard in 0..DUE_SHARDS {
@@ -64,7 +64,7 @@ pub async fn take(env: &Env, until: Timestamp, lease: Duration) -> Result<Vec<Du
             if item.leased_until > now.as_millisecond() {
                 continue;
             }
-            let end = item.place.at.max(now).plus(lease).as_millisecond();
+            let end = item.place.at.max(now).plus(lease(&item)).as_millisecond();
             let same = Condition::of("leased_until = :before").with(":before", item.leased_until);
             let set = vec![(":end", attribute(end))];
             if let Written::Done(_) = env.table.update(&key(&item.place), "SET leased_until = :end", set, same).await? {

@@ -4,17 +4,28 @@ use super::RowWrite;
 use crate::schema::Place;
 use crate::table::parse_item;
 use crate::{Env, Result};
-use daybook_domain::{EmailAddress, Error as Domain, JobId, OrgId};
+use daybook_domain::{EmailAddress, Error as Domain, JobId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What a job about a person needs to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Errand {
     /// Their address.
     pub address: EmailAddress,
+    /// Seconds since 1970; a job that isn't done by then never is.
+    expires_at: i64,
 }
 
+/// How long an errand is kept at most.
+const KEPT: Duration = Duration::from_secs(7 * 86_400);
+
 impl Errand {
+    /// The errand of a job about the person with an address.
+    pub fn new(address: EmailAddress, at: Timestamp) -> Errand {
+        Errand { address, expires_at: at.plus(KEPT).as_second() }
+    }
+
     /// The row of a new job.
     pub fn write(&self, org: OrgId, job: JobId) -> Result<RowWrite> {
         RowWrite::new(&Place::Errand(org, job).key(), self, Domain::Duplicate { field: "id", existing_id: None })

@@ -67,6 +67,9 @@ pub struct Row {
     pub next_try: Option<Timestamp>,
     /// When its state last changed.
     pub updated_at: Timestamp,
+    /// Whether the record was removed for good, and the other side is to forget it.
+    #[serde(default)]
+    pub erased: bool,
 }
 
 impl Row {
@@ -82,6 +85,7 @@ impl Row {
             last_error: None,
             next_try: None,
             updated_at: now,
+            erased: false,
         }
     }
 }
@@ -179,6 +183,7 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
         last_error: how.error,
         next_try: how.next_try,
         updated_at: env.clock.now(),
+        erased: taken.row.erased,
     };
     let mine = Condition::of("#turn = :turn").with(":turn", taken.turn);
     let key = Place::Ledger(org, system, taken.row.record).key();
@@ -207,19 +212,29 @@ pub async fn leave(env: &Env, org: OrgId, system: &str, record: AnyId, remote_id
     env.table.update(&key, expression, set, that).await.map(|_| ())
 }
 
-/// Forgets what was said of a record that is being erased; says whether the other side has something of it.
+/// Writes down that a record was removed for good and the other side is to forget it, and nothing of what was said of it;
+/// says whether it was ever meant to be there. Until a worker has seen to it, it stands among those that failed.
 pub async fn hush(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<bool> {
+    let now = env.clock.now();
+    let set = vec![
+        (":yes", attribute(true)),
+        (":failed", attribute(State::Failed)),
+        (":why", attribute("is being erased; replay it if this stays")),
+        (":now", attribute(now)),
+        (":shelf", attribute(ledger_in(org, system, State::Failed.name()))),
+        (":place", attribute(by_date(now, &record.to_string()))),
+    ];
+    let expression = format!(
+        "SET erased = :yes, #state = :failed, last_error = :why, updated_at = :now, {} = :shelf, {} = :place REMOVE next_try",
+        Index::ByState.pk(),
+        Index::ByState.sk()
+    );
     let there = Condition::of("attribute_exists(pk)");
     let key = Place::Ledger(org, system, record).key();
-    match env.table.update(&key, "REMOVE last_error", Vec::new(), there).await? {
-        Written::Done(_) => Ok(read(env, org, system, record).await?.is_some_and(|row| row.remote_id.is_some())),
+    match env.table.update(&key, &expression, set, there).await? {
+        Written::Done(_) => Ok(true),
         Written::Refused(_) => Ok(false),
     }
-}
-
-/// Removes a record's row.
-pub async fn remove(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<()> {
-    env.table.delete(&Place::Ledger(org, system, record).key()).await
 }
 
 /// A page of the ledger: by record, or those in a state, what changed last first.

@@ -160,6 +160,15 @@ impl Session {
         env.table.get(&Place::Session(org, id).key()).await?.map(parse_item).transpose()
     }
 
+    /// Removes all sessions of a user, also those that have ended.
+    pub async fn remove_all(env: &Env, org: OrgId, user: UserId) -> Result<()> {
+        for item in env.table.query_all(&Question::SessionsOf(org, user).range()).await? {
+            let session: Session = parse_item(item)?;
+            env.table.delete(&Place::Session(org, session.id).key()).await?;
+        }
+        Ok(())
+    }
+
     /// The sessions of a user that are in force, the newest first; one that began a moment ago may be missing.
     pub async fn all_of(env: &Env, org: OrgId, user: &User) -> Result<Vec<Session>> {
         let items = env.table.query_all(&Question::SessionsOf(org, user.id).range()).await?;
