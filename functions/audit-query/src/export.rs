@@ -5,6 +5,7 @@ use daybook_domain::audit::{Filter, Format};
 use daybook_domain::job::{Job, Work};
 use daybook_domain::{Audit, Event};
 use daybook_http::{Accepted, Answer, Call, Cx, Download, HttpReply, Json, Operation, Result};
+use daybook_store::schema::day_of;
 use daybook_store::{Answer as Kind, Reply, Tx};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -108,7 +109,7 @@ pub async fn export(cx: Cx, Json(ask): Json<Export>) -> Result<Exported> {
             Some(next) => query.cursor = Some(next),
             None => {
                 file.end();
-                let name = format!("audit-log-{}.{}", &cx.now().to_string()[..10], format.extension());
+                let name = format!("audit-log-{}.{}", day_of(cx.now()), format.extension());
                 let download = Download::new(format.media_type(), &name, file.take());
                 let tx = Tx::happened(Event::AuditExported, Audit::Export, cx.org);
                 return cx.commit(tx, download).await.map(Exported::File);

@@ -6,6 +6,7 @@ use daybook_domain::EntryId;
 use daybook_http::{Anchored, Cx, Data, Error, Result};
 use daybook_store::chain::{Anchor, Head, Wrong};
 use daybook_store::facts::MOST_DAYS;
+use daybook_store::schema::day_of;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -88,13 +89,13 @@ pub async fn verify(cx: Cx, period: Period, Anchored(kept): Anchored) -> Result<
     };
     let all = first.until(last).as_secs() / 86_400 + 1;
     let days = all.min(u64::from(MOST_DAYS)) as u32;
-    let day = |n: u64| first.plus(DAY * n as u32).to_string()[..10].to_owned();
+    let day = |n: u64| day_of(first.plus(DAY * n as u32));
     let keys: Vec<String> = (0..days).map(|n| Anchor::key(cx.org, first.plus(DAY * n))).collect();
     let read = try_join_all(keys.iter().map(|key| kept.read(key))).await;
     let read = read.map_err(|error| Error::unavailable("read the anchors", error))?;
     let parse = |(n, bytes): (u32, Option<Vec<u8>>)| Some(Anchor::parse(&cx.env, &bytes?, cx.org, first.plus(DAY * n)));
     let anchors: Vec<Anchor> = (0..).zip(read).filter_map(parse).collect();
-    let yesterday = cx.now().minus(DAY).to_string()[..10].to_owned();
+    let yesterday = day_of(cx.now().minus(DAY));
     let since = anchors.first().map(|anchor| anchor.day.clone());
     let is_missing = |day: &String| {
         since.as_ref().is_some_and(|since| since < day) && *day <= yesterday && anchors.iter().all(|a| a.day != *day)

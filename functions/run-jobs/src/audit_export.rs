@@ -5,6 +5,7 @@ use daybook_audit::{AuditQuery, EntryFile, shown};
 use daybook_domain::audit::{Filter, Format};
 use daybook_domain::job::Job;
 use daybook_jobs::files::Files;
+use daybook_store::schema::day_of;
 use daybook_store::{Cx, Result};
 
 /// How many entries are read at once.
@@ -30,22 +31,23 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, format: Format, filter: 
         for entry in shown(cx, page.facts).await? {
             file.add(&entry)?;
         }
+        let is_last = next.is_none();
         query.cursor = next;
-        if query.cursor.is_none() {
+        if is_last {
             file.end();
         }
-        if query.cursor.is_none() || file.len() > CHUNK {
+        if is_last || file.len() > CHUNK {
             written += file.len() as u64;
             writing.add(&file.take()).await.map_err(unwritten)?;
         }
         if written > MOST_BYTES {
             return Ok(job.failed(&format!("the file has more than {MOST_BYTES} bytes; ask for less time at once")));
         }
-        if query.cursor.is_none() {
+        if is_last {
             break;
         }
     }
     let bytes = writing.finish().await.map_err(unwritten)?;
-    let name = format!("audit-log-{}.{}", &job.created_at.to_string()[..10], format.extension());
+    let name = format!("audit-log-{}.{}", day_of(job.created_at), format.extension());
     Ok(job.with_file(name, bytes, cx.now()))
 }

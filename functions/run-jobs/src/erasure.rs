@@ -1,15 +1,13 @@
 //! Erasing all that is known of a person.
 
 use crate::person::{Known, Of, known};
+use crate::remove;
 use daybook_domain::job::{Erased, Job, Status, Work};
-use daybook_domain::{AnyId, Audit, Event, Record};
+use daybook_domain::{AnyId, Audit, Event};
 use daybook_jobs::files::Files;
-use daybook_store::rows::credential::Credential;
 use daybook_store::rows::delivery;
 use daybook_store::rows::errand::Errand;
 use daybook_store::rows::ledger::{self, HUBSPOT};
-use daybook_store::rows::second_factor::SecondFactor;
-use daybook_store::rows::session::Session;
 use daybook_store::{Cx, Error, Kept, Result, Tx};
 
 /// Erases what was known when it was asked for: first what entries were about, then records, by which the entries are
@@ -49,23 +47,20 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
         match record {
             Of::Lead(lead) => {
                 hush(cx, lead.id.into(), &mut erased).await?;
-                remove(cx, lead, *kept, &mut erased).await?;
+                remove(cx, lead, *kept).await?;
             }
-            Of::Submission(submission) => remove(cx, submission, *kept, &mut erased).await?,
-            Of::Demo(demo) => remove(cx, demo, *kept, &mut erased).await?,
-            Of::Invitation(invitation) => remove(cx, invitation, *kept, &mut erased).await?,
-            Of::User(user) => {
-                Credential::remove(&cx.env, cx.org, user.id).await?;
-                SecondFactor::remove(&cx.env, cx.org, user.id).await?;
-                Session::remove_all(&cx.env, cx.org, user.id).await?;
-                remove(cx, user, *kept, &mut erased).await?;
-            }
+            Of::Submission(submission) => remove(cx, submission, *kept).await?,
+            Of::Demo(demo) => remove(cx, demo, *kept).await?,
+            Of::Invitation(invitation) => remove(cx, invitation, *kept).await?,
+            Of::User(user) => remove(cx, user, *kept).await?,
             // That somebody asked stays on record; what they got doesn't.
             Of::Job(earlier) => {
                 let removed = files.remove(&earlier.file_key(cx.org)).await;
                 removed.map_err(|error| Error::unavailable("remove a file", error))?;
+                continue;
             }
         }
+        erased.records += 1;
     }
     for address in former.iter().chain([&errand.address.normalized()]) {
         cx.forget_address(address).await?;
@@ -75,11 +70,5 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
 
 async fn hush(cx: &Cx, lead: AnyId, erased: &mut Erased) -> Result<()> {
     erased.contacts += u64::from(ledger::hush(&cx.env, cx.org, HUBSPOT, lead).await?);
-    Ok(())
-}
-
-async fn remove<T: Record>(cx: &Cx, record: &T, kept: Kept, erased: &mut Erased) -> Result<()> {
-    cx.erase(record, kept).await?;
-    erased.records += 1;
     Ok(())
 }

@@ -9,11 +9,15 @@ mod person;
 mod person_export;
 
 use daybook_domain::job::{Job, Status, Work};
-use daybook_domain::{Audit, Event, Record as _};
+use daybook_domain::{ApiKeyId, Audit, Event, Record, UserId};
 use daybook_jobs::files::{FileError, Files};
 use daybook_jobs::{JobRun, Message, Outcome, Queue, Services, Worker, back_off, nothing_foreign};
+use daybook_store::rows::credential::Credential;
 use daybook_store::rows::errand::Errand;
-use daybook_store::{Cx, Error, Fact, Result, Tx};
+use daybook_store::rows::key_secret::KeySecret;
+use daybook_store::rows::second_factor::SecondFactor;
+use daybook_store::rows::session::Session;
+use daybook_store::{Cx, Error, Fact, Kept, Result, Tx};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -111,4 +115,17 @@ async fn write(cx: &Cx, files: &dyn Files, job: &Job, media_type: &str, bytes: &
     let mut file = files.begin(&job.file_key(cx.org), media_type).await.map_err(unwritten)?;
     file.add(bytes).await.map_err(unwritten)?;
     file.finish().await.map_err(unwritten)
+}
+
+/// Removes a record for good, with the secrets that belong to it.
+async fn remove<T: Record>(cx: &Cx, record: &T, kept: Kept) -> Result<()> {
+    if let Ok(user) = UserId::try_from(record.id()) {
+        Credential::remove(&cx.env, cx.org, user).await?;
+        SecondFactor::remove(&cx.env, cx.org, user).await?;
+        Session::remove_all(&cx.env, cx.org, user).await?;
+    }
+    if let Ok(key) = ApiKeyId::try_from(record.id()) {
+        KeySecret::remove(&cx.env, cx.org, key).await?;
+    }
+    cx.erase(record, kept).await
 }

@@ -1,5 +1,6 @@
 //! Erasing all that an organisation had.
 
+use crate::remove;
 use daybook_domain::api_key::ApiKey;
 use daybook_domain::demo::Demo;
 use daybook_domain::form::Form;
@@ -11,12 +12,8 @@ use daybook_domain::role::CustomRole;
 use daybook_domain::submission::Submission;
 use daybook_domain::team::Team;
 use daybook_domain::user::User;
-use daybook_domain::{AnyId, ApiKeyId, Record, RecordType, UserId};
-use daybook_store::rows::credential::Credential;
+use daybook_domain::{Record, RecordType};
 use daybook_store::rows::delivery;
-use daybook_store::rows::key_secret::KeySecret;
-use daybook_store::rows::second_factor::SecondFactor;
-use daybook_store::rows::session::Session;
 use daybook_store::{Cx, Kept, Result};
 
 /// Erases what entries were about, then all records but those that say that it was done.
@@ -50,7 +47,7 @@ pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
     Ok(job.with_erased(erased))
 }
 
-/// Erases all records of a type, those in the trash too, with the secrets that belong to them.
+/// Erases all records of a type, those in the trash too.
 async fn all<T: Record>(cx: &Cx) -> Result<u64> {
     let mut count = 0;
     for kept in [Kept::Live, Kept::InTrash] {
@@ -60,23 +57,10 @@ async fn all<T: Record>(cx: &Cx) -> Result<u64> {
                 break;
             }
             for record in some {
-                without_secrets(cx, record.id()).await?;
-                cx.erase(&record, kept).await?;
+                remove(cx, &record, kept).await?;
                 count += 1;
             }
         }
     }
     Ok(count)
-}
-
-async fn without_secrets(cx: &Cx, id: AnyId) -> Result<()> {
-    if let Ok(user) = UserId::try_from(id) {
-        Credential::remove(&cx.env, cx.org, user).await?;
-        SecondFactor::remove(&cx.env, cx.org, user).await?;
-        Session::remove_all(&cx.env, cx.org, user).await?;
-    }
-    if let Ok(key) = ApiKeyId::try_from(id) {
-        KeySecret::remove(&cx.env, cx.org, key).await?;
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use daybook_domain::{AnyId, EmailAddress, EntryId, Timestamp};
 use daybook_jobs::files::Files;
 use daybook_store::rows::errand::Errand;
 use daybook_store::rows::{delivery, ledger, suppression};
+use daybook_store::schema::day_of;
 use daybook_store::{Cx, Error, Kept, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -84,7 +85,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
     told.audit_log = shown(cx, facts).await?.into_iter().map(of_others_hidden).collect();
     let text = serde_json::to_vec_pretty(&told).map_err(|error| Error::internal("write a job's file", error))?;
     let bytes = write(cx, files, job, "application/json", &text).await?;
-    let name = format!("person-{}.json", &job.created_at.to_string()[..10]);
+    let name = format!("person-{}.json", day_of(job.created_at));
     Ok(job.with_file(name, bytes, cx.now()))
 }
 

@@ -45,18 +45,14 @@ impl Folder {
         }
     }
 
-    fn signature(&self, key: &str, name: &str, expires: i64) -> String {
-        format!("{key}|{name}|{expires}")
-    }
-
     /// Answers an address that [`Files::link`] gave out.
     pub async fn serve(
         State(folder): State<Folder>,
         Path(key): Path<String>,
-        Query(signed): Query<Signed>,
+        Query(query): Query<Signed>,
     ) -> axum::response::Response {
-        let Signed { name, expires, signature } = signed;
-        let said = folder.signature(&key, &name, expires);
+        let Signed { name, expires, signature } = query;
+        let said = signed(&key, &name, expires);
         let genuine = folder.env.keys.verify(Purpose::File, said.as_bytes(), &signature);
         if !genuine || expires < folder.env.clock.now().as_second() {
             return (StatusCode::FORBIDDEN, "This address is no longer good; ask for the job again.").into_response();
@@ -86,6 +82,11 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// What an address of a file is signed for.
+fn signed(key: &str, name: &str, expires: i64) -> String {
+    format!("{key}|{name}|{expires}")
 }
 
 fn failed(what: &'static str, key: &str) -> impl FnOnce(io::Error) -> FileError {
@@ -145,7 +146,7 @@ impl Files for Folder {
         Box::pin(async move {
             let Env { keys, settings, clock, .. } = &*self.env;
             let expires = clock.now().plus(valid).as_second();
-            let signature = keys.sign(Purpose::File, self.signature(key, name, expires).as_bytes());
+            let signature = keys.sign(Purpose::File, signed(key, name, expires).as_bytes());
             let url = &settings.public_url;
             Ok(format!("{url}/_local/files/{key}?name={name}&expires={expires}&signature={signature}"))
         })
