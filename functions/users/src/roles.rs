@@ -7,7 +7,7 @@ use daybook_domain::user::{User, may_change};
 use daybook_domain::{Audit, Conflict, Error as Domain, Record, RoleId};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::filter::{Filter, Op};
-use daybook_store::{Decision, Listing, PageAsk, Tx};
+use daybook_store::{Decision, PageAsk, Tx};
 use serde::{Deserialize, Serialize};
 
 /// What there is to be permitted, and what the roles that every organisation has permit.
@@ -78,8 +78,7 @@ pub async fn update(
 /// Moves a role to the trash, unless somebody has it or is to have it.
 pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -> Result<Data<CustomRole>> {
     let role = RoleRef::Custom(id);
-    let invited = Listing::InState("pending");
-    if is_anywhere::<User>(&cx, role, Listing::All).await? || is_anywhere::<Invitation>(&cx, role, invited).await? {
+    if is_anywhere::<User>(&cx, role, None).await? || is_anywhere::<Invitation>(&cx, role, Some("pending")).await? {
         return Err(Domain::Conflict(Conflict::RoleInUse).into());
     }
     cx.alter(id, version, |before: CustomRole| {
@@ -92,21 +91,12 @@ pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -
     .await
 }
 
-/// Whether a record of a list names a role.
-async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, listing: Listing<'_>) -> Result<bool> {
+/// Whether a record, or one in a state, names a role.
+async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, state: Option<&str>) -> Result<bool> {
     let mut cursor: Option<String> = None;
     loop {
         let has_role = Filter { field: "role".to_owned(), op: Op::Eq, value: role.to_string().into() };
-        let ask = PageAsk {
-            listing,
-            search: None,
-            filters: vec![has_role],
-            fields: &[],
-            with_total: false,
-            ascending: false,
-            limit: 1,
-            cursor: cursor.as_deref(),
-        };
+        let ask = PageAsk { state, filters: vec![has_role], limit: 1, cursor: cursor.as_deref(), ..PageAsk::default() };
         let page = cx.list::<T>(&ask).await?;
         match page.next_cursor {
             _ if !page.items.is_empty() => return Ok(true),

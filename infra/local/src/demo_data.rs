@@ -7,7 +7,7 @@ use daybook_domain::intake::Enquiry;
 use daybook_domain::lead::{DEMO_DATA, Lead, LeadOrigin, Status};
 use daybook_domain::{Error as Domain, LeadId, Line, Locale};
 use daybook_store::filter::{Filter, Op};
-use daybook_store::{Clock, Cx, Error, Listing, PageAsk, Tx};
+use daybook_store::{Clock, Cx, Error, PageAsk, Tx};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -80,14 +80,11 @@ async fn remove(cx: &impl Fn(&'static str) -> Cx) -> Result<(), Error> {
     loop {
         let cx_of_page = cx("demo-data remove");
         let ask = PageAsk {
-            listing: Listing::All,
-            search: None,
             filters: vec![demo.clone()],
-            fields: &[],
-            with_total: false,
             ascending: true,
             limit: 200,
             cursor: cursor.as_deref(),
+            ..PageAsk::default()
         };
         let page = cx_of_page.list::<Lead>(&ask).await?;
         bar.inc_length(page.items.len() as u64);

@@ -377,7 +377,7 @@ impl Record for Demo {
         self.owner_id
     }
 
-    fn state(&self) -> Option<&'static str> {
+    fn state(&self) -> Option<&str> {
         Some(self.status.name())
     }
 }

@@ -135,7 +135,7 @@ impl Record for Invitation {
         self.role.references()
     }
 
-    fn state(&self) -> Option<&'static str> {
+    fn state(&self) -> Option<&str> {
         Some(match self.status {
             Status::Pending => "pending",
             Status::Accepted => "accepted",

@@ -189,7 +189,7 @@ impl Record for Job {
         self.owner_id
     }
 
-    fn state(&self) -> Option<&'static str> {
+    fn state(&self) -> Option<&str> {
         Some(match self.status {
             Status::Queued => "queued",
             Status::Done => "done",

@@ -393,7 +393,7 @@ impl Record for Lead {
         self.owner_id
     }
 
-    fn state(&self) -> Option<&'static str> {
+    fn state(&self) -> Option<&str> {
         Some(self.status.name())
     }
 }

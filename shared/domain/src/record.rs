@@ -22,11 +22,17 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// Whether lists of it can be searched by its words.
     const SEARCHED: bool = false;
 
-    /// The field that lists by state ask for, with its values.
+    /// The field that lists by state ask for, with its values; none where an organisation names its own.
     const STATE: Option<(&'static str, &'static [&'static str])> = None;
 
     /// The field that lists by owner ask for.
     const OWNER: Option<&'static str> = None;
+
+    /// The fields by which lists ask for the children of a record.
+    const PARENTS: &'static [&'static str] = &[];
+
+    /// The field of the date that lists by state and by owner are ordered by, where that isn't when records were made.
+    const DATE: Option<&'static str> = None;
 
     /// The id.
     fn id(&self) -> AnyId;
@@ -46,7 +52,7 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// How a change of it is announced.
     fn event(change: Change<'_, Self>) -> Event;
 
-    /// The date by which lists of this type are ordered.
+    /// The date by which lists by state and by owner are ordered.
     fn date(&self) -> Timestamp;
 
     /// The values nobody else of this type may hold.
@@ -80,7 +86,7 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     }
 
     /// Its status or stage.
-    fn state(&self) -> Option<&'static str> {
+    fn state(&self) -> Option<&str> {
         None
     }
 }

@@ -130,7 +130,7 @@ impl Record for Submission {
         self.lead_id.map(AnyId::from).into_iter().collect()
     }
 
-    fn state(&self) -> Option<&'static str> {
+    fn state(&self) -> Option<&str> {
         Some(self.status.name())
     }
 }

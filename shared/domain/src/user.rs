@@ -143,7 +143,7 @@ impl Record for User {
         self.role.references()
     }
 
-    fn state(&self) -> Option<&'static str> {
+    fn state(&self) -> Option<&str> {
         Some(match self.status {
             Status::Active => "active",
             Status::Suspended => "suspended",

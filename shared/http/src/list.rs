@@ -7,9 +7,9 @@ use crate::input::query_pairs;
 use crate::openapi::Operation;
 use daybook_domain::read::{escape, nearest};
 use daybook_domain::words::Terms;
-use daybook_domain::{Error as Domain, Record, Rule, Unit, UserId, Violations};
+use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, Violations};
 use daybook_store::filter::{Filter, Op};
-use daybook_store::{Listing, PageAsk, Result};
+use daybook_store::{Order, PageAsk, Result};
 use serde_json::Value;
 use std::cell::LazyCell;
 use std::marker::PhantomData;
@@ -24,16 +24,18 @@ const MOST: usize = 200;
 const LONGEST_SEARCH: usize = 400;
 
 const PARAMETERS: [&str; 6] = ["limit", "cursor", "sort", "search", "fields", "with_total"];
-const SORTS: [&str; 2] = ["-created_at", "created_at"];
+const MADE: &str = "created_at";
 
 /// Which page of which list.
 #[derive(Clone, Debug)]
 pub struct ListQuery<T> {
     limit: usize,
     cursor: Option<String>,
+    order: Order,
     ascending: bool,
     state: Option<String>,
     owner: Option<UserId>,
+    parent: Option<AnyId>,
     search: Option<Terms>,
     filters: Vec<Filter>,
     fields: Vec<String>,
@@ -42,23 +44,18 @@ pub struct ListQuery<T> {
 }
 
 impl<T: Record> ListQuery<T> {
-    /// The page to ask the store for. A state, or else an owner, is looked up in an index.
+    /// The page to ask the store for.
     pub fn ask(&self) -> PageAsk<'_> {
-        let listing = match (&self.state, self.owner) {
-            (Some(state), _) => Listing::InState(state),
-            (None, Some(owner)) => Listing::OwnedBy(owner),
-            (None, None) => Listing::All,
-        };
-        let mut filters = self.filters.clone();
-        if let (Some(_), Some(owner), Some(field)) = (&self.state, self.owner, T::OWNER) {
-            filters.push(Filter { field: field.to_owned(), op: Op::Eq, value: Value::from(owner.to_string()) });
-        }
         PageAsk {
-            listing,
+            state: self.state.as_deref(),
+            owner: self.owner,
+            parent: self.parent,
+            states: &[],
             search: self.search.as_ref(),
-            filters,
+            filters: self.filters.clone(),
             fields: &self.fields,
             with_total: self.with_total,
+            order: self.order,
             ascending: self.ascending,
             limit: self.limit,
             cursor: self.cursor.as_deref(),
@@ -75,9 +72,11 @@ impl<T: Record> Argument for ListQuery<T> {
         let mut query = ListQuery {
             limit: USUAL_LIMIT,
             cursor: None,
+            order: Order::Usual,
             ascending: false,
             state: None,
             owner: None,
+            parent: None,
             search: None,
             filters: Vec::new(),
             fields: Vec::new(),
@@ -110,7 +109,10 @@ impl<T: Record> Argument for ListQuery<T> {
             let expected = "left out with search, whose hits come in the order of their words".to_owned();
             violations.add("/sort", Rule::Format { expected });
         }
-        if query.with_total && !call.cx.counts(&query.ask()) {
+        if query.order == Order::Date && query.parent.is_some() {
+            violations.add("/sort", Rule::OneOf { allowed: signed(&[MADE]) });
+        }
+        if query.with_total && !call.cx.counts::<T>(&query.ask()) {
             let expected =
                 "left out with search, with filters that no index answers, and by who sees only their own records"
                     .to_owned();
@@ -133,15 +135,37 @@ impl<T: Record> Argument for ListQuery<T> {
         }
         operation.query_parameter("fields", "The fields to show, with commas; `id` always comes.");
         operation.query_parameter("with_total", "`true`: `meta.total` counts the list, exactly up to 10,000.");
-        operation.query_parameter("sort", "`-created_at` (newest first) or `created_at`.");
+        operation.query_parameter("sort", &sorts_of::<T>());
         if let Some((field, values)) = T::STATE {
-            operation.query_parameter(field, &format!("By index: {}.", values.join(", ")));
+            let values = if values.is_empty() { "one that the organisation has".to_owned() } else { values.join(", ") };
+            operation.query_parameter(field, &format!("By index: {values}."));
         }
         if let Some(field) = T::OWNER {
             operation.query_parameter(field, "By index: the user it is assigned to.");
         }
+        for field in T::PARENTS {
+            let text = "The id of a record whose children these are, as they are after every acknowledged write.";
+            operation.query_parameter(field, text);
+        }
         operation.filter_parameter(&Fields::of::<T>().names());
     }
+}
+
+/// The sorts of a type, in words.
+fn sorts_of<T: Record>() -> String {
+    match T::DATE {
+        None => "`-created_at` (newest first) or `created_at`.".to_owned(),
+        Some(date) => format!(
+            "`created_at` or `{date}`, with `-` the last first; not `{date}` with a parent. Unless it is given, lists by \
+             state and by owner come in the order of `-{date}`, records without one first, and all others in that of \
+             `-created_at`."
+        ),
+    }
+}
+
+/// Sorts, each way.
+fn signed(fields: &[&str]) -> Vec<String> {
+    fields.iter().flat_map(|field| [format!("-{field}"), (*field).to_owned()]).collect()
 }
 
 impl<T: Record> ListQuery<T> {
@@ -179,11 +203,13 @@ impl<T: Record> ListQuery<T> {
     }
 
     fn set_sort(&mut self, text: &str) -> Result<(), Rule> {
-        match text {
-            "created_at" => self.ascending = true,
-            "-created_at" => self.ascending = false,
-            _ => return Err(Rule::OneOf { allowed: SORTS.map(str::to_owned).to_vec() }),
-        }
+        let field = text.strip_prefix('-').unwrap_or(text);
+        self.ascending = field == text;
+        self.order = match (field, T::DATE) {
+            (MADE, _) => Order::Made,
+            (field, Some(date)) if field == date => Order::Date,
+            (_, date) => return Err(Rule::OneOf { allowed: signed(&[&[MADE], date.as_slice()].concat()) }),
+        };
         Ok(())
     }
 
@@ -194,8 +220,13 @@ impl<T: Record> ListQuery<T> {
             Some(inner) => inner.split_once("][").unwrap_or((inner, "eq")),
             None => (name, "eq"),
         };
+        if T::PARENTS.contains(&field) && op == "eq" && self.parent.is_none() {
+            self.parent = Some(value.parse().map_err(|_| Rule::Format { expected: "an id".to_owned() })?);
+            return Ok(());
+        }
         if !known.has(field) {
             let mut names = known.names();
+            names.extend(T::PARENTS.iter().map(|&name| name.to_owned()));
             names.extend(PARAMETERS.into_iter().filter(|name| *name != "search" || T::SEARCHED).map(str::to_owned));
             return Err(Rule::Unknown { nearest: nearest(field, &names) });
         }
@@ -205,7 +236,7 @@ impl<T: Record> ListQuery<T> {
             && state_field == field
             && op == Op::Eq
         {
-            if !values.contains(&value) {
+            if !values.is_empty() && !values.contains(&value) {
                 return Err(Rule::OneOf { allowed: values.iter().map(|&value| value.to_owned()).collect() });
             }
             if self.state.is_none() {

@@ -1,12 +1,12 @@
 //! Lists, page by page, with cursors that only their own list takes.
 
-use crate::cx::{data_bytes, record_of};
 use crate::filter::Filter;
 use crate::json::{bytes_of, object_of};
 use crate::keyring::Purpose;
+use crate::merged::{ListPlan, Merged, Next, Source};
 use crate::plan::RECORD_BYTES;
-use crate::schema::{DATA, Index, Place, Question, by_date};
-use crate::table::{Item, MOST_ASKED, QueryAsk, attribute, key_item};
+use crate::schema::Question;
+use crate::table::{Item, MOST_ASKED};
 use crate::{Cx, Reach, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,28 +15,20 @@ use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, Use
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// After so many bytes of records a request looks no further.
-const MOST_EXAMINED: usize = 4 << 20;
-
 /// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
 pub(crate) const PAGE_BYTES: usize = 4 << 20;
 
-/// Which records of a type to list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing<'a> {
-    /// All of them.
-    All,
-    /// Those in a state.
-    InState(&'a str),
-    /// Those of an owner.
-    OwnedBy(UserId),
-}
-
 /// What page of which list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PageAsk<'a> {
-    /// Which records.
-    pub listing: Listing<'a>,
+    /// Only those in a state.
+    pub state: Option<&'a str>,
+    /// Only those of an owner.
+    pub owner: Option<UserId>,
+    /// Only the children of a record.
+    pub parent: Option<AnyId>,
+    /// Every state there is, where the type doesn't name them; for lists of all records by their date.
+    pub states: &'a [String],
     /// The words that find them; then they come in the order of the words.
     pub search: Option<&'a Terms>,
     /// The conditions that all of them meet besides.
@@ -45,12 +37,26 @@ pub struct PageAsk<'a> {
     pub fields: &'a [String],
     /// Whether to count all records of the list.
     pub with_total: bool,
-    /// The oldest first, rather than the newest.
+    /// What they are ordered by.
+    pub order: Order,
+    /// The first first, rather than the last.
     pub ascending: bool,
     /// The most records.
     pub limit: usize,
     /// Where the page before ended.
     pub cursor: Option<&'a str>,
+}
+
+/// What a list is ordered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The date of the index that answers it; when they were made, where none does.
+    #[default]
+    Usual,
+    /// When they were made.
+    Made,
+    /// The type's date.
+    Date,
 }
 
 /// A page of records.
@@ -90,8 +96,10 @@ impl<T> Page<T> {
 }
 
 impl Cx {
-    /// A page of records that the actor may reach, ordered by the type's date.
+    /// A page of records that the actor may reach.
     ///
+    /// All records of a type, and the children of one, come from the table itself, as they are after every write that
+    /// was acknowledged; those in a state, of an owner, or by their date from an index, which follows by moments.
     /// Conditions that no index answers are tried on some 4 MB a request, so a page may be short, or
     /// empty, and still have a cursor.
     pub async fn list<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
@@ -101,7 +109,14 @@ impl Cx {
         };
         page.fields = ask.fields.to_vec();
         if ask.with_total {
-            let counted = self.env.table.count(&self.question::<T>(ask).range(), MOST_COUNTED + 1).await?;
+            let plan = self.plan_list::<T>(ask);
+            let mut counted = 0;
+            for range in plan.sources.iter().map(Source::range) {
+                counted += self.env.table.count(&range, MOST_COUNTED + 1 - counted).await?;
+                if counted > MOST_COUNTED {
+                    break;
+                }
+            }
             page.total = Some(match counted {
                 n if n > MOST_COUNTED => Total::Over(MOST_COUNTED),
                 n => Total::Exactly(n),
@@ -111,96 +126,62 @@ impl Cx {
     }
 
     /// Whether an index alone answers a list, so that its records can be counted.
-    pub fn counts(&self, ask: &PageAsk<'_>) -> bool {
-        ask.search.is_none() && ask.filters.is_empty() && self.reach == Reach::All
-    }
-
-    fn question<'a, T: Record>(&self, ask: &PageAsk<'a>) -> Question<'a> {
-        match ask.listing {
-            Listing::All => Question::Records(self.org, T::TYPE),
-            Listing::InState(state) => Question::InState(self.org, T::TYPE, state),
-            Listing::OwnedBy(owner) => Question::OwnedBy(self.org, T::TYPE, owner),
-        }
+    pub fn counts<T: Record>(&self, ask: &PageAsk<'_>) -> bool {
+        ask.search.is_none() && self.reach == Reach::All && self.plan_list::<T>(ask).filters.is_empty()
     }
 
     async fn listed<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
-        let binding = format!("{}|{}|{:?}|{:?}|{}", self.org, T::TYPE, ask.listing, ask.filters, ask.ascending);
-        let range = self.question::<T>(ask).range();
-        let mut after = match ask.cursor {
-            Some(cursor) => Some(self.place_of(cursor, &binding, range.index, &range.pk)?),
-            None => None,
-        };
-        let plain = ask.filters.is_empty() && self.reach == Reach::All;
+        let binding = binding::<T>(self, ask);
+        let begin = ask.cursor.map(|cursor| self.place_of(cursor, &binding)).transpose()?;
+        let ListPlan { sources, filters } = self.plan_list::<T>(ask);
+        let plain = filters.is_empty() && self.reach == Reach::All;
         let may_outgrow = ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
-        let (mut bytes, mut examined) = (0, 0);
-        while examined < MOST_EXAMINED {
-            let limit = match plain {
-                true => (ask.limit - items.len()) as i32 + 1,
-                false => MOST_ASKED,
-            };
-            let ask_for =
-                QueryAsk { limit: Some(limit), after: after.take(), descending: !ask.ascending, only: Some(DATA) };
-            let page = self.env.table.query(&range, ask_for).await?;
-            examined += page.items.iter().map(data_bytes).sum::<usize>();
-            for item in page.items {
-                let record: T = record_of(&item)?;
-                let full = items.len() == ask.limit || bytes > PAGE_BYTES;
-                if full {
-                    let end = items.last().map(|last| self.cursor_at(last, &binding));
+        let mut bytes = 0;
+        let mut merged = Merged::of(self, sources, begin, !ask.ascending);
+        let mut last = None;
+        loop {
+            merged.at_once = if plain { (ask.limit - items.len()) as i32 + 1 } else { MOST_ASKED };
+            let record: T = match merged.next().await? {
+                Next::Record(record) => record,
+                Next::End => return Ok(Page::of(items, ask.limit, None)),
+                // The next request goes on behind the last record seen.
+                Next::Enough => {
+                    let end = last.map(|(date, id)| self.seal(date, id, &binding));
                     return Ok(Page::of(items, ask.limit, end));
                 }
-                if self.reaches(record.owner()) && meets(&record, &ask.filters)? {
-                    if may_outgrow {
-                        bytes += bytes_of(&record)?;
-                    }
-                    items.push(record);
+            };
+            if items.len() == ask.limit || bytes > PAGE_BYTES {
+                let end = items.last().map(|last| self.seal(last.date(), last.id(), &binding));
+                return Ok(Page::of(items, ask.limit, end));
+            }
+            last = Some((record.date(), record.id()));
+            if self.reaches(record.owner()) && meets(&record, &filters)? {
+                if may_outgrow {
+                    bytes += bytes_of(&record)?;
                 }
+                items.push(record);
             }
-            if page.more.is_none() {
-                return Ok(Page::of(items, ask.limit, None));
-            }
-            after = page.more;
         }
-        // Out of what one request may look at: the next one goes on behind the last item seen.
-        let end = after.and_then(|key| self.cursor_behind(&key, &binding));
-        Ok(Page::of(items, ask.limit, end))
     }
 
     /// The children of a record, of one type, oldest first.
     pub async fn children(&self, parent: impl Into<AnyId>, of: daybook_domain::RecordType) -> Result<Vec<AnyId>> {
         let items = self.env.table.query_all(&Question::Children(self.org, parent.into(), of).range()).await?;
-        let id = |item: &Item| item.get("sk")?.as_s().ok()?.rsplit_once('#')?.1.parse().ok();
-        Ok(items.iter().filter_map(id).collect())
-    }
-
-    fn cursor_at<T: Record>(&self, record: &T, binding: &str) -> String {
-        self.seal(record.date(), record.id(), binding)
-    }
-
-    fn cursor_behind(&self, key: &Item, binding: &str) -> Option<String> {
-        let text = |name: &str| key.get(name).and_then(|value| value.as_s().ok());
-        let id: AnyId = text(crate::schema::SK)?.parse().ok()?;
-        let sorted = Index::ALL.into_iter().find_map(|index| text(index.sk()));
-        let date = match sorted.and_then(|sorted| sorted.split_once('#')) {
-            Some((date, _)) => date.parse().ok()?,
-            None => Timestamp::UNIX_EPOCH,
-        };
-        Some(self.seal(date, id, binding))
+        Ok(items.iter().filter_map(child_of).collect())
     }
 
     fn seal(&self, date: Timestamp, id: AnyId, binding: &str) -> String {
         self.seal_place(&format!("{date}|{id}"), binding)
     }
 
-    fn place_of(&self, cursor: &str, binding: &str, index: Option<Index>, pk: &str) -> Result<Item> {
+    fn place_of(&self, cursor: &str, binding: &str) -> Result<(Timestamp, AnyId)> {
         let place = self.open_place(cursor, binding)?;
-        let read = || -> Option<(Timestamp, AnyId)> {
+        let read = || {
             let (date, id) = place.split_once('|')?;
             Some((date.parse().ok()?, id.parse().ok()?))
         };
-        let (date, id) = read().ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
-        Ok(key_at(index, pk, date, id, self))
+        read().ok_or_else(|| Domain::query("cursor", Rule::Cursor).into())
     }
 
     /// A cursor: a place in a list, signed for this list and whoever asks.
@@ -231,16 +212,19 @@ pub(crate) fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
     Ok(filters.iter().all(|filter| filter.matches(&json)))
 }
 
+/// The child that a link leads to.
+pub(crate) fn child_of(link: &Item) -> Option<AnyId> {
+    link.get(crate::schema::SK)?.as_s().ok()?.rsplit_once('#')?.1.parse().ok()
+}
+
 /// A cursor shows where another's list stands, so it is bound to who asked.
 fn actor_part(actor: &Actor) -> String {
     actor.id().map(|id| id.to_string()).unwrap_or_default()
 }
 
-fn key_at(index: Option<Index>, pk: &str, date: Timestamp, id: AnyId, cx: &Cx) -> Item {
-    let mut key = key_item(&Place::Record(cx.org, id).key());
-    if let Some(index) = index {
-        key.insert(index.pk().to_owned(), attribute(pk));
-        key.insert(index.sk().to_owned(), attribute(by_date(date, &id.to_string())));
-    }
-    key
+/// What a cursor of a list is bound to.
+pub(crate) fn binding<T: Record>(cx: &Cx, ask: &PageAsk<'_>) -> String {
+    let PageAsk { state, owner, parent, filters, order, ascending, .. } = ask;
+    let narrowed = format!("{state:?}|{owner:?}|{parent:?}|{filters:?}");
+    format!("{}|{}|{narrowed}|{order:?}|{ascending}|{:?}", cx.org, T::TYPE, ask.search)
 }

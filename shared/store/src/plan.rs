@@ -410,10 +410,10 @@ fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
         item.insert(index.pk().to_owned(), attribute(pk));
         item.insert(index.sk().to_owned(), attribute(schema::by_date(image.date, &image.id.to_string())));
     };
-    if let Some(owner) = image.owner {
-        index(Index::ByOwner, schema::owned_by(org, image.id.kind, owner));
+    if image.owner.is_some() || image.is_owned {
+        index(Index::ByOwner, schema::owned_by(org, image.id.kind, image.owner));
     }
-    if let Some(state) = image.state {
+    if let Some(state) = &image.state {
         index(Index::ByState, schema::in_state(org, image.id.kind, state));
     }
     Ok(item)

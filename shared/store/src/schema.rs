@@ -36,7 +36,7 @@
 //!
 //! 1. records of a type, newest first: `record`, consistent
 //! 2. records of a type and state: `by_state`
-//! 3. records of a type and owner: `by_owner`
+//! 3. records of a type and owner, or that nobody owns: `by_owner`
 //! 4. children of a record, by type: `link`, consistent
 //! 5. records by word: `token`, consistent
 //! 6. journal facts of a day: `fact`, consistent
@@ -273,8 +273,8 @@ pub enum Question<'a> {
     Records(OrgId, RecordType),
     /// 2. Records of a type in a state, by date.
     InState(OrgId, RecordType, &'a str),
-    /// 3. Records of a type and owner, by date.
-    OwnedBy(OrgId, RecordType, UserId),
+    /// 3. Records of a type and owner, or that nobody owns, by date.
+    OwnedBy(OrgId, RecordType, Option<UserId>),
     /// 4. Children of a record, of one type.
     Children(OrgId, AnyId, RecordType),
     /// 5. Records with a word that begins so.
@@ -387,9 +387,12 @@ pub fn in_state(org: OrgId, of: RecordType, state: &str) -> String {
     format!("{org}#{of}#{state}")
 }
 
-/// The `by_owner` key of records of an owner.
-pub fn owned_by(org: OrgId, of: RecordType, owner: UserId) -> String {
-    format!("{org}#{of}#{owner}")
+/// The `by_owner` key of records of an owner, or of those that nobody owns.
+pub fn owned_by(org: OrgId, of: RecordType, owner: Option<UserId>) -> String {
+    match owner {
+        Some(owner) => format!("{org}#{of}#{owner}"),
+        None => format!("{org}#{of}#-"),
+    }
 }
 
 /// The `by_state` key of facts of a record.

@@ -2,7 +2,7 @@
 
 use crate::cx::record_of;
 use crate::json::bytes_of;
-use crate::page::{PAGE_BYTES, Page, PageAsk, meets};
+use crate::page::{PAGE_BYTES, Page, PageAsk, binding, meets};
 use crate::plan::RECORD_BYTES;
 use crate::schema::{Key, Place, Question, SK};
 use crate::table::{Item, QueryAsk, key_item};
@@ -29,7 +29,7 @@ impl Cx {
     /// Reads its own writes, at a cost that doesn't grow with the table. A record counts at its smallest
     /// matching token alone, so that no page repeats it.
     pub(crate) async fn search<T: Record>(&self, terms: &Terms, ask: &PageAsk<'_>) -> Result<Page<T>> {
-        let binding = format!("{}|{}|{terms:?}|{:?}|{:?}", self.org, T::TYPE, ask.listing, ask.filters);
+        let binding = binding::<T>(self, ask);
         let prefix = terms.prefix();
         let range = Question::Word(self.org, T::TYPE, &prefix).range();
         let begin = ask.cursor.map(|cursor| self.open_place(cursor, &binding)).transpose()?;
@@ -83,15 +83,20 @@ impl Cx {
     /// Records by id, as they are after every write that was acknowledged; those that are gone, or that the actor
     /// may not know of, are left out.
     pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
-        let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
-        let mut records = HashMap::new();
-        for item in self.env.table.get_records(&keys).await? {
-            let record: T = record_of(&item)?;
-            if self.reaches(record.owner()) {
-                records.insert(record.id(), record);
-            }
-        }
+        let mut records = self.unbounded_records::<T>(ids).await?;
+        records.retain(|_, record| self.reaches(record.owner()));
         Ok(records)
+    }
+
+    /// Records by id, also those that the actor may not know of.
+    pub(crate) async fn unbounded_records<T: Record>(
+        &self,
+        ids: impl Iterator<Item = AnyId>,
+    ) -> Result<HashMap<AnyId, T>> {
+        let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
+        let items = self.env.table.get_records(&keys).await?;
+        let records = items.iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record)));
+        records.collect()
     }
 
     /// Whether a record has a matching token at or before a place, so that an earlier page counted it.
@@ -122,11 +127,9 @@ fn hit(item: &Item, terms: &Terms) -> Option<Hit> {
     terms.match_text(text("text")?).then_some(Hit { sk, id })
 }
 
-/// Whether a record is of the state or owner that the list is of.
+/// Whether a record is of the state, owner and parent that the list is of.
 fn in_listing<T: Record>(record: &T, ask: &PageAsk<'_>) -> bool {
-    match ask.listing {
-        crate::Listing::All => true,
-        crate::Listing::InState(state) => record.state() == Some(state),
-        crate::Listing::OwnedBy(owner) => record.owner() == Some(owner),
-    }
+    ask.state.is_none_or(|state| record.state() == Some(state))
+        && ask.owner.is_none_or(|owner| record.owner() == Some(owner))
+        && ask.parent.is_none_or(|parent| record.parents().contains(&parent))
 }

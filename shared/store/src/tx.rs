@@ -208,7 +208,9 @@ pub(crate) struct Image {
     pub parents: Vec<AnyId>,
     pub references: Vec<Reference>,
     pub owner: Option<UserId>,
-    pub state: Option<&'static str>,
+    /// Whether lists ask for those that nobody owns, too.
+    pub is_owned: bool,
+    pub state: Option<String>,
 }
 
 fn image<T: Record>(record: &T) -> Result<Option<Image>> {
@@ -222,6 +224,7 @@ fn image<T: Record>(record: &T) -> Result<Option<Image>> {
         parents: record.parents(),
         references: record.references(),
         owner: record.owner(),
-        state: record.state(),
+        is_owned: T::OWNER.is_some(),
+        state: record.state().map(str::to_owned),
     }))
 }

@@ -1,0 +1,195 @@
+//! Where the records of a list are read from, and several such places as one list.
+
+use crate::cx::{data_bytes, record_of};
+use crate::filter::{Filter, Op};
+use crate::page::{Order, PageAsk};
+use crate::schema::{DATA, Index, Place, Question, Range, by_date};
+use crate::table::{Item, QueryAsk, attribute, key_item};
+use crate::{Cx, Reach, Result};
+use daybook_domain::{AnyId, Record, Timestamp, UserId};
+use futures::future::try_join_all;
+use serde_json::Value;
+use std::collections::VecDeque;
+
+/// After so many bytes of records a request looks no further.
+const MOST_EXAMINED: usize = 4 << 20;
+
+/// Of so many owners the records are looked up one owner at a time; those of more are found among all.
+const MOST_OWNERS: usize = 24;
+
+/// A range of items that records are read from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Records in the table, by id.
+    Table(Range),
+    /// Records in an index, by date.
+    Index(Index, Range),
+    /// Links to the children of a record, by id.
+    Links(AnyId, Range),
+}
+
+/// Where to look, and what to look out for.
+#[derive(Debug)]
+pub(crate) struct ListPlan {
+    pub sources: Vec<Source>,
+    /// The conditions that these places don't answer.
+    pub filters: Vec<Filter>,
+}
+
+impl Source {
+    pub fn range(&self) -> Range {
+        match self {
+            Source::Table(range) | Source::Index(_, range) | Source::Links(_, range) => range.clone(),
+        }
+    }
+
+    /// The key just behind which to go on.
+    fn key_at(&self, cx: &Cx, date: Timestamp, id: AnyId) -> Item {
+        match self {
+            Source::Table(_) => key_item(&Place::Record(cx.org, id).key()),
+            Source::Links(parent, _) => key_item(&Place::Link(cx.org, *parent, id).key()),
+            Source::Index(index, range) => {
+                let mut key = key_item(&Place::Record(cx.org, id).key());
+                key.insert(index.pk().to_owned(), attribute(&range.pk));
+                key.insert(index.sk().to_owned(), attribute(by_date(date, &id.to_string())));
+                key
+            }
+        }
+    }
+}
+
+impl Cx {
+    /// Where a list is read from with the least to look at: links for the children of a record; for an owner, or one who sees
+    /// only some owners' records, the index by owner; for a state that by state; all of them where no index has the order.
+    pub(crate) fn plan_list<T: Record>(&self, ask: &PageAsk<'_>) -> ListPlan {
+        let owned = |owner| Source::Index(Index::ByOwner, Question::OwnedBy(self.org, T::TYPE, owner).range());
+        let in_state = |state: &str| Source::Index(Index::ByState, Question::InState(self.org, T::TYPE, state).range());
+        let seen: Option<Vec<Option<UserId>>> = match (&self.reach, ask.owner) {
+            (_, Some(owner)) => Some(vec![Some(owner)]),
+            (Reach::Owners(owners), None) if T::OWNER.is_some() && owners.len() <= MOST_OWNERS => {
+                Some(owners.iter().copied().map(Some).chain([None]).collect())
+            }
+            _ => None,
+        };
+        let indexed = T::DATE.is_none() || ask.order != Order::Made;
+        let (mut state, mut owner) = (ask.state, ask.owner);
+        let sources = match (ask.parent, seen) {
+            (Some(parent), _) => vec![Source::Links(parent, Question::Children(self.org, parent, T::TYPE).range())],
+            (None, Some(owners)) if indexed => {
+                owner = None;
+                owners.into_iter().map(owned).collect()
+            }
+            (None, _) if indexed && let Some(wanted) = state.take() => vec![in_state(wanted)],
+            (None, _) if ask.order == Order::Date && T::DATE.is_some() => {
+                let named = T::STATE.map_or(&[][..], |(_, names)| names).iter().copied();
+                named.chain(ask.states.iter().map(String::as_str)).map(in_state).collect()
+            }
+            (None, _) => vec![Source::Table(Question::Records(self.org, T::TYPE).range())],
+        };
+        let equal = |field: &str, value: Value| Filter { field: field.to_owned(), op: Op::Eq, value };
+        let mut filters = ask.filters.clone();
+        filters.extend(T::STATE.zip(state).map(|((field, _), state)| equal(field, Value::from(state))));
+        filters.extend(T::OWNER.zip(owner).map(|(field, owner)| equal(field, Value::from(owner.to_string()))));
+        ListPlan { sources, filters }
+    }
+}
+
+/// What comes next in a list.
+pub(crate) enum Next<T> {
+    /// A record.
+    Record(T),
+    /// Nothing more.
+    End,
+    /// There may be more, but a request looks no further.
+    Enough,
+}
+
+/// Several sources as one list, in the order of their keys.
+pub(crate) struct Merged<'a, T> {
+    cx: &'a Cx,
+    heads: Vec<Head<T>>,
+    descending: bool,
+    examined: usize,
+    /// How many items to ask each source for.
+    pub at_once: i32,
+}
+
+struct Head<T> {
+    source: Source,
+    /// Records that were read and not yet asked for, with the keys that they are ordered by.
+    ready: VecDeque<(String, T)>,
+    after: Option<Item>,
+    over: bool,
+}
+
+impl<'a, T: Record> Merged<'a, T> {
+    /// The sources from their beginning, or from behind a place.
+    pub fn of(cx: &'a Cx, sources: Vec<Source>, begin: Option<(Timestamp, AnyId)>, descending: bool) -> Merged<'a, T> {
+        let head = |source: Source| Head {
+            after: begin.map(|(date, id)| source.key_at(cx, date, id)),
+            source,
+            ready: VecDeque::new(),
+            over: false,
+        };
+        let heads = sources.into_iter().map(head).collect();
+        Merged { cx, heads, descending, examined: 0, at_once: 1 }
+    }
+
+    /// The next record.
+    pub async fn next(&mut self) -> Result<Next<T>> {
+        while self.heads.iter().any(Head::is_dry) {
+            if self.examined >= MOST_EXAMINED {
+                return Ok(Next::Enough);
+            }
+            let (cx, at_once, descending) = (self.cx, self.at_once, self.descending);
+            let dry = self.heads.iter_mut().filter(|head| head.is_dry());
+            let read = try_join_all(dry.map(|head| head.read(cx, at_once, descending))).await?;
+            self.examined += read.into_iter().sum::<usize>();
+        }
+        let keyed = self.heads.iter_mut().filter(|head| !head.ready.is_empty());
+        let first = match self.descending {
+            true => keyed.max_by(|a, b| a.key().cmp(&b.key())),
+            false => keyed.min_by(|a, b| a.key().cmp(&b.key())),
+        };
+        Ok(first.and_then(|head| head.ready.pop_front()).map_or(Next::End, |(_, record)| Next::Record(record)))
+    }
+}
+
+impl<T: Record> Head<T> {
+    /// Whether it must be read on before it is known what comes first.
+    fn is_dry(&self) -> bool {
+        self.ready.is_empty() && !self.over
+    }
+
+    fn key(&self) -> Option<&String> {
+        self.ready.front().map(|(key, _)| key)
+    }
+
+    /// Reads on, and says how many bytes that were.
+    async fn read(&mut self, cx: &Cx, at_once: i32, descending: bool) -> Result<usize> {
+        let links = matches!(self.source, Source::Links(..));
+        let only = if links { crate::schema::SK } else { DATA };
+        let ask = QueryAsk { limit: Some(at_once), after: self.after.take(), descending, only: Some(only) };
+        let page = cx.env.table.query(&self.source.range(), ask).await?;
+        self.over = page.more.is_none();
+        self.after = page.more;
+        if links {
+            let ids: Vec<AnyId> = page.items.iter().filter_map(crate::page::child_of).collect();
+            let mut records = cx.unbounded_records::<T>(ids.iter().copied()).await?;
+            let read = ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?)));
+            self.ready.extend(read);
+            // A link isn't as large as what it leads to.
+            return Ok(ids.len() * 1024);
+        }
+        let bytes = page.items.iter().map(data_bytes).sum();
+        for item in &page.items {
+            let record: T = record_of(item)?;
+            let key = match self.source {
+                Source::Index(..) => by_date(record.date(), &record.id().to_string()),
+                Source::Table(_) | Source::Links(..) => record.id().to_string(),
+            };
+            self.ready.push_back((key, record));
+        }
+        Ok(bytes)
+    }
+}
