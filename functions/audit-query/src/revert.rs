@@ -3,15 +3,22 @@
 //! What is undone is a change of its own, with an entry of its own. Whoever undoes needs the permission to make the
 //! change by hand, and the rules that hold for it then hold here.
 
+use daybook_domain::contact::{Contact, Group};
+use daybook_domain::customer::Customer;
 use daybook_domain::demo::Demo;
 use daybook_domain::error::Thing;
 use daybook_domain::form::Form;
+use daybook_domain::interaction::Interaction;
 use daybook_domain::lead::Lead;
+use daybook_domain::opportunity::Opportunity;
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Permission, Resource, RoleRef, Scope};
+use daybook_domain::pipeline::Pipeline;
 use daybook_domain::role::CustomRole;
+use daybook_domain::task::Task;
 use daybook_domain::team::Team;
 use daybook_domain::user::{User, may_change};
+use daybook_domain::view::View;
 use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule};
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
 use daybook_store::journal::Detail;
@@ -92,6 +99,14 @@ async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
         RecordType::Team => change.undone::<Team>(Resource::Users, Action::Manage).await,
         RecordType::Role => change.undone::<CustomRole>(Resource::Roles, Action::Manage).await,
         RecordType::Organization => change.undone::<Organization>(Resource::Organization, Action::Manage).await,
+        RecordType::Customer => change.undone::<Customer>(Resource::Customers, Action::Update).await,
+        RecordType::Contact => change.undone::<Contact>(Resource::Contacts, Action::Update).await,
+        RecordType::Group => change.undone::<Group>(Resource::Groups, Action::Manage).await,
+        RecordType::Interaction => change.undone::<Interaction>(Resource::Interactions, Action::Update).await,
+        RecordType::Pipeline => change.undone::<Pipeline>(Resource::Pipelines, Action::Manage).await,
+        RecordType::Opportunity => change.undone::<Opportunity>(Resource::Opportunities, Action::Update).await,
+        RecordType::Task => change.undone::<Task>(Resource::Tasks, Action::Update).await,
+        RecordType::View => change.undone::<View>(Resource::Views, Action::Update).await,
         // A post was accepted, an invitation sent, a secret shown, a file written: that can't be taken back.
         RecordType::Submission | RecordType::Invitation | RecordType::ApiKey | RecordType::Job => {
             Err(Domain::Conflict(Conflict::NothingToUndo).into())
@@ -124,6 +139,26 @@ trait Rules: Record {
 impl Rules for Lead {}
 impl Rules for Demo {}
 impl Rules for Team {}
+impl Rules for Customer {}
+impl Rules for Contact {}
+impl Rules for Group {}
+impl Rules for Interaction {}
+impl Rules for Opportunity {}
+impl Rules for Task {}
+impl Rules for View {}
+
+impl Rules for Pipeline {
+    async fn checked(_: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        // Whether opportunities are in a stage that would go is asked where pipelines are changed.
+        let keys = after.map(Pipeline::keys).unwrap_or_default();
+        match before {
+            Some(before) if before.keys().iter().any(|key| !keys.contains(key)) => {
+                Err(Domain::Conflict(Conflict::StageInUse).into())
+            }
+            _ => Ok(tx),
+        }
+    }
+}
 
 impl Rules for Form {
     async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {

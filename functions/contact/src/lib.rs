@@ -1,7 +1,7 @@
 //! Contact: a message through a contact form. It becomes a submission and a lead (source `contact_form`);
 //! the visitor gets an answer by mail, the team the message.
 
-use daybook_domain::contact::Message;
+use daybook_domain::message::Message;
 use daybook_domain::permission::{Action::Create, Resource::Leads};
 use daybook_http::{Cx, Posted, RateClass, Result, Routes, public};
 use daybook_intake::{Post, Thanks};

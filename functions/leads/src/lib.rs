@@ -3,15 +3,16 @@
 //! Deleting moves a lead to the trash for 30 days and gives its address free; its submissions stay.
 //! Restoring takes the address back, unless a newer lead has it.
 
-mod timeline;
+mod convert;
 
+use convert::convert;
+use daybook_crm::{Moment, timeline_of};
 use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::{Delete, Read, Update};
 use daybook_domain::permission::Resource::Leads;
 use daybook_domain::{Error as Domain, LeadId};
-use daybook_http::{Cx, Data, Error, IfMatch, ListQuery, Listed, Patch, Path, Result, Routes, can};
+use daybook_http::{Cx, Data, Error, IfMatch, ListQuery, Listed, PageQuery, Patch, Path, Result, Routes, can};
 use daybook_intake::{find_lead, lead_told};
-use timeline::timeline;
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -22,6 +23,7 @@ pub fn routes() -> Routes {
         .patch("/api/leads/{id}", can(Leads, Update), update)
         .delete("/api/leads/{id}", can(Leads, Delete), delete)
         .post("/api/leads/{id}/restore", can(Leads, Update), restore)
+        .post("/api/leads/{id}/convert", can(Leads, Update), convert)
         .get("/api/leads/{id}/timeline", can(Leads, Read), timeline)
 }
 
@@ -58,4 +60,10 @@ async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> R
         Err(Error::Domain(Domain::NotFound(_))) => cx.restore(lead_told(&cx, id).await?, version, Data::<Lead>).await,
         outcome => outcome,
     }
+}
+
+/// Lists what happened with a lead, the newest first.
+async fn timeline(cx: Cx, Path(id): Path<LeadId>, query: PageQuery) -> Result<Listed<Moment>> {
+    let lead = find_lead(&cx, id).await?;
+    timeline_of(&cx, &lead, &query).await
 }

@@ -51,6 +51,11 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
             }
             Of::Submission(submission) => remove(cx, submission, *kept).await?,
             Of::Demo(demo) => remove(cx, demo, *kept).await?,
+            Of::Customer(customer) => remove(cx, customer, *kept).await?,
+            Of::Contact(contact) => remove(cx, contact, *kept).await?,
+            Of::Interaction(interaction) => remove(cx, interaction, *kept).await?,
+            Of::Opportunity(opportunity) => remove(cx, opportunity, *kept).await?,
+            Of::Task(task) => remove(cx, task, *kept).await?,
             Of::Invitation(invitation) => remove(cx, invitation, *kept).await?,
             Of::User(user) => remove(cx, user, *kept).await?,
             // That somebody asked stays on record; what they got doesn't.

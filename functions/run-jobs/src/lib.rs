@@ -4,6 +4,7 @@
 
 mod audit_export;
 mod erasure;
+mod family;
 mod organization;
 mod person;
 mod person_export;
@@ -77,6 +78,8 @@ async fn done(services: &Services, cx: &Cx, fact: &Fact, job: &Job) -> Result<Jo
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
         Work::PersonExport { .. } => person_export::run(cx, files, job, &errand(cx, fact, job).await?).await,
         Work::PersonErasure { .. } => erasure::run(cx, files, job, &errand(cx, fact, job).await?).await,
+        Work::Removal { record } => family::remove(cx, job, *record).await,
+        Work::Return { record } => family::restore(cx, job, *record).await,
         Work::OrganizationErasure => organization::run(cx, job).await,
     }
 }
@@ -96,10 +99,14 @@ async fn errand(cx: &Cx, fact: &Fact, job: &Job) -> Result<Errand> {
 
 /// Writes down how a job ended; then its errand is over.
 async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
+    // It may have told how far it came.
+    let Some(job) = &cx.find::<Job>(job.id).await? else { return Ok(Outcome::Done) };
     let after = done.following(job, cx.now());
     let audit = match &job.work {
         Work::AuditExport { .. } | Work::PersonExport { .. } => Audit::Export,
         Work::PersonErasure { .. } | Work::OrganizationErasure => Audit::Erase,
+        Work::Removal { .. } => Audit::Delete,
+        Work::Return { .. } => Audit::Restore,
     };
     cx.next_step().commit(Tx::update(job, &after).called(audit), ()).await?;
     Errand::remove(&cx.env, cx.org, job.id).await?;

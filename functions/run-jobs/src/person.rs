@@ -1,16 +1,23 @@
 //! All that is known of a person: whose address it is says which records, and which entries.
 
 use daybook_domain::api_key::ApiKey;
+use daybook_domain::contact::{Contact, Group};
+use daybook_domain::customer::Customer;
 use daybook_domain::demo::Demo;
 use daybook_domain::form::Form;
+use daybook_domain::interaction::Interaction;
 use daybook_domain::invitation::Invitation;
 use daybook_domain::job::{Job, MOST_MENTIONS};
 use daybook_domain::lead::Lead;
+use daybook_domain::opportunity::Opportunity;
 use daybook_domain::organization::Organization;
+use daybook_domain::pipeline::Pipeline;
 use daybook_domain::role::CustomRole;
 use daybook_domain::submission::Submission;
+use daybook_domain::task::Task;
 use daybook_domain::team::Team;
 use daybook_domain::user::User;
+use daybook_domain::view::View;
 use daybook_domain::{AnyId, EmailAddress, EntryId, Record, RecordType, Timestamp};
 use daybook_store::{Cx, Fact, Kept, Result};
 use serde_json::Value;
@@ -28,6 +35,16 @@ pub enum Of {
     Invitation(Invitation),
     /// Somebody who signs in.
     User(User),
+    /// A customer.
+    Customer(Customer),
+    /// A contact.
+    Contact(Contact),
+    /// An interaction with them.
+    Interaction(Interaction),
+    /// An opportunity with them.
+    Opportunity(Opportunity),
+    /// A task about them.
+    Task(Task),
     /// Another job about the same person.
     Job(Job),
 }
@@ -111,6 +128,14 @@ impl Looking<'_> {
             RecordType::Demo => self.own(Of::Demo).await,
             RecordType::Invitation => self.own(Of::Invitation).await,
             RecordType::User => self.own(Of::User).await,
+            RecordType::Customer => self.own(Of::Customer).await,
+            RecordType::Contact => self.own(Of::Contact).await,
+            RecordType::Interaction => self.own(Of::Interaction).await,
+            RecordType::Opportunity => self.own(Of::Opportunity).await,
+            RecordType::Task => self.own(Of::Task).await,
+            RecordType::Group => self.others::<Group>().await,
+            RecordType::Pipeline => self.others::<Pipeline>().await,
+            RecordType::View => self.others::<View>().await,
             RecordType::Job => self.jobs().await,
             RecordType::Organization => self.others::<Organization>().await,
             RecordType::Role => self.others::<CustomRole>().await,
@@ -131,7 +156,7 @@ impl Looking<'_> {
                     return;
                 }
                 let theirs = record.person().is_some_and(|person| person == self.normalized)
-                    || record.parents().iter().any(|parent| self.ids.contains(parent));
+                    || record.about().iter().any(|other| self.ids.contains(other));
                 // By its id: a post that was held makes its lead later.
                 if theirs && id.time() <= self.until {
                     self.ids.insert(id);

@@ -65,6 +65,11 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
             Of::Demo(demo) => (None, "demo", json(demo)?),
             Of::Invitation(invitation) => (None, "invitation", json(invitation)?),
             Of::User(user) => (None, "user", json(user)?),
+            Of::Customer(customer) => (None, "customer", json(customer)?),
+            Of::Contact(contact) => (None, "contact", json(contact)?),
+            Of::Interaction(interaction) => (None, "interaction", json(interaction)?),
+            Of::Opportunity(opportunity) => (None, "opportunity", json(opportunity)?),
+            Of::Task(task) => (None, "task", json(task)?),
             // What was asked about them before is no data of theirs.
             Of::Job(_) => continue,
         };

@@ -1,75 +1,202 @@
-//! What somebody writes through a contact form.
+//! Contacts: people one talks to, at customers and elsewhere; and the groups they are in.
 
-use crate::intake::{Ask, Asked};
-use crate::words::is_han;
-use crate::{Line, Prose};
+use crate::lead::Consent;
+use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::words::{Words, normalize};
+use crate::{
+    AnyId, ContactId, CustomerId, EmailAddress, Error, GroupId, LeadId, Line, Locale, Phone, Prose, RecordType, Rule,
+    Several, Timestamp, UserId, lead, record_events, record_head,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-/// A message through a contact form.
+/// Somebody one talks to. May be at several customers, and in several groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Message {
-    /// What it is about.
-    pub subject: Option<Line<200>>,
-    /// The message.
-    pub message: Prose<10000>,
+pub struct Contact {
+    /// The id.
+    #[schema(read_only)]
+    pub id: ContactId,
+    /// The version.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was made.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// What to call them; made of the names, or else the address, unless given.
+    pub name: Option<Line<200>>,
+    /// Given name.
+    pub first_name: Option<Line<100>>,
+    /// Family name.
+    pub last_name: Option<Line<100>>,
+    /// Address; no other contact may have it.
+    pub email: Option<EmailAddress>,
+    /// Phone number, as it was written.
+    pub phone: Option<Phone>,
+    /// Phone number in E.164, where it could be understood.
+    #[schema(read_only)]
+    pub phone_e164: Option<String>,
+    /// Position.
+    pub job_title: Option<Line<100>>,
+    /// Department.
+    pub department: Option<Line<100>>,
+    /// The customer they are at first of all: the first of `customer_ids`.
+    pub customer_id: Option<CustomerId>,
+    /// The customers they are at.
+    #[schema(value_type = Vec<CustomerId>, max_items = 20)]
+    pub customer_ids: Several<CustomerId, 20>,
+    /// The groups they are in.
+    #[schema(value_type = Vec<GroupId>, max_items = 20)]
+    pub group_ids: Several<GroupId, 20>,
+    /// Words to find them by.
+    #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    pub tags: Several<Line<50>, 50>,
+    /// What is to be known of them.
+    pub description: Option<Prose<10000>>,
+    /// The language they write in.
+    pub locale: Option<Locale>,
+    /// What they agreed to.
+    pub consent: Option<Consent>,
+    /// Where they came from.
+    pub source: Option<Line<100>>,
+    /// Whose they are; whoever makes them, unless given.
+    pub owner_id: Option<UserId>,
+    /// The lead they were.
+    #[schema(read_only)]
+    pub lead_id: Option<LeadId>,
 }
 
-impl Asked for Message {
-    const FIELDS: &'static [&'static str] = &["subject", "message"];
+impl Contact {
+    /// The contact with what follows from its fields: its name, and its first customer among all of them.
+    pub fn settled(mut self, before: Option<&Contact>) -> Result<Contact, Error> {
+        if before.is_none_or(|before| before.phone != self.phone) {
+            self.phone_e164 = self.phone.as_ref().and_then(|phone| phone.e164("CN"));
+        }
+        let renamed = before.is_some_and(|old| {
+            (&old.first_name, &old.last_name) != (&self.first_name, &self.last_name) && old.name == self.name
+        });
+        if self.name.is_none() || renamed {
+            self.name = self.full_name();
+        }
+        if self.name.is_none() {
+            return Err(Error::invalid("/name", Rule::Required));
+        }
+        let mut customers = self.customer_ids.as_slice().to_vec();
+        let (first, list) = (self.customer_id, customers.first().copied());
+        let same_first = before.is_some_and(|old| old.customer_id == first);
+        match first {
+            // The list alone was changed, or cleared with it.
+            Some(first) if same_first && !customers.contains(&first) => self.customer_id = list,
+            Some(first) if customers.first() != Some(&first) => {
+                customers.retain(|one| *one != first);
+                customers.insert(0, first);
+                let too_many = |rule| Error::invalid("/customer_ids", rule);
+                self.customer_ids = Several::new(customers).map_err(too_many)?;
+            }
+            Some(_) => {}
+            None => match before.and_then(|old| old.customer_id) {
+                // They left their first customer.
+                Some(left) if list == Some(left) => {
+                    customers.remove(0);
+                    self.customer_id = customers.first().copied();
+                    self.customer_ids =
+                        Several::new(customers).map_err(|rule| Error::invalid("/customer_ids", rule))?;
+                }
+                _ => self.customer_id = list,
+            },
+        }
+        Ok(self)
+    }
 
-    /// A whole `name` becomes given and family name, unless the form has fields for these.
-    fn prepare(fields: &mut Map<String, Value>) {
-        let given = |fields: &Map<String, Value>, name: &str| {
-            fields.get(name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty())
+    fn full_name(&self) -> Option<Line<200>> {
+        let names = (self.first_name.as_ref(), self.last_name.as_ref());
+        let name = match (names, &self.email) {
+            ((None, None), None) => return None,
+            ((None, None), Some(email)) => email.as_str().to_owned(),
+            ((first, last), _) => lead::name_of(first, last),
         };
-        if !given(fields, "name") || given(fields, "first_name") || given(fields, "last_name") {
-            return;
-        }
-        let Some(Value::String(name)) = fields.remove("name") else { return };
-        let (first, last) = split_name(&name);
-        fields.insert("first_name".to_owned(), first.into());
-        if !last.is_empty() {
-            fields.insert("last_name".to_owned(), last.into());
-        }
-    }
-
-    fn into_ask(self) -> Ask {
-        Ask::Contact(self)
+        let short: String = name.chars().take(200).collect();
+        Line::parse(&short).ok()
     }
 }
 
-/// Chinese family names of two characters.
-const LONG_FAMILY_NAMES: [&str; 14] =
-    ["欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "长孙", "司徒", "夏侯", "令狐", "端木"];
+impl Record for Contact {
+    const TYPE: RecordType = RecordType::Contact;
+    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "phone_e164", "lead_id"];
+    const SEARCHED: bool = true;
+    const OWNER: Option<&'static str> = Some("owner_id");
+    const PARENTS: &'static [&'static str] = &["customer_id", "group_id"];
 
-/// A whole name as given name and family name: Chinese with the family name first, others with it last.
-fn split_name(name: &str) -> (&str, &str) {
-    let name = name.trim_matches(' ');
-    if is_han(name) && (2..=4).contains(&name.chars().count()) {
-        let family = if LONG_FAMILY_NAMES.iter().any(|long| name.starts_with(long) && name != *long) { 2 } else { 1 };
-        let end = name.char_indices().nth(family).map_or(name.len(), |(at, _)| at);
-        return (&name[end..], &name[..end]);
+    record_head!();
+    record_events!(ContactCreated, ContactUpdated, ContactDeleted, ContactRestored);
+
+    fn claims(&self) -> Vec<Claim> {
+        self.email.iter().map(|email| Claim { kind: ClaimKind::Email, value: email.normalized() }).collect()
     }
-    name.rsplit_once(' ').map_or((name, ""), |(first, last)| (first.trim_end_matches(' '), last))
+
+    fn person(&self) -> Option<String> {
+        self.email.as_ref().map(EmailAddress::normalized)
+    }
+
+    fn words(&self) -> Words {
+        Words::default()
+            .with(self.name.as_ref().map(Line::as_str))
+            .with_name(self.first_name.as_ref().map(Line::as_str), self.last_name.as_ref().map(Line::as_str))
+            .with_email(self.email.as_ref())
+            .with_phone(self.phone.as_ref(), self.phone_e164.as_deref())
+    }
+
+    fn parents(&self) -> Vec<AnyId> {
+        let customers = self.customer_ids.as_slice().iter().map(|id| (*id).into());
+        customers.chain(self.group_ids.as_slice().iter().map(|id| (*id).into())).collect()
+    }
+
+    /// Whom a contact works for says nothing of who they are.
+    fn about(&self) -> Vec<AnyId> {
+        Vec::new()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        Reference::list(&[(self.owner_id.map(Into::into), "/owner_id")])
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.owner_id
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A group of contacts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The id.
+    #[schema(read_only)]
+    pub id: GroupId,
+    /// The version.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was made.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// What it is called; unique in the organisation.
+    pub name: Line<100>,
+    /// What it is for.
+    pub description: Option<Prose<1000>>,
+}
 
-    #[test]
-    fn whole_names_are_split_as_people_of_their_language_do() {
-        for (name, expected) in [
-            ("张三", ("三", "张")),
-            ("欧阳娜娜", ("娜娜", "欧阳")),
-            ("Ada Lovelace", ("Ada", "Lovelace")),
-            ("Ada King  Lovelace", ("Ada King", "Lovelace")),
-            ("Ada", ("Ada", "")),
-            ("王", ("王", "")),
-        ] {
-            assert_eq!(split_name(name), expected, "{name}");
-        }
+impl Record for Group {
+    const TYPE: RecordType = RecordType::Group;
+    const REQUIRED: &'static [&'static str] = &["name"];
+
+    record_head!();
+    record_events!(GroupCreated, GroupUpdated, GroupDeleted, GroupRestored);
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) }]
     }
 }

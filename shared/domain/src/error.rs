@@ -71,6 +71,14 @@ pub enum Error {
         /// The unit of the limit.
         unit: &'static str,
     },
+    /// A change takes more than one transaction has.
+    #[error("the change takes {actions} items, a transaction has {limit}")]
+    Unfit {
+        /// How many items it takes.
+        actions: usize,
+        /// How many a transaction has.
+        limit: usize,
+    },
     /// Too many requests.
     #[error("limit reached, retry in {retry_after} s")]
     Limited {
@@ -144,6 +152,18 @@ pub enum Conflict {
     /// The parent of the record is gone.
     #[error("the record this belongs to was deleted")]
     ParentGone,
+    /// The lead is spam.
+    #[error("the lead is spam")]
+    SpamLead,
+    /// Other records belong to it.
+    #[error("other records belong to it")]
+    HasFamily,
+    /// What went to the trash with it is still on its way there.
+    #[error("what goes to the trash with it is still on its way")]
+    StillFalling,
+    /// The pipeline is the default one, or opportunities are in it.
+    #[error("the pipeline or stage is in use")]
+    StageInUse,
     /// The submission made or joined a lead already.
     #[error("the submission was accepted")]
     SubmissionAccepted,

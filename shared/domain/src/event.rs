@@ -68,6 +68,8 @@ pub enum Audit {
     Sync,
     /// Removed something for good.
     Erase,
+    /// Turned a lead into a customer.
+    Convert,
 }
 
 events! {
@@ -123,8 +125,12 @@ events! {
     PersonErased = "person.erased",
     /// Work was asked for that takes longer than a request.
     JobQueued = "job.queued",
+    /// Work has come further.
+    JobUpdated = "job.updated",
     /// Work can't be done.
     JobFailed = "job.failed",
+    /// All that belongs to a record was moved to the trash with it, or taken back with it.
+    FamilyMoved = "family.moved",
     /// A job was moved to the trash.
     JobDeleted = "job.deleted",
     /// A job was taken back from the trash.
@@ -219,6 +225,86 @@ events! {
     DemoDeleted = "demo.deleted",
     /// A demonstration was taken back from the trash.
     DemoRestored = "demo.restored",
+    /// A customer was made.
+    CustomerCreated = "customer.created",
+    /// A customer changed.
+    CustomerUpdated = "customer.updated",
+    /// A customer was moved to the trash.
+    CustomerDeleted = "customer.deleted",
+    /// A customer was taken back from the trash.
+    CustomerRestored = "customer.restored",
+    /// A contact was made.
+    ContactCreated = "contact.created",
+    /// A contact changed.
+    ContactUpdated = "contact.updated",
+    /// A contact was moved to the trash.
+    ContactDeleted = "contact.deleted",
+    /// A contact was taken back from the trash.
+    ContactRestored = "contact.restored",
+    /// A group of contacts was made.
+    GroupCreated = "group.created",
+    /// A group of contacts changed.
+    GroupUpdated = "group.updated",
+    /// A group of contacts was moved to the trash.
+    GroupDeleted = "group.deleted",
+    /// A group of contacts was taken back from the trash.
+    GroupRestored = "group.restored",
+    /// An interaction was made.
+    InteractionCreated = "interaction.created",
+    /// An interaction changed.
+    InteractionUpdated = "interaction.updated",
+    /// An interaction was moved to the trash.
+    InteractionDeleted = "interaction.deleted",
+    /// An interaction was taken back from the trash.
+    InteractionRestored = "interaction.restored",
+    /// A pipeline was made.
+    PipelineCreated = "pipeline.created",
+    /// A pipeline changed.
+    PipelineUpdated = "pipeline.updated",
+    /// A pipeline was moved to the trash.
+    PipelineDeleted = "pipeline.deleted",
+    /// A pipeline was taken back from the trash.
+    PipelineRestored = "pipeline.restored",
+    /// An opportunity was made.
+    OpportunityCreated = "opportunity.created",
+    /// An opportunity changed.
+    OpportunityUpdated = "opportunity.updated",
+    /// An opportunity was moved to the trash.
+    OpportunityDeleted = "opportunity.deleted",
+    /// An opportunity was taken back from the trash.
+    OpportunityRestored = "opportunity.restored",
+    /// A task was made.
+    TaskCreated = "task.created",
+    /// A task changed.
+    TaskUpdated = "task.updated",
+    /// A task was moved to the trash.
+    TaskDeleted = "task.deleted",
+    /// A task was taken back from the trash.
+    TaskRestored = "task.restored",
+    /// A view was made.
+    ViewCreated = "view.created",
+    /// A view changed.
+    ViewUpdated = "view.updated",
+    /// A view was moved to the trash.
+    ViewDeleted = "view.deleted",
+    /// A view was taken back from the trash.
+    ViewRestored = "view.restored",
+    /// An opportunity went to another stage.
+    OpportunityStageChanged = "opportunity.stage_changed",
+    /// An opportunity was won.
+    OpportunityWon = "opportunity.won",
+    /// An opportunity was lost.
+    OpportunityLost = "opportunity.lost",
+    /// A task got another assignee.
+    TaskAssigned = "task.assigned",
+    /// A task was done.
+    TaskCompleted = "task.completed",
+    /// Somebody is to be reminded of a task.
+    TaskDue = "task.due",
+    /// A task isn't done, and was to be by now.
+    TaskOverdue = "task.overdue",
+    /// A lead became a customer.
+    LeadConverted = "lead.converted",
     /// A record is to be made equal in another system once more.
     SyncRequested = "sync.requested",
 }

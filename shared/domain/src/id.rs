@@ -223,6 +223,46 @@ record_types! {
     /// A demonstration.
     DemoId "demo";
 
+    /// Somebody who is sold to.
+    Customer "customer",
+    /// A customer.
+    CustomerId "cus";
+
+    /// Somebody one talks to.
+    Contact "contact",
+    /// A contact.
+    ContactId "con";
+
+    /// Contacts that belong together.
+    Group "group",
+    /// A group of contacts.
+    GroupId "grp";
+
+    /// Something that was talked about with a customer.
+    Interaction "interaction",
+    /// An interaction.
+    InteractionId "int";
+
+    /// The stages that opportunities go through.
+    Pipeline "pipeline",
+    /// A pipeline.
+    PipelineId "pipe";
+
+    /// Something that may be sold.
+    Opportunity "opportunity",
+    /// An opportunity.
+    OpportunityId "opp";
+
+    /// Something to do.
+    Task "task",
+    /// A task.
+    TaskId "tsk";
+
+    /// A list that somebody keeps.
+    View "view",
+    /// A view.
+    ViewId "view";
+
     /// Work that takes longer than a request may.
     Job "job",
     /// A job.
@@ -260,6 +300,20 @@ impl FormId {
     /// The form every organisation has from the start.
     pub fn default_of(org: OrgId) -> FormId {
         FormId(org.0)
+    }
+}
+
+impl PipelineId {
+    /// The pipeline every organisation has from the start.
+    pub fn default_of(org: OrgId) -> PipelineId {
+        PipelineId(org.0)
+    }
+}
+
+impl RecordType {
+    /// Whether records go with one of this type when it is removed.
+    pub fn has_family(self) -> bool {
+        matches!(self, RecordType::Customer | RecordType::Opportunity)
     }
 }
 

@@ -114,7 +114,7 @@ pub enum Ask {
     /// A demonstration.
     Demo(crate::demo::DemoFields),
     /// An answer to a message.
-    Contact(crate::contact::Message),
+    Contact(crate::message::Message),
 }
 
 /// The fields of a form that say what it asks for.

@@ -30,8 +30,20 @@ pub struct Job {
     pub file: Option<JobFile>,
     /// What was erased.
     pub erased: Option<Erased>,
+    /// How much of it is done, where that is counted.
+    pub progress: Option<Progress>,
     /// Why it failed, and what to do about it.
     pub failure: Option<String>,
+}
+
+/// How much of a job is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JobProgress)]
+pub struct Progress {
+    /// How many records are done.
+    pub done: u64,
+    /// How many there were to do when it was asked for.
+    pub of: u64,
 }
 
 /// What is to be done.
@@ -56,6 +68,18 @@ pub enum Work {
         /// Their pseudonym: the same for the same address, and worthless without the deployment's secret.
         person: String,
     },
+    /// Move what belongs to a record to the trash, where the record is already.
+    Removal {
+        /// The record.
+        #[schema(value_type = String)]
+        record: AnyId,
+    },
+    /// Take what went to the trash with a record back from there, as the record was.
+    Return {
+        /// The record.
+        #[schema(value_type = String)]
+        record: AnyId,
+    },
     /// Erase all that the organisation has, once it has been in the trash for 30 days.
     OrganizationErasure,
 }
@@ -64,7 +88,7 @@ impl Work {
     /// The pseudonym of the person it is about.
     pub fn person(&self) -> Option<&str> {
         match self {
-            Work::AuditExport { .. } | Work::OrganizationErasure => None,
+            Work::AuditExport { .. } | Work::Removal { .. } | Work::Return { .. } | Work::OrganizationErasure => None,
             Work::PersonExport { person } | Work::PersonErasure { person } => Some(person),
         }
     }
@@ -126,6 +150,7 @@ impl Job {
             owner_id: stamp.actor.owner(),
             file: None,
             erased: None,
+            progress: None,
             failure: None,
         }
     }
@@ -134,7 +159,11 @@ impl Job {
     pub fn begins_at(&self) -> Timestamp {
         match self.work {
             Work::OrganizationErasure => self.created_at.plus(TRASH),
-            Work::AuditExport { .. } | Work::PersonExport { .. } | Work::PersonErasure { .. } => self.created_at,
+            Work::AuditExport { .. }
+            | Work::PersonExport { .. }
+            | Work::PersonErasure { .. }
+            | Work::Removal { .. }
+            | Work::Return { .. } => self.created_at,
         }
     }
 
@@ -156,6 +185,25 @@ impl Job {
         Job { status: Status::Done, erased: Some(erased), ..self.clone() }
     }
 
+    /// The job with so many records to do.
+    #[must_use]
+    pub fn of_records(self, count: usize) -> Job {
+        Job { progress: Some(Progress { done: 0, of: count as u64 }), ..self }
+    }
+
+    /// The job with so many more records done.
+    #[must_use]
+    pub fn advanced(&self, by: usize) -> Job {
+        let advanced = |progress: Progress| Progress { done: progress.done + by as u64, ..progress };
+        Job { progress: self.progress.map(advanced), ..self.clone() }
+    }
+
+    /// The job once it is done.
+    #[must_use]
+    pub fn finished(&self) -> Job {
+        Job { status: Status::Done, ..self.clone() }
+    }
+
     /// The job as it can't be done.
     #[must_use]
     pub fn failed(&self, why: &str) -> Job {
@@ -175,6 +223,8 @@ impl Record for Job {
             Change::Create(_) => Event::JobQueued,
             Change::Update(_, after) => match (after.status, &after.work) {
                 (Status::Failed, _) => Event::JobFailed,
+                (Status::Queued, _) => Event::JobUpdated,
+                (_, Work::Removal { .. } | Work::Return { .. }) => Event::FamilyMoved,
                 (_, Work::AuditExport { .. }) => Event::AuditExported,
                 (_, Work::PersonExport { .. }) => Event::PersonExported,
                 (_, Work::PersonErasure { .. }) => Event::PersonErased,

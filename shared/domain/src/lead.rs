@@ -4,7 +4,8 @@ use crate::intake::Enquiry;
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::Words;
 use crate::{
-    Change, EmailAddress, Event, FormId, LeadId, Line, Locale, Phone, Prose, RecordType, Timestamp, UserId, record_head,
+    Change, ContactId, CustomerId, EmailAddress, Event, FormId, LeadId, Line, Locale, OpportunityId, Phone, Prose,
+    RecordType, Timestamp, UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -219,6 +220,18 @@ pub struct Lead {
     /// The lead that had the address before this one, until it was deleted, converted or got another.
     #[schema(read_only)]
     pub previous_lead_id: Option<LeadId>,
+    /// The customer it became.
+    #[schema(read_only)]
+    pub customer_id: Option<CustomerId>,
+    /// The contact it became.
+    #[schema(read_only)]
+    pub contact_id: Option<ContactId>,
+    /// The opportunity it became.
+    #[schema(read_only)]
+    pub opportunity_id: Option<OpportunityId>,
+    /// When it became them.
+    #[schema(read_only)]
+    pub converted_at: Option<Timestamp>,
 }
 
 /// The source of leads that are there to try things out with; they go to no other system.
@@ -290,6 +303,10 @@ impl Lead {
             attribution: e.attribution,
             extra: e.extra,
             previous_lead_id: origin.previous,
+            customer_id: None,
+            contact_id: None,
+            opportunity_id: None,
+            converted_at: None,
         }
     }
 
@@ -334,6 +351,12 @@ const FAMILY_NAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何�
 /// Forms made abroad often have the family name in `first_name`; where only that one is a common family
 /// name, it goes first.
 pub fn display_name(first: Option<&Line<100>>, last: Option<&Line<100>>, email: &EmailAddress) -> String {
+    let name = name_of(first, last);
+    if name.is_empty() { email.as_str().to_owned() } else { name }
+}
+
+/// A person's name as it is written in running text; empty where they gave none.
+pub fn name_of(first: Option<&Line<100>>, last: Option<&Line<100>>) -> String {
     let (first, last) = (first.map_or("", Line::as_str), last.map_or("", Line::as_str));
     let is_family = |name: &str| name.chars().count() == 1 && FAMILY_NAMES.contains(name);
     let name = match (crate::words::is_han(first), crate::words::is_han(last)) {
@@ -341,13 +364,24 @@ pub fn display_name(first: Option<&Line<100>>, last: Option<&Line<100>>, email: 
         (true, true) => format!("{last}{first}"),
         _ => format!("{first} {last}"),
     };
-    if name.trim().is_empty() { email.as_str().to_owned() } else { name.trim().to_owned() }
+    name.trim().to_owned()
 }
 
 impl Record for Lead {
     const TYPE: RecordType = RecordType::Lead;
-    const READ_ONLY: &'static [&'static str] =
-        &["id", "version", "created_at", "updated_at", "phone_e164", "form_id", "previous_lead_id"];
+    const READ_ONLY: &'static [&'static str] = &[
+        "id",
+        "version",
+        "created_at",
+        "updated_at",
+        "phone_e164",
+        "form_id",
+        "previous_lead_id",
+        "customer_id",
+        "contact_id",
+        "opportunity_id",
+        "converted_at",
+    ];
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
@@ -357,6 +391,9 @@ impl Record for Lead {
     fn event(change: Change<'_, Lead>) -> Event {
         match change {
             Change::Create(_) => Event::LeadCreated,
+            Change::Update(before, after) if before.customer_id.is_none() && after.customer_id.is_some() => {
+                Event::LeadConverted
+            }
             Change::Update(before, after) if before.status != after.status => Event::LeadStatusChanged,
             Change::Update(before, after) if before.owner_id != after.owner_id => Event::LeadAssigned,
             Change::Update(..) => Event::LeadUpdated,

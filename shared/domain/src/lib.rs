@@ -8,6 +8,7 @@ pub mod actor;
 pub mod api_key;
 pub mod audit;
 pub mod contact;
+pub mod customer;
 pub mod demo;
 pub mod email;
 pub mod error;
@@ -15,24 +16,32 @@ pub mod event;
 pub mod form;
 pub mod id;
 pub mod intake;
+pub mod interaction;
 pub mod invitation;
 pub mod job;
 pub mod lead;
 pub mod locale;
+pub mod message;
 pub mod money;
 pub mod network;
+pub mod opportunity;
 pub mod organization;
 pub mod permission;
 pub mod phone;
+pub mod pipeline;
+pub mod quantity;
 pub mod read;
 pub mod record;
 pub mod role;
 pub mod secret;
+pub mod several;
 pub mod submission;
+pub mod task;
 pub mod team;
 pub mod text;
 pub mod time;
 pub mod user;
+pub mod view;
 pub mod words;
 pub mod zone;
 
@@ -41,14 +50,17 @@ pub use email::EmailAddress;
 pub use error::{Conflict, Error, Rule, Unauthenticated, Unit, Violation, Violations};
 pub use event::{Audit, Change, Event};
 pub use id::{
-    AnyId, ApiKeyId, DemoId, EntryId, FormId, InvitationId, JobId, LeadId, NamedId, NotAnId, OrgId, RecordType, RoleId,
-    SessionId, SubmissionId, TeamId, UserId,
+    AnyId, ApiKeyId, ContactId, CustomerId, DemoId, EntryId, FormId, GroupId, InteractionId, InvitationId, JobId,
+    LeadId, NamedId, NotAnId, OpportunityId, OrgId, PipelineId, RecordType, RoleId, SessionId, SubmissionId, TaskId,
+    TeamId, UserId, ViewId,
 };
 pub use locale::Locale;
 pub use network::Network;
 pub use phone::Phone;
+pub use quantity::{Currency, Day, Percent};
 pub use record::{Claim, ClaimKind, Record, Reference};
 pub use secret::{NewPassword, Secret};
+pub use several::Several;
 pub use text::{Line, Prose};
 pub use time::Timestamp;
 pub use zone::{Moment, Zone};

@@ -43,6 +43,22 @@ words! {
         Submissions "submissions",
         /// Demonstrations.
         Demos "demos",
+        /// Customers.
+        Customers "customers",
+        /// Contacts.
+        Contacts "contacts",
+        /// Groups of contacts.
+        Groups "groups",
+        /// Interactions.
+        Interactions "interactions",
+        /// Pipelines.
+        Pipelines "pipelines",
+        /// Opportunities.
+        Opportunities "opportunities",
+        /// Tasks.
+        Tasks "tasks",
+        /// Views.
+        Views "views",
         /// Forms of websites, with the keys that pages post by.
         Forms "forms",
         /// Users, their teams and invitations.
@@ -93,10 +109,16 @@ impl Resource {
     pub fn actions(self) -> &'static [Action] {
         use Action::{Create, Delete, Export, Manage, Read, Revert, Update};
         match self {
-            Resource::Leads => &[Read, Create, Update, Delete],
+            Resource::Leads
+            | Resource::Customers
+            | Resource::Contacts
+            | Resource::Interactions
+            | Resource::Opportunities
+            | Resource::Tasks
+            | Resource::Views => &[Read, Create, Update, Delete],
             Resource::Submissions => &[Read, Update],
             Resource::Demos => &[Read, Create, Update],
-            Resource::Forms | Resource::Users => &[Read, Manage],
+            Resource::Forms | Resource::Users | Resource::Groups | Resource::Pipelines => &[Read, Manage],
             Resource::Organization => &[Read, Manage],
             Resource::Roles | Resource::Integrations => &[Manage],
             Resource::Audit => &[Read, Export, Revert],
@@ -106,7 +128,13 @@ impl Resource {
 
     /// Whether its records have owners, so that permissions have scopes.
     pub fn is_owned(self) -> bool {
-        matches!(self, Resource::Leads | Resource::Submissions | Resource::Demos | Resource::Jobs)
+        use Resource::{
+            Contacts, Customers, Demos, Interactions, Jobs, Leads, Opportunities, Submissions, Tasks, Views,
+        };
+        matches!(
+            self,
+            Leads | Submissions | Demos | Jobs | Customers | Contacts | Interactions | Opportunities | Tasks | Views
+        )
     }
 
     fn scopes(self) -> &'static [Scope] {
@@ -272,24 +300,42 @@ impl Role {
 
     /// How far the role may do this, or `None` where it may not.
     pub fn scope(self, resource: Resource, action: Action) -> Option<Scope> {
+        use Resource::{Contacts, Customers, Demos, Interactions, Leads, Opportunities, Submissions, Tasks, Views};
         let reads = action == Action::Read;
         match self {
             Role::Owner | Role::Admin => Some(Scope::All),
             // Their files may hold anything.
             _ if resource == Resource::Jobs => Some(Scope::Own),
             Role::Manager => match resource {
-                Resource::Leads | Resource::Demos | Resource::Submissions => Some(Scope::Team),
-                Resource::Forms | Resource::Users | Resource::Organization | Resource::Audit => {
+                Leads | Demos | Submissions | Customers | Contacts | Interactions | Opportunities | Tasks => {
+                    Some(Scope::Team)
+                }
+                Views => Some(Scope::Own),
+                Resource::Groups => Some(Scope::All),
+                Resource::Pipelines | Resource::Forms | Resource::Users | Resource::Organization | Resource::Audit => {
                     reads.then_some(Scope::All)
                 }
                 Resource::Roles | Resource::Integrations | Resource::Jobs => None,
             },
             Role::Sales => match (resource, action) {
-                (Resource::Leads | Resource::Demos, Action::Read | Action::Create | Action::Update) => Some(Scope::Own),
-                (Resource::Forms | Resource::Users | Resource::Organization, Action::Read) => Some(Scope::All),
+                (
+                    Leads | Demos | Customers | Contacts | Opportunities,
+                    Action::Read | Action::Create | Action::Update,
+                ) => Some(Scope::Own),
+                (Interactions | Tasks | Views, _) => Some(Scope::Own),
+                (
+                    Resource::Groups | Resource::Pipelines | Resource::Forms | Resource::Users | Resource::Organization,
+                    Action::Read,
+                ) => Some(Scope::All),
                 _ => None,
             },
             Role::Support | Role::Viewer if resource == Resource::Audit => None,
+            // Whose views they aren't may be named after others.
+            Role::Viewer if resource == Views => reads.then_some(Scope::Own),
+            Role::Support if resource == Views => Some(Scope::Own),
+            Role::Support if matches!(resource, Interactions | Tasks) && !reads && action != Action::Delete => {
+                Some(Scope::Own)
+            }
             Role::Support | Role::Viewer => reads.then_some(Scope::All),
         }
     }

@@ -100,6 +100,30 @@ where
     }
 }
 
+/// A new record: defaults with fields laid over them, `null` leaving the default. Every violation is listed.
+pub fn fresh<T>(defaults: Map<String, Value>, fields: Map<String, Value>, read_only: &[&str]) -> Result<T, Error>
+where
+    T: DeserializeOwned + PartialSchema,
+{
+    let mut whole = defaults;
+    let mut violations = Violations::default();
+    for (name, value) in fields {
+        if read_only.contains(&name.as_str()) {
+            violations.add(format!("/{}", escape(&name)), Rule::ReadOnly);
+        } else if !value.is_null() {
+            whole.insert(name, value);
+        }
+    }
+    match read(Value::Object(whole)) {
+        Ok(record) => violations.into_result().map(|()| record),
+        Err(Error::Invalid(more)) => {
+            more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
+            Err(Error::Invalid(violations))
+        }
+        Err(other) => Err(other),
+    }
+}
+
 /// The name of a list that comes nearest to a misspelt one.
 pub fn nearest(name: &str, names: &[String]) -> Option<String> {
     if name.len() > LONGEST_NAME {

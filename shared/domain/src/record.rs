@@ -19,6 +19,12 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// Fields that a client can't change.
     const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
 
+    /// Fields that a client sets when it makes one, and not again.
+    const FIXED: &'static [&'static str] = &[];
+
+    /// Fields that whoever makes one must give.
+    const REQUIRED: &'static [&'static str] = &[];
+
     /// Whether lists of it can be searched by its words.
     const SEARCHED: bool = false;
 
@@ -33,6 +39,9 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
 
     /// The field of the date that lists by state and by owner are ordered by, where that isn't when records were made.
     const DATE: Option<&'static str> = None;
+
+    /// Whether it goes with a record that is removed.
+    const FALLS: bool = false;
 
     /// The id.
     fn id(&self) -> AnyId;
@@ -75,6 +84,21 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
         Vec::new()
     }
 
+    /// Those of the records it belongs to that take it along when they are removed.
+    fn falls_with(&self) -> Vec<AnyId> {
+        Vec::new()
+    }
+
+    /// The records whose person it is about, too.
+    fn about(&self) -> Vec<AnyId> {
+        self.parents()
+    }
+
+    /// When something is to be done about it.
+    fn alarms(&self) -> Vec<Timestamp> {
+        Vec::new()
+    }
+
     /// The other records its fields name. Each must exist when it is set.
     fn references(&self) -> Vec<Reference> {
         Vec::new()
@@ -95,6 +119,13 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
 #[macro_export]
 macro_rules! record_head {
     () => {
+        $crate::record_head!(undated);
+
+        fn date(&self) -> $crate::Timestamp {
+            self.created_at
+        }
+    };
+    (undated) => {
         fn id(&self) -> $crate::AnyId {
             self.id.into()
         }
@@ -106,10 +137,6 @@ macro_rules! record_head {
         fn revise(&mut self, version: u64, at: $crate::Timestamp) {
             self.version = version;
             self.updated_at = at;
-        }
-
-        fn date(&self) -> $crate::Timestamp {
-            self.created_at
         }
     };
 }
@@ -138,6 +165,13 @@ pub struct Reference {
     pub pointer: &'static str,
 }
 
+impl Reference {
+    /// The records that fields name, of those that are set.
+    pub fn list(fields: &[(Option<AnyId>, &'static str)]) -> Vec<Reference> {
+        fields.iter().filter_map(|&(id, pointer)| Some(Reference { id: id?, pointer })).collect()
+    }
+}
+
 /// A value that one record holds and no other may.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
@@ -154,6 +188,8 @@ pub enum ClaimKind {
     Email,
     /// A name; unique among the records of the type in an organisation.
     Name,
+    /// The key of a stage; unique among the pipelines of an organisation.
+    Stage,
     /// An e-mail address or user name to sign in with; unique in the whole deployment.
     Login,
     /// A form; looked up before the organisation is known.
@@ -166,7 +202,7 @@ impl ClaimKind {
     /// Whether the value is unique in the whole deployment, and so may be another organisation's.
     pub fn is_global(self) -> bool {
         match self {
-            ClaimKind::Email | ClaimKind::Name => false,
+            ClaimKind::Email | ClaimKind::Name | ClaimKind::Stage => false,
             ClaimKind::Login | ClaimKind::Form | ClaimKind::Organization => true,
         }
     }
@@ -178,6 +214,7 @@ impl Claim {
         match self.kind {
             ClaimKind::Email => "email",
             ClaimKind::Name => "name",
+            ClaimKind::Stage => "stages",
             ClaimKind::Login if self.value.contains('@') => "email",
             ClaimKind::Login => "username",
             ClaimKind::Form | ClaimKind::Organization => "id",

@@ -1,9 +1,9 @@
 //! Submissions: what came in through a form, exactly once, whatever becomes of it.
 
-use crate::contact::Message;
 use crate::demo::DemoFields;
 use crate::intake::{Ask, Enquiry};
 use crate::lead::choices;
+use crate::message::Message;
 use crate::record::Record;
 use crate::{AnyId, Change, Conflict, Error, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
 use serde::{Deserialize, Serialize};

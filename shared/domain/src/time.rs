@@ -15,6 +15,9 @@ impl Timestamp {
     /// 1970-01-01T00:00:00.000Z.
     pub const UNIX_EPOCH: Timestamp = Timestamp(jiff::Timestamp::UNIX_EPOCH);
 
+    /// The last moment there is: where things without a date come in the order of dates.
+    pub const END: Timestamp = Timestamp(jiff::Timestamp::MAX);
+
     /// The moment this many milliseconds after 1970, if it lies between the years -9999 and 9999.
     pub fn from_millisecond(millis: i64) -> Result<Timestamp, jiff::Error> {
         jiff::Timestamp::from_millisecond(millis).map(Timestamp)

@@ -4,7 +4,7 @@ use crate::token;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
 use daybook_domain::organization::Organization;
-use daybook_domain::permission::{Action, Grants, Permission, Resource, Scope};
+use daybook_domain::permission::{Action, Grants, Permission, Resource};
 use daybook_domain::{Actor, Error as Domain, OrgId, Unauthenticated};
 use daybook_store::rows::bucket::{Rate, take_or_refuse};
 use daybook_store::{Env, KeyInForce, Reach, Result, SignedIn};
@@ -17,6 +17,8 @@ use std::time::Duration;
 pub enum Access {
     /// Who may do this to that.
     Can(Resource, Action),
+    /// Who may do one of these to that; each part of the request takes the permission for itself.
+    CanAny(Resource, &'static [Action]),
     /// Who is signed in.
     SignedIn,
     /// Anybody, so often.
@@ -28,6 +30,11 @@ pub enum Access {
 /// Who has permission to do this to that.
 pub fn can(resource: Resource, action: Action) -> Access {
     Access::Can(resource, action)
+}
+
+/// Who has permission to do one of these to that.
+pub fn can_any(resource: Resource, actions: &'static [Action]) -> Access {
+    Access::CanAny(resource, actions)
 }
 
 /// Who is signed in.
@@ -45,7 +52,7 @@ impl Access {
     pub fn or_can(self, resource: Resource, action: Action) -> Access {
         match self {
             Access::Public(class) | Access::PublicOr(class, ..) => Access::PublicOr(class, resource, action),
-            Access::Can(..) | Access::SignedIn => Access::Can(resource, action),
+            Access::Can(..) | Access::CanAny(..) | Access::SignedIn => Access::Can(resource, action),
         }
     }
 
@@ -58,7 +65,7 @@ impl Access {
     pub fn class(self) -> Option<RateClass> {
         match self {
             Access::Public(class) | Access::PublicOr(class, ..) => Some(class),
-            Access::Can(..) | Access::SignedIn => None,
+            Access::Can(..) | Access::CanAny(..) | Access::SignedIn => None,
         }
     }
 
@@ -66,6 +73,10 @@ impl Access {
     pub fn describe(self) -> String {
         match self {
             Access::Can(resource, action) => format!("{}:{}", resource.name(), action.name()),
+            Access::CanAny(resource, actions) => {
+                let actions: Vec<&str> = actions.iter().map(|action| action.name()).collect();
+                format!("{}:{}", resource.name(), actions.join("|"))
+            }
             Access::SignedIn => "signed in".to_owned(),
             Access::Public(_) => "public".to_owned(),
             Access::PublicOr(_, resource, action) => format!("public, or {}:{}", resource.name(), action.name()),
@@ -142,12 +153,19 @@ pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, i
         }
         Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
             let mut somebody = authenticate(env, headers, ip).await?;
-            let owner = somebody.actor.owner();
-            match (somebody.grants.scope(resource, action), owner) {
-                (None, _) => _ = somebody.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, action))),
-                (Some(Scope::All), _) => {}
-                (Some(Scope::Team), Some(user)) => somebody.reach = env.team_mates(somebody.org, user).await?,
-                (Some(Scope::Own | Scope::Team), _) => somebody.reach = Reach::own(owner),
+            let Admitted { org, actor, grants, .. } = &somebody;
+            match env.reach_of((*org, actor), grants, (resource, action)).await? {
+                Some(reach) => somebody.reach = reach,
+                None => _ = somebody.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, action))),
+            }
+            Ok(somebody)
+        }
+        Access::CanAny(resource, actions) => {
+            let mut somebody = authenticate(env, headers, ip).await?;
+            // Until a part says what it takes, it reaches nothing.
+            somebody.reach = Reach::own(None);
+            if actions.iter().all(|action| somebody.grants.scope(resource, *action).is_none()) {
+                somebody.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, actions[0])));
             }
             Ok(somebody)
         }

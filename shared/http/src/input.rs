@@ -48,7 +48,7 @@ pub struct Patch<T> {
 impl<T: Record> Patch<T> {
     /// A record with the patch laid over it, or everything that is wrong with that.
     pub fn over(&self, current: &T) -> Result<T, Domain> {
-        daybook_domain::read::merge(current, self.fields.clone(), T::READ_ONLY)
+        daybook_domain::read::merge(current, self.fields.clone(), &[T::READ_ONLY, T::FIXED].concat())
     }
 }
 
@@ -67,6 +67,30 @@ impl<T: Record> Argument for Patch<T> {
     fn describe(operation: &mut Operation) {
         let schema = operation.partial_schema_of::<T>();
         operation.body(&["application/json", "application/merge-patch+json"], schema);
+    }
+}
+
+/// The fields of a record to be made; those that are left out have defaults.
+#[derive(Debug)]
+pub struct New<T> {
+    /// The fields.
+    pub fields: Map<String, Value>,
+    of: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Record> Argument for New<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        let Patch { fields, of } = Patch::<T>::read(call).await?;
+        Ok(New { fields, of })
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Object(self.fields.clone())
+    }
+
+    fn describe(operation: &mut Operation) {
+        let schema = operation.new_schema_of::<T>();
+        operation.body(JSON, schema);
     }
 }
 
@@ -255,11 +279,15 @@ impl Argument for Form {
 
 /// The pairs of a query string.
 pub fn query_pairs(call: &Call) -> Result<Vec<(String, String)>> {
-    let query = call.query.as_deref().unwrap_or_default();
+    pairs_of(call.query.as_deref().unwrap_or_default())
+}
+
+/// The pairs of a text as query strings are written.
+pub fn pairs_of(query: &str) -> Result<Vec<(String, String)>> {
     serde_urlencoded::from_str(query).map_err(|_| Domain::Malformed("the query string can't be read".to_owned()).into())
 }
 
-fn json_body(call: &Call) -> Result<Value> {
+pub(crate) fn json_body(call: &Call) -> Result<Value> {
     let kind = content_type(&call.headers);
     let is_json = kind.is_some_and(|kind| kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));
     if !is_json {

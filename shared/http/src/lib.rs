@@ -6,6 +6,7 @@
 mod access;
 mod app;
 mod audit;
+mod batch;
 mod call;
 pub mod csv;
 mod fields;
@@ -21,14 +22,16 @@ mod start;
 mod text;
 pub mod token;
 
-pub use access::{Access, RateClass, can, network, public, signed_in};
+pub use access::{Access, RateClass, can, can_any, network, public, signed_in};
 pub use app::app;
 pub use audit::refused;
+pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
 pub use call::{Call, Places, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, Patch, Path, Posted, PostedBy, PostedLater, Stored, query_pairs,
+    Anchored, DeviceToken, Form, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored, pairs_of,
+    query_pairs,
 };
 pub use list::{ListQuery, Narrowed, PageQuery, USUAL_LIMIT, limit_of};
 pub use openapi::{Operation, document};

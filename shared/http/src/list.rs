@@ -3,11 +3,13 @@
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::handler::Argument;
-use crate::input::query_pairs;
+use crate::input::{pairs_of, query_pairs};
 use crate::openapi::Operation;
+use daybook_domain::permission::{Action, Resource};
 use daybook_domain::read::{escape, nearest};
+use daybook_domain::view::{View, ViewOf};
 use daybook_domain::words::Terms;
-use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, Violations};
+use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, ViewId, Violations};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Order, PageAsk, Result};
 use serde_json::Value;
@@ -25,6 +27,7 @@ const LONGEST_SEARCH: usize = 400;
 
 const PARAMETERS: [&str; 6] = ["limit", "cursor", "sort", "search", "fields", "with_total"];
 const MADE: &str = "created_at";
+const VIEW: &str = "view_id";
 
 /// Which page of which list.
 #[derive(Clone, Debug)]
@@ -67,6 +70,89 @@ impl<T: Record> Argument for ListQuery<T> {
     const READS_QUERY: bool = true;
 
     async fn read(call: &Call) -> Result<Self> {
+        let pairs = with_view::<T>(call, query_pairs(call)?).await?;
+        let query = ListQuery::of(pairs)?;
+        if query.with_total && !call.cx.counts::<T>(&query.ask()) {
+            let expected =
+                "left out with search, with filters that no index answers, and by who sees only their own records";
+            return Err(Domain::query("with_total", Rule::Format { expected: expected.to_owned() }).into());
+        }
+        Ok(query)
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.query_parameter("limit", "The most records of a page: 1 to 200, usually 50.");
+        operation.query_parameter("cursor", "`meta.next_cursor` of the page before.");
+        if T::SEARCHED {
+            let text = "Words, an address or a number: Latin words by their beginning, Chinese by any part, numbers \
+                        by their digits or the last four. Hits come in the order of their words; not with `sort`.";
+            operation.query_parameter("search", text);
+        }
+        if ViewOf::of(T::TYPE).is_some() {
+            operation
+                .query_parameter("view_id", "A view: what its query says holds where this one doesn't say otherwise.");
+        }
+        operation.query_parameter("fields", "The fields to show, with commas; `id` always comes.");
+        operation.query_parameter("with_total", "`true`: `meta.total` counts the list, exactly up to 10,000.");
+        operation.query_parameter("sort", &sorts_of::<T>());
+        if let Some((field, values)) = T::STATE {
+            let values = if values.is_empty() { "one that the organisation has".to_owned() } else { values.join(", ") };
+            operation.query_parameter(field, &format!("By index: {values}."));
+        }
+        if let Some(field) = T::OWNER {
+            operation.query_parameter(field, "By index: the user it is assigned to.");
+        }
+        for field in T::PARENTS {
+            let text = "The id of a record whose children these are, as they are after every acknowledged write.";
+            operation.query_parameter(field, text);
+        }
+        operation.filter_parameter(&Fields::of::<T>().names());
+    }
+}
+
+/// The parameters of a query with those of the view that it names, where it doesn't say otherwise.
+async fn with_view<T: Record>(call: &Call, mut pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>> {
+    let Some(at) = pairs.iter().position(|(name, _)| name == VIEW && ViewOf::of(T::TYPE).is_some()) else {
+        return Ok(pairs);
+    };
+    let (_, id) = pairs.remove(at);
+    let unknown = || Domain::query(VIEW, Rule::Id { prefix: ViewId::PREFIX.to_owned() });
+    let id: ViewId = id.parse().map_err(|_| unknown())?;
+    let seeing = call.cx.reaching(Resource::Views, Action::Read).await?;
+    let view: Option<View> = seeing.find(id).await?;
+    let view = view.filter(|view| view.resource.record_type() == T::TYPE).ok_or_else(unknown)?;
+    for (name, value) in pairs_of(view.query.as_str())? {
+        if !pairs.iter().any(|(known, _)| *known == name) {
+            pairs.push((name, value));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The sorts of a type, in words.
+fn sorts_of<T: Record>() -> String {
+    match T::DATE {
+        None => "`-created_at` (newest first) or `created_at`.".to_owned(),
+        Some(date) => format!(
+            "`created_at` or `{date}`, with `-` the last first; not `{date}` with a parent. Unless it is given, lists by \
+             state and by owner come in the order of `-{date}`, records without one first, and all others in that of \
+             `-created_at`."
+        ),
+    }
+}
+
+/// Sorts, each way.
+fn signed(fields: &[&str]) -> Vec<String> {
+    fields.iter().flat_map(|field| [format!("-{field}"), (*field).to_owned()]).collect()
+}
+
+impl<T: Record> ListQuery<T> {
+    /// The page that a query asks for, or everything that is wrong with it.
+    pub fn of(pairs: Vec<(String, String)>) -> Result<Self, Domain> {
         // Only where a parameter asks for them.
         let known = LazyCell::new(Fields::of::<T>);
         let mut query = ListQuery {
@@ -85,7 +171,7 @@ impl<T: Record> Argument for ListQuery<T> {
         };
         let mut sorted = false;
         let mut violations = Violations::default();
-        for (name, value) in query_pairs(call)? {
+        for (name, value) in pairs {
             let outcome = match name.as_str() {
                 "limit" => query.set_limit(&value),
                 "cursor" => {
@@ -112,63 +198,9 @@ impl<T: Record> Argument for ListQuery<T> {
         if query.order == Order::Date && query.parent.is_some() {
             violations.add("/sort", Rule::OneOf { allowed: signed(&[MADE]) });
         }
-        if query.with_total && !call.cx.counts::<T>(&query.ask()) {
-            let expected =
-                "left out with search, with filters that no index answers, and by who sees only their own records"
-                    .to_owned();
-            violations.add("/with_total", Rule::Format { expected });
-        }
-        if violations.0.is_empty() { Ok(query) } else { Err(Domain::Query(violations).into()) }
+        if violations.0.is_empty() { Ok(query) } else { Err(Domain::Query(violations)) }
     }
 
-    fn fingerprint(&self) -> Value {
-        Value::Null
-    }
-
-    fn describe(operation: &mut Operation) {
-        operation.query_parameter("limit", "The most records of a page: 1 to 200, usually 50.");
-        operation.query_parameter("cursor", "`meta.next_cursor` of the page before.");
-        if T::SEARCHED {
-            let text = "Words, an address or a number: Latin words by their beginning, Chinese by any part, numbers \
-                        by their digits or the last four. Hits come in the order of their words; not with `sort`.";
-            operation.query_parameter("search", text);
-        }
-        operation.query_parameter("fields", "The fields to show, with commas; `id` always comes.");
-        operation.query_parameter("with_total", "`true`: `meta.total` counts the list, exactly up to 10,000.");
-        operation.query_parameter("sort", &sorts_of::<T>());
-        if let Some((field, values)) = T::STATE {
-            let values = if values.is_empty() { "one that the organisation has".to_owned() } else { values.join(", ") };
-            operation.query_parameter(field, &format!("By index: {values}."));
-        }
-        if let Some(field) = T::OWNER {
-            operation.query_parameter(field, "By index: the user it is assigned to.");
-        }
-        for field in T::PARENTS {
-            let text = "The id of a record whose children these are, as they are after every acknowledged write.";
-            operation.query_parameter(field, text);
-        }
-        operation.filter_parameter(&Fields::of::<T>().names());
-    }
-}
-
-/// The sorts of a type, in words.
-fn sorts_of<T: Record>() -> String {
-    match T::DATE {
-        None => "`-created_at` (newest first) or `created_at`.".to_owned(),
-        Some(date) => format!(
-            "`created_at` or `{date}`, with `-` the last first; not `{date}` with a parent. Unless it is given, lists by \
-             state and by owner come in the order of `-{date}`, records without one first, and all others in that of \
-             `-created_at`."
-        ),
-    }
-}
-
-/// Sorts, each way.
-fn signed(fields: &[&str]) -> Vec<String> {
-    fields.iter().flat_map(|field| [format!("-{field}"), (*field).to_owned()]).collect()
-}
-
-impl<T: Record> ListQuery<T> {
     fn set_limit(&mut self, text: &str) -> Result<(), Rule> {
         self.limit = limit_of(text)?;
         Ok(())

@@ -3,6 +3,7 @@
 use crate::problem::{Code, Members};
 use crate::routes::Route;
 use axum::http::{Method, StatusCode};
+use daybook_domain::Record;
 use std::collections::BTreeMap;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
@@ -20,7 +21,7 @@ pub struct Operation {
     schemas: BTreeMap<String, RefOr<Schema>>,
     parameters: Vec<Parameter>,
     body: Option<RequestBody>,
-    success: Option<(StatusCode, RefOr<Schema>)>,
+    success: Vec<(StatusCode, RefOr<Schema>)>,
     pages: Vec<(StatusCode, &'static str)>,
 }
 
@@ -44,6 +45,18 @@ impl Operation {
         let name = format!("{}Patch", T::name());
         if let RefOr::T(Schema::Object(mut object)) = T::schema() {
             object.required.clear();
+            self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
+        }
+        RefOr::Ref(Ref::from_schema_name(name))
+    }
+
+    /// A type of record as whoever makes one gives it.
+    pub fn new_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
+        let _ = self.schema_of::<T>();
+        let name = format!("New{}", T::name());
+        if let RefOr::T(Schema::Object(mut object)) = T::schema() {
+            object.required = T::REQUIRED.iter().map(|&field| field.to_owned()).collect();
+            object.properties.retain(|field, _| !T::READ_ONLY.contains(&field.as_str()));
             self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
         }
         RefOr::Ref(Ref::from_schema_name(name))
@@ -120,12 +133,12 @@ impl Operation {
 
     /// What it answers when all goes well.
     pub fn success(&mut self, status: StatusCode, schema: RefOr<Schema>) {
-        self.success = Some((status, schema));
+        self.success.push((status, schema));
     }
 
     /// It may leave what is asked for to a job.
     pub fn or_accepted(&mut self, schema: RefOr<Schema>) {
-        self.success = Some((StatusCode::ACCEPTED, schema));
+        self.success.push((StatusCode::ACCEPTED, schema));
     }
 
     /// It shows a page, or sends the browser to another, when a plain form was posted.
@@ -263,7 +276,7 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
         }
         build = build.parameter(parameter);
     }
-    if let Some((status, schema)) = operation.success {
+    for (status, schema) in operation.success {
         let response =
             ResponseBuilder::new().description("Done").content("application/json", Content::new(Some(schema))).build();
         build = build.response(status.as_str(), response);

@@ -169,6 +169,11 @@ impl Problem {
             Domain::Invalid(violations) | Domain::Query(violations) => {
                 problem.members.errors = field_errors(violations, locale)
             }
+            Domain::Unfit { .. } => {
+                let message = problem.detail.clone();
+                let (field, pointer, code) = (String::new(), String::new(), "too_many".to_owned());
+                problem.members.errors = vec![FieldError { field, pointer, code, message }];
+            }
             Domain::Duplicate { field, existing_id } => {
                 problem.members.existing_id = *existing_id;
                 let message = problem.detail.clone();
@@ -236,6 +241,19 @@ impl Problem {
         self.code.status().is_server_error()
     }
 
+    /// The number of its status, and its document.
+    pub(crate) fn document(self) -> (u16, Value) {
+        (self.code.status().as_u16(), serde_json::to_value(self.described()).unwrap_or_default())
+    }
+
+    fn described(&self) -> ProblemDetails<Members> {
+        ProblemDetails::from_status_code(self.code.status())
+            .with_type(kind_of(self.code))
+            .with_title(text::title(self.code, self.locale))
+            .with_detail(self.detail.clone())
+            .with_extensions(self.members.clone())
+    }
+
     /// The answer: a problem document, or a page for a browser that posted a plain form.
     pub fn answer(self, request: &HeaderMap) -> Response<Body> {
         let title = text::title(self.code, self.locale);
@@ -243,12 +261,7 @@ impl Problem {
             let page = Page { problem: &self, title, chinese: self.locale == Locale::Chinese };
             ("text/html; charset=utf-8", page.render().unwrap_or_default())
         } else {
-            let document = ProblemDetails::from_status_code(self.code.status())
-                .with_type(kind_of(self.code))
-                .with_title(title)
-                .with_detail(self.detail.clone())
-                .with_extensions(self.members.clone());
-            ("application/problem+json", serde_json::to_string(&document).unwrap_or_default())
+            ("application/problem+json", serde_json::to_string(&self.described()).unwrap_or_default())
         };
         let mut answer = Response::new(Body::from(body));
         *answer.status_mut() = self.code.status();
@@ -288,7 +301,7 @@ fn code_of(error: &Error) -> Code {
     match domain {
         Domain::Malformed(_) => Code::Malformed,
         Domain::MediaType { .. } => Code::UnsupportedMediaType,
-        Domain::Invalid(_) => Code::ValidationError,
+        Domain::Invalid(_) | Domain::Unfit { .. } => Code::ValidationError,
         Domain::Query(_) => Code::InvalidQuery,
         Domain::Unauthenticated(_) => Code::Unauthenticated,
         Domain::Forbidden(_) | Domain::Origin(_) | Domain::Network | Domain::NotAPerson => Code::Forbidden,

@@ -256,7 +256,7 @@ struct Version {
 }
 
 /// An answer of JSON; a record's version becomes its ETag.
-fn json_answer(kind: Kind, body: &impl Serialize) -> Result<Answer> {
+pub(crate) fn json_answer(kind: Kind, body: &impl Serialize) -> Result<Answer> {
     let text = serde_json::to_string(body).map_err(|error| Error::internal("write an answer as JSON", error))?;
     let version = serde_json::from_str::<Versioned>(&text).ok().map(|versioned| versioned.data.version);
     let mut answer = Response::new(Body::from(text));

@@ -50,7 +50,8 @@ impl Route {
 
     /// What it does, in the handler's own words: `read_all` is "Read all".
     pub(crate) fn summary(&self) -> String {
-        let name = self.handler_name.rsplit("::").next().unwrap_or_default().replace('_', " ");
+        let plain = self.handler_name.split('<').next().unwrap_or_default();
+        let name = plain.rsplit("::").next().unwrap_or_default().replace('_', " ");
         let mut letters = name.chars();
         letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
     }

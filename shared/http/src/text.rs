@@ -91,6 +91,12 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
         Error::Conflict(why) => conflict(*why, locale).to_owned(),
         Error::TooLarge { what, limit, unit } if chinese => format!("{what} 超过上限 {limit} {unit}。"),
         Error::TooLarge { what, limit, unit } => format!("{} is larger than {limit} {unit}.", capitalised(what)),
+        Error::Unfit { actions, limit } if chinese => {
+            format!("该更改需要写入 {actions} 项，一个事务最多 {limit} 项，请分批提交。")
+        }
+        Error::Unfit { actions, limit } => {
+            format!("This takes {actions} items and a transaction has {limit}; send it in smaller parts.")
+        }
         Error::Limited { retry_after } if chinese => format!("请在 {retry_after} 秒后重试。"),
         Error::Limited { retry_after } => format!("Try again in {retry_after} s."),
     }
@@ -108,6 +114,21 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
         Conflict::Contended => {
             ("Others are changing this at the moment; send the same request again.", "该记录正被他人修改，请重试。")
         }
+        Conflict::SpamLead => {
+            ("This lead is taken for spam; give it another status first.", "该线索被标记为垃圾信息，请先修改其状态。")
+        }
+        Conflict::HasFamily => (
+            "Other records belong to it; delete it, and they go with it.",
+            "仍有其他记录属于它；请删除该记录，所属记录会随之删除。",
+        ),
+        Conflict::StillFalling => (
+            "What goes to the trash with it is still on its way there; try again in a minute.",
+            "随其删除的记录仍在移入回收站，请一分钟后重试。",
+        ),
+        Conflict::StageInUse => (
+            "Opportunities are in it, or it is the default pipeline; move them to other stages first.",
+            "仍有销售机会处于其中，或它是默认管道；请先将机会移到其他阶段。",
+        ),
         Conflict::NotInTrash => ("It isn't in the trash.", "该记录不在回收站中。"),
         Conflict::ParentGone => ("The record this belongs to was deleted.", "所属记录已被删除。"),
         Conflict::SubmissionAccepted => (

@@ -5,14 +5,14 @@ use crate::rows::key_secret::KeySecret;
 use crate::rows::session::Session;
 use crate::schema::Place;
 use crate::table::parse_item;
-use crate::{Env, Result};
+use crate::{Cx, Env, Result};
 use daybook_domain::api_key::ApiKey;
 use daybook_domain::organization::Organization;
-use daybook_domain::permission::{Grants, RoleRef};
+use daybook_domain::permission::{Action, Grants, Permission, Resource, RoleRef, Scope};
 use daybook_domain::role::CustomRole;
 use daybook_domain::team::Team;
 use daybook_domain::user::{Status, User};
-use daybook_domain::{ApiKeyId, OrgId, RecordType, SessionId, UserId};
+use daybook_domain::{Actor, ApiKeyId, Error as Domain, OrgId, RecordType, SessionId, UserId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -104,6 +104,22 @@ impl Env {
         }
     }
 
+    /// How far somebody's permission for something reaches; `None` where they have none.
+    pub async fn reach_of(
+        self: &Arc<Self>,
+        (org, actor): (OrgId, &Actor),
+        grants: &Grants,
+        (resource, action): (Resource, Action),
+    ) -> Result<Option<Reach>> {
+        let owner = actor.owner();
+        Ok(match (grants.scope(resource, action), owner) {
+            (None, _) => None,
+            (Some(Scope::All), _) => Some(Reach::All),
+            (Some(Scope::Team), Some(user)) => Some(self.team_mates(org, user).await?),
+            (Some(Scope::Own | Scope::Team), _) => Some(Reach::own(owner)),
+        })
+    }
+
     /// A user and the other members of their teams.
     pub async fn team_mates(self: &Arc<Self>, org: OrgId, user: UserId) -> Result<Reach> {
         let cx = self.system(org, "teams");
@@ -114,5 +130,14 @@ impl Env {
             mates.extend(teams.values().flat_map(|team| team.member_ids.iter().copied()));
         }
         Ok(Reach::Owners(Arc::new(mates)))
+    }
+}
+
+impl Cx {
+    /// The same request, as far as the actor's permission for something else reaches; refused where they have none.
+    pub async fn reaching(&self, resource: Resource, action: Action) -> Result<Cx> {
+        let reach = self.env.reach_of((self.org, &self.actor), &self.grants, (resource, action)).await?;
+        let reach = reach.ok_or_else(|| Domain::Forbidden(Permission::least(resource, action)))?;
+        Ok(Cx { reach, ..self.clone() })
     }
 }

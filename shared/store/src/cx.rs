@@ -2,7 +2,8 @@
 
 use crate::commit::expires_after;
 use crate::json::object_of;
-use crate::schema::{DATA, Place, Question};
+use crate::rows::falling::Falling;
+use crate::schema::{DATA, Index, Key, PK, Place, Question, SK};
 use crate::settings::Settings;
 use crate::table::{Item, Table};
 use crate::{Clock, Error, Ids, Keyring, Once, Reach, Reply, Result, Secrets, Tx, sha256_hex};
@@ -176,9 +177,26 @@ impl Cx {
 
     /// A record, unless there is none or the actor may not know of it.
     pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
-        let item = self.env.table.get_record(&Place::Record(self.org, id.into()).key()).await?;
-        let record = item.as_ref().map(record_of::<T>).transpose()?;
+        let key = Place::Record(self.org, id.into()).key();
+        let record = match T::FALLS {
+            true => self.find_upright(key).await?,
+            false => self.env.table.get_record(&key).await?.as_ref().map(record_of::<T>).transpose()?,
+        };
         Ok(record.filter(|record| self.reaches(record.owner())))
+    }
+
+    /// A record that may go with others, unless it is about to: with one call.
+    async fn find_upright<T: Record>(&self, key: Key) -> Result<Option<T>> {
+        let items = self.env.table.get_all(&[key.clone(), Falling::key(self.org)]).await?;
+        let (found, falling): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_at(item, &key));
+        let falling = Falling::of(falling.into_iter().next())?;
+        let record = found.first().map(record_of::<T>).transpose()?;
+        Ok(record.filter(|record| !falling.holds_any(&record.falls_with())))
+    }
+
+    /// What falls, where records of a type may.
+    pub(crate) async fn falling<T: Record>(&self) -> Result<Falling> {
+        if T::FALLS { Falling::read(&self.env, self.org).await } else { Ok(Falling::default()) }
     }
 
     /// A record that is asked for again and again and seldom changes, unless there is none or the actor may not
@@ -306,6 +324,39 @@ impl Cx {
         Err(Domain::Conflict(Conflict::Contended).into())
     }
 
+    /// A part of the request, with a commit of its own; repeats of the request repeat it by itself.
+    #[must_use]
+    pub fn part(&self, number: usize) -> Cx {
+        let of = &self.request;
+        let request = RequestInfo {
+            method: of.method.clone(),
+            path: of.path.clone(),
+            query: of.query.clone(),
+            body: of.body.clone().filter(|_| number == 0),
+            ip: of.ip,
+            user_agent: of.user_agent.clone(),
+            trace: of.trace.clone(),
+            started: of.started,
+            ..RequestInfo::internal(of.id.clone(), of.route)
+        };
+        let numbered = |once: &Arc<Once>| Once {
+            hash: sha256_hex(format!("{}#{number}", once.hash).as_bytes()),
+            ..(**once).clone()
+        };
+        Cx { request: Arc::new(request), once: self.once.as_ref().map(|once| Arc::new(numbered(once))), ..self.clone() }
+    }
+
+    /// Whose records are; those that are gone are left out. Whoever asks isn't told more of them.
+    pub async fn owners(&self, ids: &[AnyId]) -> Result<Vec<(AnyId, Option<UserId>)>> {
+        let keys: Vec<Key> = ids.iter().map(|id| Place::Record(self.org, *id).key()).collect();
+        let items = self.env.table.get_all(&keys).await?;
+        let owner = |item: &Item| {
+            let owner = text(item, Index::ByOwner.pk()).and_then(|pk| pk.rsplit_once('#')?.1.parse().ok());
+            Some((text(item, SK)?.parse().ok()?, owner))
+        };
+        Ok(items.iter().filter_map(owner).collect())
+    }
+
     /// The same request in another organisation. Only where something that was sent says which it
     /// is (a form, a token, a name to sign in with), or where one is made.
     pub fn in_organization(&self, org: OrgId) -> Cx {
@@ -362,6 +413,11 @@ fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
 pub(crate) fn record_of<T: Record>(item: &Item) -> Result<T> {
     let data = text(item, DATA).ok_or_else(|| Error::internal("read a record", "its item has no data"))?;
     serde_json::from_str(data).map_err(|error| Error::internal("read a record", error))
+}
+
+/// Whether an item is that of a key.
+fn is_at(item: &Item, key: &Key) -> bool {
+    text(item, PK) == Some(&key.pk) && text(item, SK) == Some(&key.sk)
 }
 
 /// How many bytes of JSON a record's item holds.

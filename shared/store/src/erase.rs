@@ -162,6 +162,8 @@ impl Cx {
         let claim = |kind| Claim { kind, value: address.to_owned() };
         for (of, claim) in [
             (RecordType::Lead, claim(ClaimKind::Email)),
+            (RecordType::Customer, claim(ClaimKind::Email)),
+            (RecordType::Contact, claim(ClaimKind::Email)),
             (RecordType::Invitation, claim(ClaimKind::Email)),
             (RecordType::User, claim(ClaimKind::Login)),
         ] {

@@ -13,6 +13,7 @@ mod cx;
 mod erase;
 mod error;
 pub mod facts;
+pub mod family;
 pub mod filter;
 pub mod invite;
 pub mod journal;

@@ -139,6 +139,7 @@ impl Cx {
         let mut items: Vec<T> = Vec::new();
         let mut bytes = 0;
         let mut merged = Merged::of(self, sources, begin, !ask.ascending);
+        let falling = self.falling::<T>().await?;
         let mut last = None;
         loop {
             merged.at_once = if plain { (ask.limit - items.len()) as i32 + 1 } else { MOST_ASKED };
@@ -156,7 +157,8 @@ impl Cx {
                 return Ok(Page::of(items, ask.limit, end));
             }
             last = Some((record.date(), record.id()));
-            if self.reaches(record.owner()) && meets(&record, &filters)? {
+            let upright = !falling.holds_any(&record.falls_with());
+            if upright && self.reaches(record.owner()) && meets(&record, &filters)? {
                 if may_outgrow {
                     bytes += bytes_of(&record)?;
                 }

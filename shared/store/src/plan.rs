@@ -4,14 +4,16 @@
 //! update that changes no name writes no token. Each action carries what its failure means.
 
 use crate::commit::{Once, Reply};
+use crate::family::{Family, Members};
 use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, difference};
 use crate::json::text_of;
+use crate::rows::alarm::Alarm;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, attribute, key_item, values};
 use crate::tx::{Changed, Doing, Image, Kept, Tx};
 use crate::{Cx, Error, Result, sha256_hex};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
 };
 use daybook_domain::record::TRASH;
 use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Reference, Rule, Timestamp};
@@ -45,8 +47,17 @@ pub(crate) enum Blame {
     Reference(Reference),
     /// A row refused; carries what that means.
     Row(daybook_domain::Error),
+    /// Others joined the family since it was looked up, or were never looked up.
+    Family(bool),
     /// Has no condition.
     Nothing,
+}
+
+/// How a record takes part in a removal: with which one it goes, and who goes with it.
+#[derive(Clone, Copy)]
+struct Falls<'a> {
+    with: Option<AnyId>,
+    family: Option<&'a Family>,
 }
 
 #[derive(Debug)]
@@ -76,27 +87,37 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         Planner { cx, org: cx.org, table: cx.env.table.name.clone(), actions: Vec::new(), written: Vec::new() };
     let at = cx.now();
     // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
+    let members = Members::of(&tx);
     let written: Vec<AnyId> =
         tx.changes.iter().filter_map(|change| change.after.as_ref().ok()?.as_ref().map(|image| image.id)).collect();
 
     let mut facts = Vec::new();
     let mut checked = Vec::new();
     for change in tx.changes {
-        let Changed { doing, audit, event, before, after } = change;
+        let Changed { doing, audit, event, before, after, fell_with, family } = change;
         let (before, after) = (before?, after?);
         let (live_before, live_after) = match doing {
             Doing::Restore | Doing::Erase(Kept::InTrash) => (None, after.as_ref()),
             _ => (before.as_ref(), after.as_ref()),
         };
         let Some(image) = after.as_ref().or(before.as_ref()) else { continue };
-        plan.record(doing, live_before, live_after, before.as_ref(), at)?;
+        plan.record(
+            doing,
+            live_before,
+            live_after,
+            before.as_ref(),
+            at,
+            Falls { with: fell_with, family: family.as_ref() },
+        )?;
+        plan.head(doing, image.id, &members, family.as_ref(), fell_with)?;
         match doing {
             Doing::Erase(_) => plan.freed(image)?,
             _ => plan.claims(doing, image.id, live_before, live_after, at)?,
         }
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
-        plan.existence(live_before, live_after, &written, &mut checked)?;
+        plan.existence(live_before, live_after, (&written, &members), &mut checked)?;
+        plan.alarms(live_before, live_after)?;
         let empty = Map::new();
         let (old, new) = match doing {
             // Nothing of it stays, here neither.
@@ -166,9 +187,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     }
     let Planner { actions, written, .. } = plan;
     if actions.len() > MOST_ACTIONS {
-        return Err(
-            daybook_domain::Error::TooLarge { what: "the change", limit: MOST_ACTIONS as u64, unit: "items" }.into()
-        );
+        return Err(daybook_domain::Error::Unfit { actions: actions.len(), limit: MOST_ACTIONS }.into());
     }
     Ok(Plan { actions, facts: written_facts, written })
 }
@@ -226,10 +245,12 @@ impl Planner<'_> {
         after: Option<&Image>,
         trashed: Option<&Image>,
         at: Timestamp,
+        falls: Falls<'_>,
     ) -> Result<()> {
         let org = self.org;
         self.written.extend(after.or(before).map(|image| Place::Record(org, image.id).key()));
         if let Some(image) = before
+            && falls.with.is_none()
             && !self.cx.reaches(image.owner)
         {
             return Err(daybook_domain::Error::not_found(image.id.kind).into());
@@ -270,9 +291,71 @@ impl Planner<'_> {
                 }
                 item.insert("deleted_at".to_owned(), attribute(at));
                 item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
+                if let Some(parent) = falls.with {
+                    item.insert(Index::ByState.pk().to_owned(), attribute(schema::fell_with(org, parent)));
+                    item.insert(Index::ByState.sk().to_owned(), attribute(old.id));
+                }
+                if let Some(family) = falls.family {
+                    item.insert("fell".to_owned(), attribute(family.members.len()));
+                }
                 self.put(item, None, Blame::Nothing)
             }
         }
+    }
+
+    /// The head of a family comes and goes with its record.
+    fn head(
+        &mut self,
+        doing: Doing,
+        id: AnyId,
+        members: &Members,
+        family: Option<&Family>,
+        fell_with: Option<AnyId>,
+    ) -> Result<()> {
+        let key = Place::Family(self.org, id).key();
+        if !id.kind.has_family() {
+            return Ok(());
+        }
+        match doing {
+            Doing::Create | Doing::Restore => {
+                let mut item = key_item(&key);
+                item.insert(KIND.to_owned(), attribute(Kind::Link.name()));
+                item.insert("joined".to_owned(), attribute(members.joining(id)));
+                self.put(item, None, Blame::Nothing)
+            }
+            Doing::Update | Doing::Erase(Kept::InTrash) => Ok(()),
+            // Whoever joined this one joined what it goes with, too.
+            Doing::Delete if fell_with.is_some() => self.delete(&key, None, Blame::Nothing),
+            Doing::Erase(Kept::Live) => self.delete(&key, None, Blame::Nothing),
+            Doing::Delete => {
+                let joined = family.map_or_else(|| members.leaving(id), |family| family.joined);
+                let same = Condition::of("joined = :joined").with(":joined", joined);
+                self.delete(&key, Some(same), Blame::Family(family.is_some()))
+            }
+        }
+    }
+
+    /// Counts somebody who joins the family of a record, which must be there.
+    fn join(&mut self, parent: AnyId, blame: Blame) -> Result<()> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key_item(&Place::Family(self.org, parent).key())))
+            .update_expression("ADD joined :one")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":one", attribute(1))
+            .build()
+            .map_err(|error| Error::internal("plan a transaction", error))?;
+        self.actions.push(Action { item: TransactWriteItem::builder().update(update).build(), blame });
+        Ok(())
+    }
+
+    fn alarms(&mut self, before: Option<&Image>, after: Option<&Image>) -> Result<()> {
+        let Some(after) = after else { return Ok(()) };
+        let known = before.map_or(&[][..], |before| &before.alarms);
+        for &at in after.alarms.iter().filter(|at| !known.contains(at)) {
+            self.put(Alarm { org: self.org, record: after.id, at }.item()?, None, Blame::Nothing)?;
+        }
+        Ok(())
     }
 
     /// Frees the values of a record that is erased: nothing stays that says who held them.
@@ -350,7 +433,7 @@ impl Planner<'_> {
         &mut self,
         before: Option<&Image>,
         after: Option<&Image>,
-        written: &[AnyId],
+        (written, members): (&[AnyId], &Members),
         checked: &mut Vec<AnyId>,
     ) -> Result<()> {
         let Some(after) = after else { return Ok(()) };
@@ -360,6 +443,14 @@ impl Planner<'_> {
         let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
         let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
         for (id, blame) in references.chain(parents) {
+            if after.falls_with.contains(&id) {
+                let joined = before.is_some_and(|old| old.falls_with.contains(&id));
+                if !joined && !members.is_new(id) && !checked.contains(&id) {
+                    checked.push(id);
+                    self.join(id, blame)?;
+                }
+                continue;
+            }
             if !known(&id) && !written.contains(&id) && !checked.contains(&id) {
                 checked.push(id);
                 self.check_exists(id, blame)?;
@@ -460,6 +551,9 @@ pub(crate) fn refusal(blame: &Blame, old: &Item) -> Error {
         Blame::Id => Domain::Duplicate { field: "id", existing_id: None }.into(),
         Blame::Trash => Domain::Conflict(Conflict::NotInTrash).into(),
         Blame::Parent => Domain::Conflict(Conflict::ParentGone).into(),
+        // Whoever looked them up looks once more.
+        Blame::Family(true) => Domain::Stale { version: 0, current: Map::new() }.into(),
+        Blame::Family(false) => Domain::Conflict(Conflict::HasFamily).into(),
         Blame::Reference(reference) => {
             Domain::invalid(reference.pointer, Rule::Id { prefix: reference.id.kind.prefix().to_owned() }).into()
         }

@@ -1,6 +1,7 @@
 //! Operational rows: the closed list of items that are not records. Each has conditions of its own;
 //! none is journaled or dispatched.
 
+pub mod alarm;
 pub mod attempts;
 pub mod bucket;
 pub mod checkpoint;
@@ -8,6 +9,7 @@ pub mod credential;
 pub mod delivery;
 pub mod due;
 pub mod errand;
+pub mod falling;
 pub mod key_secret;
 pub mod ledger;
 pub mod second_factor;

@@ -3,9 +3,10 @@
 //! ```text
 //! item          pk                              sk                      by_owner              by_state
 //! record        <org>#<type>                    <id>                    <org>#<type>#<owner>  <org>#<type>#<state>
-//! trashed       <org>#trash#<type>              <id>
+//! trashed       <org>#trash#<type>              <id>                                          <org>#fell#<parent>
 //! claim         <org>#claim#<type>              <kind>#<value>
 //! link          <org>#of#<parent>               <type>#<id>
+//! family head   <org>#of#<parent>               -
 //! token         <org>#<type>#s#<character>      <token>#<id>
 //! fact          <org>#journal#<day>             <entry>                 <org>#by#<actor>      <org>#on#<record>
 //! detail        <org>#detail#<day>              <entry>
@@ -25,6 +26,7 @@
 //! ledger        <org>#ledger#<system>           <record>                                      <org>#ledger#<system>#<state>
 //! suppression   <org>#suppression               <hash of address>
 //! errand        <org>#errand#<job>              -
+//! falling       <org>#falling                   -
 //! login         ~login#<name>                   -
 //! form          ~form#<form>                    -
 //! organisations ~orgs                           <org>
@@ -52,6 +54,7 @@
 //! 16. records of a type in the trash: `trashed`, consistent
 //! 17. journal details of a day: `detail`, consistent
 //! 18. deliveries of an entry: `delivery`, consistent
+//! 19. records that went to the trash with another: `by_state`
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin
 //! with `~`, are looked up before the organisation is known, and hold nothing but ids and due items.
@@ -177,6 +180,8 @@ pub enum Place<'a> {
     Claim(OrgId, RecordType, &'a Claim),
     /// A child in its parent's list.
     Link(OrgId, AnyId, AnyId),
+    /// What counts who joined a record's family.
+    Family(OrgId, AnyId),
     /// A search token of a record.
     Token(OrgId, &'a str, AnyId),
     /// A journal fact.
@@ -215,6 +220,8 @@ pub enum Place<'a> {
     Suppression(OrgId, &'a str),
     /// What a job needs to know and its record doesn't hold.
     Errand(OrgId, JobId),
+    /// The records whose families are on their way to the trash.
+    Falling(OrgId),
     /// Something to do at a time: shard, time, id.
     Due(u8, Timestamp, &'a str),
     /// Up to where the local feed has come.
@@ -232,11 +239,14 @@ impl Place<'_> {
             Place::Claim(org, of, claim) => match claim.kind {
                 ClaimKind::Email => key(format!("{org}#claim#{of}"), format!("email#{}", escape(&claim.value))),
                 ClaimKind::Name => key(format!("{org}#claim#{of}"), format!("name#{}", escape(&claim.value))),
+                ClaimKind::Stage => key(format!("{org}#claim#{of}"), format!("stage#{}", escape(&claim.value))),
                 ClaimKind::Login => key(format!("~login#{}", escape(&claim.value)), alone()),
                 ClaimKind::Form => key(format!("~form#{}", escape(&claim.value)), alone()),
                 ClaimKind::Organization => key("~orgs".to_owned(), escape(&claim.value)),
             },
             Place::Link(org, parent, child) => key(format!("{org}#of#{parent}"), format!("{}#{child}", child.kind)),
+            Place::Family(org, parent) => key(format!("{org}#of#{parent}"), alone()),
+            Place::Falling(org) => key(format!("{org}#falling"), alone()),
             Place::Token(org, token, id) => {
                 let token = escape(token);
                 let first = token.chars().next().unwrap_or('-');
@@ -309,6 +319,8 @@ pub enum Question<'a> {
     Details(OrgId, Timestamp),
     /// 18. Deliveries of an entry, by consumer.
     DeliveriesOf(OrgId, EntryId),
+    /// 19. Records that went to the trash with another, by id.
+    FellWith(OrgId, AnyId),
 }
 
 /// The range of keys that answers a question.
@@ -373,6 +385,7 @@ impl Question<'_> {
             Question::Trashed(org, of) => range(None, format!("{org}#trash#{of}"), SortRange::All),
             Question::Details(org, day) => range(None, format!("{org}#detail#{}", day_of(day)), SortRange::All),
             Question::DeliveriesOf(org, entry) => range(None, format!("{org}#delivery#{entry}"), SortRange::All),
+            Question::FellWith(org, parent) => range(Some(Index::ByState), fell_with(org, parent), SortRange::All),
             Question::SessionsOf(org, user) => range(Some(Index::ByOwner), sessions_of(org, user), SortRange::All),
         }
     }
@@ -385,6 +398,11 @@ fn between(from: EntryId, to: EntryId) -> SortRange {
 /// The `by_state` key of records in a state.
 pub fn in_state(org: OrgId, of: RecordType, state: &str) -> String {
     format!("{org}#{of}#{state}")
+}
+
+/// The `by_state` key of records that went to the trash with another.
+pub fn fell_with(org: OrgId, parent: AnyId) -> String {
+    format!("{org}#fell#{parent}")
 }
 
 /// The `by_owner` key of records of an owner, or of those that nobody owns.

@@ -88,15 +88,21 @@ impl Cx {
         Ok(records)
     }
 
-    /// Records by id, also those that the actor may not know of.
+    /// Records by id, also those that the actor may not know of, but for those that are about to go with another.
     pub(crate) async fn unbounded_records<T: Record>(
         &self,
         ids: impl Iterator<Item = AnyId>,
     ) -> Result<HashMap<AnyId, T>> {
+        let (mut records, falling) = tokio::try_join!(self.raw_records::<T>(ids), self.falling::<T>())?;
+        records.retain(|_, record| !falling.holds_any(&record.falls_with()));
+        Ok(records)
+    }
+
+    /// Records by id, whatever is about to become of them.
+    pub(crate) async fn raw_records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
         let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
         let items = self.env.table.get_records(&keys).await?;
-        let records = items.iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record)));
-        records.collect()
+        items.iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record))).collect()
     }
 
     /// Whether a record has a matching token at or before a place, so that an earlier page counted it.

@@ -1,6 +1,7 @@
 //! What a request wants to change, as it hands it to commit.
 
 use crate::Result;
+use crate::family::Family;
 use crate::json::object_of;
 use crate::rows::RowWrite;
 use daybook_domain::{AnyId, Audit, Change, Claim, EntryId, Event, Record, Reference, Timestamp, UserId, words::Words};
@@ -38,6 +39,8 @@ impl Tx {
             event: T::event(Change::Update(before, after)),
             before: image(before),
             after: image(after),
+            fell_with: None,
+            family: None,
         });
         self
     }
@@ -56,20 +59,49 @@ impl Tx {
             event: T::event(Change::Delete(record)),
             before: image(record),
             after: Ok(None),
+            fell_with: None,
+            family: None,
         });
+        self
+    }
+
+    /// Moves a record to the trash that goes there with another one. Whether the actor reaches it plays no part.
+    #[must_use]
+    pub fn and_fall<T: Record>(mut self, record: &T, with: AnyId) -> Tx {
+        self = self.and_delete(record);
+        if let Some(change) = self.changes.last_mut() {
+            change.fell_with = Some(with);
+        }
+        self
+    }
+
+    /// Who goes to the trash with the record that the last change removes: refused where somebody joined since.
+    #[must_use]
+    pub fn with_family(mut self, family: Family) -> Tx {
+        if let Some(change) = self.changes.last_mut() {
+            change.family = Some(family);
+        }
         self
     }
 
     /// Takes a record back from the trash, as the version that follows the trashed one.
     pub fn restore<T: Record>(trashed: &T, restored: &T) -> Tx {
-        let change = Changed {
+        Tx::default().and_restore(trashed, restored)
+    }
+
+    /// Takes a record back from the trash too.
+    #[must_use]
+    pub fn and_restore<T: Record>(mut self, trashed: &T, restored: &T) -> Tx {
+        self.changes.push(Changed {
             doing: Doing::Restore,
             audit: Audit::Restore,
             event: T::event(Change::Restore(restored)),
             before: image(trashed),
             after: image(restored),
-        };
-        Tx { changes: vec![change], ..Tx::default() }
+            fell_with: None,
+            family: None,
+        });
+        self
     }
 
     /// Records that something happened which changes no record.
@@ -93,6 +125,8 @@ impl Tx {
             event: T::event(Change::Create(record)),
             before: Ok(None),
             after: image(record),
+            fell_with: None,
+            family: None,
         });
         self
     }
@@ -141,6 +175,8 @@ impl Tx {
             event: Event::RecordErased,
             before: image(record).map(|image| image.map(with_freed)),
             after: Ok(None),
+            fell_with: None,
+            family: None,
         };
         Tx { changes: vec![change], ..Tx::default() }
     }
@@ -194,6 +230,10 @@ pub(crate) struct Changed {
     pub event: Event,
     pub before: Result<Option<Image>>,
     pub after: Result<Option<Image>>,
+    /// The record that it goes to the trash with.
+    pub fell_with: Option<AnyId>,
+    /// Who goes to the trash with it.
+    pub family: Option<Family>,
 }
 
 /// A version of a record, with everything that is derived from it.
@@ -206,6 +246,8 @@ pub(crate) struct Image {
     pub claims: Vec<Claim>,
     pub words: Words,
     pub parents: Vec<AnyId>,
+    pub falls_with: Vec<AnyId>,
+    pub alarms: Vec<Timestamp>,
     pub references: Vec<Reference>,
     pub owner: Option<UserId>,
     /// Whether lists ask for those that nobody owns, too.
@@ -222,6 +264,8 @@ fn image<T: Record>(record: &T) -> Result<Option<Image>> {
         claims: record.claims(),
         words: record.words(),
         parents: record.parents(),
+        falls_with: record.falls_with(),
+        alarms: record.alarms(),
         references: record.references(),
         owner: record.owner(),
         is_owned: T::OWNER.is_some(),

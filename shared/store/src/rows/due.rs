@@ -87,7 +87,7 @@ pub async fn all(env: &Env) -> Result<Vec<DueItem>> {
     Ok(all)
 }
 
-fn key(place: &DueRef) -> crate::schema::Key {
+pub(crate) fn key(place: &DueRef) -> crate::schema::Key {
     let shard = u8::from_str_radix(&sha256_hex(place.id.as_bytes())[..2], 16).unwrap_or(0) % DUE_SHARDS;
     Place::Due(shard, place.at, &place.id).key()
 }

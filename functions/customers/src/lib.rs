@@ -1,0 +1,24 @@
+//! Customers: the people and companies that are sold to.
+//!
+//! Deleting a customer takes its interactions, opportunities and tasks along, all or nothing; restoring brings back what
+//! went with it. Its address is no other customer's.
+
+use daybook_crm::{batch, create, delete_family, list, read, restore_family, timeline, update};
+use daybook_domain::customer::Customer;
+use daybook_domain::permission::Action::{Create, Delete, Read, Update};
+use daybook_domain::permission::Resource::Customers;
+use daybook_http::{Routes, can, can_any};
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    Routes::of("customers")
+        .get("/api/customers", can(Customers, Read), list::<Customer>)
+        .post("/api/customers", can(Customers, Create), create::<Customer>)
+        .post("/api/customers/batch", can_any(Customers, &[Create, Update, Delete]), batch::<Customer>)
+        .get("/api/customers/{id}", can(Customers, Read), read::<Customer>)
+        .put("/api/customers/{id}", can(Customers, Update), update::<Customer>)
+        .patch("/api/customers/{id}", can(Customers, Update), update::<Customer>)
+        .delete("/api/customers/{id}", can(Customers, Delete), delete_family::<Customer>)
+        .post("/api/customers/{id}/restore", can(Customers, Update), restore_family::<Customer>)
+        .get("/api/customers/{id}/timeline", can(Customers, Read), timeline::<Customer>)
+}

@@ -1,0 +1,78 @@
+//! Opportunities: what may be sold to whom, stage by stage; and the pipelines that these stages are of.
+//!
+//! An opportunity goes with its customer, and takes tasks about it along. A stage says how an opportunity stands and how
+//! probable it is that it is won, unless the opportunity says otherwise.
+
+mod board;
+mod pipelines;
+
+use board::board;
+use daybook_crm::{batch, change, create, delete_family, read, restore_family, timeline, update};
+use daybook_domain::OpportunityId;
+use daybook_domain::opportunity::Opportunity;
+use daybook_domain::permission::Action::{Create, Delete, Manage, Read, Update};
+use daybook_domain::permission::Resource::{Opportunities, Pipelines};
+use daybook_domain::pipeline::StageKey;
+use daybook_domain::{Line, Percent};
+use daybook_http::{Cx, Data, IfMatch, Json, ListQuery, Listed, Path, Result, Routes, can, can_any};
+use serde::{Deserialize, Serialize};
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    Routes::of("opportunities")
+        .get("/api/opportunities", can(Opportunities, Read), list)
+        .post("/api/opportunities", can(Opportunities, Create), create::<Opportunity>)
+        .post("/api/opportunities/batch", can_any(Opportunities, &[Create, Update, Delete]), batch::<Opportunity>)
+        .get("/api/opportunities/board", can(Opportunities, Read), board)
+        .get("/api/opportunities/{id}", can(Opportunities, Read), read::<Opportunity>)
+        .put("/api/opportunities/{id}", can(Opportunities, Update), update::<Opportunity>)
+        .patch("/api/opportunities/{id}", can(Opportunities, Update), update::<Opportunity>)
+        .delete("/api/opportunities/{id}", can(Opportunities, Delete), delete_family::<Opportunity>)
+        .post("/api/opportunities/{id}/restore", can(Opportunities, Update), restore_family::<Opportunity>)
+        .post("/api/opportunities/{id}/stage", can(Opportunities, Update), set_stage)
+        .get("/api/opportunities/{id}/timeline", can(Opportunities, Read), timeline::<Opportunity>)
+        .get("/api/pipelines", can(Pipelines, Read), pipelines::list)
+        .post("/api/pipelines", can(Pipelines, Manage), pipelines::create)
+        .get("/api/pipelines/{id}", can(Pipelines, Read), pipelines::read)
+        .put("/api/pipelines/{id}", can(Pipelines, Manage), pipelines::update)
+        .patch("/api/pipelines/{id}", can(Pipelines, Manage), pipelines::update)
+        .delete("/api/pipelines/{id}", can(Pipelines, Manage), pipelines::delete)
+        .post("/api/pipelines/{id}/restore", can(Pipelines, Manage), pipelines::restore)
+}
+
+/// Lists opportunities, the newest first unless asked otherwise; or, with `search`, those whose words match.
+async fn list(cx: Cx, query: ListQuery<Opportunity>) -> Result<Listed<Opportunity>> {
+    let mut ask = query.ask();
+    let mut stages = Vec::new();
+    // By close date all of them are read stage by stage.
+    if ask.order == daybook_crm::Order::Date {
+        let all = daybook_crm::pipelines(&cx).await?;
+        stages = all.iter().flat_map(|pipeline| pipeline.keys()).collect();
+    }
+    ask.states = &stages;
+    cx.list(&ask).await.map(Listed)
+}
+
+/// Where an opportunity goes.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// The stage, of any pipeline.
+    stage: StageKey,
+    /// How probable it is that it is won; the stage's own unless given.
+    probability: Option<Percent>,
+    /// Why it was lost.
+    lost_reason: Option<Line<200>>,
+}
+
+/// Moves an opportunity to a stage.
+async fn set_stage(
+    cx: Cx,
+    Path(id): Path<OpportunityId>,
+    IfMatch(version): IfMatch,
+    Json(to): Json<Move>,
+) -> Result<Data<Opportunity>> {
+    let mut fields = daybook_crm::fields_of(&to)?;
+    fields.retain(|_, value| !value.is_null());
+    change(&cx, id, version, fields, Data).await
+}

@@ -1,0 +1,93 @@
+//! Pipelines. The default one is there from the start, and stored once somebody changes it.
+
+use daybook_crm::make;
+use daybook_domain::Record;
+use daybook_domain::opportunity::Opportunity;
+use daybook_domain::pipeline::Pipeline;
+use daybook_domain::{Conflict, Error as Domain, PipelineId};
+use daybook_http::{Created, Cx, Data, IfMatch, Listed, New, PageQuery, Patch, Path, Result};
+use daybook_store::{Page, PageAsk, Reach, Tx};
+
+/// Lists the pipelines, the default one first.
+pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
+    let mut all = daybook_crm::pipelines(&cx).await?;
+    all.truncate(query.limit);
+    Ok(Listed(Page::of(all, query.limit, None)))
+}
+
+/// Makes a pipeline. The keys of its stages are no other pipeline's.
+pub async fn create(cx: Cx, new: New<Pipeline>) -> Result<Created<Pipeline>> {
+    let pipeline: Pipeline = make(&cx, new.fields).await?;
+    apart(&cx, &pipeline).await?;
+    cx.commit(Tx::create(&pipeline), Created(pipeline)).await
+}
+
+/// Reads a pipeline.
+pub async fn read(cx: Cx, Path(id): Path<PipelineId>) -> Result<Data<Pipeline>> {
+    match cx.find(id).await? {
+        Some(pipeline) => Ok(Data(pipeline)),
+        None if id == PipelineId::default_of(cx.org) => Ok(Data(Pipeline::default_of(cx.org))),
+        None => Err(Domain::not_found(Pipeline::TYPE).into()),
+    }
+}
+
+/// Changes the fields that are named. A stage that opportunities are in stays.
+pub async fn update(
+    cx: Cx,
+    Path(id): Path<PipelineId>,
+    IfMatch(version): IfMatch,
+    patch: Patch<Pipeline>,
+) -> Result<Data<Pipeline>> {
+    let before = read(cx.clone(), Path(id)).await?.0;
+    let wanted = patch.over(&before)?.checked()?;
+    apart(&cx, &wanted).await?;
+    let gone: Vec<String> = before.keys().into_iter().filter(|key| !wanted.keys().contains(key)).collect();
+    empty(&cx, &gone).await?;
+    if before.version > 0 {
+        return cx.change(id, version, |pipeline: &Pipeline| patch.over(pipeline)?.checked(), Data).await;
+    }
+    if version.is_some_and(|version| version > 0) {
+        return Err(Domain::Stale { version: 0, current: Default::default() }.into());
+    }
+    let first = Pipeline { version: 1, created_at: cx.now(), updated_at: cx.now(), ..wanted };
+    cx.commit(Tx::create(&first), Data(first)).await
+}
+
+/// Moves a pipeline to the trash, unless opportunities are in it. The default one stays.
+pub async fn delete(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatch) -> Result<Data<Pipeline>> {
+    if id == PipelineId::default_of(cx.org) {
+        return Err(Domain::Conflict(Conflict::StageInUse).into());
+    }
+    empty(&cx, &cx.get::<Pipeline>(id).await?.keys()).await?;
+    cx.remove(id, version, Data::<Pipeline>).await
+}
+
+/// Takes a pipeline back from the trash.
+pub async fn restore(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatch) -> Result<Data<Pipeline>> {
+    cx.restore(id, version, Data::<Pipeline>).await
+}
+
+/// Refused where a stage is one of the default pipeline's, which may not be stored yet.
+async fn apart(cx: &Cx, pipeline: &Pipeline) -> Result<()> {
+    let usual = PipelineId::default_of(cx.org);
+    if pipeline.id == usual || cx.find::<Pipeline>(usual).await?.is_some() {
+        return Ok(());
+    }
+    let taken = Pipeline::default_of(cx.org).keys();
+    match pipeline.stages.iter().any(|stage| taken.contains(&stage.key.as_str().to_owned())) {
+        true => Err(Domain::Duplicate { field: "stages", existing_id: Some(usual.into()) }.into()),
+        false => Ok(()),
+    }
+}
+
+/// Refused while opportunities are in one of these stages.
+async fn empty(cx: &Cx, stages: &[String]) -> Result<()> {
+    let everybodys = Cx { reach: Reach::All, ..cx.clone() };
+    for stage in stages {
+        let ask = PageAsk { state: Some(stage), limit: 1, ..PageAsk::default() };
+        if !everybodys.list::<Opportunity>(&ask).await?.items.is_empty() {
+            return Err(Domain::Conflict(Conflict::StageInUse).into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What belongs to a record goes to the trash after it, or comes back after it.
+
+use daybook_domain::job::Job;
+use daybook_domain::{AnyId, Audit, Event, Record};
+use daybook_store::rows::falling::Falling;
+use daybook_store::{Cx, Error, Result, Tx};
+
+/// Of so many records most fit one transaction.
+const AT_ONCE: usize = 8;
+
+/// Moves what belongs to a record to the trash. Nobody sees any of it meanwhile, and nobody can join, as the record is
+/// there already; a crash leaves less to do.
+pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
+    let mut job = job.clone();
+    loop {
+        let members = cx.members(record).await?;
+        if members.is_empty() {
+            break;
+        }
+        for some in members.chunks(AT_ONCE) {
+            job = moved(cx, job, some, Way::ToTrash(record)).await?;
+        }
+    }
+    let falling = || async {
+        let falling = Falling::read(&cx.env, cx.org).await?;
+        if !falling.holds(record) {
+            return Ok(());
+        }
+        let row = falling.without(cx.org, record)?;
+        let tx = Tx::happened(Event::FamilyMoved, Audit::Delete, record).with_row(row);
+        cx.next_step().commit(tx, ()).await
+    };
+    cx.decide(falling).await?;
+    Ok(job.finished())
+}
+
+/// Takes what went to the trash with a record back from there; what was erased or taken back meanwhile stays as it is.
+pub async fn restore(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
+    let mut job = job.clone();
+    if !cx.is_there(record).await? {
+        return Ok(job.failed("the record was moved to the trash again"));
+    }
+    let fallen = cx.trashed_with(record).await?;
+    for some in fallen.chunks(AT_ONCE) {
+        job = moved(cx, job, some, Way::Back).await?;
+    }
+    Ok(job.finished())
+}
+
+/// Which way a family goes.
+#[derive(Clone, Copy)]
+enum Way {
+    /// To the trash with a record.
+    ToTrash(AnyId),
+    /// Back from there.
+    Back,
+}
+
+/// Moves some records, in one transaction with how far the job has come; in smaller ones where they don't fit.
+async fn moved(cx: &Cx, mut job: Job, some: &[AnyId], way: Way) -> Result<Job> {
+    let mut open = vec![some];
+    while let Some(some) = open.pop() {
+        let after = job.advanced(some.len()).following(&job, cx.now());
+        let tx = Tx::update(&job, &after);
+        let tx = match way {
+            Way::ToTrash(record) => cx.fall(tx, some, record).await?,
+            Way::Back => cx.rise(tx, some).await?,
+        };
+        match cx.next_step().commit(tx, ()).await {
+            Ok(()) => job = after,
+            Err(Error::Domain(daybook_domain::Error::Unfit { .. })) if some.len() > 1 => {
+                let (first, second) = some.split_at(some.len() / 2);
+                open.extend([second, first]);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(job)
+}

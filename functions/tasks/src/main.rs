@@ -1,0 +1,7 @@
+//! The Lambda function `tasks`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_http::run(daybook_tasks::routes())
+}

@@ -1,0 +1,122 @@
+//! Removing a record with what belongs to it, and taking all of it back: in one transaction while it fits, else the
+//! record at once and the rest by a job, which nobody sees at work.
+
+use crate::work::Work;
+use daybook_domain::job::{Job, Work as JobWork};
+use daybook_domain::{AnyId, Conflict, Error as Domain};
+use daybook_http::{Accepted, Answer, Call, Cx, Data, Error, HttpReply, IfMatch, Operation, Path, Result};
+use daybook_store::family::Family;
+use daybook_store::rows::falling::Falling;
+use daybook_store::{Answer as Kind, Decision, Reply, Tx};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// So many may fit one transaction; of more nobody tries.
+const MAY_FIT: usize = 25;
+
+/// How often somebody decides anew, as what belongs to the record changes.
+const DECISIONS: u32 = 10;
+
+/// What became of a record with what belongs to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "T: Serialize + DeserializeOwned")]
+pub enum Removed<T> {
+    /// All of it is done.
+    Done(Data<T>),
+    /// The record itself is done, the rest is a job's.
+    Begun(Accepted<Box<Job>>),
+}
+
+impl<T: Work> Reply for Removed<T> {
+    const ANSWER: Kind = Kind::Ok;
+}
+
+impl<T: Work> HttpReply for Removed<T> {
+    fn answer(self, call: &Call) -> Result<Answer> {
+        match self {
+            Removed::Done(data) => data.answer(call),
+            Removed::Begun(job) => job.answer(call),
+        }
+    }
+
+    fn describe(operation: &mut Operation) {
+        Data::<T>::describe(operation);
+        let job = operation.schema_of::<Job>();
+        let job = operation.envelope(job);
+        operation.or_accepted(job);
+    }
+}
+
+/// Moves a record to the trash, and with it what belongs to it; where that doesn't fit one transaction, all of it is
+/// hidden at once, and a job (202) moves the rest.
+pub async fn delete_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
+    for _ in 0..DECISIONS {
+        let whole = cx.alter(id, version, |record: T| whole(&cx, record)).await;
+        let outcome = match whole {
+            Err(Error::Domain(Domain::Unfit { .. })) => cx.alter(id, version, |record: T| begun(&cx, record)).await,
+            outcome => outcome,
+        };
+        match outcome {
+            // One of those that belong to it changed, not the record itself.
+            Err(Error::Domain(Domain::Stale { .. }))
+                if version.is_some() && Some(cx.get::<T>(id).await?.version()) == version => {}
+            outcome => return outcome,
+        }
+    }
+    Err(Domain::Conflict(Conflict::Contended).into())
+}
+
+async fn whole<T: Work>(cx: &Cx, record: T) -> Result<Decision<Removed<T>>> {
+    let family = cx.family(record.id()).await?;
+    if family.members.len() > MAY_FIT {
+        return Err(Domain::Unfit { actions: family.members.len(), limit: MAY_FIT }.into());
+    }
+    let tx = removal(cx, Tx::default(), &record, family).await?;
+    Ok(Decision::Commit(tx, Removed::Done(Data(record))))
+}
+
+/// A change that removes a record with what belongs to it, too.
+pub(crate) async fn removal<T: Work>(cx: &Cx, tx: Tx, record: &T, family: Family) -> Result<Tx> {
+    let members = family.members.clone();
+    cx.fall(tx.and_delete(record).with_family(family), &members, record.id()).await
+}
+
+async fn begun<T: Work>(cx: &Cx, record: T) -> Result<Decision<Removed<T>>> {
+    let family = cx.family(record.id()).await?;
+    let job = Job::new(JobWork::Removal { record: record.id() }, &cx.stamp()).of_records(family.members.len());
+    let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id())?;
+    let tx = Tx::delete(&record).with_family(family).and_create(&job).with_row(falling);
+    Ok(Decision::Commit(tx, Removed::Begun(Accepted(Box::new(job)))))
+}
+
+/// What went to the trash with a record, once all of it is there.
+pub(crate) async fn fallen<T: Work>(cx: &Cx, trashed: &T) -> Result<Vec<AnyId>> {
+    let falling = Falling::read(&cx.env, cx.org).await?.holds(trashed.id());
+    let fallen = cx.fallen_with(trashed.id()).await?.filter(|_| !falling);
+    Ok(fallen.ok_or(Domain::Conflict(Conflict::StillFalling))?)
+}
+
+/// Takes a record back from the trash, and with it what went there with it; where that doesn't fit one transaction,
+/// the record at once, and a job (202) takes the rest back.
+pub async fn restore_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
+    let Some(trashed) = cx.find_trashed::<T>(id).await? else {
+        let _live: T = cx.get(id).await?;
+        return Err(Domain::Conflict(Conflict::NotInTrash).into());
+    };
+    if version.is_some_and(|version| version != trashed.version()) {
+        return Err(Domain::Stale { version: trashed.version(), current: Default::default() }.into());
+    }
+    let fallen = fallen(&cx, &trashed).await?;
+    let restored = trashed.clone().following(&trashed, cx.now());
+    let tx = Tx::restore(&trashed, &restored);
+    if fallen.len() <= MAY_FIT {
+        let whole = cx.rise(tx, &fallen).await?;
+        match cx.commit(whole, Removed::Done(Data(restored.clone()))).await {
+            Err(Error::Domain(Domain::Unfit { .. })) => {}
+            outcome => return outcome,
+        }
+    }
+    let job = Job::new(JobWork::Return { record: trashed.id() }, &cx.stamp()).of_records(fallen.len());
+    let tx = Tx::restore(&trashed, &restored).and_create(&job);
+    cx.commit(tx, Removed::Begun(Accepted(Box::new(job)))).await
+}

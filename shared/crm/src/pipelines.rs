@@ -1,0 +1,42 @@
+//! Which pipeline is meant: by its id, by a stage, or else the default one.
+
+use daybook_domain::pipeline::{Pipeline, StageKey};
+use daybook_domain::{Claim, ClaimKind, Error as Domain, PipelineId, RecordType, Rule};
+use daybook_http::{Cx, Result};
+use daybook_store::{PageAsk, Reach};
+
+/// The pipeline of an id, or that of a stage, or the default one.
+pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKey>) -> Result<Pipeline> {
+    if let Some(id) = id.filter(|id| *id != PipelineId::default_of(cx.org)) {
+        let found: Option<Pipeline> = cx.find_often(id).await?;
+        let unknown = || Domain::invalid("/pipeline_id", Rule::Id { prefix: PipelineId::PREFIX.to_owned() });
+        return Ok(found.ok_or_else(unknown)?);
+    }
+    let usual = cx.find_often::<Pipeline>(PipelineId::default_of(cx.org)).await?;
+    let usual = usual.unwrap_or_else(|| Pipeline::default_of(cx.org));
+    match stage.filter(|stage| id.is_none() && usual.stage(stage).is_none()) {
+        None => Ok(usual),
+        Some(stage) => {
+            let claim = Claim { kind: ClaimKind::Stage, value: stage.as_str().to_owned() };
+            let holder = cx.holder(RecordType::Pipeline, &claim).await?.current;
+            let other = match holder {
+                Some(id) => cx.find_often::<Pipeline>(id).await?,
+                None => None,
+            };
+            // Where no pipeline has it, the default one says which stages there are.
+            Ok(other.unwrap_or(usual))
+        }
+    }
+}
+
+/// The pipelines of an organisation, the default one first.
+pub async fn pipelines(cx: &Cx) -> Result<Vec<Pipeline>> {
+    let everybodys = Cx { reach: Reach::All, ..cx.clone() };
+    let ask = PageAsk { limit: 100, ascending: true, ..PageAsk::default() };
+    let mut all = everybodys.list::<Pipeline>(&ask).await?.items;
+    match all.iter().position(|one| one.id == PipelineId::default_of(cx.org)) {
+        Some(at) => all[..=at].rotate_right(1),
+        None => all.insert(0, Pipeline::default_of(cx.org)),
+    }
+    Ok(all)
+}

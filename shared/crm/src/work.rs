@@ -1,0 +1,195 @@
+//! From the fields that somebody sends to a record: moments without an offset, defaults, rules, and whether they may know
+//! of the records it names.
+
+use daybook_domain::organization::Organization;
+use daybook_domain::permission::{Action, Resource, Scope};
+use daybook_domain::{
+    Actor, AnyId, Error as Domain, Moment, NamedId, Record, RecordType, Rule, Stamp, Timestamp, Violations, Zone,
+};
+use daybook_http::{Cx, Result};
+use daybook_store::object_of;
+use serde_json::{Map, Value, json};
+
+/// The fields that somebody sends.
+pub type Fields = Map<String, Value>;
+
+/// What somebody says as the fields of a record.
+pub fn fields_of(said: &impl serde::Serialize) -> Result<Fields> {
+    object_of(said)
+}
+
+/// A type of record that people work with.
+pub trait Work: Record {
+    /// Its ids.
+    type Id: NamedId + Into<AnyId>;
+    /// What else a change depends on.
+    type Setting: Send + Sync;
+    /// What permissions call it.
+    const RESOURCE: Resource;
+    /// Its fields that are moments, which may come without an offset.
+    const MOMENTS: &'static [&'static str] = &[];
+
+    /// The values of the fields that are left out, where that isn't nothing.
+    fn defaults(by: &Stamp, setting: &Self::Setting) -> Fields;
+
+    /// What a change with these fields depends on.
+    fn setting(cx: &Cx, fields: &Fields, is_new: bool) -> impl Future<Output = Result<Self::Setting>> + Send;
+
+    /// The record with what follows from its fields, or the rules that they break.
+    fn settled(
+        self,
+        before: Option<&Self>,
+        fields: &Fields,
+        setting: &Self::Setting,
+        at: Timestamp,
+    ) -> Result<Self, Domain>;
+}
+
+/// Fields as a record has them: empty texts are nothing, and moments have an offset.
+pub(crate) async fn prepared<T: Work>(cx: &Cx, mut fields: Fields) -> Result<Fields> {
+    for value in fields.values_mut().filter(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
+        *value = Value::Null;
+    }
+    if T::MOMENTS.is_empty() {
+        return Ok(fields);
+    }
+    let zone = match fields.remove("timezone") {
+        Some(Value::String(name)) => Some(Zone::parse(&name).map_err(|rule| Domain::invalid("/timezone", rule))?),
+        Some(Value::Null) | None => None,
+        Some(_) => return Err(Domain::invalid("/timezone", Rule::Zone).into()),
+    };
+    let mut clock = Clock { cx, zone };
+    let mut violations = Violations::default();
+    for name in T::MOMENTS {
+        let lists = fields.get_mut(*name).into_iter();
+        for value in lists {
+            match value {
+                Value::Array(list) => {
+                    for (n, one) in list.iter_mut().enumerate() {
+                        if let Some(at) = one.get_mut("at") {
+                            clock.set(at, &format!("/{name}/{n}/at"), &mut violations).await?;
+                        }
+                    }
+                }
+                value => clock.set(value, &format!("/{name}"), &mut violations).await?,
+            }
+        }
+    }
+    violations.into_result()?;
+    Ok(fields)
+}
+
+/// What gives moments an offset.
+struct Clock<'a> {
+    cx: &'a Cx,
+    /// The zone, once it is known.
+    zone: Option<Zone>,
+}
+
+impl Clock<'_> {
+    async fn set(&mut self, value: &mut Value, pointer: &str, violations: &mut Violations) -> Result<()> {
+        let Some(text) = value.as_str().filter(|text| text.parse::<Timestamp>().is_err()) else { return Ok(()) };
+        let moment = match Moment::parse(text) {
+            Ok(moment) => moment,
+            Err(rule) => {
+                violations.add(pointer, rule);
+                return Ok(());
+            }
+        };
+        let zone = match self.zone.take() {
+            Some(zone) => zone,
+            None => {
+                let organization: Option<Organization> = self.cx.find_often(self.cx.org).await?;
+                organization.map(|organization| organization.timezone).unwrap_or_default()
+            }
+        };
+        match moment.in_zone(&zone) {
+            Ok(at) => *value = Value::from(at.to_string()),
+            Err(rule) => violations.add(pointer, rule),
+        }
+        self.zone = Some(zone);
+        Ok(())
+    }
+}
+
+/// A new record of these fields.
+pub async fn make<T: Work>(cx: &Cx, fields: Fields) -> Result<T> {
+    let fields = prepared::<T>(cx, fields).await?;
+    made(cx, fields).await
+}
+
+async fn made<T: Work>(cx: &Cx, fields: Fields) -> Result<T> {
+    let setting = T::setting(cx, &fields, true).await?;
+    let stamp = cx.stamp();
+    let mut defaults = T::defaults(&stamp, &setting);
+    defaults.extend(object_of(&json!({
+        "id": AnyId::new(T::TYPE, stamp.id), "version": 1, "created_at": stamp.at, "updated_at": stamp.at,
+    }))?);
+    let record: T = daybook_domain::read::fresh(defaults, fields.clone(), T::READ_ONLY)?;
+    known(cx, &named(&fields)).await?;
+    Ok(record.settled(None, &fields, &setting, stamp.at)?)
+}
+
+/// Whether somebody may know of the records that fields name, as far as they see only some owners' records. Whether the
+/// records are there at all is a condition of the change itself.
+pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
+    let owned = |id: &AnyId| {
+        resource_of(id.kind).filter(|resource| cx.grants.scope(*resource, Action::Read) != Some(Scope::All))
+    };
+    let asked: Vec<AnyId> = named.iter().map(|(_, id)| *id).filter(|id| owned(id).is_some()).collect();
+    if asked.is_empty() || cx.actor == Actor::System {
+        return Ok(());
+    }
+    let owners = cx.owners(&asked).await?;
+    let mut violations = Violations::default();
+    for (pointer, id) in named {
+        let (Some(resource), Some((_, owner))) = (owned(id), owners.iter().find(|(known, _)| known == id)) else {
+            continue;
+        };
+        let reaches = match cx.reaching(resource, Action::Read).await {
+            Ok(seeing) => seeing.reaches(*owner),
+            // A program that makes children may have no permission to read their parents.
+            Err(_) => true,
+        };
+        if !reaches {
+            violations.add(pointer.clone(), Rule::Id { prefix: id.kind.prefix().to_owned() });
+        }
+    }
+    Ok(violations.into_result()?)
+}
+
+/// The records that fields name, with their places.
+pub(crate) fn named(fields: &Fields) -> Vec<(String, AnyId)> {
+    let mut named = Vec::new();
+    for (name, value) in fields {
+        let place = format!("/{}", daybook_domain::read::escape(name));
+        match value {
+            Value::String(text) if name.ends_with("_id") => named.extend(id_at(place, text)),
+            Value::Array(list) if name.ends_with("_ids") => {
+                let ids = list.iter().enumerate().filter_map(|(n, one)| id_at(format!("{place}/{n}"), one.as_str()?));
+                named.extend(ids);
+            }
+            Value::Object(related) => {
+                named.extend(related.get("id").and_then(Value::as_str).and_then(|id| id_at(format!("{place}/id"), id)));
+            }
+            _ => {}
+        }
+    }
+    named
+}
+
+fn id_at(place: String, text: &str) -> Option<(String, AnyId)> {
+    Some((place, text.parse().ok()?))
+}
+
+fn resource_of(kind: RecordType) -> Option<Resource> {
+    match kind {
+        RecordType::Lead => Some(Resource::Leads),
+        RecordType::Customer => Some(Resource::Customers),
+        RecordType::Contact => Some(Resource::Contacts),
+        RecordType::Interaction => Some(Resource::Interactions),
+        RecordType::Opportunity => Some(Resource::Opportunities),
+        RecordType::Task => Some(Resource::Tasks),
+        _ => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! Customers: the people and companies that are sold to.
+
+use crate::lead::{CompanySize, Industry, choices};
+use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::words::Words;
+use crate::{
+    CustomerId, EmailAddress, LeadId, Line, Phone, Prose, RecordType, Several, Timestamp, UserId, record_events,
+    record_head,
+};
+use serde::{Deserialize, Serialize};
+
+choices! {
+    /// How a customer stands.
+    #[derive(Default)]
+    CustomerStatus {
+        /// Buys.
+        #[default] Active = "active",
+        /// Doesn't buy at present.
+        Inactive = "inactive",
+        /// May buy.
+        Prospect = "prospect",
+        /// Buys no more.
+        Churned = "churned",
+    }
+
+    /// What a customer is.
+    #[derive(Default)]
+    CustomerType {
+        /// One person.
+        #[default] Person = "person",
+        /// A company, with people at it.
+        Company = "company",
+    }
+}
+
+/// Somebody who is sold to: a person or a company. Its interactions, opportunities and tasks go with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Customer {
+    /// The id.
+    #[schema(read_only)]
+    pub id: CustomerId,
+    /// The version.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was made.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// The name.
+    pub name: Line<200>,
+    /// What it is; `person` unless given.
+    #[serde(rename = "type")]
+    pub kind: CustomerType,
+    /// The company, where the customer is somebody there.
+    pub company: Option<Line<200>>,
+    /// Address; no other customer may have it.
+    pub email: Option<EmailAddress>,
+    /// Phone number, as it was written.
+    pub phone: Option<Phone>,
+    /// Phone number in E.164, where it could be understood.
+    #[schema(read_only)]
+    pub phone_e164: Option<String>,
+    /// How it stands; `active` unless given.
+    pub status: CustomerStatus,
+    /// Trade.
+    pub industry: Option<Industry>,
+    /// Size of the company.
+    pub company_size: Option<CompanySize>,
+    /// Website.
+    pub website: Option<Line<300>>,
+    /// Where it is.
+    pub address: Option<Prose<500>>,
+    /// What is to be known of it.
+    pub description: Option<Prose<10000>>,
+    /// Words to find it by.
+    #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    pub tags: Several<Line<50>, 50>,
+    /// Where it came from.
+    pub source: Option<Line<100>>,
+    /// Whose it is; whoever makes it, unless given.
+    pub owner_id: Option<UserId>,
+    /// The lead it was.
+    #[schema(read_only)]
+    pub lead_id: Option<LeadId>,
+}
+
+impl Customer {
+    /// The customer with what follows from its fields.
+    #[must_use]
+    pub fn settled(mut self, before: Option<&Customer>) -> Customer {
+        if before.is_none_or(|before| before.phone != self.phone) {
+            self.phone_e164 = self.phone.as_ref().and_then(|phone| phone.e164("CN"));
+        }
+        self
+    }
+}
+
+impl Record for Customer {
+    const TYPE: RecordType = RecordType::Customer;
+    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "phone_e164", "lead_id"];
+    const REQUIRED: &'static [&'static str] = &["name"];
+    const SEARCHED: bool = true;
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", CustomerStatus::NAMES));
+    const OWNER: Option<&'static str> = Some("owner_id");
+
+    record_head!();
+    record_events!(CustomerCreated, CustomerUpdated, CustomerDeleted, CustomerRestored);
+
+    fn claims(&self) -> Vec<Claim> {
+        self.email.iter().map(|email| Claim { kind: ClaimKind::Email, value: email.normalized() }).collect()
+    }
+
+    /// A company is nobody's alone, whosever address it has.
+    fn person(&self) -> Option<String> {
+        self.email.as_ref().filter(|_| self.kind == CustomerType::Person).map(EmailAddress::normalized)
+    }
+
+    fn words(&self) -> Words {
+        Words::default()
+            .with(Some(self.name.as_str()))
+            .with(self.company.as_ref().map(Line::as_str))
+            .with_email(self.email.as_ref())
+            .with_phone(self.phone.as_ref(), self.phone_e164.as_deref())
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        Reference::list(&[(self.owner_id.map(Into::into), "/owner_id")])
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.owner_id
+    }
+
+    fn state(&self) -> Option<&str> {
+        Some(self.status.name())
+    }
+}

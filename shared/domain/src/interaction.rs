@@ -1,0 +1,111 @@
+//! Interactions: what was talked about with a customer.
+
+use crate::lead::choices;
+use crate::record::{Record, Reference};
+use crate::{
+    AnyId, ContactId, CustomerId, InteractionId, Line, OpportunityId, Prose, RecordType, Timestamp, UserId,
+    record_events, record_head,
+};
+use serde::{Deserialize, Serialize};
+
+choices! {
+    /// How people talked.
+    InteractionType {
+        /// On the phone.
+        Call = "call",
+        /// By mail.
+        Email = "email",
+        /// In one place, or in front of cameras.
+        Meeting = "meeting",
+        /// Otherwise.
+        Other = "other",
+    }
+
+    /// Who began.
+    Direction {
+        /// The customer.
+        Inbound = "inbound",
+        /// We.
+        Outbound = "outbound",
+    }
+}
+
+/// Something that was talked about with a customer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Interaction {
+    /// The id.
+    #[schema(read_only)]
+    pub id: InteractionId,
+    /// The version.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was written down.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// How people talked.
+    pub interaction_type: InteractionType,
+    /// What it was about, in a line.
+    pub subject: Option<Line<200>>,
+    /// What was said.
+    pub notes: Option<Prose<20000>>,
+    /// Who began.
+    pub direction: Option<Direction>,
+    /// When it was; when it was written down, unless given.
+    pub occurred_at: Timestamp,
+    /// How long it took.
+    pub duration_minutes: Option<u32>,
+    /// Who spoke for the customer.
+    pub contact_id: Option<ContactId>,
+    /// The opportunity it was about.
+    pub opportunity_id: Option<OpportunityId>,
+    /// Whose it is; whoever makes it, unless given.
+    pub owner_id: Option<UserId>,
+}
+
+impl Record for Interaction {
+    const TYPE: RecordType = RecordType::Interaction;
+    const REQUIRED: &'static [&'static str] = &["customer_id", "interaction_type"];
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("interaction_type", InteractionType::NAMES));
+    const OWNER: Option<&'static str> = Some("owner_id");
+    const PARENTS: &'static [&'static str] = &["customer_id", "contact_id", "opportunity_id"];
+    const FALLS: bool = true;
+
+    record_head!();
+    record_events!(InteractionCreated, InteractionUpdated, InteractionDeleted, InteractionRestored);
+
+    fn parents(&self) -> Vec<AnyId> {
+        let others = [self.contact_id.map(AnyId::from), self.opportunity_id.map(AnyId::from)];
+        [self.customer_id.into()].into_iter().chain(others.into_iter().flatten()).collect()
+    }
+
+    fn falls_with(&self) -> Vec<AnyId> {
+        vec![self.customer_id.into()]
+    }
+
+    fn about(&self) -> Vec<AnyId> {
+        [self.customer_id.into()].into_iter().chain(self.contact_id.map(AnyId::from)).collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        Reference::list(&[
+            (Some(self.customer_id.into()), "/customer_id"),
+            (self.contact_id.map(Into::into), "/contact_id"),
+            (self.opportunity_id.map(Into::into), "/opportunity_id"),
+            (self.owner_id.map(Into::into), "/owner_id"),
+        ])
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.owner_id
+    }
+
+    fn state(&self) -> Option<&str> {
+        Some(self.interaction_type.name())
+    }
+}

@@ -1,0 +1,207 @@
+//! Opportunities: what may be sold to whom, and how far that has come.
+
+use crate::lead::choices;
+use crate::money::Money;
+use crate::pipeline::{Pipeline, StageKey, StageType};
+use crate::record::{Record, Reference};
+use crate::words::Words;
+use crate::{
+    AnyId, Change, ContactId, Currency, CustomerId, Day, Error, Event, LeadId, Line, OpportunityId, Percent,
+    PipelineId, Prose, RecordType, Rule, Several, Timestamp, UserId, record_head,
+};
+use serde::{Deserialize, Serialize};
+
+/// So many moves from stage to stage are remembered; of more the first ones are forgotten.
+const MOST_PASSAGES: usize = 100;
+
+choices! {
+    /// How an opportunity stands.
+    OpportunityStatus {
+        /// It may be won or lost yet.
+        Open = "open",
+        /// It is won.
+        Won = "won",
+        /// It is lost.
+        Lost = "lost",
+    }
+}
+
+/// A time that an opportunity spent in a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Passage {
+    /// The stage.
+    pub stage: StageKey,
+    /// When it came there.
+    pub entered_at: Timestamp,
+    /// When it left; not yet, where there is none.
+    pub left_at: Option<Timestamp>,
+    /// How long it was there, once it has left.
+    pub seconds: Option<u64>,
+}
+
+/// Something that may be sold to a customer. Goes with its customer; tasks about it go with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Opportunity {
+    /// The id.
+    #[schema(read_only)]
+    pub id: OpportunityId,
+    /// The version.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was made.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// The customer; stays the same.
+    pub customer_id: CustomerId,
+    /// What is to be sold.
+    pub title: Line<200>,
+    /// What it is worth.
+    pub value: Option<Money>,
+    /// In which currency; `CNY` unless given.
+    pub currency: Currency,
+    /// The pipeline that the stage is of; the default one unless given.
+    pub pipeline_id: PipelineId,
+    /// How far it has come; the first open stage of the pipeline unless given.
+    pub stage: StageKey,
+    /// How probable it is that it is won; the stage's own unless given.
+    pub probability: Percent,
+    /// How it stands, as its stage says.
+    #[schema(read_only)]
+    pub status: OpportunityStatus,
+    /// When it is to be decided.
+    pub close_date: Option<Day>,
+    /// Who decides for the customer.
+    pub contact_id: Option<ContactId>,
+    /// What is to be known of it.
+    pub description: Option<Prose<10000>>,
+    /// Why it was lost.
+    pub lost_reason: Option<Line<200>>,
+    /// Words to find it by.
+    #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    pub tags: Several<Line<50>, 50>,
+    /// Where it came from.
+    pub source: Option<Line<100>>,
+    /// Whose it is; whoever makes it, unless given.
+    pub owner_id: Option<UserId>,
+    /// When it was won or lost.
+    #[schema(read_only)]
+    pub closed_at: Option<Timestamp>,
+    /// The stages it went through, with the time it spent there.
+    #[schema(read_only)]
+    pub stage_history: Vec<Passage>,
+    /// The lead it was.
+    #[schema(read_only)]
+    pub lead_id: Option<LeadId>,
+}
+
+impl Opportunity {
+    /// The opportunity with what follows from its stage in a pipeline. `probable` says whether the probability was
+    /// given.
+    pub fn settled(
+        mut self,
+        before: Option<&Opportunity>,
+        pipeline: &Pipeline,
+        probable: bool,
+        at: Timestamp,
+    ) -> Result<Opportunity, Error> {
+        let moved = before.is_none_or(|before| before.stage != self.stage || before.pipeline_id != pipeline.id);
+        if !moved {
+            return Ok(self);
+        }
+        let unknown = || Error::invalid("/stage", Rule::OneOf { allowed: pipeline.keys() });
+        let stage = pipeline.stage(&self.stage).ok_or_else(unknown)?;
+        self.pipeline_id = pipeline.id;
+        if !probable {
+            self.probability = stage.probability;
+        }
+        let closed = |status| (status, before.and_then(|before| before.closed_at).or(Some(at)));
+        (self.status, self.closed_at) = match stage.kind {
+            StageType::Open => (OpportunityStatus::Open, None),
+            StageType::Won => closed(OpportunityStatus::Won),
+            StageType::Lost => closed(OpportunityStatus::Lost),
+        };
+        if stage.kind != StageType::Lost && before.is_some_and(|before| before.lost_reason == self.lost_reason) {
+            self.lost_reason = None;
+        }
+        if let Some(last) = self.stage_history.last_mut() {
+            last.left_at = Some(at);
+            last.seconds = Some(last.entered_at.until(at).as_secs());
+        }
+        let passage = Passage { stage: self.stage.clone(), entered_at: at, left_at: None, seconds: None };
+        self.stage_history.push(passage);
+        let forgotten = self.stage_history.len().saturating_sub(MOST_PASSAGES);
+        self.stage_history.drain(..forgotten);
+        Ok(self)
+    }
+}
+
+impl Record for Opportunity {
+    const TYPE: RecordType = RecordType::Opportunity;
+    const READ_ONLY: &'static [&'static str] =
+        &["id", "version", "created_at", "updated_at", "status", "closed_at", "stage_history", "lead_id"];
+    const FIXED: &'static [&'static str] = &["customer_id"];
+    const REQUIRED: &'static [&'static str] = &["customer_id", "title"];
+    const SEARCHED: bool = true;
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("stage", &[]));
+    const OWNER: Option<&'static str> = Some("owner_id");
+    const PARENTS: &'static [&'static str] = &["customer_id", "contact_id"];
+    const DATE: Option<&'static str> = Some("close_date");
+    const FALLS: bool = true;
+
+    record_head!(undated);
+
+    fn event(change: Change<'_, Opportunity>) -> Event {
+        match change {
+            Change::Create(_) => Event::OpportunityCreated,
+            Change::Update(before, after) if before.status != after.status => match after.status {
+                OpportunityStatus::Won => Event::OpportunityWon,
+                OpportunityStatus::Lost => Event::OpportunityLost,
+                OpportunityStatus::Open => Event::OpportunityStageChanged,
+            },
+            Change::Update(before, after) if before.stage != after.stage => Event::OpportunityStageChanged,
+            Change::Update(..) => Event::OpportunityUpdated,
+            Change::Delete(_) => Event::OpportunityDeleted,
+            Change::Restore(_) => Event::OpportunityRestored,
+        }
+    }
+
+    fn date(&self) -> Timestamp {
+        self.close_date.map_or(Timestamp::END, Day::begin)
+    }
+
+    fn words(&self) -> Words {
+        Words::default().with(Some(self.title.as_str()))
+    }
+
+    fn parents(&self) -> Vec<AnyId> {
+        [self.customer_id.into()].into_iter().chain(self.contact_id.map(AnyId::from)).collect()
+    }
+
+    fn falls_with(&self) -> Vec<AnyId> {
+        vec![self.customer_id.into()]
+    }
+
+    fn about(&self) -> Vec<AnyId> {
+        vec![self.customer_id.into()]
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        Reference::list(&[
+            (Some(self.customer_id.into()), "/customer_id"),
+            (self.contact_id.map(Into::into), "/contact_id"),
+            (self.owner_id.map(Into::into), "/owner_id"),
+        ])
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.owner_id
+    }
+
+    fn state(&self) -> Option<&str> {
+        Some(self.stage.as_str())
+    }
+}

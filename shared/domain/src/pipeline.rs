@@ -1,0 +1,196 @@
+//! Pipelines: the stages that opportunities go through, as an organisation names them.
+
+use crate::lead::choices;
+use crate::record::{Claim, ClaimKind, Record};
+use crate::words::normalize;
+use crate::{Error, Line, OrgId, Percent, PipelineId, RecordType, Rule, Timestamp, Unit, record_events, record_head};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+
+/// The most stages of a pipeline.
+const MOST_STAGES: usize = 20;
+
+choices! {
+    /// What a stage means for an opportunity.
+    StageType {
+        /// It may be won or lost yet.
+        Open = "open",
+        /// It is won.
+        Won = "won",
+        /// It is lost.
+        Lost = "lost",
+    }
+}
+
+/// The key of a stage: 1 to 40 small letters, digits and `_`. No two stages of an organisation have the same, so
+/// that a stage says which pipeline an opportunity is in.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct StageKey(String);
+
+impl StageKey {
+    /// The key a text is, if it is one.
+    pub fn parse(text: &str) -> Result<StageKey, Rule> {
+        let good = (1..=40).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let expected = || "1 to 40 small letters, digits and _".to_owned();
+        good.then(|| StageKey(text.to_owned())).ok_or_else(|| Rule::Format { expected: expected() })
+    }
+
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for StageKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for StageKey {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        StageKey::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for StageKey {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        let object = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String);
+        object.pattern(Some("^[a-z0-9_]{1,40}$")).examples([serde_json::json!("proposal")]).into()
+    }
+}
+
+impl utoipa::ToSchema for StageKey {}
+
+/// A stage of a pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Its key.
+    pub key: StageKey,
+    /// What people call it.
+    pub name: Line<100>,
+    /// What it means.
+    #[serde(rename = "type")]
+    pub kind: StageType,
+    /// How probable it is that opportunities in it are won, unless they say otherwise.
+    pub probability: Percent,
+}
+
+/// The stages that opportunities go through, in their order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// The id.
+    #[schema(read_only)]
+    pub id: PipelineId,
+    /// The version; 0 for the default pipeline that nobody has changed yet.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was made.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// What it is called; unique in the organisation.
+    pub name: Line<100>,
+    /// Its stages, 1 to 20, at least one of them open.
+    pub stages: Vec<Stage>,
+}
+
+impl Pipeline {
+    /// The pipeline that every organisation has until it makes it its own.
+    pub fn default_of(org: OrgId) -> Pipeline {
+        let stage = |key: &str, name: &str, kind, probability| {
+            let (key, name) = (StageKey::parse(key).ok()?, Line::parse(name).ok()?);
+            Some(Stage { key, name, kind, probability: Percent::new(probability)? })
+        };
+        let stages = [
+            stage("lead", "线索 Lead", StageType::Open, 20),
+            stage("proposal", "方案 Proposal", StageType::Open, 60),
+            stage("negotiation", "谈判 Negotiation", StageType::Open, 80),
+            stage("closed", "成交 Closed", StageType::Won, 100),
+            stage("lost", "丢单 Lost", StageType::Lost, 0),
+        ];
+        Pipeline {
+            id: PipelineId::default_of(org),
+            version: 0,
+            created_at: org.time(),
+            updated_at: org.time(),
+            name: Line::parse("Sales").expect("a line"),
+            stages: stages.into_iter().flatten().collect(),
+        }
+    }
+
+    /// The stage of a key.
+    pub fn stage(&self, key: &StageKey) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.key == *key)
+    }
+
+    /// The stage that opportunities begin in: the first that is open.
+    pub fn first(&self) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.kind == StageType::Open)
+    }
+
+    /// The keys of its stages.
+    pub fn keys(&self) -> Vec<String> {
+        self.stages.iter().map(|stage| stage.key.as_str().to_owned()).collect()
+    }
+
+    /// The pipeline, if its stages can be told apart and one of them is open.
+    pub fn checked(self) -> Result<Pipeline, Error> {
+        let wrong = |rule| Err(Error::invalid("/stages", rule));
+        if self.stages.len() > MOST_STAGES {
+            return wrong(Rule::TooLong { max: MOST_STAGES, unit: Unit::Entries });
+        }
+        if self.first().is_none() {
+            return wrong(Rule::Format { expected: "at least one stage of type open".to_owned() });
+        }
+        let twice = |(at, stage): (usize, &Stage)| self.stages[..at].iter().any(|other| other.key == stage.key);
+        if let Some(at) = self.stages.iter().enumerate().position(twice) {
+            let expected = "a key that no other stage has".to_owned();
+            return Err(Error::invalid(&format!("/stages/{at}/key"), Rule::Format { expected }));
+        }
+        Ok(self)
+    }
+}
+
+impl Record for Pipeline {
+    const TYPE: RecordType = RecordType::Pipeline;
+    const REQUIRED: &'static [&'static str] = &["name", "stages"];
+
+    record_head!();
+    record_events!(PipelineCreated, PipelineUpdated, PipelineDeleted, PipelineRestored);
+
+    fn claims(&self) -> Vec<Claim> {
+        let name = Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) };
+        let keys = self.keys().into_iter().map(|value| Claim { kind: ClaimKind::Stage, value });
+        [name].into_iter().chain(keys).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_pipeline_is_as_the_contract_says() {
+        let pipeline = Pipeline::default_of(OrgId::new(uuid::Uuid::nil())).checked().expect("sound");
+        let told: Vec<_> = pipeline.stages.iter().map(|s| (s.key.as_str(), s.kind.name(), s.probability)).collect();
+        let percent = |number| Percent::new(number).expect("a percentage");
+        assert_eq!(
+            told,
+            [
+                ("lead", "open", percent(20)),
+                ("proposal", "open", percent(60)),
+                ("negotiation", "open", percent(80)),
+                ("closed", "won", percent(100)),
+                ("lost", "lost", percent(0))
+            ]
+        );
+    }
+}

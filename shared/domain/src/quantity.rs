@@ -1,0 +1,162 @@
+//! Numbers and days with bounds: percentages, currencies, days.
+
+use crate::{Rule, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// A whole percentage, 0 to 100.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Percent(u8);
+
+impl Percent {
+    /// Nothing of it.
+    pub const NONE: Percent = Percent(0);
+    /// All of it.
+    pub const ALL: Percent = Percent(100);
+
+    /// The percentage of this number.
+    pub const fn new(number: u8) -> Option<Percent> {
+        if number <= 100 { Some(Percent(number)) } else { None }
+    }
+}
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(from)?;
+        let percent = u8::try_from(number).ok().and_then(Percent::new);
+        percent.ok_or_else(|| serde::de::Error::custom(Rule::Range { min: 0, max: 100 }))
+    }
+}
+
+impl utoipa::PartialSchema for Percent {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        let object = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::Integer);
+        object.minimum(Some(0)).maximum(Some(100)).into()
+    }
+}
+
+impl utoipa::ToSchema for Percent {}
+
+/// The codes of ISO 4217 that are in use for payments.
+const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD \
+    CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD \
+    HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL \
+    MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD \
+    RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD \
+    UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG";
+
+/// A currency: three capital letters of ISO 4217, `CNY` unless said otherwise.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// The currency of a code, whatever its case.
+    pub fn parse(code: &str) -> Result<Currency, Rule> {
+        let code = code.trim().to_ascii_uppercase();
+        let known = code.len() == 3 && CURRENCIES.split_ascii_whitespace().any(|one| one == code);
+        let letters = code.as_bytes().try_into().ok().filter(|_| known);
+        letters.map(Currency).ok_or_else(|| Rule::Format { expected: "a currency of ISO 4217, such as CNY".to_owned() })
+    }
+
+    fn code(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("CNY")
+    }
+}
+
+impl Default for Currency {
+    fn default() -> Currency {
+        Currency(*b"CNY")
+    }
+}
+
+/// A day of the calendar, `2026-11-20`. Lists are ordered by its first moment in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(jiff::civil::Date);
+
+impl Day {
+    /// The day a text names: a date, or the date of a time.
+    pub fn parse(text: &str) -> Result<Day, Rule> {
+        let day = text.trim().get(..10).and_then(|day| day.parse::<jiff::civil::Date>().ok());
+        let whole = text.trim().len() == 10 || crate::Moment::parse(text).is_ok();
+        let within = |day: &jiff::civil::Date| (1900..=9000).contains(&day.year());
+        let format = || Rule::Format { expected: "a day, such as 2026-11-20".to_owned() };
+        day.filter(within).filter(|_| whole).map(Day).ok_or_else(format)
+    }
+
+    /// Its first moment, in UTC.
+    pub fn begin(self) -> Timestamp {
+        format!("{}T00:00:00Z", self.0).parse().unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+macro_rules! as_text {
+    ($name:ident, $pattern:literal, $example:literal) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                let object = utoipa::openapi::ObjectBuilder::new();
+                let object = object.schema_type(utoipa::openapi::schema::Type::String).pattern(Some($pattern));
+                object.examples([serde_json::json!($example)]).into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    };
+}
+
+as_text!(Currency, "^[A-Z]{3}$", "CNY");
+as_text!(Day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "2026-11-20");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_within_their_bounds() {
+        fn read<T: for<'de> Deserialize<'de>>(json: &str) -> Option<T> {
+            serde_json::from_str(json).ok()
+        }
+        assert_eq!(read::<Percent>("100"), Some(Percent::ALL));
+        assert_eq!((read::<Percent>("101"), read::<Percent>("-1")), (None, None));
+        assert_eq!(read::<Currency>("\"eur\"").map(|c| c.to_string()).as_deref(), Some("EUR"));
+        assert_eq!(read::<Currency>("\"XYZ\""), None);
+        assert_eq!(read::<Day>("\"2026-02-29\""), None);
+        let day = read::<Day>("\"2026-11-20T10:00:00Z\"").expect("a day");
+        assert_eq!(
+            (day.to_string().as_str(), day.begin().to_string().as_str()),
+            ("2026-11-20", "2026-11-20T00:00:00.000Z")
+        );
+        assert_eq!(read::<Day>("\"2026-11-20x\""), None);
+    }
+}

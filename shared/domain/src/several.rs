@@ -1,0 +1,43 @@
+//! Lists with a limit, each value once.
+
+use crate::error::{Rule, Unit};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// At most `MOST` values, each once, in the order in which they were given. `null` is the empty list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Several<T, const MOST: usize>(Vec<T>);
+
+impl<T: PartialEq, const MOST: usize> Several<T, MOST> {
+    /// These values, each once.
+    pub fn new(values: Vec<T>) -> Result<Self, Rule> {
+        let mut once: Vec<T> = Vec::with_capacity(values.len());
+        for value in values {
+            if !once.contains(&value) {
+                once.push(value);
+            }
+        }
+        match once.len() {
+            n if n > MOST => Err(Rule::TooLong { max: MOST, unit: Unit::Entries }),
+            _ => Ok(Several(once)),
+        }
+    }
+
+    /// The values.
+    pub fn as_slice(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T, const MOST: usize> Default for Several<T, MOST> {
+    fn default() -> Self {
+        Several(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de> + PartialEq, const MOST: usize> Deserialize<'de> for Several<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let values = Option::<Vec<T>>::deserialize(from)?.unwrap_or_default();
+        Several::new(values).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,292 @@
+//! Tasks: what somebody is to do, until when, and about what.
+
+use crate::lead::choices;
+use crate::record::{Record, Reference};
+use crate::words::Words;
+use crate::{
+    AnyId, Change, CustomerId, Error, Event, Line, Percent, Prose, RecordType, Rule, Several, TaskId, Timestamp,
+    UserId, record_head,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+choices! {
+    /// How far a task has come.
+    #[derive(Default)]
+    TaskStatus {
+        /// Nobody has begun.
+        #[default] Todo = "todo",
+        /// Somebody is at it.
+        InProgress = "in_progress",
+        /// It is done.
+        Done = "done",
+        /// It isn't to be done any more.
+        Cancelled = "cancelled",
+    }
+
+    /// How important a task is.
+    #[derive(Default)]
+    Priority {
+        /// Less than others.
+        Low = "low",
+        /// As others.
+        #[default] Medium = "medium",
+        /// More than others.
+        High = "high",
+        /// Before all others.
+        Urgent = "urgent",
+    }
+
+    /// How somebody is reminded.
+    #[derive(Default)]
+    Channel {
+        /// By mail.
+        #[default] Email = "email",
+        /// In the front end, by the event `task.due`.
+        InApp = "in_app",
+    }
+
+    /// What a task may be about.
+    RelatedType {
+        /// A lead.
+        Lead = "lead",
+        /// A customer.
+        Customer = "customer",
+        /// A contact.
+        Contact = "contact",
+        /// An opportunity.
+        Opportunity = "opportunity",
+    }
+}
+
+/// What a task is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Related {
+    /// The type of the record.
+    #[serde(rename = "type")]
+    pub kind: RelatedType,
+    /// The record.
+    #[schema(value_type = String)]
+    pub id: AnyId,
+}
+
+/// When to remind of a task: at a moment, or so long before it is due.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reminder {
+    /// When.
+    pub at: Option<Timestamp>,
+    /// How many minutes before it is due, at most a year.
+    #[schema(maximum = 527040)]
+    pub offset_minutes: Option<u32>,
+    /// How.
+    #[serde(default)]
+    pub channel: Channel,
+}
+
+/// A step of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What is to be done.
+    pub text: Line<200>,
+    /// Whether it is done.
+    #[serde(default)]
+    pub done: bool,
+}
+
+/// Something that somebody is to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// The id.
+    #[schema(read_only)]
+    pub id: TaskId,
+    /// The version.
+    #[schema(read_only)]
+    pub version: u64,
+    /// When it was made.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// What is to be done.
+    pub title: Line<200>,
+    /// How, and why.
+    pub description: Option<Prose<10000>>,
+    /// How far it has come; `todo` unless given.
+    pub status: TaskStatus,
+    /// How important it is; `medium` unless given.
+    pub priority: Priority,
+    /// How much of it is done; all of it, once it is `done`.
+    pub progress: Percent,
+    /// Until when. Without an offset: in `timezone` if given with it, else in the organisation's time zone.
+    pub due_date: Option<Timestamp>,
+    /// From when on. Without an offset as `due_date`.
+    pub start_date: Option<Timestamp>,
+    /// Who is to do it; whoever makes it, unless given.
+    pub assignee_id: Option<UserId>,
+    /// What it is about.
+    pub related_to: Option<Related>,
+    /// The customer that it is about, itself or through an opportunity.
+    #[schema(read_only)]
+    pub customer_id: Option<CustomerId>,
+    /// When to remind the assignee, at most ten times.
+    #[schema(value_type = Vec<Reminder>, max_items = 10)]
+    pub reminders: Several<Reminder, 10>,
+    /// Its steps.
+    #[schema(value_type = Vec<Step>, max_items = 50)]
+    pub checklist: Several<Step, 50>,
+    /// Words to find it by.
+    #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    pub tags: Several<Line<50>, 50>,
+    /// When it was done.
+    #[schema(read_only)]
+    pub completed_at: Option<Timestamp>,
+}
+
+impl Reminder {
+    /// When it is.
+    pub fn moment(&self, due: Option<Timestamp>) -> Option<Timestamp> {
+        let before = |due: Timestamp| Some(due.minus(Duration::from_secs(60 * u64::from(self.offset_minutes?))));
+        self.at.or_else(|| due.and_then(before))
+    }
+}
+
+impl Task {
+    /// Whether it is still to be done.
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, TaskStatus::Todo | TaskStatus::InProgress)
+    }
+
+    /// The task with what follows from its fields. `progressed` says whether the progress was given; `customer` is the
+    /// one it is about.
+    pub fn settled(
+        mut self,
+        before: Option<&Task>,
+        progressed: bool,
+        customer: Option<CustomerId>,
+        at: Timestamp,
+    ) -> Result<Task, Error> {
+        self.customer_id = customer;
+        if let Some(related) = &self.related_to {
+            let kind = match related.kind {
+                RelatedType::Lead => RecordType::Lead,
+                RelatedType::Customer => RecordType::Customer,
+                RelatedType::Contact => RecordType::Contact,
+                RelatedType::Opportunity => RecordType::Opportunity,
+            };
+            if related.id.kind != kind {
+                return Err(Error::invalid("/related_to/id", Rule::Id { prefix: kind.prefix().to_owned() }));
+            }
+        }
+        for (n, reminder) in self.reminders.as_slice().iter().enumerate() {
+            let wrong = |name: &str, rule| Err(Error::invalid(&format!("/reminders/{n}{name}"), rule));
+            match (reminder.at, reminder.offset_minutes) {
+                (Some(_), None) => {}
+                (None, Some(minutes)) if minutes > 527_040 => {
+                    return wrong("/offset_minutes", Rule::Range { min: 0, max: 527_040 });
+                }
+                (None, Some(_)) if self.due_date.is_some() => {}
+                (None, Some(_)) => return Err(Error::invalid("/due_date", Rule::Required)),
+                _ => return wrong("", Rule::Format { expected: "either at or offset_minutes".to_owned() }),
+            }
+        }
+        if let (Some(start), Some(due)) = (self.start_date, self.due_date)
+            && start > due
+        {
+            let expected = "a time not after due_date".to_owned();
+            return Err(Error::invalid("/start_date", Rule::Format { expected }));
+        }
+        let was_done = before.is_some_and(|before| before.status == TaskStatus::Done);
+        match (self.status == TaskStatus::Done, was_done) {
+            (true, _) => {
+                self.progress = Percent::ALL;
+                self.completed_at = before.and_then(|before| before.completed_at).or(Some(at));
+            }
+            (false, true) => {
+                self.completed_at = None;
+                if !progressed {
+                    self.progress = Percent::NONE;
+                }
+            }
+            (false, false) => {}
+        }
+        Ok(self)
+    }
+}
+
+impl Record for Task {
+    const TYPE: RecordType = RecordType::Task;
+    const READ_ONLY: &'static [&'static str] =
+        &["id", "version", "created_at", "updated_at", "customer_id", "completed_at"];
+    const REQUIRED: &'static [&'static str] = &["title"];
+    const SEARCHED: bool = true;
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", TaskStatus::NAMES));
+    const OWNER: Option<&'static str> = Some("assignee_id");
+    const PARENTS: &'static [&'static str] = &["customer_id", "related_to"];
+    const DATE: Option<&'static str> = Some("due_date");
+    const FALLS: bool = true;
+
+    record_head!(undated);
+
+    fn event(change: Change<'_, Task>) -> Event {
+        match change {
+            Change::Create(_) => Event::TaskCreated,
+            Change::Update(before, after) if before.status != after.status && after.status == TaskStatus::Done => {
+                Event::TaskCompleted
+            }
+            Change::Update(before, after) if before.assignee_id != after.assignee_id => Event::TaskAssigned,
+            Change::Update(..) => Event::TaskUpdated,
+            Change::Delete(_) => Event::TaskDeleted,
+            Change::Restore(_) => Event::TaskRestored,
+        }
+    }
+
+    fn date(&self) -> Timestamp {
+        self.due_date.unwrap_or(Timestamp::END)
+    }
+
+    fn words(&self) -> Words {
+        Words::default().with(Some(self.title.as_str()))
+    }
+
+    fn parents(&self) -> Vec<AnyId> {
+        let related = self.related_to.iter().map(|related| related.id);
+        let customer = self.customer_id.map(AnyId::from).filter(|id| related.clone().all(|other| other != *id));
+        related.clone().chain(customer).collect()
+    }
+
+    fn falls_with(&self) -> Vec<AnyId> {
+        let falls = |id: &AnyId| matches!(id.kind, RecordType::Customer | RecordType::Opportunity);
+        self.parents().into_iter().filter(falls).collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        Reference::list(&[
+            (self.related_to.as_ref().map(|related| related.id), "/related_to/id"),
+            (self.assignee_id.map(Into::into), "/assignee_id"),
+        ])
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.assignee_id
+    }
+
+    fn state(&self) -> Option<&str> {
+        Some(self.status.name())
+    }
+
+    fn alarms(&self) -> Vec<Timestamp> {
+        if !self.is_open() {
+            return Vec::new();
+        }
+        let reminders = self.reminders.as_slice().iter().filter_map(|reminder| reminder.moment(self.due_date));
+        let mut moments: Vec<Timestamp> = reminders.chain(self.due_date).collect();
+        moments.sort();
+        moments.dedup();
+        moments
+    }
+}

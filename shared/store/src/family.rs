@@ -1,0 +1,161 @@
+//! Families: the records that go with another one when it is removed, and come back with it.
+//!
+//! A record that has a family has a head: an item that counts who joined. Whoever removes the record says what the count
+//! was before they looked who belongs to it, so that nobody who joins meanwhile is left behind.
+
+use crate::commit::expires_after;
+use crate::schema::{Place, Question};
+use crate::tx::{Doing, Image};
+use crate::{Cx, Reach, Result, Tx};
+use daybook_domain::interaction::Interaction;
+use daybook_domain::opportunity::Opportunity;
+use daybook_domain::task::Task;
+use daybook_domain::{AnyId, Record, RecordType, Timestamp};
+use std::time::Duration;
+
+/// An index follows the table within this time, by far.
+const LAG: Duration = Duration::from_secs(60);
+
+/// The types of records that go with another one.
+pub const FALLING: [RecordType; 3] = [RecordType::Interaction, RecordType::Opportunity, RecordType::Task];
+
+/// Who goes with a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Family {
+    /// How many had joined before these were looked up.
+    pub joined: u64,
+    /// Who belongs to it, oldest first of each type.
+    pub members: Vec<AnyId>,
+}
+
+/// Does something with all records of the types that go with others.
+macro_rules! each_type {
+    ($kind:ident, $Type:ident => $work:expr) => {
+        match $kind {
+            RecordType::Interaction => {
+                type $Type = Interaction;
+                $work
+            }
+            RecordType::Opportunity => {
+                type $Type = Opportunity;
+                $work
+            }
+            RecordType::Task => {
+                type $Type = Task;
+                $work
+            }
+            _ => {}
+        }
+    };
+}
+
+impl Cx {
+    /// A change with which members of a family go to the trash too.
+    pub async fn fall(&self, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
+        for kind in FALLING {
+            let ids = members.iter().copied().filter(|id| id.kind == kind);
+            each_type!(kind, Type => for record in self.raw_records::<Type>(ids).await?.values() {
+                tx = tx.and_fall(record, parent);
+            });
+        }
+        Ok(tx)
+    }
+
+    /// A change with which members of a family come back from the trash too.
+    pub async fn rise(&self, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
+        let everybodys = Cx { reach: Reach::All, ..self.clone() };
+        for id in members {
+            let kind = id.kind;
+            each_type!(kind, Type => if let Some(trashed) = everybodys.find_trashed::<Type>(*id).await? {
+                tx = tx.and_restore(&trashed, &trashed.clone().following(&trashed, self.now()));
+            });
+        }
+        Ok(tx)
+    }
+
+    /// Who goes with a record when it is removed.
+    pub async fn family(&self, parent: AnyId) -> Result<Family> {
+        let head = self.env.table.get(&Place::Family(self.org, parent).key()).await?;
+        let joined = head.and_then(|item| item.get("joined")?.as_n().ok()?.parse().ok()).unwrap_or_default();
+        Ok(Family { joined, members: self.members(parent).await? })
+    }
+
+    /// Who belongs to a record at this moment.
+    pub async fn members(&self, parent: AnyId) -> Result<Vec<AnyId>> {
+        let mut members = Vec::new();
+        for kind in FALLING {
+            members.extend(self.children(parent, kind).await?);
+        }
+        Ok(members)
+    }
+
+    /// Whether a record is there, and not in the trash.
+    pub async fn is_there(&self, id: AnyId) -> Result<bool> {
+        Ok(self.env.table.get(&Place::Record(self.org, id).key()).await?.is_some())
+    }
+
+    /// Who went to the trash with a record, as far as the index has it.
+    pub async fn trashed_with(&self, parent: AnyId) -> Result<Vec<AnyId>> {
+        let items = self.env.table.query_all(&Question::FellWith(self.org, parent).range()).await?;
+        let id = |item: &crate::table::Item| item.get(crate::schema::SK)?.as_s().ok()?.parse().ok();
+        Ok(items.iter().filter_map(id).collect())
+    }
+
+    /// Who went to the trash with a record that is there; none while it can't be known yet, just after it went.
+    pub async fn fallen_with(&self, parent: AnyId) -> Result<Option<Vec<AnyId>>> {
+        let trashed = self.env.table.get(&Place::Trash(self.org, parent).key()).await?;
+        let Some(trashed) = trashed.filter(|item| expires_after(item, self.now().as_second())) else {
+            return Ok(Some(Vec::new()));
+        };
+        let fell: usize = trashed.get("fell").and_then(|n| n.as_n().ok()?.parse().ok()).unwrap_or_default();
+        if fell == 0 {
+            return Ok(Some(Vec::new()));
+        }
+        let found = self.trashed_with(parent).await?;
+        let at = trashed.get("deleted_at").and_then(|at| at.as_s().ok()?.parse::<Timestamp>().ok());
+        let settled = found.len() >= fell || at.is_none_or(|at| at.plus(LAG) < self.now());
+        Ok(settled.then_some(found))
+    }
+}
+
+/// Who joins and leaves which family in a transaction.
+pub(crate) struct Members {
+    joining: Vec<AnyId>,
+    leaving: Vec<AnyId>,
+    new: Vec<AnyId>,
+}
+
+impl Members {
+    pub fn of(tx: &Tx) -> Members {
+        let mut members = Members { joining: Vec::new(), leaving: Vec::new(), new: Vec::new() };
+        for change in &tx.changes {
+            let image = |side: &Result<Option<Image>>| {
+                side.as_ref().ok().and_then(Option::as_ref).map(|image| (image.id, image.falls_with.clone()))
+            };
+            match (change.doing, image(&change.before), image(&change.after)) {
+                (Doing::Create | Doing::Restore, _, Some((id, families))) => {
+                    members.new.push(id);
+                    members.joining.extend(families);
+                }
+                (Doing::Delete, Some((_, families)), _) => members.leaving.extend(families),
+                _ => {}
+            }
+        }
+        members
+    }
+
+    /// How many join a family.
+    pub fn joining(&self, id: AnyId) -> usize {
+        self.joining.iter().filter(|parent| **parent == id).count()
+    }
+
+    /// How many leave a family.
+    pub fn leaving(&self, id: AnyId) -> u64 {
+        self.leaving.iter().filter(|parent| **parent == id).count() as u64
+    }
+
+    /// Whether a record is made, or comes back, with the transaction.
+    pub fn is_new(&self, id: AnyId) -> bool {
+        self.new.contains(&id)
+    }
+}

@@ -1,0 +1,34 @@
+//! Alarms: the due items of moments at which something is to be done about a record. Commit writes them as it writes
+//! words and links; nobody removes one before its time, so whoever hears it looks whether it still stands.
+
+use super::due::{self, DueItem, DueRef};
+use crate::table::{Item, row_item};
+use crate::{Error, Result};
+use daybook_domain::{AnyId, OrgId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// The queue that alarms go to.
+pub const QUEUE: &str = "reminders";
+
+/// A moment at which something is to be done about a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The organisation.
+    pub org: OrgId,
+    /// The record.
+    pub record: AnyId,
+    /// The moment.
+    pub at: Timestamp,
+}
+
+impl Alarm {
+    /// The due item; the same for the same alarm.
+    pub(crate) fn item(&self) -> Result<Item> {
+        let place = DueRef { at: self.at, id: format!("alarm {} {}", self.record, self.at) };
+        let message = serde_json::to_string(&json!({"job": self, "due": place}));
+        let message = message.map_err(|error| Error::internal("write an alarm", error))?;
+        let key = due::key(&place);
+        row_item(&key, &DueItem { place, queue: QUEUE.to_owned(), message, leased_until: 0 })
+    }
+}

@@ -1,0 +1,66 @@
+//! What falls: records whose family is on its way to the trash. While one stands here, nobody sees what goes with it.
+
+use super::RowWrite;
+use crate::schema::{Key, Place};
+use crate::table::{Condition, Item, parse_item};
+use crate::{Env, Result};
+use daybook_domain::{AnyId, Conflict, Error as Domain, OrgId};
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+/// So many families fall at once.
+const MOST: usize = 100;
+
+/// The records of an organisation whose families fall.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Falling {
+    /// One more with each change.
+    version: u64,
+    /// The records.
+    parents: Vec<AnyId>,
+}
+
+impl Falling {
+    /// What falls now.
+    pub async fn read(env: &Env, org: OrgId) -> Result<Falling> {
+        Falling::of(env.table.get(&Falling::key(org)).await?)
+    }
+
+    /// Whether the family of a record falls.
+    pub fn holds(&self, parent: AnyId) -> bool {
+        self.parents.contains(&parent)
+    }
+
+    /// Whether one of these records' families falls.
+    pub fn holds_any(&self, parents: &[AnyId]) -> bool {
+        !self.parents.is_empty() && parents.iter().any(|parent| self.holds(*parent))
+    }
+
+    /// The row with one more record, unless it was changed meanwhile; or why not.
+    pub fn and(&self, org: OrgId, parent: AnyId) -> Result<RowWrite> {
+        if self.parents.len() >= MOST {
+            return Err(Domain::Conflict(Conflict::Contended).into());
+        }
+        self.with(org, self.parents.iter().copied().chain([parent]).collect())
+    }
+
+    /// The row without a record, unless it was changed meanwhile.
+    pub fn without(&self, org: OrgId, parent: AnyId) -> Result<RowWrite> {
+        self.with(org, self.parents.iter().copied().filter(|other| *other != parent).collect())
+    }
+
+    fn with(&self, org: OrgId, parents: Vec<AnyId>) -> Result<RowWrite> {
+        let row = Falling { version: self.version + 1, parents };
+        let same = Condition::of("attribute_not_exists(pk) OR version = :version").with(":version", self.version);
+        let stale = Domain::Stale { version: self.version, current: Map::new() };
+        Ok(RowWrite::replacing(&Falling::key(org), &row)?.only_if(same, stale))
+    }
+
+    pub(crate) fn key(org: OrgId) -> Key {
+        Place::Falling(org).key()
+    }
+
+    pub(crate) fn of(item: Option<Item>) -> Result<Falling> {
+        Ok(item.map(parse_item).transpose()?.unwrap_or_default())
+    }
+}
