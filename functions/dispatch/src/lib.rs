@@ -8,7 +8,7 @@ use daybook_store::{EntryRef, Fact, Result, chain};
 use std::sync::Arc;
 
 /// The queues it sends to.
-pub const QUEUES: &[Queue] = &Queue::ALL;
+pub const QUEUES: &[Queue] = &[Queue::Mail, Queue::HubSpot, Queue::Jobs];
 
 /// Sends an entry to everybody who wants it, and chains it. An entry that comes again is sent again, which consumers
 /// take, and is chained already.
@@ -37,12 +37,20 @@ pub fn wanted(fact: &Fact, default_org: OrgId) -> Vec<Dispatched> {
         Event::UserRegistered | Event::UserVerificationRequested => vec![mail(MailKind::Verification)],
         Event::UserUpdated if fact.fields.iter().any(|field| field == "email") => vec![mail(MailKind::AddressChanged)],
         Event::InvitationSent => vec![mail(MailKind::Invitation)],
+        Event::TaskAssigned => vec![mail(MailKind::TaskAssigned)],
+        Event::TaskCreated if fact.fields.iter().any(|field| field == "assignee_id") => {
+            vec![mail(MailKind::TaskAssigned)]
+        }
+        Event::TaskDue => vec![mail(MailKind::TaskReminder)],
         Event::LeadCreated
         | Event::LeadUpdated
         | Event::LeadAssigned
         | Event::LeadStatusChanged
         | Event::LeadDeleted
         | Event::LeadRestored
+        | Event::LeadConverted
+        | Event::ContactUpdated
+        | Event::ContactRestored
         | Event::SyncRequested
             if fact.org == default_org =>
         {

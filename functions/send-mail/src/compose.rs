@@ -3,13 +3,15 @@
 use daybook_domain::invitation::{self, Invitation};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
+use daybook_domain::task::{Channel, Task};
 use daybook_domain::user::{Status, User};
 use daybook_domain::{AnyId, EmailAddress, Line, Locale, UserId};
-use daybook_jobs::mail::templates::AccountMail;
+use daybook_jobs::mail::templates::{AccountMail, TaskMail};
 use daybook_jobs::mail::{Content, templates};
 use daybook_jobs::{MailJob, MailKind, Services};
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, EntryRef, Error, Fact, Result, invite};
+use serde_json::Value;
 
 /// To whom a mail goes and what it says.
 pub struct Composed {
@@ -43,6 +45,8 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
         MailKind::PasswordChanged => from.user(about, AccountMail::PasswordChanged, None).await,
         MailKind::AddressChanged => from.old_address(about, job.entry).await,
         MailKind::Invitation => from.invitation(about).await,
+        MailKind::TaskAssigned => from.task_assigned(about, job.entry).await,
+        MailKind::TaskReminder => from.task_reminder(about, job.entry).await,
     }
 }
 
@@ -127,6 +131,48 @@ impl From<'_> {
         let link = env.settings.account_link(&format!("invite={token}"));
         let name = invitation.name.clone();
         self.account(invitation.email, name.as_ref(), AccountMail::Invitation, Some(&link)).map(Some)
+    }
+
+    /// A mail to whoever a task is given to by somebody else.
+    async fn task_assigned(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
+        let (Some(task), Some(fact)) = (self.open_task(id).await?, Fact::read(&self.services.env, entry).await?) else {
+            return Ok(None);
+        };
+        match task.assignee_id.filter(|assignee| fact.actor.user() != Some(*assignee)) {
+            Some(assignee) => self.task(&task, assignee, TaskMail::Assigned).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A mail to whoever a task is, where they are to be reminded of it by mail.
+    async fn task_reminder(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
+        let detail = self.cx.details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
+        let channels = detail.and_then(|mut detail| detail.after.remove("channels"));
+        let by_mail =
+            channels.as_ref().and_then(Value::as_array).is_some_and(|all| all.contains(&Channel::Email.name().into()));
+        match self.open_task(id).await?.filter(|_| by_mail) {
+            Some(task) => match task.assignee_id {
+                Some(assignee) => self.task(&task, assignee, TaskMail::Reminder).await,
+                None => Ok(None),
+            },
+            None => Ok(None),
+        }
+    }
+
+    async fn open_task(&self, id: AnyId) -> Result<Option<Task>> {
+        Ok(self.cx.find::<Task>(id).await?.filter(Task::is_open))
+    }
+
+    async fn task(&self, task: &Task, to: UserId, mail: TaskMail) -> Result<Option<Composed>> {
+        let user: Option<User> = self.cx.find(to).await?;
+        let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
+        let name = user.name.as_ref().map_or(user.email.as_str(), Line::as_str);
+        let zone = self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
+        let due = task.due_date.map(|at| zone.wall_time(at).replace('T', " "));
+        let url = format!("{}/api/tasks/{}", self.services.env.settings.public_url, task.id);
+        let said = templates::TaskSaid { title: task.title.as_str(), due: due.as_deref(), url: &url };
+        let content = templates::task(mail, name, self.name(), &said, self.locale()).map_err(unwritten)?;
+        Ok(Some(Composed { to: user.email, reply_to: None, content, about: Some(task.id.into()) }))
     }
 
     fn account(

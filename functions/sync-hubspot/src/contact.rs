@@ -1,8 +1,9 @@
 //! Whose a contact is. HubSpot keeps one for an address; of leads, converted ones may share theirs with a newer one,
 //! and addresses move from one lead to another.
 
+use daybook_domain::contact::Contact;
 use daybook_domain::lead::{DEMO_DATA, Lead, Status};
-use daybook_domain::{Claim, ClaimKind, LeadId, RecordType};
+use daybook_domain::{AnyId, Claim, ClaimKind, ContactId, LeadId, RecordType};
 use daybook_store::rows::ledger::{self, HUBSPOT, State};
 use daybook_store::{Cx, Result};
 
@@ -16,6 +17,33 @@ pub enum Whose {
     Leaving(LeadId),
     /// It is this lead's, which has another address here and isn't about to write it there.
     Staying(LeadId),
+}
+
+/// The lead whose contact a record is about: a lead, or the contact that one became.
+pub async fn lead_of(cx: &Cx, record: AnyId) -> Result<Option<LeadId>> {
+    match ContactId::try_from(record) {
+        Ok(contact) => Ok(cx.find::<Contact>(contact).await?.and_then(|contact| contact.lead_id)),
+        Err(_) => Ok(LeadId::try_from(record).ok()),
+    }
+}
+
+/// A lead with what is known of the person by now: what the contact says that it became.
+pub async fn as_known(cx: &Cx, id: LeadId) -> Result<Option<Lead>> {
+    let Some(lead) = cx.find::<Lead>(id).await? else { return Ok(None) };
+    let contact = match lead.contact_id {
+        Some(contact) => cx.find::<Contact>(contact).await?,
+        None => None,
+    };
+    let Some(contact) = contact.filter(|contact| contact.lead_id == Some(lead.id)) else { return Ok(Some(lead)) };
+    Ok(Some(Lead {
+        first_name: contact.first_name,
+        last_name: contact.last_name,
+        email: contact.email.unwrap_or_else(|| lead.email.clone()),
+        phone: contact.phone,
+        phone_e164: contact.phone_e164,
+        job_title: contact.job_title,
+        ..lead
+    }))
 }
 
 /// Whether a lead is meant to be in HubSpot.

@@ -10,8 +10,7 @@ mod governor;
 mod mapping;
 mod push;
 
-use daybook_domain::LeadId;
-use daybook_domain::lead::Lead;
+use daybook_domain::AnyId;
 use daybook_jobs::{Message, Outcome, Queue, Services, SyncJob, Worker, back_off, nothing_foreign};
 use daybook_store::Result;
 use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State};
@@ -34,8 +33,10 @@ pub fn worker() -> Worker {
 /// Makes HubSpot's contact equal to the lead.
 async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Outcome> {
     let SyncJob { org, record, erased } = message.job;
-    let Ok(id) = LeadId::try_from(record) else { return Ok(Outcome::Done) };
     let env = &services.env;
+    let cx = env.system(org, "sync-hubspot");
+    let Some(id) = contact::lead_of(&cx, record).await? else { return Ok(Outcome::Done) };
+    let record = AnyId::from(id);
     let Some(hubspot) = &services.hubspot else {
         // It may be switched on again, and nothing that waits is to be lost.
         return Ok(Outcome::RetryAt(env.clock.now().plus(SWITCHED_OFF), "HubSpot is switched off".to_owned()));
@@ -56,8 +57,7 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
     if erased || row.erased {
         return erase::erase(&governor, hubspot, org, record, &taken).await;
     }
-    let cx = env.system(org, "sync-hubspot");
-    let lead: Option<Lead> = cx.find(id).await?;
+    let lead = contact::as_known(&cx, id).await?;
     let version = lead.as_ref().map_or(row.version, |lead| lead.version);
     let pushed = match lead.filter(contact::is_meant) {
         Some(lead) => match contact::successor(&cx, &lead).await? {

@@ -55,6 +55,12 @@ pub fn functions() -> Vec<Routes> {
         daybook_contact::routes(),
         daybook_submissions::routes(),
         daybook_leads::routes(),
+        daybook_customers::routes(),
+        daybook_contacts::routes(),
+        daybook_interactions::routes(),
+        daybook_opportunities::routes(),
+        daybook_tasks::routes(),
+        daybook_views::routes(),
         daybook_integrations::routes(),
         daybook_docs::routes(),
     ]

@@ -31,7 +31,12 @@ impl Workers {
             services,
             feed,
             queues,
-            workers: vec![daybook_send_mail::worker(), daybook_sync_hubspot::worker(), daybook_run_jobs::worker()],
+            workers: vec![
+                daybook_send_mail::worker(),
+                daybook_sync_hubspot::worker(),
+                daybook_run_jobs::worker(),
+                daybook_remind::worker(),
+            ],
         }
     }
 

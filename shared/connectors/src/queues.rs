@@ -19,11 +19,13 @@ pub enum Queue {
     HubSpot,
     /// Work that takes longer than a request.
     Jobs,
+    /// Moments at which something is to be done about a record.
+    Reminders,
 }
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Queue; 3] = [Queue::Mail, Queue::HubSpot, Queue::Jobs];
+    pub const ALL: [Queue; 4] = [Queue::Mail, Queue::HubSpot, Queue::Jobs, Queue::Reminders];
 
     /// The name.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Queue {
             Queue::Mail => "mail",
             Queue::HubSpot => "hubspot",
             Queue::Jobs => "jobs",
+            Queue::Reminders => "reminders",
         }
     }
 
@@ -42,7 +45,7 @@ impl Queue {
     /// Whether every deployment has it; the others are there where their system is switched on.
     pub fn is_required(self) -> bool {
         match self {
-            Queue::Mail | Queue::Jobs => true,
+            Queue::Mail | Queue::Jobs | Queue::Reminders => true,
             Queue::HubSpot => false,
         }
     }
@@ -50,7 +53,7 @@ impl Queue {
     /// How long a worker may be at one of its messages: its function's time-out.
     pub fn longest(self) -> Duration {
         match self {
-            Queue::Mail | Queue::HubSpot => Duration::from_secs(60),
+            Queue::Mail | Queue::HubSpot | Queue::Reminders => Duration::from_secs(60),
             Queue::Jobs => Duration::from_secs(900),
         }
     }
@@ -61,6 +64,7 @@ impl Queue {
             Queue::Mail => "MAIL_QUEUE_URL",
             Queue::HubSpot => "HUBSPOT_QUEUE_URL",
             Queue::Jobs => "JOBS_QUEUE_URL",
+            Queue::Reminders => "REMINDERS_QUEUE_URL",
         }
     }
 }

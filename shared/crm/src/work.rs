@@ -9,6 +9,7 @@ use daybook_domain::{
 use daybook_http::{Cx, Result};
 use daybook_store::object_of;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The fields that somebody sends.
 pub type Fields = Map<String, Value>;
@@ -103,7 +104,12 @@ impl Clock<'_> {
                 organization.map(|organization| organization.timezone).unwrap_or_default()
             }
         };
+        // A day alone is over when it ends.
+        let whole_day = pointer == "/due_date" && text.trim().len() == "2026-11-20".len();
         match moment.in_zone(&zone) {
+            Ok(at) if whole_day => {
+                *value = Value::from(zone.next_midnight(at).minus(Duration::from_secs(1)).to_string());
+            }
             Ok(at) => *value = Value::from(at.to_string()),
             Err(rule) => violations.add(pointer, rule),
         }

@@ -70,6 +70,8 @@ pub enum Audit {
     Erase,
     /// Turned a lead into a customer.
     Convert,
+    /// Came to the time of something.
+    Remind,
 }
 
 events! {

@@ -106,6 +106,10 @@ mails! {
     AddressChanged "mail-address-changed" "a",
     /// To somebody: join an organisation.
     Invitation "mail-invitation" "i",
+    /// To a user: a task is yours now.
+    TaskAssigned "mail-task-assigned" "t",
+    /// To a user: think of a task.
+    TaskReminder "mail-task-reminder" "m",
 }
 
 /// The id of a mail, as it goes along as a tag: organisation, entry and kind, `[a-z0-9-]`.

@@ -120,6 +120,53 @@ impl AccountMail {
     }
 }
 
+/// Which mail about a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskMail {
+    /// It is yours now.
+    Assigned,
+    /// Think of it.
+    Reminder,
+}
+
+/// What a mail says of a task.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskSaid<'a> {
+    /// What is to be done.
+    pub title: &'a str,
+    /// Until when, as clocks show it.
+    pub due: Option<&'a str>,
+    /// Where it is.
+    pub url: &'a str,
+}
+
+/// A mail about a task.
+pub fn task(
+    mail: TaskMail,
+    name: &str,
+    organization: &Line<120>,
+    task: &TaskSaid<'_>,
+    locale: Locale,
+) -> Result<Content, askama::Error> {
+    let chinese = locale == Locale::Chinese;
+    let (subject, says) = match (mail, chinese) {
+        (TaskMail::Assigned, false) => ("A task for you", "this task is yours now:"),
+        (TaskMail::Assigned, true) => ("新任务", "以下任务已分配给您："),
+        (TaskMail::Reminder, false) => ("Reminder", "you wanted to be reminded of this task:"),
+        (TaskMail::Reminder, true) => ("任务提醒", "这是您设置的任务提醒："),
+    };
+    let due = match (task.due, chinese) {
+        (Some(due), false) => format!("Due: {due}"),
+        (Some(due), true) => format!("截止时间：{due}"),
+        (None, _) => String::new(),
+    };
+    let says = format!("{says} {}", task.title);
+    let organization = organization.as_str();
+    let text = Account { name, organization, says: &says, link: Some(task.url), below: &due, chinese }.render()?;
+    let html = AccountPage { name, organization, says: &says, link: Some(task.url), below: &due, chinese }.render()?;
+    Ok(Content { subject: line(&format!("{subject}: {}", task.title)), text, html })
+}
+
 /// A mail about somebody's account, with the link that it is about.
 pub fn account(
     mail: AccountMail,

@@ -126,8 +126,8 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         };
         facts.push((audit, event, image.id, image.version, old, new));
     }
-    for (event, audit, record) in tx.events {
-        facts.push((audit, event, record, 0, Map::new(), Map::new()));
+    for (event, audit, record, said) in tx.events {
+        facts.push((audit, event, record, 0, Map::new(), said));
     }
     let mut erased = Vec::new();
     if let Some((by, entries)) = tx.erased {

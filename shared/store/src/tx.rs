@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Default)]
 pub struct Tx {
     pub(crate) changes: Vec<Changed>,
-    pub(crate) events: Vec<(Event, Audit, AnyId)>,
+    pub(crate) events: Vec<(Event, Audit, AnyId, Map<String, Value>)>,
     pub(crate) rows: Vec<RowWrite>,
     /// Entries whose details are erased, and the record that asks for it.
     pub(crate) erased: Option<(AnyId, Vec<EntryId>)>,
@@ -112,7 +112,16 @@ impl Tx {
     /// Records that something happened too.
     #[must_use]
     pub fn and_happened(mut self, event: Event, audit: Audit, to: impl Into<AnyId>) -> Tx {
-        self.events.push((event, audit, to.into()));
+        self.events.push((event, audit, to.into(), Map::new()));
+        self
+    }
+
+    /// Says more of the last thing that happened.
+    #[must_use]
+    pub fn saying(mut self, more: Map<String, Value>) -> Tx {
+        if let Some((.., said)) = self.events.last_mut() {
+            *said = more;
+        }
         self
     }
 

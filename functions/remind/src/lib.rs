@@ -1,0 +1,50 @@
+//! Remind: when the time of a task comes, says so, once: by `task.due` where somebody asked to be reminded, by
+//! `task.overdue` where it was to be done by now.
+//!
+//! An alarm isn't taken back when a task changes, so whatever it was set for is looked up again.
+
+use daybook_domain::task::Task;
+use daybook_domain::{Audit, Event, Timestamp};
+use daybook_jobs::{Message, Outcome, Queue, Services, Worker, nothing_foreign};
+use daybook_store::rows::alarm::Alarm;
+use daybook_store::{Cx, Result, Tx};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For so long a moment is known to have been told of.
+const KEPT: Duration = Duration::from_secs(400 * 86_400);
+
+/// The worker of this function.
+pub fn worker() -> Worker {
+    Worker::new("remind", Queue::Reminders, handle, nothing_foreign)
+}
+
+/// Makes it true that everybody was told whom this moment concerns.
+async fn handle(services: Arc<Services>, message: Message<Alarm>) -> Result<Outcome> {
+    let Alarm { org, record, at } = message.job;
+    let cx = services.env.system(org, "remind");
+    if cx.now() < at {
+        return Ok(Outcome::RetryAt(at, "its time hasn't come".to_owned()));
+    }
+    let Some(task) = cx.find::<Task>(record).await?.filter(Task::is_open) else { return Ok(Outcome::Done) };
+    let reminders = task.reminders.as_slice().iter().filter(|reminder| reminder.moment(task.due_date) == Some(at));
+    let mut channels: Vec<&str> = reminders.map(|reminder| reminder.channel.name()).collect();
+    channels.dedup();
+    if !channels.is_empty() {
+        let said = json!({"at": at, "channels": channels, "assignee_id": task.assignee_id});
+        say(&cx, Event::TaskDue, &task, at, said).await?;
+    }
+    if task.due_date == Some(at) {
+        say(&cx, Event::TaskOverdue, &task, at, json!({"at": at, "assignee_id": task.assignee_id})).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Puts it on record, unless it is.
+async fn say(cx: &Cx, event: Event, task: &Task, at: Timestamp, said: Value) -> Result<()> {
+    let said: Map<String, Value> = said.as_object().cloned().unwrap_or_default();
+    let content = format!("{} {} {at}", event.name(), task.id);
+    let tx = Tx::happened(event, Audit::Remind, task.id).saying(said);
+    cx.next_step().once_by("remind", &content, KEPT).commit(tx, ()).await
+}

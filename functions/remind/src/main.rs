@@ -1,0 +1,7 @@
+//! The Lambda function `remind`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook_jobs::run_queue(daybook_remind::worker())
+}
