@@ -45,6 +45,11 @@ async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Ans
         path if path.ends_with("/demo") => json!({"demo_type": "onsite"}),
         path if path.starts_with("/api/demos") => json!({"status": "confirmed"}),
         "/api/leads/{id}" => json!({"status": "contacted"}),
+        "/api/leads/{id}/convert" => json!({}),
+        path if path.ends_with("/batch") => json!({"items": [{"action": "update", "id": NEVER, "data": {}}]}),
+        path if path.ends_with("/stage") => json!({"stage": "proposal"}),
+        "/api/interactions/{id}" => json!({"notes": "Another"}),
+        "/api/opportunities/{id}" | "/api/tasks/{id}" => json!({"title": "Another"}),
         path if path.ends_with("{id}") && route.method != Method::DELETE => json!({"name": "Another"}),
         _ => json!({"status": "contacted"}),
     };
@@ -65,6 +70,9 @@ async fn full_world() -> (World, Person, Ids) {
     let journal = world.journal(owner.org).await;
     let changed = journal.iter().find(|fact| fact.event.name() == "lead.created").expect("an entry");
     let job = owner.post("/api/privacy/exports", json!({"email": "eva@example.com"})).await.expect(202).id();
+    let customer = made("/api/customers", json!({"name": "ABC"})).await;
+    let stage = json!({"key": "new_one", "name": "New", "type": "open", "probability": 10});
+    let query = "status=active";
     // The lead, its submission and its demonstration share a UUID.
     let ids = Ids::from([
         ("leads", demo.replace("demo_", "lead_")),
@@ -80,10 +88,26 @@ async fn full_world() -> (World, Person, Ids) {
         ("invitations", made("/api/invitations", json!({"email": "eva@example.com", "role": "sales"})).await),
         ("api-keys", made("/api/api-keys", json!({"name": "Import", "permissions": ["leads:create:all"]})).await),
         ("forms", made("/api/forms", json!({"name": "Campaign"})).await),
+        ("contacts", made("/api/contacts", json!({"name": "Eva", "customer_id": customer})).await),
+        ("groups", made("/api/groups", json!({"name": "VIP"})).await),
+        ("interactions", made("/api/interactions", json!({"customer_id": customer, "interaction_type": "call"})).await),
+        ("pipelines", made("/api/pipelines", json!({"name": "Partners", "stages": [stage]})).await),
+        ("opportunities", made("/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await),
+        ("tasks", made("/api/tasks", json!({"title": "Call Eva"})).await),
+        ("views", made("/api/views", json!({"name": "Active", "resource": "customers", "query": query})).await),
+        ("customers", customer),
         ("jobs", job),
         ("sessions", sessions[0]["id"].as_str().expect("an id").to_owned()),
     ]);
     (world, owner, ids)
+}
+
+/// Brings back what a route deleted, where it comes back.
+async fn restored(owner: &Person, route: &Route, ids: &Ids) {
+    let back = format!("{}/restore", route.path);
+    if let Some(route) = routes().iter().find(|other| other.path == back) {
+        send(owner, route, ids).await;
+    }
 }
 
 /// Tokens that were good once, or look as if they were.
@@ -134,7 +158,7 @@ async fn bad_credentials_are_refused_on_public_routes_that_know_credentials() {
 
 #[tokio::test]
 async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record() {
-    let (world, _, ids) = full_world().await;
+    let (world, owner, ids) = full_world().await;
     let mut refused = 0;
     for role in Role::ALL {
         let person = world.person(role).await;
@@ -150,8 +174,8 @@ async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record()
                 }
                 Some(_) => assert_ne!(answer.status.as_u16(), 403, "{role:?} on {route:?}: {}", answer.text),
             }
-            if action == Action::Delete && route.method == Method::DELETE && role.scope(resource, action).is_some() {
-                person.post(&format!("/api/leads/{}/restore", ids["leads"]), json!({})).await.expect(200);
+            if route.method == Method::DELETE && role.scope(resource, action).is_some() {
+                restored(&owner, &route, &ids).await;
             }
         }
         world.clock.advance(Duration::from_secs(60));
@@ -230,8 +254,9 @@ async fn who_reaches_only_their_own_finds_nothing_of_others_on_any_route() {
     let role = owner.post("/api/roles", json!({"name": "Own alone", "permissions": own})).await.expect(201).id();
     let role: RoleRef = role.parse().expect("a role");
     let (ada, eva) = (world.person(role).await, world.person(role).await);
-    for kind in ["leads", "demos"] {
-        owner.patch(&format!("/api/{kind}/{}", ids[kind]), json!({"owner_id": ada.user})).await.expect(200);
+    for kind in ["leads", "demos", "customers", "contacts", "interactions", "opportunities", "tasks", "views"] {
+        let field = if kind == "tasks" { "assignee_id" } else { "owner_id" };
+        owner.patch(&format!("/api/{kind}/{}", ids[kind]), json!({field: ada.user})).await.expect(200);
     }
     let mut tried = 0;
     for route in routes().iter().filter(|route| route.path.contains("{id}")) {
@@ -248,8 +273,8 @@ async fn who_reaches_only_their_own_finds_nothing_of_others_on_any_route() {
         }
     }
     assert!(tried >= 8, "{tried} routes");
-    for list in ["/api/leads", "/api/demos", "/api/jobs"] {
-        assert_eq!(eva.get(list).await.expect(200).json()["meta"]["count"], 0, "{list}");
+    for list in ["leads", "demos", "jobs", "customers", "contacts", "interactions", "opportunities", "tasks", "views"] {
+        assert_eq!(eva.get(&format!("/api/{list}")).await.expect(200).json()["meta"]["count"], 0, "{list}");
     }
 }
 
@@ -280,9 +305,18 @@ async fn keys_do_what_their_permissions_say_and_nothing_else_on_any_route() {
                 let let_in = answer.status.is_success() || (answer.status.as_u16() != 401 && !same());
                 assert!(let_in, "{route:?}: {}", answer.text);
                 done += usize::from(answer.status.is_success());
-                if action == Action::Delete && route.method == Method::DELETE {
-                    owner.post(&format!("/api/leads/{}/restore", ids["leads"]), json!({})).await.expect(200);
+                if route.method == Method::DELETE {
+                    restored(&owner, &route, &ids).await;
                 }
+            }
+            Access::CanAny(resource, actions) => {
+                let all = actions.iter().map(|action| &with[&(resource, *action)]);
+                for key in all {
+                    let answer = send(key, &route, &ids).await;
+                    assert!(![401, 403].contains(&answer.status.as_u16()), "{route:?}: {}", answer.text);
+                }
+                let (other, _) = with.iter().find(|((other, _), _)| *other != resource).expect("another resource");
+                send(&with[other], &route, &ids).await.expect_problem(403, "forbidden");
             }
             // A session is a person's.
             Access::SignedIn => {

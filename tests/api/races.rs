@@ -102,3 +102,73 @@ async fn deleting_and_submitting_at_once_leaves_every_submission_with_a_lead() {
         51
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_hundred_writers_on_one_version_one_writes() {
+    let world = World::new().await;
+    world.faults.at_a_distance();
+    let owner = world.owner().await;
+    let path = format!("/api/customers/{}", owner.post("/api/customers", json!({"name": "A"})).await.expect(201).id());
+    let call = |n: usize| owner.patch(&path, json!({"description": n.to_string()})).header("if-match", "\"v1\"");
+    let calls = (0..200).map(|n| tokio::spawn(call(n).into_future()));
+    let mut written = 0;
+    for answer in join_all(calls).await {
+        let answer = answer.expect("a task");
+        match answer.status.as_u16() {
+            200 => written += 1,
+            _ => _ = answer.expect_problem(412, "precondition_failed"),
+        }
+    }
+    assert_eq!((written, &owner.get(&path).await.expect(200).data()["version"]), (1, &json!(2)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addresses_that_cross_stay_one_contact_s_each() {
+    let world = World::new().await;
+    world.faults.at_a_distance();
+    let owner = world.owner().await;
+    let addresses = ["a@example.com", "b@example.com", "c@example.com"];
+    let mut paths = Vec::new();
+    for address in addresses {
+        let id = owner.post("/api/contacts", json!({"name": address, "email": address})).await.expect(201).id();
+        paths.push(format!("/api/contacts/{id}"));
+    }
+    let calls = (0..60).map(|n| {
+        let email = [json!(addresses[(n / 3) % 3]), json!(addresses[(n / 7) % 3]), json!(null)][n % 3].clone();
+        tokio::spawn(owner.patch(&paths[n % 3], json!({"email": email})).into_future())
+    });
+    for answer in join_all(calls).await {
+        let status = answer.expect("a task").status.as_u16();
+        assert!([200, 409].contains(&status), "{status}");
+    }
+    let mut held = HashSet::new();
+    for path in &paths {
+        let email = owner.get(path).await.expect(200).data()["email"].clone();
+        assert!(email.is_null() || held.insert(email.to_string()), "{email} is two contacts'");
+    }
+    // What nobody has is free, what somebody has isn't.
+    for address in addresses {
+        let free = !held.contains(&json!(address).to_string());
+        let status = owner.post("/api/contacts", json!({"email": address})).await.status.as_u16();
+        assert_eq!(status, if free { 201 } else { 409 }, "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restoring_and_taking_an_address_at_once_leaves_it_to_one() {
+    for _ in 0..10 {
+        let world = World::new().await;
+        world.faults.at_a_distance();
+        let owner = world.owner().await;
+        let body = json!({"name": "A", "email": "a@example.com"});
+        let path = format!("/api/customers/{}", owner.post("/api/customers", body.clone()).await.expect(201).id());
+        owner.delete(&path).await.expect(200);
+        let restore = tokio::spawn(owner.post(&format!("{path}/restore"), json!({})).into_future());
+        let create = tokio::spawn(owner.post("/api/customers", body).into_future());
+        let (restore, create) = (restore.await.expect("a task"), create.await.expect("a task"));
+        let mut statuses = [restore.status.as_u16(), create.status.as_u16()];
+        statuses.sort_unstable();
+        assert!(statuses == [200, 409] || statuses == [201, 409], "{statuses:?}");
+        assert_eq!(owner.get("/api/customers").await.expect(200).json()["meta"]["count"], 1);
+    }
+}

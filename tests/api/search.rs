@@ -186,8 +186,9 @@ async fn a_timeline_shows_posts_demos_and_mails_page_by_page() {
         (data.iter().map(kind).collect::<Vec<_>>(), page["meta"]["next_cursor"].clone())
     };
     let (all, end) = kinds("").await;
-    assert_eq!((all.len(), &end), (7, &Value::Null), "{all:?}");
+    assert_eq!((all.len(), &end), (8, &Value::Null), "{all:?}");
     assert_eq!(all.iter().filter(|kind| *kind == "mail").count(), 4, "{all:?}");
+    assert_eq!((all[6].as_str(), all[7].as_str()), ("submission", "change"));
     assert_eq!((all[6].as_str(), all.iter().filter(|kind| *kind == "demo").count()), ("submission", 1));
     let (mut paged, mut query) = (Vec::new(), "?limit=2".to_owned());
     loop {

@@ -36,7 +36,10 @@ class Journey:
             self.it_is_changed_trashed_and_restored, self.a_colleague_joins_by_the_link_of_a_mail,
             self.a_session_is_refreshed_and_ended, self.a_program_signs_in_with_a_key,
             self.all_of_it_is_on_record_chained_and_can_be_undone, self.a_demonstration_is_asked_for, self.a_message_arrives,
-            self.hubspot_stands_in_the_api, self.the_reference_is_there, self.a_page_of_another_origin_may_post,
+            self.hubspot_stands_in_the_api, self.a_customer_has_what_belongs_to_it, self.an_opportunity_moves_on_the_board,
+            self.a_reminder_comes_by_mail, self.a_lead_is_converted_and_a_view_shows_its_customer,
+            self.a_customer_goes_and_comes_back_with_what_belongs_to_it, self.the_reference_is_there,
+            self.a_page_of_another_origin_may_post,
             self.a_person_gets_what_is_known_of_them_and_is_forgotten, self.the_chain_is_anchored_where_nobody_can_change_it,
             self.every_sample_event_is_answered, self.one_poisoned_message_steps_aside, self.a_bounce_is_heard_of,
             self.one_trace_leads_through, self.metrics_are_among_the_log_lines,
@@ -185,6 +188,75 @@ class Journey:
             rows = self.signed_in("GET", "/api/integrations/hubspot/records?state=synced").expect(200).json["data"]
             return len(rows) >= 4
         wait_for("four leads equal in HubSpot", synced)
+
+    def made(self, path, body):
+        """Makes something; says where it is, and what."""
+        data = self.signed_in("POST", path, body).expect(201).json["data"]
+        return f"{path}/{data['id']}", data
+
+    def a_customer_has_what_belongs_to_it(self):
+        self.customer, customer = self.made("/api/customers", {"name": "ABC科技", "email": "li.si@example.com"})
+        of_it = {"customer_id": customer["id"]}
+        self.contact, contact = self.made("/api/contacts", {**of_it, "first_name": "四", "last_name": "李"})
+        call = {**of_it, "interaction_type": "call", "notes": "初次沟通", "contact_id": contact["id"]}
+        self.interaction, _ = self.made("/api/interactions", call)
+        deal = {**of_it, "title": "ERP", "value": 120000, "stage": "proposal"}
+        self.opportunity, opportunity = self.made("/api/opportunities", deal)
+        about = {"type": "opportunity", "id": opportunity["id"]}
+        self.task, _ = self.made("/api/tasks", {"title": "Send the offer", "related_to": about})
+        for path in [self.contact, self.interaction, self.opportunity, self.task]:
+            kind, id = path.rsplit("/", 1)
+            listed = self.signed_in("GET", f"{kind}?customer_id={customer['id']}").expect(200).json["data"]
+            assert [one["id"] for one in listed] == [id], (kind, listed)
+        for words in ["ABC", "科技", "li.si@example.com"]:
+            found = self.signed_in("GET", "/api/customers?search=" + quoted(words)).expect(200).json["data"]
+            assert [one["id"] for one in found] == [customer["id"]], (words, found)
+        timeline = self.signed_in("GET", f"{self.customer}/timeline").expect(200).json["data"]
+        assert {"contact", "interaction", "opportunity", "task", "change"} <= {one["type"] for one in timeline}, timeline
+
+    def an_opportunity_moves_on_the_board(self):
+        moved = self.signed_in("POST", f"{self.opportunity}/stage", {"stage": "negotiation"}).expect(200).json["data"]
+        assert moved["probability"] == 80 and len(moved["stage_history"]) == 2, moved
+        board = self.signed_in("GET", "/api/opportunities/board").expect(200).json["data"]
+        shown = {column["stage"]["key"]: [one["id"] for one in column["opportunities"]] for column in board["columns"]}
+        assert shown["negotiation"] == [moved["id"]] and shown["proposal"] == [], shown
+
+    def a_reminder_comes_by_mail(self):
+        at = lambda seconds: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+        asked = {"title": "Call Li Si back", "due_date": at(3600), "reminders": [{"at": at(-60)}]}
+        _, task = self.made("/api/tasks", asked)
+        # It would run within a minute.
+        swept = self.emulator.client("lambda").invoke(FunctionName=f"{STACK}-sweep", Payload="{}")
+        assert "FunctionError" not in swept, swept["Payload"].read()
+        reminders = lambda: [mail for mail in self.emulator.mails() if asked["title"] in json.dumps(mail)]
+        wait_for("the reminder", reminders)
+        # Were it sent twice, it would come by now.
+        time.sleep(2)
+        assert [recipients(mail) for mail in reminders()] == [["owner@example.com"]], reminders()
+        log = self.signed_in("GET", f"/api/audit-logs?resource_id={task['id']}").expect(200).json["data"]
+        assert [entry["event"] for entry in log] == ["task.due", "task.created"], log
+
+    def a_lead_is_converted_and_a_view_shows_its_customer(self):
+        lead, _ = self.made("/api/leads", {"email": "wang.wu@example.com", "company": "XYZ"})
+        converted = self.signed_in("POST", f"{lead}/convert", {}).expect(201).json["data"]
+        customer = converted["customer"]
+        assert converted["lead"]["status"] == "converted" and customer["name"] == "XYZ", converted
+        assert converted["contact"]["customer_ids"] == [customer["id"]], converted
+        self.signed_in("POST", f"{lead}/convert", {}).expect(409)
+        of_companies = {"name": "Companies", "resource": "customers", "query": "status=active&type=company"}
+        _, view = self.made("/api/views", of_companies)
+        shown = self.signed_in("GET", f"/api/customers?view_id={view['id']}").expect(200).json["data"]
+        assert [one["id"] for one in shown] == [customer["id"]], shown
+
+    def a_customer_goes_and_comes_back_with_what_belongs_to_it(self):
+        family = [self.customer, self.interaction, self.opportunity, self.task]
+        self.signed_in("DELETE", self.customer).expect(200)
+        for path in family:
+            self.signed_in("GET", path).expect(404)
+        self.signed_in("GET", self.contact).expect(200)
+        self.signed_in("POST", f"{self.customer}/restore").expect(200)
+        for path in family:
+            self.signed_in("GET", path).expect(200)
 
     def the_reference_is_there(self):
         assert self.call("GET", "/openapi.json").expect(200).json["openapi"].startswith("3.")

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
 /// The HTTP events, with the status that each is answered with.
-const HTTP: [(&str, u16); 17] = [
+const HTTP: [(&str, u16); 23] = [
     ("audit-query/list", 200),
     ("auth/login", 200),
     ("auth/me", 200),
@@ -20,22 +20,29 @@ const HTTP: [(&str, u16); 17] = [
     ("book-demo/book", 201),
     ("book-demo/list", 200),
     ("contact/message", 201),
+    ("contacts/list", 200),
+    ("customers/create", 201),
     ("docs/openapi", 200),
     ("health/ready", 200),
     ("integrations/records", 200),
+    ("interactions/list", 200),
     ("leads/list", 200),
+    ("opportunities/board", 200),
     ("organizations/keys", 200),
     ("privacy/erasure", 202),
     ("submissions/list", 200),
     ("submit-lead/form", 200),
     ("submit-lead/json", 201),
+    ("tasks/create", 201),
     ("users/list", 200),
+    ("views/list", 200),
 ];
 
 /// The events of other triggers.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "anchor-journal/schedule",
     "dispatch/stream",
+    "remind/queue",
     "run-jobs/queue",
     "send-mail/queue",
     "send-mail/ses",
@@ -112,6 +119,8 @@ async fn what_triggers_hand_over_is_dealt_with() {
     assert_eq!(batch(&world, daybook_sync_hubspot::worker(), "sync-hubspot/queue").await, nothing);
     // The entry of this job isn't here, so there is nothing to do.
     assert_eq!(batch(&world, daybook_run_jobs::worker(), "run-jobs/queue").await, nothing);
+    // Nor are this task and its due item.
+    assert_eq!(batch(&world, daybook_remind::worker(), "remind/queue").await, nothing);
     // Nothing of these events is read.
     assert!(event("sweep/schedule").is_object() && event("anchor-journal/schedule").is_object());
     daybook_sweep::sweep(services.clone()).await.expect("a sweep");

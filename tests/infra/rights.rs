@@ -1,6 +1,7 @@
 //! What functions do with the table is what their roles let them do: no more, no less.
 
 mod beyond;
+mod crm;
 
 use crate::template::{Template, listed};
 use axum::http::Method;
@@ -95,6 +96,7 @@ async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
     workers(&mut seen, &mailer, &hubspot).await;
     let owner = seen.world.owner().await;
     jobs(&mut seen, &owner).await;
+    crm::crm(&mut seen).await;
     // Nobody is there yet: the first owner's registration makes the default organisation.
     let empty = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
     let person = json!({"username": "eva", "email": "eva@staff.example", "password": "correct horse battery"});

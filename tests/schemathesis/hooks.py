@@ -176,6 +176,27 @@ def entry():
     return send("GET", f"/api/audit-logs?resource_id={id}", None, STAFF)["data"][0]["id"]
 
 
+def stages():
+    return [{"key": f"stage_{next(numbers)}", "name": "New", "type": "open", "probability": 10}]
+
+
+# What is sent to make a record that people work with.
+NEW = {
+    "customers": lambda: {"name": "示例科技"},
+    "contacts": lambda: {"first_name": "Ada", "email": address()},
+    "groups": lambda: {"name": f"Group {next(numbers)}"},
+    "interactions": lambda: {"customer_id": MAKERS["customers"](), "interaction_type": "call"},
+    "opportunities": lambda: {"customer_id": MAKERS["customers"](), "title": "x30"},
+    "pipelines": lambda: {"name": f"Pipeline {next(numbers)}", "stages": stages()},
+    "tasks": lambda: {"title": "Call Ada"},
+    "views": lambda: {"name": "All", "resource": "customers", "query": "limit=20"},
+}
+
+
+def worked_with(kind):
+    return lambda: post(f"/api/{kind}", NEW[kind](), STAFF)["id"]
+
+
 MAKERS = {
     "audit-logs": entry,
     "leads": lead,
@@ -189,15 +210,16 @@ MAKERS = {
     "forms": form,
     "jobs": job,
     "organizations": organization,
+    **{kind: worked_with(kind) for kind in NEW},
 }
 
-RESTORERS = {kind: deleted(MAKERS[kind], f"/api/{kind}") for kind in ("leads", "users", "forms")}
+RESTORERS = {kind: deleted(MAKERS[kind], f"/api/{kind}") for kind in ("leads", "users", "forms", *NEW)}
 RESTORERS["organizations"] = removed_organization
 
 
 def uses_up(method, path):
     """Whether a request uses up the record that it is about."""
-    return method == "DELETE" or path.endswith(("/restore", "/release", "/spam", "/revert"))
+    return method == "DELETE" or path.endswith(("/restore", "/release", "/spam", "/revert", "/convert"))
 
 
 def real_id(method, path, n):
@@ -208,14 +230,18 @@ def real_id(method, path, n):
     if path.endswith("/organizations/{id}/resend"):
         return invited_organization()
     # A demonstration's lead has its id with another prefix, and a timeline that shows it.
-    if path.endswith("/timeline"):
+    if kind == "leads" and path.endswith("/timeline"):
         return demo().replace("demo_", "lead_")
-    if uses_up(method, path) or make not in newest or n % 16 == 1:
+    if uses_up(method, path):
+        return make()
+    if make not in newest or n % 16 == 1:
         newest[make] = make()
     return newest[make]
 
 
-IDS = re.compile(r"(aud|lead|demo|sub|usr|role|team|inv|key|form|org|ses)_[0-7][0-9a-z]{25}")
+IDS = re.compile(
+    r"(aud|lead|demo|sub|usr|role|team|inv|key|form|org|ses|cus|con|grp|int|pipe|opp|tsk|view)_[0-7][0-9a-z]{25}"
+)
 
 
 def real_path(case, about, n):
@@ -229,12 +255,21 @@ def real_path(case, about, n):
         given["form_id"] = FORM
 
 
+# Parameters of lists that are ids of other records.
+NAMED = (
+    "owner_id", "actor_id", "resource_id", "request_id", "view_id", "customer_id", "contact_id", "group_id",
+    "opportunity_id", "pipeline_id", "assignee_id",
+)
+
+
 def real_query(case, about):
     given = case.query or {}
     # Cursors are handed out, and ids and searches lead to empty pages.
-    for name in ("cursor", "owner_id", "search", "actor_id", "resource_id", "request_id", "from", "to", "action", "event"):
+    for name in ("cursor", "search", "from", "to", "action", "event", "related_to", *NAMED):
         if name != about:
             given.pop(name, None)
+    if "atomic" in given and about != "atomic":
+        given["atomic"] = "true"
     if "fields" in given and about != "fields":
         given["fields"] = "id,version"
 
@@ -248,8 +283,45 @@ def real_headers(case, about, n):
                 headers[name] = f"key-{n}"
 
 
+# Fields that name other records, whose values depend on others, or that can't be changed.
+MADE_UP = (
+    "customer_id", "customer_ids", "contact_id", "group_ids", "opportunity_id", "pipeline_id", "assignee_id", "related_to",
+    "stage", "start_date", "lead_id", "phone_e164", "closed_at", "stage_history", "completed_at",
+)
+
+
+def record_worked_with(path, body):
+    """The fields of a record to be made or changed, without others that never were, and with names that nobody has."""
+    kind = path.split("/")[2]
+    given = {name: value for name, value in body.items() if name not in MADE_UP}
+    if not path.endswith("{id}"):
+        given = {**NEW[kind](), **given}
+    if "email" in given:
+        given["email"] = address()
+    if "name" in given and kind in ("groups", "pipelines"):
+        given["name"] = NEW[kind]()["name"]
+    if "stages" in given:
+        given["stages"] = stages()
+    if "query" in given:
+        given["query"] = "limit=20"
+    if given.get("reminders"):
+        given["reminders"] = [{"at": "2099-12-31T00:00:00Z"}]
+    return given
+
+
+def batch_item(kind, action):
+    """A change of a batch that can be done."""
+    if action == "create":
+        return {"action": action, "data": NEW[kind]()}
+    item = {"action": action, "id": (RESTORERS if action == "restore" else MAKERS)[kind]()}
+    if action == "update":
+        item["data"] = {"notes" if kind == "interactions" else "description": f"Number {next(numbers)}"}
+    return item
+
+
 def real_body(case):
     path, body = case.operation.path, dict(case.body)
+    kind = path.split("/")[2]
     if path == "/api/auth/login":
         body = SIGN_IN
     elif path == "/api/auth/register":
@@ -277,6 +349,14 @@ def real_body(case):
         body = {"request_id": send("GET", f"/api/audit-logs/{changed}", None, STAFF)["data"]["request_id"]}
     elif path.endswith("/audit-logs/export"):
         body = {"format": body.get("format", "csv"), "outcome": "denied"}
+    elif path == "/api/leads/{id}/convert":
+        body = {name: value for name, value in body.items() if name == "create_opportunity"}
+    elif path.endswith("/batch"):
+        body = {"items": [batch_item(kind, item["action"]) for item in body["items"][:3]]}
+    elif path.endswith("/stage"):
+        body = {"stage": "proposal"}
+    elif kind in NEW:
+        body = record_worked_with(path, body)
     elif body.get("records"):
         body["records"] = [lead()]
     if "member_ids" in body:

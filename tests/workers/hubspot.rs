@@ -412,3 +412,23 @@ async fn the_ledger_is_paged_and_guarded() {
     let none = owner.post("/api/integrations/hubspot/replay", json!({})).await.expect(202).data();
     assert_eq!(none["records"], json!([]));
 }
+
+#[tokio::test]
+async fn a_converted_lead_s_contact_is_what_the_person_is_known_by_since() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let id = post(&world, "ada@example.com").await;
+    let done = owner.post(&format!("/api/leads/{id}/convert"), json!({})).await.expect(201).data();
+    world.work().await;
+    assert_eq!(contacts(&hubspot)["ada@example.com"]["hs_lead_status"], "OPEN_DEAL");
+    let contact = format!("/api/contacts/{}", done["contact"]["id"].as_str().expect("an id"));
+    let change = json!({"email": "countess@example.com", "job_title": "Countess"});
+    owner.patch(&contact, change).await.expect(200);
+    // Others' contacts never were leads; they are no business of HubSpot's.
+    let other = owner.post("/api/contacts", json!({"name": "Eva", "email": "eva@example.com"})).await.expect(201).id();
+    owner.patch(&format!("/api/contacts/{other}"), json!({"job_title": "x"})).await.expect(200);
+    world.work().await;
+    let all = contacts(&hubspot);
+    assert_eq!((all.len(), &all["countess@example.com"]["jobtitle"]), (1, &"Countess".to_owned()));
+    assert_eq!(all["countess@example.com"][ID], id);
+}

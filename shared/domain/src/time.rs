@@ -15,8 +15,8 @@ impl Timestamp {
     /// 1970-01-01T00:00:00.000Z.
     pub const UNIX_EPOCH: Timestamp = Timestamp(jiff::Timestamp::UNIX_EPOCH);
 
-    /// The last moment there is: where things without a date come in the order of dates.
-    pub const END: Timestamp = Timestamp(jiff::Timestamp::MAX);
+    /// 9999-01-01T00:00:00.000Z: where things without a date come in the order of dates.
+    pub const END: Timestamp = Timestamp(jiff::Timestamp::constant(253_370_764_800, 0));
 
     /// The moment this many milliseconds after 1970, if it lies between the years -9999 and 9999.
     pub fn from_millisecond(millis: i64) -> Result<Timestamp, jiff::Error> {

@@ -1,6 +1,7 @@
 //! Carrying out a transaction: conditions that fail, conflicts, and outcomes nobody heard of.
 
-use crate::plan::{Blame, Plan, plan, refusal};
+use crate::blame::{Blame, refusal};
+use crate::plan::{Plan, plan};
 use crate::schema::{EXPIRES_AT, Place};
 use crate::table::{Feed, Item, Told, is_passing};
 use crate::{Cx, EntryRef, Error, Fact, Purpose, Result, Tx};

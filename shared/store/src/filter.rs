@@ -65,8 +65,21 @@ impl Op {
 
 impl Filter {
     /// Whether a record's JSON meets the condition. A missing field is less than nothing and equal to nothing.
+    /// A list meets it where one of its values does; `ne` where all of them do.
     pub fn matches(&self, record: &Value) -> bool {
-        let actual = record.get(&self.field).unwrap_or(&Value::Null);
+        match (record.get(&self.field).unwrap_or(&Value::Null), self.op) {
+            (Value::Array(list), Op::Exists) => !list.is_empty() == self.wants_some(),
+            (Value::Array(list), Op::Ne) => list.iter().all(|one| self.matches_value(one)),
+            (Value::Array(list), _) => list.iter().any(|one| self.matches_value(one)),
+            (value, _) => self.matches_value(value),
+        }
+    }
+
+    fn wants_some(&self) -> bool {
+        self.value == Value::Bool(true) || self.value == "true"
+    }
+
+    fn matches_value(&self, actual: &Value) -> bool {
         let order = |wanted: &Value| compare(actual, wanted);
         let list = || self.value.as_array().map(Vec::as_slice).unwrap_or_default();
         match self.op {
@@ -79,7 +92,7 @@ impl Filter {
             Op::In => list().iter().any(|wanted| order(wanted) == Some(Ordering::Equal)),
             Op::Contains => folded(actual).contains(&folded(&self.value)),
             Op::Starts => folded(actual).starts_with(&folded(&self.value)),
-            Op::Exists => actual.is_null() != (self.value == Value::Bool(true) || self.value == "true"),
+            Op::Exists => actual.is_null() != self.wants_some(),
             Op::Between => match list() {
                 [from, to] => {
                     matches!(order(from), Some(Ordering::Greater | Ordering::Equal))
@@ -119,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_filters_let_through() {
-        let record = json!({"name": "Ada Lovelace", "value": 12.5, "count": 3, "company": "示例科技", "at": "2026-11-20T00:00:00.000Z"});
+        let record = json!({"name": "Ada Lovelace", "value": 12.5, "count": 3, "company": "示例科技", "at": "2026-11-20T00:00:00.000Z",
+            "tags": ["vip", "old"], "none": []});
         let check = |field: &str, op: &str, value: Value, expected: bool| {
             let filter = Filter { field: field.to_owned(), op: Op::of(op).expect("an operator"), value };
             assert_eq!(filter.matches(&record), expected, "{filter:?}");
@@ -138,5 +152,10 @@ mod tests {
         check("name", "exists", json!("true"), true);
         check("missing", "ne", json!("x"), true);
         check("missing", "lt", json!("x"), false);
+        check("tags", "eq", json!("vip"), true);
+        check("tags", "contains", json!("OL"), true);
+        check("tags", "ne", json!("vip"), false);
+        check("tags", "ne", json!("new"), true);
+        check("none", "exists", json!("true"), false);
     }
 }

@@ -5,6 +5,7 @@
 
 mod admission;
 pub mod aws;
+mod blame;
 pub mod chain;
 mod clock;
 mod commit;

@@ -3,6 +3,7 @@
 //! What is derived from a record is written as the difference between its old and new version, so an
 //! update that changes no name writes no token. Each action carries what its failure means.
 
+use crate::blame::Blame;
 use crate::commit::{Once, Reply};
 use crate::family::{Family, Members};
 use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, difference};
@@ -16,7 +17,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
 };
 use daybook_domain::record::TRASH;
-use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Reference, Rule, Timestamp};
+use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -25,33 +26,6 @@ pub(crate) const MOST_ACTIONS: usize = 100;
 
 /// The most bytes a record has, as JSON.
 pub(crate) const RECORD_BYTES: usize = 64 * 1024;
-
-/// What a failed condition means.
-#[derive(Clone, Debug)]
-pub(crate) enum Blame {
-    /// The journal entry is there: an earlier attempt of this very commit got through.
-    Fact,
-    /// The idempotency key was used: the request is a repeat.
-    Once,
-    /// The id is taken.
-    Id,
-    /// The record isn't at the version it was read at; names the fields that were to change.
-    Version(RecordType, Vec<String>),
-    /// The record isn't in the trash any more.
-    Trash,
-    /// Another record holds the value.
-    Claim(Claim),
-    /// The parent is gone.
-    Parent,
-    /// A field names a record that isn't there.
-    Reference(Reference),
-    /// A row refused; carries what that means.
-    Row(daybook_domain::Error),
-    /// Others joined the family since it was looked up, or were never looked up.
-    Family(bool),
-    /// Has no condition.
-    Nothing,
-}
 
 /// How a record takes part in a removal: with which one it goes, and who goes with it.
 #[derive(Clone, Copy)]
@@ -83,8 +57,14 @@ impl Plan {
 
 /// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
 pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
-    let mut plan =
-        Planner { cx, org: cx.org, table: cx.env.table.name.clone(), actions: Vec::new(), written: Vec::new() };
+    let mut plan = Planner {
+        cx,
+        org: cx.org,
+        table: cx.env.table.name.clone(),
+        actions: Vec::new(),
+        written: Vec::new(),
+        handed: Handed::of(cx.org, &tx),
+    };
     let at = cx.now();
     // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
     let members = Members::of(&tx);
@@ -116,7 +96,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         }
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
-        plan.existence(live_before, live_after, (&written, &members), &mut checked)?;
+        plan.existence(doing, live_before, live_after, (&written, &members), &mut checked)?;
         plan.alarms(live_before, live_after)?;
         let empty = Map::new();
         let (old, new) = match doing {
@@ -198,6 +178,35 @@ struct Planner<'a> {
     table: String,
     actions: Vec<Action>,
     written: Vec<Key>,
+    handed: Handed,
+}
+
+/// Unique values that change hands within a transaction.
+struct Handed {
+    /// Who gives one up.
+    left: Vec<(Key, AnyId)>,
+    /// Which are taken.
+    taken: Vec<Key>,
+}
+
+impl Handed {
+    fn of(org: OrgId, tx: &Tx) -> Handed {
+        let mut handed = Handed { left: Vec::new(), taken: Vec::new() };
+        for change in &tx.changes {
+            let image = |side: &'_ Result<Option<Image>>| -> Vec<Claim> {
+                side.as_ref().ok().and_then(Option::as_ref).map(|image| image.claims.clone()).unwrap_or_default()
+            };
+            let Some(id) = change.id() else { continue };
+            let (live, new) = match change.doing {
+                Doing::Restore | Doing::Erase(_) => (Vec::new(), image(&change.after)),
+                _ => (image(&change.before), image(&change.after)),
+            };
+            let key = |claim: &Claim| Place::Claim(org, id.kind, claim).key();
+            handed.left.extend(live.iter().filter(|claim| !new.contains(claim)).map(|claim| (key(claim), id)));
+            handed.taken.extend(new.iter().filter(|claim| !live.contains(claim)).map(key));
+        }
+        handed
+    }
 }
 
 impl Planner<'_> {
@@ -379,6 +388,10 @@ impl Planner<'_> {
         let org = self.org;
         let (old, new) = (claims_of(before), claims_of(after));
         for claim in old.iter().filter(|claim| !new.contains(claim)) {
+            // Who takes it in the same transaction writes it.
+            if self.handed.taken.contains(&Place::Claim(org, id.kind, claim).key()) {
+                continue;
+            }
             // What stays behind says who held the value last, for as long as that record can be found.
             let mut item = claim_item(org, id.kind, claim);
             item.insert("previous".to_owned(), attribute(id));
@@ -390,8 +403,13 @@ impl Planner<'_> {
         }
         for claim in new.iter().filter(|claim| !old.contains(claim)) {
             let mut item = claim_item(org, id.kind, claim);
+            let key = Place::Claim(org, id.kind, claim).key();
+            if self.handed.taken.iter().filter(|taken| **taken == key).count() > 1 {
+                return Err(daybook_domain::Error::Duplicate { field: claim.field(), existing_id: None }.into());
+            }
             item.insert("id".to_owned(), attribute(id));
-            let free = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", id);
+            let holder = self.handed.left.iter().find(|(left, _)| *left == key).map_or(id, |(_, holder)| *holder);
+            let free = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", holder);
             self.put(item, Some(free), Blame::Claim((*claim).clone()))?;
         }
         Ok(())
@@ -428,17 +446,21 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Parents and references that this change sets must exist; those made by it do.
+    /// Parents and references that this change sets must exist; those made by it do. What comes back needs what it rests
+    /// on.
     fn existence(
         &mut self,
+        doing: Doing,
         before: Option<&Image>,
         after: Option<&Image>,
         (written, members): (&[AnyId], &Members),
         checked: &mut Vec<AnyId>,
     ) -> Result<()> {
         let Some(after) = after else { return Ok(()) };
+        // What a record named when it went to the trash may have gone since, as it may while the record is live.
         let known = |id: &AnyId| {
-            before.is_some_and(|old| old.parents.contains(id) || old.references.iter().any(|r| r.id == *id))
+            (doing == Doing::Restore && !after.rests_on.contains(id))
+                || before.is_some_and(|old| old.parents.contains(id) || old.references.iter().any(|r| r.id == *id))
         };
         let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
         let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
@@ -528,38 +550,4 @@ fn fields_of(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Str
         before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).cloned().collect();
     fields.retain(|name| !matches!(name.as_str(), "version" | "updated_at"));
     fields
-}
-
-/// What a refused action tells the client.
-pub(crate) fn refusal(blame: &Blame, old: &Item) -> Error {
-    use daybook_domain::{Conflict, Error as Domain};
-    match blame {
-        Blame::Version(kind, fields) => match crate::cx::data_of(old) {
-            Some((version, data)) => {
-                let current =
-                    fields.iter().map(|name| (name.clone(), data.get(name).cloned().unwrap_or(Value::Null))).collect();
-                Domain::Stale { version, current }.into()
-            }
-            None => Domain::not_found(*kind).into(),
-        },
-        Blame::Claim(claim) => {
-            let holder = old.get("id").and_then(|id| id.as_s().ok()).and_then(|id| id.parse().ok());
-            // Values that are unique in the whole deployment may be another organisation's.
-            let existing_id = holder.filter(|_| !claim.kind.is_global());
-            Domain::Duplicate { field: claim.field(), existing_id }.into()
-        }
-        Blame::Id => Domain::Duplicate { field: "id", existing_id: None }.into(),
-        Blame::Trash => Domain::Conflict(Conflict::NotInTrash).into(),
-        Blame::Parent => Domain::Conflict(Conflict::ParentGone).into(),
-        // Whoever looked them up looks once more.
-        Blame::Family(true) => Domain::Stale { version: 0, current: Map::new() }.into(),
-        Blame::Family(false) => Domain::Conflict(Conflict::HasFamily).into(),
-        Blame::Reference(reference) => {
-            Domain::invalid(reference.pointer, Rule::Id { prefix: reference.id.kind.prefix().to_owned() }).into()
-        }
-        Blame::Row(error) => error.clone().into(),
-        Blame::Fact | Blame::Once | Blame::Nothing => {
-            Error::internal("commit", "a condition failed that has no meaning")
-        }
-    }
 }

@@ -245,6 +245,14 @@ pub(crate) struct Changed {
     pub family: Option<Family>,
 }
 
+impl Changed {
+    /// The record.
+    pub fn id(&self) -> Option<AnyId> {
+        let image = |side: &Result<Option<Image>>| side.as_ref().ok()?.as_ref().map(|image| image.id);
+        image(&self.after).or_else(|| image(&self.before))
+    }
+}
+
 /// A version of a record, with everything that is derived from it.
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -256,6 +264,8 @@ pub(crate) struct Image {
     pub words: Words,
     pub parents: Vec<AnyId>,
     pub falls_with: Vec<AnyId>,
+    /// The records that must be there when it comes back from the trash.
+    pub rests_on: Vec<AnyId>,
     pub alarms: Vec<Timestamp>,
     pub references: Vec<Reference>,
     pub owner: Option<UserId>,
@@ -274,6 +284,7 @@ fn image<T: Record>(record: &T) -> Result<Option<Image>> {
         words: record.words(),
         parents: record.parents(),
         falls_with: record.falls_with(),
+        rests_on: if T::FALLS { record.falls_with() } else { record.about() },
         alarms: record.alarms(),
         references: record.references(),
         owner: record.owner(),

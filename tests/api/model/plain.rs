@@ -204,6 +204,7 @@ fn made(id: &str, enquiry: &Value, previous: Value, now: &str) -> Value {
         "phone_e164": e164(&enquiry["phone"]), "industry": null, "company_size": null, "application_area": null,
         "project_timeline": null, "budget_range": null, "source": "website", "owner_id": null, "locale": "en",
         "form_id": FormId::default_of(DEFAULT_ORG), "consent": null, "attribution": null, "previous_lead_id": previous,
+        "customer_id": null, "contact_id": null, "opportunity_id": null, "converted_at": null,
     });
     for (name, value) in enquiry.as_object().into_iter().flatten() {
         lead[name] = value.clone();

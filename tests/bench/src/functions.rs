@@ -34,7 +34,7 @@ const SMALL: [u32; 3] = [128, 256, 512];
 const UNDER_A_QUOTA: [&str; 2] = [BARE, "submit-lead"];
 
 /// The event that stands for a function, in `events/`.
-const EVENTS: [(&str, &str); 18] = [
+const EVENTS: [(&str, &str); 25] = [
     ("auth", "auth/login"),
     ("users", "users/list"),
     ("organizations", "organizations/keys"),
@@ -45,6 +45,12 @@ const EVENTS: [(&str, &str); 18] = [
     ("contact", "contact/message"),
     ("submissions", "submissions/list"),
     ("leads", "leads/list"),
+    ("customers", "customers/create"),
+    ("contacts", "contacts/list"),
+    ("interactions", "interactions/list"),
+    ("opportunities", "opportunities/board"),
+    ("tasks", "tasks/create"),
+    ("views", "views/list"),
     ("integrations", "integrations/records"),
     ("docs", "docs/openapi"),
     ("health", "health/ready"),
@@ -52,6 +58,7 @@ const EVENTS: [(&str, &str); 18] = [
     ("send-mail", "send-mail/queue"),
     ("sync-hubspot", "sync-hubspot/queue"),
     ("run-jobs", "run-jobs/queue"),
+    ("remind", "remind/queue"),
     ("sweep", "sweep/schedule"),
 ];
 
@@ -245,6 +252,7 @@ fn variables(function: &str, runtime: &str, aws: &str, org: OrgId) -> Vec<(&'sta
         ("MAIL_FROM", "crm@example.com".to_owned()),
         ("MAIL_QUEUE_URL", queue.clone()),
         ("JOBS_QUEUE_URL", queue.clone()),
+        ("REMINDERS_QUEUE_URL", queue.clone()),
         ("FILES_BUCKET", "files".to_owned()),
         ("ANCHORS_BUCKET", "anchors".to_owned()),
     ];

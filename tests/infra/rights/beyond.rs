@@ -23,6 +23,7 @@ fn beyond_the_table(function: &str) -> BTreeSet<String> {
         Queue::Mail => get("MailQueue.Arn"),
         Queue::HubSpot => get("HubSpotQueue.Arn"),
         Queue::Jobs => get("JobsQueue.Arn"),
+        Queue::Reminders => get("RemindersQueue.Arn"),
     };
     let log = json!({"Fn::Sub": [
         "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-${Name}:*",

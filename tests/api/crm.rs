@@ -1,0 +1,402 @@
+//! Contacts with groups, pipelines, tasks, views, batches, lists and timelines.
+
+use daybook_domain::permission::Role;
+use daybook_testing::{Person, World};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+async fn world() -> (World, Person) {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    (world, owner)
+}
+
+async fn made(who: &Person, path: &str, body: Value) -> Value {
+    who.post(path, body).await.expect(201).data()
+}
+
+async fn id_of(who: &Person, path: &str, body: Value) -> String {
+    made(who, path, body).await["id"].as_str().expect("an id").to_owned()
+}
+
+async fn listed(who: &Person, path: &str) -> Vec<Value> {
+    who.get(path).await.expect(200).data().as_array().expect("a list").clone()
+}
+
+async fn told(who: &Person, path: &str, field: &str) -> Vec<String> {
+    let text = |one: Value| one[field].as_str().expect("a text").to_owned();
+    listed(who, path).await.into_iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn a_contact_is_at_several_customers_and_in_several_groups() {
+    let (_world, owner) = world().await;
+    let (a, b) = (
+        id_of(&owner, "/api/customers", json!({"name": "A"})).await,
+        id_of(&owner, "/api/customers", json!({"name": "B"})).await,
+    );
+    let group = id_of(&owner, "/api/groups", json!({"name": "VIP"})).await;
+    let body = json!({"first_name": "三", "last_name": "张", "customer_id": a, "group_ids": [group], "tags": ["key"]});
+    let contact = made(&owner, "/api/contacts", body).await;
+    assert_eq!((&contact["name"], &contact["customer_ids"]), (&json!("张三"), &json!([a])));
+    let path = format!("/api/contacts/{}", contact["id"].as_str().expect("an id"));
+
+    let both = owner.patch(&path, json!({"customer_ids": [a, b]})).await.expect(200).data();
+    assert_eq!((&both["customer_id"], &both["customer_ids"]), (&json!(a), &json!([a, b])));
+    for list in
+        [format!("customer_id={a}"), format!("customer_id={b}"), format!("group_id={group}"), "tags=key".to_owned()]
+    {
+        assert_eq!(listed(&owner, &format!("/api/contacts?{list}")).await.len(), 1, "{list}");
+    }
+    let first = owner.patch(&path, json!({"customer_id": b})).await.expect(200).data();
+    assert_eq!(first["customer_ids"], json!([b, a]));
+    let left = owner.patch(&path, json!({"customer_id": null})).await.expect(200).data();
+    assert_eq!((&left["customer_id"], &left["customer_ids"]), (&json!(a), &json!([a])));
+    assert_eq!(listed(&owner, &format!("/api/contacts?customer_id={b}")).await.len(), 0);
+    let none = owner.patch(&path, json!({"customer_ids": null})).await.expect(200).data();
+    assert_eq!((&none["customer_id"], &none["customer_ids"]), (&Value::Null, &json!([])));
+    assert_eq!(told(&owner, "/api/contacts?search=张三", "name").await, ["张三"]);
+    owner.post("/api/contacts", json!({"tags": ["x"]})).await.expect_problem(422, "validation_error");
+    owner.post("/api/groups", json!({"name": "vip"})).await.expect_problem(409, "duplicate");
+}
+
+#[tokio::test]
+async fn an_address_is_one_customer_s_and_one_contact_s() {
+    let (_world, owner) = world().await;
+    for kind in ["customers", "contacts"] {
+        let list = format!("/api/{kind}");
+        let first = id_of(&owner, &list, json!({"name": "Ada", "email": "ada@example.com"})).await;
+        let again = owner.post(&list, json!({"name": "Eva", "email": "ADA@example.com"})).await;
+        assert_eq!(again.expect_problem(409, "duplicate").json()["existing_id"], json!(first));
+        owner.delete(&format!("{list}/{first}")).await.expect(200);
+        let second = id_of(&owner, &list, json!({"name": "Eva", "email": "ada@example.com"})).await;
+        let restore = owner.post(&format!("{list}/{first}/restore"), json!({})).await.expect_problem(409, "duplicate");
+        assert_eq!(restore.json()["existing_id"], json!(second));
+        owner.patch(&format!("{list}/{second}"), json!({"email": null})).await.expect(200);
+        owner.post(&format!("{list}/{first}/restore"), json!({})).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn an_opportunity_remembers_its_stages_and_how_long_it_was_there() {
+    let (world, owner) = world().await;
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let body = json!({"customer_id": customer, "title": "ERP", "value": 0.1});
+    let path = format!("/api/opportunities/{}", id_of(&owner, "/api/opportunities", body).await);
+    world.clock.advance(Duration::from_secs(90));
+    owner.post(&format!("{path}/stage"), json!({"stage": "proposal"})).await.expect(200);
+    world.clock.advance(Duration::from_secs(30));
+    let lost = owner.post(&format!("{path}/stage"), json!({"stage": "lost", "lost_reason": "too dear"})).await;
+    let lost = lost.expect(200).data();
+    let passages = lost["stage_history"].as_array().expect("a list");
+    let told: Vec<_> = passages.iter().map(|one| (one["stage"].as_str(), one["seconds"].as_u64())).collect();
+    assert_eq!(told, [(Some("lead"), Some(90)), (Some("proposal"), Some(30)), (Some("lost"), None)]);
+    assert_eq!((&lost["status"], &lost["lost_reason"]), (&json!("lost"), &json!("too dear")));
+    assert!(lost["closed_at"].is_string());
+    let again = owner.put(&path, json!({"stage": "negotiation"})).await.expect(200).data();
+    assert_eq!((&again["closed_at"], &again["lost_reason"]), (&Value::Null, &Value::Null));
+    owner.put(&path, json!({"stage": "closed"})).await.expect(200);
+    owner.put(&path, json!({"title": "ERP 2"})).await.expect(200);
+    owner.delete(&path).await.expect(200);
+
+    let about = |fact: &&daybook_store::Fact| path.ends_with(&fact.record.to_string());
+    let journal = world.journal(owner.org).await;
+    let mut facts: Vec<_> = journal.iter().filter(about).collect();
+    facts.sort_by_key(|fact| fact.id);
+    let events: Vec<_> = facts.iter().map(|fact| fact.event.name()).collect();
+    let stage = "opportunity.stage_changed";
+    let expected = ["opportunity.created", stage, "opportunity.lost", stage, "opportunity.won"];
+    assert_eq!(events[..5], expected);
+    assert_eq!(events[5..], ["opportunity.updated", "opportunity.deleted"]);
+    let detail = facts[1].detail(&world.system.env).await.expect("a read").expect("a detail");
+    assert_eq!((&detail.before["stage"], &detail.after["stage"]), (&json!("lead"), &json!("proposal")));
+    owner.put(&path, json!({"customer_id": customer})).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn pipelines_are_an_organisation_s_own() {
+    let (_world, owner) = world().await;
+    let usual = listed(&owner, "/api/pipelines").await;
+    assert_eq!((usual.len(), &usual[0]["version"]), (1, &json!(0)));
+    let usual = format!("/api/pipelines/{}", usual[0]["id"].as_str().expect("an id"));
+    let stage = |key: &str, kind: &str, probability: u8| json!({"key": key, "name": key, "type": kind, "probability": probability});
+    let taken = json!({"name": "Partners", "stages": [stage("lead", "open", 5)]});
+    owner.post("/api/pipelines", taken).await.expect_problem(409, "duplicate");
+    let stages = json!([stage("p_new", "open", 5), stage("p_won", "won", 100)]);
+    let partners = made(&owner, "/api/pipelines", json!({"name": "Partners", "stages": stages})).await;
+    let partners_path = format!("/api/pipelines/{}", partners["id"].as_str().expect("an id"));
+
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let body = json!({"customer_id": customer, "title": "ERP", "pipeline_id": partners["id"]});
+    let deal = made(&owner, "/api/opportunities", body).await;
+    assert_eq!((&deal["stage"], &deal["probability"]), (&json!("p_new"), &json!(5)));
+    let path = format!("/api/opportunities/{}", deal["id"].as_str().expect("an id"));
+    owner.delete(&partners_path).await.expect_problem(409, "conflict");
+    owner.patch(&partners_path, json!({"stages": [stage("p_won", "open", 9)]})).await.expect_problem(409, "conflict");
+    // A stage says which pipeline it is.
+    let moved = owner.put(&path, json!({"stage": "p_won"})).await.expect(200).data();
+    assert_eq!((&moved["status"], &moved["pipeline_id"]), (&json!("won"), &partners["id"]));
+    let moved = owner.put(&path, json!({"stage": "proposal"})).await.expect(200).data();
+    assert!(usual.ends_with(moved["pipeline_id"].as_str().expect("an id")));
+    owner.delete(&partners_path).await.expect(200);
+    owner.put(&path, json!({"stage": "p_won"})).await.expect_problem(422, "validation_error");
+
+    let mut stages = owner.get(&usual).await.expect(200).data()["stages"].clone();
+    stages[1]["probability"] = json!(55);
+    assert_eq!(owner.put(&usual, json!({"stages": stages})).await.expect(200).data()["version"], json!(1));
+    let next =
+        made(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "B", "stage": "proposal"})).await;
+    assert_eq!(next["probability"], json!(55));
+    owner.put(&usual, json!({"stages": []})).await.expect_problem(422, "validation_error");
+    owner.delete(&usual).await.expect_problem(409, "conflict");
+    let board = owner.get("/api/opportunities/board").await.expect(200).data();
+    let counts: Vec<_> = board["columns"].as_array().expect("columns").iter().map(|one| one["count"].clone()).collect();
+    assert_eq!(counts, [0, 2, 0, 0, 0]);
+    assert_eq!(board["columns"][1]["opportunities"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn a_task_is_done_when_it_is_done() {
+    let (_world, owner) = world().await;
+    let body = json!({
+        "title": "Call Ada", "priority": "high", "due_date": "2026-12-24 18:00", "timezone": "Europe/Berlin",
+        "reminders": [{"offset_minutes": 30}, {"at": "2026-12-24T08:00:00", "channel": "in_app"}],
+        "checklist": [{"text": "Number"}, {"text": "Time", "done": true}],
+    });
+    let task = made(&owner, "/api/tasks", body).await;
+    assert_eq!((&task["status"], &task["progress"]), (&json!("todo"), &json!(0)));
+    assert_eq!(task["due_date"], json!("2026-12-24T17:00:00.000Z"));
+    assert_eq!(task["reminders"][1]["at"], json!("2026-12-24T07:00:00.000Z"));
+    assert_eq!(task["assignee_id"], json!(owner.user));
+    let path = format!("/api/tasks/{}", task["id"].as_str().expect("an id"));
+    owner.patch(&path, json!({"progress": 40, "status": "in_progress"})).await.expect(200);
+    let done = owner.post(&format!("{path}/complete"), json!({})).await.expect(200).data();
+    assert_eq!((&done["status"], &done["progress"]), (&json!("done"), &json!(100)));
+    assert_eq!(owner.post(&format!("{path}/complete"), json!({})).await.expect(200).data(), done);
+    let open = owner.patch(&path, json!({"status": "todo"})).await.expect(200).data();
+    assert_eq!((&open["completed_at"], &open["progress"]), (&Value::Null, &json!(0)));
+    let day = owner.patch(&path, json!({"due_date": "2026-12-24"})).await.expect(200).data();
+    assert_eq!(day["due_date"], json!("2026-12-24T15:59:59.000Z"), "a day ends when it ends in Shanghai");
+
+    for (body, field) in [
+        (json!({"title": "x", "due_date": "soon"}), "due_date"),
+        (json!({"title": "x", "reminders": [{"offset_minutes": 5}]}), "due_date"),
+        (json!({"title": "x", "reminders": [{}]}), "reminders/0"),
+        (json!({"title": "x", "timezone": "Mars", "due_date": "2026-12-24"}), "timezone"),
+        (
+            json!({"title": "x", "related_to": {"type": "customer", "id": "opp_01jd2h6q8e5k9v4m3n7p1r0stw"}}),
+            "related_to/id",
+        ),
+        (
+            json!({"title": "x", "related_to": {"type": "lead", "id": "lead_01jd2h6q8e5k9v4m3n7p1r0stw"}}),
+            "related_to/id",
+        ),
+        (json!({"title": "x", "start_date": "2026-12-25", "due_date": "2026-12-24"}), "start_date"),
+        (json!({"title": "x", "progress": 120}), "progress"),
+    ] {
+        let problem = owner.post("/api/tasks", body.clone()).await.expect_problem(422, "validation_error").json();
+        assert_eq!(problem["errors"][0]["field"], json!(field), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn tasks_come_by_due_date_with_and_without_a_state_or_an_owner() {
+    let (world, owner) = world().await;
+    let sales = world.person(Role::Sales).await;
+    for (title, due, who) in [
+        ("c", Some("2026-12-03T00:00:00Z"), &owner),
+        ("a", Some("2026-12-01T00:00:00Z"), &sales),
+        ("d", None, &owner),
+        ("b", Some("2026-12-02T00:00:00Z"), &owner),
+    ] {
+        made(who, "/api/tasks", json!({"title": title, "due_date": due})).await;
+    }
+    let mine = owner.user.expect("a user");
+    let done = listed(&owner, "/api/tasks?sort=due_date&limit=1").await[0]["id"].clone();
+    owner.post(&format!("/api/tasks/{}/complete", done.as_str().expect("an id")), json!({})).await.expect(200);
+    for (query, expected) in [
+        ("sort=due_date".to_owned(), vec!["a", "b", "c", "d"]),
+        ("sort=-due_date".to_owned(), vec!["d", "c", "b", "a"]),
+        ("sort=due_date&status=todo".to_owned(), vec!["b", "c", "d"]),
+        (format!("sort=due_date&assignee_id={mine}"), vec!["b", "c", "d"]),
+        (format!("sort=due_date&status=done&assignee_id={mine}"), vec![]),
+        ("sort=created_at".to_owned(), vec!["c", "a", "d", "b"]),
+        ("sort=-created_at&status=todo".to_owned(), vec!["b", "d", "c"]),
+        ("filter[due_date][lt]=2026-12-02T12:00:00Z&sort=due_date".to_owned(), vec!["a", "b"]),
+    ] {
+        assert_eq!(told(&owner, &format!("/api/tasks?{query}"), "title").await, expected, "{query}");
+        assert_eq!(paged(&owner, &format!("/api/tasks?{query}&limit=1")).await, expected, "{query}, page by page");
+    }
+    let problem = owner.get("/api/tasks?sort=priority").await.expect_problem(400, "invalid_query").json();
+    assert!(problem.to_string().contains("due_date"), "{problem}");
+}
+
+async fn paged(who: &Person, path: &str) -> Vec<String> {
+    let (mut titles, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let after = cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let page = who.get(&format!("{path}{after}")).await.expect(200).json();
+        let data = page["data"].as_array().expect("a list");
+        titles.extend(data.iter().map(|one| one["title"].as_str().expect("a title").to_owned()));
+        match page["meta"]["next_cursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return titles,
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_sees_only_their_own_pages_through_it_and_what_nobody_owns_and_nothing_else() {
+    let (world, owner) = world().await;
+    let (ada, eva) = (world.person(Role::Sales).await, world.person(Role::Sales).await);
+    let mut expected = BTreeSet::new();
+    for n in 0..30 {
+        let (who, owner_id) = [(&ada, json!(ada.user)), (&eva, json!(eva.user)), (&owner, Value::Null)][n % 3].clone();
+        let _ = who;
+        let customer = made(&owner, "/api/customers", json!({"name": format!("C{n}")})).await;
+        let path = format!("/api/customers/{}", customer["id"].as_str().expect("an id"));
+        owner.patch(&path, json!({"owner_id": owner_id})).await.expect(200);
+        let body = json!({"customer_id": customer["id"], "title": n.to_string(), "owner_id": owner_id});
+        let deal = made(&owner, "/api/opportunities", body).await;
+        let path = format!("/api/opportunities/{}", deal["id"].as_str().expect("an id"));
+        owner.patch(&path, json!({"owner_id": owner_id})).await.expect(200);
+        if n % 3 != 1 {
+            expected.insert(n.to_string());
+        }
+    }
+    for query in ["limit=3", "limit=3&sort=created_at", "limit=3&stage=lead", "limit=3&sort=close_date"] {
+        let seen = paged(&ada, &format!("/api/opportunities?{query}")).await;
+        assert_eq!((seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (20, expected.clone()), "{query}");
+    }
+    let others = listed(&owner, &format!("/api/customers?owner_id={}", eva.user.expect("a user"))).await;
+    assert_eq!(others.len(), 10);
+    let hidden = json!({"customer_id": others[0]["id"], "interaction_type": "call"});
+    ada.post("/api/interactions", hidden).await.expect_problem(422, "validation_error");
+    assert_eq!(listed(&ada, &format!("/api/customers?owner_id={}", eva.user.expect("a user"))).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_view_is_a_list_that_is_kept() {
+    let (world, owner) = world().await;
+    let sales = world.person(Role::Sales).await;
+    for (name, status) in [("A", "active"), ("B", "prospect"), ("C", "prospect")] {
+        made(&owner, "/api/customers", json!({"name": name, "status": status})).await;
+    }
+    let body = json!({"name": "Prospects", "resource": "customers", "query": "status=prospect&sort=created_at"});
+    let view = id_of(&owner, "/api/views", body).await;
+    assert_eq!(told(&owner, &format!("/api/customers?view_id={view}"), "name").await, ["B", "C"]);
+    let newest = format!("/api/customers?view_id={view}&sort=-created_at&limit=1");
+    assert_eq!(told(&owner, &newest, "name").await, ["C"]);
+    owner.get(&format!("/api/contacts?view_id={view}")).await.expect_problem(400, "invalid_query");
+    sales.get(&format!("/api/customers?view_id={view}")).await.expect_problem(400, "invalid_query");
+    owner.patch(&format!("/api/views/{view}"), json!({"owner_id": null})).await.expect(200);
+    sales.get(&format!("/api/customers?view_id={view}")).await.expect(200);
+    for query in ["status=great", "colour=red", "cursor=x", "sort=name"] {
+        let body = json!({"name": "x", "resource": "customers", "query": query});
+        owner.post("/api/views", body).await.expect_problem(422, "validation_error");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_tells_of_each_change_and_repeats_as_a_whole() {
+    let (world, owner) = world().await;
+    let first = id_of(&owner, "/api/customers", json!({"name": "A", "email": "a@example.com"})).await;
+    let items = json!({"items": [
+        {"action": "create", "data": {"name": "B", "email": "b@example.com"}},
+        {"action": "create", "data": {"name": "C", "email": "A@example.com"}},
+        {"action": "update", "id": first, "data": {"status": "churned"}},
+        {"action": "update", "id": first, "data": {"colour": "red"}},
+        {"action": "update", "id": first, "version": 1, "data": {"name": "Z"}},
+        {"action": "delete", "id": first},
+        {"action": "restore", "id": first},
+        {"action": "delete", "id": "cus_01jd2h6q8e5k9v4m3n7p1r0stw"},
+        {"action": "update", "data": {"name": "x"}},
+    ]});
+    let answer = owner.post("/api/customers/batch", items.clone()).key("batch-1").await.expect(200).json();
+    let results = answer["data"].as_array().expect("results");
+    let statuses: Vec<_> = results.iter().map(|one| one["status"].as_u64().expect("a status")).collect();
+    assert_eq!(statuses, [201, 409, 200, 422, 412, 200, 200, 404, 422]);
+    assert_eq!(results[1]["error"]["existing_id"], json!(first));
+    assert_eq!(answer["meta"], json!({"succeeded": 4, "failed": 5}));
+    let entries = world.journal(owner.org).await.len();
+    let again = owner.post("/api/customers/batch", items).key("batch-1").await.expect(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json()["data"][0]["data"]["id"], results[0]["data"]["id"]);
+    assert_eq!(world.journal(owner.org).await.len(), entries);
+    let other = json!({"items": [{"action": "create", "data": {"name": "Q"}}]});
+    owner.post("/api/customers/batch", other).key("batch-1").await.expect_problem(422, "idempotency_key_reused");
+    owner.post("/api/customers/batch", json!({"items": []})).await.expect_problem(422, "validation_error");
+    let many = vec![json!({"action": "create", "data": {"name": "x"}}); 101];
+    owner.post("/api/customers/batch", json!({"items": many})).await.expect_problem(422, "validation_error");
+}
+
+#[tokio::test]
+async fn an_atomic_batch_happens_as_a_whole_or_not_at_all() {
+    let (world, owner) = world().await;
+    let create = |name: &str, email: &str| json!({"action": "create", "data": {"name": name, "email": email}});
+    let path = "/api/customers/batch?atomic=true";
+    let entries = world.journal(owner.org).await.len();
+    let twice = json!({"items": [create("A", "a@example.com"), create("B", "a@example.com")]});
+    let answer = owner.post(path, twice).await;
+    assert!([409, 422].contains(&answer.status.as_u16()), "{}", answer.text);
+    let bad = json!({"items": [create("A", "a@example.com"), create("", "b@example.com")]});
+    let problem = owner.post(path, bad).await.expect_problem(422, "validation_error").json();
+    assert_eq!(problem["errors"][0]["pointer"], json!("/items/1/data/name"));
+    let many: Vec<_> = (0..30).map(|n| create(&format!("N{n}"), &format!("n{n}@example.com"))).collect();
+    let problem = owner.post(path, json!({"items": many})).await.expect_problem(422, "validation_error").json();
+    assert!(problem["detail"].as_str().expect("words").contains("100"), "{problem}");
+    assert_eq!(world.journal(owner.org).await.len(), entries);
+    let good = json!({"items": [create("A", "a@example.com"), create("B", "b@example.com")]});
+    let done = owner.post(path, good.clone()).key("k").await.expect(200).json();
+    assert_eq!(done["data"][1]["data"]["name"], json!("B"));
+    assert_eq!(owner.post(path, good).key("k").await.expect(200).json(), done);
+    assert_eq!(listed(&owner, "/api/customers").await.len(), 2);
+}
+
+#[tokio::test]
+async fn parts_of_a_batch_take_their_own_permission() {
+    let (world, owner) = world().await;
+    let sales = world.person(Role::Sales).await;
+    let theirs = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let items = json!({"items": [
+        {"action": "create", "data": {"name": "B"}},
+        {"action": "update", "id": theirs, "data": {"name": "C"}},
+        {"action": "delete", "id": theirs},
+    ]});
+    let answer = sales.post("/api/customers/batch", items.clone()).await.expect(200).json();
+    let statuses: Vec<_> =
+        answer["data"].as_array().expect("results").iter().map(|one| one["status"].clone()).collect();
+    assert_eq!(statuses, [201, 404, 403]);
+    sales.post("/api/customers/batch?atomic=true", items).await.expect_problem(404, "not_found");
+    let viewer = world.person(Role::Viewer).await;
+    viewer
+        .post("/api/customers/batch", json!({"items": [{"action": "create"}]}))
+        .await
+        .expect_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn a_timeline_shows_what_belongs_to_a_customer_and_what_became_of_it() {
+    let (world, owner) = world().await;
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let mut tick = async |path: &str, body: Value| {
+        world.clock.advance(Duration::from_secs(1));
+        id_of(&owner, path, body).await
+    };
+    tick("/api/contacts", json!({"name": "Eva", "customer_id": customer})).await;
+    tick("/api/interactions", json!({"customer_id": customer, "interaction_type": "call"})).await;
+    let deal = tick("/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
+    tick("/api/tasks", json!({"title": "Call", "related_to": {"type": "opportunity", "id": deal}})).await;
+    world.clock.advance(Duration::from_secs(1));
+    owner.patch(&format!("/api/customers/{customer}"), json!({"status": "churned"})).await.expect(200);
+    let path = format!("/api/customers/{customer}/timeline");
+    assert_eq!(
+        told(&owner, &path, "type").await,
+        ["change", "task", "opportunity", "interaction", "contact", "change"]
+    );
+    let page = owner.get(&format!("{path}?limit=4")).await.expect(200).json();
+    let next = page["meta"]["next_cursor"].as_str().expect("a cursor");
+    assert_eq!(told(&owner, &format!("{path}?limit=4&cursor={next}"), "type").await, ["contact", "change"]);
+    assert_eq!(told(&owner, &format!("/api/opportunities/{deal}/timeline"), "type").await, ["task", "change"]);
+}

@@ -1,0 +1,183 @@
+//! What belongs to a customer goes with it and comes back with it, however much it is and whoever is at it.
+
+use daybook_domain::permission::Role;
+use daybook_testing::{Person, World, WorldOptions};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn made(owner: &Person, path: &str, body: Value) -> String {
+    owner.post(path, body).await.expect(201).id()
+}
+
+async fn world_with_customer() -> (World, Person, String) {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let customer = made(&owner, "/api/customers", json!({"name": "ABC"})).await;
+    (world, owner, customer)
+}
+
+async fn count(owner: &Person, path: &str) -> usize {
+    owner.get(path).await.expect(200).data().as_array().expect("a list").len()
+}
+
+#[tokio::test]
+async fn restoring_a_customer_brings_back_what_went_with_it_and_nothing_else() {
+    let (_world, owner, customer) = world_with_customer().await;
+    let call = json!({"customer_id": customer, "interaction_type": "call"});
+    let early = made(&owner, "/api/interactions", call.clone()).await;
+    owner.delete(&format!("/api/interactions/{early}")).await.expect(200);
+    let late = made(&owner, "/api/interactions", call).await;
+    let deal = made(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
+    let about = json!({"title": "Call", "related_to": {"type": "opportunity", "id": deal}});
+    let task = made(&owner, "/api/tasks", about).await;
+
+    owner.delete(&format!("/api/customers/{customer}")).await.expect(200);
+    let gone = [format!("interactions/{late}"), format!("opportunities/{deal}"), format!("tasks/{task}")];
+    for path in &gone {
+        owner.get(&format!("/api/{path}")).await.expect_problem(404, "not_found");
+        let restore = owner.post(&format!("/api/{path}/restore"), json!({})).await;
+        assert_ne!(restore.status.as_u16(), 200, "{path} came back without its customer");
+    }
+    owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(200);
+    for path in &gone {
+        owner.get(&format!("/api/{path}")).await.expect(200);
+    }
+    owner.get(&format!("/api/interactions/{early}")).await.expect_problem(404, "not_found");
+    owner.post(&format!("/api/interactions/{early}/restore"), json!({})).await.expect(200);
+    assert_eq!(count(&owner, &format!("/api/interactions?customer_id={customer}")).await, 2);
+}
+
+#[tokio::test]
+async fn an_opportunity_takes_its_tasks_along() {
+    let (_world, owner, customer) = world_with_customer().await;
+    let deal = made(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
+    let about = json!({"title": "Call", "related_to": {"id": deal, "type": "opportunity"}});
+    let task = owner.post("/api/tasks", about).await.expect(201).data();
+    assert_eq!(task["customer_id"], json!(customer));
+    let task = format!("/api/tasks/{}", task["id"].as_str().expect("an id"));
+    assert_eq!(count(&owner, &format!("/api/tasks?customer_id={customer}")).await, 1);
+    owner.delete(&format!("/api/opportunities/{deal}")).await.expect(200);
+    owner.get(&task).await.expect_problem(404, "not_found");
+    owner.post(&format!("/api/opportunities/{deal}/restore"), json!({})).await.expect(200);
+    owner.get(&task).await.expect(200);
+}
+
+/// Children of others' go along, whoever sees them.
+#[tokio::test]
+async fn a_manager_deletes_a_customer_with_what_others_added_to_it() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let manager = world.person(Role::Manager).await;
+    let customer = made(&manager, "/api/customers", json!({"name": "ABC"})).await;
+    let call = json!({"customer_id": customer, "interaction_type": "call"});
+    let others = format!("/api/interactions/{}", made(&owner, "/api/interactions", call).await);
+    manager.get(&others).await.expect_problem(404, "not_found");
+    manager.delete(&format!("/api/customers/{customer}")).await.expect(200);
+    owner.get(&others).await.expect_problem(404, "not_found");
+}
+
+/// Makes so many interactions of a customer, by batches.
+async fn many(owner: &Person, customer: &str, count: usize) {
+    let call = json!({"action": "create", "data": {"customer_id": customer, "interaction_type": "call"}});
+    for first in (0..count).step_by(100) {
+        let items = vec![call.clone(); 100.min(count - first)];
+        owner.post("/api/interactions/batch", json!({"items": items})).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_one_transaction_is_hidden_at_once_and_moved_by_a_job() {
+    let (world, owner, customer) = world_with_customer().await;
+    many(&owner, &customer, 60).await;
+    let list = format!("/api/interactions?customer_id={customer}");
+    let one = owner.get(&list).await.expect(200).data()[0]["id"].as_str().expect("an id").to_owned();
+    let other = made(&owner, "/api/customers", json!({"name": "XYZ"})).await;
+    many(&owner, &other, 1).await;
+
+    let job = owner.delete(&format!("/api/customers/{customer}")).await.expect(202).data();
+    assert_eq!((&job["work"]["kind"], &job["progress"]), (&json!("removal"), &json!({"done": 0, "of": 60})));
+    owner.get(&format!("/api/interactions/{one}")).await.expect_problem(404, "not_found");
+    owner.put(&format!("/api/interactions/{one}"), json!({"notes": "x"})).await.expect_problem(404, "not_found");
+    assert_eq!((count(&owner, &list).await, count(&owner, "/api/interactions?limit=200").await), (0, 1));
+    owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect_problem(409, "conflict");
+    let call = json!({"customer_id": customer, "interaction_type": "call"});
+    owner.post("/api/interactions", call).await.expect_problem(422, "validation_error");
+
+    world.work().await;
+    let done = owner.get(&format!("/api/jobs/{}", job["id"].as_str().expect("an id"))).await.expect(200).data();
+    assert_eq!((&done["status"], &done["progress"]["done"]), (&json!("done"), &json!(60)));
+
+    let back = owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(202).data();
+    assert_eq!(back["work"]["kind"], json!("return"));
+    world.work().await;
+    assert_eq!(count(&owner, &format!("{list}&limit=200")).await, 60);
+}
+
+/// 1,000 children in the full set.
+#[tokio::test]
+async fn a_removal_that_is_broken_off_midway_leaves_nobody() {
+    let children = if daybook_testing::is_full() { 1000 } else { 60 };
+    let world = World::with(WorldOptions::default()).await;
+    let owner = world.owner().await;
+    let customer = made(&owner, "/api/customers", json!({"name": "ABC"})).await;
+    many(&owner, &customer, children).await;
+    owner.delete(&format!("/api/customers/{customer}")).await.expect(202);
+    let list = format!("/api/interactions?customer_id={customer}");
+    // Ever later the table stops answering, for longer than anybody retries at once.
+    for step in 0..6 {
+        for call in 0..400 {
+            world.faults.at(20 * step + call, daybook_testing::Fault::ServerError);
+        }
+        world.work().await;
+        assert_eq!(count_calmly(&world, &list).await, 0);
+        world.pass(Duration::from_secs(3600)).await;
+    }
+    for _ in 0..10 {
+        world.pass(Duration::from_secs(3600)).await;
+    }
+    let cx = world.cx(owner.org);
+    let left = cx.members(customer.parse().expect("an id")).await.expect("a read");
+    assert!(left.is_empty(), "{} were left", left.len());
+    let owner = world.person(Role::Owner).await;
+    owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(202);
+    for _ in 0..3 {
+        world.work().await;
+    }
+    assert_eq!(cx.members(customer.parse().expect("an id")).await.expect("a read").len(), children);
+}
+
+async fn count_calmly(world: &World, path: &str) -> usize {
+    world.faults.heal();
+    count(&world.person(Role::Owner).await, path).await
+}
+
+#[tokio::test]
+async fn whoever_adds_children_while_a_customer_is_deleted_leaves_no_orphan() {
+    for round in 0..8 {
+        let (world, owner, customer) = world_with_customer().await;
+        world.faults.at_a_distance();
+        let call = json!({"customer_id": customer, "interaction_type": "call"});
+        let adding = futures::future::join_all((0..10).map(|n| {
+            let (owner, call) = (&owner, call.clone());
+            async move {
+                tokio::time::sleep(Duration::from_millis(3 * n * round)).await;
+                owner.post("/api/interactions", call).await
+            }
+        }));
+        let deleting = async {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+            owner.delete(&format!("/api/customers/{customer}")).await
+        };
+        let (added, deleted) = tokio::join!(adding, deleting);
+        assert!([200, 202].contains(&deleted.status.as_u16()), "{}", deleted.text);
+        world.work().await;
+        for answer in added.iter().filter(|answer| answer.status.as_u16() == 201) {
+            let id = answer.data()["id"].as_str().expect("an id").to_owned();
+            owner.get(&format!("/api/interactions/{id}")).await.expect_problem(404, "not_found");
+        }
+        for answer in added.iter().filter(|answer| answer.status.as_u16() != 201) {
+            assert!([409, 422].contains(&answer.status.as_u16()), "{}", answer.text);
+        }
+        assert_eq!(count(&owner, "/api/interactions").await, 0);
+    }
+}
