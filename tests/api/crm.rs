@@ -352,6 +352,15 @@ async fn an_atomic_batch_happens_as_a_whole_or_not_at_all() {
     assert_eq!(done["data"][1]["data"]["name"], json!("B"));
     assert_eq!(owner.post(path, good).key("k").await.expect(200).json(), done);
     assert_eq!(listed(&owner, "/api/customers").await.len(), 2);
+    let first = &done["data"][0]["data"]["id"];
+    let same = json!({"items": [{"action": "update", "id": first, "data": {"name": "A"}}]});
+    assert_eq!(owner.post(path, same).await.expect(200).json()["data"][0]["data"]["version"], json!(1));
+    // An address may go from one to another.
+    let swap = json!({"items": [
+        {"action": "update", "id": first, "data": {"email": "c@example.com"}}, create("D", "a@example.com"),
+    ]});
+    owner.post(path, swap).await.expect(200);
+    owner.post("/api/customers", json!({"name": "E", "email": "a@example.com"})).await.expect_problem(409, "duplicate");
 }
 
 #[tokio::test]
@@ -380,7 +389,7 @@ async fn parts_of_a_batch_take_their_own_permission() {
 async fn a_timeline_shows_what_belongs_to_a_customer_and_what_became_of_it() {
     let (world, owner) = world().await;
     let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
-    let mut tick = async |path: &str, body: Value| {
+    let tick = async |path: &str, body: Value| {
         world.clock.advance(Duration::from_secs(1));
         id_of(&owner, path, body).await
     };

@@ -56,8 +56,11 @@ async fn an_opportunity_takes_its_tasks_along() {
     assert_eq!(task["customer_id"], json!(customer));
     let task = format!("/api/tasks/{}", task["id"].as_str().expect("an id"));
     assert_eq!(count(&owner, &format!("/api/tasks?customer_id={customer}")).await, 1);
+    let talk = json!({"customer_id": customer, "interaction_type": "call", "opportunity_id": deal});
+    let talk = format!("/api/interactions/{}", made(&owner, "/api/interactions", talk).await);
     owner.delete(&format!("/api/opportunities/{deal}")).await.expect(200);
     owner.get(&task).await.expect_problem(404, "not_found");
+    owner.get(&talk).await.expect(200);
     owner.post(&format!("/api/opportunities/{deal}/restore"), json!({})).await.expect(200);
     owner.get(&task).await.expect(200);
 }

@@ -42,6 +42,7 @@ fn dependencies_point_one_way() {
         ("store", &["domain"]),
         ("http", &["connectors", "domain", "store"]),
         ("audit", &["domain", "http", "store"]),
+        ("crm", &["domain", "http", "store"]),
         ("intake", &["domain", "http", "store"]),
         ("jobs", &["connectors", "domain", "mail", "store"]),
     ]);

@@ -344,7 +344,8 @@ fn workers_are_made_after_what_their_start_needs() {
         ("SyncHubSpotFunction", &["WorkOnHubSpotQueue", "PublicUrl"]),
         ("RunJobsFunction", &["WorkOnJobsQueue", "SendToJobsQueue", "WriteFiles", "PublicUrl"]),
         ("AnchorJournalFunction", &["WriteAnchors", "PublicUrl"]),
-        ("SweepFunction", &["SendToMailQueue", "SendToJobsQueue", "PublicUrl"]),
+        ("RemindFunction", &["WorkOnRemindersQueue", "SendToRemindersQueue", "PublicUrl"]),
+        ("SweepFunction", &["SendToMailQueue", "SendToJobsQueue", "SendToRemindersQueue", "PublicUrl"]),
     ] {
         assert_eq!(template.resources[function]["DependsOn"], json!(needs), "{function}");
     }

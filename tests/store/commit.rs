@@ -166,7 +166,7 @@ async fn a_change_of_more_than_100_items_is_refused_and_nothing_is_written() {
 
     let refused = cx.commit(tx, ()).await.expect_err("too many");
 
-    assert!(matches!(refused, Error::Domain(Domain::TooLarge { limit: 100, unit: "items", .. })), "{refused:?}");
+    assert!(matches!(refused, Error::Domain(Domain::Unfit { actions: 381, limit: 100 })), "{refused:?}");
     assert_eq!(cx.find::<Lead>(copies[0].id).await.expect("a read"), None);
 }
 

@@ -40,6 +40,7 @@ async fn table() -> String {
     rows.push(("Update a name", measured(&meter, owner.patch(&path, json!({"last_name": "King"})), 200).await.0));
     rows.push(("Delete a lead", measured(&meter, owner.delete(&path), 200).await.0));
     rows.push(("Restore a lead", measured(&meter, owner.post(&format!("{path}/restore"), json!({})), 200).await.0));
+    rows.extend(crm(&meter, &owner).await);
 
     let mut text = String::from(
         "| operation | calls | items written | write units | read units | US$ per million |\n|---|--:|--:|--:|--:|--:|\n",
@@ -50,6 +51,56 @@ async fn table() -> String {
         let _ = writeln!(text, "| {name} | {calls} | {items} | {write} | {read} | {dollars:.2} |");
     }
     text
+}
+
+/// What the records of the CRM cost.
+async fn crm(meter: &Meter, owner: &Person) -> Vec<(&'static str, Units)> {
+    let id = |text: &str| {
+        let told: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        told["data"]["id"].as_str().expect("an id").to_owned()
+    };
+    let mut rows = Vec::new();
+    let body = json!({"name": "张三", "company": "ABC科技", "email": "zhangsan@abc.com"});
+    let (units, text) = measured(meter, owner.post("/api/customers", body), 201).await;
+    rows.push(("Create a customer", units));
+    let customer = id(&text);
+    let path = format!("/api/customers/{customer}");
+    let call = json!({"customer_id": customer, "interaction_type": "call", "notes": "初次沟通"});
+    rows.push(("Create an interaction", measured(meter, owner.post("/api/interactions", call.clone()), 201).await.0));
+    let deal = json!({"customer_id": customer, "title": "ERP系统", "value": 500000});
+    let (units, text) = measured(meter, owner.post("/api/opportunities", deal), 201).await;
+    rows.push(("Create an opportunity", units));
+    let stage = owner.post(&format!("/api/opportunities/{}/stage", id(&text)), json!({"stage": "proposal"}));
+    rows.push(("Move it to another stage", measured(meter, stage, 200).await.0));
+    let task = json!({"title": "Call", "due_date": "2026-12-24", "reminders": [{"offset_minutes": 10}]});
+    rows.push(("Create a task with a reminder", measured(meter, owner.post("/api/tasks", task), 201).await.0));
+    let contact = json!({"name": "Eva", "email": "eva@abc.com", "customer_id": customer});
+    rows.push(("Create a contact of a customer", measured(meter, owner.post("/api/contacts", contact), 201).await.0));
+    for n in 0..19 {
+        owner.post("/api/customers", json!({"name": format!("Customer {n}")})).await.expect(201);
+        owner.post("/api/interactions", call.clone()).await.expect(201);
+    }
+    for (what, query) in [
+        ("Read a customer", path.clone()),
+        ("List 20 customers", "/api/customers?limit=20".to_owned()),
+        ("List 20 customers in a state", "/api/customers?limit=20&status=active".to_owned()),
+        ("Search customers, 1 hit", "/api/customers?search=张三".to_owned()),
+        ("List 20 interactions of a customer", format!("/api/interactions?limit=20&customer_id={customer}")),
+        ("A customer's timeline, 20 of 23", format!("{path}/timeline?limit=20")),
+    ] {
+        rows.push((what, measured(meter, owner.get(&query.replace("张三", "%E5%BC%A0%E4%B8%89")), 200).await.0));
+    }
+    let leads = owner.get("/api/leads?limit=1").await.expect(200).data();
+    let convert = format!("/api/leads/{}/convert", leads[0]["id"].as_str().expect("an id"));
+    rows.push(("Convert a lead", measured(meter, owner.post(&convert, json!({})), 201).await.0));
+    let few = owner.post("/api/customers", json!({"name": "Few"})).await.expect(201).id();
+    for _ in 0..5 {
+        let call = json!({"customer_id": few, "interaction_type": "call"});
+        owner.post("/api/interactions", call).await.expect(201);
+    }
+    let path = format!("/api/customers/{few}");
+    rows.push(("Delete a customer with 5 interactions", measured(meter, owner.delete(&path), 200).await.0));
+    rows
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::work::{Work, known, make, named, prepared};
 use daybook_domain::permission::Action;
 use daybook_domain::{Conflict, Error as Domain, Rule};
 use daybook_http::{BatchAction, BatchAsk, BatchItem, Batched, Created, Cx, Data, Error, Part, Result};
-use daybook_store::{Answer, Tx};
+use daybook_store::{Answer, Reach, Tx};
 use serde::Serialize;
 use std::sync::atomic::Ordering;
 
@@ -115,7 +115,11 @@ async fn at_once<T: Work>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
             tx = with;
             parts.push(part);
         }
-        cx.commit(tx, Batched::of(parts)).await
+        match tx.is_empty() {
+            true => Ok(Batched::of(parts)),
+            // Each change was within reach when it was decided.
+            false => Cx { reach: Reach::All, ..cx.clone() }.commit(tx, Batched::of(parts)).await,
+        }
     };
     match items.iter().any(|item| item.version.is_some()) {
         true => decide().await,

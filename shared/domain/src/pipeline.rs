@@ -153,7 +153,7 @@ impl Pipeline {
         let twice = |(at, stage): (usize, &Stage)| self.stages[..at].iter().any(|other| other.key == stage.key);
         if let Some(at) = self.stages.iter().enumerate().position(twice) {
             let expected = "a key that no other stage has".to_owned();
-            return Err(Error::invalid(&format!("/stages/{at}/key"), Rule::Format { expected }));
+            return Err(Error::invalid(format!("/stages/{at}/key"), Rule::Format { expected }));
         }
         Ok(self)
     }

@@ -183,7 +183,7 @@ impl Task {
             }
         }
         for (n, reminder) in self.reminders.as_slice().iter().enumerate() {
-            let wrong = |name: &str, rule| Err(Error::invalid(&format!("/reminders/{n}{name}"), rule));
+            let wrong = |name: &str, rule| Err(Error::invalid(format!("/reminders/{n}{name}"), rule));
             match (reminder.at, reminder.offset_minutes) {
                 (Some(_), None) => {}
                 (None, Some(minutes)) if minutes > 527_040 => {

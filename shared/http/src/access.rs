@@ -75,7 +75,7 @@ impl Access {
             Access::Can(resource, action) => format!("{}:{}", resource.name(), action.name()),
             Access::CanAny(resource, actions) => {
                 let actions: Vec<&str> = actions.iter().map(|action| action.name()).collect();
-                format!("{}:{}", resource.name(), actions.join("|"))
+                format!("{}:{}", resource.name(), actions.join("/"))
             }
             Access::SignedIn => "signed in".to_owned(),
             Access::Public(_) => "public".to_owned(),

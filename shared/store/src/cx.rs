@@ -340,7 +340,7 @@ impl Cx {
             ..RequestInfo::internal(of.id.clone(), of.route)
         };
         let numbered = |once: &Arc<Once>| Once {
-            hash: sha256_hex(format!("{}#{number}", once.hash).as_bytes()),
+            hash: sha256_hex(format!("{} {number}", once.hash).as_bytes()),
             ..(**once).clone()
         };
         Cx { request: Arc::new(request), once: self.once.as_ref().map(|once| Arc::new(numbered(once))), ..self.clone() }

@@ -82,9 +82,15 @@ impl Cx {
 
     /// Who belongs to a record at this moment.
     pub async fn members(&self, parent: AnyId) -> Result<Vec<AnyId>> {
+        let kinds: &[RecordType] = match parent.kind {
+            RecordType::Customer => &FALLING,
+            // What was talked about stays the customer's.
+            RecordType::Opportunity => &[RecordType::Task],
+            _ => &[],
+        };
         let mut members = Vec::new();
-        for kind in FALLING {
-            members.extend(self.children(parent, kind).await?);
+        for kind in kinds {
+            members.extend(self.children(parent, *kind).await?);
         }
         Ok(members)
     }

@@ -68,7 +68,7 @@ impl Filter {
     /// A list meets it where one of its values does; `ne` where all of them do.
     pub fn matches(&self, record: &Value) -> bool {
         match (record.get(&self.field).unwrap_or(&Value::Null), self.op) {
-            (Value::Array(list), Op::Exists) => !list.is_empty() == self.wants_some(),
+            (Value::Array(list), Op::Exists) => list.is_empty() != self.wants_some(),
             (Value::Array(list), Op::Ne) => list.iter().all(|one| self.matches_value(one)),
             (Value::Array(list), _) => list.iter().any(|one| self.matches_value(one)),
             (value, _) => self.matches_value(value),

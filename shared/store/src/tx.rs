@@ -158,6 +158,11 @@ impl Tx {
         self
     }
 
+    /// Whether it does nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.events.is_empty() && self.rows.is_empty() && self.erased.is_none()
+    }
+
     /// What two transactions do, in one.
     #[must_use]
     pub fn and(mut self, other: Tx) -> Tx {

@@ -1,5 +1,6 @@
 //! The fault proxy between the SDK and the engine.
 
+use crate::stale::{self, Lag};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -44,6 +45,7 @@ struct Script {
     faults: BTreeMap<usize, Fault>,
     random: Option<(u64, f64)>,
     distance: Option<u64>,
+    lag: Option<Lag>,
 }
 
 impl Faults {
@@ -65,11 +67,17 @@ impl Faults {
         self.script().distance = Some(0x9e37_79b9_7f4a_7c15);
     }
 
+    /// From now on indexes answer as if the last so many writes hadn't been made.
+    pub fn indexes_lag_by(&self, writes: usize) {
+        self.script().lag = Some(Lag::of(writes));
+    }
+
     /// Nothing goes wrong any more.
     pub fn heal(&self) {
         let mut script = self.script();
         script.faults.clear();
         script.random = None;
+        script.lag = None;
     }
 
     /// The operations called so far, in order.
@@ -159,6 +167,9 @@ impl HttpConnector for Connector {
         self.faults.script().rights.extend(rights_of(&operation, &body));
         let Some(fault) = self.faults.next(&operation) else {
             let inner = self.inner.clone();
+            if self.faults.script().lag.is_some() {
+                return HttpConnectorFuture::new(lagging(self.faults.clone(), inner, request, operation, body));
+            }
             let Some(way) = self.faults.way() else { return inner.call(request) };
             return HttpConnectorFuture::new(async move {
                 tokio::time::sleep(way).await;
@@ -205,6 +216,41 @@ impl HttpConnector for Connector {
             },
         }
     }
+}
+
+/// A call while indexes lag behind: what a write is about to change is looked at first.
+async fn lagging(
+    faults: Faults,
+    inner: SharedHttpConnector,
+    request: HttpRequest,
+    operation: String,
+    body: Value,
+) -> Result<HttpResponse, ConnectorError> {
+    let mut old = None;
+    if let Some((table, keys)) = stale::written(&operation, &body) {
+        let mut look = HttpRequest::new(SdkBody::from(stale::reading(&table, &keys).to_string()));
+        look.set_method("POST").expect("a method");
+        look.set_uri(request.uri()).expect("an address");
+        look.headers_mut().insert("x-amz-target", "DynamoDB_20120810.TransactGetItems");
+        look.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+        old = Some((keys, json_of(inner.call(look).await?).1));
+    }
+    let answer = inner.call(request).await?;
+    let (status, told) = json_of(answer);
+    let told = match (&faults.script().lag, body.get("IndexName")) {
+        (Some(lag), Some(_)) if operation == "Query" => lag.stale(&body, told),
+        _ => told,
+    };
+    if let (Some((keys, old)), Some(lag), 200) = (old, &mut faults.script().lag, status) {
+        lag.note(&keys, &old);
+    }
+    let status = status.try_into().expect("a status");
+    Ok(HttpResponse::new(status, SdkBody::from(told.to_string())))
+}
+
+fn json_of(answer: HttpResponse) -> (u16, Value) {
+    let told = answer.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    (answer.status().as_u16(), told)
 }
 
 fn broken() -> HttpConnectorFuture {

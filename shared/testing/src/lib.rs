@@ -6,6 +6,7 @@ mod faults;
 pub mod hubspot;
 mod person;
 mod post;
+mod stale;
 mod world;
 
 pub use answer::Answer;

@@ -37,7 +37,12 @@ fn beyond_the_table(function: &str) -> BTreeSet<String> {
         ("xray:PutTelemetryRecords", json!("*")),
     ];
     may.extend(secret("JwtSecretArn"));
-    let works_on = [daybook_send_mail::worker(), daybook_sync_hubspot::worker(), daybook_run_jobs::worker()];
+    let works_on = [
+        daybook_send_mail::worker(),
+        daybook_sync_hubspot::worker(),
+        daybook_run_jobs::worker(),
+        daybook_remind::worker(),
+    ];
     let works_on = works_on.into_iter().find(|worker| worker.function == function).map(|worker| worker.queue);
     if let Some(queue) = works_on {
         let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
