@@ -49,6 +49,9 @@ async fn a_contact_is_at_several_customers_and_in_several_groups() {
     {
         assert_eq!(listed(&owner, &format!("/api/contacts?{list}")).await.len(), 1, "{list}");
     }
+    let turned = owner.patch(&path, json!({"customer_ids": [b, a]})).await.expect(200).data();
+    assert_eq!((&turned["customer_id"], &turned["customer_ids"]), (&json!(b), &json!([b, a])));
+    owner.patch(&path, json!({"customer_ids": [a, b]})).await.expect(200);
     let first = owner.patch(&path, json!({"customer_id": b})).await.expect(200).data();
     assert_eq!(first["customer_ids"], json!([b, a]));
     let left = owner.patch(&path, json!({"customer_id": null})).await.expect(200).data();
@@ -271,6 +274,8 @@ async fn who_sees_only_their_own_pages_through_it_and_what_nobody_owns_and_nothi
     }
     let others = listed(&owner, &format!("/api/customers?owner_id={}", eva.user.expect("a user"))).await;
     assert_eq!(others.len(), 10);
+    let mine = made(&ada, "/api/customers", json!({"name": "Mine"})).await["id"].clone();
+    made(&ada, "/api/contacts", json!({"name": "Eva", "customer_id": mine, "customer_ids": [mine, mine]})).await;
     let hidden = json!({"customer_id": others[0]["id"], "interaction_type": "call"});
     ada.post("/api/interactions", hidden).await.expect_problem(422, "validation_error");
     assert_eq!(listed(&ada, &format!("/api/customers?owner_id={}", eva.user.expect("a user"))).await.len(), 0);
@@ -326,6 +331,14 @@ async fn a_batch_tells_of_each_change_and_repeats_as_a_whole() {
     assert_eq!(world.journal(owner.org).await.len(), entries);
     let other = json!({"items": [{"action": "create", "data": {"name": "Q"}}]});
     owner.post("/api/customers/batch", other).key("batch-1").await.expect_problem(422, "idempotency_key_reused");
+    // Of the first batch's parts the second was refused, and left nothing; the key is known all the same.
+    let late =
+        json!({"items": [{"action": "create", "data": {"name": ""}}, {"action": "create", "data": {"name": "R"}}]});
+    owner.post("/api/customers/batch", late).key("batch-2").await.expect(200);
+    let other =
+        json!({"items": [{"action": "create", "data": {"name": "S"}}, {"action": "create", "data": {"name": "T"}}]});
+    owner.post("/api/customers/batch", other).key("batch-2").await.expect_problem(422, "idempotency_key_reused");
+    assert_eq!(told(&owner, "/api/customers?sort=created_at", "name").await, ["A", "B", "R"]);
     owner.post("/api/customers/batch", json!({"items": []})).await.expect_problem(422, "validation_error");
     let many = vec![json!({"action": "create", "data": {"name": "x"}}); 101];
     owner.post("/api/customers/batch", json!({"items": many})).await.expect_problem(422, "validation_error");
@@ -408,4 +421,62 @@ async fn a_timeline_shows_what_belongs_to_a_customer_and_what_became_of_it() {
     let next = page["meta"]["next_cursor"].as_str().expect("a cursor");
     assert_eq!(told(&owner, &format!("{path}?limit=4&cursor={next}"), "type").await, ["contact", "change"]);
     assert_eq!(told(&owner, &format!("/api/opportunities/{deal}/timeline"), "type").await, ["task", "change"]);
+}
+
+#[tokio::test]
+async fn a_batch_is_undone_as_one() {
+    let (world, owner) = world().await;
+    let items = vec![json!({"action": "create", "data": {"name": "A"}}); 5];
+    let answer = owner.post("/api/customers/batch", json!({"items": items})).await.expect(200);
+    let request = answer.header("x-request-id").to_owned();
+    world.clock.advance(Duration::from_secs(1));
+    owner.post("/api/audit-logs/revert", json!({"request_id": request})).await.expect(200);
+    assert_eq!(listed(&owner, "/api/customers").await.len(), 0);
+}
+
+/// 10,000 in the full set.
+#[tokio::test]
+async fn pages_hold_each_record_once_while_others_are_made() {
+    let count = if daybook_testing::is_full() { 10_000 } else { 500 };
+    let (world, owner) = world().await;
+    let sales = world.person(Role::Sales).await;
+    let stages = ["lead", "proposal", "lost"];
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let deal = |n: usize| {
+        json!({"action": "create", "data": {
+            "customer_id": customer, "title": format!("Deal {n}"), "stage": stages[n % 3],
+            "close_date": (!n.is_multiple_of(4)).then(|| format!("2027-01-{:02}", n % 28 + 1)),
+            "owner_id": ([json!(owner.user), json!(sales.user), Value::Null][n % 3]),
+        }})
+    };
+    for first in (0..count).step_by(100) {
+        let items: Vec<Value> = (first..first + 100).map(deal).collect();
+        let made = owner.post("/api/opportunities/batch", json!({"items": items})).await.expect(200).json();
+        assert_eq!(made["meta"]["failed"], 0, "{made}");
+    }
+    let mut n = count;
+    for (who, query, expected) in [
+        (&owner, "sort=created_at".to_owned(), count),
+        (&owner, "sort=close_date".to_owned(), count),
+        (&owner, "sort=-close_date&stage=lead".to_owned(), count.div_ceil(3)),
+        (&sales, "sort=close_date".to_owned(), (count + 1) / 3),
+        (&owner, format!("customer_id={customer}"), count),
+        (&owner, "search=deal".to_owned(), count),
+    ] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page =
+                who.get(&format!("/api/opportunities?limit=97&fields=title&{query}{cursor}")).await.expect(200).json();
+            let data = page["data"].as_array().expect("a list");
+            seen.extend(data.iter().map(|one| one["title"].as_str().expect("a title").to_owned()));
+            let Some(next) = page["meta"]["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+            owner.post("/api/opportunities", deal(n)["data"].clone()).await.expect(201);
+            n += 1;
+        }
+        let old = |title: &&String| title.trim_start_matches("Deal ").parse::<usize>().expect("a number") < count;
+        let once: BTreeSet<&String> = seen.iter().filter(old).collect();
+        assert_eq!(seen.iter().filter(old).count(), once.len(), "{query}: something came twice");
+        assert_eq!(once.len(), expected, "{query}");
+    }
 }

@@ -436,3 +436,47 @@ async fn a_demonstration_goes_with_its_lead() {
     owner.get(&format!("/api/demos/{demo}")).await.expect_problem(404, "not_found");
     assert_eq!(owner.get("/api/demos").await.expect(200).json()["meta"]["count"], 0);
 }
+
+/// A person who became a customer, and somebody at a company.
+#[tokio::test]
+async fn an_erasure_takes_what_a_lead_became_and_leaves_what_is_the_company_s() {
+    let (world, hubspot) = world().await;
+    let owner = world.owner().await;
+    let mut person = lead(ADA);
+    person["company"] = Value::Null;
+    let id = world.visitor().post("/api/leads", person).await.expect(201).id();
+    world.work().await;
+    let done = owner.post(&format!("/api/leads/{id}/convert"), json!({})).await.expect(201).data();
+    let (customer, contact) = (&done["customer"]["id"], &done["contact"]["id"]);
+    let made = async |path: &str, body: Value| owner.post(path, body).await.expect(201).id();
+    let call = json!({"customer_id": customer, "interaction_type": "call", "notes": "canarymessage"});
+    made("/api/interactions", call).await;
+    let about = json!({"type": "contact", "id": contact});
+    made("/api/tasks", json!({"title": "canarytask", "related_to": about})).await;
+    let company = made("/api/customers", json!({"name": "Works", "type": "company", "description": ADA})).await;
+    let deal = made("/api/opportunities", json!({"customer_id": company, "title": "ERP", "contact_id": contact})).await;
+    world.work().await;
+    world.clock.advance(Duration::from_secs(2));
+
+    let job = asked(&world, &owner, "erasures", ADA).await;
+
+    assert_eq!(job["status"], "done", "{job}");
+    assert_eq!(job["erased"]["mentions"], json!([company]), "{job}");
+    for path in [format!("leads/{id}"), format!("customers/{}", customer.as_str().expect("an id"))] {
+        owner.get(&format!("/api/{path}")).await.expect_problem(404, "not_found");
+    }
+    owner.get(&format!("/api/opportunities/{deal}")).await.expect(200);
+    world.pass(Duration::from_secs(60)).await;
+    assert!(hubspot.contacts().iter().all(|contact| !format!("{contact:?}").to_lowercase().contains("ada.canary")));
+    world.clock.advance(Duration::from_secs(25 * 3600));
+    let owner = world.owner().await;
+    owner.patch(&format!("/api/customers/{company}"), json!({"description": null})).await.expect(200);
+    for item in all_there_is(&world) {
+        let text = item.to_lowercase();
+        let of_company = text.contains(&company);
+        assert!(
+            of_company || !["ada.canary", "canarymessage", "canarytask"].iter().any(|one| text.contains(one)),
+            "{item}"
+        );
+    }
+}

@@ -22,6 +22,7 @@ use daybook_domain::view::View;
 use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule};
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
 use daybook_store::journal::Detail;
+use daybook_store::rows::falling::Falling;
 use daybook_store::{Fact, Tx, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -71,7 +72,20 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
     let mut details = cx.details(facts.iter().map(|fact| fact.id)).await?;
     let mut tx = Tx::default();
     let mut reverted = Reverted { entries: Vec::new(), records: Vec::new() };
+    // What went to the trash with a record comes back with it.
+    let mut risen: Vec<AnyId> = Vec::new();
+    for fact in facts.iter().filter(|fact| fact.record.kind.has_family() && fact.action == Audit::Delete) {
+        let falling = Falling::read(&cx.env, cx.org).await?.holds(fact.record);
+        let fallen = cx.fallen_with(fact.record).await?.filter(|_| !falling);
+        risen.extend(fallen.ok_or(Domain::Conflict(Conflict::StillFalling))?);
+    }
+    tx = cx.rise(tx, &risen).await?;
     for fact in facts {
+        if risen.contains(&fact.record) {
+            reverted.entries.push(fact.id);
+            reverted.records.push(fact.record);
+            continue;
+        }
         // What changed no record needs no undoing.
         if fact.version == 0 {
             continue;

@@ -12,7 +12,7 @@ use daybook_domain::{
 };
 use daybook_http::{Created, Cx, Error, IfMatch, Json, Path, Result};
 use daybook_intake::find_lead;
-use daybook_store::{Decision, Tx};
+use daybook_store::{Decision, Reach, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -57,7 +57,9 @@ pub async fn convert(
     Json(ask): Json<Ask>,
 ) -> Result<Created<Converted>> {
     let id = find_lead(&cx, id).await.map(|lead| lead.id)?;
-    cx.alter(id, version, |lead: Lead| decided(&cx, lead, &ask)).await
+    // The lead is within reach; the contact may be by another permission.
+    let everybodys = Cx { reach: Reach::All, ..cx.clone() };
+    everybodys.alter(id, version, |lead: Lead| decided(&cx, lead, &ask)).await
 }
 
 async fn decided(cx: &Cx, lead: Lead, ask: &Ask) -> Result<Decision<Created<Converted>>> {
@@ -115,7 +117,7 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
         "type": if person { "person" } else { "company" },
         "company": lead.company,
         "email": Some(&lead.email).filter(|_| person),
-        "phone": lead.phone,
+        "phone": lead.phone.as_ref().filter(|_| person),
         "industry": lead.industry,
         "company_size": lead.company_size,
         "source": lead.source,

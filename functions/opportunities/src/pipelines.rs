@@ -3,7 +3,7 @@
 use daybook_crm::make;
 use daybook_domain::Record;
 use daybook_domain::opportunity::Opportunity;
-use daybook_domain::pipeline::Pipeline;
+use daybook_domain::pipeline::{Pipeline, Stage};
 use daybook_domain::{Conflict, Error as Domain, PipelineId};
 use daybook_http::{Created, Cx, Data, IfMatch, Listed, New, PageQuery, Patch, Path, Result};
 use daybook_store::{Page, PageAsk, Reach, Tx};
@@ -31,7 +31,7 @@ pub async fn read(cx: Cx, Path(id): Path<PipelineId>) -> Result<Data<Pipeline>> 
     }
 }
 
-/// Changes the fields that are named. A stage that opportunities are in stays.
+/// Changes the fields that are named. A stage that opportunities are in stays, and means what it meant.
 pub async fn update(
     cx: Cx,
     Path(id): Path<PipelineId>,
@@ -41,7 +41,8 @@ pub async fn update(
     let before = read(cx.clone(), Path(id)).await?.0;
     let wanted = patch.over(&before)?.checked()?;
     apart(&cx, &wanted).await?;
-    let gone: Vec<String> = before.keys().into_iter().filter(|key| !wanted.keys().contains(key)).collect();
+    let changed = |stage: &&Stage| wanted.stage(&stage.key).is_none_or(|after| after.kind != stage.kind);
+    let gone: Vec<String> = before.stages.iter().filter(changed).map(|stage| stage.key.as_str().to_owned()).collect();
     empty(&cx, &gone).await?;
     if before.version > 0 {
         return cx.change(id, version, |pipeline: &Pipeline| patch.over(pipeline)?.checked(), Data).await;

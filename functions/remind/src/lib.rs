@@ -15,6 +15,9 @@ use std::time::Duration;
 /// For so long a moment is known to have been told of.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
 
+/// A reminder may be so late and a task be changed meanwhile.
+const LATE: Duration = Duration::from_secs(300);
+
 /// The worker of this function.
 pub fn worker() -> Worker {
     Worker::new("remind", Queue::Reminders, handle, nothing_foreign)
@@ -28,10 +31,12 @@ async fn handle(services: Arc<Services>, message: Message<Alarm>) -> Result<Outc
         return Ok(Outcome::RetryAt(at, "its time hasn't come".to_owned()));
     }
     let Some(task) = cx.find::<Task>(record).await?.filter(Task::is_open) else { return Ok(Outcome::Done) };
+    // A moment that was over when the task was last changed is nobody's to be reminded of.
+    let over = at.plus(LATE) < task.updated_at;
     let reminders = task.reminders.as_slice().iter().filter(|reminder| reminder.moment(task.due_date) == Some(at));
     let mut channels: Vec<&str> = reminders.map(|reminder| reminder.channel.name()).collect();
     channels.dedup();
-    if !channels.is_empty() {
+    if !channels.is_empty() && !over {
         let said = json!({"at": at, "channels": channels, "assignee_id": task.assignee_id});
         say(&cx, Event::TaskDue, &task, at, said).await?;
     }

@@ -52,7 +52,14 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
             Of::Submission(submission) => remove(cx, submission, *kept).await?,
             Of::Demo(demo) => remove(cx, demo, *kept).await?,
             Of::Customer(customer) => remove(cx, customer, *kept).await?,
-            Of::Contact(contact) => remove(cx, contact, *kept).await?,
+            Of::Contact(contact) => {
+                // What they are known by since they were a lead stands in other systems under the lead.
+                if let Some(lead) = contact.lead_id {
+                    hush(cx, lead.into(), &mut erased).await?;
+                    cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, lead), ()).await?;
+                }
+                remove(cx, contact, *kept).await?;
+            }
             Of::Interaction(interaction) => remove(cx, interaction, *kept).await?,
             Of::Opportunity(opportunity) => remove(cx, opportunity, *kept).await?,
             Of::Task(task) => remove(cx, task, *kept).await?,

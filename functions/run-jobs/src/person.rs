@@ -192,7 +192,15 @@ impl Looking<'_> {
     }
 
     fn mentioned(&mut self, id: AnyId, json: &str) {
-        let names = || serde_json::from_str::<Value>(json).is_ok_and(|json| self.address.is_in_json(&json));
+        // What a lead of theirs became may hold their words without their address.
+        let was_theirs = |json: &Value| {
+            let lead = json["lead_id"].as_str().and_then(|id| id.parse::<AnyId>().ok());
+            lead.is_some_and(|lead| self.ids.contains(&lead))
+        };
+        let names = || {
+            let json = serde_json::from_str::<Value>(json);
+            json.is_ok_and(|json| was_theirs(&json) || self.address.is_in_json(&json))
+        };
         if self.known.mentions.len() < MOST_MENTIONS && names() {
             self.known.mentions.push(id);
         }

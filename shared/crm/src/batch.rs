@@ -1,14 +1,23 @@
 //! Batches of changes.
 
-use crate::family::{fallen, removal};
-use crate::handlers::{change, changed};
-use crate::work::{Work, known, make, named, prepared};
+use crate::family::{Removed, delete_family, fallen, removal, restore_family};
+use crate::handlers::{change, changed, may_name};
+use crate::work::{Work, make, prepared};
 use daybook_domain::permission::Action;
 use daybook_domain::{Conflict, Error as Domain, Rule};
-use daybook_http::{BatchAction, BatchAsk, BatchItem, Batched, Created, Cx, Data, Error, Part, Result};
+use daybook_http::{
+    Accepted, BatchAction, BatchAsk, BatchItem, Batched, Created, Cx, Data, Error, IfMatch, Part, Path, Result, denied,
+};
 use daybook_store::{Answer, Reach, Tx};
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
+
+/// After so many bytes of records the answer names only their ids and versions: a Lambda answer has 6 MB at most.
+const MOST_SHOWN: usize = 4 << 20;
+
+/// A batch that happens as a whole keeps its answer for repeats: an item has 400 KB at most.
+const MOST_KEPT: usize = 300 * 1024;
 
 /// Makes, changes, removes and restores records: each by itself, in their order, with an outcome of its own; or with
 /// `atomic=true` all of them, or none.
@@ -16,17 +25,21 @@ pub async fn batch<T: Work>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
     if ask.atomic {
         return at_once(&cx, &ask.items).await;
     }
+    let name = cx.env.ids.next().to_string();
+    cx.same_parts(&name, ask.items.len()).await?;
     let mut parts = Vec::with_capacity(ask.items.len());
+    let mut shown = 0;
     for (number, item) in ask.items.iter().enumerate() {
-        let cx_of_part = cx.part(number);
+        let cx_of_part = cx.part(&name, number);
         let part = match one::<T>(&cx_of_part, item).await {
+            Ok(Part::Done(answer, data)) => {
+                shown += data.to_string().len();
+                let brief = |data: Value| json!({"id": data["id"], "version": data["version"]});
+                Part::Done(answer, if shown > MOST_SHOWN { brief(data) } else { data })
+            }
             Ok(part) => part,
-            // The key came with another batch before.
-            Err(error @ Error::Domain(Domain::Conflict(Conflict::KeyReused))) => return Err(error),
             Err(error) => {
-                if !matches!(error, Error::Domain(_)) {
-                    tracing::error!(error = %error.chain(), number, "a change of a batch failed");
-                }
+                told(&cx_of_part, &error, number).await?;
                 Part::Refused(error)
             }
         };
@@ -38,11 +51,34 @@ pub async fn batch<T: Work>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
     Ok(Batched::of(parts))
 }
 
+/// Puts on record what nobody may do, and into the log what is our fault.
+async fn told(cx: &Cx, error: &Error, number: usize) -> Result<()> {
+    match error {
+        Error::Domain(Domain::Forbidden(_)) => denied(cx).await,
+        Error::Domain(_) => Ok(()),
+        error => {
+            tracing::error!(error = %error.chain(), number, "a change of a batch failed");
+            Ok(())
+        }
+    }
+}
+
 fn action(item: &BatchItem) -> Action {
     match item.action {
         BatchAction::Create => Action::Create,
         BatchAction::Update | BatchAction::Restore => Action::Update,
         BatchAction::Delete => Action::Delete,
+    }
+}
+
+/// Whether an item has what its action takes, and nothing else.
+fn checked(item: &BatchItem) -> Result<(), Domain> {
+    let unknown = |field| Err(Domain::invalid(field, Rule::Unknown { nearest: None }));
+    match item.action {
+        BatchAction::Create if item.id.is_some() => unknown("/id"),
+        BatchAction::Create if item.version.is_some() => unknown("/version"),
+        BatchAction::Delete | BatchAction::Restore if item.data.is_some() => unknown("/data"),
+        _ => Ok(()),
     }
 }
 
@@ -56,44 +92,48 @@ fn done(answer: Answer, record: &impl Serialize) -> Result<Part> {
     Ok(Part::Done(answer, value))
 }
 
+/// Carries out one change as its own request would; a repeat gets the answer of the first.
 async fn one<T: Work>(cx: &Cx, item: &BatchItem) -> Result<Part> {
+    checked(item)?;
     let cx = &cx.reaching(T::RESOURCE, action(item)).await?;
-    // An earlier try may have come so far.
+    let fields = || item.data.clone().unwrap_or_default();
     if item.action == BatchAction::Create {
-        if let Some(Created(record)) = cx.earlier_reply::<Created<T>>().await? {
-            return done(Answer::Created, &record);
-        }
-        let record: T = make(cx, item.data.clone().unwrap_or_default()).await?;
-        let Created(record) = cx.commit(Tx::create(&record), Created(record)).await?;
+        let Created(record) = match cx.earlier_reply::<Created<T>>().await? {
+            Some(earlier) => earlier,
+            None => {
+                let record: T = make(cx, fields()).await?;
+                cx.commit(Tx::create(&record), Created(record)).await?
+            }
+        };
         return done(Answer::Created, &record);
     }
-    if let Some(Data(record)) = cx.earlier_reply::<Data<T>>().await? {
-        return done(Answer::Ok, &record);
-    }
     let id = id_of::<T>(item)?;
-    let Data(record) = match item.action {
-        BatchAction::Restore | BatchAction::Delete if T::TYPE.has_family() => {
-            let (tx, part) = add::<T>(cx, Tx::default(), item).await?;
-            let Part::Done(answer, record) = part else { return Ok(part) };
-            let Data(record) = cx.commit(tx, Data(record)).await?;
-            return Ok(Part::Done(answer, record));
-        }
-        BatchAction::Restore => cx.restore(id, item.version, Data::<T>).await?,
-        BatchAction::Delete => cx.remove(id, item.version, Data::<T>).await?,
-        BatchAction::Update | BatchAction::Create => {
-            change(cx, id, item.version, item.data.clone().unwrap_or_default(), Data::<T>).await?
-        }
+    if T::TYPE.has_family() && item.action != BatchAction::Update {
+        let whole = match (cx.earlier_reply::<Removed<T>>().await?, item.action) {
+            (Some(earlier), _) => earlier,
+            (None, BatchAction::Restore) => restore_family::<T>(cx.clone(), Path(id), IfMatch(item.version)).await?,
+            (None, _) => delete_family::<T>(cx.clone(), Path(id), IfMatch(item.version)).await?,
+        };
+        return match whole {
+            Removed::Done(Data(record)) => done(Answer::Ok, &record),
+            Removed::Begun(Accepted(job)) => done(Answer::Accepted, &job),
+        };
+    }
+    let Data(record) = match (cx.earlier_reply::<Data<T>>().await?, item.action) {
+        (Some(earlier), _) => earlier,
+        (None, BatchAction::Restore) => cx.restore(id, item.version, Data::<T>).await?,
+        (None, BatchAction::Delete) => cx.remove(id, item.version, Data::<T>).await?,
+        (None, _) => change(cx, id, item.version, fields(), Data::<T>).await?,
     };
     done(Answer::Ok, &record)
 }
 
-async fn at_version<T: Work>(cx: &Cx, id: T::Id, version: Option<u64>) -> Result<T> {
-    let record: T = cx.get(id).await?;
+fn is_at<T: Work>(record: &T, version: Option<u64>) -> Result<(), Domain> {
     match version {
         Some(version) if version != record.version() => {
-            Err(Domain::Stale { version: record.version(), current: Default::default() }.into())
+            Err(Domain::Stale { version: record.version(), current: Default::default() })
         }
-        _ => Ok(record),
+        _ => Ok(()),
     }
 }
 
@@ -102,6 +142,7 @@ async fn at_once<T: Work>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
     let decide = || async {
         let mut tx = Tx::default();
         let mut parts = Vec::with_capacity(items.len());
+        let mut kept = 0;
         for (number, item) in items.iter().enumerate() {
             let twice = item.id.is_some() && items[..number].iter().any(|other| other.id == item.id);
             let step = match twice {
@@ -112,8 +153,14 @@ async fn at_once<T: Work>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
                 false => add::<T>(cx, tx, item).await,
             };
             let (with, part) = step.map_err(|error| within(error, number))?;
+            if let Part::Done(_, data) = &part {
+                kept += data.to_string().len();
+            }
             tx = with;
             parts.push(part);
+        }
+        if kept > MOST_KEPT {
+            return Err(Domain::TooLarge { what: "the batch", limit: MOST_KEPT as u64, unit: "bytes" }.into());
         }
         match tx.is_empty() {
             true => Ok(Batched::of(parts)),
@@ -133,7 +180,7 @@ fn within(error: Error, number: usize) -> Error {
         Error::Domain(Domain::Invalid(mut violations)) => {
             for violation in &mut violations.0 {
                 let at = match violation.pointer.as_str() {
-                    "/id" => "",
+                    "/id" | "/data" | "/version" => "",
                     _ => "/data",
                 };
                 violation.pointer = format!("/items/{number}{at}{}", violation.pointer);
@@ -145,6 +192,7 @@ fn within(error: Error, number: usize) -> Error {
 }
 
 async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
+    checked(item)?;
     let cx = &cx.reaching(T::RESOURCE, action(item)).await?;
     let fields = item.data.clone().unwrap_or_default();
     match item.action {
@@ -153,10 +201,11 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             Ok((tx.and_create(&record), done(Answer::Created, &record)?))
         }
         BatchAction::Update => {
-            let before: T = at_version(cx, id_of::<T>(item)?, item.version).await?;
+            let before: T = cx.get(id_of::<T>(item)?).await?;
+            is_at(&before, item.version)?;
             let fields = prepared::<T>(cx, fields).await?;
             let setting = T::setting(cx, &fields, false).await?;
-            known(cx, &named(&fields)).await?;
+            may_name(cx, &fields, std::future::ready(Ok(before.clone()))).await?;
             let wanted = changed(&before, &fields, &setting, cx.now())?;
             if wanted == before {
                 return Ok((tx, done(Answer::Ok, &before)?));
@@ -165,7 +214,8 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             Ok((tx.and_update(&before, &after), done(Answer::Ok, &after)?))
         }
         BatchAction::Delete => {
-            let record: T = at_version(cx, id_of::<T>(item)?, item.version).await?;
+            let record: T = cx.get(id_of::<T>(item)?).await?;
+            is_at(&record, item.version)?;
             let part = done(Answer::Ok, &record)?;
             let tx = match T::TYPE.has_family() {
                 true => removal(cx, tx, &record, cx.family(record.id()).await?).await?,
@@ -179,6 +229,7 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
                 let _live: T = cx.get(id).await?;
                 return Err(Domain::Conflict(Conflict::NotInTrash).into());
             };
+            is_at(&trashed, item.version)?;
             let restored = trashed.clone().following(&trashed, cx.now());
             let mut tx = tx.and_restore(&trashed, &restored);
             if T::TYPE.has_family() {

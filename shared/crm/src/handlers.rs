@@ -2,7 +2,7 @@
 
 use crate::work::{Fields, Work, known, make, named, prepared};
 use daybook_domain::Error as Domain;
-use daybook_http::{Created, Cx, Data, IfMatch, ListQuery, Listed, New, Patch, Path, Result};
+use daybook_http::{Changes, Created, Cx, Data, Error, IfMatch, ListQuery, Listed, New, Path, Result};
 use daybook_store::{Reply, Tx, object_of};
 
 /// Lists records, the newest first unless asked otherwise; or, with `search`, those whose words match.
@@ -26,9 +26,9 @@ pub async fn update<T: Work>(
     cx: Cx,
     Path(id): Path<T::Id>,
     IfMatch(version): IfMatch,
-    patch: Patch<T>,
+    changes: Changes<T>,
 ) -> Result<Data<T>> {
-    change(&cx, id, version, patch.fields, Data).await
+    change(&cx, id, version, changes.fields, Data).await
 }
 
 /// Changes the fields of a record.
@@ -41,15 +41,22 @@ pub async fn change<T: Work, R: Reply>(
 ) -> Result<R> {
     let fields = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, false).await?;
-    if let Err(hidden) = known(cx, &named(&fields)).await {
-        // What it names already it may name again.
-        let before = object_of(&cx.get::<T>(id).await?)?;
-        let new = fields.clone().into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect();
-        known(cx, &named(&new)).await.map_err(|_| hidden)?;
-    }
+    may_name(cx, &fields, cx.get::<T>(id)).await?;
     let at = cx.now();
     let decide = |before: &T| changed(before, &fields, &setting, at);
     cx.change(id, version, decide, reply).await
+}
+
+/// Refused where fields name records that whoever asks may not know of. What a record names already it may name again.
+pub(crate) async fn may_name<T: Work>(cx: &Cx, fields: &Fields, before: impl Future<Output = Result<T>>) -> Result<()> {
+    match known(cx, &named(fields)).await {
+        Err(Error::Domain(Domain::Invalid(_))) => {
+            let before = object_of(&before.await?)?;
+            let new = fields.clone().into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect();
+            known(cx, &named(&new)).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// A record with fields laid over it.

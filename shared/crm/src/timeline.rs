@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// The most bytes of a page: a Lambda answer has 6 MB at most.
+const MOST_BYTES: usize = 4 << 20;
+
 /// So many changes of a record are told, the newest.
 const MOST_CHANGES: usize = 500;
 
@@ -48,7 +51,7 @@ pub enum Moment {
     },
     /// Something was talked about.
     Interaction {
-        /// When it was.
+        /// When it was written down.
         at: Timestamp,
         /// The interaction.
         interaction: Box<Interaction>,
@@ -156,11 +159,21 @@ pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> R
         let (at, name) = place.split_once('|').ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
         marks.retain(|(when, mark)| (when.to_string().as_str(), mark.name().as_str()) < (at, name));
     }
-    let more = marks.len() > query.limit;
+    let mut more = marks.len() > query.limit;
     marks.truncate(query.limit);
-    let last = marks.last().filter(|_| more);
-    let next = last.map(|(at, mark)| cx.seal_place(&format!("{at}|{}", mark.name()), &binding));
-    Ok(Listed(Page::of(shown(cx, marks).await?, query.limit, next)))
+    let places: Vec<String> = marks.iter().map(|(at, mark)| format!("{at}|{}", mark.name())).collect();
+    let (mut moments, mut bytes, mut last) = (Vec::new(), 0, places.len());
+    for (n, moment) in shown(cx, marks).await?.into_iter().enumerate() {
+        let Some(moment) = moment else { continue };
+        bytes += serde_json::to_string(&moment).map_or(0, |text| text.len());
+        if bytes > MOST_BYTES && !moments.is_empty() {
+            (more, last) = (true, n);
+            break;
+        }
+        moments.push(moment);
+    }
+    let next = places.get(last.wrapping_sub(1)).filter(|_| more).map(|place| cx.seal_place(place, &binding));
+    Ok(Listed(Page::of(moments, query.limit, next)))
 }
 
 async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
@@ -201,7 +214,7 @@ fn is_told(event: Event) -> bool {
 }
 
 /// Reads what a page shows. What was deleted meanwhile, and what whoever asks may not see, is left out.
-async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Moment>> {
+async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Option<Moment>>> {
     let mut children: HashMap<AnyId, Moment> = HashMap::new();
     for (kind, resource) in CHILDREN {
         let ids = marks.iter().filter_map(|(_, mark)| match mark {
@@ -244,5 +257,5 @@ async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Moment>> {
             Some(Moment::Change { at, change: Happened { entry_id: id, event, actor_id: actor.id(), fields } })
         }
     };
-    Ok(marks.into_iter().filter_map(moment).collect())
+    Ok(marks.into_iter().map(moment).collect())
 }

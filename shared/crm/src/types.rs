@@ -82,7 +82,6 @@ impl Work for Group {
 impl Work for Interaction {
     type Id = InteractionId;
     const RESOURCE: Resource = Resource::Interactions;
-    const MOMENTS: &'static [&'static str] = &["occurred_at"];
     alone!();
 
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
@@ -133,9 +132,7 @@ impl Work for Opportunity {
             let first = pipeline.first().ok_or_else(|| Domain::invalid("/pipeline_id", Rule::Required))?;
             self.stage = first.key.clone();
         }
-        let probable = before
-            .map_or(named("probability"), |before| named("probability") && before.probability != self.probability);
-        self.settled(before, pipeline, probable, at)
+        self.settled(before, pipeline, named("probability"), at)
     }
 }
 
@@ -144,7 +141,6 @@ impl Work for Task {
     /// The customer, where the fields say what the task is about.
     type Setting = Option<Option<CustomerId>>;
     const RESOURCE: Resource = Resource::Tasks;
-    const MOMENTS: &'static [&'static str] = &["due_date", "start_date", "reminders"];
 
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
         fields(json!({
@@ -157,10 +153,11 @@ impl Work for Task {
         let Some(related) = fields.get("related_to") else { return Ok(None) };
         let id = related.get("id").and_then(Value::as_str).and_then(|id| id.parse::<AnyId>().ok());
         let customer = match id {
-            // Whether it is there at all is a condition of the change itself.
             Some(id) if id.kind == RecordType::Opportunity => {
                 let everybodys = Cx { reach: Reach::All, ..cx.clone() };
-                everybodys.find::<Opportunity>(id).await?.map(|opportunity| opportunity.customer_id)
+                let found: Option<Opportunity> = everybodys.find(id).await?;
+                let gone = || Domain::invalid("/related_to/id", Rule::Id { prefix: OpportunityId::PREFIX.to_owned() });
+                Some(found.ok_or_else(gone)?.customer_id)
             }
             Some(id) => CustomerId::try_from(id).ok(),
             None if related.is_null() => None,

@@ -27,8 +27,6 @@ pub trait Work: Record {
     type Setting: Send + Sync;
     /// What permissions call it.
     const RESOURCE: Resource;
-    /// Its fields that are moments, which may come without an offset.
-    const MOMENTS: &'static [&'static str] = &[];
 
     /// The values of the fields that are left out, where that isn't nothing.
     fn defaults(by: &Stamp, setting: &Self::Setting) -> Fields;
@@ -142,7 +140,9 @@ pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
     let owned = |id: &AnyId| {
         resource_of(id.kind).filter(|resource| cx.grants.scope(*resource, Action::Read) != Some(Scope::All))
     };
-    let asked: Vec<AnyId> = named.iter().map(|(_, id)| *id).filter(|id| owned(id).is_some()).collect();
+    let mut asked: Vec<AnyId> = named.iter().map(|(_, id)| *id).filter(|id| owned(id).is_some()).collect();
+    asked.sort();
+    asked.dedup();
     if asked.is_empty() || cx.actor == Actor::System {
         return Ok(());
     }

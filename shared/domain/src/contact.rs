@@ -75,7 +75,8 @@ impl Contact {
             self.phone_e164 = self.phone.as_ref().and_then(|phone| phone.e164("CN"));
         }
         let renamed = before.is_some_and(|old| {
-            (&old.first_name, &old.last_name) != (&self.first_name, &self.last_name) && old.name == self.name
+            let names = (&old.first_name, &old.last_name) != (&self.first_name, &self.last_name);
+            names && old.name == self.name && old.name == old.full_name()
         });
         if self.name.is_none() || renamed {
             self.name = self.full_name();
@@ -85,10 +86,10 @@ impl Contact {
         }
         let mut customers = self.customer_ids.as_slice().to_vec();
         let (first, list) = (self.customer_id, customers.first().copied());
-        let same_first = before.is_some_and(|old| old.customer_id == first);
+        let list_alone = before.is_some_and(|old| old.customer_id == first && old.customer_ids != self.customer_ids);
         match first {
-            // The list alone was changed, or cleared with it.
-            Some(first) if same_first && !customers.contains(&first) => self.customer_id = list,
+            // The list alone was changed, or cleared.
+            Some(_) if list_alone => self.customer_id = list,
             Some(first) if customers.first() != Some(&first) => {
                 customers.retain(|one| *one != first);
                 customers.insert(0, first);

@@ -71,6 +71,7 @@ pub struct Interaction {
 impl Record for Interaction {
     const TYPE: RecordType = RecordType::Interaction;
     const REQUIRED: &'static [&'static str] = &["customer_id", "interaction_type"];
+    const MOMENTS: &'static [&'static str] = &["occurred_at"];
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("interaction_type", InteractionType::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
     const PARENTS: &'static [&'static str] = &["customer_id", "contact_id", "opportunity_id"];

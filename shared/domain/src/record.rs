@@ -25,6 +25,9 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// Fields that whoever makes one must give.
     const REQUIRED: &'static [&'static str] = &[];
 
+    /// Fields that are moments, which may come without an offset: then in `timezone`, else in the organisation's zone.
+    const MOMENTS: &'static [&'static str] = &[];
+
     /// Whether lists of it can be searched by its words.
     const SEARCHED: bool = false;
 

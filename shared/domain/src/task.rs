@@ -223,6 +223,7 @@ impl Record for Task {
     const READ_ONLY: &'static [&'static str] =
         &["id", "version", "created_at", "updated_at", "customer_id", "completed_at"];
     const REQUIRED: &'static [&'static str] = &["title"];
+    const MOMENTS: &'static [&'static str] = &["due_date", "start_date", "reminders"];
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", TaskStatus::NAMES));
     const OWNER: Option<&'static str> = Some("assignee_id");

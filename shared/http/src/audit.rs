@@ -10,7 +10,7 @@ use std::time::Duration;
 const ONE_BY_ONE: Rate = Rate { burst: 20, per: Duration::from_secs(60) };
 
 /// Records that the actor tried what they may not do.
-pub(crate) async fn denied(cx: &Cx) -> Result<()> {
+pub async fn denied(cx: &Cx) -> Result<()> {
     let about = cx.actor.id().unwrap_or_else(|| cx.org.into());
     refused(cx, Tx::happened(Event::AccessDenied, Audit::Denied, about), Forbidden).await
 }

@@ -70,6 +70,14 @@ impl<T: Record> Argument for Patch<T> {
     }
 }
 
+/// A merge patch of somebody who fills in forms: an empty text clears, too, and moments may come without an offset.
+#[derive(Debug)]
+pub struct Changes<T> {
+    /// The fields to change.
+    pub fields: Map<String, Value>,
+    of: std::marker::PhantomData<fn() -> T>,
+}
+
 /// The fields of a record to be made; those that are left out have defaults.
 #[derive(Debug)]
 pub struct New<T> {
@@ -78,21 +86,28 @@ pub struct New<T> {
     of: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T: Record> Argument for New<T> {
-    async fn read(call: &Call) -> Result<Self> {
-        let Patch { fields, of } = Patch::<T>::read(call).await?;
-        Ok(New { fields, of })
-    }
+macro_rules! fields {
+    ($name:ident, $schema:ident, $kinds:expr) => {
+        impl<T: Record> Argument for $name<T> {
+            async fn read(call: &Call) -> Result<Self> {
+                let Patch { fields, of } = Patch::<T>::read(call).await?;
+                Ok($name { fields, of })
+            }
 
-    fn fingerprint(&self) -> Value {
-        Value::Object(self.fields.clone())
-    }
+            fn fingerprint(&self) -> Value {
+                Value::Object(self.fields.clone())
+            }
 
-    fn describe(operation: &mut Operation) {
-        let schema = operation.new_schema_of::<T>();
-        operation.body(JSON, schema);
-    }
+            fn describe(operation: &mut Operation) {
+                let schema = operation.$schema::<T>();
+                operation.body($kinds, schema);
+            }
+        }
+    };
 }
+
+fields!(New, new_schema_of, JSON);
+fields!(Changes, changes_schema_of, &["application/json", "application/merge-patch+json"]);
 
 /// The id in the path. What is no id of the type is not found.
 #[derive(Clone, Copy, Debug)]

@@ -24,14 +24,14 @@ pub mod token;
 
 pub use access::{Access, RateClass, can, can_any, network, public, signed_in};
 pub use app::app;
-pub use audit::refused;
+pub use audit::{denied, refused};
 pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
 pub use call::{Call, Places, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored, pairs_of,
-    query_pairs,
+    Anchored, Changes, DeviceToken, Form, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored,
+    pairs_of, query_pairs,
 };
 pub use list::{ListQuery, Narrowed, PageQuery, USUAL_LIMIT, limit_of};
 pub use openapi::{Operation, document};

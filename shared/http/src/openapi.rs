@@ -7,7 +7,9 @@ use daybook_domain::Record;
 use std::collections::BTreeMap;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{AdditionalProperties, AllOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type,
+};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
@@ -50,13 +52,55 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(name))
     }
 
-    /// A type of record as whoever makes one gives it.
+    /// A type of record as whoever makes one gives it: what isn't required may be left out, `null` or an empty text.
     pub fn new_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
+        self.given_schema_of::<T>("New", |field, _| match T::REQUIRED.contains(&field) {
+            true => &[],
+            false => &[Type::Null, Type::String],
+        })
+    }
+
+    /// A type of record as whoever changes one gives it: what may be nothing is cleared by `null` or an empty text.
+    pub fn changes_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
+        self.given_schema_of::<T>("ChangesOf", |_, schema| match schema.to_string() {
+            text if schema["type"] == "array" || text.contains("\"null\"") => &[Type::Null, Type::String],
+            _ => &[],
+        })
+    }
+
+    /// A type of record as somebody gives it, with what fields may be besides: `null`, an empty text.
+    fn given_schema_of<T: Record>(
+        &mut self,
+        prefix: &str,
+        besides: fn(&str, &serde_json::Value) -> &'static [Type],
+    ) -> RefOr<Schema> {
         let _ = self.schema_of::<T>();
-        let name = format!("New{}", T::name());
+        let name = format!("{prefix}{}", T::name());
         if let RefOr::T(Schema::Object(mut object)) = T::schema() {
-            object.required = T::REQUIRED.iter().map(|&field| field.to_owned()).collect();
-            object.properties.retain(|field, _| !T::READ_ONLY.contains(&field.as_str()));
+            let is_new = prefix == "New";
+            object.required = T::REQUIRED.iter().filter(|_| is_new).map(|&field| field.to_owned()).collect();
+            object.properties.retain(|field, _| !is_new || !T::READ_ONLY.contains(&field.as_str()));
+            for (field, schema) in &mut object.properties {
+                let also = besides(field, &serde_json::to_value(&*schema).unwrap_or_default());
+                if T::READ_ONLY.contains(&field.as_str()) || also.is_empty() {
+                    continue;
+                }
+                let mut any = AnyOfBuilder::new().item(schema.clone());
+                for kind in also {
+                    let empty = ObjectBuilder::new().schema_type(kind.clone());
+                    any = any.item(if *kind == Type::String { empty.max_length(Some(0)) } else { empty });
+                }
+                *schema = any.into();
+            }
+            if !T::MOMENTS.is_empty() {
+                let zone = ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]));
+                let text = format!(
+                    "The zone of {} without an offset; the organisation's unless given.",
+                    T::MOMENTS.join(", ")
+                );
+                object.properties.insert("timezone".to_owned(), zone.description(Some(text)).into());
+            }
             self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
         }
         RefOr::Ref(Ref::from_schema_name(name))

@@ -139,6 +139,7 @@ async fn handled(
             .and_then(|invocation| invocation.trace.clone())
             .or_else(|| readable_trace(&text(HeaderName::from_static("traceparent"))?)),
         started,
+        batch: None,
         commits: AtomicU32::new(0),
         replayed: AtomicBool::new(false),
     };

@@ -61,6 +61,8 @@ pub struct RequestInfo {
     pub trace: Option<String>,
     /// When it arrived.
     pub started: Instant,
+    /// What its commits have in common, where it is a batch of them.
+    pub batch: Option<String>,
     /// How many commits it made.
     pub commits: AtomicU32,
     /// Whether its answer is that of an earlier request.
@@ -81,6 +83,7 @@ impl RequestInfo {
             user_agent: None,
             trace: None,
             started: Instant::now(),
+            batch: None,
             commits: AtomicU32::new(0),
             replayed: AtomicBool::new(false),
         }
@@ -326,7 +329,7 @@ impl Cx {
 
     /// A part of the request, with a commit of its own; repeats of the request repeat it by itself.
     #[must_use]
-    pub fn part(&self, number: usize) -> Cx {
+    pub fn part(&self, batch: &str, number: usize) -> Cx {
         let of = &self.request;
         let request = RequestInfo {
             method: of.method.clone(),
@@ -337,6 +340,7 @@ impl Cx {
             user_agent: of.user_agent.clone(),
             trace: of.trace.clone(),
             started: of.started,
+            batch: Some(batch.to_owned()),
             ..RequestInfo::internal(of.id.clone(), of.route)
         };
         let numbered = |once: &Arc<Once>| Once {
@@ -344,6 +348,19 @@ impl Cx {
             ..(**once).clone()
         };
         Cx { request: Arc::new(request), once: self.once.as_ref().map(|once| Arc::new(numbered(once))), ..self.clone() }
+    }
+
+    /// Refused where one of the first parts of the request was carried out for another request with the same key.
+    pub async fn same_parts(&self, batch: &str, count: usize) -> Result<()> {
+        let Some(once) = &self.once else { return Ok(()) };
+        let parts = (0..count).filter_map(|number| self.part(batch, number).once);
+        let keys: Vec<Key> = parts.map(|part| Place::Once(part.org, &part.hash).key()).collect();
+        let now = self.now().as_second();
+        let others = self.env.table.get_all(&keys).await?.into_iter().filter(|item| expires_after(item, now));
+        match others.into_iter().any(|item| text(&item, "fingerprint") != Some(&once.fingerprint)) {
+            true => Err(Domain::Conflict(Conflict::KeyReused).into()),
+            false => Ok(()),
+        }
     }
 
     /// Whose records are; those that are gone are left out. Whoever asks isn't told more of them.

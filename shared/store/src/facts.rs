@@ -106,7 +106,18 @@ impl Cx {
             let list = item.get("entries")?.as_l().ok()?;
             Some(list.iter().filter_map(|id| id.as_s().ok()?.parse().ok()).collect())
         };
-        Ok(items.iter().filter_map(|item| entry_of(item).map(|id| (id, all(item).unwrap_or_default()))).collect())
+        let mut requests: BTreeMap<EntryId, Vec<EntryId>> = BTreeMap::new();
+        let mut batches: HashMap<&String, EntryId> = HashMap::new();
+        // In the order of their first entries; the commits of a batch are one request.
+        for item in &items {
+            let Some(id) = entry_of(item) else { continue };
+            let first = match item.get("batch").and_then(|batch| batch.as_s().ok()) {
+                Some(batch) => *batches.entry(batch).or_insert(id),
+                None => id,
+            };
+            requests.entry(first).or_default().extend(all(item).unwrap_or_default());
+        }
+        Ok(requests)
     }
 }
 

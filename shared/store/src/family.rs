@@ -4,6 +4,7 @@
 //! was before they looked who belongs to it, so that nobody who joins meanwhile is left behind.
 
 use crate::commit::expires_after;
+use crate::rows::falling::Falling;
 use crate::schema::{Place, Question};
 use crate::tx::{Doing, Image};
 use crate::{Cx, Reach, Result, Tx};
@@ -92,7 +93,25 @@ impl Cx {
         for kind in kinds {
             members.extend(self.children(parent, *kind).await?);
         }
+        let falling = Falling::read(&self.env, self.org).await?;
+        if falling.is_but(parent) {
+            members = self.not_falling(members, &falling, parent).await?;
+        }
         Ok(members)
+    }
+
+    /// Those that aren't on their way to the trash with another record.
+    async fn not_falling(&self, members: Vec<AnyId>, falling: &Falling, parent: AnyId) -> Result<Vec<AnyId>> {
+        let mut left = Vec::new();
+        let falls = |others: Vec<AnyId>| others.into_iter().any(|other| other != parent && falling.holds(other));
+        for kind in FALLING {
+            let ids = members.iter().copied().filter(|id| id.kind == kind);
+            each_type!(kind, Type => {
+                let records = self.raw_records::<Type>(ids).await?;
+                left.extend(records.values().filter(|record| !falls(record.falls_with())).map(Record::id));
+            });
+        }
+        Ok(left)
     }
 
     /// Whether a record is there, and not in the trash.

@@ -99,7 +99,8 @@ impl Cx {
     /// A page of records that the actor may reach.
     ///
     /// All records of a type, and the children of one, come from the table itself, as they are after every write that
-    /// was acknowledged; those in a state, of an owner, or by their date from an index, which follows by moments.
+    /// was acknowledged; those in a state, of an owner, or by their date from an index, which follows by moments. So does
+    /// all that comes to whoever sees only some owners' records.
     /// Conditions that no index answers are tried on some 4 MB a request, so a page may be short, or
     /// empty, and still have a cursor.
     pub async fn list<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
@@ -108,7 +109,13 @@ impl Cx {
             None => self.listed(ask).await?,
         };
         page.fields = ask.fields.to_vec();
-        if ask.with_total {
+        let hidden = match ask.parent.filter(|_| ask.with_total) {
+            Some(parent) => self.falling::<T>().await?.holds(parent),
+            None => false,
+        };
+        if hidden {
+            page.total = Some(Total::Exactly(0));
+        } else if ask.with_total {
             let plan = self.plan_list::<T>(ask);
             let mut counted = 0;
             for range in plan.sources.iter().map(Source::range) {
@@ -134,12 +141,15 @@ impl Cx {
         let binding = binding::<T>(self, ask);
         let begin = ask.cursor.map(|cursor| self.place_of(cursor, &binding)).transpose()?;
         let ListPlan { sources, filters } = self.plan_list::<T>(ask);
-        let plain = filters.is_empty() && self.reach == Reach::All;
+        let falling = self.falling::<T>().await?;
+        if ask.parent.is_some_and(|parent| falling.holds(parent)) {
+            return Ok(Page::of(Vec::new(), ask.limit, None));
+        }
+        let plain = filters.is_empty() && self.reach == Reach::All && falling.is_empty();
         let may_outgrow = ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
         let mut bytes = 0;
         let mut merged = Merged::of(self, sources, begin, !ask.ascending);
-        let falling = self.falling::<T>().await?;
         let mut last = None;
         loop {
             merged.at_once = if plain { (ask.limit - items.len()) as i32 + 1 } else { MOST_ASKED };

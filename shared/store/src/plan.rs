@@ -72,7 +72,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         tx.changes.iter().filter_map(|change| change.after.as_ref().ok()?.as_ref().map(|image| image.id)).collect();
 
     let mut facts = Vec::new();
-    let mut checked = Vec::new();
+    let (mut checked, mut families) = (Vec::new(), Vec::new());
     for change in tx.changes {
         let Changed { doing, audit, event, before, after, fell_with, family } = change;
         let (before, after) = (before?, after?);
@@ -96,7 +96,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         }
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
-        plan.existence(doing, live_before, live_after, (&written, &members), &mut checked)?;
+        plan.existence(doing, live_before, live_after, (&written, &members), (&mut checked, &mut families))?;
         plan.alarms(live_before, live_after)?;
         let empty = Map::new();
         let (old, new) = match doing {
@@ -454,7 +454,7 @@ impl Planner<'_> {
         before: Option<&Image>,
         after: Option<&Image>,
         (written, members): (&[AnyId], &Members),
-        checked: &mut Vec<AnyId>,
+        (checked, families): (&mut Vec<AnyId>, &mut Vec<AnyId>),
     ) -> Result<()> {
         let Some(after) = after else { return Ok(()) };
         // What a record named when it went to the trash may have gone since, as it may while the record is live.
@@ -467,8 +467,8 @@ impl Planner<'_> {
         for (id, blame) in references.chain(parents) {
             if after.falls_with.contains(&id) {
                 let joined = before.is_some_and(|old| old.falls_with.contains(&id));
-                if !joined && !members.is_new(id) && !checked.contains(&id) {
-                    checked.push(id);
+                if !joined && !members.is_new(id) && !families.contains(&id) {
+                    families.push(id);
                     self.join(id, blame)?;
                 }
                 continue;
@@ -497,6 +497,9 @@ impl Planner<'_> {
     fn request(&mut self, entry: EntryId, entries: &[EntryId], at: Timestamp) -> Result<()> {
         let mut item = key_item(&Place::Request(self.org, &self.cx.request.id, entry).key());
         item.insert("entries".to_owned(), attribute(entries));
+        if let Some(batch) = &self.cx.request.batch {
+            item.insert("batch".to_owned(), attribute(batch));
+        }
         item.insert(KIND.to_owned(), attribute(Kind::Request.name()));
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(RETENTION).as_second()));
         self.put(item, None, Blame::Nothing)

@@ -3,7 +3,7 @@
 use crate::known::Known;
 use crate::load::Random;
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,13 +29,41 @@ pub enum Case {
     SearchMiss,
     /// A user signs in.
     Login,
+    /// A signed-in user reads a customer.
+    ReadCustomer,
+    /// A signed-in user lists the newest 20 customers.
+    ListCustomers,
+    /// A signed-in user lists 20 customers in a state.
+    FilterCustomers,
+    /// A signed-in user searches for the customers of a company.
+    SearchCustomers,
     /// A visitor posts a lead.
     Create,
+    /// A signed-in user makes a customer.
+    CreateCustomer,
 }
 
 impl Case {
     /// Every case. Creating is the last: it changes what the others would find, and leaves work behind.
-    pub const ALL: [Case; 6] = [Case::Read, Case::List, Case::SearchHit, Case::SearchMiss, Case::Login, Case::Create];
+    pub const ALL: [Case; 11] = [
+        Case::Read,
+        Case::List,
+        Case::SearchHit,
+        Case::SearchMiss,
+        Case::Login,
+        Case::ReadCustomer,
+        Case::ListCustomers,
+        Case::FilterCustomers,
+        Case::SearchCustomers,
+        Case::Create,
+        Case::CreateCustomer,
+    ];
+
+    /// Whether it is about customers.
+    pub fn of_customers(self) -> bool {
+        use Case::{CreateCustomer, FilterCustomers, ListCustomers, ReadCustomer, SearchCustomers};
+        matches!(self, ReadCustomer | ListCustomers | FilterCustomers | SearchCustomers | CreateCustomer)
+    }
 
     /// Its name in tables.
     pub fn title(self) -> &'static str {
@@ -45,7 +73,12 @@ impl Case {
             Case::SearchHit => "Search, hit",
             Case::SearchMiss => "Search, miss",
             Case::Login => "Log in",
+            Case::ReadCustomer => "Read a customer",
+            Case::ListCustomers => "List 20 customers",
+            Case::FilterCustomers => "List 20 customers in a state",
+            Case::SearchCustomers => "Search customers, 20 hits",
             Case::Create => "Create a lead",
+            Case::CreateCustomer => "Create a customer",
         }
     }
 }
@@ -64,14 +97,21 @@ enum Requests {
     OneOf(Arc<[String]>),
     /// Reading one of the known leads.
     Read(Arc<Known>),
+    /// Reading one of the known customers.
+    ReadCustomer(Arc<Known>),
+    /// Searching for the customers of one of the companies.
+    SearchCustomers(Arc<Known>),
     /// A lead with a fresh address.
     Create,
+    /// A customer with a fresh address.
+    CreateCustomer(Arc<Known>),
 }
 
 impl Script {
     /// The requests of a case, for a server of which so much is known.
     pub fn of(case: Case, known: &Arc<Known>) -> Script {
         let list = |query: String| get(&format!("/api/leads?{query}limit=20"), Some(&known.token));
+        let customers = |query: &str| get(&format!("/api/customers?{query}limit=20"), Some(&known.token));
         let requests = match case {
             Case::Read => Requests::Read(known.clone()),
             Case::List => Requests::OneOf([list(String::new())].into()),
@@ -83,9 +123,15 @@ impl Script {
                 let body = json!({"email": USER, "password": PASSWORD}).to_string();
                 Requests::OneOf([post("/api/auth/login", &body)].into())
             }
+            Case::ReadCustomer => Requests::ReadCustomer(known.clone()),
+            Case::ListCustomers => Requests::OneOf([customers("")].into()),
+            Case::FilterCustomers => Requests::OneOf([customers("status=prospect&")].into()),
+            Case::SearchCustomers => Requests::SearchCustomers(known.clone()),
             Case::Create => Requests::Create,
+            Case::CreateCustomer => Requests::CreateCustomer(known.clone()),
         };
-        Script { expected: if case == Case::Create { 201 } else { 200 }, requests }
+        let makes = matches!(case, Case::Create | Case::CreateCustomer);
+        Script { expected: if makes { 201 } else { 200 }, requests }
     }
 
     /// The next request.
@@ -95,7 +141,19 @@ impl Script {
             Requests::Read(known) => {
                 get(&format!("/api/leads/{}", known.ids[random.below(known.ids.len())]), Some(&known.token))
             }
+            Requests::ReadCustomer(known) => {
+                let id = &known.customers[random.below(known.customers.len())];
+                get(&format!("/api/customers/{id}"), Some(&known.token))
+            }
+            Requests::SearchCustomers(known) => {
+                let company = company(random.below(known.customers.len()));
+                get(&format!("/api/customers?search={company}&limit=20"), Some(&known.token))
+            }
             Requests::Create => post("/api/leads", &lead(&fresh_local_part())),
+            Requests::CreateCustomer(known) => {
+                let body = customer(&format!("new{}", fresh_local_part()), 0).to_string();
+                post_as("/api/customers", &body, Some(&known.token))
+            }
         }
     }
 }
@@ -107,6 +165,20 @@ pub fn lead(local_part: &str) -> String {
         "phone": "+86-138-0013-8000", "company": "示例科技有限公司", "requirements": "需要自动化巡检解决方案"
     })
     .to_string()
+}
+
+/// The name of the company of the customer with a number; 20 customers each have one.
+pub fn company(number: usize) -> String {
+    format!("Works{:06}", number / 20)
+}
+
+/// The body of the customer with a number.
+pub fn customer(local_part: &str, number: usize) -> Value {
+    let status = ["active", "prospect", "inactive", "churned"][number % 4];
+    json!({
+        "name": format!("张三{number}"), "company": company(number), "email": format!("{local_part}@customer.example"),
+        "phone": "+86-138-0013-8000", "status": status
+    })
 }
 
 /// The part of an address before the `@`: 13 characters that were not given out before.
@@ -123,8 +195,14 @@ pub fn get(path: &str, token: Option<&str>) -> String {
 
 /// A request with a body of JSON.
 pub fn post(path: &str, body: &str) -> String {
+    post_as(path, body, None)
+}
+
+/// A request with a body of JSON, of somebody.
+pub fn post_as(path: &str, body: &str, token: Option<&str>) -> String {
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\n{authorization}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
 }

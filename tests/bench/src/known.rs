@@ -1,7 +1,7 @@
 //! What the benchmark learns of a server before it asks in earnest: a token, the leads, words to search for.
 
 use crate::Result;
-use crate::cases::{Case, NOBODY, PASSWORD, USER, escape, fresh_local_part, get, lead, post};
+use crate::cases::{Case, NOBODY, PASSWORD, USER, customer, escape, fresh_local_part, get, lead, post, post_as};
 use crate::load::Connection;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -15,6 +15,9 @@ const PAGE: usize = 20;
 const TRIED: usize = 40;
 const USED: usize = 8;
 
+/// The most changes of a batch.
+const BATCH: usize = 100;
+
 /// The most records a list has.
 const MOST: usize = 200;
 
@@ -27,6 +30,8 @@ pub struct Known {
     pub ids: Vec<String>,
     /// Words that leads are found by, with the number they find; none unless there is a search.
     pub words: Vec<(String, usize)>,
+    /// The ids of all customers; none unless they are asked for.
+    pub customers: Vec<String>,
 }
 
 impl Known {
@@ -47,10 +52,14 @@ impl Known {
         if cases.contains(&Case::SearchMiss) && hits(&mut connection, &token, NOBODY).await? > 0 {
             return Err(format!("somebody is found by {NOBODY}").into());
         }
+        let customers = match cases.iter().any(|case| case.of_customers()) {
+            true => make_customers(&mut connection, &token, leads).await?,
+            false => Vec::new(),
+        };
         if cases.contains(&Case::Create) {
             check_intake(&mut connection, &token).await?;
         }
-        Ok(Arc::new(Known { token, ids, words }))
+        Ok(Arc::new(Known { token, ids, words, customers }))
     }
 
     /// The fewest and the most leads that one of the words finds.
@@ -122,6 +131,22 @@ async fn hits(connection: &mut Connection, token: &str, word: &str) -> Result<us
     let path = format!("/api/leads?search={}&limit={MOST}", escape(word));
     let page = ask(connection, &get(&path, Some(token)), 200).await?;
     Ok(page["data"].as_array().ok_or("a search without data")?.len())
+}
+
+/// Makes as many customers as there are leads, by batches.
+async fn make_customers(connection: &mut Connection, token: &str, count: usize) -> Result<Vec<String>> {
+    eprintln!("  making {count} customers");
+    let mut ids = Vec::with_capacity(count);
+    for first in (0..count).step_by(BATCH) {
+        let one = |n: usize| json!({"action": "create", "data": customer(&format!("c{n}"), n)});
+        let items: Vec<Value> = (first..count.min(first + BATCH)).map(one).collect();
+        let body = json!({"items": items}).to_string();
+        let made = ask(connection, &post_as("/api/customers/batch", &body, Some(token)), 200).await?;
+        for one in made["data"].as_array().ok_or("a batch without results")? {
+            ids.push(one["data"]["id"].as_str().ok_or("a customer was not made")?.to_owned());
+        }
+    }
+    Ok(ids)
 }
 
 /// Whether what visitors post becomes a lead, rather than being held.

@@ -31,6 +31,16 @@ impl Falling {
         self.parents.contains(&parent)
     }
 
+    /// Whether any other family than that of a record falls.
+    pub fn is_but(&self, parent: AnyId) -> bool {
+        self.parents.iter().any(|other| *other != parent)
+    }
+
+    /// Whether nothing falls.
+    pub fn is_empty(&self) -> bool {
+        self.parents.is_empty()
+    }
+
     /// Whether one of these records' families falls.
     pub fn holds_any(&self, parents: &[AnyId]) -> bool {
         !self.parents.is_empty() && parents.iter().any(|parent| self.holds(*parent))
