@@ -89,7 +89,7 @@ impl Work for Interaction {
     }
 
     fn settled(self, _: Option<&Self>, _: &Fields, (): &(), _: Timestamp) -> Result<Self, Domain> {
-        Ok(self)
+        self.checked()
     }
 }
 

@@ -82,7 +82,8 @@ impl Contact {
             self.name = self.full_name();
         }
         if self.name.is_none() {
-            return Err(Error::invalid("/name", Rule::Required));
+            let expected = "a name, where there is no first or last name and no address either".to_owned();
+            return Err(Error::invalid("/name", Rule::Format { expected }));
         }
         let mut customers = self.customer_ids.as_slice().to_vec();
         let (first, list) = (self.customer_id, customers.first().copied());

@@ -3,8 +3,8 @@
 use crate::lead::choices;
 use crate::record::{Record, Reference};
 use crate::{
-    AnyId, ContactId, CustomerId, InteractionId, Line, OpportunityId, Prose, RecordType, Timestamp, UserId,
-    record_events, record_head,
+    AnyId, ContactId, CustomerId, Error, InteractionId, Line, OpportunityId, Prose, RecordType, Rule, Timestamp,
+    UserId, record_events, record_head,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,8 @@ pub struct Interaction {
     pub direction: Option<Direction>,
     /// When it was; when it was written down, unless given.
     pub occurred_at: Timestamp,
-    /// How long it took.
+    /// How long it took, at most a year.
+    #[schema(maximum = 527040)]
     pub duration_minutes: Option<u32>,
     /// Who spoke for the customer.
     pub contact_id: Option<ContactId>,
@@ -66,6 +67,21 @@ pub struct Interaction {
     pub opportunity_id: Option<OpportunityId>,
     /// Whose it is; whoever makes it, unless given.
     pub owner_id: Option<UserId>,
+}
+
+/// The longest that an interaction takes: a year, in minutes.
+const LONGEST: u32 = 527_040;
+
+impl Interaction {
+    /// The interaction, if its fields are within their bounds.
+    pub fn checked(self) -> Result<Interaction, Error> {
+        match self.duration_minutes {
+            Some(minutes) if minutes > LONGEST => {
+                Err(Error::invalid("/duration_minutes", Rule::Range { min: 0, max: i64::from(LONGEST) }))
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 impl Record for Interaction {
