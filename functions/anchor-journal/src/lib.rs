@@ -4,7 +4,7 @@
 
 use daybook_domain::{OrgId, Timestamp};
 use daybook_jobs::Services;
-use daybook_jobs::files::Files;
+use daybook_jobs::files::Archive;
 use daybook_store::chain::Anchor;
 use daybook_store::{Env, Error, Result};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub async fn anchor(services: Arc<Services>) -> Result<usize> {
     failed.map_or(Ok(written), Err)
 }
 
-async fn anchored(env: &Env, anchors: &dyn Files, org: OrgId, day: Timestamp) -> Result<bool> {
+async fn anchored(env: &Env, anchors: &dyn Archive, org: OrgId, day: Timestamp) -> Result<bool> {
     let anchor = Anchor::of(env, org, day).await?;
     let json = serde_json::to_vec(&anchor).map_err(|error| Error::internal("write an anchor", error))?;
     let written = anchors.write_once(&Anchor::key(org, day), json).await;

@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse as _;
-use daybook_jobs::files::{FileError, Files, Writing};
+use daybook_jobs::files::{Archive, FileError, Files, Links, Writing};
 use daybook_store::{Env, Purpose};
 use futures::future::BoxFuture;
 use serde::Deserialize;
@@ -45,7 +45,7 @@ impl Folder {
         }
     }
 
-    /// Answers an address that [`Files::link`] gave out.
+    /// Answers an address that [`Links::link`] gave out.
     pub async fn serve(
         State(folder): State<Folder>,
         Path(key): Path<String>,
@@ -109,6 +109,29 @@ impl Files for Folder {
         })
     }
 
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            match std::fs::remove_file(self.file("remove a file", key)?) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove a file", key)(error)),
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+impl Links for Folder {
+    fn link<'a>(&'a self, key: &'a str, name: &'a str, valid: Duration) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let Env { keys, settings, clock, .. } = &*self.env;
+            let expires = clock.now().plus(valid).as_second();
+            let signature = keys.sign(Purpose::File, signed(key, name, expires).as_bytes());
+            let url = &settings.public_url;
+            Ok(format!("{url}/_local/files/{key}?name={name}&expires={expires}&signature={signature}"))
+        })
+    }
+}
+
+impl Archive for Folder {
     fn write_once<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             let what = "write a file";
@@ -130,25 +153,6 @@ impl Files for Folder {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(failed("read a file", key)(error)),
             }
-        })
-    }
-
-    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            match std::fs::remove_file(self.file("remove a file", key)?) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove a file", key)(error)),
-                _ => Ok(()),
-            }
-        })
-    }
-
-    fn link<'a>(&'a self, key: &'a str, name: &'a str, valid: Duration) -> BoxFuture<'a, Result<String>> {
-        Box::pin(async move {
-            let Env { keys, settings, clock, .. } = &*self.env;
-            let expires = clock.now().plus(valid).as_second();
-            let signature = keys.sign(Purpose::File, signed(key, name, expires).as_bytes());
-            let url = &settings.public_url;
-            Ok(format!("{url}/_local/files/{key}?name={name}&expires={expires}&signature={signature}"))
         })
     }
 }

@@ -219,8 +219,8 @@ impl System {
     /// The service that answers all routes, and more.
     pub fn app_with(&self, more: impl FnOnce(axum::Router) -> axum::Router) -> axum::Router {
         let files = self.files.clone();
-        let services = &self.workers.services;
-        let places = Places { files: services.files.clone(), anchors: services.anchors.clone() };
+        let anchors = self.workers.services.anchors.clone();
+        let places = Places { files: Some(Arc::new(files.clone())), anchors };
         app(functions(), self.env.clone(), |api| {
             more(api.layer(Extension(places)).route("/_local/files/{*key}", get(Folder::serve).with_state(files)))
         })

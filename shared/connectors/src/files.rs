@@ -26,22 +26,31 @@ pub struct FileError {
 
 type Result<T> = std::result::Result<T, FileError>;
 
-/// A place for files. Keys are ours: letters, digits, `_`, `-`, `.` and `/`.
+/// A place that files are written to. Keys are ours: letters, digits, `_`, `-`, `.` and `/`.
+///
+/// What is done with files is split into three traits, because a function has all of a trait's calls in its program,
+/// and none does more than one of the three.
 pub trait Files: Send + Sync {
     /// Begins a file. Nobody sees it before it is finished; then it takes the place of what was there.
     fn begin<'a>(&'a self, key: &'a str, media_type: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>>;
 
-    /// Writes a small file, unless there is one by that name; says whether it did.
-    fn write_once<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<bool>>;
-
-    /// The bytes of a small file, if there is one.
-    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;
-
     /// Removes a file, if there is one.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
+}
 
+/// A place that files are fetched from.
+pub trait Links: Send + Sync {
     /// An address that anybody who has it can fetch the file from for some time, saved under a name.
     fn link<'a>(&'a self, key: &'a str, name: &'a str, valid: Duration) -> BoxFuture<'a, Result<String>>;
+}
+
+/// A place for small files that stay as they are.
+pub trait Archive: Send + Sync {
+    /// Writes a file, unless there is one by that name; says whether it did.
+    fn write_once<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<bool>>;
+
+    /// The bytes of a file, if there is one.
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;
 }
 
 /// A file that is being written.
@@ -62,7 +71,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// The bucket of this name, as a configuration of the SDK reaches it.
-    pub fn shared(sdk: &aws_config::SdkConfig, name: &str) -> Arc<dyn Files> {
+    pub fn shared(sdk: &aws_config::SdkConfig, name: &str) -> Arc<Bucket> {
         let mut config = aws_sdk_s3::config::Builder::from(sdk);
         // What stands for AWS on one machine has one name for all buckets.
         if sdk.endpoint_url().is_some() {
@@ -94,6 +103,27 @@ impl Files for Bucket {
         })
     }
 
+    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let removed = self.client.delete_object().bucket(&self.name).key(key).send().await;
+            removed.map(|_| ()).map_err(|error| failed("remove a file", key, error))
+        })
+    }
+}
+
+impl Links for Bucket {
+    fn link<'a>(&'a self, key: &'a str, name: &'a str, valid: Duration) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let valid = PresigningConfig::expires_in(valid).map_err(|error| failed("link to a file", key, error))?;
+            let saved = format!("attachment; filename=\"{name}\"");
+            let call = self.client.get_object().bucket(&self.name).key(key).response_content_disposition(saved);
+            let link = call.presigned(valid).await.map_err(|error| failed("link to a file", key, error))?;
+            Ok(link.uri().to_owned())
+        })
+    }
+}
+
+impl Archive for Bucket {
     fn write_once<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             let call = self.client.put_object().bucket(&self.name).key(key).if_none_match("*");
@@ -116,23 +146,6 @@ impl Files for Bucket {
             };
             let bytes = got.body.collect().await.map_err(|error| failed("read a file", key, error))?;
             Ok(Some(bytes.to_vec()))
-        })
-    }
-
-    fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let removed = self.client.delete_object().bucket(&self.name).key(key).send().await;
-            removed.map(|_| ()).map_err(|error| failed("remove a file", key, error))
-        })
-    }
-
-    fn link<'a>(&'a self, key: &'a str, name: &'a str, valid: Duration) -> BoxFuture<'a, Result<String>> {
-        Box::pin(async move {
-            let valid = PresigningConfig::expires_in(valid).map_err(|error| failed("link to a file", key, error))?;
-            let saved = format!("attachment; filename=\"{name}\"");
-            let call = self.client.get_object().bucket(&self.name).key(key).response_content_disposition(saved);
-            let link = call.presigned(valid).await.map_err(|error| failed("link to a file", key, error))?;
-            Ok(link.uri().to_owned())
         })
     }
 }

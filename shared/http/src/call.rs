@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method};
-use daybook_connectors::files::Files;
+use daybook_connectors::files::{Archive, Links};
 use daybook_domain::Locale;
 use daybook_store::Cx;
 use mime::Mime;
@@ -31,9 +31,9 @@ pub struct Call {
 #[derive(Clone, Default)]
 pub struct Places {
     /// What jobs made.
-    pub files: Option<Arc<dyn Files>>,
+    pub files: Option<Arc<dyn Links>>,
     /// What nobody may change.
-    pub anchors: Option<Arc<dyn Files>>,
+    pub anchors: Option<Arc<dyn Archive>>,
 }
 
 impl Call {

@@ -3,7 +3,7 @@
 use crate::call::{Call, content_type, is_form};
 use crate::handler::Argument;
 use crate::openapi::Operation;
-use daybook_connectors::files::Files;
+use daybook_connectors::files::{Archive, Links};
 use daybook_domain::intake::{Asked, Controls, Enquiry, FollowUp, Intake, Nothing};
 use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations, read::read};
 use daybook_store::{Error, Result};
@@ -386,9 +386,9 @@ fn malformed(error: &serde_json::Error) -> Domain {
 
 /// Places for files, as arguments.
 macro_rules! places {
-    ($($(#[$doc:meta])* $name:ident $field:ident $variable:literal)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($place:ident) $field:ident $variable:literal)*) => {$(
         $(#[$doc])*
-        pub struct $name(pub Arc<dyn Files>);
+        pub struct $name(pub Arc<dyn $place>);
 
         impl Argument for $name {
             async fn read(call: &Call) -> Result<Self> {
@@ -407,7 +407,7 @@ macro_rules! places {
 
 places! {
     /// What jobs made.
-    Stored files "FILES_BUCKET"
+    Stored(Links) files "FILES_BUCKET"
     /// What nobody may change.
-    Anchored anchors "ANCHORS_BUCKET"
+    Anchored(Archive) anchors "ANCHORS_BUCKET"
 }

@@ -5,7 +5,7 @@ use crate::call::Places;
 use crate::routes::Routes;
 use aws_config::SdkConfig;
 use axum::Extension;
-use daybook_connectors::files::{Bucket, Files};
+use daybook_connectors::files::Bucket;
 use daybook_store::config::{Surroundings, Variables, start};
 use daybook_store::telemetry::Invocation;
 use lambda_http::{Context, Request, service_fn};
@@ -20,15 +20,21 @@ pub fn run(routes: Routes) -> ExitCode {
 
 /// Runs a function that reaches files in Lambda: this is all of its `main`.
 pub fn run_with_files(routes: Routes) -> ExitCode {
-    run_on(routes, |sdk, variables| Places { files: bucket(sdk, variables, "FILES_BUCKET"), anchors: None })
+    run_on(routes, |sdk, variables| Places {
+        files: bucket(sdk, variables, "FILES_BUCKET").map(|bucket| bucket as _),
+        anchors: None,
+    })
 }
 
 /// Runs a function that reaches what nobody may change in Lambda: this is all of its `main`.
 pub fn run_with_anchors(routes: Routes) -> ExitCode {
-    run_on(routes, |sdk, variables| Places { files: None, anchors: bucket(sdk, variables, "ANCHORS_BUCKET") })
+    run_on(routes, |sdk, variables| Places {
+        files: None,
+        anchors: bucket(sdk, variables, "ANCHORS_BUCKET").map(|bucket| bucket as _),
+    })
 }
 
-fn bucket(sdk: &SdkConfig, variables: &mut Variables<'_>, variable: &str) -> Option<Arc<dyn Files>> {
+fn bucket(sdk: &SdkConfig, variables: &mut Variables<'_>, variable: &str) -> Option<Arc<Bucket>> {
     let name = variables.required(variable, |name| Ok::<_, String>(name.to_owned()));
     name.map(|name| Bucket::shared(sdk, &name))
 }

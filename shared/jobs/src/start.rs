@@ -4,7 +4,7 @@ use crate::config::{self, sender_of};
 use crate::trigger::{SqsEvent, StreamEvent, ended, on_queue, on_stream};
 use crate::worker::{Services, Worker};
 use aws_config::SdkConfig;
-use daybook_connectors::files::{Bucket, Files};
+use daybook_connectors::files::{Archive, Bucket, Files};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::{Queue, Sqs};
 use daybook_domain::{Line, Secret};
@@ -30,10 +30,10 @@ pub fn run_queue(worker: Worker) -> ExitCode {
 
 /// Runs a worker that reaches files on its queue: this is all of its `main`.
 pub fn run_queue_with_files(worker: Worker) -> ExitCode {
-    on_its_queue(worker, Some(Bucket::shared))
+    on_its_queue(worker, Some(|sdk, name| Bucket::shared(sdk, name)))
 }
 
-fn on_its_queue(worker: Worker, files: Option<Reaching>) -> ExitCode {
+fn on_its_queue(worker: Worker, files: Option<Reaching<dyn Files>>) -> ExitCode {
     let needs = Needs { works_on: Some(worker.queue), queues: vec![worker.queue], files, anchors: None };
     run(needs, move |services, event: LambdaEvent<SqsEvent>, invocation| {
         let worker = worker.clone();
@@ -71,7 +71,8 @@ where
     F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<usize>> + Send,
 {
-    let needs = Needs { works_on: None, queues: Vec::new(), files: None, anchors: Some(Bucket::shared) };
+    let needs =
+        Needs { works_on: None, queues: Vec::new(), files: None, anchors: Some(|sdk, name| Bucket::shared(sdk, name)) };
     scheduled(function, needs, handle)
 }
 
@@ -94,12 +95,12 @@ where
 struct Needs {
     works_on: Option<Queue>,
     queues: Vec<Queue>,
-    files: Option<Reaching>,
-    anchors: Option<Reaching>,
+    files: Option<Reaching<dyn Files>>,
+    anchors: Option<Reaching<dyn Archive>>,
 }
 
 /// How a bucket is reached. What a function doesn't name isn't linked into it.
-type Reaching = fn(&SdkConfig, &str) -> Arc<dyn Files>;
+type Reaching<P> = fn(&SdkConfig, &str) -> Arc<P>;
 
 fn run<E, F, Fut>(needs: Needs, handle: F) -> ExitCode
 where
@@ -146,12 +147,8 @@ async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
     if needs.works_on == Some(Queue::HubSpot) && hubspot.is_none() {
         variables.wrong.push("HUBSPOT_ACCESS_TOKEN: is missing".to_owned());
     }
-    let mut bucket = |variable: &str, reaching: Option<Reaching>| {
-        let name = reaching.and_then(|_| variables.required(variable, |name| Ok::<_, String>(name.to_owned())));
-        reaching.zip(name).map(|(reach, name)| reach(&surroundings.sdk, &name))
-    };
-    let files = bucket("FILES_BUCKET", needs.files);
-    let anchors = bucket("ANCHORS_BUCKET", needs.anchors);
+    let files = reached(needs.files, "FILES_BUCKET", &surroundings.sdk, &mut variables);
+    let anchors = reached(needs.anchors, "ANCHORS_BUCKET", &surroundings.sdk, &mut variables);
     let configuration_set = get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
     let env = surroundings.env(variables)?;
     // Without `MAIL_FROM` nothing is sent; the address is only a placeholder then.
@@ -171,6 +168,17 @@ async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
         anchors,
         lease: LEASE,
     })
+}
+
+fn reached<P: ?Sized>(
+    reaching: Option<Reaching<P>>,
+    variable: &str,
+    sdk: &SdkConfig,
+    variables: &mut Variables<'_>,
+) -> Option<Arc<P>> {
+    let reach = reaching?;
+    let name = variables.required(variable, |name| Ok::<_, String>(name.to_owned()))?;
+    Some(reach(sdk, &name))
 }
 
 /// When the invocation must be over. What stands for Lambda on a developer's machine may say nothing that can be used.

@@ -2,7 +2,7 @@
 
 use crate::message::Message;
 use crate::outcome::Outcome;
-use daybook_connectors::files::Files;
+use daybook_connectors::files::{Archive, Files};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::{Queue, Queues};
 use daybook_mail::{Mailer, Sender};
@@ -32,7 +32,7 @@ pub struct Services {
     /// The place for files that jobs make, where the function has one.
     pub files: Option<Arc<dyn Files>>,
     /// The place for what nobody may change, where the function has one.
-    pub anchors: Option<Arc<dyn Files>>,
+    pub anchors: Option<Arc<dyn Archive>>,
     /// How long a worker has a piece of work for itself; not less than a function may run.
     pub lease: Duration,
 }
