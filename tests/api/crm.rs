@@ -118,6 +118,98 @@ async fn an_opportunity_remembers_its_stages_and_how_long_it_was_there() {
 }
 
 #[tokio::test]
+async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
+    let (world, owner) = world().await;
+    let usual = listed(&owner, "/api/pipelines").await[0].clone();
+    let path = format!("/api/pipelines/{}", usual["id"].as_str().expect("an id"));
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let deal = |title: &str| json!({"customer_id": customer, "title": title, "stage": "proposal"});
+    let trashed = id_of(&owner, "/api/opportunities", deal("trashed")).await;
+    owner.delete(&format!("/api/opportunities/{trashed}")).await.expect(200);
+
+    // The index doesn't know of the newest when the stage is removed.
+    world.faults.indexes_lag_by(50);
+    let newest = id_of(&owner, "/api/opportunities", deal("newest")).await;
+    assert!(listed(&owner, "/api/opportunities?stage=proposal").await.is_empty());
+    let mut stages = usual["stages"].as_array().expect("stages").clone();
+    stages.retain(|stage| stage["key"] != "proposal");
+    let left = owner.patch(&path, json!({"stages": stages})).await.expect(200).data();
+    assert_eq!(left["retired"], json!([usual["stages"][1]]));
+    world.faults.indexes_lag_by(0);
+    owner.post(&format!("/api/opportunities/{trashed}/restore"), json!({})).await.expect(200);
+
+    let board = async || {
+        let board = owner.get("/api/opportunities/board").await.expect(200).data();
+        let told = |column: &Value| (column["stage"]["key"].clone(), column["count"].clone());
+        board["columns"].as_array().expect("columns").iter().map(told).collect::<Vec<_>>()
+    };
+    let columns = board().await;
+    assert_eq!((columns.len(), &columns[4]), (5, &(json!("proposal"), json!(2))));
+    assert_eq!(listed(&owner, "/api/opportunities?sort=close_date").await.len(), 2);
+
+    // Nothing enters it any more, and its key is nobody else's.
+    let entering = json!({"stage": "proposal"});
+    let other = id_of(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "other"})).await;
+    let entered = owner.put(&format!("/api/opportunities/{other}"), entering).await;
+    entered.expect_problem(422, "validation_error");
+    let again = json!({"name": "Again", "stages": [usual["stages"][1]]});
+    owner.post("/api/pipelines", again).await.expect_problem(409, "duplicate");
+    owner.patch(&path, json!({"retired": []})).await.expect_problem(422, "validation_error");
+
+    // It doesn't come back as something else while something is in it.
+    let mut other = usual["stages"].clone();
+    other[1]["type"] = json!("won");
+    owner.patch(&path, json!({"stages": other})).await.expect_problem(409, "conflict");
+    // What doesn't move it leaves it there.
+    let same = json!({"pipeline_id": usual["id"], "title": "the newest"});
+    let changed = owner.patch(&format!("/api/opportunities/{newest}"), same).await.expect(200).data();
+    assert_eq!((&changed["stage"], &changed["title"]), (&json!("proposal"), &json!("the newest")));
+    for id in [&trashed, &newest] {
+        owner.put(&format!("/api/opportunities/{id}"), json!({"stage": "lead"})).await.expect(200);
+    }
+    assert_eq!(board().await.len(), 4);
+    // Nor does undoing put it back there.
+    let moved = listed(&owner, "/api/audit-logs?limit=1").await[0].clone();
+    let moved = format!("/api/audit-logs/{}/revert", moved["id"].as_str().expect("an id"));
+    owner.post(&moved, json!({})).await.expect_problem(409, "conflict");
+    // It may come back as it was.
+    let whole = owner.patch(&path, json!({"stages": usual["stages"]})).await.expect(200).data();
+    assert_eq!((&whole["stages"], &whole["retired"]), (&usual["stages"], &json!([])));
+
+    // Removing it can be undone.
+    owner.patch(&path, json!({"stages": stages})).await.expect(200);
+    let entry = listed(&owner, "/api/audit-logs?limit=1").await[0].clone();
+    owner
+        .post(&format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id")), json!({}))
+        .await
+        .expect(200);
+    let back = owner.get(&path).await.expect(200).data();
+    assert_eq!((&back["stages"], &back["retired"]), (&usual["stages"], &json!([])));
+}
+
+#[tokio::test]
+async fn a_board_fits_an_answer() {
+    let (_world, owner) = world().await;
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    // 40 KB of text each, which makes more than 4 MB in the first stage.
+    let text = "😀".repeat(10_000);
+    let deal = |stage: &str| json!({"customer_id": customer, "title": "A", "stage": stage, "description": text});
+    for stage in std::iter::repeat_n("lead", 19).chain(["proposal"]) {
+        let items = vec![json!({"action": "create", "data": deal(stage)}); 6];
+        owner.post("/api/opportunities/batch", json!({"items": items})).await.expect(200);
+    }
+    let answer = owner.get("/api/opportunities/board?limit=200").await.expect(200);
+    assert!(answer.text.len() < 6_000_000, "{} bytes", answer.text.len());
+    let columns = answer.data()["columns"].clone();
+    let shown = |at: usize| columns[at]["opportunities"].as_array().map_or(0, Vec::len);
+    assert!((50..114).contains(&shown(0)), "{} of the first stage", shown(0));
+    assert_eq!((&columns[0]["count"], shown(1), &columns[1]["count"]), (&json!(114), 1, &json!(6)));
+    let cursor = columns[1]["next_cursor"].as_str().expect("a cursor");
+    let rest = listed(&owner, &format!("/api/opportunities?stage=proposal&cursor={cursor}")).await;
+    assert_eq!(rest.len(), 5);
+}
+
+#[tokio::test]
 async fn pipelines_are_an_organisation_s_own() {
     let (_world, owner) = world().await;
     let usual = listed(&owner, "/api/pipelines").await;
@@ -128,6 +220,11 @@ async fn pipelines_are_an_organisation_s_own() {
     owner.post("/api/pipelines", taken).await.expect_problem(409, "duplicate");
     let stages = json!([stage("p_new", "open", 5), stage("p_won", "won", 100)]);
     let partners = made(&owner, "/api/pipelines", json!({"name": "Partners", "stages": stages})).await;
+    let first = owner.get("/api/pipelines?limit=1").await.expect(200).json();
+    let cursor = first["meta"]["next_cursor"].as_str().expect("a cursor");
+    let second = listed(&owner, &format!("/api/pipelines?limit=1&cursor={cursor}")).await;
+    assert_eq!((second.len(), &second[0]["id"]), (1, &partners["id"]));
+    assert_eq!(owner.get("/api/pipelines").await.expect(200).json()["meta"]["next_cursor"], Value::Null);
     let partners_path = format!("/api/pipelines/{}", partners["id"].as_str().expect("an id"));
 
     let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;

@@ -1,5 +1,6 @@
 //! Many at once.
 
+use daybook_domain::lead::Lead;
 use daybook_local::DEFAULT_ORG;
 use daybook_testing::{World, lead};
 use futures::future::join_all;
@@ -64,16 +65,27 @@ async fn two_hundred_writers_without_a_version_lose_no_update() {
         format!("/api/leads/{}", world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201).id());
     let calls =
         (0..200).map(|n| tokio::spawn(owner.patch(&path, json!({"extra": {format!("f{}", n % 40): n}})).into_future()));
-    let mut successes = 0;
-    for answer in join_all(calls).await {
+    let mut written: Vec<usize> = Vec::new();
+    for (n, answer) in join_all(calls).await.into_iter().enumerate() {
         match answer.expect("a task").status.as_u16() {
-            200 => successes += 1,
+            200 => written.push(n),
             409 => {}
             other => panic!("{other}"),
         }
     }
-    assert!(successes > 0);
-    assert_eq!(owner.get(&path).await.expect(200).data()["version"], 1 + successes);
+    let successes = written.len();
+    assert!(successes > 40, "{successes} writers succeeded, so none came between others");
+    let after = owner.get(&path).await.expect(200).data();
+    assert_eq!(after["version"], 1 + successes);
+    // Each field has what one of its writers wrote: who knew only of an earlier version would have taken it away.
+    for field in 0..40 {
+        let of_it: Vec<_> = written.iter().filter(|n| *n % 40 == field).map(|n| json!(n)).collect();
+        let found = &after["extra"][format!("f{field}")];
+        assert!(
+            of_it.contains(found) || (of_it.is_empty() && found.is_null()),
+            "f{field} is {found}, not of {of_it:?}"
+        );
+    }
     let updates =
         world.journal(DEFAULT_ORG).await.into_iter().filter(|fact| fact.event.name() == "lead.updated").count();
     assert_eq!(updates, successes);
@@ -97,6 +109,16 @@ async fn deleting_and_submitting_at_once_leaves_every_submission_with_a_lead() {
     }
     delete.await.expect("a task").expect(200);
     assert!(world.leads(&owner).await.len() <= 1);
+    let submissions = owner.get("/api/submissions?limit=200").await.expect(200).data();
+    let of = |submission: &serde_json::Value| submission["lead_id"].as_str().expect("a lead").parse().expect("an id");
+    let of: Vec<daybook_domain::LeadId> = submissions.as_array().expect("a list").iter().map(of).collect();
+    assert_eq!(of.len(), 51);
+    let cx = world.cx(DEFAULT_ORG);
+    for id in of {
+        let live: Option<Lead> = cx.find(id).await.expect("a read");
+        let trashed: Option<Lead> = cx.find_trashed(id).await.expect("a read");
+        assert!(live.is_some() || trashed.is_some(), "{id} is gone");
+    }
     assert_eq!(
         world.journal(DEFAULT_ORG).await.iter().filter(|fact| fact.event.name() == "submission.accepted").count(),
         51

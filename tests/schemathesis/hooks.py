@@ -23,7 +23,7 @@ SIGN_IN = {"email": os.environ["DAYBOOK_EMAIL"], "password": os.environ["DAYBOOK
 UNREACHED = os.environ["DAYBOOK_UNREACHED"]
 FORM = "form_01kdvpaw00fpgv030000000001"
 
-READ_ONLY = ("session_epoch", "email_verified_at")
+READ_ONLY = ("session_epoch", "email_verified_at", "retired")
 
 # Forms are posted here, by anybody; staff, who send a token, are told more.
 FORMS = {"/f/{form_id}", "/api/leads", "/api/leads/{id}/demo", "/api/demos", "/api/contact"}

@@ -22,7 +22,6 @@ use daybook_domain::view::View;
 use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule};
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
 use daybook_store::journal::Detail;
-use daybook_store::rows::falling::Falling;
 use daybook_store::{Fact, Tx, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -75,9 +74,7 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
     // What went to the trash with a record comes back with it.
     let mut risen: Vec<AnyId> = Vec::new();
     for fact in facts.iter().filter(|fact| fact.record.kind.has_family() && fact.action == Audit::Delete) {
-        let falling = Falling::read(&cx.env, cx.org).await?.holds(fact.record);
-        let fallen = cx.fallen_with(fact.record).await?.filter(|_| !falling);
-        risen.extend(fallen.ok_or(Domain::Conflict(Conflict::StillFalling))?);
+        risen.extend(cx.fallen_with(fact.record).await?);
     }
     tx = cx.rise(tx, &risen).await?;
     for fact in facts {
@@ -157,20 +154,42 @@ impl Rules for Customer {}
 impl Rules for Contact {}
 impl Rules for Group {}
 impl Rules for Interaction {}
-impl Rules for Opportunity {}
 impl Rules for Task {}
 impl Rules for View {}
 
-impl Rules for Pipeline {
-    async fn checked(_: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        // Whether opportunities are in a stage that would go is asked where pipelines are changed.
-        let keys = after.map(Pipeline::keys).unwrap_or_default();
-        match before {
-            Some(before) if before.keys().iter().any(|key| !keys.contains(key)) => {
-                Err(Domain::Conflict(Conflict::StageInUse).into())
-            }
-            _ => Ok(tx),
+impl Rules for Opportunity {
+    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        let (Some(before), Some(after)) = (before, after) else { return Ok(tx) };
+        if before.stage == after.stage {
+            return Ok(tx);
         }
+        // Nothing goes back to a stage that was removed.
+        let pipeline: Option<Pipeline> = cx.find(after.pipeline_id).await?;
+        let pipeline = pipeline.unwrap_or_else(|| Pipeline::default_of(cx.org));
+        match pipeline.id == after.pipeline_id && pipeline.stage(&after.stage).is_some() {
+            true => Ok(tx),
+            false => Err(Domain::Conflict(Conflict::ParentGone).into()),
+        }
+    }
+}
+
+impl Rules for Pipeline {
+    const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "retired"];
+
+    fn adjusted(&self, wanted: Self) -> Self {
+        wanted.retiring(self)
+    }
+
+    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
+        let (Some(before), Some(after)) = (before, after) else {
+            return if before.is_none() { Ok(tx) } else { Err(Domain::Conflict(Conflict::StageInUse).into()) };
+        };
+        for stage in after.leaves(before) {
+            if cx.is_any_in::<Opportunity>(stage.key.as_str()).await? {
+                return Err(Domain::Conflict(Conflict::StageInUse).into());
+            }
+        }
+        Ok(tx)
     }
 }
 

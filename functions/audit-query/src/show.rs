@@ -9,12 +9,10 @@ use daybook_http::{Argument, Call, Cx, Data, Listed, Operation, Path, Result};
 use daybook_store::Page;
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::rows::tally;
+use daybook_store::{PAGE_BYTES, bytes_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
-
-/// The most bytes of JSON on one page.
-const PAGE_BYTES: usize = 4 << 20;
 
 /// How far back refusals are counted.
 const COUNTED: Duration = Duration::from_secs(31 * 86_400);
@@ -35,12 +33,14 @@ pub async fn list(cx: Cx, Asked(query): Asked) -> Result<Listed<Entry>> {
     let (page, mut next) = query.page(&cx).await?;
     let mut entries = shown(&cx, page.facts).await?;
     // What doesn't fit the answer begins the next page.
-    let mut bytes = 0;
-    let fitting = entries.iter().take_while(|entry| {
-        bytes += serde_json::to_string(entry).map_or(0, |json| json.len());
-        bytes <= PAGE_BYTES
-    });
-    let fitting = fitting.count().max(1);
+    let (mut bytes, mut fitting) = (0, 0);
+    for entry in &entries {
+        bytes += bytes_of(entry)?;
+        if bytes > PAGE_BYTES && fitting > 0 {
+            break;
+        }
+        fitting += 1;
+    }
     if fitting < entries.len() {
         entries.truncate(fitting);
         next = entries.last().map(|last| query.cursor_behind(&cx, last.id));

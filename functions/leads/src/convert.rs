@@ -1,6 +1,6 @@
 //! Converting: a lead becomes a customer, a contact and an opportunity, all at once, and once.
 
-use daybook_crm::{Fields, fields_of, make};
+use daybook_crm::{Fields, make};
 use daybook_domain::contact::Contact;
 use daybook_domain::customer::Customer;
 use daybook_domain::lead::{Lead, Status};
@@ -8,11 +8,10 @@ use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{
     Audit, Claim, ClaimKind, Conflict, CustomerId, Error as Domain, LeadId, Record, RecordType, Rule, Several,
-    Violations,
 };
 use daybook_http::{Created, Cx, Error, IfMatch, Json, Path, Result};
 use daybook_intake::find_lead;
-use daybook_store::{Decision, Reach, Tx};
+use daybook_store::{Decision, Tx, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -58,8 +57,7 @@ pub async fn convert(
 ) -> Result<Created<Converted>> {
     let id = find_lead(&cx, id).await.map(|lead| lead.id)?;
     // The lead is within reach; the contact may be by another permission.
-    let everybodys = Cx { reach: Reach::All, ..cx.clone() };
-    everybodys.alter(id, version, |lead: Lead| decided(&cx, lead, &ask)).await
+    cx.everybodys().alter(id, version, |lead: Lead| decided(&cx, lead, &ask)).await
 }
 
 async fn decided(cx: &Cx, lead: Lead, ask: &Ask) -> Result<Decision<Created<Converted>>> {
@@ -93,14 +91,10 @@ async fn new<T: daybook_crm::Work>(
     place: &str,
 ) -> Result<T> {
     let cx = cx.reaching(T::RESOURCE, Action::Create).await?;
-    let mut fields = fields_of(derived)?;
+    let mut fields = object_of(derived)?;
     fields.extend(asked.cloned().unwrap_or_default());
     make(&cx, fields).await.map_err(|error| match error {
-        Error::Domain(Domain::Invalid(violations)) => {
-            let mut placed = Violations::default();
-            violations.0.into_iter().for_each(|v| placed.add(format!("/{place}{}", v.pointer), v.rule));
-            Domain::Invalid(placed).into()
-        }
+        Error::Domain(Domain::Invalid(violations)) => Domain::Invalid(violations.under(place)).into(),
         other => other,
     })
 }
@@ -123,7 +117,7 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Customer = new(cx, &derived, ask.customer.as_ref(), "customer").await?;
+    let made: Customer = new(cx, &derived, ask.customer.as_ref(), "/customer").await?;
     let customer = Customer { lead_id: Some(lead.id), ..made };
     let tx = Tx::create(&customer);
     Ok((customer, tx))
@@ -156,7 +150,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Contact = new(cx, &derived, ask.contact.as_ref(), "contact").await?;
+    let made: Contact = new(cx, &derived, ask.contact.as_ref(), "/contact").await?;
     let contact = Contact { lead_id: Some(lead.id), ..made };
     let tx = tx.and_create(&contact);
     Ok((contact, tx))
@@ -181,7 +175,7 @@ async fn opportunity(
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Opportunity = new(cx, &derived, ask.opportunity.as_ref(), "opportunity").await?;
+    let made: Opportunity = new(cx, &derived, ask.opportunity.as_ref(), "/opportunity").await?;
     let opportunity = Opportunity { lead_id: Some(lead.id), ..made };
     let tx = tx.and_create(&opportunity);
     Ok((Some(opportunity), tx))

@@ -4,7 +4,7 @@ use daybook_domain::opportunity::Opportunity;
 use daybook_domain::pipeline::{Pipeline, Stage};
 use daybook_domain::{Error as Domain, PipelineId, Rule};
 use daybook_http::{Argument, Call, Cx, Data, Operation, Result, limit_of, query_pairs};
-use daybook_store::{PageAsk, Total};
+use daybook_store::{PageAsk, RECORD_BYTES, Total, bytes_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ impl Argument for BoardQuery {
 pub struct Board {
     /// The pipeline.
     pipeline: Pipeline,
-    /// Its stages, in their order.
+    /// Its stages, in their order, and after them the retired ones that opportunities are in yet.
     columns: Vec<Column>,
 }
 
@@ -61,7 +61,8 @@ pub struct Board {
 pub struct Column {
     /// The stage.
     stage: Stage,
-    /// Its first opportunities, the last close date first, those without one before them.
+    /// Its first opportunities, the last close date first, those without one before them; one at least where there is
+    /// one, and fewer than asked for once the board has 4 MB.
     opportunities: Vec<Opportunity>,
     /// How many it has, exactly up to 10,000; left out for those who see only their own.
     count: Option<usize>,
@@ -73,13 +74,21 @@ pub struct Column {
 pub async fn board(cx: Cx, query: BoardQuery) -> Result<Data<Board>> {
     let pipeline = daybook_crm::pipeline_of(&cx, query.pipeline, None).await?;
     let mut columns = Vec::with_capacity(pipeline.stages.len());
-    for stage in &pipeline.stages {
-        let mut ask = PageAsk { state: Some(stage.key.as_str()), limit: query.limit, ..PageAsk::default() };
+    // Each column has one at least where there is one, however much the others have.
+    let mut bytes_before = pipeline.all_stages().count() * RECORD_BYTES;
+    for (at, stage) in pipeline.all_stages().enumerate() {
+        let retired = at >= pipeline.stages.len();
+        if retired && !cx.is_any_in::<Opportunity>(stage.key.as_str()).await? {
+            continue;
+        }
+        let mut ask =
+            PageAsk { state: Some(stage.key.as_str()), limit: query.limit, bytes_before, ..PageAsk::default() };
         ask.with_total = cx.counts::<Opportunity>(&ask);
         let page = cx.list::<Opportunity>(&ask).await?;
         let count = page.total.map(|total| match total {
             Total::Exactly(count) | Total::Over(count) => count,
         });
+        bytes_before += bytes_of(&page.items)?;
         columns.push(Column { stage: stage.clone(), opportunities: page.items, count, next_cursor: page.next_cursor });
     }
     Ok(Data(Board { pipeline, columns }))

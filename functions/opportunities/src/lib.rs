@@ -15,6 +15,7 @@ use daybook_domain::permission::Resource::{Opportunities, Pipelines};
 use daybook_domain::pipeline::StageKey;
 use daybook_domain::{Line, Percent};
 use daybook_http::{Cx, Data, IfMatch, Json, ListQuery, Listed, Path, Result, Routes, can, can_any};
+use daybook_store::{Order, object_of};
 use serde::{Deserialize, Serialize};
 
 /// The routes of this function.
@@ -45,7 +46,7 @@ async fn list(cx: Cx, query: ListQuery<Opportunity>) -> Result<Listed<Opportunit
     let mut ask = query.ask();
     let mut stages = Vec::new();
     // By close date all of them are read stage by stage.
-    if ask.order == daybook_crm::Order::Date {
+    if ask.order == Order::Date {
         let all = daybook_crm::pipelines(&cx).await?;
         stages = all.iter().flat_map(|pipeline| pipeline.keys()).collect();
     }
@@ -72,7 +73,7 @@ async fn set_stage(
     IfMatch(version): IfMatch,
     Json(to): Json<Move>,
 ) -> Result<Data<Opportunity>> {
-    let mut fields = daybook_crm::fields_of(&to)?;
+    let mut fields = object_of(&to)?;
     fields.retain(|_, value| !value.is_null());
     change(&cx, id, version, fields, Data).await
 }

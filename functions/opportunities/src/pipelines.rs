@@ -4,15 +4,26 @@ use daybook_crm::make;
 use daybook_domain::Record;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::pipeline::{Pipeline, Stage};
-use daybook_domain::{Conflict, Error as Domain, PipelineId};
+use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule};
 use daybook_http::{Created, Cx, Data, IfMatch, Listed, New, PageQuery, Patch, Path, Result};
-use daybook_store::{Page, PageAsk, Reach, Tx};
+use daybook_store::{Page, Tx};
+
+/// What cursors of this list are for.
+const CURSOR: &str = "pipelines";
 
 /// Lists the pipelines, the default one first.
 pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
     let mut all = daybook_crm::pipelines(&cx).await?;
+    if let Some(cursor) = &query.cursor {
+        let last: PipelineId =
+            cx.open_place(cursor, CURSOR)?.parse().map_err(|_| Domain::query("cursor", Rule::Cursor))?;
+        let usual = PipelineId::default_of(cx.org);
+        all.retain(|pipeline| pipeline.id != usual && (last == usual || pipeline.id > last));
+    }
+    let more = all.len() > query.limit;
     all.truncate(query.limit);
-    Ok(Listed(Page::of(all, query.limit, None)))
+    let next = all.last().filter(|_| more).map(|last| cx.seal_place(&last.id.to_string(), CURSOR));
+    Ok(Listed(Page::of(all, query.limit, next)))
 }
 
 /// Makes a pipeline. The keys of its stages are no other pipeline's.
@@ -31,7 +42,8 @@ pub async fn read(cx: Cx, Path(id): Path<PipelineId>) -> Result<Data<Pipeline>> 
     }
 }
 
-/// Changes the fields that are named. A stage that opportunities are in stays, and means what it meant.
+/// Changes the fields that are named. A stage that opportunities are seen in stays, and means what it meant; one that is
+/// removed is retired, as what was just made, or is in the trash, may be in it yet.
 pub async fn update(
     cx: Cx,
     Path(id): Path<PipelineId>,
@@ -41,11 +53,12 @@ pub async fn update(
     let before = read(cx.clone(), Path(id)).await?.0;
     let wanted = patch.over(&before)?.checked()?;
     apart(&cx, &wanted).await?;
-    let changed = |stage: &&Stage| wanted.stage(&stage.key).is_none_or(|after| after.kind != stage.kind);
-    let gone: Vec<String> = before.stages.iter().filter(changed).map(|stage| stage.key.as_str().to_owned()).collect();
-    empty(&cx, &gone).await?;
+    let wanted = wanted.retiring(&before);
+    empty(&cx, wanted.leaves(&before)).await?;
     if before.version > 0 {
-        return cx.change(id, version, |pipeline: &Pipeline| patch.over(pipeline)?.checked(), Data).await;
+        return cx
+            .change(id, version, |pipeline: &Pipeline| Ok(patch.over(pipeline)?.checked()?.retiring(pipeline)), Data)
+            .await;
     }
     if version.is_some_and(|version| version > 0) {
         return Err(Domain::Stale { version: 0, current: Default::default() }.into());
@@ -59,7 +72,7 @@ pub async fn delete(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatc
     if id == PipelineId::default_of(cx.org) {
         return Err(Domain::Conflict(Conflict::StageInUse).into());
     }
-    empty(&cx, &cx.get::<Pipeline>(id).await?.keys()).await?;
+    empty(&cx, cx.get::<Pipeline>(id).await?.all_stages()).await?;
     cx.remove(id, version, Data::<Pipeline>).await
 }
 
@@ -82,11 +95,9 @@ async fn apart(cx: &Cx, pipeline: &Pipeline) -> Result<()> {
 }
 
 /// Refused while opportunities are in one of these stages.
-async fn empty(cx: &Cx, stages: &[String]) -> Result<()> {
-    let everybodys = Cx { reach: Reach::All, ..cx.clone() };
+async fn empty(cx: &Cx, stages: impl IntoIterator<Item = &Stage>) -> Result<()> {
     for stage in stages {
-        let ask = PageAsk { state: Some(stage), limit: 1, ..PageAsk::default() };
-        if !everybodys.list::<Opportunity>(&ask).await?.items.is_empty() {
+        if cx.is_any_in::<Opportunity>(stage.key.as_str()).await? {
             return Err(Domain::Conflict(Conflict::StageInUse).into());
         }
     }

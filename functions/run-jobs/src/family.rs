@@ -2,7 +2,7 @@
 
 use daybook_domain::job::Job;
 use daybook_domain::{AnyId, Audit, Event, Record};
-use daybook_store::rows::falling::Falling;
+use daybook_store::rows::falling::{Fallen, Falling};
 use daybook_store::{Cx, Error, Result, Tx};
 
 /// Of so many records most fit one transaction.
@@ -12,6 +12,10 @@ const AT_ONCE: usize = 8;
 /// there already; a crash leaves less to do.
 pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
     let mut job = job.clone();
+    // Where an earlier try got as far as the last step, the record may be back with all that belongs to it.
+    if !Falling::read(&cx.env, cx.org).await?.holds(record) {
+        return Ok(job.finished());
+    }
     loop {
         let members = cx.members(record).await?;
         if members.is_empty() {
@@ -26,7 +30,8 @@ pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
         if !falling.holds(record) {
             return Ok(());
         }
-        let row = falling.without(cx.org, record)?;
+        let count = job.progress.map_or(0, |progress| progress.done);
+        let row = falling.without(cx.org, Fallen { parent: record, count, at: cx.now() })?;
         let tx = Tx::happened(Event::FamilyMoved, Audit::Delete, record).with_row(row);
         cx.next_step().commit(tx, ()).await
     };

@@ -2,9 +2,7 @@
 
 use daybook_domain::permission::{Permission, RoleRef};
 use daybook_domain::user::{Status, User, Username};
-use daybook_domain::{
-    Audit, Conflict, EmailAddress, Error as Domain, Event, Line, Record as _, Rule, UserId, Violations,
-};
+use daybook_domain::{Audit, EmailAddress, Error as Domain, Event, Line, Record as _, Rule, UserId, Violations};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -147,10 +145,7 @@ pub async fn delete(cx: Cx, Path(id): Path<UserId>, IfMatch(version): IfMatch) -
 /// had; their sessions stay ended.
 pub async fn restore(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
     cx.decide(|| async {
-        let Some(trashed) = cx.find_trashed::<User>(id).await? else {
-            let _live: User = cx.get(id).await?;
-            return Err(Domain::Conflict(Conflict::NotInTrash).into());
-        };
+        let trashed: User = cx.trashed(id, None).await?;
         cx.within_own_role(&[trashed.role]).await?;
         let user = trashed.clone().signed_out().following(&trashed, cx.now());
         let tx = cx.with_owners(Tx::restore(&trashed, &user), id, Some(&user)).await?;

@@ -16,6 +16,9 @@ const OVERLAP: Duration = Duration::from_secs(120);
 /// The most entries that are dispatched in one go.
 const MOST: usize = 100;
 
+/// The most entries whose text is kept in memory; that of others is read again when it is their turn.
+const HELD: usize = 1_000;
+
 /// How far back a journal is read where there is no checkpoint yet.
 const FURTHEST: Duration = Duration::from_secs(2 * 86_400);
 
@@ -97,9 +100,11 @@ impl Feed {
     }
 
     async fn listen(&self) {
-        let mut told = self.told.lock().await;
-        while let Ok(told) = told.try_recv() {
-            self.open().insert(told.entry.entry, Open { told, at: Timestamp::UNIX_EPOCH });
+        let mut channel = self.told.lock().await;
+        let mut open = self.open();
+        while let Ok(Told { entry, fact }) = channel.try_recv() {
+            let fact = fact.filter(|_| open.len() < HELD);
+            open.insert(entry.entry, Open { told: Told { entry, fact }, at: Timestamp::UNIX_EPOCH });
         }
     }
 

@@ -1,20 +1,17 @@
 //! Batches of changes.
 
-use crate::family::{Removed, delete_family, fallen, removal, restore_family};
+use crate::family::{Removed, delete_family, removal, restore_family};
 use crate::handlers::{change, changed, may_name};
 use crate::work::{Work, make, prepared};
 use daybook_domain::permission::Action;
-use daybook_domain::{Conflict, Error as Domain, Rule};
+use daybook_domain::{Error as Domain, Rule};
 use daybook_http::{
     Accepted, BatchAction, BatchAsk, BatchItem, Batched, Created, Cx, Data, Error, IfMatch, Part, Path, Result, denied,
 };
-use daybook_store::{Answer, Reach, Tx};
+use daybook_store::{Answer, PAGE_BYTES, Tx, is_at};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
-
-/// After so many bytes of records the answer names only their ids and versions: a Lambda answer has 6 MB at most.
-const MOST_SHOWN: usize = 4 << 20;
 
 /// A batch that happens as a whole keeps its answer for repeats: an item has 400 KB at most.
 const MOST_KEPT: usize = 300 * 1024;
@@ -31,11 +28,13 @@ pub async fn batch<T: Work>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
     let mut shown = 0;
     for (number, item) in ask.items.iter().enumerate() {
         let cx_of_part = cx.part(&name, number);
-        let part = match one::<T>(&cx_of_part, item).await {
+        // Boxed, as is what makes parts of a whole: a future in a future in a future is too much for the compiler.
+        let part = match Box::pin(one::<T>(&cx_of_part, item)).await {
             Ok(Part::Done(answer, data)) => {
                 shown += data.to_string().len();
+                // Of records beyond a page's bytes the answer names ids and versions alone.
                 let brief = |data: Value| json!({"id": data["id"], "version": data["version"]});
-                Part::Done(answer, if shown > MOST_SHOWN { brief(data) } else { data })
+                Part::Done(answer, if shown > PAGE_BYTES { brief(data) } else { data })
             }
             Ok(part) => part,
             Err(error) => {
@@ -128,15 +127,6 @@ async fn one<T: Work>(cx: &Cx, item: &BatchItem) -> Result<Part> {
     done(Answer::Ok, &record)
 }
 
-fn is_at<T: Work>(record: &T, version: Option<u64>) -> Result<(), Domain> {
-    match version {
-        Some(version) if version != record.version() => {
-            Err(Domain::Stale { version: record.version(), current: Default::default() })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// All changes as one. Each record comes in it once.
 async fn at_once<T: Work>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
     let decide = || async {
@@ -150,7 +140,7 @@ async fn at_once<T: Work>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
                     let expected = "a record that comes once in the batch".to_owned();
                     Err(Domain::invalid("/id", Rule::Format { expected }).into())
                 }
-                false => add::<T>(cx, tx, item).await,
+                false => Box::pin(add::<T>(cx, tx, item)).await,
             };
             let (with, part) = step.map_err(|error| within(error, number))?;
             if let Part::Done(_, data) = &part {
@@ -165,7 +155,7 @@ async fn at_once<T: Work>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
         match tx.is_empty() {
             true => Ok(Batched::of(parts)),
             // Each change was within reach when it was decided.
-            false => Cx { reach: Reach::All, ..cx.clone() }.commit(tx, Batched::of(parts)).await,
+            false => cx.everybodys().commit(tx, Batched::of(parts)).await,
         }
     };
     match items.iter().any(|item| item.version.is_some()) {
@@ -224,16 +214,11 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             Ok((tx, part))
         }
         BatchAction::Restore => {
-            let id = id_of::<T>(item)?;
-            let Some(trashed) = cx.find_trashed::<T>(id).await? else {
-                let _live: T = cx.get(id).await?;
-                return Err(Domain::Conflict(Conflict::NotInTrash).into());
-            };
-            is_at(&trashed, item.version)?;
+            let trashed: T = cx.trashed(id_of::<T>(item)?, item.version).await?;
             let restored = trashed.clone().following(&trashed, cx.now());
             let mut tx = tx.and_restore(&trashed, &restored);
             if T::TYPE.has_family() {
-                tx = cx.rise(tx, &fallen(cx, &trashed).await?).await?;
+                tx = cx.rise(tx, &cx.fallen_with(trashed.id()).await?).await?;
             }
             Ok((tx, done(Answer::Ok, &restored)?))
         }

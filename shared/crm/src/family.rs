@@ -3,7 +3,7 @@
 
 use crate::work::Work;
 use daybook_domain::job::{Job, Work as JobWork};
-use daybook_domain::{AnyId, Conflict, Error as Domain};
+use daybook_domain::{Conflict, Error as Domain};
 use daybook_http::{Accepted, Answer, Call, Cx, Data, Error, HttpReply, IfMatch, Operation, Path, Result};
 use daybook_store::family::Family;
 use daybook_store::rows::falling::Falling;
@@ -16,6 +16,9 @@ const MAY_FIT: usize = 25;
 
 /// How often somebody decides anew, as what belongs to the record changes.
 const DECISIONS: u32 = 10;
+
+/// How often somebody who named a version does, before whoever joins goes along.
+const PATIENCE: u32 = 4;
 
 /// What became of a record with what belongs to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,29 +53,49 @@ impl<T: Work> HttpReply for Removed<T> {
 /// Moves a record to the trash, and with it what belongs to it; where that doesn't fit one transaction, all of it is
 /// hidden at once, and a job (202) moves the rest.
 pub async fn delete_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
-    for _ in 0..DECISIONS {
-        let whole = cx.alter(id, version, |record: T| whole(&cx, record)).await;
-        let outcome = match whole {
-            Err(Error::Domain(Domain::Unfit { .. })) => cx.alter(id, version, |record: T| begun(&cx, record)).await,
-            outcome => outcome,
-        };
-        match outcome {
+    let mut way = Way::AtOnce;
+    for attempt in 0..DECISIONS {
+        way = match cx.alter(id, version, |record: T| removed(&cx, record, way)).await {
+            Err(Error::Domain(Domain::Unfit { .. })) if way == Way::AtOnce => Way::ByJob,
+            Err(Error::Domain(Domain::Conflict(Conflict::Contended))) if way != Way::Whoever => Way::Whoever,
             // One of those that belong to it changed, not the record itself.
             Err(Error::Domain(Domain::Stale { .. }))
-                if version.is_some() && Some(cx.get::<T>(id).await?.version()) == version => {}
+                if version.is_some() && Some(cx.get::<T>(id).await?.version()) == version =>
+            {
+                if attempt < PATIENCE {
+                    way
+                } else {
+                    Way::Whoever
+                }
+            }
             outcome => return outcome,
         }
     }
     Err(Domain::Conflict(Conflict::Contended).into())
 }
 
-async fn whole<T: Work>(cx: &Cx, record: T) -> Result<Decision<Removed<T>>> {
-    let family = cx.family(record.id()).await?;
-    if family.members.len() > MAY_FIT {
-        return Err(Domain::Unfit { actions: family.members.len(), limit: MAY_FIT }.into());
+/// How a record goes to the trash with its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// In one transaction; where they are too many, by a job.
+    AtOnce,
+    /// The members by a job, as many as there are.
+    ByJob,
+    /// The members by a job, with whoever joins until the record is gone: others may join all the time.
+    Whoever,
+}
+
+async fn removed<T: Work>(cx: &Cx, record: T, way: Way) -> Result<Decision<Removed<T>>> {
+    let mut family = cx.family(record.id()).await?;
+    family.joined = family.joined.filter(|_| way != Way::Whoever);
+    if way == Way::AtOnce && family.members.len() <= MAY_FIT {
+        let tx = removal(cx, Tx::default(), &record, family).await?;
+        return Ok(Decision::Commit(tx, Removed::Done(Data(record))));
     }
-    let tx = removal(cx, Tx::default(), &record, family).await?;
-    Ok(Decision::Commit(tx, Removed::Done(Data(record))))
+    let job = Job::new(JobWork::Removal { record: record.id() }, &cx.stamp()).of_records(family.members.len());
+    let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id())?;
+    let tx = Tx::delete(&record).with_family(family).and_create(&job).with_row(falling);
+    Ok(Decision::Commit(tx, Removed::Begun(Accepted(Box::new(job)))))
 }
 
 /// A change that removes a record with what belongs to it, too.
@@ -81,32 +104,11 @@ pub(crate) async fn removal<T: Work>(cx: &Cx, tx: Tx, record: &T, family: Family
     cx.fall(tx.and_delete(record).with_family(family), &members, record.id()).await
 }
 
-async fn begun<T: Work>(cx: &Cx, record: T) -> Result<Decision<Removed<T>>> {
-    let family = cx.family(record.id()).await?;
-    let job = Job::new(JobWork::Removal { record: record.id() }, &cx.stamp()).of_records(family.members.len());
-    let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id())?;
-    let tx = Tx::delete(&record).with_family(family).and_create(&job).with_row(falling);
-    Ok(Decision::Commit(tx, Removed::Begun(Accepted(Box::new(job)))))
-}
-
-/// What went to the trash with a record, once all of it is there.
-pub(crate) async fn fallen<T: Work>(cx: &Cx, trashed: &T) -> Result<Vec<AnyId>> {
-    let falling = Falling::read(&cx.env, cx.org).await?.holds(trashed.id());
-    let fallen = cx.fallen_with(trashed.id()).await?.filter(|_| !falling);
-    Ok(fallen.ok_or(Domain::Conflict(Conflict::StillFalling))?)
-}
-
 /// Takes a record back from the trash, and with it what went there with it; where that doesn't fit one transaction,
 /// the record at once, and a job (202) takes the rest back.
 pub async fn restore_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
-    let Some(trashed) = cx.find_trashed::<T>(id).await? else {
-        let _live: T = cx.get(id).await?;
-        return Err(Domain::Conflict(Conflict::NotInTrash).into());
-    };
-    if version.is_some_and(|version| version != trashed.version()) {
-        return Err(Domain::Stale { version: trashed.version(), current: Default::default() }.into());
-    }
-    let fallen = fallen(&cx, &trashed).await?;
+    let trashed: T = cx.trashed(id, version).await?;
+    let fallen = cx.fallen_with(trashed.id()).await?;
     let restored = trashed.clone().following(&trashed, cx.now());
     let tx = Tx::restore(&trashed, &restored);
     if fallen.len() <= MAY_FIT {

@@ -10,9 +10,8 @@ mod types;
 mod work;
 
 pub use batch::batch;
-pub use daybook_store::Order;
 pub use family::{Removed, delete_family, restore_family};
 pub use handlers::{change, create, delete, list, read, restore, update};
 pub use pipelines::{pipeline_of, pipelines};
 pub use timeline::{Moment, SentMail, timeline, timeline_of};
-pub use work::{Fields, Work, fields_of, make};
+pub use work::{Fields, Work, make};

@@ -3,7 +3,7 @@
 use daybook_domain::pipeline::{Pipeline, StageKey};
 use daybook_domain::{Claim, ClaimKind, Error as Domain, PipelineId, RecordType, Rule};
 use daybook_http::{Cx, Result};
-use daybook_store::{PageAsk, Reach};
+use daybook_store::PageAsk;
 
 /// The pipeline of an id, or that of a stage, or the default one.
 pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKey>) -> Result<Pipeline> {
@@ -29,11 +29,19 @@ pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKe
     }
 }
 
+fn oldest_first(cursor: Option<&str>) -> PageAsk<'_> {
+    PageAsk { limit: 100, ascending: true, cursor, ..PageAsk::default() }
+}
+
 /// The pipelines of an organisation, the default one first.
 pub async fn pipelines(cx: &Cx) -> Result<Vec<Pipeline>> {
-    let everybodys = Cx { reach: Reach::All, ..cx.clone() };
-    let ask = PageAsk { limit: 100, ascending: true, ..PageAsk::default() };
-    let mut all = everybodys.list::<Pipeline>(&ask).await?.items;
+    let everybodys = cx.everybodys();
+    let mut page = everybodys.list::<Pipeline>(&oldest_first(None)).await?;
+    let mut all = page.items;
+    while let Some(cursor) = page.next_cursor {
+        page = everybodys.list::<Pipeline>(&oldest_first(Some(&cursor))).await?;
+        all.append(&mut page.items);
+    }
     match all.iter().position(|one| one.id == PipelineId::default_of(cx.org)) {
         Some(at) => all[..=at].rotate_right(1),
         None => all.insert(0, Pipeline::default_of(cx.org)),

@@ -12,13 +12,10 @@ use daybook_domain::{AnyId, EntryId, Error as Domain, Event, Record, RecordType,
 use daybook_http::{Cx, Listed, PageQuery, Path, Result};
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::rows::delivery::{self, State};
-use daybook_store::{Fact, Page};
+use daybook_store::{Fact, PAGE_BYTES, Page, bytes_of};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
-
-/// The most bytes of a page: a Lambda answer has 6 MB at most.
-const MOST_BYTES: usize = 4 << 20;
 
 /// So many changes of a record are told, the newest.
 const MOST_CHANGES: usize = 500;
@@ -165,8 +162,8 @@ pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> R
     let (mut moments, mut bytes, mut last) = (Vec::new(), 0, places.len());
     for (n, moment) in shown(cx, marks).await?.into_iter().enumerate() {
         let Some(moment) = moment else { continue };
-        bytes += serde_json::to_string(&moment).map_or(0, |text| text.len());
-        if bytes > MOST_BYTES && !moments.is_empty() {
+        bytes += bytes_of(&moment)?;
+        if bytes > PAGE_BYTES && !moments.is_empty() {
             (more, last) = (true, n);
             break;
         }

@@ -13,10 +13,9 @@ use daybook_domain::task::Task;
 use daybook_domain::view::{View, ViewOf};
 use daybook_domain::{
     AnyId, ContactId, CustomerId, Error as Domain, GroupId, InteractionId, OpportunityId, PipelineId, Record,
-    RecordType, Rule, Stamp, TaskId, Timestamp, ViewId, Violations,
+    RecordType, Rule, Stamp, TaskId, Timestamp, ViewId,
 };
 use daybook_http::{Cx, ListQuery, Result, pairs_of};
-use daybook_store::Reach;
 use serde_json::{Value, json};
 
 fn fields(value: Value) -> Fields {
@@ -128,7 +127,8 @@ impl Work for Opportunity {
     ) -> Result<Self, Domain> {
         let Some(pipeline) = pipeline else { return Ok(self) };
         let named = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
-        if !named("stage") && pipeline.stage(&self.stage).is_none() {
+        let enters = before.is_none_or(|before| before.pipeline_id != pipeline.id);
+        if !named("stage") && enters && pipeline.stage(&self.stage).is_none() {
             let first = pipeline.first().ok_or_else(|| Domain::invalid("/pipeline_id", Rule::Required))?;
             self.stage = first.key.clone();
         }
@@ -154,8 +154,7 @@ impl Work for Task {
         let id = related.get("id").and_then(Value::as_str).and_then(|id| id.parse::<AnyId>().ok());
         let customer = match id {
             Some(id) if id.kind == RecordType::Opportunity => {
-                let everybodys = Cx { reach: Reach::All, ..cx.clone() };
-                let found: Option<Opportunity> = everybodys.find(id).await?;
+                let found: Option<Opportunity> = cx.everybodys().find(id).await?;
                 let gone = || Domain::invalid("/related_to/id", Rule::Id { prefix: OpportunityId::PREFIX.to_owned() });
                 Some(found.ok_or_else(gone)?.customer_id)
             }
@@ -225,11 +224,7 @@ fn asks_for<T: Record>(query: &str) -> Result<(), Domain> {
     }
     match ListQuery::<T>::of(pairs) {
         Ok(_) => Ok(()),
-        Err(Domain::Query(violations)) => {
-            let mut placed = Violations::default();
-            violations.0.into_iter().for_each(|v| placed.add(format!("/query{}", v.pointer), v.rule));
-            Err(Domain::Invalid(placed))
-        }
+        Err(Domain::Query(violations)) => Err(Domain::Invalid(violations.under("/query"))),
         Err(other) => Err(other),
     }
 }

@@ -14,11 +14,6 @@ use std::time::Duration;
 /// The fields that somebody sends.
 pub type Fields = Map<String, Value>;
 
-/// What somebody says as the fields of a record.
-pub fn fields_of(said: &impl serde::Serialize) -> Result<Fields> {
-    object_of(said)
-}
-
 /// A type of record that people work with.
 pub trait Work: Record {
     /// Its ids.
@@ -60,18 +55,16 @@ pub(crate) async fn prepared<T: Work>(cx: &Cx, mut fields: Fields) -> Result<Fie
     let mut clock = Clock { cx, zone };
     let mut violations = Violations::default();
     for name in T::MOMENTS {
-        let lists = fields.get_mut(*name).into_iter();
-        for value in lists {
-            match value {
-                Value::Array(list) => {
-                    for (n, one) in list.iter_mut().enumerate() {
-                        if let Some(at) = one.get_mut("at") {
-                            clock.set(at, &format!("/{name}/{n}/at"), &mut violations).await?;
-                        }
+        match fields.get_mut(*name) {
+            Some(Value::Array(list)) => {
+                for (n, one) in list.iter_mut().enumerate() {
+                    if let Some(at) = one.get_mut("at") {
+                        clock.set(at, &format!("/{name}/{n}/at"), &mut violations).await?;
                     }
                 }
-                value => clock.set(value, &format!("/{name}"), &mut violations).await?,
             }
+            Some(value) => clock.set(value, &format!("/{name}"), &mut violations).await?,
+            None => {}
         }
     }
     violations.into_result()?;
@@ -119,10 +112,6 @@ impl Clock<'_> {
 /// A new record of these fields.
 pub async fn make<T: Work>(cx: &Cx, fields: Fields) -> Result<T> {
     let fields = prepared::<T>(cx, fields).await?;
-    made(cx, fields).await
-}
-
-async fn made<T: Work>(cx: &Cx, fields: Fields) -> Result<T> {
     let setting = T::setting(cx, &fields, true).await?;
     let stamp = cx.stamp();
     let mut defaults = T::defaults(&stamp, &setting);

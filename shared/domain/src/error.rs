@@ -241,6 +241,13 @@ impl Violations {
         }
     }
 
+    /// The same violations, of what stands at a place in something larger.
+    #[must_use]
+    pub fn under(self, place: &str) -> Violations {
+        let placed = |one: Violation| Violation { pointer: format!("{place}{}", one.pointer), ..one };
+        Violations(self.0.into_iter().map(placed).collect())
+    }
+
     /// `Ok` when nothing was added.
     pub fn into_result(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }

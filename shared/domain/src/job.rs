@@ -42,7 +42,7 @@ pub struct Job {
 pub struct Progress {
     /// How many records are done.
     pub done: u64,
-    /// How many there were to do when it was asked for.
+    /// How many there are to do, as far as that is known.
     pub of: u64,
 }
 
@@ -194,7 +194,10 @@ impl Job {
     /// The job with so many more records done.
     #[must_use]
     pub fn advanced(&self, by: usize) -> Job {
-        let advanced = |progress: Progress| Progress { done: progress.done + by as u64, ..progress };
+        let advanced = |Progress { done, of }: Progress| {
+            let done = done + by as u64;
+            Progress { done, of: of.max(done) }
+        };
         Job { progress: self.progress.map(advanced), ..self.clone() }
     }
 

@@ -112,8 +112,10 @@ impl Opportunity {
         if !moved {
             return Ok(self);
         }
-        let unknown = || Error::invalid("/stage", Rule::OneOf { allowed: pipeline.keys() });
-        let stage = pipeline.stage(&self.stage).ok_or_else(unknown)?;
+        let stage = pipeline.stage(&self.stage).ok_or_else(|| {
+            let allowed = pipeline.stages.iter().map(|stage| stage.key.as_str().to_owned()).collect();
+            Error::invalid("/stage", Rule::OneOf { allowed })
+        })?;
         self.pipeline_id = pipeline.id;
         if !probable {
             self.probability = stage.probability;

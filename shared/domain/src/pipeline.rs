@@ -100,6 +100,11 @@ pub struct Pipeline {
     pub name: Line<100>,
     /// Its stages, 1 to 20, at least one of them open.
     pub stages: Vec<Stage>,
+    /// Stages that were removed, the last first, at most 20. Nothing enters them; what came into one while it was
+    /// removed, or comes back from the trash, stands on the board until it is moved.
+    #[serde(default)]
+    #[schema(read_only)]
+    pub retired: Vec<Stage>,
 }
 
 impl Pipeline {
@@ -123,6 +128,7 @@ impl Pipeline {
             updated_at: org.time(),
             name: Line::parse("Sales").expect("a line"),
             stages: stages.into_iter().flatten().collect(),
+            retired: Vec::new(),
         }
     }
 
@@ -136,9 +142,32 @@ impl Pipeline {
         self.stages.iter().find(|stage| stage.kind == StageType::Open)
     }
 
-    /// The keys of its stages.
+    /// The keys of its stages, the retired ones after the others.
     pub fn keys(&self) -> Vec<String> {
-        self.stages.iter().map(|stage| stage.key.as_str().to_owned()).collect()
+        self.all_stages().map(|stage| stage.key.as_str().to_owned()).collect()
+    }
+
+    /// All its stages, the retired ones after the others.
+    pub fn all_stages(&self) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().chain(&self.retired)
+    }
+
+    /// The pipeline as it follows an earlier version: the stages it no longer has are retired.
+    #[must_use]
+    pub fn retiring(self, before: &Pipeline) -> Pipeline {
+        let gone = before.all_stages().filter(|stage| self.stage(&stage.key).is_none());
+        let retired = gone.take(MOST_STAGES).cloned().collect();
+        Pipeline { retired, ..self }
+    }
+
+    /// The stages of an earlier version that no opportunity should be in: those that go, mean something else now, or
+    /// aren't even retired any more.
+    pub fn leaves<'a>(&self, before: &'a Pipeline) -> Vec<&'a Stage> {
+        let stays = |stage: &&Stage| match self.stage(&stage.key) {
+            Some(now) => now.kind == stage.kind,
+            None => before.stage(&stage.key).is_none() && self.retired.iter().any(|kept| kept.key == stage.key),
+        };
+        before.all_stages().filter(|stage| !stays(stage)).collect()
     }
 
     /// The pipeline, if its stages can be told apart and one of them is open.
@@ -161,6 +190,7 @@ impl Pipeline {
 
 impl Record for Pipeline {
     const TYPE: RecordType = RecordType::Pipeline;
+    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "retired"];
     const REQUIRED: &'static [&'static str] = &["name", "stages"];
 
     record_head!();
@@ -176,6 +206,40 @@ impl Record for Pipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stage_that_goes_is_retired_and_keeps_its_meaning() {
+        let before = Pipeline::default_of(OrgId::new(uuid::Uuid::nil()));
+        let keys = |stages: Vec<&Stage>| stages.iter().map(|stage| stage.key.as_str().to_owned()).collect::<Vec<_>>();
+        let without = |pipeline: &Pipeline, key: &str| {
+            let stages = pipeline.stages.iter().filter(|stage| stage.key.as_str() != key).cloned().collect();
+            Pipeline { stages, ..pipeline.clone() }.retiring(pipeline)
+        };
+        let after = without(&before, "proposal");
+        assert_eq!(
+            (keys(after.leaves(&before)), keys(after.retired.iter().collect())),
+            (vec!["proposal".into()], vec!["proposal".to_owned()])
+        );
+        let later = without(&after, "lost");
+        assert_eq!(
+            (keys(later.leaves(&after)), keys(later.retired.iter().collect())),
+            (vec!["lost".into()], vec!["lost".to_owned(), "proposal".to_owned()])
+        );
+        let whole = Pipeline { stages: before.stages.clone(), ..later.clone() }.retiring(&later);
+        assert_eq!((whole.leaves(&later).len(), &whole), (0, &before));
+        let mut other = whole.clone();
+        other.stages[1].kind = StageType::Won;
+        assert_eq!(keys(other.retiring(&later).leaves(&later)), ["proposal"]);
+        // The twenty-first goes for good, unless something is in it.
+        let key = |number: usize| StageKey::parse(&format!("s{number}")).expect("a key");
+        let stage = |number: usize| Stage { key: key(number), ..before.stages[0].clone() };
+        let many = Pipeline { retired: (0..MOST_STAGES).map(stage).collect(), ..before.clone() };
+        let less = without(&many, "proposal");
+        assert_eq!(
+            (less.retired.len(), keys(less.leaves(&many))),
+            (MOST_STAGES, vec!["proposal".into(), "s19".to_owned()])
+        );
+    }
 
     #[test]
     fn the_default_pipeline_is_as_the_contract_says() {

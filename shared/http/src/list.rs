@@ -61,6 +61,7 @@ impl<T: Record> ListQuery<T> {
             order: self.order,
             ascending: self.ascending,
             limit: self.limit,
+            bytes_before: 0,
             cursor: self.cursor.as_deref(),
         }
     }

@@ -151,6 +151,7 @@ async fn handled(
         grants: admitted.grants,
         request: Arc::new(info),
         once: None,
+        mates: Arc::default(),
     };
     if let Some(refused) = admitted.refused {
         audit::denied(&cx).await?;

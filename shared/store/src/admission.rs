@@ -136,8 +136,28 @@ impl Env {
 impl Cx {
     /// The same request, as far as the actor's permission for something else reaches; refused where they have none.
     pub async fn reaching(&self, resource: Resource, action: Action) -> Result<Cx> {
-        let reach = self.env.reach_of((self.org, &self.actor), &self.grants, (resource, action)).await?;
+        let reach = match (self.grants.scope(resource, action), self.actor.owner()) {
+            (Some(Scope::Team), Some(user)) => Some(self.team_mates(user).await?),
+            _ => self.env.reach_of((self.org, &self.actor), &self.grants, (resource, action)).await?,
+        };
         let reach = reach.ok_or_else(|| Domain::Forbidden(Permission::least(resource, action)))?;
         Ok(Cx { reach, ..self.clone() })
+    }
+
+    /// A user and the other members of their teams. They are read once a request, besides what letting it in took.
+    async fn team_mates(&self, user: UserId) -> Result<Reach> {
+        let ask = async || self.env.team_mates(self.org, user).await;
+        let first = async || Ok::<_, crate::Error>((self.org, user, ask().await?));
+        match Box::pin(self.mates.get_or_try_init(first)).await? {
+            (org, of, mates) if (*org, *of) == (self.org, user) => Ok(mates.clone()),
+            _ => ask().await,
+        }
+    }
+
+    /// The same request, where whose a record is plays no part: what the actor may reach was asked before, or isn't
+    /// told.
+    #[must_use]
+    pub fn everybodys(&self) -> Cx {
+        Cx { reach: Reach::All, ..self.clone() }
     }
 }

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 
 /// How often a change without `If-Match` is decided anew when others were faster.
 const DECISIONS: u32 = 10;
@@ -108,6 +109,8 @@ pub struct Cx {
     pub request: Arc<RequestInfo>,
     /// The idempotency of the request, if it has one.
     pub once: Option<Arc<Once>>,
+    /// Whose teams were asked for first, and who is in them.
+    pub mates: Arc<OnceCell<(OrgId, UserId, Reach)>>,
 }
 
 /// Who holds a unique value, and who held it last.
@@ -131,6 +134,7 @@ impl Env {
             grants: Arc::new(Grants::default()),
             request: Arc::new(request),
             once: None,
+            mates: Arc::default(),
         }
     }
 
@@ -191,7 +195,7 @@ impl Cx {
     /// A record that may go with others, unless it is about to: with one call.
     async fn find_upright<T: Record>(&self, key: Key) -> Result<Option<T>> {
         let items = self.env.table.get_all(&[key.clone(), Falling::key(self.org)]).await?;
-        let (found, falling): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_at(item, &key));
+        let (found, falling): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_item_of(item, &key));
         let falling = Falling::of(falling.into_iter().next())?;
         let record = found.first().map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| !falling.holds_any(&record.falls_with())))
@@ -223,6 +227,17 @@ impl Cx {
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
+    /// A record in the trash, or the error that says it isn't there; with `if_match` it must be at that version.
+    pub async fn trashed<T: Record>(&self, id: impl Into<AnyId>, if_match: Option<u64>) -> Result<T> {
+        let id = id.into();
+        let Some(trashed) = self.find_trashed::<T>(id).await? else {
+            let _live: T = self.get(id).await?;
+            return Err(Domain::Conflict(Conflict::NotInTrash).into());
+        };
+        is_at(&trashed, if_match)?;
+        Ok(trashed)
+    }
+
     /// Takes a record back from the trash; with `if_match` it must be at that version.
     pub async fn restore<T: Record, R: Reply>(
         &self,
@@ -230,14 +245,7 @@ impl Cx {
         if_match: Option<u64>,
         reply: impl Fn(T) -> R,
     ) -> Result<R> {
-        let id = id.into();
-        let Some(trashed) = self.find_trashed::<T>(id).await? else {
-            let _live: T = self.get(id).await?;
-            return Err(Domain::Conflict(Conflict::NotInTrash).into());
-        };
-        if if_match.is_some_and(|version| version != trashed.version()) {
-            return Err(Domain::Stale { version: trashed.version(), current: Map::new() }.into());
-        }
+        let trashed: T = self.trashed(id, if_match).await?;
         let restored = trashed.clone().following(&trashed, self.now());
         self.commit(Tx::restore(&trashed, &restored), reply(restored)).await
     }
@@ -432,8 +440,18 @@ pub(crate) fn record_of<T: Record>(item: &Item) -> Result<T> {
     serde_json::from_str(data).map_err(|error| Error::internal("read a record", error))
 }
 
+/// Refused where a record must be at a version and isn't.
+pub fn is_at<T: Record>(record: &T, version: Option<u64>) -> Result<(), Domain> {
+    match version {
+        Some(version) if version != record.version() => {
+            Err(Domain::Stale { version: record.version(), current: Map::new() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether an item is that of a key.
-fn is_at(item: &Item, key: &Key) -> bool {
+fn is_item_of(item: &Item, key: &Key) -> bool {
     text(item, PK) == Some(&key.pk) && text(item, SK) == Some(&key.sk)
 }
 

@@ -6,16 +6,16 @@
 use crate::commit::expires_after;
 use crate::rows::falling::Falling;
 use crate::schema::{Place, Question};
-use crate::tx::{Doing, Image};
-use crate::{Cx, Reach, Result, Tx};
+use crate::tx::Doing;
+use crate::{Cx, Result, Tx};
 use daybook_domain::interaction::Interaction;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::task::Task;
-use daybook_domain::{AnyId, Record, RecordType, Timestamp};
+use daybook_domain::{AnyId, Conflict, Error as Domain, Record, RecordType, Timestamp};
 use std::time::Duration;
 
 /// An index follows the table within this time, by far.
-const LAG: Duration = Duration::from_secs(60);
+pub(crate) const LAG: Duration = Duration::from_secs(60);
 
 /// The types of records that go with another one.
 pub const FALLING: [RecordType; 3] = [RecordType::Interaction, RecordType::Opportunity, RecordType::Task];
@@ -23,8 +23,8 @@ pub const FALLING: [RecordType; 3] = [RecordType::Interaction, RecordType::Oppor
 /// Who goes with a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Family {
-    /// How many had joined before these were looked up.
-    pub joined: u64,
+    /// How many had joined before these were looked up, and nobody may have since; `None` where whoever joined goes along.
+    pub joined: Option<u64>,
     /// Who belongs to it, oldest first of each type.
     pub members: Vec<AnyId>,
 }
@@ -64,7 +64,7 @@ impl Cx {
 
     /// A change with which members of a family come back from the trash too.
     pub async fn rise(&self, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
-        let everybodys = Cx { reach: Reach::All, ..self.clone() };
+        let everybodys = self.everybodys();
         for id in members {
             let kind = id.kind;
             each_type!(kind, Type => if let Some(trashed) = everybodys.find_trashed::<Type>(*id).await? {
@@ -78,7 +78,7 @@ impl Cx {
     pub async fn family(&self, parent: AnyId) -> Result<Family> {
         let head = self.env.table.get(&Place::Family(self.org, parent).key()).await?;
         let joined = head.and_then(|item| item.get("joined")?.as_n().ok()?.parse().ok()).unwrap_or_default();
-        Ok(Family { joined, members: self.members(parent).await? })
+        Ok(Family { joined: Some(joined), members: self.members(parent).await? })
     }
 
     /// Who belongs to a record at this moment.
@@ -126,20 +126,29 @@ impl Cx {
         Ok(items.iter().filter_map(id).collect())
     }
 
-    /// Who went to the trash with a record that is there; none while it can't be known yet, just after it went.
-    pub async fn fallen_with(&self, parent: AnyId) -> Result<Option<Vec<AnyId>>> {
+    /// Who went to the trash with a record that is there; refused while not all of it is, and just after it went, while
+    /// that can't be known.
+    pub async fn fallen_with(&self, parent: AnyId) -> Result<Vec<AnyId>> {
+        let falling = Falling::read(&self.env, self.org).await?;
+        if falling.holds(parent) {
+            return Err(Domain::Conflict(Conflict::StillFalling).into());
+        }
         let trashed = self.env.table.get(&Place::Trash(self.org, parent).key()).await?;
         let Some(trashed) = trashed.filter(|item| expires_after(item, self.now().as_second())) else {
-            return Ok(Some(Vec::new()));
+            return Ok(Vec::new());
         };
-        let fell: usize = trashed.get("fell").and_then(|n| n.as_n().ok()?.parse().ok()).unwrap_or_default();
-        if fell == 0 {
-            return Ok(Some(Vec::new()));
+        let went = trashed.get("deleted_at").and_then(|at| at.as_s().ok()?.parse::<Timestamp>().ok());
+        // A job that moved them knows better how many they were, and when.
+        let (count, at) = match falling.fallen(parent).filter(|fallen| went.is_none_or(|went| fallen.at >= went)) {
+            Some(fallen) => (fallen.count, Some(fallen.at)),
+            None => (trashed.get("fell").and_then(|n| n.as_n().ok()?.parse().ok()).unwrap_or_default(), went),
+        };
+        if count == 0 {
+            return Ok(Vec::new());
         }
         let found = self.trashed_with(parent).await?;
-        let at = trashed.get("deleted_at").and_then(|at| at.as_s().ok()?.parse::<Timestamp>().ok());
-        let settled = found.len() >= fell || at.is_none_or(|at| at.plus(LAG) < self.now());
-        Ok(settled.then_some(found))
+        let settled = found.len() as u64 >= count || at.is_none_or(|at| at.plus(LAG) < self.now());
+        if settled { Ok(found) } else { Err(Domain::Conflict(Conflict::StillFalling).into()) }
     }
 }
 
@@ -154,15 +163,12 @@ impl Members {
     pub fn of(tx: &Tx) -> Members {
         let mut members = Members { joining: Vec::new(), leaving: Vec::new(), new: Vec::new() };
         for change in &tx.changes {
-            let image = |side: &Result<Option<Image>>| {
-                side.as_ref().ok().and_then(Option::as_ref).map(|image| (image.id, image.falls_with.clone()))
-            };
-            match (change.doing, image(&change.before), image(&change.after)) {
-                (Doing::Create | Doing::Restore, _, Some((id, families))) => {
-                    members.new.push(id);
-                    members.joining.extend(families);
+            match (change.doing, change.earlier(), change.later()) {
+                (Doing::Create | Doing::Restore, _, Some(image)) => {
+                    members.new.push(image.id);
+                    members.joining.extend(&image.falls_with);
                 }
-                (Doing::Delete, Some((_, families)), _) => members.leaving.extend(families),
+                (Doing::Delete, Some(image), _) => members.leaving.extend(&image.falls_with),
                 _ => {}
             }
         }

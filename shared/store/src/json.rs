@@ -20,7 +20,7 @@ pub(crate) fn text_of(value: &impl Serialize) -> Result<String> {
 }
 
 /// How many bytes of JSON a value takes, without making them.
-pub(crate) fn bytes_of(value: &impl Serialize) -> Result<usize> {
+pub fn bytes_of(value: &impl Serialize) -> Result<usize> {
     let mut count = Count(0);
     serde_json::to_writer(&mut count, value).map_err(|error| Error::internal("measure a record as JSON", error))?;
     Ok(count.0)

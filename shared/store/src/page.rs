@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
-pub(crate) const PAGE_BYTES: usize = 4 << 20;
+pub const PAGE_BYTES: usize = 4 << 20;
 
 /// What page of which list.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,9 @@ pub struct PageAsk<'a> {
     pub ascending: bool,
     /// The most records.
     pub limit: usize,
+    /// So many bytes of JSON went into the same answer before; a page that has as much as an answer may have ends,
+    /// after one record at least.
+    pub bytes_before: usize,
     /// Where the page before ended.
     pub cursor: Option<&'a str>,
 }
@@ -132,6 +135,12 @@ impl Cx {
         Ok(page)
     }
 
+    /// Whether any record of a type is in a state, whoever's it is, as far as the index knows.
+    pub async fn is_any_in<T: Record>(&self, state: &str) -> Result<bool> {
+        let ask = PageAsk { state: Some(state), limit: 1, ..PageAsk::default() };
+        Ok(!self.everybodys().list::<T>(&ask).await?.items.is_empty())
+    }
+
     /// Whether an index alone answers a list, so that its records can be counted.
     pub fn counts<T: Record>(&self, ask: &PageAsk<'_>) -> bool {
         ask.search.is_none() && self.reach == Reach::All && self.plan_list::<T>(ask).filters.is_empty()
@@ -146,9 +155,9 @@ impl Cx {
             return Ok(Page::of(Vec::new(), ask.limit, None));
         }
         let plain = filters.is_empty() && self.reach == Reach::All && falling.is_empty();
-        let may_outgrow = ask.limit * RECORD_BYTES > PAGE_BYTES;
+        let may_outgrow = ask.bytes_before + ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
-        let mut bytes = 0;
+        let mut bytes = ask.bytes_before;
         let mut merged = Merged::of(self, sources, begin, !ask.ascending);
         let mut last = None;
         loop {
@@ -162,7 +171,7 @@ impl Cx {
                     return Ok(Page::of(items, ask.limit, end));
                 }
             };
-            if items.len() == ask.limit || bytes > PAGE_BYTES {
+            if items.len() == ask.limit || (bytes > PAGE_BYTES && !items.is_empty()) {
                 let end = items.last().map(|last| self.seal(last.date(), last.id(), &binding));
                 return Ok(Page::of(items, ask.limit, end));
             }

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub(crate) const MOST_ACTIONS: usize = 100;
 
 /// The most bytes a record has, as JSON.
-pub(crate) const RECORD_BYTES: usize = 64 * 1024;
+pub const RECORD_BYTES: usize = 64 * 1024;
 
 /// How a record takes part in a removal: with which one it goes, and who goes with it.
 #[derive(Clone, Copy)]
@@ -68,8 +68,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     let at = cx.now();
     // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
     let members = Members::of(&tx);
-    let written: Vec<AnyId> =
-        tx.changes.iter().filter_map(|change| change.after.as_ref().ok()?.as_ref().map(|image| image.id)).collect();
+    let written: Vec<AnyId> = tx.changes.iter().filter_map(|change| change.later().map(|image| image.id)).collect();
 
     let mut facts = Vec::new();
     let (mut checked, mut families) = (Vec::new(), Vec::new());
@@ -193,17 +192,15 @@ impl Handed {
     fn of(org: OrgId, tx: &Tx) -> Handed {
         let mut handed = Handed { left: Vec::new(), taken: Vec::new() };
         for change in &tx.changes {
-            let image = |side: &'_ Result<Option<Image>>| -> Vec<Claim> {
-                side.as_ref().ok().and_then(Option::as_ref).map(|image| image.claims.clone()).unwrap_or_default()
+            let live = match change.doing {
+                Doing::Restore | Doing::Erase(_) => None,
+                _ => change.earlier(),
             };
-            let Some(id) = change.id() else { continue };
-            let (live, new) = match change.doing {
-                Doing::Restore | Doing::Erase(_) => (Vec::new(), image(&change.after)),
-                _ => (image(&change.before), image(&change.after)),
-            };
-            let key = |claim: &Claim| Place::Claim(org, id.kind, claim).key();
-            handed.left.extend(live.iter().filter(|claim| !new.contains(claim)).map(|claim| (key(claim), id)));
-            handed.taken.extend(new.iter().filter(|claim| !live.contains(claim)).map(key));
+            let Some(id) = change.later().or(live).map(|image| image.id) else { continue };
+            let (old, new) = (claims_of(live), claims_of(change.later()));
+            let key = |claim: &&Claim| Place::Claim(org, id.kind, claim).key();
+            handed.left.extend(old.iter().filter(|claim| !new.contains(claim)).map(|claim| (key(claim), id)));
+            handed.taken.extend(new.iter().filter(|claim| !old.contains(claim)).map(key));
         }
         handed
     }
@@ -305,7 +302,9 @@ impl Planner<'_> {
                     item.insert(Index::ByState.sk().to_owned(), attribute(old.id));
                 }
                 if let Some(family) = falls.family {
-                    item.insert("fell".to_owned(), attribute(family.members.len()));
+                    // Somebody else may have joined, where that wasn't asked.
+                    let others = usize::from(family.joined.is_none());
+                    item.insert("fell".to_owned(), attribute(family.members.len() + others));
                 }
                 self.put(item, None, Blame::Nothing)
             }
@@ -337,9 +336,9 @@ impl Planner<'_> {
             Doing::Delete if fell_with.is_some() => self.delete(&key, None, Blame::Nothing),
             Doing::Erase(Kept::Live) => self.delete(&key, None, Blame::Nothing),
             Doing::Delete => {
-                let joined = family.map_or_else(|| members.leaving(id), |family| family.joined);
-                let same = Condition::of("joined = :joined").with(":joined", joined);
-                self.delete(&key, Some(same), Blame::Family(family.is_some()))
+                let same = |joined: u64| Condition::of("joined = :joined").with(":joined", joined);
+                let same = family.map_or_else(|| Some(members.leaving(id)), |family| family.joined).map(same);
+                self.delete(&key, same, Blame::Family(family.is_some()))
             }
         }
     }

@@ -251,10 +251,14 @@ pub(crate) struct Changed {
 }
 
 impl Changed {
-    /// The record.
-    pub fn id(&self) -> Option<AnyId> {
-        let image = |side: &Result<Option<Image>>| side.as_ref().ok()?.as_ref().map(|image| image.id);
-        image(&self.after).or_else(|| image(&self.before))
+    /// The version before, if there is one that could be written down.
+    pub fn earlier(&self) -> Option<&Image> {
+        self.before.as_ref().ok()?.as_ref()
+    }
+
+    /// The version after, if there is one that could be written down.
+    pub fn later(&self) -> Option<&Image> {
+        self.after.as_ref().ok()?.as_ref()
     }
 }
 

@@ -67,6 +67,11 @@ impl Faults {
         self.script().distance = Some(0x9e37_79b9_7f4a_7c15);
     }
 
+    /// Calls take no time of their own any more.
+    pub fn nearby(&self) {
+        self.script().distance = None;
+    }
+
     /// From now on indexes answer as if the last so many writes hadn't been made.
     pub fn indexes_lag_by(&self, writes: usize) {
         self.script().lag = Some(Lag::of(writes));
@@ -127,7 +132,6 @@ fn rights_of(operation: &str, body: &Value) -> Vec<Right> {
     let actions = || body["TransactItems"].as_array().into_iter().flatten();
     let names = |action: &Value| action.as_object().into_iter().flat_map(|one| one.keys().cloned()).collect::<Vec<_>>();
     match operation {
-        "TransactGetItems" => vec![right("GetItem")],
         "TransactWriteItems" => actions().flat_map(names).map(|name| right(&format!("{name}Item"))).collect(),
         _ => vec![(format!("dynamodb:{operation}"), body["IndexName"].as_str().map(str::to_owned))],
     }
@@ -231,9 +235,9 @@ async fn lagging(
         let mut look = HttpRequest::new(SdkBody::from(stale::reading(&table, &keys).to_string()));
         look.set_method("POST").expect("a method");
         look.set_uri(request.uri()).expect("an address");
-        look.headers_mut().insert("x-amz-target", "DynamoDB_20120810.TransactGetItems");
+        look.headers_mut().insert("x-amz-target", "DynamoDB_20120810.BatchGetItem");
         look.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-        old = Some((keys, json_of(inner.call(look).await?).1));
+        old = Some((keys, table, json_of(inner.call(look).await?).1));
     }
     let answer = inner.call(request).await?;
     let (status, told) = json_of(answer);
@@ -241,8 +245,8 @@ async fn lagging(
         (Some(lag), Some(_)) if operation == "Query" => lag.stale(&body, told),
         _ => told,
     };
-    if let (Some((keys, old)), Some(lag), 200) = (old, &mut faults.script().lag, status) {
-        lag.note(&keys, &old);
+    if let (Some((keys, table, old)), Some(lag), 200) = (old, &mut faults.script().lag, status) {
+        lag.note(&keys, &table, &old);
     }
     let status = status.try_into().expect("a status");
     Ok(HttpResponse::new(status, SdkBody::from(told.to_string())))

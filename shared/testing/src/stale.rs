@@ -42,8 +42,7 @@ pub(crate) fn written(operation: &str, body: &Value) -> Option<(String, Vec<Valu
 
 /// The call that reads these items.
 pub(crate) fn reading(table: &str, keys: &[Value]) -> Value {
-    let get = |key: &Value| json!({"Get": {"TableName": table, "Key": key}});
-    json!({"TransactItems": keys.iter().map(get).collect::<Vec<_>>()})
+    json!({"RequestItems": {table: {"Keys": keys, "ConsistentRead": true}}})
 }
 
 impl Lag {
@@ -51,11 +50,12 @@ impl Lag {
         Lag { writes, recent: VecDeque::new() }
     }
 
-    /// Notes what a write is about to change.
-    pub fn note(&mut self, keys: &[Value], answer: &Value) {
-        let old = answer["Responses"].as_array().cloned().unwrap_or_default();
-        let items = keys.iter().zip(old).map(|(key, old)| (key_of(key), old.get("Item").cloned().unwrap_or_default()));
-        self.recent.push_back(items.collect());
+    /// Notes what a write changed: the items of these keys, and those of them that were there before.
+    pub fn note(&mut self, keys: &[Value], table: &str, answer: &Value) {
+        let old = answer["Responses"][table].as_array().unwrap_or_else(|| panic!("what a write changes: {answer}"));
+        let mut items: BTreeMap<String, Value> = keys.iter().map(|key| (key_of(key), Value::Null)).collect();
+        items.extend(old.iter().map(|item| (key_of(item), item.clone())));
+        self.recent.push_back(items);
         while self.recent.len() > self.writes {
             self.recent.pop_front();
         }

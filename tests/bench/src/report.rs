@@ -241,8 +241,8 @@ impl Findings {
             &mut text,
             &format!(
                 "\nDaybook with {leads} leads; the peers read, list and search among as many, in SQLite. They were \
-                 measured before, not in this run: on one core of a machine with two, the load on the other; logins \
-                 with 8 connections."
+                 measured before, not in this run, and on another processor: on one core of a machine with two, the load \
+                 on the other; logins with 8 connections."
             ),
         );
         text
