@@ -19,7 +19,7 @@ use daybook_domain::task::Task;
 use daybook_domain::team::Team;
 use daybook_domain::user::{User, may_change};
 use daybook_domain::view::View;
-use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule};
+use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule, Timestamp};
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
 use daybook_store::journal::Detail;
 use daybook_store::{Fact, Tx, object_of};
@@ -48,7 +48,24 @@ pub struct Reverted {
 /// Undoes what an entry tells of; refused with the current values where the record has changed since.
 pub async fn revert_entry(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Reverted>> {
     let fact = cx.fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
-    undo(&cx, vec![fact]).await
+    let change = if fact.version == 0 { meant(&cx, &fact).await? } else { None };
+    undo(&cx, vec![change.unwrap_or(fact)]).await
+}
+
+/// The change that an entry says more of, where it does: of the same record, in the same request.
+async fn meant(cx: &Cx, fact: &Fact) -> Result<Option<Fact>> {
+    if fact.fields.is_empty() {
+        return Ok(None);
+    }
+    let requests = cx.entries_of_request(&fact.request_id).await?;
+    let entries = requests.into_values().find(|entries| entries.contains(&fact.id)).unwrap_or_default();
+    for entry in entries.into_iter().rev().filter(|entry| *entry < fact.id) {
+        let other = cx.fact(entry).await?;
+        if let Some(other) = other.filter(|other| other.record == fact.record && other.version > 0) {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
 }
 
 /// Undoes all that a request did, or nothing.
@@ -136,8 +153,8 @@ trait Rules: Record {
     }
 
     /// The record as it is to be again, where that isn't simply as it was.
-    fn adjusted(&self, wanted: Self) -> Self {
-        wanted
+    fn adjusted(&self, wanted: Self, _: Timestamp) -> Result<Self, Domain> {
+        Ok(wanted)
     }
 
     /// The change with what goes along with it, or why it may not be.
@@ -168,7 +185,7 @@ impl Rules for Opportunity {
         let pipeline = pipeline.unwrap_or_else(|| Pipeline::default_of(cx.org));
         match pipeline.id == after.pipeline_id && pipeline.stage(&after.stage).is_some() {
             true => Ok(tx),
-            false => Err(Domain::Conflict(Conflict::ParentGone).into()),
+            false => Err(Domain::Conflict(Conflict::StageGone).into()),
         }
     }
 }
@@ -176,8 +193,8 @@ impl Rules for Opportunity {
 impl Rules for Pipeline {
     const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "retired"];
 
-    fn adjusted(&self, wanted: Self) -> Self {
-        wanted.retiring(self)
+    fn adjusted(&self, wanted: Self, at: Timestamp) -> Result<Self, Domain> {
+        wanted.retiring(self, at)
     }
 
     async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
@@ -212,8 +229,8 @@ impl Rules for User {
         self.clone().signed_out()
     }
 
-    fn adjusted(&self, wanted: Self) -> Self {
-        self.changed_to(wanted)
+    fn adjusted(&self, wanted: Self, _: Timestamp) -> Result<Self, Domain> {
+        Ok(self.changed_to(wanted))
     }
 
     async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
@@ -302,7 +319,7 @@ impl Undoing<'_> {
         }
         let wanted: T = serde_json::from_value(Value::Object(data))
             .map_err(|error| Error::internal("read a record as it was", error))?;
-        let wanted = current.adjusted(wanted).following(&current, self.cx.now());
+        let wanted = current.adjusted(wanted, self.cx.now())?.following(&current, self.cx.now());
         T::checked(self.cx, Some(&current), Some(&wanted), Tx::update(&current, &wanted)).await.map(Some)
     }
 

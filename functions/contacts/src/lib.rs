@@ -2,7 +2,7 @@
 //!
 //! A contact's address is no other contact's. Contacts stay when a customer or a group of theirs is deleted.
 
-use daybook_crm::{batch, create, delete, list, read, restore, timeline, update};
+use daybook_crm::{batch, create, delete, list, read, restore, search, timeline, update};
 use daybook_domain::contact::{Contact, Group};
 use daybook_domain::permission::Action::{Create, Delete, Manage, Read, Update};
 use daybook_domain::permission::Resource::{Contacts, Groups};
@@ -13,6 +13,7 @@ pub fn routes() -> Routes {
     Routes::of("contacts")
         .get("/api/contacts", can(Contacts, Read), list::<Contact>)
         .post("/api/contacts", can(Contacts, Create), create::<Contact>)
+        .post("/api/contacts/search", can(Contacts, Read), search::<Contact>)
         .post("/api/contacts/batch", can_any(Contacts, &[Create, Update, Delete]), batch::<Contact>)
         .get("/api/contacts/{id}", can(Contacts, Read), read::<Contact>)
         .put("/api/contacts/{id}", can(Contacts, Update), update::<Contact>)

@@ -3,7 +3,7 @@
 //! Deleting a customer takes its interactions, opportunities and tasks along, all or nothing; restoring brings back what
 //! went with it. Its address is no other customer's.
 
-use daybook_crm::{batch, create, delete_family, list, read, restore_family, timeline, update};
+use daybook_crm::{batch, create, delete_family, list, read, restore_family, search, timeline, update};
 use daybook_domain::customer::Customer;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
 use daybook_domain::permission::Resource::Customers;
@@ -14,6 +14,7 @@ pub fn routes() -> Routes {
     Routes::of("customers")
         .get("/api/customers", can(Customers, Read), list::<Customer>)
         .post("/api/customers", can(Customers, Create), create::<Customer>)
+        .post("/api/customers/search", can(Customers, Read), search::<Customer>)
         .post("/api/customers/batch", can_any(Customers, &[Create, Update, Delete]), batch::<Customer>)
         .get("/api/customers/{id}", can(Customers, Read), read::<Customer>)
         .put("/api/customers/{id}", can(Customers, Update), update::<Customer>)

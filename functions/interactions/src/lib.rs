@@ -1,6 +1,6 @@
 //! Interactions: what was talked about with customers. They go with their customer.
 
-use daybook_crm::{batch, create, delete, list, read, restore, timeline, update};
+use daybook_crm::{batch, create, delete, list, read, restore, search, timeline, update};
 use daybook_domain::interaction::Interaction;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
 use daybook_domain::permission::Resource::Interactions;
@@ -11,6 +11,7 @@ pub fn routes() -> Routes {
     Routes::of("interactions")
         .get("/api/interactions", can(Interactions, Read), list::<Interaction>)
         .post("/api/interactions", can(Interactions, Create), create::<Interaction>)
+        .post("/api/interactions/search", can(Interactions, Read), search::<Interaction>)
         .post("/api/interactions/batch", can_any(Interactions, &[Create, Update, Delete]), batch::<Interaction>)
         .get("/api/interactions/{id}", can(Interactions, Read), read::<Interaction>)
         .put("/api/interactions/{id}", can(Interactions, Update), update::<Interaction>)

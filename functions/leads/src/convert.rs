@@ -7,7 +7,8 @@ use daybook_domain::lead::{Lead, Status};
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{
-    Audit, Claim, ClaimKind, Conflict, CustomerId, Error as Domain, LeadId, Record, RecordType, Rule, Several,
+    Audit, Claim, ClaimKind, Conflict, CustomerId, EmailAddress, Error as Domain, LeadId, Record, RecordType, Rule,
+    Several, Violations,
 };
 use daybook_http::{Created, Cx, Error, IfMatch, Json, Path, Result};
 use daybook_intake::find_lead;
@@ -22,13 +23,13 @@ use serde_json::json;
 pub struct Ask {
     /// A customer that is there already.
     customer_id: Option<CustomerId>,
-    /// Fields of the new customer.
+    /// Fields of the new customer; none with `customer_id`.
     #[schema(value_type = Option<Object>)]
     customer: Option<Fields>,
-    /// Fields of the new contact; a contact with the lead's address is kept instead.
+    /// Fields of the contact. A contact that has its address, the lead's unless one is given, is kept and changed by them.
     #[schema(value_type = Option<Object>)]
     contact: Option<Fields>,
-    /// Fields of the opportunity.
+    /// Fields of the opportunity; none where there is to be none.
     #[schema(value_type = Option<Object>)]
     opportunity: Option<Fields>,
     /// Whether there is an opportunity at all; yes unless `false`.
@@ -48,6 +49,23 @@ pub struct Converted {
     opportunity: Option<Opportunity>,
 }
 
+impl Ask {
+    /// Refused where it gives fields of what isn't made.
+    fn checked(&self) -> Result<(), Domain> {
+        let mut violations = Violations::default();
+        let mut unfit = |place: &str, expected: &str| {
+            violations.add(place, Rule::Format { expected: expected.to_owned() });
+        };
+        if self.customer_id.is_some() && self.customer.is_some() {
+            unfit("/customer", "left out with customer_id, which names a customer that is there");
+        }
+        if self.create_opportunity == Some(false) && self.opportunity.is_some() {
+            unfit("/opportunity", "left out where create_opportunity is false");
+        }
+        violations.into_result()
+    }
+}
+
 /// Turns a lead into a customer, a contact and an opportunity: all of them, once, or nothing.
 pub async fn convert(
     cx: Cx,
@@ -55,6 +73,7 @@ pub async fn convert(
     IfMatch(version): IfMatch,
     Json(ask): Json<Ask>,
 ) -> Result<Created<Converted>> {
+    ask.checked()?;
     let id = find_lead(&cx, id).await.map(|lead| lead.id)?;
     // The lead is within reach; the contact may be by another permission.
     cx.everybodys().alter(id, version, |lead: Lead| decided(&cx, lead, &ask)).await
@@ -93,10 +112,15 @@ async fn new<T: daybook_crm::Work>(
     let cx = cx.reaching(T::RESOURCE, Action::Create).await?;
     let mut fields = object_of(derived)?;
     fields.extend(asked.cloned().unwrap_or_default());
-    make(&cx, fields).await.map_err(|error| match error {
+    make(&cx, fields).await.map_err(placed(place))
+}
+
+/// What is wrong with a part of what was asked for, by its place in the whole.
+fn placed(place: &str) -> impl Fn(Error) -> Error {
+    move |error| match error {
         Error::Domain(Domain::Invalid(violations)) => Domain::Invalid(violations.under(place)).into(),
         other => other,
-    })
+    }
 }
 
 async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
@@ -124,15 +148,26 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
 }
 
 async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -> Result<(Contact, Tx)> {
-    let claim = Claim { kind: ClaimKind::Email, value: lead.email.normalized() };
-    let holder = cx.holder(RecordType::Contact, &claim).await?.current;
-    if let Some(holder) = holder {
-        let cx = cx.reaching(Resource::Contacts, Action::Update).await?;
-        if let Some(before) = cx.find::<Contact>(holder).await? {
-            let customers = before.customer_ids.as_slice().iter().copied().chain([customer.id]).collect();
+    let asked = ask.contact.as_ref();
+    let address = match asked.and_then(|fields| fields.get("email")) {
+        Some(other) => other.as_str().and_then(|other| EmailAddress::parse(other).ok()),
+        None => Some(lead.email.clone()),
+    };
+    if let Some(address) = address {
+        let claim = Claim { kind: ClaimKind::Email, value: address.normalized() };
+        if let Some(holder) = cx.holder(RecordType::Contact, &claim).await?.current {
+            let cx = cx.reaching(Resource::Contacts, Action::Update).await?;
+            // Somebody else's contact is theirs to change.
+            let others = || Domain::Duplicate { field: "contact", existing_id: Some(holder) };
+            let before: Contact = cx.find(holder).await?.ok_or_else(others)?;
+            let amended = match asked {
+                Some(fields) => daybook_crm::amended(&cx, &before, fields.clone()).await.map_err(placed("/contact"))?,
+                None => before.clone(),
+            };
+            let customers = amended.customer_ids.as_slice().iter().copied().chain([customer.id]).collect();
             let customer_ids =
                 Several::new(customers).map_err(|rule| Domain::invalid("/contact/customer_ids", rule))?;
-            let wanted = Contact { customer_ids, lead_id: Some(lead.id), ..before.clone() }.settled(Some(&before))?;
+            let wanted = Contact { customer_ids, lead_id: Some(lead.id), ..amended.clone() }.settled(Some(&amended))?;
             let after = wanted.following(&before, cx.now());
             let tx = tx.and_update(&before, &after);
             return Ok((after, tx));

@@ -11,13 +11,16 @@ use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::{Delete, Read, Update};
 use daybook_domain::permission::Resource::Leads;
 use daybook_domain::{Error as Domain, LeadId};
-use daybook_http::{Cx, Data, Error, IfMatch, ListQuery, Listed, PageQuery, Patch, Path, Result, Routes, can};
+use daybook_http::{
+    Cx, Data, Error, IfMatch, ListQuery, Listed, PageQuery, Patch, Path, Result, Routes, Searched, can,
+};
 use daybook_intake::{find_lead, lead_told};
 
 /// The routes of this function.
 pub fn routes() -> Routes {
     Routes::of("leads")
         .get("/api/leads", can(Leads, Read), list)
+        .post("/api/leads/search", can(Leads, Read), search)
         .get("/api/leads/{id}", can(Leads, Read), read)
         .put("/api/leads/{id}", can(Leads, Update), update)
         .patch("/api/leads/{id}", can(Leads, Update), update)
@@ -30,6 +33,11 @@ pub fn routes() -> Routes {
 /// Lists leads, the newest first; or, with `search`, those whose words match.
 async fn list(cx: Cx, query: ListQuery<Lead>) -> Result<Listed<Lead>> {
     cx.list(&query.ask()).await.map(Listed)
+}
+
+/// Lists leads as a body asks for them.
+async fn search(cx: Cx, Searched(query): Searched<Lead>) -> Result<Listed<Lead>> {
+    list(cx, query).await
 }
 
 /// Reads a lead.

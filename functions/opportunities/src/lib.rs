@@ -7,22 +7,23 @@ mod board;
 mod pipelines;
 
 use board::board;
-use daybook_crm::{batch, change, create, delete_family, read, restore_family, timeline, update};
+use daybook_crm::{batch, change, create, delete_family, list, read, restore_family, search, timeline, update};
 use daybook_domain::OpportunityId;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::Action::{Create, Delete, Manage, Read, Update};
 use daybook_domain::permission::Resource::{Opportunities, Pipelines};
 use daybook_domain::pipeline::StageKey;
 use daybook_domain::{Line, Percent};
-use daybook_http::{Cx, Data, IfMatch, Json, ListQuery, Listed, Path, Result, Routes, can, can_any};
-use daybook_store::{Order, object_of};
+use daybook_http::{Cx, Data, IfMatch, Json, Path, Result, Routes, can, can_any};
+use daybook_store::object_of;
 use serde::{Deserialize, Serialize};
 
 /// The routes of this function.
 pub fn routes() -> Routes {
     Routes::of("opportunities")
-        .get("/api/opportunities", can(Opportunities, Read), list)
+        .get("/api/opportunities", can(Opportunities, Read), list::<Opportunity>)
         .post("/api/opportunities", can(Opportunities, Create), create::<Opportunity>)
+        .post("/api/opportunities/search", can(Opportunities, Read), search::<Opportunity>)
         .post("/api/opportunities/batch", can_any(Opportunities, &[Create, Update, Delete]), batch::<Opportunity>)
         .get("/api/opportunities/board", can(Opportunities, Read), board)
         .get("/api/opportunities/{id}", can(Opportunities, Read), read::<Opportunity>)
@@ -39,19 +40,6 @@ pub fn routes() -> Routes {
         .patch("/api/pipelines/{id}", can(Pipelines, Manage), pipelines::update)
         .delete("/api/pipelines/{id}", can(Pipelines, Manage), pipelines::delete)
         .post("/api/pipelines/{id}/restore", can(Pipelines, Manage), pipelines::restore)
-}
-
-/// Lists opportunities, the newest first unless asked otherwise; or, with `search`, those whose words match.
-async fn list(cx: Cx, query: ListQuery<Opportunity>) -> Result<Listed<Opportunity>> {
-    let mut ask = query.ask();
-    let mut stages = Vec::new();
-    // By close date all of them are read stage by stage.
-    if ask.order == Order::Date {
-        let all = daybook_crm::pipelines(&cx).await?;
-        stages = all.iter().flat_map(|pipeline| pipeline.keys()).collect();
-    }
-    ask.states = &stages;
-    cx.list(&ask).await.map(Listed)
 }
 
 /// Where an opportunity goes.

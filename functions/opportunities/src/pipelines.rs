@@ -6,7 +6,7 @@ use daybook_domain::opportunity::Opportunity;
 use daybook_domain::pipeline::{Pipeline, Stage};
 use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule};
 use daybook_http::{Created, Cx, Data, IfMatch, Listed, New, PageQuery, Patch, Path, Result};
-use daybook_store::{Page, Tx};
+use daybook_store::{Decision, Page, Tx};
 
 /// What cursors of this list are for.
 const CURSOR: &str = "pipelines";
@@ -51,20 +51,34 @@ pub async fn update(
     patch: Patch<Pipeline>,
 ) -> Result<Data<Pipeline>> {
     let before = read(cx.clone(), Path(id)).await?.0;
-    let wanted = patch.over(&before)?.checked()?;
-    apart(&cx, &wanted).await?;
-    let wanted = wanted.retiring(&before);
-    empty(&cx, wanted.leaves(&before)).await?;
     if before.version > 0 {
-        return cx
-            .change(id, version, |pipeline: &Pipeline| Ok(patch.over(pipeline)?.checked()?.retiring(pipeline)), Data)
-            .await;
+        let alter = |before: Pipeline| {
+            let (cx, patch) = (&cx, &patch);
+            async move {
+                let wanted = changed(cx, patch, &before).await?;
+                if wanted == before {
+                    return Ok(Decision::Nothing(Data(before)));
+                }
+                let after = wanted.following(&before, cx.now());
+                Ok(Decision::Commit(Tx::update(&before, &after), Data(after)))
+            }
+        };
+        return cx.alter(id, version, alter).await;
     }
+    let wanted = changed(&cx, &patch, &before).await?;
     if version.is_some_and(|version| version > 0) {
         return Err(Domain::Stale { version: 0, current: Default::default() }.into());
     }
     let first = Pipeline { version: 1, created_at: cx.now(), updated_at: cx.now(), ..wanted };
     cx.commit(Tx::create(&first), Data(first)).await
+}
+
+/// A pipeline with fields laid over it, if no opportunities are in the stages that it loses.
+async fn changed(cx: &Cx, patch: &Patch<Pipeline>, before: &Pipeline) -> Result<Pipeline> {
+    let wanted = patch.over(before)?.checked()?.retiring(before, cx.now())?;
+    apart(cx, &wanted).await?;
+    empty(cx, wanted.leaves(before)).await?;
+    Ok(wanted)
 }
 
 /// Moves a pipeline to the trash, unless opportunities are in it. The default one stays.

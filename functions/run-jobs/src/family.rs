@@ -1,7 +1,7 @@
 //! What belongs to a record goes to the trash after it, or comes back after it.
 
 use daybook_domain::job::Job;
-use daybook_domain::{AnyId, Audit, Event, Record};
+use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, Record};
 use daybook_store::rows::falling::{Fallen, Falling};
 use daybook_store::{Cx, Error, Result, Tx};
 
@@ -12,8 +12,9 @@ const AT_ONCE: usize = 8;
 /// there already; a crash leaves less to do.
 pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
     let mut job = job.clone();
-    // Where an earlier try got as far as the last step, the record may be back with all that belongs to it.
-    if !Falling::read(&cx.env, cx.org).await?.holds(record) {
+    // Where an earlier try got as far as the last step, the record may be back with all that belongs to it, and may
+    // have been removed once more.
+    if !Falling::read(&cx.env, cx.org).await?.is_of(record, job.id) {
         return Ok(job.finished());
     }
     loop {
@@ -27,7 +28,7 @@ pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
     }
     let falling = || async {
         let falling = Falling::read(&cx.env, cx.org).await?;
-        if !falling.holds(record) {
+        if !falling.is_of(record, job.id) {
             return Ok(());
         }
         let count = job.progress.map_or(0, |progress| progress.done);
@@ -39,7 +40,8 @@ pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
     Ok(job.finished())
 }
 
-/// Takes what went to the trash with a record back from there; what was erased or taken back meanwhile stays as it is.
+/// Takes what went to the trash with a record back from there; what was erased or taken back meanwhile stays as it is, and
+/// so does what needs another record that has gone since.
 pub async fn restore(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
     let mut job = job.clone();
     if !cx.is_there(record).await? {
@@ -73,12 +75,27 @@ async fn moved(cx: &Cx, mut job: Job, some: &[AnyId], way: Way) -> Result<Job> {
         };
         match cx.next_step().commit(tx, ()).await {
             Ok(()) => job = after,
-            Err(Error::Domain(daybook_domain::Error::Unfit { .. })) if some.len() > 1 => {
+            Err(Error::Domain(refused)) if some.len() > 1 && (is_unfit(&refused) || is_refused(way, &refused)) => {
                 let (first, second) = some.split_at(some.len() / 2);
                 open.extend([second, first]);
+            }
+            Err(Error::Domain(refused)) if is_refused(way, &refused) => {
+                tracing::warn!(record = ?some, error = %refused, "a record stays in the trash");
             }
             Err(error) => return Err(error),
         }
     }
     Ok(job)
+}
+
+fn is_unfit(refused: &Domain) -> bool {
+    matches!(refused, Domain::Unfit { .. })
+}
+
+/// Whether a record can't come back, however often that is tried.
+fn is_refused(way: Way, refused: &Domain) -> bool {
+    matches!(
+        (way, refused),
+        (Way::Back, Domain::Invalid(_) | Domain::Duplicate { .. } | Domain::Conflict(Conflict::ParentGone))
+    )
 }

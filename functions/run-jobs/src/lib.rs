@@ -59,7 +59,11 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
         Err(_) if began.elapsed() >= LONGEST && matches!(job.work, Work::AuditExport { .. }) => {
             job.failed("it took longer than 13 minutes; ask for less time at once")
         }
-        Err(error) if message.attempt < MOST_ATTEMPTS => {
+        // What half of a family waits for is never given up.
+        Err(error) if message.attempt < MOST_ATTEMPTS || job.work.is_of_a_family() => {
+            if message.attempt >= MOST_ATTEMPTS {
+                tracing::error!(job = %job.id, error = %error.chain(), "a job fails again and again");
+            }
             let at = back_off(env.clock.now(), message.attempt, env.settings.retry_base, env.ids.next().as_u128());
             return Ok(Outcome::RetryAt(at, error.chain()));
         }

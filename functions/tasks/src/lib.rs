@@ -3,7 +3,7 @@
 //! Whoever gets a task is told by mail, and reminded when they asked to be. A task about a customer or an opportunity
 //! goes with it.
 
-use daybook_crm::{batch, change, create, delete, list, read, restore, timeline, update};
+use daybook_crm::{batch, change, create, delete, list, read, restore, search, timeline, update};
 use daybook_domain::TaskId;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
 use daybook_domain::permission::Resource::Tasks;
@@ -15,6 +15,7 @@ pub fn routes() -> Routes {
     Routes::of("tasks")
         .get("/api/tasks", can(Tasks, Read), list::<Task>)
         .post("/api/tasks", can(Tasks, Create), create::<Task>)
+        .post("/api/tasks/search", can(Tasks, Read), search::<Task>)
         .post("/api/tasks/batch", can_any(Tasks, &[Create, Update, Delete]), batch::<Task>)
         .get("/api/tasks/{id}", can(Tasks, Read), read::<Task>)
         .put("/api/tasks/{id}", can(Tasks, Update), update::<Task>)

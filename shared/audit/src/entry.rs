@@ -84,7 +84,7 @@ pub struct Which {
     /// Its id.
     #[schema(value_type = String)]
     pub id: AnyId,
-    /// The version it has since; 0 where it didn't change.
+    /// The version it has since; 0 where it didn't change, or another entry of the same request tells of the change.
     pub version: u64,
 }
 

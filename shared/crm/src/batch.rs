@@ -1,8 +1,8 @@
 //! Batches of changes.
 
 use crate::family::{Removed, delete_family, removal, restore_family};
-use crate::handlers::{change, changed, may_name};
-use crate::work::{Work, make, prepared};
+use crate::handlers::{amended, change};
+use crate::work::{Work, make};
 use daybook_domain::permission::Action;
 use daybook_domain::{Error as Domain, Rule};
 use daybook_http::{
@@ -193,10 +193,7 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
         BatchAction::Update => {
             let before: T = cx.get(id_of::<T>(item)?).await?;
             is_at(&before, item.version)?;
-            let fields = prepared::<T>(cx, fields).await?;
-            let setting = T::setting(cx, &fields, false).await?;
-            may_name(cx, &fields, std::future::ready(Ok(before.clone()))).await?;
-            let wanted = changed(&before, &fields, &setting, cx.now())?;
+            let wanted = amended(cx, &before, fields).await?;
             if wanted == before {
                 return Ok((tx, done(Answer::Ok, &before)?));
             }

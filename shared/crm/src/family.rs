@@ -17,7 +17,7 @@ const MAY_FIT: usize = 25;
 /// How often somebody decides anew, as what belongs to the record changes.
 const DECISIONS: u32 = 10;
 
-/// How often somebody who named a version does, before whoever joins goes along.
+/// After so many tries of somebody who named a version, whoever joins goes along.
 const PATIENCE: u32 = 4;
 
 /// What became of a record with what belongs to it.
@@ -62,11 +62,8 @@ pub async fn delete_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(versi
             Err(Error::Domain(Domain::Stale { .. }))
                 if version.is_some() && Some(cx.get::<T>(id).await?.version()) == version =>
             {
-                if attempt < PATIENCE {
-                    way
-                } else {
-                    Way::Whoever
-                }
+                cx.pause(attempt + 1).await;
+                if attempt < PATIENCE { way } else { Way::Whoever }
             }
             outcome => return outcome,
         }
@@ -93,7 +90,7 @@ async fn removed<T: Work>(cx: &Cx, record: T, way: Way) -> Result<Decision<Remov
         return Ok(Decision::Commit(tx, Removed::Done(Data(record))));
     }
     let job = Job::new(JobWork::Removal { record: record.id() }, &cx.stamp()).of_records(family.members.len());
-    let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id())?;
+    let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id(), &job)?;
     let tx = Tx::delete(&record).with_family(family).and_create(&job).with_row(falling);
     Ok(Decision::Commit(tx, Removed::Begun(Accepted(Box::new(job)))))
 }

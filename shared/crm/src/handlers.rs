@@ -2,12 +2,21 @@
 
 use crate::work::{Fields, Work, known, make, named, prepared};
 use daybook_domain::Error as Domain;
-use daybook_http::{Changes, Created, Cx, Data, Error, IfMatch, ListQuery, Listed, New, Path, Result};
-use daybook_store::{Reply, Tx, object_of};
+use daybook_http::{Changes, Created, Cx, Data, Error, IfMatch, ListQuery, Listed, New, Path, Result, Searched};
+use daybook_store::{Order, Reply, Tx, object_of};
 
 /// Lists records, the newest first unless asked otherwise; or, with `search`, those whose words match.
 pub async fn list<T: Work>(cx: Cx, query: ListQuery<T>) -> Result<Listed<T>> {
-    cx.list(&query.ask()).await.map(Listed)
+    let mut ask = query.ask();
+    // By their date all of them are read state by state.
+    let states = if ask.order == Order::Date { T::states(&cx).await? } else { Vec::new() };
+    ask.states = &states;
+    cx.list(&ask).await.map(Listed)
+}
+
+/// Lists records as a body asks for them.
+pub async fn search<T: Work>(cx: Cx, Searched(query): Searched<T>) -> Result<Listed<T>> {
+    list(cx, query).await
 }
 
 /// Makes a record.
@@ -47,8 +56,16 @@ pub async fn change<T: Work, R: Reply>(
     cx.change(id, version, decide, reply).await
 }
 
+/// A record with fields laid over it, as whoever asks may; the same record where that changes nothing.
+pub async fn amended<T: Work>(cx: &Cx, before: &T, fields: Fields) -> Result<T> {
+    let fields = prepared::<T>(cx, fields).await?;
+    let setting = T::setting(cx, &fields, false).await?;
+    may_name(cx, &fields, std::future::ready(Ok(before.clone()))).await?;
+    Ok(changed(before, &fields, &setting, cx.now())?)
+}
+
 /// Refused where fields name records that whoever asks may not know of. What a record names already it may name again.
-pub(crate) async fn may_name<T: Work>(cx: &Cx, fields: &Fields, before: impl Future<Output = Result<T>>) -> Result<()> {
+async fn may_name<T: Work>(cx: &Cx, fields: &Fields, before: impl Future<Output = Result<T>>) -> Result<()> {
     match known(cx, &named(fields)).await {
         Err(Error::Domain(Domain::Invalid(_))) => {
             let before = object_of(&before.await?)?;
@@ -60,7 +77,7 @@ pub(crate) async fn may_name<T: Work>(cx: &Cx, fields: &Fields, before: impl Fut
 }
 
 /// A record with fields laid over it.
-pub(crate) fn changed<T: Work>(
+fn changed<T: Work>(
     before: &T,
     fields: &Fields,
     setting: &T::Setting,

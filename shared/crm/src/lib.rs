@@ -11,7 +11,7 @@ mod work;
 
 pub use batch::batch;
 pub use family::{Removed, delete_family, restore_family};
-pub use handlers::{change, create, delete, list, read, restore, update};
+pub use handlers::{amended, change, create, delete, list, read, restore, search, update};
 pub use pipelines::{pipeline_of, pipelines};
 pub use timeline::{Moment, SentMail, timeline, timeline_of};
 pub use work::{Fields, Work, make};

@@ -205,9 +205,10 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
     Ok(marks)
 }
 
-/// Whether a timeline tells of an event that changed nothing.
+/// Whether a timeline tells of an event that changed nothing, or that a change is announced as besides.
 fn is_told(event: Event) -> bool {
-    matches!(event, Event::TaskDue | Event::TaskOverdue)
+    use Event::{OpportunityLost, OpportunityWon, TaskCompleted, TaskDue, TaskOverdue};
+    matches!(event, TaskDue | TaskOverdue | TaskCompleted | OpportunityWon | OpportunityLost)
 }
 
 /// Reads what a page shows. What was deleted meanwhile, and what whoever asks may not see, is left out.

@@ -1,6 +1,6 @@
 //! The types of record that people work with.
 
-use crate::pipelines::pipeline_of;
+use crate::pipelines::{pipeline_of, pipelines};
 use crate::work::{Fields, Work};
 use daybook_domain::contact::{Contact, Group};
 use daybook_domain::customer::Customer;
@@ -118,6 +118,10 @@ impl Work for Opportunity {
         }
     }
 
+    async fn states(cx: &Cx) -> Result<Vec<String>> {
+        Ok(pipelines(cx).await?.iter().flat_map(Pipeline::keys).collect())
+    }
+
     fn settled(
         mut self,
         before: Option<&Self>,
@@ -187,8 +191,11 @@ impl Work for Pipeline {
         Fields::new()
     }
 
-    fn settled(self, _: Option<&Self>, _: &Fields, (): &(), _: Timestamp) -> Result<Self, Domain> {
-        self.checked()
+    fn settled(self, before: Option<&Self>, _: &Fields, (): &(), _: Timestamp) -> Result<Self, Domain> {
+        match before {
+            None if !self.retired.is_empty() => Err(Domain::invalid("/retired", Rule::ReadOnly)),
+            _ => self.checked(),
+        }
     }
 }
 

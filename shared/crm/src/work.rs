@@ -29,6 +29,12 @@ pub trait Work: Record {
     /// What a change with these fields depends on.
     fn setting(cx: &Cx, fields: &Fields, is_new: bool) -> impl Future<Output = Result<Self::Setting>> + Send;
 
+    /// The states that its records are in, where an organisation names its own.
+    fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
+        let _ = cx;
+        std::future::ready(Ok(Vec::new()))
+    }
+
     /// The record with what follows from its fields, or the rules that they break.
     fn settled(
         self,

@@ -5,7 +5,7 @@ use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::{Words, normalize};
 use crate::{
     AnyId, ContactId, CustomerId, EmailAddress, Error, GroupId, LeadId, Line, Locale, Phone, Prose, RecordType, Rule,
-    Several, Timestamp, UserId, lead, record_events, record_head,
+    Several, Timestamp, Unit, UserId, lead, record_events, record_head,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,10 +45,10 @@ pub struct Contact {
     /// The customer they are at first of all: the first of `customer_ids`.
     pub customer_id: Option<CustomerId>,
     /// The customers they are at.
-    #[schema(value_type = Vec<CustomerId>, max_items = 20)]
+    #[schema(value_type = Vec<CustomerId>, max_items = 15)]
     pub customer_ids: Several<CustomerId, 20>,
     /// The groups they are in.
-    #[schema(value_type = Vec<GroupId>, max_items = 20)]
+    #[schema(value_type = Vec<GroupId>, max_items = 15)]
     pub group_ids: Several<GroupId, 20>,
     /// Words to find them by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
@@ -68,6 +68,9 @@ pub struct Contact {
     pub lead_id: Option<LeadId>,
 }
 
+/// A contact is at so many customers and in so many groups: all of them fit one transaction.
+const MOST_OF_EACH: usize = 15;
+
 impl Contact {
     /// The contact with what follows from its fields: its name, and its first customer among all of them.
     pub fn settled(mut self, before: Option<&Contact>) -> Result<Contact, Error> {
@@ -84,6 +87,18 @@ impl Contact {
         if self.name.is_none() {
             let expected = "a name, where there is no first or last name and no address either".to_owned();
             return Err(Error::invalid("/name", Rule::Format { expected }));
+        }
+        for (list, count, grew) in [
+            (
+                "/customer_ids",
+                self.customer_ids.as_slice().len(),
+                before.is_none_or(|old| old.customer_ids != self.customer_ids),
+            ),
+            ("/group_ids", self.group_ids.as_slice().len(), before.is_none_or(|old| old.group_ids != self.group_ids)),
+        ] {
+            if grew && count > MOST_OF_EACH {
+                return Err(Error::invalid(list, Rule::TooLong { max: MOST_OF_EACH, unit: Unit::Entries }));
+            }
         }
         let mut customers = self.customer_ids.as_slice().to_vec();
         let (first, list) = (self.customer_id, customers.first().copied());

@@ -161,7 +161,10 @@ pub enum Conflict {
     /// What went to the trash with it is still on its way there.
     #[error("what goes to the trash with it is still on its way")]
     StillFalling,
-    /// The pipeline is the default one, or opportunities are in it.
+    /// The stage was removed, or its pipeline.
+    #[error("the stage was removed")]
+    StageGone,
+    /// The pipeline is the default one, or opportunities are in it, or may come back to it from the trash.
     #[error("the pipeline or stage is in use")]
     StageInUse,
     /// The submission made or joined a lead already.
@@ -239,6 +242,11 @@ impl Violations {
         if self.0.len() < Self::MOST && !self.0.iter().any(|known| known.pointer == pointer) {
             self.0.push(Violation { pointer, rule });
         }
+    }
+
+    /// One violation at one place.
+    pub fn of(pointer: &str, rule: Rule) -> Violations {
+        Violations(vec![Violation { pointer: pointer.to_owned(), rule }])
     }
 
     /// The same violations, of what stands at a place in something larger.

@@ -85,6 +85,11 @@ pub enum Work {
 }
 
 impl Work {
+    /// Whether it moves what belongs to a record.
+    pub fn is_of_a_family(&self) -> bool {
+        matches!(self, Work::Removal { .. } | Work::Return { .. })
+    }
+
     /// The pseudonym of the person it is about.
     pub fn person(&self) -> Option<&str> {
         match self {

@@ -159,15 +159,23 @@ impl Record for Opportunity {
     fn event(change: Change<'_, Opportunity>) -> Event {
         match change {
             Change::Create(_) => Event::OpportunityCreated,
-            Change::Update(before, after) if before.status != after.status => match after.status {
-                OpportunityStatus::Won => Event::OpportunityWon,
-                OpportunityStatus::Lost => Event::OpportunityLost,
-                OpportunityStatus::Open => Event::OpportunityStageChanged,
-            },
             Change::Update(before, after) if before.stage != after.stage => Event::OpportunityStageChanged,
             Change::Update(..) => Event::OpportunityUpdated,
             Change::Delete(_) => Event::OpportunityDeleted,
             Change::Restore(_) => Event::OpportunityRestored,
+        }
+    }
+
+    fn also(change: Change<'_, Opportunity>) -> Vec<Event> {
+        let after = match change {
+            Change::Create(after) => after,
+            Change::Update(before, after) if before.status != after.status => after,
+            _ => return Vec::new(),
+        };
+        match after.status {
+            OpportunityStatus::Won => vec![Event::OpportunityWon],
+            OpportunityStatus::Lost => vec![Event::OpportunityLost],
+            OpportunityStatus::Open => Vec::new(),
         }
     }
 
@@ -196,6 +204,7 @@ impl Record for Opportunity {
             (Some(self.customer_id.into()), "/customer_id"),
             (self.contact_id.map(Into::into), "/contact_id"),
             (self.owner_id.map(Into::into), "/owner_id"),
+            (Some(self.pipeline_id.into()), "/pipeline_id"),
         ])
     }
 

@@ -1,9 +1,12 @@
 //! Pipelines: the stages that opportunities go through, as an organisation names them.
 
 use crate::lead::choices;
-use crate::record::{Claim, ClaimKind, Record};
+use crate::record::{Claim, ClaimKind, Record, TRASH};
 use crate::words::normalize;
-use crate::{Error, Line, OrgId, Percent, PipelineId, RecordType, Rule, Timestamp, Unit, record_events, record_head};
+use crate::{
+    Conflict, Error, Line, OrgId, Percent, PipelineId, RecordType, Rule, Timestamp, Unit, Violations, record_events,
+    record_head,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
@@ -80,6 +83,16 @@ pub struct Stage {
     pub probability: Percent,
 }
 
+/// A stage that was removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retired {
+    /// The stage.
+    pub stage: Stage,
+    /// When it was removed.
+    pub retired_at: Timestamp,
+}
+
 /// The stages that opportunities go through, in their order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,11 +113,12 @@ pub struct Pipeline {
     pub name: Line<100>,
     /// Its stages, 1 to 20, at least one of them open.
     pub stages: Vec<Stage>,
-    /// Stages that were removed, the last first, at most 20. Nothing enters them; what came into one while it was
-    /// removed, or comes back from the trash, stands on the board until it is moved.
+    /// Stages that were removed, the last first, at most 20; none in a new pipeline. Nothing enters them; what came into
+    /// one while it was removed, or comes back from the trash, stands on the board until it is moved. Leaving one out gives
+    /// its key free, 30 days after it was removed at the earliest.
     #[serde(default)]
-    #[schema(read_only)]
-    pub retired: Vec<Stage>,
+    #[schema(max_items = 20)]
+    pub retired: Vec<Retired>,
 }
 
 impl Pipeline {
@@ -149,24 +163,42 @@ impl Pipeline {
 
     /// All its stages, the retired ones after the others.
     pub fn all_stages(&self) -> impl Iterator<Item = &Stage> {
-        self.stages.iter().chain(&self.retired)
+        self.stages.iter().chain(self.retired.iter().map(|retired| &retired.stage))
     }
 
-    /// The pipeline as it follows an earlier version: the stages it no longer has are retired.
-    #[must_use]
-    pub fn retiring(self, before: &Pipeline) -> Pipeline {
-        let gone = before.all_stages().filter(|stage| self.stage(&stage.key).is_none());
-        let retired = gone.take(MOST_STAGES).cloned().collect();
-        Pipeline { retired, ..self }
+    /// The pipeline as it follows an earlier version: the stages it no longer has are retired, and those it has mean
+    /// what they meant. Refused where a stage would be forgotten that something in the trash may be in.
+    pub fn retiring(self, before: &Pipeline, at: Timestamp) -> Result<Pipeline, Error> {
+        let mut violations = Violations::default();
+        let known = |key: &StageKey| before.all_stages().find(|stage| stage.key == *key);
+        for (n, stage) in self.stages.iter().enumerate() {
+            if known(&stage.key).is_some_and(|known| known.kind != stage.kind) {
+                violations.add(format!("/stages/{n}/type"), Rule::ReadOnly);
+            }
+        }
+        for (n, retired) in self.retired.iter().enumerate() {
+            if !before.retired.contains(retired) {
+                violations.add(format!("/retired/{n}"), Rule::ReadOnly);
+            }
+        }
+        violations.into_result()?;
+        let removed = before.stages.iter().map(|stage| Retired { stage: stage.clone(), retired_at: at });
+        let kept = before.retired.iter().filter(|retired| self.retired.contains(retired)).cloned();
+        let gone = removed.chain(kept).filter(|retired| self.stage(&retired.stage.key).is_none());
+        let after = Pipeline { retired: gone.take(MOST_STAGES).collect(), ..self.clone() };
+        let forgotten =
+            before.retired.iter().filter(|retired| after.all_stages().all(|stage| stage.key != retired.stage.key));
+        match forgotten.into_iter().any(|retired| retired.retired_at.plus(TRASH) > at) {
+            true => Err(Error::Conflict(Conflict::StageInUse)),
+            false => Ok(after),
+        }
     }
 
-    /// The stages of an earlier version that no opportunity should be in: those that go, mean something else now, or
-    /// aren't even retired any more.
+    /// The stages of an earlier version that no opportunity should be in: those that go, or aren't even retired any more.
     pub fn leaves<'a>(&self, before: &'a Pipeline) -> Vec<&'a Stage> {
-        let stays = |stage: &&Stage| match self.stage(&stage.key) {
-            Some(now) => now.kind == stage.kind,
-            None => before.stage(&stage.key).is_none() && self.retired.iter().any(|kept| kept.key == stage.key),
-        };
+        let was_retired = |stage: &Stage| before.stage(&stage.key).is_none();
+        let is_retired = |stage: &Stage| self.retired.iter().any(|retired| retired.stage.key == stage.key);
+        let stays = |stage: &&Stage| self.stage(&stage.key).is_some() || (was_retired(stage) && is_retired(stage));
         before.all_stages().filter(|stage| !stays(stage)).collect()
     }
 
@@ -190,7 +222,6 @@ impl Pipeline {
 
 impl Record for Pipeline {
     const TYPE: RecordType = RecordType::Pipeline;
-    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "retired"];
     const REQUIRED: &'static [&'static str] = &["name", "stages"];
 
     record_head!();
@@ -206,37 +237,59 @@ impl Record for Pipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_stage_that_goes_is_retired_and_keeps_its_meaning() {
         let before = Pipeline::default_of(OrgId::new(uuid::Uuid::nil()));
         let keys = |stages: Vec<&Stage>| stages.iter().map(|stage| stage.key.as_str().to_owned()).collect::<Vec<_>>();
+        let retired = |pipeline: &Pipeline| keys(pipeline.retired.iter().map(|one| &one.stage).collect());
+        let noon: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
         let without = |pipeline: &Pipeline, key: &str| {
             let stages = pipeline.stages.iter().filter(|stage| stage.key.as_str() != key).cloned().collect();
-            Pipeline { stages, ..pipeline.clone() }.retiring(pipeline)
+            Pipeline { stages, ..pipeline.clone() }.retiring(pipeline, noon)
         };
-        let after = without(&before, "proposal");
+        let after = without(&before, "proposal").expect("sound");
+        assert_eq!((keys(after.leaves(&before)), retired(&after)), (vec!["proposal".into()], vec!["proposal".into()]));
+        let later = without(&after, "lost").expect("sound");
         assert_eq!(
-            (keys(after.leaves(&before)), keys(after.retired.iter().collect())),
-            (vec!["proposal".into()], vec!["proposal".to_owned()])
+            (keys(later.leaves(&after)), retired(&later)),
+            (vec!["lost".into()], vec!["lost".into(), "proposal".into()])
         );
-        let later = without(&after, "lost");
-        assert_eq!(
-            (keys(later.leaves(&after)), keys(later.retired.iter().collect())),
-            (vec!["lost".into()], vec!["lost".to_owned(), "proposal".to_owned()])
-        );
-        let whole = Pipeline { stages: before.stages.clone(), ..later.clone() }.retiring(&later);
+        let whole = Pipeline { stages: before.stages.clone(), ..later.clone() }.retiring(&later, noon).expect("sound");
         assert_eq!((whole.leaves(&later).len(), &whole), (0, &before));
-        let mut other = whole.clone();
+        // Leaving out a retired stage gives its key free, once nothing can come back to it from the trash.
+        let forgetful = Pipeline { retired: vec![later.retired[0].clone()], ..later.clone() };
+        let soon = forgetful.clone().retiring(&later, noon.plus(TRASH).minus(Duration::from_secs(1)));
+        assert_eq!(soon, Err(Error::Conflict(Conflict::StageInUse)));
+        let freed = forgetful.retiring(&later, noon.plus(TRASH)).expect("sound");
+        assert_eq!((keys(freed.leaves(&later)), retired(&freed)), (vec!["proposal".into()], vec!["lost".into()]));
+        // A stage means what it meant, and nobody makes up retired ones.
+        let pointers = |wrong: Pipeline, before: &Pipeline| match wrong.retiring(before, noon) {
+            Err(Error::Invalid(violations)) => violations.0.into_iter().map(|one| one.pointer).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let mut other = before.clone();
         other.stages[1].kind = StageType::Won;
-        assert_eq!(keys(other.retiring(&later).leaves(&later)), ["proposal"]);
-        // The twenty-first goes for good, unless something is in it.
+        assert_eq!(pointers(other.clone(), &later), ["/stages/1/type"]);
+        assert_eq!(pointers(other, &before), ["/stages/1/type"]);
+        let made_up = Pipeline { retired: later.retired.clone(), ..before.clone() };
+        assert_eq!(pointers(made_up, &before), ["/retired/0", "/retired/1"]);
+        // The twenty-first goes for good, unless something is in it or may be.
         let key = |number: usize| StageKey::parse(&format!("s{number}")).expect("a key");
-        let stage = |number: usize| Stage { key: key(number), ..before.stages[0].clone() };
-        let many = Pipeline { retired: (0..MOST_STAGES).map(stage).collect(), ..before.clone() };
-        let less = without(&many, "proposal");
+        let stage = |number: usize, retired_at| Retired {
+            stage: Stage { key: key(number), ..before.stages[0].clone() },
+            retired_at,
+        };
+        let many = |at: Timestamp| Pipeline {
+            retired: (0..MOST_STAGES).map(|number| stage(number, at)).collect(),
+            ..before.clone()
+        };
+        assert_eq!(without(&many(noon), "proposal"), Err(Error::Conflict(Conflict::StageInUse)));
+        let old = many(noon.minus(TRASH));
+        let less = without(&old, "proposal").expect("sound");
         assert_eq!(
-            (less.retired.len(), keys(less.leaves(&many))),
+            (less.retired.len(), keys(less.leaves(&old))),
             (MOST_STAGES, vec!["proposal".into(), "s19".to_owned()])
         );
     }

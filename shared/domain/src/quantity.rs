@@ -3,6 +3,7 @@
 use crate::{Rule, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat};
 
 /// A whole percentage, 0 to 100.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -103,7 +104,7 @@ impl fmt::Display for Currency {
 }
 
 macro_rules! as_text {
-    ($name:ident, $pattern:literal, $example:literal) => {
+    ($name:ident, $pattern:literal, $example:literal, $format:expr) => {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(self, f)
@@ -127,7 +128,7 @@ macro_rules! as_text {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 let object = utoipa::openapi::ObjectBuilder::new();
                 let object = object.schema_type(utoipa::openapi::schema::Type::String).pattern(Some($pattern));
-                object.examples([serde_json::json!($example)]).into()
+                object.format($format).examples([serde_json::json!($example)]).into()
             }
         }
 
@@ -135,8 +136,8 @@ macro_rules! as_text {
     };
 }
 
-as_text!(Currency, "^[A-Z]{3}$", "CNY");
-as_text!(Day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "2026-11-20");
+as_text!(Currency, "^[A-Z]{3}$", "CNY", None);
+as_text!(Day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "2026-11-20", Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
 
 #[cfg(test)]
 mod tests {

@@ -64,6 +64,12 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// How a change of it is announced.
     fn event(change: Change<'_, Self>) -> Event;
 
+    /// What else a change of it is announced as, each by an entry of its own beside that of the change.
+    fn also(change: Change<'_, Self>) -> Vec<Event> {
+        let _ = change;
+        Vec::new()
+    }
+
     /// The date by which lists by state and by owner are ordered.
     fn date(&self) -> Timestamp;
 

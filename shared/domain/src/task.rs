@@ -236,14 +236,20 @@ impl Record for Task {
     fn event(change: Change<'_, Task>) -> Event {
         match change {
             Change::Create(_) => Event::TaskCreated,
-            Change::Update(before, after) if before.status != after.status && after.status == TaskStatus::Done => {
-                Event::TaskCompleted
-            }
             Change::Update(before, after) if before.assignee_id != after.assignee_id => Event::TaskAssigned,
             Change::Update(..) => Event::TaskUpdated,
             Change::Delete(_) => Event::TaskDeleted,
             Change::Restore(_) => Event::TaskRestored,
         }
+    }
+
+    fn also(change: Change<'_, Task>) -> Vec<Event> {
+        let done = match change {
+            Change::Create(after) => after.status == TaskStatus::Done,
+            Change::Update(before, after) => before.status != after.status && after.status == TaskStatus::Done,
+            _ => false,
+        };
+        if done { vec![Event::TaskCompleted] } else { Vec::new() }
     }
 
     fn date(&self) -> Timestamp {

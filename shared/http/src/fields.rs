@@ -1,12 +1,19 @@
 //! What a type's fields hold, as far as the values of filters are checked by it.
 
-use daybook_domain::{Record, Rule, Timestamp};
+use crate::param::Operand;
+use daybook_domain::{Day, Record, Rule, Timestamp, Unit};
 use daybook_store::filter::Op;
 use serde_json::{Map, Value};
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use utoipa::openapi::{RefOr, Schema};
+
+/// The most values of a condition.
+const MOST_VALUES: usize = 100;
+
+/// The most bytes of a value.
+const LONGEST_VALUE: usize = 400;
 
 /// The fields that a list of a type can be filtered by.
 pub(crate) struct Fields(BTreeMap<String, FieldKind>);
@@ -17,6 +24,7 @@ enum FieldKind {
     Number,
     Flag,
     Time,
+    Day,
     OneOf(Vec<String>),
 }
 
@@ -49,19 +57,27 @@ impl Fields {
     }
 
     /// The value of a condition on a field, in the form in which records hold it.
-    pub fn value(&self, name: &str, op: Op, text: &str) -> Result<Value, Rule> {
+    pub fn value(&self, name: &str, op: Op, operand: &Operand) -> Result<Value, Rule> {
         let kind = self.0.get(name).unwrap_or(&FieldKind::Text);
+        // Each is compared with every record that is looked at.
+        let values = operand.several();
+        if values.len() > MOST_VALUES && matches!(op, Op::In | Op::Between) {
+            return Err(Rule::TooLong { max: MOST_VALUES, unit: Unit::Entries });
+        }
+        if values.iter().any(|value| value.len() > LONGEST_VALUE) {
+            return Err(Rule::TooLong { max: LONGEST_VALUE, unit: Unit::Bytes });
+        }
         match op {
-            Op::Contains | Op::Starts => Ok(Value::from(text)),
-            Op::Exists => FieldKind::Flag.value(text),
+            Op::Contains | Op::Starts => operand.one().map(Value::from),
+            Op::Exists => FieldKind::Flag.value(operand.one()?),
             Op::In | Op::Between => {
-                let list: Vec<Value> = text.split(',').map(|one| kind.value(one.trim())).collect::<Result<_, _>>()?;
+                let list: Vec<Value> = values.into_iter().map(|one| kind.value(one)).collect::<Result<_, _>>()?;
                 if op == Op::Between && list.len() != 2 {
                     return Err(Rule::Format { expected: "two values with a comma".to_owned() });
                 }
                 Ok(Value::Array(list))
             }
-            Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte => kind.value(text),
+            Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte => kind.value(operand.one()?),
         }
     }
 }
@@ -88,6 +104,8 @@ impl FieldKind {
             FieldKind::Flag
         } else if schema.get("format").is_some_and(|format| format == "date-time") {
             FieldKind::Time
+        } else if schema.get("format").is_some_and(|format| format == "date") {
+            FieldKind::Day
         } else {
             FieldKind::Text
         }
@@ -100,6 +118,7 @@ impl FieldKind {
             FieldKind::Number => Err(Rule::Format { expected: "a number".to_owned() }),
             FieldKind::Flag => one_of(text, &["true".to_owned(), "false".to_owned()]),
             FieldKind::OneOf(names) => one_of(text, names),
+            FieldKind::Day => Day::parse(text).map(|day| Value::from(day.to_string())),
             FieldKind::Time => moment(text).map(|at| Value::from(at.to_string())),
         }
     }

@@ -14,10 +14,12 @@ mod handler;
 mod input;
 mod list;
 mod openapi;
+mod param;
 mod pipeline;
 mod problem;
 mod reply;
 mod routes;
+mod search;
 mod start;
 mod text;
 pub mod token;
@@ -41,6 +43,7 @@ pub use reply::{
     SecretData, page, see_other,
 };
 pub use routes::{Route, Routes};
+pub use search::Searched;
 pub use start::{run, run_with_anchors, run_with_files};
 
 /// What handlers return.

@@ -1,10 +1,11 @@
-//! The query of a list: limit, cursor, sort and filters, checked against what the type offers.
+//! What is asked of a list: limit, cursor, sort and filters, checked against what the type offers.
 
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::handler::Argument;
 use crate::input::{pairs_of, query_pairs};
 use crate::openapi::Operation;
+use crate::param::{Operand, Param};
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::read::{escape, nearest};
 use daybook_domain::view::{View, ViewOf};
@@ -27,6 +28,8 @@ const LONGEST_SEARCH: usize = 400;
 
 const PARAMETERS: [&str; 6] = ["limit", "cursor", "sort", "search", "fields", "with_total"];
 const MADE: &str = "created_at";
+const WITH_TOTAL: &str = "`true`: `meta.total` counts the list, exactly up to 10,000, then it is `10000+`. Not with \
+                          `search`, with filters that no index answers, nor for who sees only some owners' records.";
 const VIEW: &str = "view_id";
 
 /// Which page of which list.
@@ -38,7 +41,7 @@ pub struct ListQuery<T> {
     ascending: bool,
     state: Option<String>,
     owner: Option<UserId>,
-    parent: Option<AnyId>,
+    parents: Vec<AnyId>,
     search: Option<Terms>,
     filters: Vec<Filter>,
     fields: Vec<String>,
@@ -52,7 +55,7 @@ impl<T: Record> ListQuery<T> {
         PageAsk {
             state: self.state.as_deref(),
             owner: self.owner,
-            parent: self.parent,
+            parents: &self.parents,
             states: &[],
             search: self.search.as_ref(),
             filters: self.filters.clone(),
@@ -71,14 +74,8 @@ impl<T: Record> Argument for ListQuery<T> {
     const READS_QUERY: bool = true;
 
     async fn read(call: &Call) -> Result<Self> {
-        let pairs = with_view::<T>(call, query_pairs(call)?).await?;
-        let query = ListQuery::of(pairs)?;
-        if query.with_total && !call.cx.counts::<T>(&query.ask()) {
-            let expected =
-                "left out with search, with filters that no index answers, and by who sees only their own records";
-            return Err(Domain::query("with_total", Rule::Format { expected: expected.to_owned() }).into());
-        }
-        Ok(query)
+        let params = query_pairs(call)?.into_iter().map(Param::of_query).collect();
+        ListQuery::asked(call, params, Domain::Query).await
     }
 
     fn fingerprint(&self) -> Value {
@@ -98,7 +95,7 @@ impl<T: Record> Argument for ListQuery<T> {
                 .query_parameter("view_id", "A view: what its query says holds where this one doesn't say otherwise.");
         }
         operation.query_parameter("fields", "The fields to show, with commas; `id` always comes.");
-        operation.query_parameter("with_total", "`true`: `meta.total` counts the list, exactly up to 10,000.");
+        operation.query_parameter("with_total", WITH_TOTAL);
         operation.query_parameter("sort", &sorts_of::<T>());
         if let Some((field, values)) = T::STATE {
             let values = if values.is_empty() { "one that the organisation has".to_owned() } else { values.join(", ") };
@@ -115,23 +112,27 @@ impl<T: Record> Argument for ListQuery<T> {
     }
 }
 
-/// The parameters of a query with those of the view that it names, where it doesn't say otherwise.
-async fn with_view<T: Record>(call: &Call, mut pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>> {
-    let Some(at) = pairs.iter().position(|(name, _)| name == VIEW && ViewOf::of(T::TYPE).is_some()) else {
-        return Ok(pairs);
-    };
-    let (_, id) = pairs.remove(at);
-    let unknown = || Domain::query(VIEW, Rule::Id { prefix: ViewId::PREFIX.to_owned() });
-    let id: ViewId = id.parse().map_err(|_| unknown())?;
+/// The parameters with those of the view that they name, where they don't say otherwise.
+async fn with_view<T: Record>(
+    call: &Call,
+    mut params: Vec<Param>,
+    wrong: fn(Violations) -> Domain,
+) -> Result<Vec<Param>> {
+    let names_view = |param: &Param| param.op.is_none() && param.name == VIEW && ViewOf::of(T::TYPE).is_some();
+    let Some(at) = params.iter().position(names_view) else { return Ok(params) };
+    let named = params.remove(at);
+    let unknown = || wrong(Violations::of(&named.pointer, Rule::Id { prefix: ViewId::PREFIX.to_owned() }));
+    let id: ViewId = named.value.one().ok().and_then(|id| id.parse().ok()).ok_or_else(unknown)?;
     let seeing = call.cx.reaching(Resource::Views, Action::Read).await?;
     let view: Option<View> = seeing.find(id).await?;
     let view = view.filter(|view| view.resource.record_type() == T::TYPE).ok_or_else(unknown)?;
-    for (name, value) in pairs_of(view.query.as_str())? {
-        if !pairs.iter().any(|(known, _)| *known == name) {
-            pairs.push((name, value));
+    let asked = params.len();
+    for kept in pairs_of(view.query.as_str())?.into_iter().map(Param::of_query) {
+        if !params[..asked].iter().any(|param| param.is_about(&kept)) {
+            params.push(kept);
         }
     }
-    Ok(pairs)
+    Ok(params)
 }
 
 /// The sorts of a type, in words.
@@ -154,6 +155,22 @@ fn signed(fields: &[&str]) -> Vec<String> {
 impl<T: Record> ListQuery<T> {
     /// The page that a query asks for, or everything that is wrong with it.
     pub fn of(pairs: Vec<(String, String)>) -> Result<Self, Domain> {
+        ListQuery::read(pairs.into_iter().map(Param::of_query).collect()).map_err(Domain::Query)
+    }
+
+    /// The page that a request asks for, by a view too; `wrong` says what is wrong with it.
+    pub(crate) async fn asked(call: &Call, params: Vec<Param>, wrong: fn(Violations) -> Domain) -> Result<Self> {
+        let params = with_view::<T>(call, params, wrong).await?;
+        let query = ListQuery::read(params).map_err(wrong)?;
+        if query.with_total && !call.cx.counts::<T>(&query.ask()) {
+            let expected =
+                "left out with search, with filters that no index answers, and by who sees only their own records";
+            return Err(wrong(Violations::of("/with_total", Rule::Format { expected: expected.to_owned() })).into());
+        }
+        Ok(query)
+    }
+
+    fn read(params: Vec<Param>) -> Result<Self, Violations> {
         // Only where a parameter asks for them.
         let known = LazyCell::new(Fields::of::<T>);
         let mut query = ListQuery {
@@ -163,47 +180,44 @@ impl<T: Record> ListQuery<T> {
             ascending: false,
             state: None,
             owner: None,
-            parent: None,
+            parents: Vec::new(),
             search: None,
             filters: Vec::new(),
             fields: Vec::new(),
             with_total: false,
             of: PhantomData,
         };
-        let mut sorted = false;
+        let mut sorted = None;
         let mut violations = Violations::default();
-        for (name, value) in pairs {
-            let outcome = match name.as_str() {
-                "limit" => query.set_limit(&value),
-                "cursor" => {
-                    query.cursor = Some(value);
-                    Ok(())
-                }
-                "sort" => {
-                    sorted = true;
-                    query.set_sort(&value)
-                }
-                "search" if T::SEARCHED => query.set_search(&value),
-                "fields" => query.set_fields(&value, &known),
-                "with_total" => query.set_with_total(&value),
-                _ => query.add_filter(&name, &value, &known),
-            };
-            if let Err(rule) = outcome {
-                violations.add(format!("/{}", escape(&name)), rule);
+        for param in params {
+            if let Err(rule) = query.add(&param, &known) {
+                violations.add(param.pointer, rule);
+            } else if param.op.is_none() && param.name == "sort" {
+                sorted = Some(param.pointer);
             }
         }
-        if sorted && query.search.is_some() {
+        let sort = sorted.unwrap_or_else(|| "/sort".to_owned());
+        if query.order != Order::Usual && query.search.is_some() {
             let expected = "left out with search, whose hits come in the order of their words".to_owned();
-            violations.add("/sort", Rule::Format { expected });
+            violations.add(sort, Rule::Format { expected });
+        } else if query.order == Order::Date && !query.parents.is_empty() {
+            violations.add(sort, Rule::OneOf { allowed: signed(&[MADE]) });
         }
-        if query.order == Order::Date && query.parent.is_some() {
-            violations.add("/sort", Rule::OneOf { allowed: signed(&[MADE]) });
-        }
-        if violations.0.is_empty() { Ok(query) } else { Err(Domain::Query(violations)) }
+        if violations.0.is_empty() { Ok(query) } else { Err(violations) }
     }
 
-    fn set_limit(&mut self, text: &str) -> Result<(), Rule> {
-        self.limit = limit_of(text)?;
+    /// Takes a parameter, or a condition on a field.
+    fn add(&mut self, param: &Param, known: &Fields) -> Result<(), Rule> {
+        let value = &param.value;
+        match (param.name.as_str(), &param.op) {
+            ("limit", None) => self.limit = limit_of(value.one()?)?,
+            ("cursor", None) => self.cursor = Some(value.one()?.to_owned()),
+            ("sort", None) => self.set_sort(value.one()?)?,
+            ("search", None) if T::SEARCHED => self.set_search(value.one()?)?,
+            ("fields", None) => self.set_fields(value.one()?, known)?,
+            ("with_total", None) => self.set_with_total(value.one()?)?,
+            (field, op) => self.add_filter(field, op.as_deref().unwrap_or("eq"), value, known)?,
+        }
         Ok(())
     }
 
@@ -246,21 +260,20 @@ impl<T: Record> ListQuery<T> {
         Ok(())
     }
 
-    /// Takes `field=v`, `filter[field]=v` and `filter[field][op]=v`.
-    fn add_filter(&mut self, name: &str, value: &str, known: &Fields) -> Result<(), Rule> {
-        let inner = name.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']'));
-        let (field, op) = match inner {
-            Some(inner) => inner.split_once("][").unwrap_or((inner, "eq")),
-            None => (name, "eq"),
-        };
-        if T::PARENTS.contains(&field) && op == "eq" && self.parent.is_none() {
-            self.parent = Some(value.parse().map_err(|_| Rule::Format { expected: "an id".to_owned() })?);
+    fn add_filter(&mut self, field: &str, op: &str, value: &Operand, known: &Fields) -> Result<(), Rule> {
+        let is_parent = T::PARENTS.contains(&field);
+        if is_parent && op == "eq" {
+            self.parents.push(value.one()?.parse().map_err(|_| Rule::Format { expected: "an id".to_owned() })?);
             return Ok(());
         }
         if !known.has(field) {
+            if is_parent {
+                return Err(Rule::OneOf { allowed: vec!["eq".to_owned()] });
+            }
             let mut names = known.names();
             names.extend(T::PARENTS.iter().map(|&name| name.to_owned()));
             names.extend(PARAMETERS.into_iter().filter(|name| *name != "search" || T::SEARCHED).map(str::to_owned));
+            names.extend(ViewOf::of(T::TYPE).map(|_| VIEW.to_owned()));
             return Err(Rule::Unknown { nearest: nearest(field, &names) });
         }
         let op =
@@ -269,6 +282,7 @@ impl<T: Record> ListQuery<T> {
             && state_field == field
             && op == Op::Eq
         {
+            let value = value.one()?;
             if !values.is_empty() && !values.contains(&value) {
                 return Err(Rule::OneOf { allowed: values.iter().map(|&value| value.to_owned()).collect() });
             }
@@ -278,7 +292,7 @@ impl<T: Record> ListQuery<T> {
             }
         }
         if T::OWNER == Some(field) && op == Op::Eq && self.owner.is_none() {
-            let owner = value.parse().map_err(|_| Rule::Id { prefix: UserId::PREFIX.to_owned() })?;
+            let owner = value.one()?.parse().map_err(|_| Rule::Id { prefix: UserId::PREFIX.to_owned() })?;
             self.owner = Some(owner);
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! What happens around every handler, from top to bottom.
 
-use crate::access::{RateClass, admit};
+use crate::access::{Access, RateClass, admit};
 use crate::audit;
 use crate::call::{Call, Places, content_type, is_form};
 use crate::input::gathered;
@@ -12,6 +12,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use daybook_domain::permission::Action;
 use daybook_domain::{Error as Domain, OrgId};
 use daybook_store::telemetry::{Invocation, readable_trace};
 use daybook_store::{Cx, Env, Error, RequestInfo, Result};
@@ -176,7 +177,8 @@ async fn handled(
         }
         outcome => outcome?,
     };
-    if admitted.records_reads && parts.method == Method::GET {
+    let reads = parts.method == Method::GET || matches!(route.access, Access::Can(_, Action::Read));
+    if admitted.records_reads && reads {
         audit::viewed(&asked).await?;
     }
     if request.replayed.load(Ordering::SeqCst) {

@@ -125,9 +125,13 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "What goes to the trash with it is still on its way there; try again in a minute.",
             "随其删除的记录仍在移入回收站，请一分钟后重试。",
         ),
+        Conflict::StageGone => {
+            ("The stage it was in was removed, so it can't go back there.", "原来的阶段已被移除，无法恢复到该阶段。")
+        }
         Conflict::StageInUse => (
-            "Opportunities are in it, or it is the default pipeline; move them to other stages first.",
-            "仍有销售机会处于其中，或它是默认管道；请先将机会移到其他阶段。",
+            "Opportunities are in it, or may come back to it from the trash within 30 days, or it is the default pipeline; \
+             move them to other stages first.",
+            "仍有销售机会处于其中，或30天内可能从回收站恢复到其中，或它是默认管道；请先将机会移到其他阶段。",
         ),
         Conflict::NotInTrash => ("It isn't in the trash.", "该记录不在回收站中。"),
         Conflict::ParentGone => ("The record this belongs to was deleted.", "所属记录已被删除。"),

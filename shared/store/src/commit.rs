@@ -249,7 +249,7 @@ impl Cx {
     }
 
     /// Waits with full jitter: up to the base doubled per attempt, at most a second.
-    pub(crate) async fn pause(&self, attempt: u32) {
+    pub async fn pause(&self, attempt: u32) {
         let base = self.env.table.options.retry_base.unwrap_or(Duration::from_millis(25));
         let ceiling = base.saturating_mul(1 << attempt.min(10)).min(Duration::from_secs(1));
         let random = self.env.ids.next().as_u128() as u32;

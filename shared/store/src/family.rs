@@ -1,7 +1,8 @@
 //! Families: the records that go with another one when it is removed, and come back with it.
 //!
 //! A record that has a family has a head: an item that counts who joined. Whoever removes the record says what the count
-//! was before they looked who belongs to it, so that nobody who joins meanwhile is left behind.
+//! was before they looked who belongs to it, so that nobody who joins meanwhile is left behind; or leaves all of them to
+//! a job, which looks once nobody can join any more.
 
 use crate::commit::expires_after;
 use crate::rows::falling::Falling;
@@ -100,10 +101,11 @@ impl Cx {
         Ok(members)
     }
 
-    /// Those that aren't on their way to the trash with another record.
+    /// Those that don't go to the trash with another record: of two whose families fall, the first takes what belongs to
+    /// both.
     async fn not_falling(&self, members: Vec<AnyId>, falling: &Falling, parent: AnyId) -> Result<Vec<AnyId>> {
         let mut left = Vec::new();
-        let falls = |others: Vec<AnyId>| others.into_iter().any(|other| other != parent && falling.holds(other));
+        let falls = |others: Vec<AnyId>| others.into_iter().any(|other| falling.is_others(other, parent));
         for kind in FALLING {
             let ids = members.iter().copied().filter(|id| id.kind == kind);
             each_type!(kind, Type => {

@@ -30,10 +30,12 @@ pub(crate) enum Source {
 
 /// Where to look, and what to look out for.
 #[derive(Debug)]
-pub(crate) struct ListPlan {
+pub(crate) struct ListPlan<'a> {
     pub sources: Vec<Source>,
     /// The conditions that these places don't answer.
     pub filters: Vec<Filter>,
+    /// The other records that those found belong to, too.
+    pub others: &'a [AnyId],
 }
 
 impl Source {
@@ -61,7 +63,7 @@ impl Source {
 impl Cx {
     /// Where a list is read from with the least to look at: links for the children of a record; for an owner, or one who sees
     /// only some owners' records, the index by owner; for a state that by state; all of them where no index has the order.
-    pub(crate) fn plan_list<T: Record>(&self, ask: &PageAsk<'_>) -> ListPlan {
+    pub(crate) fn plan_list<'a, T: Record>(&self, ask: &PageAsk<'a>) -> ListPlan<'a> {
         let owned = |owner| Source::Index(Index::ByOwner, Question::OwnedBy(self.org, T::TYPE, owner).range());
         let in_state = |state: &str| Source::Index(Index::ByState, Question::InState(self.org, T::TYPE, state).range());
         let seen: Option<Vec<Option<UserId>>> = match (&self.reach, ask.owner) {
@@ -73,24 +75,25 @@ impl Cx {
         };
         let indexed = T::DATE.is_none() || ask.order != Order::Made;
         let (mut state, mut owner) = (ask.state, ask.owner);
-        let sources = match (ask.parent, seen) {
-            (Some(parent), _) => vec![Source::Links(parent, Question::Children(self.org, parent, T::TYPE).range())],
-            (None, Some(owners)) if indexed => {
+        let (first, others) = ask.parents.split_at(ask.parents.len().min(1));
+        let sources = match (first, seen) {
+            (&[parent, ..], _) => vec![Source::Links(parent, Question::Children(self.org, parent, T::TYPE).range())],
+            ([], Some(owners)) if indexed => {
                 owner = None;
                 owners.into_iter().map(owned).collect()
             }
-            (None, _) if indexed && let Some(wanted) = state.take() => vec![in_state(wanted)],
-            (None, _) if ask.order == Order::Date && T::DATE.is_some() => {
+            ([], _) if indexed && let Some(wanted) = state.take() => vec![in_state(wanted)],
+            ([], _) if ask.order == Order::Date && T::DATE.is_some() => {
                 let named = T::STATE.map_or(&[][..], |(_, names)| names).iter().copied();
                 named.chain(ask.states.iter().map(String::as_str)).map(in_state).collect()
             }
-            (None, _) => vec![Source::Table(Question::Records(self.org, T::TYPE).range())],
+            ([], _) => vec![Source::Table(Question::Records(self.org, T::TYPE).range())],
         };
         let equal = |field: &str, value: Value| Filter { field: field.to_owned(), op: Op::Eq, value };
         let mut filters = ask.filters.clone();
         filters.extend(T::STATE.zip(state).map(|((field, _), state)| equal(field, Value::from(state))));
         filters.extend(T::OWNER.zip(owner).map(|(field, owner)| equal(field, Value::from(owner.to_string()))));
-        ListPlan { sources, filters }
+        ListPlan { sources, filters, others }
     }
 }
 

@@ -25,8 +25,8 @@ pub struct PageAsk<'a> {
     pub state: Option<&'a str>,
     /// Only those of an owner.
     pub owner: Option<UserId>,
-    /// Only the children of a record.
-    pub parent: Option<AnyId>,
+    /// Only the children of all of these records.
+    pub parents: &'a [AnyId],
     /// Every state there is, where the type doesn't name them; for lists of all records by their date.
     pub states: &'a [String],
     /// The words that find them; then they come in the order of the words.
@@ -112,10 +112,7 @@ impl Cx {
             None => self.listed(ask).await?,
         };
         page.fields = ask.fields.to_vec();
-        let hidden = match ask.parent.filter(|_| ask.with_total) {
-            Some(parent) => self.falling::<T>().await?.holds(parent),
-            None => false,
-        };
+        let hidden = ask.with_total && !ask.parents.is_empty() && self.falling::<T>().await?.holds_any(ask.parents);
         if hidden {
             page.total = Some(Total::Exactly(0));
         } else if ask.with_total {
@@ -143,18 +140,19 @@ impl Cx {
 
     /// Whether an index alone answers a list, so that its records can be counted.
     pub fn counts<T: Record>(&self, ask: &PageAsk<'_>) -> bool {
-        ask.search.is_none() && self.reach == Reach::All && self.plan_list::<T>(ask).filters.is_empty()
+        let ListPlan { filters, others, .. } = self.plan_list::<T>(ask);
+        ask.search.is_none() && self.reach == Reach::All && filters.is_empty() && others.is_empty()
     }
 
     async fn listed<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
         let binding = binding::<T>(self, ask);
         let begin = ask.cursor.map(|cursor| self.place_of(cursor, &binding)).transpose()?;
-        let ListPlan { sources, filters } = self.plan_list::<T>(ask);
+        let ListPlan { sources, filters, others } = self.plan_list::<T>(ask);
         let falling = self.falling::<T>().await?;
-        if ask.parent.is_some_and(|parent| falling.holds(parent)) {
+        if falling.holds_any(ask.parents) {
             return Ok(Page::of(Vec::new(), ask.limit, None));
         }
-        let plain = filters.is_empty() && self.reach == Reach::All && falling.is_empty();
+        let plain = filters.is_empty() && others.is_empty() && self.reach == Reach::All && falling.is_empty();
         let may_outgrow = ask.bytes_before + ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
         let mut bytes = ask.bytes_before;
@@ -177,7 +175,7 @@ impl Cx {
             }
             last = Some((record.date(), record.id()));
             let upright = !falling.holds_any(&record.falls_with());
-            if upright && self.reaches(record.owner()) && meets(&record, &filters)? {
+            if upright && self.reaches(record.owner()) && is_of(&record, others) && meets(&record, &filters)? {
                 if may_outgrow {
                     bytes += bytes_of(&record)?;
                 }
@@ -233,6 +231,14 @@ pub(crate) fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
     Ok(filters.iter().all(|filter| filter.matches(&json)))
 }
 
+/// Whether a record belongs to all of these.
+pub(crate) fn is_of<T: Record>(record: &T, parents: &[AnyId]) -> bool {
+    parents.is_empty() || {
+        let own = record.parents();
+        parents.iter().all(|parent| own.contains(parent))
+    }
+}
+
 /// The child that a link leads to.
 pub(crate) fn child_of(link: &Item) -> Option<AnyId> {
     link.get(crate::schema::SK)?.as_s().ok()?.rsplit_once('#')?.1.parse().ok()
@@ -245,7 +251,7 @@ fn actor_part(actor: &Actor) -> String {
 
 /// What a cursor of a list is bound to.
 pub(crate) fn binding<T: Record>(cx: &Cx, ask: &PageAsk<'_>) -> String {
-    let PageAsk { state, owner, parent, filters, order, ascending, .. } = ask;
-    let narrowed = format!("{state:?}|{owner:?}|{parent:?}|{filters:?}");
+    let PageAsk { state, owner, parents, filters, order, ascending, .. } = ask;
+    let narrowed = format!("{state:?}|{owner:?}|{parents:?}|{filters:?}");
     format!("{}|{}|{narrowed}|{order:?}|{ascending}|{:?}", cx.org, T::TYPE, ask.search)
 }

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
 };
 use daybook_domain::record::TRASH;
-use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Timestamp};
+use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, PipelineId, RecordType, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     let mut facts = Vec::new();
     let (mut checked, mut families) = (Vec::new(), Vec::new());
     for change in tx.changes {
-        let Changed { doing, audit, event, before, after, fell_with, family } = change;
+        let Changed { doing, audit, event, also, before, after, fell_with, family } = change;
         let (before, after) = (before?, after?);
         let (live_before, live_after) = match doing {
             Doing::Restore | Doing::Erase(Kept::InTrash) => (None, after.as_ref()),
@@ -103,7 +103,11 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             Doing::Erase(_) => (Map::new(), Map::new()),
             _ => difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data)),
         };
+        // Undoing the change undoes what it is also announced as: that changes nothing by itself.
+        let others = also.into_iter().map(|event| (audit, event, image.id, 0, old.clone(), new.clone()));
+        let others: Vec<_> = others.collect();
         facts.push((audit, event, image.id, image.version, old, new));
+        facts.extend(others);
     }
     for (event, audit, record, said) in tx.events {
         facts.push((audit, event, record, 0, Map::new(), said));
@@ -463,7 +467,9 @@ impl Planner<'_> {
         };
         let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
         let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
-        for (id, blame) in references.chain(parents) {
+        // The default pipeline is there before it is stored.
+        let usual = AnyId::from(PipelineId::default_of(self.org));
+        for (id, blame) in references.chain(parents).filter(|(id, _)| *id != usual) {
             if after.falls_with.contains(&id) {
                 let joined = before.is_some_and(|old| old.falls_with.contains(&id));
                 if !joined && !members.is_new(id) && !families.contains(&id) {

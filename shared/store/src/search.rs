@@ -2,7 +2,7 @@
 
 use crate::cx::record_of;
 use crate::json::bytes_of;
-use crate::page::{PAGE_BYTES, Page, PageAsk, binding, meets};
+use crate::page::{PAGE_BYTES, Page, PageAsk, binding, is_of, meets};
 use crate::plan::RECORD_BYTES;
 use crate::schema::{Key, Place, Question, SK};
 use crate::table::{Item, QueryAsk, key_item};
@@ -133,9 +133,9 @@ fn hit(item: &Item, terms: &Terms) -> Option<Hit> {
     terms.match_text(text("text")?).then_some(Hit { sk, id })
 }
 
-/// Whether a record is of the state, owner and parent that the list is of.
+/// Whether a record is of the state, owner and parents that the list is of.
 fn in_listing<T: Record>(record: &T, ask: &PageAsk<'_>) -> bool {
     ask.state.is_none_or(|state| record.state() == Some(state))
         && ask.owner.is_none_or(|owner| record.owner() == Some(owner))
-        && ask.parent.is_none_or(|parent| record.parents().contains(&parent))
+        && is_of(record, ask.parents)
 }

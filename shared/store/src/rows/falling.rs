@@ -5,12 +5,16 @@ use crate::family::LAG;
 use crate::schema::{Key, Place};
 use crate::table::{Condition, Item, parse_item};
 use crate::{Env, Result};
-use daybook_domain::{AnyId, Conflict, Error as Domain, OrgId, Timestamp};
+use daybook_domain::job::Job;
+use daybook_domain::{AnyId, Conflict, Error as Domain, JobId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 /// So many families fall at once.
 const MOST: usize = 100;
+
+/// Of so many that fell is remembered what went with them: the row is read with every record that may fall.
+const REMEMBERED: usize = 50;
 
 /// The records of an organisation whose families fall.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +23,9 @@ pub struct Falling {
     version: u64,
     /// The records.
     parents: Vec<AnyId>,
+    /// The jobs that move their families.
+    #[serde(default)]
+    jobs: Vec<(AnyId, JobId)>,
     /// Those whose families fell a moment ago.
     #[serde(default)]
     fallen: Vec<Fallen>,
@@ -46,9 +53,20 @@ impl Falling {
         self.parents.contains(&parent)
     }
 
+    /// Whether a job is to move the family of a record.
+    pub fn is_of(&self, parent: AnyId, job: JobId) -> bool {
+        self.holds(parent) && self.jobs.iter().all(|(falls, mover)| *falls != parent || *mover == job)
+    }
+
     /// Whether any other family than that of a record falls.
     pub fn is_but(&self, parent: AnyId) -> bool {
         self.parents.iter().any(|other| *other != parent)
+    }
+
+    /// Whether what goes with both records goes with the other: its family fell first, or alone.
+    pub fn is_others(&self, other: AnyId, than: AnyId) -> bool {
+        let place = |id: AnyId| self.parents.iter().position(|falls| *falls == id);
+        place(other).is_some_and(|at| other != than && place(than).is_none_or(|own| at < own))
     }
 
     /// Whether nothing falls.
@@ -66,26 +84,39 @@ impl Falling {
         self.fallen.iter().rev().find(|fallen| fallen.parent == parent).copied()
     }
 
-    /// The row with one more record, unless it was changed meanwhile; or why not.
-    pub fn and(&self, org: OrgId, parent: AnyId) -> Result<RowWrite> {
+    /// The row with one more record, whose family a job moves, unless it was changed meanwhile; or why not.
+    pub fn and(&self, org: OrgId, parent: AnyId, job: &Job) -> Result<RowWrite> {
         if self.parents.len() >= MOST {
             return Err(Domain::Conflict(Conflict::Contended).into());
         }
-        self.with(org, self.parents.iter().copied().chain([parent]).collect(), self.fallen.clone())
+        let mut next = self.at(job.created_at);
+        next.parents.push(parent);
+        next.jobs.push((parent, job.id));
+        self.replaced(org, &next)
     }
 
     /// The row without a record whose family fell, unless it was changed meanwhile.
     pub fn without(&self, org: OrgId, fell: Fallen) -> Result<RowWrite> {
-        let others = self.parents.iter().copied().filter(|other| *other != fell.parent).collect();
-        let lately = self.fallen.iter().copied().filter(|fallen| fallen.at.plus(LAG) > fell.at);
-        self.with(org, others, lately.chain([fell]).collect())
+        let mut next = self.at(fell.at);
+        next.parents.retain(|parent| *parent != fell.parent);
+        next.jobs.retain(|(parent, _)| *parent != fell.parent);
+        next.fallen.push(fell);
+        let over = next.fallen.len().saturating_sub(REMEMBERED);
+        next.fallen.drain(..over);
+        self.replaced(org, &next)
     }
 
-    fn with(&self, org: OrgId, parents: Vec<AnyId>, fallen: Vec<Fallen>) -> Result<RowWrite> {
-        let row = Falling { version: self.version + 1, parents, fallen };
+    /// The next version of the row, without what is known by now.
+    fn at(&self, now: Timestamp) -> Falling {
+        let mut next = Falling { version: self.version + 1, ..self.clone() };
+        next.fallen.retain(|fallen| fallen.at.plus(LAG) > now);
+        next
+    }
+
+    fn replaced(&self, org: OrgId, next: &Falling) -> Result<RowWrite> {
         let same = Condition::of("attribute_not_exists(pk) OR version = :version").with(":version", self.version);
         let stale = Domain::Stale { version: self.version, current: Map::new() };
-        Ok(RowWrite::replacing(&Falling::key(org), &row)?.only_if(same, stale))
+        Ok(RowWrite::replacing(&Falling::key(org), next)?.only_if(same, stale))
     }
 
     pub(crate) fn key(org: OrgId) -> Key {

@@ -1,0 +1,138 @@
+//! The parameters of a list, wherever they were given: in the query of a request, in its body, or in a view.
+
+use daybook_domain::Rule;
+use daybook_domain::read::escape;
+use serde_json::{Map, Value};
+
+/// Something that is asked of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Param {
+    /// Where it was given, as a JSON pointer.
+    pub pointer: String,
+    /// The parameter, or the field.
+    pub name: String,
+    /// How the field is compared; left out for parameters, and for fields that are to be equal.
+    pub op: Option<String>,
+    /// Its value.
+    pub value: Operand,
+}
+
+/// What a parameter says.
+#[derive(Clone, Debug)]
+pub(crate) enum Operand {
+    /// A text.
+    One(String),
+    /// A list of texts.
+    Several(Vec<String>),
+}
+
+impl Operand {
+    /// The text.
+    pub fn one(&self) -> Result<&str, Rule> {
+        match self {
+            Operand::One(text) => Ok(text),
+            Operand::Several(_) => Err(Rule::Type { expected: "one value".to_owned() }),
+        }
+    }
+
+    /// The texts; a text alone has commas between them.
+    pub fn several(&self) -> Vec<&str> {
+        match self {
+            Operand::One(text) => text.split(',').map(str::trim).collect(),
+            Operand::Several(list) => list.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// A value of a body: what can be written as a text, or a list of that.
+    fn of(value: &Value) -> Result<Operand, Rule> {
+        match value {
+            Value::Array(list) => list.iter().map(text).collect::<Result<_, _>>().map(Operand::Several),
+            value => text(value).map(Operand::One),
+        }
+    }
+}
+
+fn text(value: &Value) -> Result<String, Rule> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        _ => Err(Rule::Type { expected: "a text, a number, a boolean or a list of them".to_owned() }),
+    }
+}
+
+impl Param {
+    /// A parameter of a query: `field=v`, `filter[field]=v` or `filter[field][op]=v`.
+    pub fn of_query((name, value): (String, String)) -> Param {
+        let pointer = format!("/{}", escape(&name));
+        let inner = name.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']'));
+        let (name, op) = match inner.map(|inner| inner.split_once("][").unwrap_or((inner, "eq"))) {
+            Some((field, op)) => (field.to_owned(), Some(op.to_owned())),
+            None => (name, None),
+        };
+        Param { pointer, name, op, value: Operand::One(value) }
+    }
+
+    /// A parameter of a body.
+    pub fn of_body(name: &str, value: impl ToString) -> Param {
+        Param { pointer: format!("/{name}"), name: name.to_owned(), op: None, value: Operand::One(value.to_string()) }
+    }
+
+    /// The conditions of a body: `{field: v}`, `{field: [v, …]}` for one of several, or `{field: {op: v}}`.
+    pub fn of_filter(conditions: &Map<String, Value>) -> Vec<Result<Param, (String, Rule)>> {
+        let mut params = Vec::new();
+        let mut add = |pointer: String, name: &str, op: &str, value: &Value| {
+            params.push(match Operand::of(value) {
+                Ok(value) => Ok(Param { pointer, name: name.to_owned(), op: Some(op.to_owned()), value }),
+                Err(rule) => Err((pointer, rule)),
+            });
+        };
+        for (name, condition) in conditions {
+            let pointer = format!("/filter/{}", escape(name));
+            match condition {
+                Value::Object(ops) => {
+                    for (op, value) in ops {
+                        add(format!("{pointer}/{}", escape(op)), name, op, value);
+                    }
+                }
+                Value::Array(_) => add(pointer, name, "in", condition),
+                value => add(pointer, name, "eq", value),
+            }
+        }
+        params
+    }
+
+    /// Whether it says something of the same as another does.
+    pub fn is_about(&self, other: &Param) -> bool {
+        let op = |param: &Param| param.op.clone().unwrap_or_else(|| "eq".to_owned());
+        self.name == other.name && op(self) == op(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_query_and_a_body_say_the_same() {
+        let of_query = |name: &str, value: &str| {
+            let Param { name, op, value, .. } = Param::of_query((name.to_owned(), value.to_owned()));
+            (name, op.unwrap_or_else(|| "eq".to_owned()), value.several().join("|"))
+        };
+        let check = |filter: Value, queries: &[(&str, &str)]| {
+            let params = Param::of_filter(filter.as_object().expect("an object"));
+            let told: Vec<_> = params.into_iter().map(|param| param.expect("a parameter")).collect();
+            let told: Vec<_> =
+                told.into_iter().map(|p| (p.name, p.op.unwrap_or_default(), p.value.several().join("|"))).collect();
+            assert_eq!(told, queries.iter().map(|(name, value)| of_query(name, value)).collect::<Vec<_>>());
+        };
+        check(json!({"status": "active"}), &[("status", "active")]);
+        check(json!({"status": ["active", "prospect"]}), &[("filter[status][in]", "active, prospect")]);
+        check(json!({"value": {"gte": 5, "lt": 10.5}}), &[("filter[value][gte]", "5"), ("filter[value][lt]", "10.5")]);
+        check(json!({"email": {"exists": true}}), &[("filter[email][exists]", "true")]);
+        let wrong = Param::of_filter(json!({"a~/b": {"eq": null}, "c": [[]]}).as_object().expect("an object"));
+        let places: Vec<_> = wrong.into_iter().filter_map(|param| Some(param.err()?.0)).collect();
+        assert_eq!(places, ["/filter/a~0~1b/eq", "/filter/c"]);
+    }
+}
