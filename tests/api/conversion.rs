@@ -84,6 +84,36 @@ async fn it_joins_a_customer_and_a_contact_that_are_there() {
     assert_eq!((&done["opportunity"], &done["contact"]["customer_id"]), (&Value::Null, &json!(customer)));
 }
 
+/// What is said of the contact holds for one that is there, too, whichever address it is known by.
+#[tokio::test]
+async fn it_says_of_a_contact_that_is_there_what_was_asked_for() {
+    let (_world, owner, path) = world_with_lead().await;
+    let contact = owner.post("/api/contacts", json!({"email": "office@example.com", "name": "Ada"})).await.expect(201);
+    let body = json!({"contact": {"email": "office@example.com", "job_title": "Countess"}});
+    let done = owner.post(&format!("{path}/convert"), body).await.expect(201).data();
+    assert_eq!(done["contact"]["id"], json!(contact.id()));
+    let read = owner.get(&format!("/api/contacts/{}", contact.id())).await.expect(200).data();
+    assert_eq!((&read["job_title"], &read["name"], &read["version"]), (&json!("Countess"), &json!("Ada"), &json!(2)));
+    assert_eq!(read["customer_ids"], json!([done["customer"]["id"]]));
+    assert_eq!(count(&owner, "contacts").await, 1);
+}
+
+/// Whoever converts a lead doesn't change, nor read, the contact of somebody else; the answer names it.
+#[tokio::test]
+async fn it_leaves_somebody_else_s_contact_alone() {
+    let (world, owner, path) = world_with_lead().await;
+    let sales = world.person(Role::Sales).await;
+    owner.patch(&path, json!({"owner_id": sales.user})).await.expect(200);
+    let contact = owner.post("/api/contacts", json!({"email": "ada@example.com"})).await.expect(201).id();
+    owner.patch(&format!("/api/contacts/{contact}"), json!({"owner_id": owner.user})).await.expect(200);
+    let convert = format!("{path}/convert");
+    let problem = sales.post(&convert, json!({})).await.expect_problem(409, "duplicate").json();
+    assert_eq!((&problem["existing_id"], &problem["errors"][0]["pointer"]), (&json!(contact), &json!("/contact")));
+    assert_eq!(count(&owner, "customers").await, 0);
+    let body = json!({"contact": {"email": "ada.private@example.com"}});
+    sales.post(&convert, body).await.expect(201);
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_it_changes_nothing() {
     let (world, owner, path) = world_with_lead().await;
@@ -94,6 +124,8 @@ async fn what_is_wrong_with_it_changes_nothing() {
         (json!({"contact": {"email": "x"}}), "/contact/email"),
         (json!({"opportunity": {"stage": "x"}}), "/opportunity/stage"),
         (json!({"customer_id": "cus_01jd2h6q8e5k9v4m3n7p1r0stw"}), "/customer_id"),
+        (json!({"customer_id": "cus_01jd2h6q8e5k9v4m3n7p1r0stw", "customer": {"name": "A"}}), "/customer"),
+        (json!({"create_opportunity": false, "opportunity": {"title": "A"}}), "/opportunity"),
         (json!({"colour": "red"}), "/colour"),
     ] {
         let problem = owner.post(&convert, body.clone()).await.expect_problem(422, "validation_error").json();

@@ -1,30 +1,32 @@
-//! Contacts with groups, pipelines, tasks, views, batches, lists and timelines.
+//! Contacts with groups, pipelines, tasks, batches and timelines.
 
+use daybook_domain::OpportunityId;
+use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::Role;
+use daybook_store::Tx;
 use daybook_testing::{Person, World};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-async fn world() -> (World, Person) {
+pub async fn world() -> (World, Person) {
     let world = World::new().await;
     let owner = world.owner().await;
     (world, owner)
 }
 
-async fn made(who: &Person, path: &str, body: Value) -> Value {
+pub async fn made(who: &Person, path: &str, body: Value) -> Value {
     who.post(path, body).await.expect(201).data()
 }
 
-async fn id_of(who: &Person, path: &str, body: Value) -> String {
+pub async fn id_of(who: &Person, path: &str, body: Value) -> String {
     made(who, path, body).await["id"].as_str().expect("an id").to_owned()
 }
 
-async fn listed(who: &Person, path: &str) -> Vec<Value> {
+pub async fn listed(who: &Person, path: &str) -> Vec<Value> {
     who.get(path).await.expect(200).data().as_array().expect("a list").clone()
 }
 
-async fn told(who: &Person, path: &str, field: &str) -> Vec<String> {
+pub async fn told(who: &Person, path: &str, field: &str) -> Vec<String> {
     let text = |one: Value| one[field].as_str().expect("a text").to_owned();
     listed(who, path).await.into_iter().map(text).collect()
 }
@@ -109,11 +111,14 @@ async fn an_opportunity_remembers_its_stages_and_how_long_it_was_there() {
     facts.sort_by_key(|fact| fact.id);
     let events: Vec<_> = facts.iter().map(|fact| fact.event.name()).collect();
     let stage = "opportunity.stage_changed";
-    let expected = ["opportunity.created", stage, "opportunity.lost", stage, "opportunity.won"];
-    assert_eq!(events[..5], expected);
-    assert_eq!(events[5..], ["opportunity.updated", "opportunity.deleted"]);
-    let detail = facts[1].detail(&world.system.env).await.expect("a read").expect("a detail");
-    assert_eq!((&detail.before["stage"], &detail.after["stage"]), (&json!("lead"), &json!("proposal")));
+    let expected = ["opportunity.created", stage, stage, "opportunity.lost", stage, stage, "opportunity.won"];
+    assert_eq!(events[..7], expected);
+    assert_eq!(events[7..], ["opportunity.updated", "opportunity.deleted"]);
+    // Whoever hears of it by either event is told the stage before.
+    for (n, from, to) in [(1, "lead", "proposal"), (2, "proposal", "lost"), (3, "proposal", "lost")] {
+        let detail = facts[n].detail(&world.system.env).await.expect("a read").expect("a detail");
+        assert_eq!((&detail.before["stage"], &detail.after["stage"]), (&json!(from), &json!(to)));
+    }
     owner.put(&path, json!({"customer_id": customer})).await.expect_problem(404, "not_found");
 }
 
@@ -134,7 +139,10 @@ async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
     let mut stages = usual["stages"].as_array().expect("stages").clone();
     stages.retain(|stage| stage["key"] != "proposal");
     let left = owner.patch(&path, json!({"stages": stages})).await.expect(200).data();
-    assert_eq!(left["retired"], json!([usual["stages"][1]]));
+    assert_eq!(
+        (&left["retired"][0]["stage"], left["retired"].as_array().map(Vec::len)),
+        (&usual["stages"][1], Some(1))
+    );
     world.faults.indexes_lag_by(0);
     owner.post(&format!("/api/opportunities/{trashed}/restore"), json!({})).await.expect(200);
 
@@ -152,14 +160,14 @@ async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
     let other = id_of(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "other"})).await;
     let entered = owner.put(&format!("/api/opportunities/{other}"), entering).await;
     entered.expect_problem(422, "validation_error");
-    let again = json!({"name": "Again", "stages": [usual["stages"][1]]});
-    owner.post("/api/pipelines", again).await.expect_problem(409, "duplicate");
-    owner.patch(&path, json!({"retired": []})).await.expect_problem(422, "validation_error");
-
-    // It doesn't come back as something else while something is in it.
+    owner.post("/api/pipelines", again_of(&usual)).await.expect_problem(409, "duplicate");
+    // It isn't forgotten, nor does it ever come back as something else.
+    owner.patch(&path, json!({"retired": []})).await.expect_problem(409, "conflict");
     let mut other = usual["stages"].clone();
     other[1]["type"] = json!("won");
-    owner.patch(&path, json!({"stages": other})).await.expect_problem(409, "conflict");
+    owner.patch(&path, json!({"stages": other})).await.expect_problem(422, "validation_error");
+    let made_up = json!({"retired": [{"stage": usual["stages"][0], "retired_at": "2026-11-20T00:00:00Z"}]});
+    owner.patch(&path, made_up).await.expect_problem(422, "validation_error");
     // What doesn't move it leaves it there.
     let same = json!({"pipeline_id": usual["id"], "title": "the newest"});
     let changed = owner.patch(&format!("/api/opportunities/{newest}"), same).await.expect(200).data();
@@ -185,6 +193,19 @@ async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
         .expect(200);
     let back = owner.get(&path).await.expect(200).data();
     assert_eq!((&back["stages"], &back["retired"]), (&usual["stages"], &json!([])));
+
+    // Once nothing can come back to it from the trash, it may be forgotten, and its key is free.
+    owner.patch(&path, json!({"stages": stages})).await.expect(200);
+    owner.patch(&path, json!({"retired": []})).await.expect_problem(409, "conflict");
+    world.clock.advance(daybook_domain::record::TRASH);
+    let later = world.owner().await;
+    let forgotten = later.patch(&path, json!({"retired": []})).await.expect(200).data();
+    assert_eq!(forgotten["retired"], json!([]));
+    made(&later, "/api/pipelines", again_of(&usual)).await;
+}
+
+fn again_of(usual: &Value) -> Value {
+    json!({"name": "Again", "stages": [usual["stages"][1]]})
 }
 
 #[tokio::test]
@@ -203,15 +224,16 @@ async fn a_board_fits_an_answer() {
     let columns = answer.data()["columns"].clone();
     let shown = |at: usize| columns[at]["opportunities"].as_array().map_or(0, Vec::len);
     assert!((50..114).contains(&shown(0)), "{} of the first stage", shown(0));
-    assert_eq!((&columns[0]["count"], shown(1), &columns[1]["count"]), (&json!(114), 1, &json!(6)));
+    assert!((1..6).contains(&shown(1)), "{} of the second stage", shown(1));
+    assert_eq!((&columns[0]["count"], &columns[1]["count"]), (&json!(114), &json!(6)));
     let cursor = columns[1]["next_cursor"].as_str().expect("a cursor");
     let rest = listed(&owner, &format!("/api/opportunities?stage=proposal&cursor={cursor}")).await;
-    assert_eq!(rest.len(), 5);
+    assert_eq!(rest.len(), 6 - shown(1));
 }
 
 #[tokio::test]
 async fn pipelines_are_an_organisation_s_own() {
-    let (_world, owner) = world().await;
+    let (world, owner) = world().await;
     let usual = listed(&owner, "/api/pipelines").await;
     assert_eq!((usual.len(), &usual[0]["version"]), (1, &json!(0)));
     let usual = format!("/api/pipelines/{}", usual[0]["id"].as_str().expect("an id"));
@@ -233,7 +255,9 @@ async fn pipelines_are_an_organisation_s_own() {
     assert_eq!((&deal["stage"], &deal["probability"]), (&json!("p_new"), &json!(5)));
     let path = format!("/api/opportunities/{}", deal["id"].as_str().expect("an id"));
     owner.delete(&partners_path).await.expect_problem(409, "conflict");
-    owner.patch(&partners_path, json!({"stages": [stage("p_won", "open", 9)]})).await.expect_problem(409, "conflict");
+    owner.patch(&partners_path, json!({"stages": [stage("p_other", "open", 9)]})).await.expect_problem(409, "conflict");
+    let turned = json!({"stages": [stage("p_new", "open", 5), stage("p_won", "lost", 0)]});
+    owner.patch(&partners_path, turned).await.expect_problem(422, "validation_error");
     // A stage says which pipeline it is.
     let moved = owner.put(&path, json!({"stage": "p_won"})).await.expect(200).data();
     assert_eq!((&moved["status"], &moved["pipeline_id"]), (&json!("won"), &partners["id"]));
@@ -241,6 +265,22 @@ async fn pipelines_are_an_organisation_s_own() {
     assert!(usual.ends_with(moved["pipeline_id"].as_str().expect("an id")));
     owner.delete(&partners_path).await.expect(200);
     owner.put(&path, json!({"stage": "p_won"})).await.expect_problem(422, "validation_error");
+    let retired = json!([{"stage": stage("q", "open", 1), "retired_at": "2026-11-20T00:00:00Z"}]);
+    let body = json!({"name": "P", "stages": [stage("p", "open", 1)], "retired": retired});
+    owner.post("/api/pipelines", body).await.expect_problem(422, "validation_error");
+    // Who read the pipeline a moment before it went is told by the commit.
+    let told: Opportunity = serde_json::from_value(owner.get(&path).await.expect(200).data()).expect("an opportunity");
+    let cx = world.cx(owner.org);
+    let late = Opportunity {
+        id: OpportunityId::new(cx.stamp().id),
+        pipeline_id: serde_json::from_value(partners["id"].clone()).expect("an id"),
+        ..told.clone()
+    };
+    let refused = cx.commit(Tx::create(&late), ()).await.expect_err("no such pipeline").to_string();
+    assert!(refused.contains("/pipeline_id"), "{refused}");
+    let usual_one = Opportunity { id: late.id, ..told };
+    cx.next_step().commit(Tx::create(&usual_one), ()).await.expect("the default pipeline isn't stored yet");
+    cx.next_step().commit(Tx::delete(&usual_one), ()).await.expect("a commit");
 
     let mut stages = owner.get(&usual).await.expect(200).data()["stages"].clone();
     stages[1]["probability"] = json!(55);
@@ -301,102 +341,43 @@ async fn a_task_is_done_when_it_is_done() {
 }
 
 #[tokio::test]
-async fn tasks_come_by_due_date_with_and_without_a_state_or_an_owner() {
+async fn what_a_change_of_a_task_or_an_opportunity_means_is_told_beside_it() {
     let (world, owner) = world().await;
     let sales = world.person(Role::Sales).await;
-    for (title, due, who) in [
-        ("c", Some("2026-12-03T00:00:00Z"), &owner),
-        ("a", Some("2026-12-01T00:00:00Z"), &sales),
-        ("d", None, &owner),
-        ("b", Some("2026-12-02T00:00:00Z"), &owner),
-    ] {
-        made(who, "/api/tasks", json!({"title": title, "due_date": due})).await;
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let events = async |id: &str| {
+        let mut facts = world.journal(owner.org).await;
+        facts.sort_by_key(|fact| fact.id);
+        let about = facts.iter().filter(|fact| fact.record.to_string() == id);
+        about.map(|fact| fact.event.name()).collect::<Vec<_>>()
+    };
+    let done = id_of(&owner, "/api/tasks", json!({"title": "A", "status": "done"})).await;
+    assert_eq!(events(&done).await, ["task.created", "task.completed"]);
+    let task = id_of(&owner, "/api/tasks", json!({"title": "B"})).await;
+    let path = format!("/api/tasks/{task}");
+    owner.patch(&path, json!({"assignee_id": sales.user, "status": "done"})).await.expect(200);
+    owner.patch(&path, json!({"status": "todo"})).await.expect(200);
+    owner.post(&format!("{path}/complete"), json!({})).await.expect(200);
+    let completed = ["task.updated", "task.completed"];
+    assert_eq!(events(&task).await[..3], ["task.created", "task.assigned", "task.completed"]);
+    assert_eq!(events(&task).await[3..], ["task.updated", completed[0], completed[1]]);
+    for (stage, event) in [("closed", "opportunity.won"), ("lost", "opportunity.lost")] {
+        let body = json!({"customer_id": customer, "title": "A", "stage": stage});
+        let deal = id_of(&owner, "/api/opportunities", body).await;
+        assert_eq!(events(&deal).await, ["opportunity.created", event]);
     }
-    let mine = owner.user.expect("a user");
-    let done = listed(&owner, "/api/tasks?sort=due_date&limit=1").await[0]["id"].clone();
-    owner.post(&format!("/api/tasks/{}/complete", done.as_str().expect("an id")), json!({})).await.expect(200);
-    for (query, expected) in [
-        ("sort=due_date".to_owned(), vec!["a", "b", "c", "d"]),
-        ("sort=-due_date".to_owned(), vec!["d", "c", "b", "a"]),
-        ("sort=due_date&status=todo".to_owned(), vec!["b", "c", "d"]),
-        (format!("sort=due_date&assignee_id={mine}"), vec!["b", "c", "d"]),
-        (format!("sort=due_date&status=done&assignee_id={mine}"), vec![]),
-        ("sort=created_at".to_owned(), vec!["c", "a", "d", "b"]),
-        ("sort=-created_at&status=todo".to_owned(), vec!["b", "d", "c"]),
-        ("filter[due_date][lt]=2026-12-02T12:00:00Z&sort=due_date".to_owned(), vec!["a", "b"]),
-    ] {
-        assert_eq!(told(&owner, &format!("/api/tasks?{query}"), "title").await, expected, "{query}");
-        assert_eq!(paged(&owner, &format!("/api/tasks?{query}&limit=1")).await, expected, "{query}, page by page");
-    }
-    let problem = owner.get("/api/tasks?sort=priority").await.expect_problem(400, "invalid_query").json();
-    assert!(problem.to_string().contains("due_date"), "{problem}");
-}
-
-async fn paged(who: &Person, path: &str) -> Vec<String> {
-    let (mut titles, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let after = cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        let page = who.get(&format!("{path}{after}")).await.expect(200).json();
-        let data = page["data"].as_array().expect("a list");
-        titles.extend(data.iter().map(|one| one["title"].as_str().expect("a title").to_owned()));
-        match page["meta"]["next_cursor"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => return titles,
-        }
-    }
-}
-
-#[tokio::test]
-async fn who_sees_only_their_own_pages_through_it_and_what_nobody_owns_and_nothing_else() {
-    let (world, owner) = world().await;
-    let (ada, eva) = (world.person(Role::Sales).await, world.person(Role::Sales).await);
-    let mut expected = BTreeSet::new();
-    for n in 0..30 {
-        let (who, owner_id) = [(&ada, json!(ada.user)), (&eva, json!(eva.user)), (&owner, Value::Null)][n % 3].clone();
-        let _ = who;
-        let customer = made(&owner, "/api/customers", json!({"name": format!("C{n}")})).await;
-        let path = format!("/api/customers/{}", customer["id"].as_str().expect("an id"));
-        owner.patch(&path, json!({"owner_id": owner_id})).await.expect(200);
-        let body = json!({"customer_id": customer["id"], "title": n.to_string(), "owner_id": owner_id});
-        let deal = made(&owner, "/api/opportunities", body).await;
-        let path = format!("/api/opportunities/{}", deal["id"].as_str().expect("an id"));
-        owner.patch(&path, json!({"owner_id": owner_id})).await.expect(200);
-        if n % 3 != 1 {
-            expected.insert(n.to_string());
-        }
-    }
-    for query in ["limit=3", "limit=3&sort=created_at", "limit=3&stage=lead", "limit=3&sort=close_date"] {
-        let seen = paged(&ada, &format!("/api/opportunities?{query}")).await;
-        assert_eq!((seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (20, expected.clone()), "{query}");
-    }
-    let others = listed(&owner, &format!("/api/customers?owner_id={}", eva.user.expect("a user"))).await;
-    assert_eq!(others.len(), 10);
-    let mine = made(&ada, "/api/customers", json!({"name": "Mine"})).await["id"].clone();
-    made(&ada, "/api/contacts", json!({"name": "Eva", "customer_id": mine, "customer_ids": [mine, mine]})).await;
-    let hidden = json!({"customer_id": others[0]["id"], "interaction_type": "call"});
-    ada.post("/api/interactions", hidden).await.expect_problem(422, "validation_error");
-    assert_eq!(listed(&ada, &format!("/api/customers?owner_id={}", eva.user.expect("a user"))).await.len(), 0);
-}
-
-#[tokio::test]
-async fn a_view_is_a_list_that_is_kept() {
-    let (world, owner) = world().await;
-    let sales = world.person(Role::Sales).await;
-    for (name, status) in [("A", "active"), ("B", "prospect"), ("C", "prospect")] {
-        made(&owner, "/api/customers", json!({"name": name, "status": status})).await;
-    }
-    let body = json!({"name": "Prospects", "resource": "customers", "query": "status=prospect&sort=created_at"});
-    let view = id_of(&owner, "/api/views", body).await;
-    assert_eq!(told(&owner, &format!("/api/customers?view_id={view}"), "name").await, ["B", "C"]);
-    let newest = format!("/api/customers?view_id={view}&sort=-created_at&limit=1");
-    assert_eq!(told(&owner, &newest, "name").await, ["C"]);
-    owner.get(&format!("/api/contacts?view_id={view}")).await.expect_problem(400, "invalid_query");
-    sales.get(&format!("/api/customers?view_id={view}")).await.expect_problem(400, "invalid_query");
-    owner.patch(&format!("/api/views/{view}"), json!({"owner_id": null})).await.expect(200);
-    sales.get(&format!("/api/customers?view_id={view}")).await.expect(200);
-    for query in ["status=great", "colour=red", "cursor=x", "sort=name"] {
-        let body = json!({"name": "x", "resource": "customers", "query": query});
-        owner.post("/api/views", body).await.expect_problem(422, "validation_error");
+    // Undoing what was done undoes what it meant, by either entry; and a timeline tells both.
+    let timeline = listed(&owner, &format!("{path}/timeline")).await;
+    assert_eq!(
+        (&timeline[0]["change"]["event"], &timeline[1]["change"]["event"]),
+        (&json!(completed[1]), &json!(completed[0]))
+    );
+    for event in completed {
+        let last = listed(&owner, &format!("/api/audit-logs?event={event}&limit=1")).await[0].clone();
+        let last = format!("/api/audit-logs/{}/revert", last["id"].as_str().expect("an id"));
+        owner.post(&last, json!({})).await.expect(200);
+        assert_eq!(owner.get(&path).await.expect(200).data()["status"], json!("todo"), "{event}");
+        owner.post(&format!("{path}/complete"), json!({})).await.expect(200);
     }
 }
 
@@ -455,7 +436,10 @@ async fn an_atomic_batch_happens_as_a_whole_or_not_at_all() {
     assert_eq!(problem["errors"][0]["pointer"], json!("/items/1/data/name"));
     let many: Vec<_> = (0..30).map(|n| create(&format!("N{n}"), &format!("n{n}@example.com"))).collect();
     let problem = owner.post(path, json!({"items": many})).await.expect_problem(422, "validation_error").json();
-    assert!(problem["detail"].as_str().expect("words").contains("100"), "{problem}");
+    let detail = problem["detail"].as_str().expect("words");
+    let numbers: Vec<usize> =
+        detail.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
+    assert!(numbers.contains(&100) && numbers.iter().any(|number| *number > 100), "{problem}");
     assert_eq!(world.journal(owner.org).await.len(), entries);
     let good = json!({"items": [create("A", "a@example.com"), create("B", "b@example.com")]});
     let done = owner.post(path, good.clone()).key("k").await.expect(200).json();
@@ -529,51 +513,4 @@ async fn a_batch_is_undone_as_one() {
     world.clock.advance(Duration::from_secs(1));
     owner.post("/api/audit-logs/revert", json!({"request_id": request})).await.expect(200);
     assert_eq!(listed(&owner, "/api/customers").await.len(), 0);
-}
-
-/// 10,000 in the full set.
-#[tokio::test]
-async fn pages_hold_each_record_once_while_others_are_made() {
-    let count = if daybook_testing::is_full() { 10_000 } else { 500 };
-    let (world, owner) = world().await;
-    let sales = world.person(Role::Sales).await;
-    let stages = ["lead", "proposal", "lost"];
-    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
-    let deal = |n: usize| {
-        json!({"action": "create", "data": {
-            "customer_id": customer, "title": format!("Deal {n}"), "stage": stages[n % 3],
-            "close_date": (!n.is_multiple_of(4)).then(|| format!("2027-01-{:02}", n % 28 + 1)),
-            "owner_id": ([json!(owner.user), json!(sales.user), Value::Null][n % 3]),
-        }})
-    };
-    for first in (0..count).step_by(100) {
-        let items: Vec<Value> = (first..first + 100).map(deal).collect();
-        let made = owner.post("/api/opportunities/batch", json!({"items": items})).await.expect(200).json();
-        assert_eq!(made["meta"]["failed"], 0, "{made}");
-    }
-    let mut n = count;
-    for (who, query, expected) in [
-        (&owner, "sort=created_at".to_owned(), count),
-        (&owner, "sort=close_date".to_owned(), count),
-        (&owner, "sort=-close_date&stage=lead".to_owned(), count.div_ceil(3)),
-        (&sales, "sort=close_date".to_owned(), (count + 1) / 3),
-        (&owner, format!("customer_id={customer}"), count),
-        (&owner, "search=deal".to_owned(), count),
-    ] {
-        let (mut seen, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page =
-                who.get(&format!("/api/opportunities?limit=97&fields=title&{query}{cursor}")).await.expect(200).json();
-            let data = page["data"].as_array().expect("a list");
-            seen.extend(data.iter().map(|one| one["title"].as_str().expect("a title").to_owned()));
-            let Some(next) = page["meta"]["next_cursor"].as_str() else { break };
-            cursor = format!("&cursor={next}");
-            owner.post("/api/opportunities", deal(n)["data"].clone()).await.expect(201);
-            n += 1;
-        }
-        let old = |title: &&String| title.trim_start_matches("Deal ").parse::<usize>().expect("a number") < count;
-        let once: BTreeSet<&String> = seen.iter().filter(old).collect();
-        assert_eq!(seen.iter().filter(old).count(), once.len(), "{query}: something came twice");
-        assert_eq!(once.len(), expected, "{query}");
-    }
 }

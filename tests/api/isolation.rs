@@ -141,7 +141,7 @@ async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
         Side { person: world.stranger().await, canary: "betacanary", ids: BTreeMap::new(), all: BTreeSet::new() },
     ];
     let routes: Vec<Route> = functions().into_iter().flat_map(|function| function.list).filter(is_walked).collect();
-    let steps = if is_full() { 14_000 } else { 1_800 };
+    let steps = if is_full() { 14_000 } else { 1_500 };
     let mut dice = Dice::new(20_261_120);
     let (mut succeeded, mut of_others) = (BTreeSet::new(), 0);
     for n in 0..steps {

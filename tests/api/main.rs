@@ -9,6 +9,7 @@ mod chain;
 mod contact;
 mod conversion;
 mod crm;
+mod crm_lists;
 mod crm_model;
 mod demos;
 mod docs;

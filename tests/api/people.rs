@@ -431,6 +431,9 @@ async fn what_is_read_is_on_record_where_the_organisation_wants_it() {
     let seen = views().await;
     let records: Vec<String> = seen.iter().map(|fact| fact.record.to_string()).collect();
     assert_eq!(records, [made, DEFAULT_ORG.to_string()]);
+    // However it is asked for.
+    owner.post("/api/leads/search", json!({})).await.expect(200);
+    assert_eq!(views().await.len(), 3);
 }
 
 #[tokio::test]

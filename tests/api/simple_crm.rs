@@ -29,7 +29,28 @@ async fn health_and_root_say_what_this_is() {
     let (world, _owner) = world().await;
     let health = world.visitor().get("/api/health").await.expect(200).json();
     assert_eq!((&health["status"], &health["message"]), (&json!("healthy"), &json!("CRM API is running")));
-    world.visitor().get("/").await.expect(200);
+    let root = world.visitor().get("/").await.expect(200).data();
+    assert_eq!((&root["name"], &root["docs"]), (&json!("Daybook"), &json!("/docs")));
+    // Whatever it names is there.
+    for path in root["endpoints"].as_object().expect("endpoints").values() {
+        world.visitor().get(path.as_str().expect("a path")).await.expect_problem(401, "unauthenticated");
+    }
+    for path in ["health", "docs", "openapi"] {
+        world.visitor().get(root[path].as_str().expect("a path")).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found_whatever_is_asked_of_it() {
+    let (_world, owner) = world().await;
+    for kind in ["customers/cus", "interactions/int", "opportunities/opp"] {
+        for id in ["01jd2h6q8e5k9v4m3n7p1r0stw", "1"] {
+            let path = format!("/api/{kind}_{id}");
+            owner.get(&path).await.expect_problem(404, "not_found");
+            owner.put(&path, json!({})).await.expect_problem(404, "not_found");
+            owner.delete(&path).await.expect_problem(404, "not_found");
+        }
+    }
 }
 
 #[tokio::test]

@@ -208,6 +208,12 @@ class Journey:
             kind, id = path.rsplit("/", 1)
             listed = self.signed_in("GET", f"{kind}?customer_id={customer['id']}").expect(200).json["data"]
             assert [one["id"] for one in listed] == [id], (kind, listed)
+            asked = {"filter": {"customer_id": customer["id"], "created_at": {"gte": "2020-01-01"}}}
+            found = self.signed_in("POST", f"{kind}/search", asked).expect(200).json["data"]
+            assert [one["id"] for one in found] == [id], (kind, found)
+        # It isn't taken for a lead that comes in, nor for the id of one.
+        found = self.signed_in("POST", "/api/leads/search", {"limit": 1}).expect(200).json["data"]
+        assert len(found) == 1 and found[0]["id"].startswith("lead_"), found
         for words in ["ABC", "科技", "li.si@example.com"]:
             found = self.signed_in("GET", "/api/customers?search=" + quoted(words)).expect(200).json["data"]
             assert [one["id"] for one in found] == [customer["id"]], (words, found)

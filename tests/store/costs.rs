@@ -70,23 +70,49 @@ async fn crm(meter: &Meter, owner: &Person) -> Vec<(&'static str, Units)> {
     let deal = json!({"customer_id": customer, "title": "ERP系统", "value": 500000});
     let (units, text) = measured(meter, owner.post("/api/opportunities", deal), 201).await;
     rows.push(("Create an opportunity", units));
-    let stage = owner.post(&format!("/api/opportunities/{}/stage", id(&text)), json!({"stage": "proposal"}));
-    rows.push(("Move it to another stage", measured(meter, stage, 200).await.0));
+    let deal = id(&text);
+    let stage = |to: &str| owner.post(&format!("/api/opportunities/{deal}/stage"), json!({"stage": to}));
+    rows.push(("Move it to another stage", measured(meter, stage("proposal"), 200).await.0));
+    rows.push(("Win it", measured(meter, stage("closed"), 200).await.0));
     let task = json!({"title": "Call", "due_date": "2026-12-24", "reminders": [{"offset_minutes": 10}]});
-    rows.push(("Create a task with a reminder", measured(meter, owner.post("/api/tasks", task), 201).await.0));
+    let (units, text) = measured(meter, owner.post("/api/tasks", task), 201).await;
+    rows.push(("Create a task with a reminder", units));
+    let complete = owner.post(&format!("/api/tasks/{}/complete", id(&text)), json!({}));
+    rows.push(("Complete it", measured(meter, complete, 200).await.0));
     let contact = json!({"name": "Eva", "email": "eva@abc.com", "customer_id": customer});
-    rows.push(("Create a contact of a customer", measured(meter, owner.post("/api/contacts", contact), 201).await.0));
+    let (units, text) = measured(meter, owner.post("/api/contacts", contact), 201).await;
+    rows.push(("Create a contact of a customer", units));
+    let contact = format!("/api/contacts/{}", id(&text));
+    let title = owner.patch(&contact, json!({"job_title": "Countess"}));
+    rows.push(("Update a contact's position", measured(meter, title, 200).await.0));
+    let create = json!({"action": "create", "data": {"customer_id": customer, "interaction_type": "call"}});
+    let batch = owner.post("/api/interactions/batch?atomic=true", json!({"items": vec![create; 10]}));
+    rows.push(("Create 10 interactions at once (atomic)", measured(meter, batch, 200).await.0));
     for n in 0..19 {
         owner.post("/api/customers", json!({"name": format!("Customer {n}")})).await.expect(201);
         owner.post("/api/interactions", call.clone()).await.expect(201);
+        let deal = json!({"customer_id": customer, "title": "ERP", "close_date": "2027-01-01"});
+        owner.post("/api/opportunities", deal).await.expect(201);
+        owner.post("/api/tasks", json!({"title": "Call", "due_date": "2026-12-24"})).await.expect(201);
+        owner.post("/api/contacts", json!({"name": "Eva", "customer_id": customer})).await.expect(201);
     }
+    let view = json!({"name": "Active", "resource": "customers", "query": "status=active&limit=20"});
+    let view = owner.post("/api/views", view).await.expect(201).id();
     for (what, query) in [
         ("Read a customer", path.clone()),
         ("List 20 customers", "/api/customers?limit=20".to_owned()),
         ("List 20 customers in a state", "/api/customers?limit=20&status=active".to_owned()),
+        ("The same by a view", format!("/api/customers?view_id={view}")),
         ("Search customers, 1 hit", "/api/customers?search=张三".to_owned()),
         ("List 20 interactions of a customer", format!("/api/interactions?limit=20&customer_id={customer}")),
-        ("A customer's timeline, 20 of 23", format!("{path}/timeline?limit=20")),
+        ("Read a contact", contact),
+        ("List 20 contacts of a customer", format!("/api/contacts?limit=20&customer_id={customer}")),
+        ("Read an opportunity", format!("/api/opportunities/{deal}")),
+        ("List 20 opportunities", "/api/opportunities?limit=20".to_owned()),
+        ("List 20 opportunities by close date", "/api/opportunities?limit=20&sort=close_date".to_owned()),
+        ("The board, 20 of each stage", "/api/opportunities/board".to_owned()),
+        ("List 20 tasks in a state, by due date", "/api/tasks?limit=20&status=todo&sort=due_date".to_owned()),
+        ("A customer's timeline, 20 of 71", format!("{path}/timeline?limit=20")),
     ] {
         rows.push((what, measured(meter, owner.get(&query.replace("张三", "%E5%BC%A0%E4%B8%89")), 200).await.0));
     }
@@ -100,6 +126,8 @@ async fn crm(meter: &Meter, owner: &Person) -> Vec<(&'static str, Units)> {
     }
     let path = format!("/api/customers/{few}");
     rows.push(("Delete a customer with 5 interactions", measured(meter, owner.delete(&path), 200).await.0));
+    let restore = owner.post(&format!("{path}/restore"), json!({}));
+    rows.push(("Restore it with them", measured(meter, restore, 200).await.0));
     rows
 }
 

@@ -16,7 +16,7 @@ const OVERLAP: Duration = Duration::from_secs(120);
 /// The most entries that are dispatched in one go.
 const MOST: usize = 100;
 
-/// The most entries whose text is kept in memory; that of others is read again when it is their turn.
+/// With so many entries on the list, the text of those that join it isn't kept: it is read again when it is their turn.
 const HELD: usize = 1_000;
 
 /// How far back a journal is read where there is no checkpoint yet.

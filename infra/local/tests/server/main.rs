@@ -3,6 +3,7 @@
 
 mod browser;
 mod crash;
+mod family;
 mod running;
 
 use running::{Server, folder, get};
