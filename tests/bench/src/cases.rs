@@ -37,15 +37,99 @@ pub enum Case {
     FilterCustomers,
     /// A signed-in user searches for the customers of a company.
     SearchCustomers,
+    /// A signed-in user reads a contact.
+    ReadContact,
+    /// A signed-in user lists the newest 20 contacts.
+    ListContacts,
+    /// A signed-in user reads an interaction.
+    ReadInteraction,
+    /// A signed-in user lists 20 calls.
+    FilterInteractions,
+    /// A signed-in user reads an opportunity.
+    ReadOpportunity,
+    /// A signed-in user lists 20 opportunities in a stage.
+    FilterOpportunities,
+    /// A signed-in user reads a task.
+    ReadTask,
+    /// A signed-in user lists the 20 open tasks that are due first.
+    FilterTasks,
     /// A visitor posts a lead.
     Create,
     /// A signed-in user makes a customer.
     CreateCustomer,
+    /// A signed-in user makes a contact of a customer.
+    CreateContact,
+    /// A signed-in user writes down an interaction with a customer.
+    CreateInteraction,
+    /// A signed-in user makes an opportunity of a customer.
+    CreateOpportunity,
+    /// A signed-in user makes a task about a customer.
+    CreateTask,
+}
+
+/// The types of record that people work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Customers.
+    Customer,
+    /// Contacts of customers.
+    Contact,
+    /// Interactions with customers.
+    Interaction,
+    /// Opportunities of customers.
+    Opportunity,
+    /// Tasks about customers.
+    Task,
+}
+
+impl Kind {
+    /// Every type, customers first.
+    pub const ALL: [Kind; 5] = [Kind::Customer, Kind::Contact, Kind::Interaction, Kind::Opportunity, Kind::Task];
+
+    /// Where its records are.
+    pub fn path(self) -> &'static str {
+        match self {
+            Kind::Customer => "/api/customers",
+            Kind::Contact => "/api/contacts",
+            Kind::Interaction => "/api/interactions",
+            Kind::Opportunity => "/api/opportunities",
+            Kind::Task => "/api/tasks",
+        }
+    }
+
+    /// The body of the record with a number.
+    pub fn body(self, local_part: &str, number: usize, customer: &str) -> Value {
+        let day = format!("2027-01-{:02}", number % 28 + 1);
+        let one = |names: [&'static str; 4]| names[number % 4];
+        match self {
+            Kind::Customer => json!({
+                "name": format!("张三{number}"), "company": company(number),
+                "email": format!("{local_part}@customer.example"), "phone": "+86-138-0013-8000",
+                "status": one(["active", "prospect", "inactive", "churned"]),
+            }),
+            Kind::Contact => json!({
+                "name": format!("李四{number}"), "email": format!("{local_part}@contact.example"),
+                "phone": "+86-138-0013-8000", "customer_id": customer,
+            }),
+            Kind::Interaction => json!({
+                "customer_id": customer, "interaction_type": one(["call", "email", "meeting", "other"]),
+                "notes": "了解客户需求",
+            }),
+            Kind::Opportunity => json!({
+                "customer_id": customer, "title": format!("ERP系统{number}"), "value": 500_000, "close_date": day,
+                "stage": one(["lead", "proposal", "negotiation", "closed"]),
+            }),
+            Kind::Task => json!({
+                "title": format!("Call back {number}"), "due_date": day,
+                "related_to": {"type": "customer", "id": customer},
+            }),
+        }
+    }
 }
 
 impl Case {
     /// Every case. Creating is the last: it changes what the others would find, and leaves work behind.
-    pub const ALL: [Case; 11] = [
+    pub const ALL: [Case; 23] = [
         Case::Read,
         Case::List,
         Case::SearchHit,
@@ -55,14 +139,36 @@ impl Case {
         Case::ListCustomers,
         Case::FilterCustomers,
         Case::SearchCustomers,
+        Case::ReadContact,
+        Case::ListContacts,
+        Case::ReadInteraction,
+        Case::FilterInteractions,
+        Case::ReadOpportunity,
+        Case::FilterOpportunities,
+        Case::ReadTask,
+        Case::FilterTasks,
         Case::Create,
         Case::CreateCustomer,
+        Case::CreateContact,
+        Case::CreateInteraction,
+        Case::CreateOpportunity,
+        Case::CreateTask,
     ];
 
-    /// Whether it is about customers.
-    pub fn of_customers(self) -> bool {
-        use Case::{CreateCustomer, FilterCustomers, ListCustomers, ReadCustomer, SearchCustomers};
-        matches!(self, ReadCustomer | ListCustomers | FilterCustomers | SearchCustomers | CreateCustomer)
+    /// The type of record that it is about, unless that is leads.
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Case::Read | Case::List | Case::SearchHit | Case::SearchMiss | Case::Login | Case::Create => None,
+            Case::ReadCustomer
+            | Case::ListCustomers
+            | Case::FilterCustomers
+            | Case::SearchCustomers
+            | Case::CreateCustomer => Some(Kind::Customer),
+            Case::ReadContact | Case::ListContacts | Case::CreateContact => Some(Kind::Contact),
+            Case::ReadInteraction | Case::FilterInteractions | Case::CreateInteraction => Some(Kind::Interaction),
+            Case::ReadOpportunity | Case::FilterOpportunities | Case::CreateOpportunity => Some(Kind::Opportunity),
+            Case::ReadTask | Case::FilterTasks | Case::CreateTask => Some(Kind::Task),
+        }
     }
 
     /// Its name in tables.
@@ -77,8 +183,20 @@ impl Case {
             Case::ListCustomers => "List 20 customers",
             Case::FilterCustomers => "List 20 customers in a state",
             Case::SearchCustomers => "Search customers, 20 hits",
+            Case::ReadContact => "Read a contact",
+            Case::ListContacts => "List 20 contacts",
+            Case::ReadInteraction => "Read an interaction",
+            Case::FilterInteractions => "List 20 calls",
+            Case::ReadOpportunity => "Read an opportunity",
+            Case::FilterOpportunities => "List 20 opportunities in a stage",
+            Case::ReadTask => "Read a task",
+            Case::FilterTasks => "List 20 open tasks, by due date",
             Case::Create => "Create a lead",
             Case::CreateCustomer => "Create a customer",
+            Case::CreateContact => "Create a contact",
+            Case::CreateInteraction => "Create an interaction",
+            Case::CreateOpportunity => "Create an opportunity",
+            Case::CreateTask => "Create a task",
         }
     }
 }
@@ -97,21 +215,23 @@ enum Requests {
     OneOf(Arc<[String]>),
     /// Reading one of the known leads.
     Read(Arc<Known>),
-    /// Reading one of the known customers.
-    ReadCustomer(Arc<Known>),
+    /// Reading one of the known records of a type.
+    ReadOf(Kind, Arc<Known>),
     /// Searching for the customers of one of the companies.
     SearchCustomers(Arc<Known>),
     /// A lead with a fresh address.
     Create,
-    /// A customer with a fresh address.
-    CreateCustomer(Arc<Known>),
+    /// A record of a type, of one of the known customers, with a fresh address.
+    CreateOf(Kind, Arc<Known>),
 }
 
 impl Script {
     /// The requests of a case, for a server of which so much is known.
     pub fn of(case: Case, known: &Arc<Known>) -> Script {
         let list = |query: String| get(&format!("/api/leads?{query}limit=20"), Some(&known.token));
-        let customers = |query: &str| get(&format!("/api/customers?{query}limit=20"), Some(&known.token));
+        let of = |kind: Kind, query: &str| {
+            Requests::OneOf([get(&format!("{}?{query}limit=20", kind.path()), Some(&known.token))].into())
+        };
         let requests = match case {
             Case::Read => Requests::Read(known.clone()),
             Case::List => Requests::OneOf([list(String::new())].into()),
@@ -123,14 +243,26 @@ impl Script {
                 let body = json!({"email": USER, "password": PASSWORD}).to_string();
                 Requests::OneOf([post("/api/auth/login", &body)].into())
             }
-            Case::ReadCustomer => Requests::ReadCustomer(known.clone()),
-            Case::ListCustomers => Requests::OneOf([customers("")].into()),
-            Case::FilterCustomers => Requests::OneOf([customers("status=prospect&")].into()),
+            Case::ReadCustomer => Requests::ReadOf(Kind::Customer, known.clone()),
+            Case::ListCustomers => of(Kind::Customer, ""),
+            Case::FilterCustomers => of(Kind::Customer, "status=prospect&"),
             Case::SearchCustomers => Requests::SearchCustomers(known.clone()),
+            Case::ReadContact => Requests::ReadOf(Kind::Contact, known.clone()),
+            Case::ListContacts => of(Kind::Contact, ""),
+            Case::ReadInteraction => Requests::ReadOf(Kind::Interaction, known.clone()),
+            Case::FilterInteractions => of(Kind::Interaction, "interaction_type=call&"),
+            Case::ReadOpportunity => Requests::ReadOf(Kind::Opportunity, known.clone()),
+            Case::FilterOpportunities => of(Kind::Opportunity, "stage=proposal&"),
+            Case::ReadTask => Requests::ReadOf(Kind::Task, known.clone()),
+            Case::FilterTasks => of(Kind::Task, "status=todo&sort=due_date&"),
             Case::Create => Requests::Create,
-            Case::CreateCustomer => Requests::CreateCustomer(known.clone()),
+            Case::CreateCustomer => Requests::CreateOf(Kind::Customer, known.clone()),
+            Case::CreateContact => Requests::CreateOf(Kind::Contact, known.clone()),
+            Case::CreateInteraction => Requests::CreateOf(Kind::Interaction, known.clone()),
+            Case::CreateOpportunity => Requests::CreateOf(Kind::Opportunity, known.clone()),
+            Case::CreateTask => Requests::CreateOf(Kind::Task, known.clone()),
         };
-        let makes = matches!(case, Case::Create | Case::CreateCustomer);
+        let makes = matches!(requests, Requests::Create | Requests::CreateOf(..));
         Script { expected: if makes { 201 } else { 200 }, requests }
     }
 
@@ -141,18 +273,20 @@ impl Script {
             Requests::Read(known) => {
                 get(&format!("/api/leads/{}", known.ids[random.below(known.ids.len())]), Some(&known.token))
             }
-            Requests::ReadCustomer(known) => {
-                let id = &known.customers[random.below(known.customers.len())];
-                get(&format!("/api/customers/{id}"), Some(&known.token))
+            Requests::ReadOf(kind, known) => {
+                let ids = known.of(*kind);
+                get(&format!("{}/{}", kind.path(), ids[random.below(ids.len())]), Some(&known.token))
             }
             Requests::SearchCustomers(known) => {
-                let company = company(random.below(known.customers.len()));
+                let company = company(random.below(known.of(Kind::Customer).len()));
                 get(&format!("/api/customers?search={company}&limit=20"), Some(&known.token))
             }
             Requests::Create => post("/api/leads", &lead(&fresh_local_part())),
-            Requests::CreateCustomer(known) => {
-                let body = customer(&format!("new{}", fresh_local_part()), 0).to_string();
-                post_as("/api/customers", &body, Some(&known.token))
+            Requests::CreateOf(kind, known) => {
+                let customers = known.of(Kind::Customer);
+                let customer = &customers[random.below(customers.len())];
+                let body = kind.body(&format!("new{}", fresh_local_part()), 0, customer).to_string();
+                post_as(kind.path(), &body, Some(&known.token))
             }
         }
     }
@@ -170,15 +304,6 @@ pub fn lead(local_part: &str) -> String {
 /// The name of the company of the customer with a number; 20 customers each have one.
 pub fn company(number: usize) -> String {
     format!("Works{:06}", number / 20)
-}
-
-/// The body of the customer with a number.
-pub fn customer(local_part: &str, number: usize) -> Value {
-    let status = ["active", "prospect", "inactive", "churned"][number % 4];
-    json!({
-        "name": format!("张三{number}"), "company": company(number), "email": format!("{local_part}@customer.example"),
-        "phone": "+86-138-0013-8000", "status": status
-    })
 }
 
 /// The part of an address before the `@`: 13 characters that were not given out before.

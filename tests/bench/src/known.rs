@@ -1,7 +1,7 @@
 //! What the benchmark learns of a server before it asks in earnest: a token, the leads, words to search for.
 
 use crate::Result;
-use crate::cases::{Case, NOBODY, PASSWORD, USER, customer, escape, fresh_local_part, get, lead, post, post_as};
+use crate::cases::{Case, Kind, NOBODY, PASSWORD, USER, escape, fresh_local_part, get, lead, post, post_as};
 use crate::load::Connection;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -18,6 +18,9 @@ const USED: usize = 8;
 /// The most changes of a batch.
 const BATCH: usize = 100;
 
+/// For so many customers there is a contact, an interaction, an opportunity and a task.
+const TENTH: usize = 10;
+
 /// The most records a list has.
 const MOST: usize = 200;
 
@@ -30,8 +33,8 @@ pub struct Known {
     pub ids: Vec<String>,
     /// Words that leads are found by, with the number they find; none unless there is a search.
     pub words: Vec<(String, usize)>,
-    /// The ids of all customers; none unless they are asked for.
-    pub customers: Vec<String>,
+    /// The ids of all records that were made, by type; none unless they are asked for.
+    records: [Vec<String>; 5],
 }
 
 impl Known {
@@ -52,14 +55,24 @@ impl Known {
         if cases.contains(&Case::SearchMiss) && hits(&mut connection, &token, NOBODY).await? > 0 {
             return Err(format!("somebody is found by {NOBODY}").into());
         }
-        let customers = match cases.iter().any(|case| case.of_customers()) {
-            true => make_customers(&mut connection, &token, leads).await?,
-            false => Vec::new(),
-        };
+        let mut records: [Vec<String>; 5] = Default::default();
+        for kind in Kind::ALL {
+            // Customers are what all others are of.
+            if cases.iter().any(|case| case.kind().is_some_and(|asked| asked == kind || kind == Kind::Customer)) {
+                let count = if kind == Kind::Customer { leads } else { leads.div_ceil(TENTH) };
+                records[kind as usize] =
+                    make(&mut connection, &token, kind, count, &records[Kind::Customer as usize]).await?;
+            }
+        }
         if cases.contains(&Case::Create) {
             check_intake(&mut connection, &token).await?;
         }
-        Ok(Arc::new(Known { token, ids, words, customers }))
+        Ok(Arc::new(Known { token, ids, words, records }))
+    }
+
+    /// The ids of the records of a type.
+    pub fn of(&self, kind: Kind) -> &[String] {
+        &self.records[kind as usize]
     }
 
     /// The fewest and the most leads that one of the words finds.
@@ -133,17 +146,28 @@ async fn hits(connection: &mut Connection, token: &str, word: &str) -> Result<us
     Ok(page["data"].as_array().ok_or("a search without data")?.len())
 }
 
-/// Makes as many customers as there are leads, by batches.
-async fn make_customers(connection: &mut Connection, token: &str, count: usize) -> Result<Vec<String>> {
-    eprintln!("  making {count} customers");
+/// Makes records of a type, by batches; each is of a customer of its own.
+async fn make(
+    connection: &mut Connection,
+    token: &str,
+    kind: Kind,
+    count: usize,
+    customers: &[String],
+) -> Result<Vec<String>> {
+    eprintln!("  making {count} records at {}", kind.path());
     let mut ids = Vec::with_capacity(count);
     for first in (0..count).step_by(BATCH) {
-        let one = |n: usize| json!({"action": "create", "data": customer(&format!("c{n}"), n)});
+        let one = |n: usize| {
+            let customer = customers.get(n).map_or("", String::as_str);
+            json!({"action": "create", "data": kind.body(&format!("c{n}"), n, customer)})
+        };
         let items: Vec<Value> = (first..count.min(first + BATCH)).map(one).collect();
         let body = json!({"items": items}).to_string();
-        let made = ask(connection, &post_as("/api/customers/batch", &body, Some(token)), 200).await?;
+        let path = format!("{}/batch", kind.path());
+        let made = ask(connection, &post_as(&path, &body, Some(token)), 200).await?;
         for one in made["data"].as_array().ok_or("a batch without results")? {
-            ids.push(one["data"]["id"].as_str().ok_or("a customer was not made")?.to_owned());
+            let id = one["data"]["id"].as_str().ok_or_else(|| format!("a record was not made: {one}"))?;
+            ids.push(id.to_owned());
         }
     }
     Ok(ids)
