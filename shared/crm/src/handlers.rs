@@ -1,6 +1,6 @@
 //! What the functions of the CRM answer, whatever the type of their records.
 
-use crate::work::{Fields, Work, known, make, named, prepared};
+use crate::work::{Fields, Work, all_of, known, make, named, prepared};
 use daybook_domain::Error as Domain;
 use daybook_http::{Changes, Created, Cx, Data, Error, IfMatch, ListQuery, Listed, New, Path, Result, Searched};
 use daybook_store::{Order, Reply, Tx, object_of};
@@ -48,20 +48,20 @@ pub async fn change<T: Work, R: Reply>(
     fields: Fields,
     reply: impl Fn(T) -> R,
 ) -> Result<R> {
-    let fields = prepared::<T>(cx, fields).await?;
+    let (fields, wrong) = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, false).await?;
     may_name(cx, &fields, cx.get::<T>(id)).await?;
     let at = cx.now();
-    let decide = |before: &T| changed(before, &fields, &setting, at);
+    let decide = |before: &T| all_of(wrong.clone(), changed(before, &fields, &setting, at));
     cx.change(id, version, decide, reply).await
 }
 
 /// A record with fields laid over it, as whoever asks may; the same record where that changes nothing.
 pub async fn amended<T: Work>(cx: &Cx, before: &T, fields: Fields) -> Result<T> {
-    let fields = prepared::<T>(cx, fields).await?;
+    let (fields, wrong) = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, false).await?;
     may_name(cx, &fields, std::future::ready(Ok(before.clone()))).await?;
-    Ok(changed(before, &fields, &setting, cx.now())?)
+    Ok(all_of(wrong, changed(before, &fields, &setting, cx.now()))?)
 }
 
 /// Refused where fields name records that whoever asks may not know of. What a record names already it may name again.

@@ -45,21 +45,27 @@ pub trait Work: Record {
     ) -> Result<Self, Domain>;
 }
 
-/// Fields as a record has them: empty texts are nothing, and moments have an offset.
-pub(crate) async fn prepared<T: Work>(cx: &Cx, mut fields: Fields) -> Result<Fields> {
+/// Fields as a record has them: empty texts are nothing, and moments have an offset. Those that are no moments are left out, and
+/// told of with all else that is wrong.
+pub(crate) async fn prepared<T: Work>(cx: &Cx, mut fields: Fields) -> Result<(Fields, Violations)> {
     for value in fields.values_mut().filter(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
         *value = Value::Null;
     }
+    let mut violations = Violations::default();
     if T::MOMENTS.is_empty() {
-        return Ok(fields);
+        return Ok((fields, violations));
     }
     let zone = match fields.remove("timezone") {
-        Some(Value::String(name)) => Some(Zone::parse(&name).map_err(|rule| Domain::invalid("/timezone", rule))?),
+        Some(Value::String(name)) => {
+            Zone::parse(&name).map_err(|rule| violations.add("/timezone", rule)).ok().or(Some(Zone::default()))
+        }
         Some(Value::Null) | None => None,
-        Some(_) => return Err(Domain::invalid("/timezone", Rule::Zone).into()),
+        Some(_) => {
+            violations.add("/timezone", Rule::Zone);
+            Some(Zone::default())
+        }
     };
     let mut clock = Clock { cx, zone };
-    let mut violations = Violations::default();
     for name in T::MOMENTS {
         match fields.get_mut(*name) {
             Some(Value::Array(list)) => {
@@ -73,8 +79,20 @@ pub(crate) async fn prepared<T: Work>(cx: &Cx, mut fields: Fields) -> Result<Fie
             None => {}
         }
     }
-    violations.into_result()?;
-    Ok(fields)
+    Ok((fields, violations))
+}
+
+/// What is wrong with moments, and with everything else.
+pub(crate) fn all_of<T>(wrong: Violations, read: Result<T, Domain>) -> Result<T, Domain> {
+    match read {
+        Err(Domain::Invalid(more)) => {
+            let mut all = wrong;
+            more.0.into_iter().for_each(|one| all.add(one.pointer, one.rule));
+            Err(Domain::Invalid(all))
+        }
+        Ok(read) => wrong.into_result().map(|()| read),
+        other => other,
+    }
 }
 
 /// What gives moments an offset.
@@ -91,6 +109,7 @@ impl Clock<'_> {
             Ok(moment) => moment,
             Err(rule) => {
                 violations.add(pointer, rule);
+                *value = Value::Null;
                 return Ok(());
             }
         };
@@ -117,14 +136,18 @@ impl Clock<'_> {
 
 /// A new record of these fields.
 pub async fn make<T: Work>(cx: &Cx, fields: Fields) -> Result<T> {
-    let fields = prepared::<T>(cx, fields).await?;
+    let (fields, wrong) = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, true).await?;
     let stamp = cx.stamp();
     let mut defaults = T::defaults(&stamp, &setting);
+    // Nobody's, where that was said.
+    if let Some(owner) = T::OWNER.filter(|owner| fields.get(*owner).is_some_and(Value::is_null)) {
+        defaults.remove(owner);
+    }
     defaults.extend(object_of(&json!({
         "id": AnyId::new(T::TYPE, stamp.id), "version": 1, "created_at": stamp.at, "updated_at": stamp.at,
     }))?);
-    let record: T = daybook_domain::read::fresh(defaults, fields.clone(), T::READ_ONLY)?;
+    let record: T = all_of(wrong, daybook_domain::read::fresh(defaults, fields.clone(), T::READ_ONLY))?;
     known(cx, &named(&fields)).await?;
     Ok(record.settled(None, &fields, &setting, stamp.at)?)
 }

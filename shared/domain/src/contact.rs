@@ -176,7 +176,10 @@ impl Record for Contact {
     }
 
     fn references(&self) -> Vec<Reference> {
-        Reference::list(&[(self.owner_id.map(Into::into), "/owner_id")])
+        let owner = (self.owner_id.map(AnyId::from), "/owner_id");
+        let customers = self.customer_ids.as_slice().iter().map(|id| (Some((*id).into()), "/customer_ids"));
+        let groups = self.group_ids.as_slice().iter().map(|id| (Some((*id).into()), "/group_ids"));
+        Reference::list(&[owner].into_iter().chain(customers).chain(groups).collect::<Vec<_>>())
     }
 
     fn owner(&self) -> Option<UserId> {

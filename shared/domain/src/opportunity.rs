@@ -120,7 +120,8 @@ impl Opportunity {
         if !probable {
             self.probability = stage.probability;
         }
-        let closed = |status| (status, before.and_then(|before| before.closed_at).or(Some(at)));
+        let same = |status| before.filter(|before| before.status == status).and_then(|before| before.closed_at);
+        let closed = |status| (status, same(status).or(Some(at)));
         (self.status, self.closed_at) = match stage.kind {
             StageType::Open => (OpportunityStatus::Open, None),
             StageType::Won => closed(OpportunityStatus::Won),

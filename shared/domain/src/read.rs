@@ -168,8 +168,18 @@ fn rule_of(message: &str) -> Rule {
         return Rule::OneOf { allowed: listed(message) };
     }
     let expected = message.split_once(", expected ").map_or(message, |(_, expected)| expected);
-    let is_object = expected.starts_with("struct ") || expected == "a map";
-    Rule::Type { expected: if is_object { "an object" } else { expected }.to_owned() }
+    let expected = expected.strip_prefix("expected ").unwrap_or(expected);
+    let expected = match expected {
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "string or map" | "a borrowed string" => "a string",
+        "f32" | "f64" => "a number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        expected if expected.starts_with("struct ") => "an object",
+        expected => expected,
+    };
+    Rule::Type { expected: expected.to_owned() }
 }
 
 /// What stands in backticks after a phrase that the message begins with.

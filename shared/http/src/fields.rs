@@ -1,12 +1,13 @@
 //! What a type's fields hold, as far as the values of filters are checked by it.
 
 use crate::param::Operand;
-use daybook_domain::{Day, Record, Rule, Timestamp, Unit};
-use daybook_store::filter::Op;
+use daybook_domain::{Day, Moment, Record, Rule, Timestamp, Unit, Zone};
+use daybook_store::filter::{Filter, Op};
 use serde_json::{Map, Value};
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use utoipa::openapi::{RefOr, Schema};
 
 /// The most values of a condition.
@@ -56,30 +57,69 @@ impl Fields {
         self.0.contains_key(name)
     }
 
-    /// The value of a condition on a field, in the form in which records hold it.
-    pub fn value(&self, name: &str, op: Op, operand: &Operand) -> Result<Value, Rule> {
+    /// A condition on a field, with values in the form in which records hold them. A day, and a time without an offset, is
+    /// one of a zone.
+    pub fn condition(&self, name: &str, op: Op, operand: &Operand, zone: &Zone) -> Result<Filter, Rule> {
         let kind = self.0.get(name).unwrap_or(&FieldKind::Text);
+        let is_list = matches!(op, Op::In | Op::Between);
+        let values = if is_list { operand.several() } else { vec![operand.one()?] };
         // Each is compared with every record that is looked at.
-        let values = operand.several();
-        if values.len() > MOST_VALUES && matches!(op, Op::In | Op::Between) {
+        if values.len() > MOST_VALUES {
             return Err(Rule::TooLong { max: MOST_VALUES, unit: Unit::Entries });
         }
         if values.iter().any(|value| value.len() > LONGEST_VALUE) {
             return Err(Rule::TooLong { max: LONGEST_VALUE, unit: Unit::Bytes });
         }
-        match op {
-            Op::Contains | Op::Starts => operand.one().map(Value::from),
-            Op::Exists => FieldKind::Flag.value(operand.one()?),
-            Op::In | Op::Between => {
-                let list: Vec<Value> = values.into_iter().map(|one| kind.value(one)).collect::<Result<_, _>>()?;
-                if op == Op::Between && list.len() != 2 {
-                    return Err(Rule::Format { expected: "two values with a comma".to_owned() });
-                }
-                Ok(Value::Array(list))
-            }
-            Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte => kind.value(operand.one()?),
+        if op == Op::Between && values.len() != 2 {
+            return Err(Rule::Format { expected: "two values with a comma".to_owned() });
         }
+        let field = name.to_owned();
+        let one = values.first().copied().unwrap_or_default();
+        let list = |value: &dyn Fn(&str) -> Result<Value, Rule>| {
+            values.iter().map(|one| value(one)).collect::<Result<Value, _>>()
+        };
+        let value = match (op, kind) {
+            (Op::Contains | Op::Starts, _) => Value::from(one),
+            (Op::Exists, _) => FieldKind::Flag.value(one)?,
+            (_, FieldKind::Time) => {
+                let spans = values.iter().map(|text| span(text, zone)).collect::<Result<Vec<_>, _>>()?;
+                return timed(field, op, &spans);
+            }
+            (Op::In | Op::Between, _) => list(&|one| kind.value(one))?,
+            (Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte, _) => kind.value(one)?,
+        };
+        Ok(Filter { field, op, value })
     }
+}
+
+/// A condition on a moment: compared with a day it is before its beginning, after its end, or within.
+fn timed(field: String, op: Op, spans: &[(Timestamp, Timestamp)]) -> Result<Filter, Rule> {
+    let text = |at: Timestamp| Value::from(at.to_string());
+    let (Some((begin, end)), Some((_, last))) = (spans.first().copied(), spans.last().copied()) else {
+        return Err(Rule::Time);
+    };
+    let is_day = spans.iter().any(|(begin, end)| begin != end);
+    let (op, value) = match op {
+        Op::Lt | Op::Gte => (op, text(begin)),
+        Op::Gt | Op::Lte => (op, text(end)),
+        Op::Between => (op, Value::from(vec![text(begin), text(last)])),
+        Op::Eq if is_day => (Op::Between, Value::from(vec![text(begin), text(end)])),
+        _ if is_day => {
+            return Err(Rule::Format { expected: "a time; days go with eq, lt, lte, gt, gte and between".to_owned() });
+        }
+        Op::In => (op, spans.iter().map(|(at, _)| text(*at)).collect()),
+        op => (op, text(begin)),
+    };
+    Ok(Filter { field, op, value })
+}
+
+/// The moment that a text names, or the first and the last one of a day. In a query the sign of an offset comes as a space
+/// unless it is escaped.
+fn span(text: &str, zone: &Zone) -> Result<(Timestamp, Timestamp), Rule> {
+    let moment = Moment::parse(text).or_else(|rule| Moment::parse(&text.replace(' ', "+")).map_err(|_| rule))?;
+    let begin = moment.in_zone(zone)?;
+    let is_day = text.trim().len() == "2026-11-20".len();
+    Ok((begin, if is_day { zone.next_midnight(begin).minus(Duration::from_millis(1)) } else { begin }))
 }
 
 impl FieldKind {
@@ -119,7 +159,7 @@ impl FieldKind {
             FieldKind::Flag => one_of(text, &["true".to_owned(), "false".to_owned()]),
             FieldKind::OneOf(names) => one_of(text, names),
             FieldKind::Day => Day::parse(text).map(|day| Value::from(day.to_string())),
-            FieldKind::Time => moment(text).map(|at| Value::from(at.to_string())),
+            FieldKind::Time => text.parse::<Timestamp>().map(|at| Value::from(at.to_string())),
         }
     }
 }
@@ -129,12 +169,6 @@ fn one_of(text: &str, names: &[String]) -> Result<Value, Rule> {
         true => Ok(Value::from(text)),
         false => Err(Rule::OneOf { allowed: names.to_vec() }),
     }
-}
-
-/// A moment, or the first one of a day in UTC. In a query the sign of an offset comes as a space unless it is escaped.
-fn moment(text: &str) -> Result<Timestamp, Rule> {
-    let whole = if text.len() == "2026-11-20".len() { format!("{text}T00:00:00Z") } else { text.replace(' ', "+") };
-    whole.parse()
 }
 
 fn json(schema: &RefOr<Schema>) -> Value {

@@ -6,11 +6,12 @@ use crate::handler::Argument;
 use crate::input::{pairs_of, query_pairs};
 use crate::openapi::Operation;
 use crate::param::{Operand, Param};
+use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::read::{escape, nearest};
 use daybook_domain::view::{View, ViewOf};
 use daybook_domain::words::Terms;
-use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, ViewId, Violations};
+use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, ViewId, Violations, Zone};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Order, PageAsk, Result};
 use serde_json::Value;
@@ -26,8 +27,9 @@ const MOST: usize = 200;
 /// The most bytes of a text to search for.
 const LONGEST_SEARCH: usize = 400;
 
-const PARAMETERS: [&str; 6] = ["limit", "cursor", "sort", "search", "fields", "with_total"];
+const PARAMETERS: [&str; 7] = ["limit", "cursor", "sort", "search", "fields", "with_total", "trashed"];
 const MADE: &str = "created_at";
+const TRASHED: &str = "`true`: what is in the trash instead, in the order in which it was made; not with `search`.";
 const WITH_TOTAL: &str = "`true`: `meta.total` counts the list, exactly up to 10,000, then it is `10000+`. Not with \
                           `search`, with filters that no index answers, nor for who sees only some owners' records.";
 const VIEW: &str = "view_id";
@@ -46,6 +48,7 @@ pub struct ListQuery<T> {
     filters: Vec<Filter>,
     fields: Vec<String>,
     with_total: bool,
+    trashed: bool,
     of: PhantomData<fn() -> T>,
 }
 
@@ -61,6 +64,7 @@ impl<T: Record> ListQuery<T> {
             filters: self.filters.clone(),
             fields: &self.fields,
             with_total: self.with_total,
+            trashed: self.trashed,
             order: self.order,
             ascending: self.ascending,
             limit: self.limit,
@@ -96,6 +100,7 @@ impl<T: Record> Argument for ListQuery<T> {
         }
         operation.query_parameter("fields", "The fields to show, with commas; `id` always comes.");
         operation.query_parameter("with_total", WITH_TOTAL);
+        operation.query_parameter("trashed", TRASHED);
         operation.query_parameter("sort", &sorts_of::<T>());
         if let Some((field, values)) = T::STATE {
             let values = if values.is_empty() { "one that the organisation has".to_owned() } else { values.join(", ") };
@@ -128,7 +133,12 @@ async fn with_view<T: Record>(
     let view = view.filter(|view| view.resource.record_type() == T::TYPE).ok_or_else(unknown)?;
     let asked = params.len();
     for kept in pairs_of(view.query.as_str())?.into_iter().map(Param::of_query) {
-        if !params[..asked].iter().any(|param| param.is_about(&kept)) {
+        // Hits come in the order of their words, whatever the view's is.
+        let is_sort = |param: &Param| param.op.is_none() && param.name == "sort";
+        let searches = params[..asked].iter().any(|param| param.op.is_none() && param.name == "search");
+        let is_said = params[..asked].iter().any(|param| param.is_about(&kept));
+        let is_left_out = searches && is_sort(&kept);
+        if !is_said && !is_left_out {
             params.push(kept);
         }
     }
@@ -155,13 +165,18 @@ fn signed(fields: &[&str]) -> Vec<String> {
 impl<T: Record> ListQuery<T> {
     /// The page that a query asks for, or everything that is wrong with it.
     pub fn of(pairs: Vec<(String, String)>) -> Result<Self, Domain> {
-        ListQuery::read(pairs.into_iter().map(Param::of_query).collect()).map_err(Domain::Query)
+        let params: Vec<Param> = pairs.into_iter().map(Param::of_query).collect();
+        ListQuery::read(&params, &Zone::default()).map_err(Domain::Query)
     }
 
     /// The page that a request asks for, by a view too; `wrong` says what is wrong with it.
     pub(crate) async fn asked(call: &Call, params: Vec<Param>, wrong: fn(Violations) -> Domain) -> Result<Self> {
         let params = with_view::<T>(call, params, wrong).await?;
-        let query = ListQuery::read(params).map_err(wrong)?;
+        let zone = match params.iter().any(Param::names_a_day) {
+            true => call.cx.find_often::<Organization>(call.cx.org).await?.map(|organization| organization.timezone),
+            false => None,
+        };
+        let query = ListQuery::read(&params, &zone.unwrap_or_default()).map_err(wrong)?;
         if query.with_total && !call.cx.counts::<T>(&query.ask()) {
             let expected =
                 "left out with search, with filters that no index answers, and by who sees only their own records";
@@ -170,7 +185,7 @@ impl<T: Record> ListQuery<T> {
         Ok(query)
     }
 
-    fn read(params: Vec<Param>) -> Result<Self, Violations> {
+    fn read(params: &[Param], zone: &Zone) -> Result<Self, Violations> {
         // Only where a parameter asks for them.
         let known = LazyCell::new(Fields::of::<T>);
         let mut query = ListQuery {
@@ -185,15 +200,21 @@ impl<T: Record> ListQuery<T> {
             filters: Vec::new(),
             fields: Vec::new(),
             with_total: false,
+            trashed: false,
             of: PhantomData,
         };
         let mut sorted = None;
         let mut violations = Violations::default();
-        for param in params {
-            if let Err(rule) = query.add(&param, &known) {
-                violations.add(param.pointer, rule);
+        for (n, param) in params.iter().enumerate() {
+            // Of the parents of a record there may be several; anything else said twice would find nothing.
+            let is_twice = params[..n].iter().any(|other| other.is_about(param));
+            if is_twice && !T::PARENTS.contains(&param.name.as_str()) {
+                let expected = "given once; filter[field][in] takes several values, with commas".to_owned();
+                violations.add(param.pointer.clone(), Rule::Format { expected });
+            } else if let Err(rule) = query.add(param, &known, zone) {
+                violations.add(param.pointer.clone(), rule);
             } else if param.op.is_none() && param.name == "sort" {
-                sorted = Some(param.pointer);
+                sorted = Some(param.pointer.clone());
             }
         }
         let sort = sorted.unwrap_or_else(|| "/sort".to_owned());
@@ -203,11 +224,15 @@ impl<T: Record> ListQuery<T> {
         } else if query.order == Order::Date && !query.parents.is_empty() {
             violations.add(sort, Rule::OneOf { allowed: signed(&[MADE]) });
         }
+        if query.trashed && (query.search.is_some() || query.order == Order::Date) {
+            let expected = "left out with search, and with a sort by another date than created_at".to_owned();
+            violations.add("/trashed", Rule::Format { expected });
+        }
         if violations.0.is_empty() { Ok(query) } else { Err(violations) }
     }
 
     /// Takes a parameter, or a condition on a field.
-    fn add(&mut self, param: &Param, known: &Fields) -> Result<(), Rule> {
+    fn add(&mut self, param: &Param, known: &Fields, zone: &Zone) -> Result<(), Rule> {
         let value = &param.value;
         match (param.name.as_str(), &param.op) {
             ("limit", None) => self.limit = limit_of(value.one()?)?,
@@ -215,8 +240,12 @@ impl<T: Record> ListQuery<T> {
             ("sort", None) => self.set_sort(value.one()?)?,
             ("search", None) if T::SEARCHED => self.set_search(value.one()?)?,
             ("fields", None) => self.set_fields(value.one()?, known)?,
-            ("with_total", None) => self.set_with_total(value.one()?)?,
-            (field, op) => self.add_filter(field, op.as_deref().unwrap_or("eq"), value, known)?,
+            ("with_total", None) => self.with_total = flag(value.one()?)?,
+            ("trashed", None) => self.trashed = flag(value.one()?)?,
+            (field, op) => {
+                let filter = (op.as_deref().unwrap_or("eq"), value);
+                self.add_filter(field, filter, known, zone)?;
+            }
         }
         Ok(())
     }
@@ -243,12 +272,6 @@ impl<T: Record> ListQuery<T> {
         Ok(())
     }
 
-    fn set_with_total(&mut self, text: &str) -> Result<(), Rule> {
-        let flags = || Rule::OneOf { allowed: vec!["true".to_owned(), "false".to_owned()] };
-        self.with_total = text.parse().map_err(|_| flags())?;
-        Ok(())
-    }
-
     fn set_sort(&mut self, text: &str) -> Result<(), Rule> {
         let field = text.strip_prefix('-').unwrap_or(text);
         self.ascending = field == text;
@@ -260,7 +283,13 @@ impl<T: Record> ListQuery<T> {
         Ok(())
     }
 
-    fn add_filter(&mut self, field: &str, op: &str, value: &Operand, known: &Fields) -> Result<(), Rule> {
+    fn add_filter(
+        &mut self,
+        field: &str,
+        (op, value): (&str, &Operand),
+        known: &Fields,
+        zone: &Zone,
+    ) -> Result<(), Rule> {
         let is_parent = T::PARENTS.contains(&field);
         if is_parent && op == "eq" {
             self.parents.push(value.one()?.parse().map_err(|_| Rule::Format { expected: "an id".to_owned() })?);
@@ -296,10 +325,13 @@ impl<T: Record> ListQuery<T> {
             self.owner = Some(owner);
             return Ok(());
         }
-        let value = known.value(field, op, value)?;
-        self.filters.push(Filter { field: field.to_owned(), op, value });
+        self.filters.push(known.condition(field, op, value, zone)?);
         Ok(())
     }
+}
+
+fn flag(text: &str) -> Result<bool, Rule> {
+    text.parse().map_err(|_| Rule::OneOf { allowed: vec!["true".to_owned(), "false".to_owned()] })
 }
 
 /// Something that pages can be narrowed to, besides all of it.

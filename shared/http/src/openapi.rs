@@ -163,7 +163,7 @@ impl Operation {
     pub fn filter_parameter(&mut self, fields: &[String]) {
         let text = format!(
             "Conditions: `filter[field]=v` or `filter[field][op]=v`, op one of eq, ne, lt, lte, gt, gte, in, contains, starts, \
-             exists, between; `field=v` for short. A day stands for its first moment in UTC. Fields: {}.",
+             exists, between; `field=v` for short. A day, and a time without an offset, is one of the organisation's zone. Fields: {}.",
             fields.join(", ")
         );
         let object = ObjectBuilder::new().schema_type(Type::Object);

@@ -102,6 +102,14 @@ impl Param {
         params
     }
 
+    /// Whether its value may be a day, or a time without an offset: four digits and a dash.
+    pub fn names_a_day(&self) -> bool {
+        let begins = |text: &str| {
+            text.get(..5).is_some_and(|year| year.ends_with('-') && year[..4].bytes().all(|c| c.is_ascii_digit()))
+        };
+        self.value.several().into_iter().any(begins)
+    }
+
     /// Whether it says something of the same as another does.
     pub fn is_about(&self, other: &Param) -> bool {
         let op = |param: &Param| param.op.clone().unwrap_or_else(|| "eq".to_owned());

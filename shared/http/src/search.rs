@@ -34,6 +34,8 @@ struct Search {
     fields: Option<Vec<String>>,
     /// Whether `meta.total` counts the list.
     with_total: Option<bool>,
+    /// Whether to list what is in the trash instead; not with `search`.
+    trashed: Option<bool>,
     /// A view: what it says holds where the body doesn't say otherwise.
     view_id: Option<String>,
 }
@@ -52,6 +54,7 @@ impl<T: Record> Argument for Searched<T> {
             ("cursor", asked.cursor),
             ("fields", asked.fields.map(|fields| fields.join(","))),
             ("with_total", asked.with_total.map(|flag| flag.to_string())),
+            ("trashed", asked.trashed.map(|flag| flag.to_string())),
             ("view_id", asked.view_id),
         ];
         let mut params: Vec<Param> =

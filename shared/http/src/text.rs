@@ -82,6 +82,18 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
         .to_owned(),
         Error::NotFound(kind) if chinese => format!("没有该记录（{kind}）。"),
         Error::NotFound(kind) => format!("There is no such {kind}."),
+        Error::Duplicate { field: "lead_id", .. } => pick(
+            locale,
+            "The lead was converted already; existing_id is its customer.",
+            "该线索已转化，existing_id 为对应的客户。",
+        )
+        .to_owned(),
+        Error::Duplicate { field: "contact", .. } => pick(
+            locale,
+            "A contact with this address is somebody else's; give contact.email another one, or ask them.",
+            "该邮箱属于他人名下的联系人，请在 contact.email 中提供其他邮箱，或联系其负责人。",
+        )
+        .to_owned(),
         Error::Duplicate { field, .. } if chinese => format!("{field} 已被占用。"),
         Error::Duplicate { field, .. } => format!("The {field} is taken."),
         Error::Stale { version, .. } if chinese => format!("记录当前版本为 v{version}，请重新读取后再修改。"),
@@ -134,7 +146,9 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "仍有销售机会处于其中，或30天内可能从回收站恢复到其中，或它是默认管道；请先将机会移到其他阶段。",
         ),
         Conflict::NotInTrash => ("It isn't in the trash.", "该记录不在回收站中。"),
-        Conflict::ParentGone => ("The record this belongs to was deleted.", "所属记录已被删除。"),
+        Conflict::ParentGone => {
+            ("The record this belongs to was deleted; restore that first.", "所属记录已被删除，请先恢复所属记录。")
+        }
         Conflict::SubmissionAccepted => (
             "This was accepted and belongs to a lead; set the lead's status instead.",
             "该提交已被接受并归入线索，请改为修改线索的状态。",
@@ -198,7 +212,7 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         Rule::Unknown { nearest: Some(nearest) } if chinese => format!("未知字段，是否指 {nearest}？"),
         Rule::Unknown { nearest: Some(nearest) } => format!("is unknown; did you mean {nearest}?"),
         Rule::Unknown { nearest: None } => fixed("is unknown", "未知字段"),
-        Rule::Type { expected } if chinese => format!("类型错误，应为 {expected}"),
+        Rule::Type { expected } if chinese => format!("类型错误，应为{}", in_chinese(expected)),
         Rule::Type { expected } => format!("must be {expected}"),
         Rule::TooShort { min: 1 } => fixed("must not be empty", "不能为空"),
         Rule::TooShort { min } if chinese => format!("至少 {min} 个字符"),
@@ -232,8 +246,23 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         }
         Rule::Range { min, max } if chinese => format!("必须在 {min} 与 {max} 之间"),
         Rule::Range { min, max } => format!("must be a whole number from {min} to {max}"),
-        Rule::Format { expected } if chinese => format!("格式错误，应为 {expected}"),
+        Rule::Format { expected } if chinese => format!("不符合要求：{expected}"),
         Rule::Format { expected } => format!("must be {expected}"),
+    }
+}
+
+/// A type, as JSON has them.
+fn in_chinese(expected: &str) -> &str {
+    match expected {
+        "a number" => "数字",
+        "a whole number" => "整数",
+        "a whole number, 0 or more" => "不小于 0 的整数",
+        "a list" => "列表",
+        "an object" => "对象",
+        "a string" => "文本",
+        "a boolean" => "true 或 false",
+        "one value" => "单个值",
+        other => other,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the records of a list are read from, and several such places as one list.
 
+use crate::commit::expires_after;
 use crate::cx::{data_bytes, record_of};
 use crate::filter::{Filter, Op};
 use crate::page::{Order, PageAsk};
@@ -22,6 +23,8 @@ const MOST_OWNERS: usize = 24;
 pub(crate) enum Source {
     /// Records in the table, by id.
     Table(Range),
+    /// Records in the trash, by id.
+    Trash(Range),
     /// Records in an index, by date.
     Index(Index, Range),
     /// Links to the children of a record, by id.
@@ -41,7 +44,9 @@ pub(crate) struct ListPlan<'a> {
 impl Source {
     pub fn range(&self) -> Range {
         match self {
-            Source::Table(range) | Source::Index(_, range) | Source::Links(_, range) => range.clone(),
+            Source::Table(range) | Source::Trash(range) | Source::Index(_, range) | Source::Links(_, range) => {
+                range.clone()
+            }
         }
     }
 
@@ -49,6 +54,7 @@ impl Source {
     fn key_at(&self, cx: &Cx, date: Timestamp, id: AnyId) -> Item {
         match self {
             Source::Table(_) => key_item(&Place::Record(cx.org, id).key()),
+            Source::Trash(_) => key_item(&Place::Trash(cx.org, id).key()),
             Source::Links(parent, _) => key_item(&Place::Link(cx.org, *parent, id).key()),
             Source::Index(index, range) => {
                 let mut key = key_item(&Place::Record(cx.org, id).key());
@@ -75,8 +81,10 @@ impl Cx {
         };
         let indexed = T::DATE.is_none() || ask.order != Order::Made;
         let (mut state, mut owner) = (ask.state, ask.owner);
-        let (first, others) = ask.parents.split_at(ask.parents.len().min(1));
+        // No index knows what is in the trash.
+        let (first, others) = ask.parents.split_at(if ask.trashed { 0 } else { ask.parents.len().min(1) });
         let sources = match (first, seen) {
+            _ if ask.trashed => vec![Source::Trash(Question::Trashed(self.org, T::TYPE).range())],
             (&[parent, ..], _) => vec![Source::Links(parent, Question::Children(self.org, parent, T::TYPE).range())],
             ([], Some(owners)) if indexed => {
                 owner = None;
@@ -138,6 +146,17 @@ impl<'a, T: Record> Merged<'a, T> {
         Merged { cx, heads, descending, examined: 0, at_once: 1 }
     }
 
+    /// Where the children of a record were read to, when what was read last is hidden from everybody.
+    pub fn reached(&self) -> Option<(Timestamp, AnyId)> {
+        match self.heads.as_slice() {
+            [Head { source: Source::Links(..), after: Some(after), .. }] => {
+                // The order of links is that of their ids alone.
+                Some((Timestamp::UNIX_EPOCH, crate::page::child_of(after)?))
+            }
+            _ => None,
+        }
+    }
+
     /// The next record.
     pub async fn next(&mut self) -> Result<Next<T>> {
         while self.heads.iter().any(Head::is_dry) {
@@ -171,9 +190,17 @@ impl<T: Record> Head<T> {
     /// Reads on, and says how many bytes that were.
     async fn read(&mut self, cx: &Cx, at_once: i32, descending: bool) -> Result<usize> {
         let links = matches!(self.source, Source::Links(..));
-        let only = if links { crate::schema::SK } else { DATA };
-        let ask = QueryAsk { limit: Some(at_once), after: self.after.take(), descending, only: Some(only) };
-        let page = cx.env.table.query(&self.source.range(), ask).await?;
+        let only = match self.source {
+            Source::Links(..) => Some(crate::schema::SK),
+            // When it ends for good stands beside it.
+            Source::Trash(_) => None,
+            Source::Table(_) | Source::Index(..) => Some(DATA),
+        };
+        let ask = QueryAsk { limit: Some(at_once), after: self.after.take(), descending, only };
+        let mut page = cx.env.table.query(&self.source.range(), ask).await?;
+        if matches!(self.source, Source::Trash(_)) {
+            page.items.retain(|item| expires_after(item, cx.now().as_second()));
+        }
         self.over = page.more.is_none();
         self.after = page.more;
         if links {
@@ -189,7 +216,7 @@ impl<T: Record> Head<T> {
             let record: T = record_of(item)?;
             let key = match self.source {
                 Source::Index(..) => by_date(record.date(), &record.id().to_string()),
-                Source::Table(_) | Source::Links(..) => record.id().to_string(),
+                Source::Table(_) | Source::Trash(_) | Source::Links(..) => record.id().to_string(),
             };
             self.ready.push_back((key, record));
         }

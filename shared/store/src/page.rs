@@ -46,6 +46,8 @@ pub struct PageAsk<'a> {
     /// So many bytes of JSON went into the same answer before; a page that has as much as an answer may have ends,
     /// after one record at least.
     pub bytes_before: usize,
+    /// Whether what is in the trash is listed, rather than what is live.
+    pub trashed: bool,
     /// Where the page before ended.
     pub cursor: Option<&'a str>,
 }
@@ -163,9 +165,9 @@ impl Cx {
             let record: T = match merged.next().await? {
                 Next::Record(record) => record,
                 Next::End => return Ok(Page::of(items, ask.limit, None)),
-                // The next request goes on behind the last record seen.
+                // The next request goes on behind the last record seen, or looked for.
                 Next::Enough => {
-                    let end = last.map(|(date, id)| self.seal(date, id, &binding));
+                    let end = merged.reached().or(last).map(|(date, id)| self.seal(date, id, &binding));
                     return Ok(Page::of(items, ask.limit, end));
                 }
             };
@@ -251,7 +253,7 @@ fn actor_part(actor: &Actor) -> String {
 
 /// What a cursor of a list is bound to.
 pub(crate) fn binding<T: Record>(cx: &Cx, ask: &PageAsk<'_>) -> String {
-    let PageAsk { state, owner, parents, filters, order, ascending, .. } = ask;
-    let narrowed = format!("{state:?}|{owner:?}|{parents:?}|{filters:?}");
+    let PageAsk { state, owner, parents, filters, order, ascending, trashed, .. } = ask;
+    let narrowed = format!("{state:?}|{owner:?}|{parents:?}|{filters:?}|{trashed}");
     format!("{}|{}|{narrowed}|{order:?}|{ascending}|{:?}", cx.org, T::TYPE, ask.search)
 }

@@ -470,6 +470,8 @@ impl Planner<'_> {
         // The default pipeline is there before it is stored.
         let usual = AnyId::from(PipelineId::default_of(self.org));
         for (id, blame) in references.chain(parents).filter(|(id, _)| *id != usual) {
+            // Whoever restores a record names no fields.
+            let blame = if doing == Doing::Restore { Blame::Parent } else { blame };
             if after.falls_with.contains(&id) {
                 let joined = before.is_some_and(|old| old.falls_with.contains(&id));
                 if !joined && !members.is_new(id) && !families.contains(&id) {
