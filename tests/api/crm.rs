@@ -123,6 +123,37 @@ async fn an_opportunity_remembers_its_stages_and_how_long_it_was_there() {
 }
 
 #[tokio::test]
+async fn what_was_lost_and_is_won_after_all_is_closed_when_it_is_won() {
+    let (world, owner) = world().await;
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let body = json!({"customer_id": customer, "title": "ERP", "stage": "lost"});
+    let lost = made(&owner, "/api/opportunities", body).await;
+    let path = format!("/api/opportunities/{}", lost["id"].as_str().expect("an id"));
+    world.clock.advance(Duration::from_secs(60));
+    let won = owner.put(&path, json!({"stage": "closed"})).await.expect(200).data();
+    assert!(won["closed_at"].as_str() > lost["closed_at"].as_str(), "{won}");
+    world.clock.advance(Duration::from_secs(60));
+    let renamed = owner.put(&path, json!({"title": "B"})).await.expect(200).data();
+    assert_eq!(renamed["closed_at"], won["closed_at"]);
+}
+
+#[tokio::test]
+async fn what_belongs_to_something_that_is_gone_says_so() {
+    let (_world, owner) = world().await;
+    let nobody = "cus_01jd2h6q8e5k9v4m3n7p1r0stw";
+    let contact = json!({"name": "Eva", "customer_ids": [nobody]});
+    let problem = owner.post("/api/contacts", contact).await.expect_problem(422, "validation_error").json();
+    assert_eq!(problem["errors"][0]["pointer"], "/customer_ids");
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let body = json!({"customer_id": customer, "title": "ERP"});
+    let deal = format!("/api/opportunities/{}", id_of(&owner, "/api/opportunities", body).await);
+    owner.delete(&deal).await.expect(200);
+    owner.delete(&format!("/api/customers/{customer}")).await.expect(200);
+    let problem = owner.post(&format!("{deal}/restore"), json!({})).await.expect_problem(409, "conflict").json();
+    assert!(problem["detail"].as_str().expect("words").contains("restore that first"), "{problem}");
+}
+
+#[tokio::test]
 async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
     let (world, owner) = world().await;
     let usual = listed(&owner, "/api/pipelines").await[0].clone();
@@ -319,6 +350,15 @@ async fn a_task_is_done_when_it_is_done() {
     let day = owner.patch(&path, json!({"due_date": "2026-12-24"})).await.expect(200).data();
     assert_eq!(day["due_date"], json!("2026-12-24T15:59:59.000Z"), "a day ends when it ends in Shanghai");
 
+    let nobody_s = made(&owner, "/api/tasks", json!({"title": "x", "assignee_id": null})).await;
+    assert_eq!(nobody_s["assignee_id"], Value::Null);
+    // All that is wrong is said at once.
+    let wrong = json!({"title": "x", "due_date": "soon", "priority": "most", "progress": 200, "timezone": "Mars"});
+    let problem = owner.post("/api/tasks", wrong).await.expect_problem(422, "validation_error").json();
+    let fields: Vec<_> = problem["errors"].as_array().expect("errors").iter().map(|one| one["field"].clone()).collect();
+    for field in ["due_date", "priority", "progress", "timezone"] {
+        assert!(fields.contains(&json!(field)), "{field} among {fields:?}");
+    }
     for (body, field) in [
         (json!({"title": "x", "due_date": "soon"}), "due_date"),
         (json!({"title": "x", "reminders": [{"offset_minutes": 5}]}), "due_date"),

@@ -100,6 +100,16 @@ async fn a_view_is_a_list_that_is_kept() {
     sales.get(&format!("/api/customers?view_id={view}")).await.expect_problem(400, "invalid_query");
     owner.patch(&format!("/api/views/{view}"), json!({"owner_id": null})).await.expect(200);
     sales.get(&format!("/api/customers?view_id={view}")).await.expect(200);
+    // What is everybody's isn't theirs to take, nor to remove.
+    let path = format!("/api/views/{view}");
+    sales.patch(&path, json!({"owner_id": sales.user})).await.expect_problem(403, "forbidden");
+    sales.delete(&path).await.expect_problem(403, "forbidden");
+    owner.delete(&path).await.expect(200);
+    sales.post(&format!("{path}/restore"), json!({})).await.expect_problem(403, "forbidden");
+    owner.post(&format!("{path}/restore"), json!({})).await.expect(200);
+    assert_eq!(told(&owner, &format!("/api/customers?view_id={view}&search=c"), "name").await, ["C"]);
+    let shared = json!({"name": "All", "resource": "customers", "query": "limit=5", "owner_id": null});
+    assert_eq!(made(&owner, "/api/views", shared).await["owner_id"], Value::Null);
     for query in ["status=great", "colour=red", "cursor=x", "sort=name"] {
         let body = json!({"name": "x", "resource": "customers", "query": query});
         owner.post("/api/views", body).await.expect_problem(422, "validation_error");
@@ -131,7 +141,8 @@ async fn pages_hold_each_record_once_while_others_are_made() {
         (&owner, "sort=created_at".to_owned(), count),
         (&owner, "sort=close_date".to_owned(), count),
         (&owner, "sort=-close_date&stage=lead".to_owned(), count.div_ceil(3)),
-        (&sales, "sort=close_date".to_owned(), (count + 1) / 3),
+        // Theirs, and what is nobody's.
+        (&sales, "sort=close_date".to_owned(), count - count.div_ceil(3)),
         (&owner, format!("customer_id={customer}"), count),
         (&owner, "search=deal".to_owned(), count),
     ] {
@@ -192,6 +203,84 @@ async fn a_list_of_several_parents_has_what_belongs_to_all_of_them() {
     owner.get(&counted).await.expect_problem(400, "invalid_query");
     let problem = owner.get("/api/contacts?filter[group_id][ne]=x").await.expect_problem(400, "invalid_query").json();
     assert_eq!(problem["errors"][0]["code"], "not_allowed", "{problem}");
+}
+
+/// Written as a day, or as a clock shows it, a time is the organisation's, in fields and in conditions alike.
+#[tokio::test]
+async fn a_day_is_a_day_where_the_organisation_is() {
+    let (_world, owner) = world().await;
+    for (title, due) in [
+        ("eve", "2026-11-30 23:59"),
+        ("morning", "2026-12-01 00:00"),
+        ("day", "2026-12-01"),
+        ("next", "2026-12-02T00:00:00+08:00"),
+    ] {
+        made(&owner, "/api/tasks", json!({"title": title, "due_date": due})).await;
+    }
+    for (condition, expected) in [
+        ("[eq]=2026-12-01", vec!["morning", "day"]),
+        ("[lt]=2026-12-01", vec!["eve"]),
+        ("[lte]=2026-12-01", vec!["eve", "morning", "day"]),
+        ("[gt]=2026-12-01", vec!["next"]),
+        ("[gte]=2026-12-01", vec!["morning", "day", "next"]),
+        ("[between]=2026-11-30,2026-12-01", vec!["eve", "morning", "day"]),
+        ("[gte]=2026-12-01 20:00", vec!["day", "next"]),
+        ("[eq]=2026-11-30T16:00:00Z", vec!["morning"]),
+        ("[in]=2026-11-30T15:59:00Z,2026-12-01T16:00:00.000Z", vec!["eve", "next"]),
+        ("[eq]=2026-12-02T00:00:00+08:00", vec!["next"]),
+    ] {
+        let path = format!("/api/tasks?sort=created_at&filter[due_date]{}", condition.replace(' ', "%20"));
+        assert_eq!(told(&owner, &path, "title").await, expected, "{condition}");
+    }
+    for wrong in ["[ne]=2026-12-01", "[in]=2026-12-01", "[eq]=soon", "[between]=2026-12-01"] {
+        owner.get(&format!("/api/tasks?filter[due_date]{wrong}")).await.expect_problem(400, "invalid_query");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_the_trash_is_listed_to_whoever_it_was_of() {
+    let (world, owner) = world().await;
+    let sales = world.person(Role::Sales).await;
+    let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
+    let deal = json!({"customer_id": customer, "title": "ERP", "stage": "proposal"});
+    id_of(&owner, "/api/opportunities", deal).await;
+    let theirs = id_of(&sales, "/api/customers", json!({"name": "B"})).await;
+    id_of(&owner, "/api/customers", json!({"name": "C"})).await;
+    for id in [&customer, &theirs] {
+        owner.delete(&format!("/api/customers/{id}")).await.expect(200);
+    }
+    assert_eq!(told(&owner, "/api/customers?trashed=true", "name").await, ["B", "A"]);
+    assert_eq!(told(&owner, "/api/customers?trashed=true&sort=created_at&limit=1", "name").await, ["A"]);
+    assert_eq!(told(&sales, "/api/customers?trashed=true", "name").await, ["B"]);
+    assert_eq!(told(&owner, "/api/customers", "name").await, ["C"]);
+    for (query, expected) in [("stage=proposal", 1), ("stage=lead", 0), (&format!("customer_id={customer}"), 1)] {
+        let path = format!("/api/opportunities?trashed=true&{query}");
+        assert_eq!(listed(&owner, &path).await.len(), expected, "{query}");
+    }
+    let first = owner.get("/api/customers?trashed=true&limit=1").await.expect(200).json();
+    let cursor = first["meta"]["next_cursor"].as_str().expect("a cursor");
+    assert_eq!(told(&owner, &format!("/api/customers?trashed=true&limit=1&cursor={cursor}"), "name").await, ["A"]);
+    owner.get(&format!("/api/customers?limit=1&cursor={cursor}")).await.expect_problem(400, "invalid_query");
+    owner.get("/api/customers?trashed=true&search=a").await.expect_problem(400, "invalid_query");
+    owner.get("/api/opportunities?trashed=true&sort=close_date").await.expect_problem(400, "invalid_query");
+    owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(200);
+    assert_eq!(told(&owner, "/api/customers?trashed=true", "name").await, ["B"]);
+    // After 30 days it is gone, whether or not it was removed yet.
+    world.clock.advance(daybook_domain::record::TRASH);
+    assert_eq!(told(&world.owner().await, "/api/customers?trashed=true", "name").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_condition_that_is_given_twice_is_refused() {
+    let (_world, owner) = world().await;
+    for query in ["status=todo&status=done", "status=todo&filter[status]=done", "limit=1&limit=2"] {
+        let problem = owner.get(&format!("/api/tasks?{query}")).await.expect_problem(400, "invalid_query").json();
+        assert!(problem.to_string().contains("once"), "{query}: {problem}");
+    }
+    owner
+        .get("/api/tasks?filter[status][in]=todo,done&filter[progress][gte]=0&filter[progress][lt]=9")
+        .await
+        .expect(200);
 }
 
 #[tokio::test]

@@ -23,6 +23,15 @@ async fn count(owner: &Person, path: &str) -> usize {
     owner.get(path).await.expect(200).data().as_array().expect("a list").len()
 }
 
+/// An opportunity of a customer with so many tasks about it.
+async fn deal_with_tasks(owner: &Person, customer: &str, count: usize) -> String {
+    let deal = made(owner, "/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
+    let task = json!({"title": "Call", "related_to": {"type": "opportunity", "id": deal}});
+    let items = vec![json!({"action": "create", "data": task}); count];
+    owner.post("/api/tasks/batch", json!({"items": items})).await.expect(200);
+    deal
+}
+
 #[tokio::test]
 async fn restoring_a_customer_brings_back_what_went_with_it_and_nothing_else() {
     let (_world, owner, customer) = world_with_customer().await;
@@ -295,14 +304,41 @@ async fn nobody_joins_what_is_on_its_way_to_the_trash() {
     assert_eq!(count(&owner, "/api/tasks").await, 0);
 }
 
+/// In the full set more is hidden than a request looks at.
+#[tokio::test]
+async fn a_list_goes_on_behind_what_is_hidden() {
+    let hidden = if is_full() { 4_200 } else { 60 };
+    let (_world, owner, falling) = world_with_customer().await;
+    let other = made(&owner, "/api/customers", json!({"name": "DEF"})).await;
+    let contact = made(&owner, "/api/contacts", json!({"name": "Eva"})).await;
+    let calls = async |customer: &str, count: usize| {
+        let data = json!({"customer_id": customer, "interaction_type": "call", "contact_id": contact});
+        let items = vec![json!({"action": "create", "data": data}); count];
+        owner.post("/api/interactions/batch", json!({"items": items})).await.expect(200);
+    };
+    for _ in 0..hidden / 60 {
+        calls(&falling, 60).await;
+    }
+    calls(&other, 3).await;
+    owner.delete(&format!("/api/customers/{falling}")).await.expect(202);
+    let (mut seen, mut cursor) = (0, String::new());
+    loop {
+        let path = format!("/api/interactions?contact_id={contact}&sort=created_at&limit=50{cursor}");
+        let page = owner.get(&path).await.expect(200).json();
+        seen += page["data"].as_array().expect("a list").len();
+        match page["meta"]["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, 3);
+}
+
 /// Tasks belong to an opportunity and its customer, whose families fall at the same time: the first takes them.
 #[tokio::test]
 async fn what_belongs_to_two_that_fall_goes_with_one_of_them() {
     let (world, owner, customer) = world_with_customer().await;
-    let deal = made(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
-    let task = json!({"title": "Call", "related_to": {"type": "opportunity", "id": deal}});
-    let items = vec![json!({"action": "create", "data": task}); 30];
-    owner.post("/api/tasks/batch", json!({"items": items})).await.expect(200);
+    let deal = deal_with_tasks(&owner, &customer, 30).await;
     many(&owner, &customer, 40).await;
     owner.delete(&format!("/api/opportunities/{deal}")).await.expect(202);
     owner.delete(&format!("/api/customers/{customer}")).await.expect(202);
@@ -321,10 +357,7 @@ async fn what_belongs_to_two_that_fall_goes_with_one_of_them() {
 #[tokio::test]
 async fn what_can_t_come_back_stops_nobody_else() {
     let (world, owner, customer) = world_with_customer().await;
-    let deal = made(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
-    let task = json!({"title": "Call", "related_to": {"type": "opportunity", "id": deal}});
-    let items = vec![json!({"action": "create", "data": task}); 10];
-    owner.post("/api/tasks/batch", json!({"items": items})).await.expect(200);
+    let deal = deal_with_tasks(&owner, &customer, 10).await;
     many(&owner, &customer, 40).await;
     owner.delete(&format!("/api/customers/{customer}")).await.expect(202);
     world.work().await;
@@ -343,10 +376,7 @@ async fn what_can_t_come_back_stops_nobody_else() {
 #[tokio::test]
 async fn families_within_families_come_back_one_by_one() {
     let (world, owner, customer) = world_with_customer().await;
-    let deal = made(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
-    let task = json!({"title": "Call", "related_to": {"type": "opportunity", "id": deal}});
-    let items = vec![json!({"action": "create", "data": task}); 30];
-    owner.post("/api/tasks/batch", json!({"items": items})).await.expect(200);
+    let deal = deal_with_tasks(&owner, &customer, 30).await;
     owner.delete(&format!("/api/opportunities/{deal}")).await.expect(202);
     owner.delete(&format!("/api/customers/{customer}")).await;
     for _ in 0..3 {

@@ -42,6 +42,8 @@ async fn a_reminder_is_a_mail_within_a_minute_of_its_time_and_once() {
     task(&owner, body).await;
     world.work().await;
     assert_eq!(subjects(&world, "A task for you").len(), 1, "whoever is given a task is told");
+    let told = world.mails().into_iter().find(|mail| mail.subject.contains("A task for you"));
+    assert!(told.is_some_and(|mail| mail.text.contains("(Asia/Shanghai)")), "a time says where it is");
     world.pass(Duration::from_secs(89 * 60)).await;
     assert_eq!(subjects(&world, "Reminder").len(), 0);
     world.pass(Duration::from_secs(120)).await;
