@@ -68,7 +68,7 @@ impl Argument for Asked {
         }
         match read::<Filter>(Value::Object(fields)) {
             Ok(filter) => query.filter = filter,
-            Err(Domain::Invalid(more)) => more.0.into_iter().for_each(|one| violations.add(one.pointer, one.rule)),
+            Err(Domain::Invalid(more)) => violations.extend(more),
             Err(other) => return Err(other.into()),
         }
         if violations.0.is_empty() { Ok(Asked(query)) } else { Err(Domain::Query(violations).into()) }

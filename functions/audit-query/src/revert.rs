@@ -201,12 +201,11 @@ impl Rules for Pipeline {
         let (Some(before), Some(after)) = (before, after) else {
             return if before.is_none() { Ok(tx) } else { Err(Domain::Conflict(Conflict::StageInUse).into()) };
         };
-        for stage in after.leaves(before) {
-            if cx.is_any_in::<Opportunity>(stage.key.as_str()).await? {
-                return Err(Domain::Conflict(Conflict::StageInUse).into());
-            }
+        let left: Vec<&str> = after.leaves(before).into_iter().map(|stage| stage.key.as_str()).collect();
+        match cx.is_any_in::<Opportunity>(&left).await? {
+            true => Err(Domain::Conflict(Conflict::StageInUse).into()),
+            false => Ok(tx),
         }
-        Ok(tx)
     }
 }
 

@@ -109,11 +109,10 @@ async fn apart(cx: &Cx, pipeline: &Pipeline) -> Result<()> {
 }
 
 /// Refused while opportunities are in one of these stages.
-async fn empty(cx: &Cx, stages: impl IntoIterator<Item = &Stage>) -> Result<()> {
-    for stage in stages {
-        if cx.is_any_in::<Opportunity>(stage.key.as_str()).await? {
-            return Err(Domain::Conflict(Conflict::StageInUse).into());
-        }
+async fn empty<'a>(cx: &Cx, stages: impl IntoIterator<Item = &'a Stage>) -> Result<()> {
+    let keys: Vec<&str> = stages.into_iter().map(|stage| stage.key.as_str()).collect();
+    match cx.is_any_in::<Opportunity>(&keys).await? {
+        true => Err(Domain::Conflict(Conflict::StageInUse).into()),
+        false => Ok(()),
     }
-    Ok(())
 }

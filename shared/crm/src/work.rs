@@ -87,7 +87,7 @@ pub(crate) fn all_of<T>(wrong: Violations, read: Result<T, Domain>) -> Result<T,
     match read {
         Err(Domain::Invalid(more)) => {
             let mut all = wrong;
-            more.0.into_iter().for_each(|one| all.add(one.pointer, one.rule));
+            all.extend(more);
             Err(Domain::Invalid(all))
         }
         Ok(read) => wrong.into_result().map(|()| read),

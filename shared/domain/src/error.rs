@@ -249,6 +249,11 @@ impl Violations {
         Violations(vec![Violation { pointer: pointer.to_owned(), rule }])
     }
 
+    /// Adds others, as far as there is room.
+    pub fn extend(&mut self, others: Violations) {
+        others.0.into_iter().for_each(|one| self.add(one.pointer, one.rule));
+    }
+
     /// The same violations, of what stands at a place in something larger.
     #[must_use]
     pub fn under(self, place: &str) -> Violations {

@@ -312,7 +312,7 @@ events! {
 }
 
 /// What a change does to a record, with the versions that tell more.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Change<'a, T> {
     /// Makes it.
     Create(&'a T),
@@ -323,3 +323,12 @@ pub enum Change<'a, T> {
     /// Takes it back from the trash.
     Restore(&'a T),
 }
+
+// Not derived, which would ask the same of the record itself.
+impl<T> Clone for Change<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Change<'_, T> {}

@@ -298,7 +298,7 @@ fn noted<T>(read: Result<T, Error>, violations: &mut Violations) -> Result<Optio
     match read {
         Ok(good) => Ok(Some(good)),
         Err(Error::Invalid(more)) => {
-            more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
+            violations.extend(more);
             Ok(None)
         }
         Err(other) => Err(other),

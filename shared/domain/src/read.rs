@@ -93,7 +93,7 @@ where
     match read(Value::Object(merged)) {
         Ok(record) => violations.into_result().map(|()| record),
         Err(Error::Invalid(more)) => {
-            more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
+            violations.extend(more);
             Err(Error::Invalid(violations))
         }
         Err(other) => Err(other),
@@ -117,7 +117,7 @@ where
     match read(Value::Object(whole)) {
         Ok(record) => violations.into_result().map(|()| record),
         Err(Error::Invalid(more)) => {
-            more.0.into_iter().for_each(|v| violations.add(v.pointer, v.rule));
+            violations.extend(more);
             Err(Error::Invalid(violations))
         }
         Err(other) => Err(other),

@@ -75,9 +75,6 @@ impl Fields {
         }
         let field = name.to_owned();
         let one = values.first().copied().unwrap_or_default();
-        let list = |value: &dyn Fn(&str) -> Result<Value, Rule>| {
-            values.iter().map(|one| value(one)).collect::<Result<Value, _>>()
-        };
         let value = match (op, kind) {
             (Op::Contains | Op::Starts, _) => Value::from(one),
             (Op::Exists, _) => FieldKind::Flag.value(one)?,
@@ -85,7 +82,7 @@ impl Fields {
                 let spans = values.iter().map(|text| span(text, zone)).collect::<Result<Vec<_>, _>>()?;
                 return timed(field, op, &spans);
             }
-            (Op::In | Op::Between, _) => list(&|one| kind.value(one))?,
+            (Op::In | Op::Between, _) => values.iter().map(|one| kind.value(one)).collect::<Result<Value, _>>()?,
             (Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte, _) => kind.value(one)?,
         };
         Ok(Filter { field, op, value })

@@ -203,7 +203,6 @@ impl<T: Record> ListQuery<T> {
             trashed: false,
             of: PhantomData,
         };
-        let mut sorted = None;
         let mut violations = Violations::default();
         for (n, param) in params.iter().enumerate() {
             // Of the parents of a record there may be several; anything else said twice would find nothing.
@@ -213,16 +212,13 @@ impl<T: Record> ListQuery<T> {
                 violations.add(param.pointer.clone(), Rule::Format { expected });
             } else if let Err(rule) = query.add(param, &known, zone) {
                 violations.add(param.pointer.clone(), rule);
-            } else if param.op.is_none() && param.name == "sort" {
-                sorted = Some(param.pointer.clone());
             }
         }
-        let sort = sorted.unwrap_or_else(|| "/sort".to_owned());
         if query.order != Order::Usual && query.search.is_some() {
             let expected = "left out with search, whose hits come in the order of their words".to_owned();
-            violations.add(sort, Rule::Format { expected });
+            violations.add("/sort", Rule::Format { expected });
         } else if query.order == Order::Date && !query.parents.is_empty() {
-            violations.add(sort, Rule::OneOf { allowed: signed(&[MADE]) });
+            violations.add("/sort", Rule::OneOf { allowed: signed(&[MADE]) });
         }
         if query.trashed && (query.search.is_some() || query.order == Order::Date) {
             let expected = "left out with search, and with a sort by another date than created_at".to_owned();

@@ -134,10 +134,15 @@ impl Cx {
         Ok(page)
     }
 
-    /// Whether any record of a type is in a state, whoever's it is, as far as the index knows.
-    pub async fn is_any_in<T: Record>(&self, state: &str) -> Result<bool> {
-        let ask = PageAsk { state: Some(state), limit: 1, ..PageAsk::default() };
-        Ok(!self.everybodys().list::<T>(&ask).await?.items.is_empty())
+    /// Whether any record of a type is in one of these states, whoever's it is, as far as the index knows.
+    pub async fn is_any_in<T: Record>(&self, states: &[&str]) -> Result<bool> {
+        for state in states {
+            let ask = PageAsk { state: Some(*state), limit: 1, ..PageAsk::default() };
+            if !self.everybodys().list::<T>(&ask).await?.items.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether an index alone answers a list, so that its records can be counted.

@@ -104,8 +104,8 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             _ => difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data)),
         };
         // Undoing the change undoes what it is also announced as: that changes nothing by itself.
-        let others = also.into_iter().map(|event| (audit, event, image.id, 0, old.clone(), new.clone()));
-        let others: Vec<_> = others.collect();
+        let others: Vec<_> =
+            also.into_iter().map(|event| (audit, event, image.id, 0, old.clone(), new.clone())).collect();
         facts.push((audit, event, image.id, image.version, old, new));
         facts.extend(others);
     }

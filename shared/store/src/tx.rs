@@ -33,16 +33,7 @@ impl Tx {
     /// Replaces a record too.
     #[must_use]
     pub fn and_update<T: Record>(mut self, before: &T, after: &T) -> Tx {
-        self.changes.push(Changed {
-            doing: Doing::Update,
-            audit: Audit::Update,
-            event: T::event(Change::Update(before, after)),
-            also: T::also(Change::Update(before, after)),
-            before: image(before),
-            after: image(after),
-            fell_with: None,
-            family: None,
-        });
+        self.changes.push(Changed::of(Change::Update(before, after), image(before), image(after)));
         self
     }
 
@@ -54,16 +45,7 @@ impl Tx {
     /// Moves a record to the trash too.
     #[must_use]
     pub fn and_delete<T: Record>(mut self, record: &T) -> Tx {
-        self.changes.push(Changed {
-            doing: Doing::Delete,
-            audit: Audit::Delete,
-            event: T::event(Change::Delete(record)),
-            also: T::also(Change::Delete(record)),
-            before: image(record),
-            after: Ok(None),
-            fell_with: None,
-            family: None,
-        });
+        self.changes.push(Changed::of(Change::Delete(record), image(record), Ok(None)));
         self
     }
 
@@ -94,16 +76,7 @@ impl Tx {
     /// Takes a record back from the trash too.
     #[must_use]
     pub fn and_restore<T: Record>(mut self, trashed: &T, restored: &T) -> Tx {
-        self.changes.push(Changed {
-            doing: Doing::Restore,
-            audit: Audit::Restore,
-            event: T::event(Change::Restore(restored)),
-            also: T::also(Change::Restore(restored)),
-            before: image(trashed),
-            after: image(restored),
-            fell_with: None,
-            family: None,
-        });
+        self.changes.push(Changed::of(Change::Restore(restored), image(trashed), image(restored)));
         self
     }
 
@@ -131,16 +104,7 @@ impl Tx {
     /// Makes a record too.
     #[must_use]
     pub fn and_create<T: Record>(mut self, record: &T) -> Tx {
-        self.changes.push(Changed {
-            doing: Doing::Create,
-            audit: Audit::Create,
-            event: T::event(Change::Create(record)),
-            also: T::also(Change::Create(record)),
-            before: Ok(None),
-            after: image(record),
-            fell_with: None,
-            family: None,
-        });
+        self.changes.push(Changed::of(Change::Create(record), Ok(None), image(record)));
         self
     }
 
@@ -258,6 +222,18 @@ pub(crate) struct Changed {
 }
 
 impl Changed {
+    /// A change, as its type announces it, from one version to another.
+    fn of<T: Record>(change: Change<'_, T>, before: Result<Option<Image>>, after: Result<Option<Image>>) -> Changed {
+        let (doing, audit) = match change {
+            Change::Create(_) => (Doing::Create, Audit::Create),
+            Change::Update(..) => (Doing::Update, Audit::Update),
+            Change::Delete(_) => (Doing::Delete, Audit::Delete),
+            Change::Restore(_) => (Doing::Restore, Audit::Restore),
+        };
+        let (event, also) = (T::event(change), T::also(change));
+        Changed { doing, audit, event, also, before, after, fell_with: None, family: None }
+    }
+
     /// The version before, if there is one that could be written down.
     pub fn earlier(&self) -> Option<&Image> {
         self.before.as_ref().ok()?.as_ref()
