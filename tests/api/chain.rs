@@ -5,9 +5,9 @@ use daybook_domain::form::Form;
 use daybook_domain::{EntryId, FormId, Line, Record as _};
 use daybook_local::DEFAULT_ORG;
 use daybook_store::schema::{Key, Place};
-use daybook_store::{Fact, Tx, chain};
+use daybook_store::{SignedFact, Tx, chain, sha256_hex};
 use daybook_testing::{Person, World, is_full, lead};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -23,6 +23,13 @@ type Item = HashMap<String, AttributeValue>;
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
+}
+
+/// The text of a fact, but for the request that it tells of.
+fn forged_text(fact: &Item) -> AttributeValue {
+    let mut json: Value = serde_json::from_str(fact["json"].as_s().expect("a text")).expect("JSON");
+    json["request"] = "req_forged".into();
+    text(&json.to_string())
 }
 
 /// The place of a fact, of its detail and of its link.
@@ -42,19 +49,19 @@ async fn put(world: &World, item: &Item) {
 }
 
 /// A world with so many entries over some days, each chained.
-async fn with_entries(count: usize) -> (World, Vec<Fact>) {
+async fn with_entries(count: usize) -> (World, Vec<SignedFact>) {
     let world = World::new().await;
     world.owner().await;
-    let mut form: Form = world.cx(DEFAULT_ORG).get(FormId::default_of(DEFAULT_ORG)).await.expect("a form");
+    let mut form = world.cx(DEFAULT_ORG).get::<Form>(FormId::default_of(DEFAULT_ORG)).await.expect("a form");
     for n in 1..=count {
         if n % (count / 4) == 0 {
             world.clock.advance(Duration::from_secs(86_400));
         }
         let cx = world.cx(DEFAULT_ORG);
         let name = Line::parse(&format!("Form {n}")).expect("a line");
-        let after = Form { name, ..form.clone() }.following(&form, cx.now());
+        let after = Form { name, ..Form::clone(&form) }.following(&form, cx.now());
         cx.commit(Tx::update(&form, &after), ()).await.expect("a commit");
-        form = after;
+        form = form.followed_by(after).expect("the next version");
     }
     world.work().await;
     world.clock.advance(chain::UNCHAINED);
@@ -98,7 +105,7 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
         };
 
         let mut altered = kept_fact.clone();
-        altered.insert("request_id".to_owned(), text("req_forged"));
+        altered.insert("json".to_owned(), forged_text(&kept_fact));
         put(&world, &altered).await;
         assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
 
@@ -206,7 +213,7 @@ async fn a_year_is_verified_a_month_at_a_time_also_with_idle_weeks() {
 }
 
 /// The items of a chain's head and of all links, as they are.
-async fn chained(world: &World, facts: &[Fact]) -> Vec<Item> {
+async fn chained(world: &World, facts: &[SignedFact]) -> Vec<Item> {
     let mut items = vec![item(world, &Place::ChainHead(DEFAULT_ORG).key()).await];
     for fact in facts {
         items.push(item(world, &places(fact.id)[2]).await);
@@ -232,10 +239,11 @@ async fn a_chain_that_was_cut_off_with_its_head_differs_from_its_anchor() {
         }
     }
     let mut head = before[0].clone();
-    let last = &before[15];
-    for name in ["seq", "hash", "entry"] {
-        head.insert(name.to_owned(), last[name].clone());
-    }
+    let link = before[15]["json"].as_s().expect("a text");
+    let said: Value = serde_json::from_str(link).expect("JSON");
+    let earlier = json!({"seq": said["seq"], "hash": sha256_hex(link.as_bytes()), "entry": said["entry"]});
+    head.insert("json".to_owned(), text(&earlier.to_string()));
+    head.insert("seq".to_owned(), AttributeValue::N(said["seq"].to_string()));
     put(&world, &head).await;
 
     let owner = world.owner().await;
@@ -302,7 +310,7 @@ async fn an_anchor_that_was_altered_shows_and_one_that_is_whole_is_named() {
     let text = std::fs::read_to_string(&file).expect("a file");
 
     for altered in
-        [text.replace("\"seq\":", "\"seq\":1"), text.replace(&day, "2026-01-02"), "{}".to_owned(), "x".to_owned()]
+        [text.replace("seq\\\":", "seq\\\":1"), text.replace(&day, "2026-01-02"), "{}".to_owned(), "x".to_owned()]
     {
         std::fs::write(&file, altered).expect("a file");
         assert_eq!(first_wrong(&verified(&owner, "").await).1, Some("anchor_altered"));

@@ -105,7 +105,7 @@ async fn an_opportunity_remembers_its_stages_and_how_long_it_was_there() {
     owner.put(&path, json!({"title": "ERP 2"})).await.expect(200);
     owner.delete(&path).await.expect(200);
 
-    let about = |fact: &&daybook_store::Fact| path.ends_with(&fact.record.to_string());
+    let about = |fact: &&daybook_store::SignedFact| path.ends_with(&fact.record.to_string());
     let journal = world.journal(owner.org).await;
     let mut facts: Vec<_> = journal.iter().filter(about).collect();
     facts.sort_by_key(|fact| fact.id);
@@ -311,6 +311,7 @@ async fn pipelines_are_an_organisation_s_own() {
     assert!(refused.contains("/pipeline_id"), "{refused}");
     let usual_one = Opportunity { id: late.id, ..told };
     cx.next_step().commit(Tx::create(&usual_one), ()).await.expect("the default pipeline isn't stored yet");
+    let usual_one = cx.get::<Opportunity>(usual_one.id).await.expect("the opportunity");
     cx.next_step().commit(Tx::delete(&usual_one), ()).await.expect("a commit");
 
     let mut stages = owner.get(&usual).await.expect(200).data()["stages"].clone();

@@ -12,7 +12,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 async fn submission(world: &World, answer: &Answer) -> Submission {
     let id: SubmissionId = answer.data()["submission_id"].as_str().expect("an id").parse().expect("a submission id");
-    world.cx(DEFAULT_ORG).get(id).await.expect("a submission")
+    world.cx(DEFAULT_ORG).get::<Submission>(id).await.expect("a submission").into_inner()
 }
 
 #[tokio::test]
@@ -159,8 +159,8 @@ async fn a_form_with_a_list_of_origins_refuses_others() {
     let world = World::new().await;
     let stranger = world.stranger().await;
     let cx = world.cx(stranger.org);
-    let form: Form = cx.get(FormId::default_of(stranger.org)).await.expect("a form");
-    let mut listed = form.clone();
+    let form = cx.get::<Form>(FormId::default_of(stranger.org)).await.expect("a form");
+    let mut listed = Form::clone(&form);
     listed.allowed_origins = vec![Line::parse("https://shop.example").expect("an origin")];
     let listed = daybook_domain::Record::following(listed, &form, cx.now());
     cx.commit(Tx::update(&form, &listed), ()).await.expect("a commit");

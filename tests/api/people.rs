@@ -126,8 +126,8 @@ async fn two_owners_who_demote_or_remove_each_other_at_once_leave_one() {
         let done = [&one, &two].iter().filter(|answer| answer.status.is_success()).count();
         assert_eq!(done, 1, "try {n}, {how}: {} {}", one.text, two.text);
         let organization = world.cx(DEFAULT_ORG);
-        let organization: daybook_domain::organization::Organization =
-            organization.get(DEFAULT_ORG).await.expect("a read");
+        let organization =
+            organization.get::<daybook_domain::organization::Organization>(DEFAULT_ORG).await.expect("a read");
         assert_eq!(organization.owner_ids.len(), 1);
     }
 }

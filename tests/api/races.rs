@@ -115,8 +115,8 @@ async fn deleting_and_submitting_at_once_leaves_every_submission_with_a_lead() {
     assert_eq!(of.len(), 51);
     let cx = world.cx(DEFAULT_ORG);
     for id in of {
-        let live: Option<Lead> = cx.find(id).await.expect("a read");
-        let trashed: Option<Lead> = cx.find_trashed(id).await.expect("a read");
+        let live = cx.find::<Lead>(id).await.expect("a read");
+        let trashed = cx.find_trashed::<Lead>(id).await.expect("a read");
         assert!(live.is_some() || trashed.is_some(), "{id} is gone");
     }
     assert_eq!(

@@ -323,7 +323,7 @@ async fn organization(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.ask(owner, post.clone(), &format!("{invitation}/resend"), none.clone(), 200).await;
     let cx = seen.world.cx(DEFAULT_ORG);
     let id: InvitationId = invitation.rsplit('/').next().expect("an id").parse().expect("an id");
-    let sent: Invitation = cx.get(id).await.expect("an invitation");
+    let sent = cx.get::<Invitation>(id).await.expect("an invitation");
     let token = invite::token(&cx.env.keys, cx.org, &sent);
     let accept = json!({"invite_token": token, "email": "two@staff.example", "password": "correct horse battery"});
     seen.ask(visitor, post.clone(), "/api/auth/register", accept, 201).await;
@@ -449,7 +449,7 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
 async fn jobs(seen: &mut Seen, owner: &Person) {
     let cx = seen.world.cx(DEFAULT_ORG);
     let mut leads: Vec<Lead> = Vec::new();
-    cx.each(Kept::Live, |lead, _| leads.push(lead)).await.expect("leads");
+    cx.each::<Lead>(Kept::Live, |lead| leads.push(lead.into_inner())).await.expect("leads");
     assert!(!leads.is_empty());
     let (record, actor) = (leads.first().map(|lead| lead.id.into()), owner.user.map(AnyId::from));
     for filter in [
@@ -457,7 +457,7 @@ async fn jobs(seen: &mut Seen, owner: &Person) {
         Filter { resource_id: record, ..Filter::default() },
         Filter { actor_id: actor, ..Filter::default() },
     ] {
-        let work = Work::AuditExport { format: Format::Json, filter };
+        let work = Work::AuditExport { format: Format::Json, filter: Box::new(filter) };
         cx.next_step().commit(Tx::create(&Job::new(work, &cx.stamp())), ()).await.expect("a commit");
     }
     for lead in &leads {

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::lead::Lead;
-use daybook_domain::{Claim, ClaimKind, EmailAddress, Error as Domain, LeadId, Record, RecordType, UserId};
+use daybook_domain::{Claim, ClaimKind, EmailAddress, Error as Domain, LeadId, Record, RecordType, Stored, UserId};
 use daybook_http::Error;
 use daybook_local::DEFAULT_ORG;
 use daybook_store::schema::{Place, Question};
@@ -11,7 +11,7 @@ use daybook_testing::{World, lead};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-async fn stored_lead(world: &World, email: &str) -> Lead {
+async fn stored_lead(world: &World, email: &str) -> Stored<Lead> {
     let visitor = world.visitor();
     let id: LeadId = visitor.post("/api/leads", lead(email)).await.expect(201).id().parse().expect("a lead id");
     world.cx(DEFAULT_ORG).get(id).await.expect("a lead")
@@ -87,6 +87,7 @@ async fn a_request_commits_once() {
     let after = patched(&before, &cx, json!({"status": "contacted"}));
     cx.commit(Tx::update(&before, &after), ()).await.expect("a commit");
 
+    let after = cx.get::<Lead>(before.id).await.expect("a lead");
     let again = cx.commit(Tx::delete(&after), ()).await;
 
     assert!(matches!(again, Err(Error::Internal { .. })), "{again:?}");
@@ -118,8 +119,8 @@ async fn deleting_frees_the_address_and_restoring_takes_it_back() {
     assert_eq!(cx.find::<Lead>(live.id).await.expect("a read"), None);
     assert_eq!(words(&cx, "lovelace").await, 0);
 
-    let trashed: Lead = cx.find_trashed(live.id).await.expect("a read").expect("in the trash");
-    let restored = trashed.clone().following(&trashed, cx.now());
+    let trashed = cx.find_trashed::<Lead>(live.id).await.expect("a read").expect("in the trash");
+    let restored = Lead::clone(&trashed).following(&trashed, cx.now());
     cx.commit(Tx::restore(&trashed, &restored), ()).await.expect("a commit");
 
     let cx = world.cx(DEFAULT_ORG);
@@ -154,7 +155,7 @@ async fn a_change_of_more_than_100_items_is_refused_and_nothing_is_written() {
     let mut tx = Tx::default();
     let copies: Vec<Lead> = (0..20_u128)
         .map(|n| {
-            let mut copy = one.clone();
+            let mut copy = Lead::clone(&one);
             copy.id = LeadId::new(Uuid::from_u128(n + 10));
             copy.email = EmailAddress::parse(&format!("copy{n}@example.com")).expect("an address");
             copy
@@ -184,7 +185,7 @@ async fn the_journal_says_who_did_what_and_holds_what_it_signs() {
     let cx = world.cx(DEFAULT_ORG);
     let fact = world.journal(DEFAULT_ORG).await.pop().expect("an entry");
     let item = cx.env.table.get(&Place::Fact(fact.org, fact.id).key()).await.expect("a read").expect("a fact");
-    let (_, genuine) = daybook_store::Fact::from_item(item.clone(), &cx.env.keys).expect("a fact");
+    let (_, genuine) = daybook_store::SignedFact::from_item(item.clone(), &cx.env.keys).expect("a fact");
     let detail_item =
         cx.env.table.get(&Place::Detail(fact.org, fact.id).key()).await.expect("a read").expect("a detail");
     let (detail, sha256) = Detail::from_item(&detail_item).expect("a detail");
@@ -195,12 +196,15 @@ async fn the_journal_says_who_did_what_and_holds_what_it_signs() {
     assert_eq!((detail.before["status"].as_str(), detail.after["status"].as_str()), (Some("new"), Some("contacted")));
     assert_eq!((genuine, sha256), (true, fact.detail_sha256.clone()));
 
-    let mut forged = item;
-    forged.insert("version".to_owned(), AttributeValue::N("7".to_owned()));
-    assert!(
-        !daybook_store::Fact::from_item(forged, &cx.env.keys).expect("a fact").1,
-        "a forged fact passes for genuine"
-    );
+    // Its text is signed, and the places beside it must be those that follow from it.
+    let json = item["json"].as_s().expect("a text").replace("\"version\":2", "\"version\":7");
+    for (name, value) in [("json", json.as_str()), ("pk", "x"), ("state_sk", "x"), ("owner_pk", "x"), ("kind", "x")] {
+        let mut forged = item.clone();
+        let was = forged.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+        assert_ne!(was, forged.get(name).cloned(), "{name}");
+        let (_, genuine) = daybook_store::SignedFact::from_item(forged, &cx.env.keys).expect("a fact");
+        assert!(!genuine, "a fact with a forged {name} passes for genuine");
+    }
     let by_request =
         cx.env.table.query_all(&Question::OfRequest(DEFAULT_ORG, "my-request").range()).await.expect("a query");
     assert_eq!(by_request.len(), 1);

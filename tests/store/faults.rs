@@ -2,7 +2,7 @@
 //! nothing lost, nothing twice, nothing left lying about.
 
 use daybook_local::DEFAULT_ORG;
-use daybook_store::Fact;
+use daybook_store::SignedFact;
 use daybook_testing::hubspot::{HubSpot, Property};
 use daybook_testing::{Answer, Fault, Person, World, WorldOptions, is_full, lead};
 use serde_json::json;
@@ -136,7 +136,8 @@ async fn any_single_fault_at_any_call_of_a_change_leaves_it_done_once() {
         for fault in Fault::ALL {
             for number in 0..calls {
                 let (world, owner, path) = ready_for(what).await;
-                let count = async |facts: Vec<Fact>| facts.iter().filter(|fact| fact.event.name() == event).count();
+                let count =
+                    async |facts: Vec<SignedFact>| facts.iter().filter(|fact| fact.event.name() == event).count();
                 let all = async || {
                     let mut facts = world.journal(DEFAULT_ORG).await;
                     for org in world.system.env.organizations().await.expect("a list") {

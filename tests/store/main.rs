@@ -3,5 +3,7 @@
 mod commit;
 mod costs;
 mod faults;
+mod future;
+mod golden;
 mod lists;
 mod rows;

@@ -131,7 +131,7 @@ async fn a_mail_nobody_heard_of_waits_for_word_and_goes_once_more_only_when_none
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
     assert_eq!(mailer.sent().len(), 2);
-    assert_eq!(state(&world, MailKind::Confirmation).await, State::Unknown);
+    assert_eq!(state(&world, MailKind::Confirmation).await, State::Unheard);
     world.pass(Duration::from_secs(600)).await;
     assert_eq!(mailer.sent().len(), 2, "sent again before its time");
 

@@ -29,8 +29,7 @@ pub async fn anchor(services: Arc<Services>) -> Result<usize> {
 }
 
 async fn anchored(env: &Env, anchors: &dyn Archive, org: OrgId, day: Timestamp) -> Result<bool> {
-    let anchor = Anchor::of(env, org, day).await?;
-    let json = serde_json::to_vec(&anchor).map_err(|error| Error::internal("write an anchor", error))?;
-    let written = anchors.write_once(&Anchor::key(org, day), json).await;
+    let file = Anchor::of(env, org, day).await?.file(env)?;
+    let written = anchors.write_once(&Anchor::key(org, day), file).await;
     written.map_err(|error| Error::unavailable("write an anchor", error))
 }

@@ -116,6 +116,6 @@ pub async fn export(cx: Cx, Json(ask): Json<Export>) -> Result<Exported> {
             }
         }
     }
-    let job = Job::new(Work::AuditExport { format, filter: query.filter }, &cx.stamp());
+    let job = Job::new(Work::AuditExport { format, filter: Box::new(query.filter) }, &cx.stamp());
     cx.commit(Tx::create(&job).called(Audit::Export), Accepted(job)).await.map(|job| Exported::Job(Box::new(job)))
 }

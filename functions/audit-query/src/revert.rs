@@ -15,14 +15,17 @@ use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Permission, Resource, RoleRef, Scope};
 use daybook_domain::pipeline::Pipeline;
 use daybook_domain::role::CustomRole;
+use daybook_domain::stored::{FORM, upgrade};
 use daybook_domain::task::Task;
 use daybook_domain::team::Team;
 use daybook_domain::user::{User, may_change};
 use daybook_domain::view::View;
-use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule, Timestamp};
+use daybook_domain::{
+    AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule, Stored, Timestamp,
+};
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
 use daybook_store::journal::Detail;
-use daybook_store::{Fact, Tx, object_of};
+use daybook_store::{Fact, Tx, fields_of, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -136,9 +139,11 @@ async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
         RecordType::Task => change.undone::<Task>(Resource::Tasks, Action::Update).await,
         RecordType::View => change.undone::<View>(Resource::Views, Action::Update).await,
         // A post was accepted, an invitation sent, a secret shown, a file written: that can't be taken back.
-        RecordType::Submission | RecordType::Invitation | RecordType::ApiKey | RecordType::Job => {
-            Err(Domain::Conflict(Conflict::NothingToUndo).into())
-        }
+        RecordType::Submission
+        | RecordType::Invitation
+        | RecordType::ApiKey
+        | RecordType::Job
+        | RecordType::Unknown(_) => Err(Domain::Conflict(Conflict::NothingToUndo).into()),
     }
 }
 
@@ -181,8 +186,8 @@ impl Rules for Opportunity {
             return Ok(tx);
         }
         // Nothing goes back to a stage that was removed.
-        let pipeline: Option<Pipeline> = cx.find(after.pipeline_id).await?;
-        let pipeline = pipeline.unwrap_or_else(|| Pipeline::default_of(cx.org));
+        let pipeline = cx.find::<Pipeline>(after.pipeline_id).await?;
+        let pipeline = pipeline.map_or_else(|| Pipeline::default_of(cx.org), Stored::into_inner);
         match pipeline.id == after.pipeline_id && pipeline.stage(&after.stage).is_some() {
             true => Ok(tx),
             false => Err(Domain::Conflict(Conflict::StageGone).into()),
@@ -297,10 +302,19 @@ impl Undoing<'_> {
     }
 
     async fn updated<T: Rules>(&self) -> Result<Option<Tx>> {
-        let Detail { before, after, .. } = &self.detail;
-        let current: T = self.cx.get(self.fact.record).await?;
-        let mut data = object_of(&current)?;
-        let fields: Vec<&String> = after.keys().filter(|name| !T::KEPT.contains(&name.as_str())).collect();
+        let form = self.detail.form.unwrap_or(1);
+        if form > T::FORM {
+            return Err(Domain::Conflict(Conflict::NewerVersion).into());
+        }
+        let [before, after] = [&self.detail.before, &self.detail.after].map(|fields| {
+            let mut fields = fields.clone();
+            upgrade::<T>(form, &mut fields);
+            fields
+        });
+        let current = self.cx.get::<T>(self.fact.record).await?;
+        let mut data = fields_of(&current, &current)?;
+        let fields: Vec<&String> =
+            after.keys().filter(|name| *name != FORM && !T::KEPT.contains(&name.as_str())).collect();
         if fields.is_empty() {
             return Ok(None);
         }
@@ -313,22 +327,28 @@ impl Undoing<'_> {
         if !changed.is_empty() {
             return Err(Domain::Stale { version: current.version(), current: changed }.into());
         }
-        for name in fields {
-            data.insert(name.clone(), before.get(name).cloned().unwrap_or_default());
+        let was = |name: &str| before.get(name).cloned().unwrap_or_default();
+        for &name in &fields {
+            data.insert(name.clone(), was(name));
         }
         let wanted: T = serde_json::from_value(Value::Object(data))
             .map_err(|error| Error::internal("read a record as it was", error))?;
+        // What only a newer version knows, only that one can undo.
+        let written = fields_of(&current, &wanted)?;
+        if fields.iter().any(|name| written.get(*name).cloned().unwrap_or_default() != was(name)) {
+            return Err(Domain::Conflict(Conflict::NewerVersion).into());
+        }
         let wanted = current.adjusted(wanted, self.cx.now())?.following(&current, self.cx.now());
         T::checked(self.cx, Some(&current), Some(&wanted), Tx::update(&current, &wanted)).await.map(Some)
     }
 
     /// The record, if nothing has happened to it since.
-    async fn unchanged<T: Rules>(&self) -> Result<T> {
-        let current: T = self.cx.get(self.fact.record).await?;
+    async fn unchanged<T: Rules>(&self) -> Result<Stored<T>> {
+        let current = self.cx.get::<T>(self.fact.record).await?;
         if current.version() == self.fact.version {
             return Ok(current);
         }
-        let data = object_of(&current)?;
+        let data = object_of(&*current)?;
         let differs = |(name, value): &(&String, &Value)| self.detail.after.get(*name) != Some(value);
         let changed = data.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect();
         Err(Domain::Stale { version: current.version(), current: changed }.into())

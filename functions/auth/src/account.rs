@@ -30,8 +30,8 @@ pub struct Me {
 
 /// Says who is signed in, and what they may do.
 pub async fn me(cx: Cx) -> Result<Data<Me>> {
-    let user: User = cx.get(who(&cx)?.0).await?;
-    Ok(Data(Me { user, organization_id: cx.org, permissions: cx.grants.list() }))
+    let user = cx.get::<User>(who(&cx)?.0).await?;
+    Ok(Data(Me { user: user.into_inner(), organization_id: cx.org, permissions: cx.grants.list() }))
 }
 
 /// Changes what one is called, or the name to sign in with; `null` clears. All else is an administrator's to change.

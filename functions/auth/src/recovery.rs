@@ -89,7 +89,7 @@ pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted
     let known = cx.env.login(&name).await?;
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
     let id = known.map_or(UserId::new(cx.org.uuid()), |(_, user)| user);
-    let user: Option<User> = cx.find(id).await?.filter(|user: &User| user.status == Status::Active);
+    let user = cx.find::<User>(id).await?.filter(|user| user.status == Status::Active);
     // For nobody a ticket is written that nobody gets, as writing takes its time.
     let of = user.as_ref().map_or_else(|| UserId::new(cx.env.ids.next()), |user| user.id);
     let about = user.as_ref().map_or_else(|| AnyId::from(cx.org), |user| user.id.into());
@@ -109,8 +109,8 @@ pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>
     let cx = cx.in_organization(org);
     let phc = passwords::hash(ask.password.into_secret()).await?;
     cx.decide(|| async {
-        let user: User = cx.find(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
-        let proven = User { email_verified_at: user.email_verified_at.or(Some(cx.now())), ..user.clone() };
+        let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
+        let proven = User { email_verified_at: user.email_verified_at.or(Some(cx.now())), ..User::clone(&user) };
         let after = proven.signed_out().following(&user, cx.now());
         let credential = Credential { phc: phc.clone(), set_at: cx.now() };
         let tx = Tx::update(&user, &after)
@@ -131,9 +131,9 @@ pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Ne
     let attempt = has_password(&cx, id, ask.current_password).await?;
     let phc = passwords::hash(ask.new_password.into_secret()).await?;
     cx.decide(|| async {
-        let user: User = cx.get(id).await?;
+        let user = cx.get::<User>(id).await?;
         let session = in_force(&cx, &user, current).await?;
-        let after = user.clone().signed_out().following(&user, cx.now());
+        let after = User::clone(&user).signed_out().following(&user, cx.now());
         let credential = Credential { phc: phc.clone(), set_at: cx.now() };
         let tx = Tx::update(&user, &after)
             .called(Audit::PasswordReset)
@@ -154,9 +154,9 @@ pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Ne
     let attempt = has_password(&cx, id, ask.current_password).await?;
     let to = Use::VerifyEmail;
     cx.decide(|| async {
-        let user: User = cx.get(id).await?;
+        let user = cx.get::<User>(id).await?;
         let session = in_force(&cx, &user, current).await?;
-        let wanted = user.changed_to(User { email: ask.email.clone(), ..user.clone() });
+        let wanted = user.changed_to(User { email: ask.email.clone(), ..User::clone(&user) });
         let after = wanted.following(&user, cx.now());
         let ticket = Ticket::new(&cx.env, &after.email, to).write(cx.org, id, to)?;
         let tx = Tx::update(&user, &after)
@@ -178,8 +178,8 @@ pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> 
     let (org, id, ticket) = found.ok_or_else(unusable)?;
     let cx = cx.in_organization(org);
     cx.decide(|| async {
-        let user: User = cx.find(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
-        let after = User { email_verified_at: Some(cx.now()), ..user.clone() }.following(&user, cx.now());
+        let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
+        let after = User { email_verified_at: Some(cx.now()), ..User::clone(&user) }.following(&user, cx.now());
         let tx = Tx::update(&user, &after).announced(Event::UserEmailVerified).with_row(ticket.spend(org, id, to)?);
         cx.commit(tx, next(Data, "The address is proven to be yours.")).await
     })
@@ -190,7 +190,7 @@ pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> 
 pub async fn resend_verification(cx: Cx) -> Result<Accepted<Next>> {
     let (id, _) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
-    let user: User = cx.get(id).await?;
+    let user = cx.get::<User>(id).await?;
     if user.email_verified_at.is_some() {
         return Ok(next(Accepted, "The address is proven already."));
     }

@@ -7,7 +7,9 @@ use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::Role;
 use daybook_domain::user::{User, Username};
-use daybook_domain::{Conflict, EmailAddress, Error as Domain, Line, Locale, NewPassword, OrgId, Record as _, Secret};
+use daybook_domain::{
+    Conflict, EmailAddress, Error as Domain, Line, Locale, NewPassword, OrgId, Record as _, Secret, Stored,
+};
 use daybook_http::{BareCreated, Cx, Error, Json, Result};
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -39,7 +41,7 @@ enum Home {
     /// An organisation that is made for them.
     New(OrgId),
     /// The one that invites them.
-    Invited(OrgId, Box<Invitation>),
+    Invited(OrgId, Box<Stored<Invitation>>),
 }
 
 /// Registers a user, and an organisation of their own unless they were invited.
@@ -78,7 +80,7 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
             // The token came to their address, so it is theirs.
             let user = User { email_verified_at: Some(stamp.at), ..user(name, invitation.role) };
             let accepted = invitation.accepted(&new.email, user.id, stamp.at)?.following(invitation, stamp.at);
-            let tx = cx.with_owners(Tx::update(&**invitation, &accepted), user.id, Some(&user)).await?;
+            let tx = cx.with_owners(Tx::update(invitation, &accepted), user.id, Some(&user)).await?;
             (user, tx)
         }
     };
@@ -102,7 +104,7 @@ async fn home_of(cx: &Cx, new: &NewUser) -> Result<Home> {
     if let Some(token) = new.invite_token.as_ref().filter(|_| settings.registration != Registration::Closed) {
         let unusable = || Error::from(Domain::Conflict(Conflict::InvitationUsed));
         let (org, id) = invite::place_of(token.expose()).ok_or_else(unusable)?;
-        let invitation: Invitation = cx.in_organization(org).find(id).await?.ok_or_else(unusable)?;
+        let invitation = cx.in_organization(org).find::<Invitation>(id).await?.ok_or_else(unusable)?;
         let genuine = invite::is_of(&cx.env.keys, org, &invitation, token.expose());
         return if genuine { Ok(Home::Invited(org, Box::new(invitation))) } else { Err(unusable()) };
     }

@@ -72,7 +72,7 @@ pub struct Off {
 /// Begins a second factor; it counts once a code of it is confirmed.
 pub async fn set_up(cx: Cx, Json(ask): Json<SetUp>) -> Result<SecretData<NewSecondFactor>> {
     let (id, _) = who(&cx)?;
-    let user: User = cx.get(id).await?;
+    let user = cx.get::<User>(id).await?;
     if user.second_factor {
         return Err(Domain::Conflict(Conflict::SecondFactor).into());
     }
@@ -85,7 +85,7 @@ pub async fn set_up(cx: Cx, Json(ask): Json<SetUp>) -> Result<SecretData<NewSeco
     let url = totp.to_url().map_err(|error| Error::internal("make a second factor", error.to_string()))?;
     let reply = SecretData(NewSecondFactor { secret: Key::from(key).to_base32(), otpauth_url: url });
     // Counts as a change of the user, so that it can't overtake a confirmation.
-    let after = user.clone().following(&user, cx.now());
+    let after = User::clone(&user).following(&user, cx.now());
     let tx = Tx::update(&user, &after).with_row(row).with_row(attempt.cleared(&cx)?);
     cx.commit(tx, reply).await
 }
@@ -95,14 +95,14 @@ pub async fn confirm(cx: Cx, Json(ask): Json<Code>) -> Result<SecretData<Recover
     let (id, _) = who(&cx)?;
     let attempt = Attempt::of_user(id);
     attempt.take(&cx).await?;
-    let user: User = cx.get(id).await?;
+    let user = cx.get::<User>(id).await?;
     let before = SecondFactor::read(&cx.env, cx.org, id).await?.filter(|_| !user.second_factor);
     let before = before.ok_or(Domain::Conflict(Conflict::SecondFactor))?;
     let used = used(&cx, &before, ask.code.expose())?;
     let used = used.ok_or_else(|| Domain::invalid("/code", Rule::WrongCode))?;
     let recovery_codes = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<Vec<_>>>()?;
     let recovery_sha256 = recovery_codes.iter().map(|code| sha256_hex(code.as_bytes())).collect();
-    let after = User { second_factor: true, ..user.clone() }.following(&user, cx.now());
+    let after = User { second_factor: true, ..User::clone(&user) }.following(&user, cx.now());
     let tx = Tx::update(&user, &after)
         .announced(Event::UserSecondFactorOn)
         .with_row(SecondFactor { recovery_sha256, ..used }.follow(cx.org, id, &before)?)
@@ -113,14 +113,14 @@ pub async fn confirm(cx: Cx, Json(ask): Json<Code>) -> Result<SecretData<Recover
 /// Switches the second factor off, by password and code.
 pub async fn disable(cx: Cx, Json(ask): Json<Disable>) -> Result<Data<Off>> {
     let (id, _) = who(&cx)?;
-    let user: User = cx.get(id).await?;
+    let user = cx.get::<User>(id).await?;
     if !user.second_factor {
         return Err(Domain::Conflict(Conflict::SecondFactor).into());
     }
     let attempt = has_password(&cx, id, ask.current_password).await?;
     let row = spent(&cx, cx.org, id, ask.code.expose()).await?;
     let row = row.ok_or_else(|| Domain::invalid("/code", Rule::WrongCode))?;
-    let after = User { second_factor: false, ..user.clone() }.following(&user, cx.now());
+    let after = User { second_factor: false, ..User::clone(&user) }.following(&user, cx.now());
     let tx =
         Tx::update(&user, &after).announced(Event::UserSecondFactorOff).with_row(row).with_row(attempt.cleared(&cx)?);
     cx.commit(tx, Data(Off { second_factor: false })).await

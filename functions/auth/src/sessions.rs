@@ -99,7 +99,7 @@ pub async fn logout(cx: Cx) -> Result<Data<Ended>> {
 /// Lists the sessions of whoever asks.
 pub async fn list(cx: Cx) -> Result<Data<Vec<SessionShown>>> {
     let (id, current) = who(&cx)?;
-    let user: User = cx.get(id).await?;
+    let user = cx.get::<User>(id).await?;
     let sessions = Session::all_of(&cx.env, cx.org, &user).await?;
     let shown = |session: Session| SessionShown {
         current: session.id == current,
@@ -122,10 +122,10 @@ pub async fn end(cx: Cx, Path(id): Path<SessionId>) -> Result<Data<Ended>> {
 pub async fn end_others(cx: Cx) -> Result<Data<Ended>> {
     let (id, current) = who(&cx)?;
     cx.decide(|| async {
-        let user: User = cx.get(id).await?;
+        let user = cx.get::<User>(id).await?;
         let session = in_force(&cx, &user, current).await?;
         let others = Session::all_of(&cx.env, cx.org, &user).await?.iter().filter(|one| one.id != current).count();
-        let after = user.clone().signed_out().following(&user, cx.now());
+        let after = User::clone(&user).signed_out().following(&user, cx.now());
         let tx = Tx::update(&user, &after)
             .called(Audit::Logout)
             .announced(Event::UserLogout)
@@ -137,7 +137,7 @@ pub async fn end_others(cx: Cx) -> Result<Data<Ended>> {
 
 async fn end_one(cx: &Cx, id: SessionId) -> Result<Data<Ended>> {
     let (user, _) = who(cx)?;
-    let user: User = cx.get(user).await?;
+    let user = cx.get::<User>(user).await?;
     let session = in_force(cx, &user, id).await?;
     let row = session.ended(cx.now()).replace(cx.org)?;
     let tx = Tx::happened(Event::UserLogout, Audit::Logout, user.id).with_row(row);
@@ -155,6 +155,8 @@ pub async fn in_force(cx: &Cx, user: &User, id: SessionId) -> Result<Session> {
 pub fn who(cx: &Cx) -> Result<(UserId, SessionId)> {
     match cx.actor {
         Actor::User { id, session: Some(session), .. } => Ok((id, session)),
-        Actor::User { .. } | Actor::ApiKey { .. } | Actor::Public | Actor::System => Err(Domain::NotAPerson.into()),
+        Actor::User { .. } | Actor::ApiKey { .. } | Actor::Public | Actor::System | Actor::Unknown(_) => {
+            Err(Domain::NotAPerson.into())
+        }
     }
 }

@@ -91,7 +91,7 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
         };
         tx = tx.with_row(row);
     }
-    match sign_in(&cx, user, tx, Bare).await {
+    match sign_in(&cx, user.into_inner(), tx, Bare).await {
         // Somebody used the code, or another one, at the same time.
         Err(Error::Domain(Domain::Conflict(Conflict::Contended))) => wrong_code(&cx, id).await,
         outcome => outcome,

@@ -109,7 +109,7 @@ async fn list(cx: Cx, query: ListQuery<Demo>) -> Result<Listed<Demo>> {
 
 /// Reads a demonstration.
 async fn read(cx: Cx, Path(id): Path<DemoId>) -> Result<Data<Demo>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Changes the fields that are named; `null` clears.

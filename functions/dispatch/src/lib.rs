@@ -4,7 +4,7 @@
 
 use daybook_domain::{Actor, Audit, Event, JobId, LeadId, OrgId, SubmissionId, UserId};
 use daybook_jobs::{Dispatched, JobRun, MailJob, MailKind, Queue, Services, SyncJob, dispatch_all};
-use daybook_store::{EntryRef, Fact, Result, chain};
+use daybook_store::{EntryRef, Fact, Result, SignedFact, chain};
 use std::sync::Arc;
 
 /// The queues it sends to.
@@ -12,7 +12,7 @@ pub const QUEUES: &[Queue] = &[Queue::Mail, Queue::HubSpot, Queue::Jobs];
 
 /// Sends an entry to everybody who wants it, and chains it. An entry that comes again is sent again, which consumers
 /// take, and is chained already.
-pub async fn dispatch(services: Arc<Services>, fact: Fact) -> Result<()> {
+pub async fn dispatch(services: Arc<Services>, fact: SignedFact) -> Result<()> {
     dispatch_all(&services, &fact, &wanted(&fact, services.env.settings.default_org)).await?;
     chain::chain(&services.env, &fact).await
 }

@@ -8,7 +8,7 @@ use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{
     Audit, Claim, ClaimKind, Conflict, CustomerId, EmailAddress, Error as Domain, LeadId, Record, RecordType, Rule,
-    Several, Violations,
+    Several, Stored, Violations,
 };
 use daybook_http::{Created, Cx, Error, IfMatch, Json, Path, Result};
 use daybook_intake::find_lead;
@@ -76,10 +76,10 @@ pub async fn convert(
     ask.checked()?;
     let id = find_lead(&cx, id).await.map(|lead| lead.id)?;
     // The lead is within reach; the contact may be by another permission.
-    cx.everybodys().alter(id, version, |lead: Lead| decided(&cx, lead, &ask)).await
+    cx.everybodys().alter(id, version, |lead| decided(&cx, lead, &ask)).await
 }
 
-async fn decided(cx: &Cx, lead: Lead, ask: &Ask) -> Result<Decision<Created<Converted>>> {
+async fn decided(cx: &Cx, lead: Stored<Lead>, ask: &Ask) -> Result<Decision<Created<Converted>>> {
     if let Some(customer) = lead.customer_id {
         return Err(Domain::Duplicate { field: "lead_id", existing_id: Some(customer.into()) }.into());
     }
@@ -95,7 +95,7 @@ async fn decided(cx: &Cx, lead: Lead, ask: &Ask) -> Result<Decision<Created<Conv
         contact_id: Some(contact.id),
         opportunity_id: opportunity.as_ref().map(|opportunity| opportunity.id),
         converted_at: Some(cx.now()),
-        ..lead.clone()
+        ..Lead::clone(&lead)
     }
     .following(&lead, cx.now());
     let tx = tx.and_update(&lead, &after).called(Audit::Convert);
@@ -127,7 +127,7 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
     if let Some(id) = ask.customer_id {
         let seeing = cx.reaching(Resource::Customers, Action::Read).await?;
         let unknown = || Domain::invalid("/customer_id", Rule::Id { prefix: CustomerId::PREFIX.to_owned() });
-        return Ok((seeing.find(id).await?.ok_or_else(unknown)?, Tx::default()));
+        return Ok((seeing.find::<Customer>(id).await?.ok_or_else(unknown)?.into_inner(), Tx::default()));
     }
     let person = lead.company.is_none();
     let derived = json!({
@@ -159,10 +159,12 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
             let cx = cx.reaching(Resource::Contacts, Action::Update).await?;
             // Somebody else's contact is theirs to change.
             let others = || Domain::Duplicate { field: "contact", existing_id: Some(holder) };
-            let before: Contact = cx.find(holder).await?.ok_or_else(others)?;
+            let before = cx.find::<Contact>(holder).await?.ok_or_else(others)?;
             let amended = match asked {
-                Some(fields) => daybook_crm::amended(&cx, &before, fields.clone()).await.map_err(placed("/contact"))?,
-                None => before.clone(),
+                Some(fields) => {
+                    daybook_crm::amended::<Contact>(&cx, &before, fields.clone()).await.map_err(placed("/contact"))?
+                }
+                None => Contact::clone(&before),
             };
             let customers = amended.customer_ids.as_slice().iter().copied().chain([customer.id]).collect();
             let customer_ids =

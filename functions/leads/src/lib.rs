@@ -42,7 +42,7 @@ async fn search(cx: Cx, Searched(query): Searched<Lead>) -> Result<Listed<Lead>>
 
 /// Reads a lead.
 async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
-    find_lead(&cx, id).await.map(Data)
+    find_lead(&cx, id).await.map(Data::stored)
 }
 
 /// Changes the fields that are named; `null` clears.
@@ -73,5 +73,5 @@ async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> R
 /// Lists what happened with a lead, the newest first.
 async fn timeline(cx: Cx, Path(id): Path<LeadId>, query: PageQuery) -> Result<Listed<Moment>> {
     let lead = find_lead(&cx, id).await?;
-    timeline_of(&cx, &lead, &query).await
+    timeline_of(&cx, &*lead, &query).await
 }

@@ -4,7 +4,7 @@ use daybook_crm::make;
 use daybook_domain::Record;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::pipeline::{Pipeline, Stage};
-use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule};
+use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule, Stored};
 use daybook_http::{Created, Cx, Data, IfMatch, Listed, New, PageQuery, Patch, Path, Result};
 use daybook_store::{Decision, Page, Tx};
 
@@ -35,8 +35,8 @@ pub async fn create(cx: Cx, new: New<Pipeline>) -> Result<Created<Pipeline>> {
 
 /// Reads a pipeline.
 pub async fn read(cx: Cx, Path(id): Path<PipelineId>) -> Result<Data<Pipeline>> {
-    match cx.find(id).await? {
-        Some(pipeline) => Ok(Data(pipeline)),
+    match cx.find::<Pipeline>(id).await? {
+        Some(pipeline) => Ok(Data::stored(pipeline)),
         None if id == PipelineId::default_of(cx.org) => Ok(Data(Pipeline::default_of(cx.org))),
         None => Err(Domain::not_found(Pipeline::TYPE).into()),
     }
@@ -52,12 +52,12 @@ pub async fn update(
 ) -> Result<Data<Pipeline>> {
     let before = read(cx.clone(), Path(id)).await?.0;
     if before.version > 0 {
-        let alter = |before: Pipeline| {
+        let alter = |before: Stored<Pipeline>| {
             let (cx, patch) = (&cx, &patch);
             async move {
                 let wanted = changed(cx, patch, &before).await?;
-                if wanted == before {
-                    return Ok(Decision::Nothing(Data(before)));
+                if wanted == *before {
+                    return Ok(Decision::Nothing(Data::stored(before)));
                 }
                 let after = wanted.following(&before, cx.now());
                 Ok(Decision::Commit(Tx::update(&before, &after), Data(after)))

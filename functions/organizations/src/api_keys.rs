@@ -2,7 +2,7 @@
 
 use daybook_domain::api_key::{ApiKey, NewApiKey};
 use daybook_domain::user::may_change_grants;
-use daybook_domain::{ApiKeyId, Audit, Error as Domain, Record as _, Rule};
+use daybook_domain::{ApiKeyId, Audit, Error as Domain, Record as _, Rule, Stored};
 use daybook_http::{CreatedSecret, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result, SecretData, token};
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::{Decision, Tx, sha256_hex};
@@ -46,7 +46,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewApiKey>) -> Result<CreatedSecret<
 
 /// Reads a key.
 pub async fn read(cx: Cx, Path(id): Path<ApiKeyId>) -> Result<Data<ApiKey>> {
-    Ok(Data(shown(&cx, cx.get(id).await?).await?))
+    Ok(Data(shown(&cx, cx.get::<ApiKey>(id).await?.into_inner()).await?))
 }
 
 /// Changes the fields that are named; `null` clears. It counts from the key's next request on.
@@ -56,17 +56,17 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<ApiKey>,
 ) -> Result<Data<ApiKey>> {
-    cx.alter(id, version, |before: ApiKey| {
+    cx.alter(id, version, |before: Stored<ApiKey>| {
         let (cx, patch) = (&cx, &patch);
         async move {
             // A key may be sent back as it was shown.
-            let shown = shown(cx, before.clone()).await?;
+            let shown = shown(cx, ApiKey::clone(&before)).await?;
             let wanted = ApiKey { last_used_at: None, ..patch.over(&shown)?.checked()? };
             may_change_grants(&cx.grants, &[before.grants(), wanted.grants()])?;
             if wanted.expires_at != before.expires_at {
                 in_the_future(cx, &wanted)?;
             }
-            if wanted == before {
+            if wanted == *before {
                 return Ok(Decision::Nothing(Data(shown)));
             }
             let after = wanted.following(&before, cx.now());
@@ -79,23 +79,24 @@ pub async fn update(
 
 /// Takes a key out of force, at once and for good.
 pub async fn revoke(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch) -> Result<Data<ApiKey>> {
-    cx.alter(id, version, |key: ApiKey| {
+    cx.alter(id, version, |key: Stored<ApiKey>| {
         let tx = Tx::delete(&key).called(Audit::KeyRevoked);
-        std::future::ready(Ok(Decision::Commit(tx, Data(key))))
+        std::future::ready(Ok(Decision::Commit(tx, Data::stored(key))))
     })
     .await
 }
 
 /// Gives a key another secret; the one before it works no more.
 pub async fn rotate(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch) -> Result<SecretData<WithSecret>> {
-    cx.alter(id, version, |before: ApiKey| {
+    cx.alter(id, version, |before: Stored<ApiKey>| {
         let cx = &cx;
         async move {
             may_change_grants(&cx.grants, &[before.grants()])?;
             let secret = token::ApiKey::issue(cx.org, id)?;
             let sha256 = sha256_hex(secret.expose().as_bytes());
             let row = KeySecret { sha256, last_used_at: None }.write(cx.org, id)?;
-            let after = ApiKey { prefix: prefix(secret.expose()), ..before.clone() }.following(&before, cx.now());
+            let after =
+                ApiKey { prefix: prefix(secret.expose()), ..ApiKey::clone(&before) }.following(&before, cx.now());
             let tx = Tx::update(&before, &after).called(Audit::KeyCreated).with_row(row);
             let reply = SecretData(WithSecret { api_key: after, key: secret.expose().to_owned() });
             Ok(Decision::Commit(tx, reply))

@@ -18,7 +18,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewForm>) -> Result<Created<Form>> {
 
 /// Reads a form.
 pub async fn read(cx: Cx, Path(id): Path<FormId>) -> Result<Data<Form>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Changes the fields that are named; `null` clears.

@@ -5,7 +5,7 @@ use daybook_domain::invitation::{Invitation, NewInvitation, Status};
 use daybook_domain::job::{Job, Work};
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::{Action, Permission, Resource, Role};
-use daybook_domain::{Audit, Conflict, Error as Domain, OrgId, RecordType};
+use daybook_domain::{Audit, Conflict, Error as Domain, OrgId, RecordType, Stored};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::{Decision, Kept, Registration, Tx};
 use std::future::ready;
@@ -37,7 +37,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewOrganization>) -> Result<Created<
 
 /// Reads one's organisation.
 pub async fn read(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Organization>> {
-    own(&cx, id).await.map(Data)
+    own(&cx, id).await.map(Data::stored)
 }
 
 /// Changes the fields that are named; `null` clears. Network lists count from the next request on, and are refused
@@ -63,11 +63,11 @@ pub async fn delete(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) ->
     if id == cx.env.settings.default_org {
         return Err(Domain::Conflict(Conflict::DefaultOrganization).into());
     }
-    cx.alter(id, version, |organization: Organization| {
+    cx.alter(id, version, |organization: Stored<Organization>| {
         let job = Job::new(Work::OrganizationErasure, &cx.stamp());
         let may = organization.may_be_removed_by(cx.actor.user());
         let tx = Tx::delete(&organization).and_create(&job).called(Audit::Erase);
-        ready(may.map(|()| Decision::Commit(tx, Data(organization))).map_err(Into::into))
+        ready(may.map(|()| Decision::Commit(tx, Data::stored(organization))).map_err(Into::into))
     })
     .await
 }
@@ -81,12 +81,12 @@ pub async fn restore(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -
 /// organisation, whose people run the deployment.
 pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
     let cx = run_by(&cx, id)?;
-    let organization: Organization = cx.get(id).await?;
+    let organization = cx.get::<Organization>(id).await?;
     if !organization.owner_ids.is_empty() {
         return Err(Domain::Conflict(Conflict::HasOwner).into());
     }
     let mut invitation = None;
-    cx.each::<Invitation>(Kept::Live, |found, _| {
+    cx.each::<Invitation>(Kept::Live, |found| {
         let is_it = found.role == Role::Owner.into() && found.status == Status::Pending;
         invitation = invitation.take().or(is_it.then_some(found.id));
     })
@@ -104,7 +104,7 @@ fn run_by(cx: &Cx, id: OrgId) -> Result<Cx> {
 }
 
 /// One's own organisation; others are unknown.
-async fn own(cx: &Cx, id: OrgId) -> Result<Organization> {
+async fn own(cx: &Cx, id: OrgId) -> Result<Stored<Organization>> {
     match id == cx.org {
         true => cx.get(id).await,
         false => Err(Domain::not_found(RecordType::Organization).into()),

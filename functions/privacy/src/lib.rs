@@ -69,7 +69,7 @@ async fn list(cx: Cx, query: ListQuery<Job>) -> Result<Listed<Job>> {
 
 /// Says how far a job has come, and where its file is.
 async fn read(cx: Cx, Path(id): Path<JobId>, Stored(files): Stored) -> Result<Data<JobShown>> {
-    let job: Job = cx.get(id).await?;
+    let job = cx.get::<Job>(id).await?;
     let there = job.file.as_ref().filter(|file| job.status == Status::Done && file.expires_at > cx.now());
     let download_url = match there {
         Some(file) => {
@@ -79,5 +79,5 @@ async fn read(cx: Cx, Path(id): Path<JobId>, Stored(files): Stored) -> Result<Da
         }
         None => None,
     };
-    Ok(Data(JobShown { job, download_url }))
+    Ok(Data(JobShown { job: job.into_inner(), download_url }))
 }

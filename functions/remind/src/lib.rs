@@ -30,7 +30,7 @@ async fn handle(services: Arc<Services>, message: Message<Alarm>) -> Result<Outc
     if cx.now() < at {
         return Ok(Outcome::RetryAt(at, "its time hasn't come".to_owned()));
     }
-    let Some(task) = cx.find::<Task>(record).await?.filter(Task::is_open) else { return Ok(Outcome::Done) };
+    let Some(task) = cx.find::<Task>(record).await?.filter(|task| task.is_open()) else { return Ok(Outcome::Done) };
     // A moment that was over when the task was last changed is nobody's to be reminded of.
     let over = at.plus(LATE) < task.updated_at;
     let reminders = task.reminders.as_slice().iter().filter(|reminder| reminder.moment(task.due_date) == Some(at));

@@ -1,7 +1,7 @@
 //! What belongs to a record goes to the trash after it, or comes back after it.
 
 use daybook_domain::job::Job;
-use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, Record};
+use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, Record, Stored};
 use daybook_store::rows::falling::{Fallen, Falling};
 use daybook_store::{Cx, Error, Result, Tx};
 
@@ -10,7 +10,7 @@ const AT_ONCE: usize = 8;
 
 /// Moves what belongs to a record to the trash. Nobody sees any of it meanwhile, and nobody can join, as the record is
 /// there already; a crash leaves less to do.
-pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
+pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     let mut job = job.clone();
     // Where an earlier try got as far as the last step, the record may be back with all that belongs to it, and may
     // have been removed once more.
@@ -42,7 +42,7 @@ pub async fn remove(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
 
 /// Takes what went to the trash with a record back from there; what was erased or taken back meanwhile stays as it is, and
 /// so does what needs another record that has gone since.
-pub async fn restore(cx: &Cx, job: &Job, record: AnyId) -> Result<Job> {
+pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     let mut job = job.clone();
     if !cx.is_there(record).await? {
         return Ok(job.failed("the record was moved to the trash again"));
@@ -64,7 +64,7 @@ enum Way {
 }
 
 /// Moves some records, in one transaction with how far the job has come; in smaller ones where they don't fit.
-async fn moved(cx: &Cx, mut job: Job, some: &[AnyId], way: Way) -> Result<Job> {
+async fn moved(cx: &Cx, mut job: Stored<Job>, some: &[AnyId], way: Way) -> Result<Stored<Job>> {
     let mut open = vec![some];
     while let Some(some) = open.pop() {
         let after = job.advanced(some.len()).following(&job, cx.now());
@@ -74,7 +74,10 @@ async fn moved(cx: &Cx, mut job: Job, some: &[AnyId], way: Way) -> Result<Job> {
             Way::Back => cx.rise(tx, some).await?,
         };
         match cx.next_step().commit(tx, ()).await {
-            Ok(()) => job = after,
+            Ok(()) => {
+                let moved = job.followed_by(after);
+                job = moved.map_err(|error| Error::internal("write a record as JSON", error))?;
+            }
             Err(Error::Domain(refused)) if some.len() > 1 && (is_unfit(&refused) || is_refused(way, &refused)) => {
                 let (first, second) = some.split_at(some.len() / 2);
                 open.extend([second, first]);

@@ -10,7 +10,7 @@ mod person;
 mod person_export;
 
 use daybook_domain::job::{Job, Status, Work};
-use daybook_domain::{ApiKeyId, Audit, Event, Record, UserId};
+use daybook_domain::{ApiKeyId, Audit, Conflict, Error as Domain, Event, Record, Stored, UserId};
 use daybook_jobs::files::{FileError, Files};
 use daybook_jobs::{JobRun, Message, Outcome, Queue, Services, Worker, back_off, nothing_foreign};
 use daybook_store::rows::credential::Credential;
@@ -59,8 +59,8 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
         Err(_) if began.elapsed() >= LONGEST && matches!(job.work, Work::AuditExport { .. }) => {
             job.failed("it took longer than 13 minutes; ask for less time at once")
         }
-        // What half of a family waits for is never given up.
-        Err(error) if message.attempt < MOST_ATTEMPTS || job.work.is_of_a_family() => {
+        // What half of a family waits for is never given up, nor what a newer version can do.
+        Err(error) if message.attempt < MOST_ATTEMPTS || job.work.is_of_a_family() || is_for_newer(&error) => {
             if message.attempt >= MOST_ATTEMPTS {
                 tracing::error!(job = %job.id, error = %error.chain(), "a job fails again and again");
             }
@@ -76,7 +76,7 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
 }
 
 /// The job as it is once it is done, or can't be.
-async fn done(services: &Services, cx: &Cx, fact: &Fact, job: &Job) -> Result<Job> {
+async fn done(services: &Services, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Result<Job> {
     let files = services.files.as_deref().ok_or_else(|| Error::internal("run a job", "FILES_BUCKET isn't set"))?;
     match &job.work {
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
@@ -85,7 +85,13 @@ async fn done(services: &Services, cx: &Cx, fact: &Fact, job: &Job) -> Result<Jo
         Work::Removal { record } => family::remove(cx, job, *record).await,
         Work::Return { record } => family::restore(cx, job, *record).await,
         Work::OrganizationErasure => organization::run(cx, job).await,
+        Work::Unknown(_) => Err(Domain::Conflict(Conflict::NewerVersion).into()),
     }
+}
+
+/// Whether only a newer version can do it.
+fn is_for_newer(error: &Error) -> bool {
+    matches!(error, Error::Domain(Domain::Conflict(Conflict::NewerVersion)))
 }
 
 /// What a job about a person needs to know, if its entry says the same.
@@ -111,6 +117,7 @@ async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
         Work::PersonErasure { .. } | Work::OrganizationErasure => Audit::Erase,
         Work::Removal { .. } => Audit::Delete,
         Work::Return { .. } => Audit::Restore,
+        Work::Unknown(_) => Audit::Update,
     };
     cx.next_step().commit(Tx::update(job, &after).called(audit), ()).await?;
     Errand::remove(&cx.env, cx.org, job.id).await?;
@@ -129,7 +136,7 @@ async fn write(cx: &Cx, files: &dyn Files, job: &Job, media_type: &str, bytes: &
 }
 
 /// Removes a record for good, with the secrets that belong to it.
-async fn remove<T: Record>(cx: &Cx, record: &T, kept: Kept) -> Result<()> {
+async fn remove<T: Record>(cx: &Cx, record: &Stored<T>, kept: Kept) -> Result<()> {
     if let Ok(user) = UserId::try_from(record.id()) {
         Credential::remove(&cx.env, cx.org, user).await?;
         SecondFactor::remove(&cx.env, cx.org, user).await?;

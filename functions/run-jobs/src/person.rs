@@ -18,7 +18,7 @@ use daybook_domain::task::Task;
 use daybook_domain::team::Team;
 use daybook_domain::user::User;
 use daybook_domain::view::View;
-use daybook_domain::{AnyId, EmailAddress, EntryId, Record, RecordType, Timestamp};
+use daybook_domain::{AnyId, EmailAddress, EntryId, Record, RecordType, Stored, Timestamp};
 use daybook_store::{Cx, Fact, Kept, Result};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -26,27 +26,27 @@ use std::collections::BTreeSet;
 /// A record of a person.
 pub enum Of {
     /// A lead.
-    Lead(Lead),
+    Lead(Stored<Lead>),
     /// A posted form.
-    Submission(Submission),
+    Submission(Stored<Submission>),
     /// A demonstration.
-    Demo(Demo),
+    Demo(Stored<Demo>),
     /// An invitation.
-    Invitation(Invitation),
+    Invitation(Stored<Invitation>),
     /// Somebody who signs in.
-    User(User),
+    User(Stored<User>),
     /// A customer.
-    Customer(Customer),
+    Customer(Stored<Customer>),
     /// A contact.
-    Contact(Contact),
+    Contact(Stored<Contact>),
     /// An interaction with them.
-    Interaction(Interaction),
+    Interaction(Stored<Interaction>),
     /// An opportunity with them.
-    Opportunity(Opportunity),
+    Opportunity(Stored<Opportunity>),
     /// A task about them.
-    Task(Task),
+    Task(Stored<Task>),
     /// Another job about the same person.
-    Job(Job),
+    Job(Stored<Job>),
 }
 
 /// All that is known of a person.
@@ -142,15 +142,17 @@ impl Looking<'_> {
             RecordType::Team => self.others::<Team>().await,
             RecordType::ApiKey => self.others::<ApiKey>().await,
             RecordType::Form => self.others::<Form>().await,
+            // Only a newer version can look at those.
+            RecordType::Unknown(_) => Ok(()),
         }
     }
 
     /// Records that may be the person's: live and in the trash, and live once more, so that one that is taken back from the
     /// trash meanwhile isn't missed.
-    async fn own<T: Record>(&mut self, of: fn(T) -> Of) -> Result<()> {
+    async fn own<T: Record>(&mut self, of: fn(Stored<T>) -> Of) -> Result<()> {
         for kept in [Kept::Live, Kept::InTrash, Kept::Live] {
             let cx = self.cx;
-            cx.each::<T>(kept, |record, json| {
+            cx.each::<T>(kept, |record| {
                 let id = record.id();
                 if !self.seen.insert(id) {
                     return;
@@ -162,7 +164,7 @@ impl Looking<'_> {
                     self.ids.insert(id);
                     self.known.records.push((of(record), kept));
                 } else {
-                    self.mentioned(id, json);
+                    self.mentioned(id, record.text());
                 }
             })
             .await?;
@@ -173,7 +175,7 @@ impl Looking<'_> {
     /// Jobs about the person. That somebody asked for them is about whoever asked.
     async fn jobs(&mut self) -> Result<()> {
         let cx = self.cx;
-        cx.each::<Job>(Kept::Live, |job, _| {
+        cx.each::<Job>(Kept::Live, |job| {
             let of = job.work.person().is_some_and(|person| cx.env.is_pseudonym(cx.org, self.address, person));
             if of && job.created_at <= self.until {
                 self.known.records.push((Of::Job(job), Kept::Live));
@@ -186,7 +188,7 @@ impl Looking<'_> {
     async fn others<T: Record>(&mut self) -> Result<()> {
         for kept in [Kept::Live, Kept::InTrash] {
             let cx = self.cx;
-            cx.each::<T>(kept, |record, json| self.mentioned(record.id(), json)).await?;
+            cx.each::<T>(kept, |record| self.mentioned(record.id(), record.text())).await?;
         }
         Ok(())
     }

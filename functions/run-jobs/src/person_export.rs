@@ -4,7 +4,7 @@ use crate::person::{Known, Of, known};
 use crate::write;
 use daybook_audit::{Entry, WhoKind, shown};
 use daybook_domain::job::Job;
-use daybook_domain::{AnyId, EmailAddress, EntryId, Timestamp};
+use daybook_domain::{AnyId, EmailAddress, EntryId, Stored, Timestamp};
 use daybook_jobs::files::Files;
 use daybook_store::rows::errand::Errand;
 use daybook_store::rows::{delivery, ledger, suppression};
@@ -105,6 +105,7 @@ fn of_others_hidden(mut entry: Entry) -> Entry {
     entry
 }
 
-fn json(record: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(record).map_err(|error| Error::internal("write a job's file", error))
+/// A record as it is stored, with what only a newer version knows of it.
+fn json<T>(record: &Stored<T>) -> Result<Value> {
+    serde_json::from_str(record.text()).map_err(|error| Error::internal("write a job's file", error))
 }

@@ -5,7 +5,7 @@ use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
 use daybook_domain::task::{Channel, Task};
 use daybook_domain::user::{Status, User};
-use daybook_domain::{AnyId, EmailAddress, Line, Locale, UserId};
+use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
 use daybook_jobs::mail::{Content, templates};
 use daybook_jobs::{MailJob, MailKind, Services};
@@ -35,8 +35,8 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
             None => return Ok(None),
         },
     };
-    let organization: Option<Organization> = cx.find_often(job.entry.org).await?;
-    let from = From { services, cx, organization };
+    let organization = cx.find_often::<Organization>(job.entry.org).await?;
+    let from = From { services, cx, organization: organization.map(Stored::into_inner) };
     match job.kind {
         MailKind::Confirmation => from.submission(about, From::confirmation).await,
         MailKind::Notification => from.submission(about, From::notification).await,
@@ -64,7 +64,7 @@ impl From<'_> {
         compose: fn(&Self, Submission) -> Result<Option<Composed>>,
     ) -> Result<Option<Composed>> {
         match self.cx.find::<Submission>(id).await? {
-            Some(submission) => compose(self, submission),
+            Some(submission) => compose(self, submission.into_inner()),
             None => Ok(None),
         }
     }
@@ -103,13 +103,13 @@ impl From<'_> {
     }
 
     async fn user(&self, id: AnyId, mail: AccountMail, ticket: Option<(Ticket, String)>) -> Result<Option<Composed>> {
-        let user: Option<User> = self.cx.find(id).await?;
+        let user = self.cx.find::<User>(id).await?;
         let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
         if ticket.as_ref().is_some_and(|(ticket, _)| !ticket.went_to(&user.email)) {
             return Ok(None);
         }
         let link = ticket.map(|(_, link)| link);
-        self.account(user.email, user.name.as_ref(), mail, link.as_deref()).map(Some)
+        self.account(user.email.clone(), user.name.as_ref(), mail, link.as_deref()).map(Some)
     }
 
     /// A mail to the address that a user had before an entry.
@@ -122,7 +122,7 @@ impl From<'_> {
     }
 
     async fn invitation(&self, id: AnyId) -> Result<Option<Composed>> {
-        let invitation: Option<Invitation> = self.cx.find(id).await?;
+        let invitation = self.cx.find::<Invitation>(id).await?;
         let Some(invitation) = invitation.filter(|one| one.status == invitation::Status::Pending) else {
             return Ok(None);
         };
@@ -130,7 +130,7 @@ impl From<'_> {
         let token = invite::token(&env.keys, self.cx.org, &invitation);
         let link = env.settings.account_link(&format!("invite={token}"));
         let name = invitation.name.clone();
-        self.account(invitation.email, name.as_ref(), AccountMail::Invitation, Some(&link)).map(Some)
+        self.account(invitation.email.clone(), name.as_ref(), AccountMail::Invitation, Some(&link)).map(Some)
     }
 
     /// A mail to whoever a task is given to by somebody else.
@@ -160,11 +160,11 @@ impl From<'_> {
     }
 
     async fn open_task(&self, id: AnyId) -> Result<Option<Task>> {
-        Ok(self.cx.find::<Task>(id).await?.filter(Task::is_open))
+        Ok(self.cx.find::<Task>(id).await?.map(Stored::into_inner).filter(Task::is_open))
     }
 
     async fn task(&self, task: &Task, to: UserId, mail: TaskMail) -> Result<Option<Composed>> {
-        let user: Option<User> = self.cx.find(to).await?;
+        let user = self.cx.find::<User>(to).await?;
         let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
         let name = user.name.as_ref().map_or(user.email.as_str(), Line::as_str);
         let zone = self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
@@ -172,7 +172,7 @@ impl From<'_> {
         let url = format!("{}/api/tasks/{}", self.services.env.settings.public_url, task.id);
         let said = templates::TaskSaid { title: task.title.as_str(), due: due.as_deref(), url: &url };
         let content = templates::task(mail, name, self.name(), &said, self.locale()).map_err(unwritten)?;
-        Ok(Some(Composed { to: user.email, reply_to: None, content, about: Some(task.id.into()) }))
+        Ok(Some(Composed { to: user.email.clone(), reply_to: None, content, about: Some(task.id.into()) }))
     }
 
     fn account(

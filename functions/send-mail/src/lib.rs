@@ -59,7 +59,7 @@ async fn send(services: &Services, job: MailJob, attempt: u32) -> Result<Outcome
         }
         Err(SendError::NotNow(reason)) => settle.later(attempt, reason).await,
         Err(SendError::Unheard(reason)) => {
-            settle.wait(State::Unknown, services.env.clock.now().plus(EVENTS), reason).await
+            settle.wait(State::Unheard, services.env.clock.now().plus(EVENTS), reason).await
         }
     }
 }
@@ -92,8 +92,8 @@ async fn find_out(services: &Services, job: MailJob, found: &Delivery, attempt: 
         None if env.clock.now() < silent_since => {
             let reason = "waiting to hear whether it went out".to_owned();
             return match found.state {
-                State::Unknown => Ok(Outcome::RetryAt(silent_since, reason)),
-                _ => settle.wait(State::Unknown, env.clock.now().plus(EVENTS), reason).await,
+                State::Unheard => Ok(Outcome::RetryAt(silent_since, reason)),
+                _ => settle.wait(State::Unheard, env.clock.now().plus(EVENTS), reason).await,
             };
         }
         None if found.resent => {

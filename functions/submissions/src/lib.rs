@@ -25,7 +25,7 @@ async fn list(cx: Cx, query: ListQuery<Submission>) -> Result<Listed<Submission>
 
 /// Reads a submission.
 async fn read(cx: Cx, Path(id): Path<SubmissionId>) -> Result<Data<Submission>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Accepts a submission after all: it makes or joins its lead, and mails go out as if it had never been held.

@@ -34,7 +34,10 @@ pub async fn as_known(cx: &Cx, id: LeadId) -> Result<Option<Lead>> {
         Some(contact) => cx.find::<Contact>(contact).await?,
         None => None,
     };
-    let Some(contact) = contact.filter(|contact| contact.lead_id == Some(lead.id)) else { return Ok(Some(lead)) };
+    let Some(contact) = contact.filter(|contact| contact.lead_id == Some(lead.id)) else {
+        return Ok(Some(lead.into_inner()));
+    };
+    let contact = contact.into_inner();
     Ok(Some(Lead {
         first_name: contact.first_name,
         last_name: contact.last_name,
@@ -42,7 +45,7 @@ pub async fn as_known(cx: &Cx, id: LeadId) -> Result<Option<Lead>> {
         phone: contact.phone,
         phone_e164: contact.phone_e164,
         job_title: contact.job_title,
-        ..lead
+        ..lead.into_inner()
     }))
 }
 
@@ -59,8 +62,8 @@ pub async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<LeadId>> {
     let address = Claim { kind: ClaimKind::Email, value: lead.email.normalized() };
     let holder = cx.holder(RecordType::Lead, &address).await?;
     let newest = holder.current.or(holder.previous).filter(|id| *id != lead.id.into());
-    let newest: Option<Lead> = match newest {
-        Some(id) => cx.find(id).await?,
+    let newest = match newest {
+        Some(id) => cx.find::<Lead>(id).await?,
         None => None,
     };
     Ok(newest

@@ -36,7 +36,8 @@ pub fn is_state(name: &str) -> bool {
 fn status(status: Status) -> &'static str {
     match status {
         Status::New => "NEW",
-        Status::Contacted => "ATTEMPTED_TO_CONTACT",
+        // One of a newer version's is at work.
+        Status::Contacted | Status::Unknown(_) => "ATTEMPTED_TO_CONTACT",
         Status::Qualified => "OPEN",
         Status::DemoScheduled => "IN_PROGRESS",
         Status::Converted => "OPEN_DEAL",

@@ -31,7 +31,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewInvitation>) -> Result<Created<In
 
 /// Reads an invitation.
 pub async fn read(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Takes an invitation back; its link works no more.

@@ -4,7 +4,7 @@ use daybook_domain::invitation::Invitation;
 use daybook_domain::permission::{Permission, Role, RoleRef};
 use daybook_domain::role::{CustomRole, NewRole};
 use daybook_domain::user::{User, may_change};
-use daybook_domain::{Audit, Conflict, Error as Domain, Record, RoleId};
+use daybook_domain::{Audit, Conflict, Error as Domain, Record, RoleId, Stored};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Decision, PageAsk, Tx};
@@ -49,7 +49,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewRole>) -> Result<Created<CustomRo
 
 /// Reads a role.
 pub async fn read(cx: Cx, Path(id): Path<RoleId>) -> Result<Data<CustomRole>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Changes the fields that are named. It counts from the next request of each user who has the role.
@@ -59,12 +59,12 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<CustomRole>,
 ) -> Result<Data<CustomRole>> {
-    cx.alter(id, version, |before: CustomRole| {
+    cx.alter(id, version, |before: Stored<CustomRole>| {
         let (cx, patch) = (&cx, &patch);
         async move {
             let wanted = patch.over(&before)?.tidied();
-            if wanted == before {
-                return Ok(Decision::Nothing(Data(before)));
+            if wanted == *before {
+                return Ok(Decision::Nothing(Data::stored(before)));
             }
             let role = RoleRef::Custom(id);
             may_change(&cx.grants, cx.actor.role(), &[(role, before.grants()), (role, wanted.grants())])?;
@@ -81,11 +81,11 @@ pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -
     if is_anywhere::<User>(&cx, role, None).await? || is_anywhere::<Invitation>(&cx, role, Some("pending")).await? {
         return Err(Domain::Conflict(Conflict::RoleInUse).into());
     }
-    cx.alter(id, version, |before: CustomRole| {
+    cx.alter(id, version, |before: Stored<CustomRole>| {
         let cx = &cx;
         async move {
             cx.within_own_role(&[role]).await?;
-            Ok(Decision::Commit(Tx::delete(&before).called(Audit::PermissionChange), Data(before)))
+            Ok(Decision::Commit(Tx::delete(&before).called(Audit::PermissionChange), Data::stored(before)))
         }
     })
     .await

@@ -18,7 +18,7 @@ pub async fn create(cx: Cx, Json(new): Json<NewTeam>) -> Result<Created<Team>> {
 
 /// Reads a team.
 pub async fn read(cx: Cx, Path(id): Path<TeamId>) -> Result<Data<Team>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Changes the fields that are named. Whom its members reach changes with their next request.

@@ -2,7 +2,9 @@
 
 use daybook_domain::permission::{Permission, RoleRef};
 use daybook_domain::user::{Status, User, Username};
-use daybook_domain::{Audit, EmailAddress, Error as Domain, Event, Line, Record as _, Rule, UserId, Violations};
+use daybook_domain::{
+    Audit, EmailAddress, Error as Domain, Event, Line, Record as _, Rule, Stored, UserId, Violations,
+};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -60,15 +62,15 @@ pub async fn create(cx: Cx, Json(new): Json<NewUser>) -> Result<Created<User>> {
 
 /// Reads a user.
 pub async fn read(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Says what a user may do.
 pub async fn permissions(cx: Cx, Path(id): Path<UserId>) -> Result<Data<Effective>> {
-    let user: User = cx.get(id).await?;
+    let user = cx.get::<User>(id).await?;
     let permissions = match user.status {
         Status::Active => cx.env.grants_of(cx.org, user.role).await?.list(),
-        Status::Suspended => Vec::new(),
+        Status::Suspended | Status::Unknown(_) => Vec::new(),
     };
     Ok(Data(Effective { role: user.role, permissions }))
 }
@@ -81,12 +83,12 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<User>,
 ) -> Result<Data<User>> {
-    cx.alter(id, version, |before: User| {
+    cx.alter(id, version, |before: Stored<User>| {
         let (cx, patch) = (&cx, &patch);
         async move {
             let wanted = before.changed_to(patch.over(&before)?);
-            if wanted == before {
-                return Ok(Decision::Nothing(Data(before)));
+            if wanted == *before {
+                return Ok(Decision::Nothing(Data::stored(before)));
             }
             // Whoever found a session open can't make it their own by another address.
             if cx.actor.user() == Some(id) {
@@ -130,12 +132,12 @@ fn own(before: &User, wanted: &User) -> Result<(), Domain> {
 
 /// Moves a user to the trash, which ends their sessions and gives their address and name free.
 pub async fn delete(cx: Cx, Path(id): Path<UserId>, IfMatch(version): IfMatch) -> Result<Data<User>> {
-    cx.alter(id, version, |user: User| {
+    cx.alter(id, version, |user: Stored<User>| {
         let cx = &cx;
         async move {
             cx.within_own_role(&[user.role]).await?;
             let tx = cx.with_owners(Tx::delete(&user), id, None).await?;
-            Ok(Decision::Commit(tx, Data(user)))
+            Ok(Decision::Commit(tx, Data::stored(user)))
         }
     })
     .await
@@ -145,9 +147,9 @@ pub async fn delete(cx: Cx, Path(id): Path<UserId>, IfMatch(version): IfMatch) -
 /// had; their sessions stay ended.
 pub async fn restore(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
     cx.decide(|| async {
-        let trashed: User = cx.trashed(id, None).await?;
+        let trashed = cx.trashed::<User>(id, None).await?;
         cx.within_own_role(&[trashed.role]).await?;
-        let user = trashed.clone().signed_out().following(&trashed, cx.now());
+        let user = User::clone(&trashed).signed_out().following(&trashed, cx.now());
         let tx = cx.with_owners(Tx::restore(&trashed, &user), id, Some(&user)).await?;
         cx.commit(tx, Data(user)).await
     })

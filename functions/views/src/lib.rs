@@ -24,19 +24,19 @@ pub fn routes() -> Routes {
 
 /// Changes the fields that are named; `null` clears, and shares a view with everybody.
 async fn update(cx: Cx, Path(id): Path<ViewId>, version: IfMatch, changes: Changes<View>) -> Result<Data<View>> {
-    ones_own(&cx, &cx.get(id).await?, Update)?;
+    ones_own(&cx, &*cx.get::<View>(id).await?, Update)?;
     daybook_crm::update(cx, Path(id), version, changes).await
 }
 
 /// Moves a view to the trash.
 async fn delete(cx: Cx, Path(id): Path<ViewId>, version: IfMatch) -> Result<Data<View>> {
-    ones_own(&cx, &cx.get(id).await?, Delete)?;
+    ones_own(&cx, &*cx.get::<View>(id).await?, Delete)?;
     daybook_crm::delete(cx, Path(id), version).await
 }
 
 /// Takes a view back from the trash.
 async fn restore(cx: Cx, Path(id): Path<ViewId>, version: IfMatch) -> Result<Data<View>> {
-    ones_own(&cx, &cx.trashed(id, None).await?, Update)?;
+    ones_own(&cx, &*cx.trashed::<View>(id, None).await?, Update)?;
     daybook_crm::restore(cx, Path(id), version).await
 }
 

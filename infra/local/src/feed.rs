@@ -3,7 +3,7 @@
 use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::Services;
 use daybook_store::rows::checkpoint;
-use daybook_store::{EntryRef, Fact, Result, Told};
+use daybook_store::{EntryRef, Fact, Result, SignedFact, Told};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -116,7 +116,7 @@ impl Feed {
 async fn dispatch(services: &Arc<Services>, told: Told) -> Result<()> {
     let fact = match told.fact {
         Some(fact) => Some(*fact),
-        None => Fact::read(&services.env, told.entry).await?,
+        None => SignedFact::read(&services.env, told.entry).await?,
     };
     match fact {
         Some(fact) => daybook_dispatch::dispatch(services.clone(), fact).await,

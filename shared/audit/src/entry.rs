@@ -3,7 +3,8 @@
 use crate::outcome_of;
 use daybook_domain::audit::Outcome;
 use daybook_domain::permission::RoleRef;
-use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, RecordType, Timestamp};
+use daybook_domain::stored::FORM;
+use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, RecordType, Timestamp, Unknown, choices};
 use daybook_http::status_code;
 use daybook_store::journal::{Detail, RequestDetail};
 use daybook_store::{Cx, Fact, Result};
@@ -59,19 +60,18 @@ pub struct Who {
     pub role: Option<RoleRef>,
 }
 
-/// What somebody is who does something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = AuditActorType)]
-pub enum WhoKind {
-    /// A user who is signed in.
-    User,
-    /// A program with an API key.
-    ApiKey,
-    /// Nobody known.
-    Public,
-    /// Daybook itself.
-    System,
+choices! {
+    /// What somebody is who does something.
+    WhoKind as "AuditActorType" {
+        /// A user who is signed in.
+        User = "user",
+        /// A program with an API key.
+        ApiKey = "api_key",
+        /// Nobody known.
+        Public = "public",
+        /// Daybook itself.
+        System = "system",
+    }
 }
 
 /// To what something was done.
@@ -164,11 +164,15 @@ async fn requests(
 fn entry(fact: Fact, detail: Option<Detail>, request: Option<RequestDetail>) -> Entry {
     let erased = detail.is_none();
     let changes = detail.map(changes).unwrap_or_default();
-    let kind = match fact.actor {
+    let kind = match &fact.actor {
         Actor::User { .. } => WhoKind::User,
         Actor::ApiKey { .. } => WhoKind::ApiKey,
         Actor::Public => WhoKind::Public,
         Actor::System => WhoKind::System,
+        Actor::Unknown(fields) => {
+            let kind = fields.get("type").and_then(|kind| Unknown::of(kind.as_str()?));
+            kind.map_or(WhoKind::System, WhoKind::Unknown)
+        }
     };
     Entry {
         id: fact.id,
@@ -196,13 +200,13 @@ fn entry(fact: Fact, detail: Option<Detail>, request: Option<RequestDetail>) -> 
 }
 
 fn changes(detail: Detail) -> Vec<FieldChange> {
-    let Detail { mut before, after, request: _ } = detail;
+    let Detail { mut before, after, .. } = detail;
     let mut changes: Vec<FieldChange> = after
         .into_iter()
         .map(|(field, after)| FieldChange { before: before.remove(&field).unwrap_or_default(), field, after })
         .collect();
     changes.extend(before.into_iter().map(|(field, before)| FieldChange { field, before, after: Value::Null }));
     // They change with every change, and say nothing of it that the entry doesn't.
-    changes.retain(|change| !matches!(change.field.as_str(), "version" | "updated_at"));
+    changes.retain(|change| !matches!(change.field.as_str(), "version" | "updated_at" | FORM));
     changes
 }

@@ -2,6 +2,7 @@
 
 use crate::entry::{Asked, Entry};
 use daybook_domain::audit::Format;
+use daybook_domain::{Conflict, Error as Domain};
 use daybook_http::csv;
 use daybook_store::{Error, Result};
 use serde::Serialize;
@@ -40,6 +41,7 @@ impl EntryFile {
                 "user_agent",
                 "changes",
             ])?,
+            Format::Unknown(_) => return Err(Domain::Conflict(Conflict::NewerVersion).into()),
         };
         Ok(EntryFile { format, first: true, bytes })
     }
@@ -54,7 +56,7 @@ impl EntryFile {
                 let json = serde_json::to_vec(entry).map_err(|error| Error::internal("write an entry", error))?;
                 self.bytes.extend(json);
             }
-            Format::Csv => self.bytes.extend(csv::row(&cells(entry)?)?),
+            Format::Csv | Format::Unknown(_) => self.bytes.extend(csv::row(&cells(entry)?)?),
         }
         self.first = false;
         Ok(())

@@ -58,7 +58,8 @@ pub fn as_query(error: Domain) -> Domain {
 /// The outcome of what was answered so.
 pub fn outcome_of(answer: Answer) -> Outcome {
     match answer {
-        Answer::Ok | Answer::Created | Answer::Accepted | Answer::SeeOther => Outcome::Success,
+        // What was refused says so; a newer answer is to something that was done.
+        Answer::Ok | Answer::Created | Answer::Accepted | Answer::SeeOther | Answer::Unknown(_) => Outcome::Success,
         Answer::Unauthenticated => Outcome::Failed,
         Answer::Forbidden => Outcome::Denied,
     }

@@ -191,19 +191,19 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             Ok((tx.and_create(&record), done(Answer::Created, &record)?))
         }
         BatchAction::Update => {
-            let before: T = cx.get(id_of::<T>(item)?).await?;
-            is_at(&before, item.version)?;
-            let wanted = amended(cx, &before, fields).await?;
-            if wanted == before {
-                return Ok((tx, done(Answer::Ok, &before)?));
+            let before = cx.get::<T>(id_of::<T>(item)?).await?;
+            is_at(&*before, item.version)?;
+            let wanted = amended::<T>(cx, &before, fields).await?;
+            if wanted == *before {
+                return Ok((tx, done(Answer::Ok, &*before)?));
             }
             let after = wanted.following(&before, cx.now());
             Ok((tx.and_update(&before, &after), done(Answer::Ok, &after)?))
         }
         BatchAction::Delete => {
-            let record: T = cx.get(id_of::<T>(item)?).await?;
-            is_at(&record, item.version)?;
-            let part = done(Answer::Ok, &record)?;
+            let record = cx.get::<T>(id_of::<T>(item)?).await?;
+            is_at(&*record, item.version)?;
+            let part = done(Answer::Ok, &*record)?;
             let tx = match T::TYPE.has_family() {
                 true => removal(cx, tx, &record, cx.family(record.id()).await?).await?,
                 false => tx.and_delete(&record),
@@ -211,8 +211,8 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             Ok((tx, part))
         }
         BatchAction::Restore => {
-            let trashed: T = cx.trashed(id_of::<T>(item)?, item.version).await?;
-            let restored = trashed.clone().following(&trashed, cx.now());
+            let trashed = cx.trashed::<T>(id_of::<T>(item)?, item.version).await?;
+            let restored = T::clone(&trashed).following(&trashed, cx.now());
             let mut tx = tx.and_restore(&trashed, &restored);
             if T::TYPE.has_family() {
                 tx = cx.rise(tx, &cx.fallen_with(trashed.id()).await?).await?;

@@ -3,7 +3,7 @@
 
 use crate::work::Work;
 use daybook_domain::job::{Job, Work as JobWork};
-use daybook_domain::{Conflict, Error as Domain};
+use daybook_domain::{Conflict, Error as Domain, Stored};
 use daybook_http::{Accepted, Answer, Call, Cx, Data, Error, HttpReply, IfMatch, Operation, Path, Result};
 use daybook_store::family::Family;
 use daybook_store::rows::falling::Falling;
@@ -55,7 +55,7 @@ impl<T: Work> HttpReply for Removed<T> {
 pub async fn delete_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let mut way = Way::AtOnce;
     for attempt in 0..DECISIONS {
-        way = match cx.alter(id, version, |record: T| removed(&cx, record, way)).await {
+        way = match cx.alter(id, version, |record| removed::<T>(&cx, record, way)).await {
             Err(Error::Domain(Domain::Unfit { .. })) if way == Way::AtOnce => Way::ByJob,
             Err(Error::Domain(Domain::Conflict(Conflict::Contended))) if way != Way::Whoever => Way::Whoever,
             // One of those that belong to it changed, not the record itself.
@@ -82,12 +82,12 @@ enum Way {
     Whoever,
 }
 
-async fn removed<T: Work>(cx: &Cx, record: T, way: Way) -> Result<Decision<Removed<T>>> {
+async fn removed<T: Work>(cx: &Cx, record: Stored<T>, way: Way) -> Result<Decision<Removed<T>>> {
     let mut family = cx.family(record.id()).await?;
     family.joined = family.joined.filter(|_| way != Way::Whoever);
     if way == Way::AtOnce && family.members.len() <= MAY_FIT {
         let tx = removal(cx, Tx::default(), &record, family).await?;
-        return Ok(Decision::Commit(tx, Removed::Done(Data(record))));
+        return Ok(Decision::Commit(tx, Removed::Done(Data(record.into_inner()))));
     }
     let job = Job::new(JobWork::Removal { record: record.id() }, &cx.stamp()).of_records(family.members.len());
     let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id(), &job)?;
@@ -96,7 +96,7 @@ async fn removed<T: Work>(cx: &Cx, record: T, way: Way) -> Result<Decision<Remov
 }
 
 /// A change that removes a record with what belongs to it, too.
-pub(crate) async fn removal<T: Work>(cx: &Cx, tx: Tx, record: &T, family: Family) -> Result<Tx> {
+pub(crate) async fn removal<T: Work>(cx: &Cx, tx: Tx, record: &Stored<T>, family: Family) -> Result<Tx> {
     let members = family.members.clone();
     cx.fall(tx.and_delete(record).with_family(family), &members, record.id()).await
 }
@@ -104,9 +104,9 @@ pub(crate) async fn removal<T: Work>(cx: &Cx, tx: Tx, record: &T, family: Family
 /// Takes a record back from the trash, and with it what went there with it; where that doesn't fit one transaction,
 /// the record at once, and a job (202) takes the rest back.
 pub async fn restore_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
-    let trashed: T = cx.trashed(id, version).await?;
+    let trashed = cx.trashed::<T>(id, version).await?;
     let fallen = cx.fallen_with(trashed.id()).await?;
-    let restored = trashed.clone().following(&trashed, cx.now());
+    let restored = T::clone(&trashed).following(&trashed, cx.now());
     let tx = Tx::restore(&trashed, &restored);
     if fallen.len() <= MAY_FIT {
         let whole = cx.rise(tx, &fallen).await?;

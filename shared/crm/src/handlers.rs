@@ -1,7 +1,7 @@
 //! What the functions of the CRM answer, whatever the type of their records.
 
 use crate::work::{Fields, Work, all_of, known, make, named, prepared};
-use daybook_domain::Error as Domain;
+use daybook_domain::{Error as Domain, Stored};
 use daybook_http::{Changes, Created, Cx, Data, Error, IfMatch, ListQuery, Listed, New, Path, Result, Searched};
 use daybook_store::{Order, Reply, Tx, object_of};
 
@@ -27,7 +27,7 @@ pub async fn create<T: Work>(cx: Cx, new: New<T>) -> Result<Created<T>> {
 
 /// Reads a record.
 pub async fn read<T: Work>(cx: Cx, Path(id): Path<T::Id>) -> Result<Data<T>> {
-    cx.get(id).await.map(Data)
+    cx.get(id).await.map(Data::stored)
 }
 
 /// Changes the fields that are named; `null` clears.
@@ -50,7 +50,7 @@ pub async fn change<T: Work, R: Reply>(
 ) -> Result<R> {
     let (fields, wrong) = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, false).await?;
-    may_name(cx, &fields, cx.get::<T>(id)).await?;
+    may_name(cx, &fields, async || cx.get::<T>(id).await.map(Stored::into_inner)).await?;
     let at = cx.now();
     let decide = |before: &T| all_of(wrong.clone(), changed(before, &fields, &setting, at));
     cx.change(id, version, decide, reply).await
@@ -60,15 +60,15 @@ pub async fn change<T: Work, R: Reply>(
 pub async fn amended<T: Work>(cx: &Cx, before: &T, fields: Fields) -> Result<T> {
     let (fields, wrong) = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, false).await?;
-    may_name(cx, &fields, std::future::ready(Ok(before.clone()))).await?;
+    may_name(cx, &fields, async || Ok(before.clone())).await?;
     Ok(all_of(wrong, changed(before, &fields, &setting, cx.now()))?)
 }
 
 /// Refused where fields name records that whoever asks may not know of. What a record names already it may name again.
-async fn may_name<T: Work>(cx: &Cx, fields: &Fields, before: impl Future<Output = Result<T>>) -> Result<()> {
+async fn may_name<T: Work>(cx: &Cx, fields: &Fields, before: impl AsyncFnOnce() -> Result<T>) -> Result<()> {
     match known(cx, &named(fields)).await {
         Err(Error::Domain(Domain::Invalid(_))) => {
-            let before = object_of(&before.await?)?;
+            let before = object_of(&before().await?)?;
             let new = fields.clone().into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect();
             known(cx, &named(&new)).await
         }

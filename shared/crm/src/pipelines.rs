@@ -1,19 +1,19 @@
 //! Which pipeline is meant: by its id, by a stage, or else the default one.
 
 use daybook_domain::pipeline::{Pipeline, StageKey};
-use daybook_domain::{Claim, ClaimKind, Error as Domain, PipelineId, RecordType, Rule};
+use daybook_domain::{Claim, ClaimKind, Error as Domain, PipelineId, RecordType, Rule, Stored};
 use daybook_http::{Cx, Result};
 use daybook_store::PageAsk;
 
 /// The pipeline of an id, or that of a stage, or the default one.
 pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKey>) -> Result<Pipeline> {
     if let Some(id) = id.filter(|id| *id != PipelineId::default_of(cx.org)) {
-        let found: Option<Pipeline> = cx.find_often(id).await?;
+        let found = cx.find_often::<Pipeline>(id).await?;
         let unknown = || Domain::invalid("/pipeline_id", Rule::Id { prefix: PipelineId::PREFIX.to_owned() });
-        return Ok(found.ok_or_else(unknown)?);
+        return Ok(found.ok_or_else(unknown)?.into_inner());
     }
     let usual = cx.find_often::<Pipeline>(PipelineId::default_of(cx.org)).await?;
-    let usual = usual.unwrap_or_else(|| Pipeline::default_of(cx.org));
+    let usual = usual.map_or_else(|| Pipeline::default_of(cx.org), Stored::into_inner);
     match stage.filter(|stage| id.is_none() && usual.stage(stage).is_none()) {
         None => Ok(usual),
         Some(stage) => {
@@ -24,7 +24,7 @@ pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKe
                 None => None,
             };
             // Where no pipeline has it, the default one says which stages there are.
-            Ok(other.unwrap_or(usual))
+            Ok(other.map_or(usual, Stored::into_inner))
         }
     }
 }

@@ -143,8 +143,8 @@ const CHILDREN: [(RecordType, Option<Resource>); 6] = [
 
 /// Lists what happened with a record, the newest first.
 pub async fn timeline<T: Work>(cx: Cx, Path(id): Path<T::Id>, query: PageQuery) -> Result<Listed<Moment>> {
-    let record: T = cx.get(id).await?;
-    timeline_of(&cx, &record, &query).await
+    let record = cx.get::<T>(id).await?;
+    timeline_of(&cx, &*record, &query).await
 }
 
 /// What happened with a record, the newest first.

@@ -158,7 +158,7 @@ impl Work for Task {
         let id = related.get("id").and_then(Value::as_str).and_then(|id| id.parse::<AnyId>().ok());
         let customer = match id {
             Some(id) if id.kind == RecordType::Opportunity => {
-                let found: Option<Opportunity> = cx.everybodys().find(id).await?;
+                let found = cx.everybodys().find::<Opportunity>(id).await?;
                 let gone = || Domain::invalid("/related_to/id", Rule::Id { prefix: OpportunityId::PREFIX.to_owned() });
                 Some(found.ok_or_else(gone)?.customer_id)
             }
@@ -217,6 +217,7 @@ impl Work for View {
             ViewOf::Interactions => asks_for::<Interaction>(query),
             ViewOf::Opportunities => asks_for::<Opportunity>(query),
             ViewOf::Tasks => asks_for::<Task>(query),
+            ViewOf::Unknown(_) => Ok(()),
         }?;
         Ok(self)
     }

@@ -116,8 +116,8 @@ impl Clock<'_> {
         let zone = match self.zone.take() {
             Some(zone) => zone,
             None => {
-                let organization: Option<Organization> = self.cx.find_often(self.cx.org).await?;
-                organization.map(|organization| organization.timezone).unwrap_or_default()
+                let organization = self.cx.find_often::<Organization>(self.cx.org).await?;
+                organization.map(|organization| organization.timezone.clone()).unwrap_or_default()
             }
         };
         // A day alone is over when it ends.

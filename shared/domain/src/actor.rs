@@ -3,6 +3,7 @@
 use crate::permission::RoleRef;
 use crate::{AnyId, ApiKeyId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// Who does something.
@@ -29,6 +30,9 @@ pub enum Actor {
     },
     /// Daybook itself.
     System,
+    /// A kind of actor that a newer version knows, as it is stored.
+    #[serde(untagged)]
+    Unknown(Map<String, Value>),
 }
 
 impl Actor {
@@ -36,7 +40,7 @@ impl Actor {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Actor::User { id, .. } => Some(*id),
-            Actor::ApiKey { .. } | Actor::Public | Actor::System => None,
+            Actor::ApiKey { .. } | Actor::Public | Actor::System | Actor::Unknown(_) => None,
         }
     }
 
@@ -44,7 +48,7 @@ impl Actor {
     pub fn role(&self) -> Option<RoleRef> {
         match self {
             Actor::User { role, .. } => Some(*role),
-            Actor::ApiKey { .. } | Actor::Public | Actor::System => None,
+            Actor::ApiKey { .. } | Actor::Public | Actor::System | Actor::Unknown(_) => None,
         }
     }
 
@@ -52,7 +56,7 @@ impl Actor {
     pub fn owner(&self) -> Option<UserId> {
         match self {
             Actor::User { id, .. } | Actor::ApiKey { made_by: id, .. } => Some(*id),
-            Actor::Public | Actor::System => None,
+            Actor::Public | Actor::System | Actor::Unknown(_) => None,
         }
     }
 
@@ -61,6 +65,7 @@ impl Actor {
         match self {
             Actor::User { id, .. } => Some((*id).into()),
             Actor::ApiKey { id, .. } => Some((*id).into()),
+            Actor::Unknown(fields) => fields.get("id")?.as_str()?.parse().ok(),
             Actor::Public | Actor::System => None,
         }
     }

@@ -1,6 +1,6 @@
 //! API keys: what programs sign in with.
 
-use crate::permission::{Grants, Permission};
+use crate::permission::{Grants, HeldPermission, Permission};
 use crate::record::Record;
 use crate::{ApiKeyId, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct ApiKey {
     /// A few characters of the secret, to know it by.
     pub prefix: String,
     /// What it lets a program do. `own` and `team` are those of whoever made it.
-    pub permissions: Vec<Permission>,
+    pub permissions: Vec<HeldPermission>,
     /// When it ends; never, where there is none.
     pub expires_at: Option<Timestamp>,
     /// The most requests a minute; as many as the deployment takes, where there is none.
@@ -38,7 +38,6 @@ pub struct ApiKey {
 
 /// A key to be made.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewApiKey {
     /// What it is for.
     pub name: Line<120>,
@@ -61,7 +60,7 @@ impl ApiKey {
             updated_at: stamp.at,
             name: new.name,
             prefix,
-            permissions: new.permissions,
+            permissions: new.permissions.into_iter().map(HeldPermission::Known).collect(),
             expires_at: new.expires_at,
             requests_per_minute: new.requests_per_minute,
             made_by,
@@ -76,8 +75,7 @@ impl ApiKey {
             let (min, max) = (i64::from(*LIMITS.start()), i64::from(*LIMITS.end()));
             return Err(Error::invalid("/requests_per_minute", Rule::Range { min, max }));
         }
-        let permissions = self.grants().list();
-        Ok(ApiKey { permissions, ..self })
+        Ok(ApiKey { permissions: HeldPermission::tidied(&self.permissions), ..self })
     }
 
     /// What it lets a program do.

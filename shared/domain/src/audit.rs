@@ -1,12 +1,13 @@
 //! What of the audit log somebody wants to see, and how it is written down.
 
+use crate::choices;
 use crate::{AnyId, Audit, Error, Event, RecordType, Rule, Timestamp, Violations};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Which entries; all conditions hold at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 #[schema(as = AuditFilter)]
 pub struct Filter {
     /// From this moment or day on.
@@ -32,28 +33,25 @@ pub struct Filter {
     pub request_id: Option<String>,
 }
 
-/// How something ended that is on record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was done.
-    Success,
-    /// Whoever asked may not do it.
-    Denied,
-    /// Whoever asked isn't who they said.
-    Failed,
-}
+choices! {
+    /// How something ended that is on record.
+    Outcome as "Outcome" {
+        /// It was done.
+        Success = "success",
+        /// Whoever asked may not do it.
+        Denied = "denied",
+        /// Whoever asked isn't who they said.
+        Failed = "failed",
+    }
 
-/// How a file of entries is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = AuditExportFormat)]
-pub enum Format {
-    /// A table, for spreadsheets.
-    #[default]
-    Csv,
-    /// A list of entries.
-    Json,
+    /// How a file of entries is written.
+    #[derive(Default)]
+    Format as "AuditExportFormat" {
+        /// A table, for spreadsheets.
+        #[default] Csv = "csv",
+        /// A list of entries.
+        Json = "json",
+    }
 }
 
 impl Format {
@@ -62,6 +60,7 @@ impl Format {
         match self {
             Format::Csv => "csv",
             Format::Json => "json",
+            Format::Unknown(_) => "bin",
         }
     }
 
@@ -70,6 +69,7 @@ impl Format {
         match self {
             Format::Csv => "text/csv; charset=utf-8",
             Format::Json => "application/json",
+            Format::Unknown(_) => "application/octet-stream",
         }
     }
 }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 /// Somebody one talks to. May be at several customers, and in several groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Contact {
     /// The id.
     #[schema(read_only)]
@@ -189,7 +188,6 @@ impl Record for Contact {
 
 /// A group of contacts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Group {
     /// The id.
     #[schema(read_only)]

@@ -1,6 +1,7 @@
 //! Customers: the people and companies that are sold to.
 
-use crate::lead::{CompanySize, Industry, choices};
+use crate::choices;
+use crate::lead::{CompanySize, Industry};
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::Words;
 use crate::{
@@ -35,7 +36,6 @@ choices! {
 
 /// Somebody who is sold to: a person or a company. Its interactions, opportunities and tasks go with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Customer {
     /// The id.
     #[schema(read_only)]

@@ -2,8 +2,8 @@
 //!
 //! One may be asked for without naming a free hour: its status is `requested` until staff confirm it.
 
+use crate::choices;
 use crate::intake::{Ask, Asked};
-use crate::lead::choices;
 use crate::record::{Record, Reference};
 use crate::{
     AnyId, Change, DemoId, Error, Event, LeadId, Line, Moment, Prose, RecordType, Rule, SubmissionId, Timestamp, Unit,
@@ -147,7 +147,6 @@ fn wrong_list() -> Rule {
 
 /// What a form says of a wanted demonstration, as it was posted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct DemoFields {
     /// Where; on the screen unless said otherwise.
     pub demo_type: Option<DemoType>,
@@ -175,7 +174,6 @@ impl Asked for DemoFields {
 
 /// A demonstration that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Demo {
     /// The id.
     #[schema(read_only)]
@@ -351,7 +349,7 @@ impl Record for Demo {
         match change {
             Change::Create(_) => Event::DemoRequested,
             Change::Update(before, after) if before.status != after.status => match after.status {
-                DemoStatus::Requested => Event::DemoUpdated,
+                DemoStatus::Requested | DemoStatus::Unknown(_) => Event::DemoUpdated,
                 DemoStatus::Held => Event::DemoHeld,
                 DemoStatus::Confirmed => Event::DemoConfirmed,
                 DemoStatus::Rescheduled => Event::DemoRescheduled,

@@ -114,8 +114,7 @@ impl Serialize for EmailAddress {
 
 impl<'de> Deserialize<'de> for EmailAddress {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        EmailAddress::parse(&text).map_err(serde::de::Error::custom)
+        crate::open::read(from, EmailAddress::parse, |text| Some(EmailAddress(text.to_owned())))
     }
 }
 

@@ -206,6 +206,9 @@ pub enum Conflict {
     /// The token of a mail was used, replaced by a newer one, or has expired.
     #[error("the token of the mail can't be used")]
     TicketUsed,
+    /// A newer version of Daybook wrote it, in a form that this one can't write.
+    #[error("it was written by a newer version")]
+    NewerVersion,
     /// The deployment takes no registrations of this kind.
     #[error("registration needs an invitation")]
     RegistrationClosed,

@@ -32,7 +32,6 @@ pub struct Form {
 
 /// A form to be made.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewForm {
     /// What it is called among the staff.
     pub name: Line<120>,

@@ -3,8 +3,8 @@
 //! Written as [TypeID](https://github.com/jetify-com/typeid): `lead_01jd…`, 26 characters of
 //! Crockford base 32 after the prefix.
 
-use crate::Timestamp;
 use crate::error::Thing;
+use crate::{Rule, Timestamp, Unknown};
 use mti::prelude::TypeIdSuffix;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -89,7 +89,7 @@ macro_rules! ids {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
                 text.parse().map_err(|wrong: NotAnId| {
-                    serde::de::Error::custom(crate::Rule::Id { prefix: wrong.prefix.to_owned() })
+                    serde::de::Error::custom(Rule::Id { prefix: wrong.prefix.to_owned() })
                 })
             }
         }
@@ -108,43 +108,65 @@ macro_rules! ids {
     )*};
 }
 
-/// The schema of a name that is one of these; spelled out, as names from a macro's table are unseen by derives.
-pub(crate) fn one_of(names: &[&str]) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-    utoipa::openapi::ObjectBuilder::new()
-        .schema_type(utoipa::openapi::schema::Type::String)
-        .enum_values(Some(names.iter().map(|name| (*name).to_owned())))
-        .into()
-}
-
-/// The types of record: a line each gives the type its name in keys, journal and API, and its ids.
-macro_rules! record_types {
-    ($($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal;)*) => {
+/// The types of record by name, and their ids, as the registry lists them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! define_record_types {
+    (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty;)*) => {
         /// The types of record, and with them the first part of their keys.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum RecordType {
-            $($(#[$doc])* #[serde(rename = $name)] $kind,)*
+            $($(#[$doc])* $kind,)*
+            /// A type that a newer version knows: by its name, or by what its ids begin with.
+            Unknown(Unknown),
         }
 
         impl utoipa::PartialSchema for RecordType {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                one_of(&[$($name),*])
+                $crate::open::one_of(RecordType::NAMES, None)
             }
         }
 
         impl utoipa::ToSchema for RecordType {}
 
+        impl Serialize for RecordType {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for RecordType {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                $crate::open::word(from, RecordType::NAMES, RecordType::named, RecordType::Unknown)
+            }
+        }
+
         impl RecordType {
-            /// Every type of record.
+            /// Every type of record that is known.
             pub const ALL: &'static [RecordType] = &[$(RecordType::$kind),*];
+
+            /// Their names.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
 
             /// The name in keys, journal and API.
             pub fn name(self) -> &'static str {
-                match self { $(RecordType::$kind => $name,)* }
+                match self {
+                    $(RecordType::$kind => $name,)*
+                    RecordType::Unknown(name) => name.as_str(),
+                }
+            }
+
+            /// The type of a name, if it is known.
+            pub fn named(name: &str) -> Option<RecordType> {
+                match name { $($name => Some(RecordType::$kind),)* _ => None }
             }
 
             /// What ids of this type begin with.
             pub fn prefix(self) -> &'static str {
-                match self { $(RecordType::$kind => $prefix,)* }
+                match self {
+                    $(RecordType::$kind => $prefix,)*
+                    RecordType::Unknown(prefix) => prefix.as_str(),
+                }
             }
         }
 
@@ -172,102 +194,7 @@ macro_rules! record_types {
     };
 }
 
-record_types! {
-    /// A tenant.
-    Organization "organization",
-    /// An organisation: the tenant that every record belongs to.
-    OrgId "org";
-
-    /// A person who signs in.
-    User "user",
-    /// A user.
-    UserId "usr";
-
-    /// A role that an organisation made.
-    Role "role",
-    /// A role of an organisation.
-    RoleId "role";
-
-    /// Users who reach each other's records.
-    Team "team",
-    /// A team.
-    TeamId "team";
-
-    /// An invitation to join an organisation.
-    Invitation "invitation",
-    /// An invitation.
-    InvitationId "inv";
-
-    /// A key that a program signs in with.
-    ApiKey "api_key",
-    /// An API key.
-    ApiKeyId "key";
-
-    /// A form on a website.
-    Form "form",
-    /// A form on a website.
-    FormId "form";
-
-    /// Somebody who may become a customer.
-    Lead "lead",
-    /// A lead.
-    LeadId "lead";
-
-    /// One posted form, as it came.
-    Submission "submission",
-    /// A submission.
-    SubmissionId "sub";
-
-    /// A demonstration that somebody asked for.
-    Demo "demo",
-    /// A demonstration.
-    DemoId "demo";
-
-    /// Somebody who is sold to.
-    Customer "customer",
-    /// A customer.
-    CustomerId "cus";
-
-    /// Somebody one talks to.
-    Contact "contact",
-    /// A contact.
-    ContactId "con";
-
-    /// Contacts that belong together.
-    Group "group",
-    /// A group of contacts.
-    GroupId "grp";
-
-    /// Something that was talked about with a customer.
-    Interaction "interaction",
-    /// An interaction.
-    InteractionId "int";
-
-    /// The stages that opportunities go through.
-    Pipeline "pipeline",
-    /// A pipeline.
-    PipelineId "pipe";
-
-    /// Something that may be sold.
-    Opportunity "opportunity",
-    /// An opportunity.
-    OpportunityId "opp";
-
-    /// Something to do.
-    Task "task",
-    /// A task.
-    TaskId "tsk";
-
-    /// A list that somebody keeps.
-    View "view",
-    /// A view.
-    ViewId "view";
-
-    /// Work that takes longer than a request may.
-    Job "job",
-    /// A job.
-    JobId "job";
-}
+crate::record_types!(define_record_types);
 
 ids! {
     /// A session of a user.
@@ -390,6 +317,15 @@ impl AnyId {
     }
 }
 
+impl AnyId {
+    /// The id that a text is whose beginning only a newer version knows.
+    fn of_newer(text: &str) -> Option<AnyId> {
+        let (prefix, suffix) = text.rsplit_once('_')?;
+        let uuid = TypeIdSuffix::from_str(suffix).ok()?.to_uuid();
+        Some(AnyId { kind: RecordType::Unknown(Unknown::of(prefix)?), uuid })
+    }
+}
+
 impl fmt::Display for AnyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}", self.kind.prefix(), TypeIdSuffix::from(self.uuid))
@@ -421,8 +357,8 @@ impl Serialize for AnyId {
 
 impl<'de> Deserialize<'de> for AnyId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
+        let known = |text: &str| text.parse().map_err(|wrong: NotAnId| Rule::Id { prefix: wrong.prefix.to_owned() });
+        crate::open::read(from, known, AnyId::of_newer)
     }
 }
 

@@ -22,7 +22,6 @@ pub const EXTRA_BYTES: usize = 1024;
 
 /// What somebody says of themselves and wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Enquiry {
     /// Given name.
     pub first_name: Option<Line<100>>,

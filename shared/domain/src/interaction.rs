@@ -1,6 +1,6 @@
 //! Interactions: what was talked about with a customer.
 
-use crate::lead::choices;
+use crate::choices;
 use crate::record::{Record, Reference};
 use crate::{
     AnyId, ContactId, CustomerId, Error, InteractionId, Line, OpportunityId, Prose, RecordType, Rule, Timestamp,
@@ -32,7 +32,6 @@ choices! {
 
 /// Something that was talked about with a customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Interaction {
     /// The id.
     #[schema(read_only)]

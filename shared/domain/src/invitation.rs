@@ -1,5 +1,6 @@
 //! Invitations to join an organisation.
 
+use crate::choices;
 use crate::permission::RoleRef;
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::{
@@ -13,7 +14,6 @@ pub const VALID: Duration = Duration::from_secs(7 * 86_400);
 
 /// An invitation to join an organisation, sent by mail. Accepted once, by registering with its token and address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Invitation {
     /// The id.
     pub id: InvitationId,
@@ -41,20 +41,18 @@ pub struct Invitation {
     pub user_id: Option<UserId>,
 }
 
-/// How far an invitation has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = InvitationStatus)]
-pub enum Status {
-    /// It was sent.
-    Pending,
-    /// It made a user.
-    Accepted,
+choices! {
+    /// How far an invitation has come.
+    Status as "InvitationStatus" {
+        /// It was sent.
+        Pending = "pending",
+        /// It made a user.
+        Accepted = "accepted",
+    }
 }
 
 /// Somebody to be invited.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewInvitation {
     /// Who is invited.
     pub email: EmailAddress,
@@ -87,7 +85,7 @@ impl Invitation {
     pub fn resent(&self, at: Timestamp) -> Result<Invitation, Error> {
         match self.status {
             Status::Pending => Ok(Invitation { sent: self.sent + 1, expires_at: at.plus(VALID), ..self.clone() }),
-            Status::Accepted => Err(Error::Conflict(Conflict::InvitationUsed)),
+            Status::Accepted | Status::Unknown(_) => Err(Error::Conflict(Conflict::InvitationUsed)),
         }
     }
 
@@ -104,7 +102,7 @@ impl Invitation {
 
 impl Record for Invitation {
     const TYPE: RecordType = RecordType::Invitation;
-    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", &["pending", "accepted"]));
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
 
     record_head!();
 
@@ -123,7 +121,7 @@ impl Record for Invitation {
     fn claims(&self) -> Vec<Claim> {
         match self.status {
             Status::Pending => vec![Claim { kind: ClaimKind::Email, value: self.email.normalized() }],
-            Status::Accepted => Vec::new(),
+            Status::Accepted | Status::Unknown(_) => Vec::new(),
         }
     }
 
@@ -136,9 +134,6 @@ impl Record for Invitation {
     }
 
     fn state(&self) -> Option<&str> {
-        Some(match self.status {
-            Status::Pending => "pending",
-            Status::Accepted => "accepted",
-        })
+        Some(self.status.name())
     }
 }

@@ -1,9 +1,11 @@
 //! Jobs: work that takes longer than a request may.
 
 use crate::audit::{Filter, Format};
+use crate::choices;
 use crate::record::{Record, TRASH};
 use crate::{AnyId, Change, Event, JobId, OrgId, RecordType, Stamp, Timestamp, UserId, record_head};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// How long the file of a job can be fetched.
@@ -56,7 +58,8 @@ pub enum Work {
         /// How to write it.
         format: Format,
         /// Which entries.
-        filter: Filter,
+        #[schema(value_type = Filter)]
+        filter: Box<Filter>,
     },
     /// Take out all that is known of a person, as a file.
     PersonExport {
@@ -82,6 +85,10 @@ pub enum Work {
     },
     /// Erase all that the organisation has, once it has been in the trash for 30 days.
     OrganizationErasure,
+    /// Work that only a newer version can do, as it is stored.
+    #[serde(untagged)]
+    #[schema(value_type = Object)]
+    Unknown(Map<String, Value>),
 }
 
 impl Work {
@@ -93,23 +100,26 @@ impl Work {
     /// The pseudonym of the person it is about.
     pub fn person(&self) -> Option<&str> {
         match self {
-            Work::AuditExport { .. } | Work::Removal { .. } | Work::Return { .. } | Work::OrganizationErasure => None,
+            Work::AuditExport { .. }
+            | Work::Removal { .. }
+            | Work::Return { .. }
+            | Work::OrganizationErasure
+            | Work::Unknown(_) => None,
             Work::PersonExport { person } | Work::PersonErasure { person } => Some(person),
         }
     }
 }
 
-/// How far a job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = JobStatus)]
-pub enum Status {
-    /// It waits, or somebody is at it.
-    Queued,
-    /// It is done.
-    Done,
-    /// It can't be done.
-    Failed,
+choices! {
+    /// How far a job has come.
+    Status as "JobStatus" {
+        /// It waits, or somebody is at it.
+        Queued = "queued",
+        /// It is done.
+        Done = "done",
+        /// It can't be done.
+        Failed = "failed",
+    }
 }
 
 /// The file that a job made.
@@ -168,7 +178,8 @@ impl Job {
             | Work::PersonExport { .. }
             | Work::PersonErasure { .. }
             | Work::Removal { .. }
-            | Work::Return { .. } => self.created_at,
+            | Work::Return { .. }
+            | Work::Unknown(_) => self.created_at,
         }
     }
 
@@ -221,7 +232,7 @@ impl Job {
 
 impl Record for Job {
     const TYPE: RecordType = RecordType::Job;
-    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", &["queued", "done", "failed"]));
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
 
     record_head!();
@@ -237,6 +248,7 @@ impl Record for Job {
                 (_, Work::PersonExport { .. }) => Event::PersonExported,
                 (_, Work::PersonErasure { .. }) => Event::PersonErased,
                 (_, Work::OrganizationErasure) => Event::OrganizationErased,
+                (_, Work::Unknown(_)) => Event::JobUpdated,
             },
             Change::Delete(_) => Event::JobDeleted,
             Change::Restore(_) => Event::JobRestored,
@@ -248,10 +260,6 @@ impl Record for Job {
     }
 
     fn state(&self) -> Option<&str> {
-        Some(match self.status {
-            Status::Queued => "queued",
-            Status::Done => "done",
-            Status::Failed => "failed",
-        })
+        Some(self.status.name())
     }
 }

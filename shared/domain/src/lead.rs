@@ -1,5 +1,6 @@
 //! Leads: people who may become customers.
 
+use crate::choices;
 use crate::intake::Enquiry;
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::Words;
@@ -9,40 +10,6 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// Enumerations whose values are words of the API.
-macro_rules! choices {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)*
-        }
-
-        impl $name {
-            /// Every value, as it is written.
-            pub const NAMES: &'static [&'static str] = &[$($text),*];
-
-            /// How the value is written.
-            pub fn name(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-        }
-
-        // By hand, since the derive doesn't see through the macro to the names.
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::schema::Type::String)
-                    .enum_values(Some($name::NAMES.iter().copied()))
-                    .into()
-            }
-        }
-
-        impl utoipa::ToSchema for $name {}
-    )*};
-}
-pub(crate) use choices;
 
 choices! {
     /// How far a lead has come.
@@ -157,7 +124,6 @@ choices! {
 
 /// Somebody who may become a customer. One lead per address; who writes again adds a submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Lead {
     /// The id.
     #[schema(read_only)]
@@ -239,7 +205,6 @@ pub const DEMO_DATA: &str = "demo_data";
 
 /// What somebody agreed to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Consent {
     /// Whether they may be sent advertisements.
     #[serde(default)]
@@ -250,7 +215,6 @@ pub struct Consent {
 
 /// How somebody came to the website.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Attribution {
     /// The site or medium that sent them.
     pub utm_source: Option<Line<200>>,

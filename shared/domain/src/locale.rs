@@ -1,17 +1,16 @@
 //! The languages Daybook speaks.
 
-use serde::{Deserialize, Serialize};
+use crate::choices;
 
-/// A language of messages and mails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub enum Locale {
-    /// Simplified Chinese.
-    #[serde(rename = "zh-CN")]
-    Chinese,
-    /// English.
-    #[default]
-    #[serde(rename = "en")]
-    English,
+choices! {
+    /// A language of messages and mails.
+    #[derive(Default)]
+    Locale as "Locale" {
+        /// Simplified Chinese.
+        Chinese = "zh-CN",
+        /// English.
+        #[default] English = "en",
+    }
 }
 
 impl Locale {
@@ -41,10 +40,7 @@ impl Locale {
 
     /// The tag of the language (BCP 47).
     pub fn tag(self) -> &'static str {
-        match self {
-            Locale::Chinese => "zh-CN",
-            Locale::English => "en",
-        }
+        self.name()
     }
 }
 

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 
 /// A message through a contact form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Message {
     /// What it is about.
     pub subject: Option<Line<200>>,

@@ -1,12 +1,12 @@
 //! Opportunities: what may be sold to whom, and how far that has come.
 
-use crate::lead::choices;
+use crate::choices;
 use crate::money::Money;
 use crate::pipeline::{Pipeline, StageKey, StageType};
 use crate::record::{Record, Reference};
 use crate::words::Words;
 use crate::{
-    AnyId, Change, ContactId, Currency, CustomerId, Day, Error, Event, LeadId, Line, OpportunityId, Percent,
+    AnyId, Change, Conflict, ContactId, Currency, CustomerId, Day, Error, Event, LeadId, Line, OpportunityId, Percent,
     PipelineId, Prose, RecordType, Rule, Several, Timestamp, UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,6 @@ pub struct Passage {
 
 /// Something that may be sold to a customer. Goes with its customer; tasks about it go with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Opportunity {
     /// The id.
     #[schema(read_only)]
@@ -126,6 +125,8 @@ impl Opportunity {
             StageType::Open => (OpportunityStatus::Open, None),
             StageType::Won => closed(OpportunityStatus::Won),
             StageType::Lost => closed(OpportunityStatus::Lost),
+            // What being there means, only a newer version can say.
+            StageType::Unknown(_) => return Err(Error::Conflict(Conflict::NewerVersion)),
         };
         if stage.kind != StageType::Lost && before.is_some_and(|before| before.lost_reason == self.lost_reason) {
             self.lost_reason = None;
@@ -176,7 +177,7 @@ impl Record for Opportunity {
         match after.status {
             OpportunityStatus::Won => vec![Event::OpportunityWon],
             OpportunityStatus::Lost => vec![Event::OpportunityLost],
-            OpportunityStatus::Open => Vec::new(),
+            OpportunityStatus::Open | OpportunityStatus::Unknown(_) => Vec::new(),
         }
     }
 

@@ -56,7 +56,6 @@ pub struct Organization {
 
 /// An organisation to be made for others.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewOrganization {
     /// What it is called.
     pub name: Line<120>,

@@ -3,9 +3,9 @@
 //! A permission is `resource:action:scope` where records have owners (`leads:read:own`), and
 //! `resource:action` where they have none (`audit:read`).
 
-use crate::{NotAnId, Reference, RoleId, Rule};
+use crate::{NotAnId, Reference, RoleId, Rule, Unknown};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -202,7 +202,7 @@ impl Serialize for Permission {
 
 impl<'de> Deserialize<'de> for Permission {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        crate::open::read(from, str::parse, |_| None)
     }
 }
 
@@ -218,9 +218,67 @@ impl utoipa::PartialSchema for Permission {
 
 impl utoipa::ToSchema for Permission {}
 
+/// A permission as a role or key holds it: it may be one that only a newer version knows, which lets nobody do anything
+/// here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HeldPermission {
+    /// One that is known.
+    Known(Permission),
+    /// One that isn't.
+    Unknown(Unknown),
+}
+
+impl HeldPermission {
+    /// These permissions, each once and of one action the widest scope; those that aren't known as they are.
+    pub fn tidied(held: &[HeldPermission]) -> Vec<HeldPermission> {
+        let grants: Grants = held.iter().copied().collect();
+        let known = grants.list().into_iter().map(HeldPermission::Known);
+        known.chain(grants.unknown.into_iter().map(HeldPermission::Unknown)).collect()
+    }
+}
+
+impl From<Permission> for HeldPermission {
+    fn from(permission: Permission) -> HeldPermission {
+        HeldPermission::Known(permission)
+    }
+}
+
+impl Serialize for HeldPermission {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            HeldPermission::Known(permission) => permission.serialize(to),
+            HeldPermission::Unknown(word) => word.serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HeldPermission {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let known = |text: &str| text.parse().map(HeldPermission::Known);
+        crate::open::read(from, known, |text| Unknown::of(text).map(HeldPermission::Unknown))
+    }
+}
+
+impl utoipa::PartialSchema for HeldPermission {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        Permission::schema()
+    }
+}
+
+impl utoipa::ToSchema for HeldPermission {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Permission".into()
+    }
+}
+
 /// What somebody may do: for each resource and action how far it reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grants(BTreeMap<(Resource, Action), Scope>);
+pub struct Grants {
+    known: BTreeMap<(Resource, Action), Scope>,
+    /// Permissions that only a newer version knows: nobody may do anything by them here, nor give them away who doesn't
+    /// hold them.
+    unknown: BTreeSet<Unknown>,
+}
 
 impl Grants {
     /// Every permission there is, as Daybook's own work has.
@@ -230,28 +288,40 @@ impl Grants {
 
     /// How far this reaches, or `None` where it isn't granted.
     pub fn scope(&self, resource: Resource, action: Action) -> Option<Scope> {
-        self.0.get(&(resource, action)).copied()
+        self.known.get(&(resource, action)).copied()
     }
 
     /// Whether these let somebody do all that those do.
     pub fn cover(&self, those: &Grants) -> bool {
-        those.0.iter().all(|(what, scope)| self.0.get(what).is_some_and(|mine| mine >= scope))
+        let known = |(what, scope)| self.known.get(what).is_some_and(|mine: &Scope| mine >= scope);
+        those.known.iter().all(known) && those.unknown.is_subset(&self.unknown)
     }
 
     /// The permissions, each with its widest scope.
     pub fn list(&self) -> Vec<Permission> {
-        self.0.iter().map(|(&(resource, action), &scope)| Permission { resource, action, scope }).collect()
+        self.known.iter().map(|(&(resource, action), &scope)| Permission { resource, action, scope }).collect()
     }
 }
 
 impl FromIterator<Permission> for Grants {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Grants {
-        let mut grants = BTreeMap::new();
-        for Permission { resource, action, scope } in permissions {
-            let held = grants.entry((resource, action)).or_insert(scope);
-            *held = scope.max(*held);
+        permissions.into_iter().map(HeldPermission::Known).collect()
+    }
+}
+
+impl FromIterator<HeldPermission> for Grants {
+    fn from_iter<I: IntoIterator<Item = HeldPermission>>(permissions: I) -> Grants {
+        let mut grants = Grants::default();
+        for permission in permissions {
+            match permission {
+                HeldPermission::Known(Permission { resource, action, scope }) => {
+                    let held = grants.known.entry((resource, action)).or_insert(scope);
+                    *held = scope.max(*held);
+                }
+                HeldPermission::Unknown(word) => _ = grants.unknown.insert(word),
+            }
         }
-        Grants(grants)
+        grants
     }
 }
 
@@ -348,6 +418,8 @@ pub enum RoleRef {
     BuiltIn(Role),
     /// One that the organisation made.
     Custom(RoleId),
+    /// One that only a newer version knows; it lets nobody do anything here.
+    Unknown(Unknown),
 }
 
 impl RoleRef {
@@ -355,7 +427,7 @@ impl RoleRef {
     pub fn references(self) -> Vec<Reference> {
         match self {
             RoleRef::Custom(id) => vec![Reference { id: id.into(), pointer: "/role" }],
-            RoleRef::BuiltIn(_) => Vec::new(),
+            RoleRef::BuiltIn(_) | RoleRef::Unknown(_) => Vec::new(),
         }
     }
 }
@@ -371,6 +443,7 @@ impl fmt::Display for RoleRef {
         match self {
             RoleRef::BuiltIn(role) => f.write_str(role.name()),
             RoleRef::Custom(id) => id.fmt(f),
+            RoleRef::Unknown(word) => f.write_str(word.as_str()),
         }
     }
 }
@@ -395,7 +468,7 @@ impl Serialize for RoleRef {
 
 impl<'de> Deserialize<'de> for RoleRef {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        crate::open::read(from, str::parse, |text| Unknown::of(text).map(RoleRef::Unknown))
     }
 }
 
@@ -452,8 +525,9 @@ mod tests {
 
     #[test]
     fn grants_cover_what_reaches_no_further() {
-        let grants =
-            |list: &[&str]| -> Grants { list.iter().map(|text| text.parse().expect("a permission")).collect() };
+        let grants = |list: &[&str]| -> Grants {
+            list.iter().map(|text| text.parse::<Permission>().expect("a permission")).collect()
+        };
         let mine = grants(&["leads:read:own", "leads:read:team", "audit:read"]);
         assert_eq!(mine.scope(Resource::Leads, Action::Read), Some(Scope::Team));
         assert!(mine.cover(&grants(&["leads:read:own"])));

@@ -1,6 +1,6 @@
 //! Pipelines: the stages that opportunities go through, as an organisation names them.
 
-use crate::lead::choices;
+use crate::choices;
 use crate::record::{Claim, ClaimKind, Record, TRASH};
 use crate::words::normalize;
 use crate::{
@@ -70,7 +70,6 @@ impl utoipa::ToSchema for StageKey {}
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Its key.
     pub key: StageKey,
@@ -85,7 +84,6 @@ pub struct Stage {
 
 /// A stage that was removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Retired {
     /// The stage.
     pub stage: Stage,
@@ -95,7 +93,6 @@ pub struct Retired {
 
 /// The stages that opportunities go through, in their order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Pipeline {
     /// The id.
     #[schema(read_only)]

@@ -5,6 +5,7 @@ use crate::words::Words;
 use crate::{AnyId, RecordType, Timestamp, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// How long a record stays in the trash.
@@ -15,6 +16,15 @@ pub const TRASH: Duration = Duration::from_secs(30 * 86_400);
 pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + PartialEq + Send + Sync + 'static {
     /// The type, and so the keys.
     const TYPE: RecordType;
+
+    /// The number of the form in which it is stored. Only a changed meaning raises it: fields, words and types may be
+    /// added without.
+    const FORM: u32 = 1;
+
+    /// Turns fields that were stored in an older form, all of a record's or some of them, into the form that follows it.
+    fn upgrade(form: u32, fields: &mut Map<String, Value>) {
+        let _ = (form, fields);
+    }
 
     /// Fields that a client can't change.
     const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];

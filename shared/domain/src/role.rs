@@ -1,6 +1,6 @@
 //! Roles that an organisation makes for itself, besides those that every one has.
 
-use crate::permission::{Grants, Permission};
+use crate::permission::{Grants, HeldPermission, Permission};
 use crate::record::{Claim, ClaimKind, Record};
 use crate::words::normalize;
 use crate::{Line, RecordType, RoleId, Stamp, Timestamp, record_events, record_head};
@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 /// A role of an organisation's own: what it lets somebody do. A change counts from the next request of each
 /// user who has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(as = Role)]
 pub struct CustomRole {
     /// The id; a user's `role`.
@@ -23,12 +22,11 @@ pub struct CustomRole {
     /// What it is called; unique in the organisation.
     pub name: Line<60>,
     /// What it lets somebody do; of one action the widest scope counts.
-    pub permissions: Vec<Permission>,
+    pub permissions: Vec<HeldPermission>,
 }
 
 /// A role to be made.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewRole {
     /// What it is called.
     pub name: Line<60>,
@@ -45,7 +43,7 @@ impl CustomRole {
             created_at: stamp.at,
             updated_at: stamp.at,
             name: new.name,
-            permissions: new.permissions,
+            permissions: new.permissions.into_iter().map(HeldPermission::Known).collect(),
         }
         .tidied()
     }
@@ -58,8 +56,7 @@ impl CustomRole {
     /// The role with each permission once.
     #[must_use]
     pub fn tidied(self) -> CustomRole {
-        let permissions = self.grants().list();
-        CustomRole { permissions, ..self }
+        CustomRole { permissions: HeldPermission::tidied(&self.permissions), ..self }
     }
 }
 

@@ -37,7 +37,6 @@ impl<T, const MOST: usize> Default for Several<T, MOST> {
 
 impl<'de, T: Deserialize<'de> + PartialEq, const MOST: usize> Deserialize<'de> for Several<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let values = Option::<Vec<T>>::deserialize(from)?.unwrap_or_default();
-        Several::new(values).map_err(serde::de::Error::custom)
+        crate::open::list(from, |values| Several::<T, MOST>::new(values).map(|several| several.0)).map(Several)
     }
 }

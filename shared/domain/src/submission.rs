@@ -1,8 +1,8 @@
 //! Submissions: what came in through a form, exactly once, whatever becomes of it.
 
+use crate::choices;
 use crate::demo::DemoFields;
 use crate::intake::{Ask, Enquiry};
-use crate::lead::choices;
 use crate::message::Message;
 use crate::record::Record;
 use crate::{AnyId, Change, Conflict, Error, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
@@ -89,6 +89,7 @@ impl Submission {
     pub fn as_spam(&self) -> Result<Submission, Error> {
         match self.status {
             Verdict::Accepted => Err(Error::Conflict(Conflict::SubmissionAccepted)),
+            Verdict::Unknown(_) => Err(Error::Conflict(Conflict::NewerVersion)),
             Verdict::Held | Verdict::Spam => Ok(Submission { status: Verdict::Spam, ..self.clone() }),
         }
     }
@@ -116,6 +117,7 @@ impl Record for Submission {
                 Verdict::Accepted => Event::SubmissionAccepted,
                 Verdict::Held => Event::SubmissionHeld,
                 Verdict::Spam => Event::SubmissionSpam,
+                Verdict::Unknown(_) => Event::SubmissionUpdated,
             },
             Change::Delete(_) => Event::SubmissionDeleted,
             Change::Restore(_) => Event::SubmissionRestored,

@@ -1,6 +1,6 @@
 //! Tasks: what somebody is to do, until when, and about what.
 
-use crate::lead::choices;
+use crate::choices;
 use crate::record::{Record, Reference};
 use crate::words::Words;
 use crate::{
@@ -59,9 +59,21 @@ choices! {
     }
 }
 
+impl RelatedType {
+    /// The type of record, where it is known.
+    fn record_type(self) -> Option<RecordType> {
+        match self {
+            RelatedType::Lead => Some(RecordType::Lead),
+            RelatedType::Customer => Some(RecordType::Customer),
+            RelatedType::Contact => Some(RecordType::Contact),
+            RelatedType::Opportunity => Some(RecordType::Opportunity),
+            RelatedType::Unknown(_) => None,
+        }
+    }
+}
+
 /// What a task is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Related {
     /// The type of the record.
     #[serde(rename = "type")]
@@ -73,7 +85,6 @@ pub struct Related {
 
 /// When to remind of a task: at a moment, or so long before it is due.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Reminder {
     /// When.
     pub at: Option<Timestamp>,
@@ -87,7 +98,6 @@ pub struct Reminder {
 
 /// A step of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Step {
     /// What is to be done.
     pub text: Line<200>,
@@ -98,7 +108,6 @@ pub struct Step {
 
 /// Something that somebody is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Task {
     /// The id.
     #[schema(read_only)]
@@ -171,16 +180,10 @@ impl Task {
         at: Timestamp,
     ) -> Result<Task, Error> {
         self.customer_id = customer;
-        if let Some(related) = &self.related_to {
-            let kind = match related.kind {
-                RelatedType::Lead => RecordType::Lead,
-                RelatedType::Customer => RecordType::Customer,
-                RelatedType::Contact => RecordType::Contact,
-                RelatedType::Opportunity => RecordType::Opportunity,
-            };
-            if related.id.kind != kind {
-                return Err(Error::invalid("/related_to/id", Rule::Id { prefix: kind.prefix().to_owned() }));
-            }
+        if let Some(related) = &self.related_to
+            && let Some(kind) = related.kind.record_type().filter(|kind| related.id.kind != *kind)
+        {
+            return Err(Error::invalid("/related_to/id", Rule::Id { prefix: kind.prefix().to_owned() }));
         }
         for (n, reminder) in self.reminders.as_slice().iter().enumerate() {
             let wrong = |name: &str, rule| Err(Error::invalid(format!("/reminders/{n}{name}"), rule));

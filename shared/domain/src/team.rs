@@ -11,7 +11,6 @@ pub const MOST_MEMBERS: usize = 200;
 
 /// Users who reach each other's records. Somebody may be in several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Team {
     /// The id.
     pub id: TeamId,
@@ -29,7 +28,6 @@ pub struct Team {
 
 /// A team to be made.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewTeam {
     /// What it is called.
     pub name: Line<120>,

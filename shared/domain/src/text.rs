@@ -80,8 +80,8 @@ macro_rules! text {
 
         impl<'de, const MAX: usize> Deserialize<'de> for $name<MAX> {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-                Self::parse(&text).map_err(serde::de::Error::custom)
+                // Another version may take longer ones.
+                crate::open::read(from, Self::parse, |text| Some($name(text.to_owned())))
             }
         }
 

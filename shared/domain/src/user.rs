@@ -1,5 +1,6 @@
 //! Users: the people who sign in.
 
+use crate::choices;
 use crate::permission::{Grants, Role, RoleRef};
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::{
@@ -40,16 +41,15 @@ pub struct User {
     pub session_epoch: u32,
 }
 
-/// Whether a user may sign in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = UserStatus)]
-pub enum Status {
-    /// They may.
-    #[default]
-    Active,
-    /// They may not, and their sessions have ended.
-    Suspended,
+choices! {
+    /// Whether a user may sign in.
+    #[derive(Default)]
+    Status as "UserStatus" {
+        /// They may.
+        #[default] Active = "active",
+        /// They may not, and their sessions have ended.
+        Suspended = "suspended",
+    }
 }
 
 impl User {
@@ -124,7 +124,7 @@ impl Record for User {
     const TYPE: RecordType = RecordType::User;
     const READ_ONLY: &'static [&'static str] =
         &["id", "version", "created_at", "updated_at", "email_verified_at", "session_epoch"];
-    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", &["active", "suspended"]));
+    const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
 
     record_head!();
     record_events!(UserRegistered, UserUpdated, UserDeleted, UserRestored);
@@ -144,10 +144,7 @@ impl Record for User {
     }
 
     fn state(&self) -> Option<&str> {
-        Some(match self.status {
-            Status::Active => "active",
-            Status::Suspended => "suspended",
-        })
+        Some(self.status.name())
     }
 }
 
@@ -173,7 +170,6 @@ impl Username {
 
 impl<'de> Deserialize<'de> for Username {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        Username::parse(&text).map_err(serde::de::Error::custom)
+        crate::open::read(from, Username::parse, |text| Some(Username(text.to_owned())))
     }
 }

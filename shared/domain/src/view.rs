@@ -1,6 +1,6 @@
 //! Views: lists that somebody keeps, by the query that asks for them.
 
-use crate::lead::choices;
+use crate::choices;
 use crate::record::{Record, Reference};
 use crate::{Line, RecordType, Timestamp, UserId, ViewId, record_events, record_head};
 use serde::{Deserialize, Serialize};
@@ -40,13 +40,13 @@ impl ViewOf {
             ViewOf::Interactions => RecordType::Interaction,
             ViewOf::Opportunities => RecordType::Opportunity,
             ViewOf::Tasks => RecordType::Task,
+            ViewOf::Unknown(word) => RecordType::Unknown(word),
         }
     }
 }
 
 /// A list that somebody keeps. `?view_id=` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct View {
     /// The id.
     #[schema(read_only)]

@@ -129,7 +129,7 @@ async fn with_view<T: Record>(
     let unknown = || wrong(Violations::of(&named.pointer, Rule::Id { prefix: ViewId::PREFIX.to_owned() }));
     let id: ViewId = named.value.one().ok().and_then(|id| id.parse().ok()).ok_or_else(unknown)?;
     let seeing = call.cx.reaching(Resource::Views, Action::Read).await?;
-    let view: Option<View> = seeing.find(id).await?;
+    let view = seeing.find::<View>(id).await?;
     let view = view.filter(|view| view.resource.record_type() == T::TYPE).ok_or_else(unknown)?;
     let asked = params.len();
     for kept in pairs_of(view.query.as_str())?.into_iter().map(Param::of_query) {
@@ -173,7 +173,9 @@ impl<T: Record> ListQuery<T> {
     pub(crate) async fn asked(call: &Call, params: Vec<Param>, wrong: fn(Violations) -> Domain) -> Result<Self> {
         let params = with_view::<T>(call, params, wrong).await?;
         let zone = match params.iter().any(Param::names_a_day) {
-            true => call.cx.find_often::<Organization>(call.cx.org).await?.map(|organization| organization.timezone),
+            true => {
+                call.cx.find_often::<Organization>(call.cx.org).await?.map(|organization| organization.timezone.clone())
+            }
             false => None,
         };
         let query = ListQuery::read(&params, &zone.unwrap_or_default()).map_err(wrong)?;

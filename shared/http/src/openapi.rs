@@ -4,7 +4,7 @@ use crate::problem::{Code, Members};
 use crate::routes::Route;
 use axum::http::{Method, StatusCode};
 use daybook_domain::Record;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{
@@ -259,6 +259,7 @@ fn enveloped(data: RefOr<Schema>) -> ObjectBuilder {
 pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
+    let mut asked = BTreeSet::new();
     let mut problem = Operation::default();
     let _ = problem.schema_of::<ProblemDocument>();
     components.schemas.extend(problem.schemas);
@@ -266,10 +267,12 @@ pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
         let mut operation = Operation::default();
         (route.describe)(&mut operation);
         components.schemas.extend(std::mem::take(&mut operation.schemas));
+        asked.extend(operation.body.iter().flat_map(named));
         let built = built(route, operation);
         let path = paths.paths.entry(route.path.to_owned()).or_default();
         path.merge_operations(PathItem::new(http_method(&route.method), built));
     }
+    close(&mut components.schemas, asked);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.security_schemes.insert("bearer".to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
     let info = InfoBuilder::new()
@@ -279,6 +282,42 @@ pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
         .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+}
+
+/// The types that something refers to by name.
+fn named(of: &impl serde::Serialize) -> BTreeSet<String> {
+    fn collect(value: &serde_json::Value, names: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                let name = map.get("$ref").and_then(|path| path.as_str()?.rsplit('/').next());
+                names.extend(name.map(str::to_owned));
+                map.values().for_each(|value| collect(value, names));
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| collect(value, names)),
+            _ => {}
+        }
+    }
+    let mut names = BTreeSet::new();
+    collect(&serde_json::to_value(of).unwrap_or_default(), &mut names);
+    names
+}
+
+/// Types that requests give, and those within, take no fields but their own. What is answered may have more in time.
+fn close(schemas: &mut BTreeMap<String, RefOr<Schema>>, asked: BTreeSet<String>) {
+    let (mut open, mut seen): (Vec<String>, BTreeSet<String>) = (asked.into_iter().collect(), BTreeSet::new());
+    while let Some(name) = open.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let Some(schema) = schemas.get_mut(&name) else { continue };
+        open.extend(named(schema));
+        if let RefOr::T(Schema::Object(object)) = schema
+            && object.additional_properties.is_none()
+            && !object.properties.is_empty()
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
 }
 
 /// A problem document (RFC 9457).

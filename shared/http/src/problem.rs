@@ -21,12 +21,14 @@ pub(crate) fn status_of(answer: Answer) -> StatusCode {
         Answer::SeeOther => StatusCode::SEE_OTHER,
         Answer::Unauthenticated => StatusCode::UNAUTHORIZED,
         Answer::Forbidden => StatusCode::FORBIDDEN,
+        // Nothing answers so here.
+        Answer::Unknown(_) => StatusCode::OK,
     }
 }
 
-/// The number of the status of an answer, as the audit log shows it.
+/// The number of the status of an answer, as the audit log shows it; 0 for one that only a newer version knows.
 pub fn status_code(answer: Answer) -> u16 {
-    status_of(answer).as_u16()
+    if matches!(answer, Answer::Unknown(_)) { 0 } else { status_of(answer).as_u16() }
 }
 
 /// What went wrong, as a client sees it.

@@ -8,6 +8,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION,
 };
 use axum::http::{HeaderValue, Response};
+use daybook_domain::{Record, Stored};
 use daybook_store::{Answer as Kind, Error, Page, Reply, Result, Total};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,13 @@ replies! {
     Bare, Ok, true, as_is, bare;
     /// Something new as it is, without the envelope. May hold a secret, so it is never kept.
     BareCreated, Created, true, as_is, bare;
+}
+
+impl<T: Record> Data<T> {
+    /// A record as it is stored.
+    pub fn stored(record: Stored<T>) -> Data<T> {
+        Data(record.into_inner())
+    }
 }
 
 /// A page of records, in the envelope with `meta`.

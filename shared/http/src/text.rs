@@ -140,6 +140,11 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
         Conflict::StageGone => {
             ("The stage it was in was removed, so it can't go back there.", "原来的阶段已被移除，无法恢复到该阶段。")
         }
+        Conflict::NewerVersion => (
+            "A newer version of Daybook wrote this in a form that this one can't write; try again once all of it runs the \
+             newer version.",
+            "该数据由更新版本的 Daybook 写入，当前版本无法修改；请在全部升级后重试。",
+        ),
         Conflict::StageInUse => (
             "Opportunities are in it, or may come back to it from the trash within 30 days, or it is the default pipeline; \
              move them to other stages first.",
@@ -268,7 +273,7 @@ fn in_chinese(expected: &str) -> &str {
 
 fn pick(locale: Locale, english: &'static str, chinese: &'static str) -> &'static str {
     match locale {
-        Locale::English => english,
+        Locale::English | Locale::Unknown(_) => english,
         Locale::Chinese => chinese,
     }
 }

@@ -8,8 +8,8 @@ use daybook_domain::lead::{Lead, Status};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
 use daybook_domain::{
-    Claim, ClaimKind, Conflict, EmailAddress, Error as Domain, FormId, LeadId, RecordType, SubmissionId, Timestamp,
-    Zone,
+    Claim, ClaimKind, Conflict, EmailAddress, Error as Domain, FormId, LeadId, RecordType, Stored, SubmissionId,
+    Timestamp, Zone,
 };
 use daybook_http::{Cx, Error, Posted, PostedBy, PostedLater, Result, token};
 use daybook_store::{Reply, Tx};
@@ -73,16 +73,16 @@ pub struct Receipt {
 pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Result<Submission> {
     let missing = || Error::from(Domain::not_found(RecordType::Lead));
     let (cx, _) = form_of(cx, &posted.by, false).await?;
-    let earlier: Submission = cx.find(lead.submission()).await?.ok_or_else(missing)?;
+    let earlier = cx.find::<Submission>(lead.submission()).await?.ok_or_else(missing)?;
     let may = match &posted.follow_up.controls.submission_token {
         Some(given) => token::is_of_submission(&cx, earlier.id, given),
         None => earlier.created_at.until(cx.now()) <= OPEN,
     };
-    if may { Ok(earlier) } else { Err(missing()) }
+    if may { Ok(earlier.into_inner()) } else { Err(missing()) }
 }
 
 /// A lead by its id, or by one that a visitor was told.
-pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Lead> {
+pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Stored<Lead>> {
     match cx.find(id).await? {
         Some(lead) => Ok(lead),
         None => cx.get(lead_told(cx, id).await?).await,
@@ -91,7 +91,7 @@ pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Lead> {
 
 /// The lead behind an id that a visitor was told: that of the submission with the same UUID.
 pub async fn lead_told(cx: &Cx, id: LeadId) -> Result<LeadId> {
-    let submission: Option<Submission> = cx.find(id.submission()).await?;
+    let submission = cx.find::<Submission>(id.submission()).await?;
     let lead = submission.and_then(|submission| submission.lead_id).filter(|lead| *lead != id);
     lead.ok_or_else(|| Domain::not_found(RecordType::Lead).into())
 }
@@ -123,7 +123,7 @@ pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form
                 let made = makes(&mut submission, &form, &known, &zone, first.created_at)?;
                 (known, made)
             }
-            Verdict::Held | Verdict::Spam => (Known::default(), Makes { lead: None, demo: None }),
+            Verdict::Held | Verdict::Spam | Verdict::Unknown(_) => (Known::default(), Makes { lead: None, demo: None }),
         };
         let receipt = receipt(&cx, &submission, &known, made.lead.as_ref(), trusted).await?;
         let tx = made.add_to(Tx::create(&submission));
@@ -237,7 +237,7 @@ async fn form_of(cx: &Cx, by: &PostedBy, trusted: bool) -> Result<(Cx, Form)> {
 /// A form of the organisation; its default one is there from the start.
 pub(crate) async fn form_by_id(cx: &Cx, id: FormId) -> Result<Form> {
     match cx.find_often::<Form>(id).await? {
-        Some(form) => Ok(form),
+        Some(form) => Ok(form.into_inner()),
         None if id == FormId::default_of(cx.org) => Ok(Form::default_of(cx.org)),
         None => Err(Domain::not_found(RecordType::Form).into()),
     }

@@ -102,5 +102,9 @@ pub(crate) fn makes(
 
 /// The zone of times that come without one.
 pub async fn zone_of(cx: &Cx) -> Result<Zone> {
-    Ok(cx.find_often::<Organization>(cx.org).await?.map(|organization| organization.timezone).unwrap_or_default())
+    Ok(cx
+        .find_often::<Organization>(cx.org)
+        .await?
+        .map(|organization| organization.timezone.clone())
+        .unwrap_or_default())
 }

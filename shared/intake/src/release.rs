@@ -19,12 +19,12 @@ pub async fn release<R: Reply>(
     reply: impl Fn(Submission) -> R,
 ) -> Result<R> {
     for _ in 0..DECISIONS {
-        let before: Submission = cx.get(id).await?;
+        let before = cx.get::<Submission>(id).await?;
         if if_match.is_some_and(|version| version != before.version) {
             return Err(Domain::Stale { version: before.version, current: Default::default() }.into());
         }
         if before.status == Verdict::Accepted {
-            return Ok(reply(before));
+            return Ok(reply(before.into_inner()));
         }
         let form = form_by_id(cx, before.form_id.unwrap_or(FormId::default_of(cx.org))).await?;
         // The one it adds to may have been released in the meantime.
@@ -33,7 +33,8 @@ pub async fn release<R: Reply>(
             None => None,
         };
         let known = known(cx, &before, earlier).await?;
-        let mut after = Submission { status: Verdict::Accepted, ..before.clone() }.following(&before, cx.now());
+        let mut after =
+            Submission { status: Verdict::Accepted, ..Submission::clone(&before) }.following(&before, cx.now());
         let made = makes(&mut after, &form, &known, &zone_of(cx).await?, cx.now())?;
         let tx = made.add_to(Tx::update(&before, &after));
         match cx.commit(tx, reply(after)).await {

@@ -11,7 +11,7 @@ use daybook_domain::{Line, Secret};
 use daybook_mail::{Sender, Ses};
 use daybook_store::config::{Surroundings, Variables, start};
 use daybook_store::telemetry::Invocation;
-use daybook_store::{Fact, Result};
+use daybook_store::{Result, SignedFact};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ fn on_its_queue(worker: Worker, files: Option<Reaching<dyn Files>>) -> ExitCode 
 /// Runs a function on the table's stream: this is all of its `main`.
 pub fn run_stream<F, Fut>(queues: &'static [Queue], handle: F) -> ExitCode
 where
-    F: Fn(Arc<Services>, Fact) -> Fut + Clone + Send + Sync + 'static,
+    F: Fn(Arc<Services>, SignedFact) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<()>> + Send,
 {
     run(

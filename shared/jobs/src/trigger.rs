@@ -7,7 +7,7 @@ pub use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
 use daybook_domain::Timestamp;
 use daybook_store::telemetry::Invocation;
-use daybook_store::{Error, Fact, Result};
+use daybook_store::{Error, Result, SignedFact};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub async fn on_stream<F, Fut>(
     invocation: &Invocation,
 ) -> Value
 where
-    F: Fn(Arc<Services>, Fact) -> Fut,
+    F: Fn(Arc<Services>, SignedFact) -> Fut,
     Fut: Future<Output = Result<()>>,
 {
     let count = event.records.len();

@@ -21,9 +21,9 @@ pub fn confirmation(
         ConfirmationPage { name: &name, organization: organization_name, wrote: &wrote, demo, chinese }.render()?;
     let subject = match (locale, demo) {
         (Locale::Chinese, false) => format!("我们已收到您的信息 - {organization}"),
-        (Locale::English, false) => format!("We have your message - {organization}"),
+        (Locale::English | Locale::Unknown(_), false) => format!("We have your message - {organization}"),
         (Locale::Chinese, true) => format!("我们已收到您的演示预约 - {organization}"),
-        (Locale::English, true) => format!("We have your request for a demo - {organization}"),
+        (Locale::English | Locale::Unknown(_), true) => format!("We have your request for a demo - {organization}"),
     };
     Ok(Content { subject: line(&subject), text, html })
 }
@@ -34,11 +34,11 @@ pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> 
     let enquiry = &submission.enquiry;
     let (name, wrote, rows) = (name(enquiry), wrote(submission), rows(submission, chinese));
     let what = match (submission.ask(), locale) {
-        (Ask::Lead, Locale::English) => "New lead",
+        (Ask::Lead, Locale::English | Locale::Unknown(_)) => "New lead",
         (Ask::Lead, Locale::Chinese) => "新线索",
-        (Ask::Demo(_), Locale::English) => "Demo wanted",
+        (Ask::Demo(_), Locale::English | Locale::Unknown(_)) => "Demo wanted",
         (Ask::Demo(_), Locale::Chinese) => "演示预约",
-        (Ask::Contact(_), Locale::English) => "New message",
+        (Ask::Contact(_), Locale::English | Locale::Unknown(_)) => "New message",
         (Ask::Contact(_), Locale::Chinese) => "新留言",
     };
     let colon = if chinese { "：" } else { ": " };
@@ -70,7 +70,7 @@ impl AccountMail {
     /// Its subject, what it says, and what it says below the link.
     fn words(self, locale: Locale) -> (&'static str, &'static str, &'static str) {
         match (self, locale) {
-            (AccountMail::Verification, Locale::English) => (
+            (AccountMail::Verification, Locale::English | Locale::Unknown(_)) => (
                 "Confirm your address",
                 "please confirm that this is your address:",
                 "The link works for a week. If you didn't register, ignore this mail.",
@@ -78,7 +78,7 @@ impl AccountMail {
             (AccountMail::Verification, Locale::Chinese) => {
                 ("请确认您的邮箱", "请点击以下链接确认您的邮箱：", "链接一周内有效。如果您没有注册，请忽略此邮件。")
             }
-            (AccountMail::PasswordReset, Locale::English) => (
+            (AccountMail::PasswordReset, Locale::English | Locale::Unknown(_)) => (
                 "Choose a new password",
                 "somebody, probably you, asked for a new password. Choose one here:",
                 "The link works once and for an hour. If it wasn't you, ignore this mail; your password stays as it is.",
@@ -88,7 +88,7 @@ impl AccountMail {
                 "我们收到了重置您密码的请求。请点击以下链接设置新密码：",
                 "链接一小时内有效，且只能使用一次。如果不是您本人操作，请忽略此邮件，您的密码不会改变。",
             ),
-            (AccountMail::PasswordChanged, Locale::English) => (
+            (AccountMail::PasswordChanged, Locale::English | Locale::Unknown(_)) => (
                 "Your password was changed",
                 "your password was just changed, and other devices are signed out.",
                 "If it wasn't you, ask for a new password at once, and tell your administrator.",
@@ -98,7 +98,7 @@ impl AccountMail {
                 "您的密码刚刚被修改，其他设备已退出登录。",
                 "如果不是您本人操作，请立即重置密码并联系管理员。",
             ),
-            (AccountMail::AddressChanged, Locale::English) => (
+            (AccountMail::AddressChanged, Locale::English | Locale::Unknown(_)) => (
                 "Your address was changed",
                 "your account has another address now, and other devices are signed out.",
                 "If it wasn't you or your administrator, tell your administrator at once.",
@@ -108,7 +108,7 @@ impl AccountMail {
                 "您账户的邮箱刚刚被修改，其他设备已退出登录。",
                 "如果不是您本人或管理员操作，请立即联系管理员。",
             ),
-            (AccountMail::Invitation, Locale::English) => (
+            (AccountMail::Invitation, Locale::English | Locale::Unknown(_)) => (
                 "You are invited",
                 "you are invited to work with us in Daybook. Accept here:",
                 "The link works once and for a week.",

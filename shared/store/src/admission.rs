@@ -69,12 +69,12 @@ impl SignedIn {
         let [session, user, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
         let (Some(session), Some(user), Some(organization)) = (session, user, organization) else { return Ok(None) };
         let session: Session = parse_item(session)?;
-        let user: User = record_of(&user)?;
+        let user = record_of::<User>(user)?.into_inner();
         let good = user.status == Status::Active && session.is_in_force(&user, env.clock.now());
         if !good {
             return Ok(None);
         }
-        Ok(Some(SignedIn { session, user, organization: record_of(&organization)? }))
+        Ok(Some(SignedIn { session, user, organization: record_of::<Organization>(organization)?.into_inner() }))
     }
 }
 
@@ -84,10 +84,10 @@ impl KeyInForce {
         let places = [Place::Record(org, id.into()), Place::KeySecret(org, id), Place::Record(org, org.into())];
         let [key, secret, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
         let (Some(key), Some(secret), Some(organization)) = (key, secret, organization) else { return Ok(None) };
-        let key: ApiKey = record_of(&key)?;
+        let key = record_of::<ApiKey>(key)?.into_inner();
         let in_force = key.is_in_force(env.clock.now());
-        let (secret, organization) = (parse_item(secret)?, record_of(&organization)?);
-        Ok(in_force.then_some(KeyInForce { key, secret, organization }))
+        let (secret, organization) = (parse_item(secret)?, record_of::<Organization>(organization)?);
+        Ok(in_force.then_some(KeyInForce { key, secret, organization: organization.into_inner() }))
     }
 }
 
@@ -96,9 +96,10 @@ impl Env {
     pub async fn grants_of(&self, org: OrgId, role: RoleRef) -> Result<Grants> {
         match role {
             RoleRef::BuiltIn(role) => Ok(role.grants()),
+            RoleRef::Unknown(_) => Ok(Grants::default()),
             RoleRef::Custom(id) => {
                 let [item] = self.table.get_all_often([Place::Record(org, id.into()).key()]).await?;
-                let role = item.as_ref().map(record_of::<CustomRole>).transpose()?;
+                let role = item.map(record_of::<CustomRole>).transpose()?;
                 Ok(role.map(|role| role.grants()).unwrap_or_default())
             }
         }

@@ -5,13 +5,17 @@
 //! That the end of the chain was cut off shows by its anchors: the head of a day, kept where nobody can change it.
 
 use crate::facts::entry_of;
-use crate::journal::{Detail, Fact, RETENTION};
+use crate::journal::{Detail, RETENTION, SignedFact};
+use crate::json::{object_of, text_of};
 use crate::schema::{EXPIRES_AT, Place, Question, day_of};
-use crate::table::{Condition, PutAll, attribute, parse_item, row_item};
-use crate::{Cx, Env, Purpose, Result, sha256_hex};
+use crate::table::{Condition, Item, PutAll, attribute, parse_item, row_item};
+use crate::{Cx, Env, Error, Purpose, Result, sha256_hex};
 use daybook_domain::{EntryId, Event, OrgId, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +25,8 @@ pub const UNCHAINED: Duration = Duration::from_secs(15 * 60);
 /// A link of an organisation's chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
+    /// The organisation.
+    pub org: OrgId,
     /// Its place: the first is 1.
     pub seq: u64,
     /// The fact it is for.
@@ -31,10 +37,43 @@ pub struct Link {
     pub previous_entry: Option<EntryId>,
     /// The hash of the link before it; empty for the first.
     pub previous: String,
-    /// Its own: SHA-256 of all of the above.
-    pub hash: String,
-    /// Our signature of the hash.
-    pub signature: String,
+}
+
+/// A link as it is stored: its text, whose hash the next link holds, and our signature of that hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LinkRow {
+    json: String,
+    signature: String,
+}
+
+/// A link that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    link: Link,
+    /// SHA-256 of its text.
+    hash: String,
+    /// Whether its text is as we wrote it, and stands where it says.
+    genuine: bool,
+}
+
+impl Deref for Found {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl Found {
+    fn of(env: &Env, org: OrgId, item: Item) -> Result<Found> {
+        let place = entry_of(&item);
+        let row: LinkRow = parse_item(item)?;
+        let link: Link = read(&row.json, "read a link of the chain")?;
+        let hash = sha256_hex(row.json.as_bytes());
+        let signed = env.keys.verify(Purpose::Chain, hash.as_bytes(), &row.signature);
+        let genuine = signed && link.org == org && Some(link.entry) == place;
+        Ok(Found { link, hash, genuine })
+    }
 }
 
 /// The last link of a chain.
@@ -48,43 +87,53 @@ pub struct Head {
     pub entry: Option<EntryId>,
 }
 
-impl Head {
-    /// The head of an organisation's chain.
-    pub async fn read(env: &Env, org: OrgId) -> Result<Head> {
-        let item = env.table.get(&Place::ChainHead(org).key()).await?;
-        Ok(item.map(parse_item).transpose()?.unwrap_or_default())
+/// A head as it is stored: its text, and the place once more, by which a head moves on by condition.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct HeadRow {
+    json: String,
+    seq: u64,
+}
+
+impl HeadRow {
+    async fn read(env: &Env, org: OrgId) -> Result<Option<HeadRow>> {
+        env.table.get(&Place::ChainHead(org).key()).await?.map(parse_item).transpose()
     }
 
-    /// The link that follows it.
-    fn link(&self, env: &Env, fact: &Fact) -> Result<Link> {
-        let (seq, fact_sha256) = (self.seq + 1, fact.sha256()?);
-        let (previous, previous_entry) = (self.hash.clone(), self.entry);
-        let mut link = Link {
-            seq,
-            entry: fact.id,
-            fact_sha256,
-            previous_entry,
-            previous,
-            hash: String::new(),
-            signature: String::new(),
+    fn head(&self) -> Result<Head> {
+        read(&self.json, "read the head of the chain")
+    }
+
+    /// The row of the head that follows, with what only a newer version knows of this one.
+    fn followed_by(row: Option<&HeadRow>, head: &Head) -> Result<HeadRow> {
+        let mut fields: Map<String, Value> = match row {
+            Some(row) => read(&row.json, "read the head of the chain")?,
+            None => Map::new(),
         };
-        link.hash = link.hash_in(fact.org);
-        link.signature = env.keys.sign(Purpose::Chain, link.hash.as_bytes());
-        Ok(link)
+        fields.extend(object_of(head)?);
+        Ok(HeadRow { json: text_of(&fields)?, seq: head.seq })
     }
 }
 
-impl Link {
-    /// SHA-256 of what it says.
-    fn hash_in(&self, org: OrgId) -> String {
-        let Link { seq, entry, fact_sha256, previous_entry, previous, .. } = self;
-        let before = previous_entry.map(|entry| entry.to_string()).unwrap_or_default();
-        sha256_hex(format!("{org}|{seq}|{entry}|{fact_sha256}|{before}|{previous}").as_bytes())
+fn read<T: DeserializeOwned>(json: &str, operation: &'static str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| Error::internal(operation, error))
+}
+
+impl Head {
+    /// The head of an organisation's chain.
+    pub async fn read(env: &Env, org: OrgId) -> Result<Head> {
+        HeadRow::read(env, org).await?.map_or_else(|| Ok(Head::default()), |row| row.head())
     }
 
-    fn is_genuine(&self, env: &Env, org: OrgId) -> bool {
-        let hash = self.hash_in(org);
-        hash == self.hash && env.keys.verify(Purpose::Chain, hash.as_bytes(), &self.signature)
+    /// The link that follows it.
+    fn link(&self, fact: &SignedFact) -> Link {
+        Link {
+            org: fact.org,
+            seq: self.seq + 1,
+            entry: fact.id,
+            fact_sha256: fact.sha256(),
+            previous_entry: self.entry,
+            previous: self.hash.clone(),
+        }
     }
 }
 
@@ -99,66 +148,74 @@ pub struct Anchor {
     pub at: Timestamp,
     /// The head.
     pub head: Head,
-    /// Our signature of all of the above.
-    signature: String,
     /// Whether it is as it was written, and that of its day.
     #[serde(skip)]
     genuine: bool,
+}
+
+/// An anchor as a file: its text, and our signature of that.
+#[derive(Serialize, Deserialize)]
+struct AnchorFile {
+    anchor: String,
+    signature: String,
 }
 
 impl Anchor {
     /// The anchor of a day, as the chain is now.
     pub async fn of(env: &Env, org: OrgId, day: Timestamp) -> Result<Anchor> {
         let head = Head::read(env, org).await?;
-        let mut anchor =
-            Anchor { org, day: day_of(day), at: env.clock.now(), head, signature: String::new(), genuine: true };
-        anchor.signature = env.keys.sign(Purpose::Chain, anchor.says().as_bytes());
-        Ok(anchor)
+        Ok(Anchor { org, day: day_of(day), at: env.clock.now(), head, genuine: true })
+    }
+
+    /// Its file.
+    pub fn file(&self, env: &Env) -> Result<Vec<u8>> {
+        let anchor = text_of(self)?;
+        let signature = env.keys.sign(Purpose::Chain, signed(&anchor).as_bytes());
+        Ok(text_of(&AnchorFile { anchor, signature })?.into_bytes())
     }
 
     /// The anchor in the file of a day; one that can't be read, or is another's, is none of ours.
     pub fn parse(env: &Env, bytes: &[u8], org: OrgId, day: Timestamp) -> Anchor {
-        let unreadable = |_| Anchor {
-            org,
-            day: day_of(day),
-            at: day,
-            head: Head::default(),
-            signature: String::new(),
-            genuine: false,
+        let read = || {
+            let file: AnchorFile = serde_json::from_slice(bytes).ok()?;
+            let anchor: Anchor = serde_json::from_str(&file.anchor).ok()?;
+            let genuine = env.keys.verify(Purpose::Chain, signed(&file.anchor).as_bytes(), &file.signature);
+            let in_place = anchor.org == org && anchor.day == day_of(day);
+            Some(Anchor { genuine: genuine && in_place, ..anchor })
         };
-        let anchor: Anchor = serde_json::from_slice(bytes).unwrap_or_else(unreadable);
-        let in_place = anchor.org == org && anchor.day == day_of(day);
-        let genuine = in_place && env.keys.verify(Purpose::Chain, anchor.says().as_bytes(), &anchor.signature);
-        Anchor { genuine, ..anchor }
+        read().unwrap_or_else(|| Anchor { org, day: day_of(day), at: day, head: Head::default(), genuine: false })
     }
 
     /// The name of its file.
     pub fn key(org: OrgId, day: Timestamp) -> String {
         format!("{org}/{}.json", day_of(day))
     }
+}
 
-    fn says(&self) -> String {
-        let Anchor { org, day, at, head: Head { seq, hash, entry }, .. } = self;
-        format!("anchor|{org}|{day}|{at}|{seq}|{hash}|{}", entry.map(|entry| entry.to_string()).unwrap_or_default())
-    }
+/// What is signed of an anchor: links are signed with the same key.
+fn signed(anchor: &str) -> String {
+    format!("anchor|{anchor}")
 }
 
 /// Chains a fact: once, however often it is asked for.
-pub async fn chain(env: &Arc<Env>, fact: &Fact) -> Result<()> {
+pub async fn chain(env: &Arc<Env>, fact: &SignedFact) -> Result<()> {
     let cx = env.system(fact.org, "chain");
     let mut attempt = 0;
     loop {
-        let head = Head::read(env, fact.org).await?;
-        let link = head.link(env, fact)?;
-        let next = Head { seq: link.seq, hash: link.hash.clone(), entry: Some(fact.id) };
-        let mut row = row_item(&Place::ChainLink(fact.org, fact.id).key(), &link)?;
+        let before = HeadRow::read(env, fact.org).await?;
+        let head = before.as_ref().map(HeadRow::head).transpose()?.unwrap_or_default();
+        let json = text_of(&head.link(fact))?;
+        let hash = sha256_hex(json.as_bytes());
+        let signature = env.keys.sign(Purpose::Chain, hash.as_bytes());
+        let next = Head { seq: head.seq + 1, hash, entry: Some(fact.id) };
+        let mut row = row_item(&Place::ChainLink(fact.org, fact.id).key(), &LinkRow { json, signature })?;
         row.insert(EXPIRES_AT.to_owned(), attribute(fact.at.plus(RETENTION).as_second()));
         let new = Condition::of("attribute_not_exists(pk)");
-        let same = match head.seq {
-            0 => Condition::of("attribute_not_exists(pk)"),
-            seq => Condition::of("seq = :seq").with(":seq", seq),
+        let same = match &before {
+            None => Condition::of("attribute_not_exists(pk)"),
+            Some(before) => Condition::of("seq = :seq").with(":seq", before.seq),
         };
-        let head_row = row_item(&Place::ChainHead(fact.org).key(), &next)?;
+        let head_row = row_item(&Place::ChainHead(fact.org).key(), &HeadRow::followed_by(before.as_ref(), &next)?)?;
         match env.table.put_all(vec![(row, new), (head_row, same)]).await? {
             PutAll::Done => return Ok(()),
             PutAll::Refused(failed) if failed.first() == Some(&true) => return Ok(()),
@@ -230,7 +287,7 @@ fn has_expired(entry: EntryId, now: Timestamp) -> bool {
 
 /// The links of some days, and of those around them.
 struct Around {
-    links: BTreeMap<u64, Link>,
+    links: BTreeMap<u64, Found>,
     /// From when on they were looked for.
     since: Timestamp,
     /// Whether the last of all must be among them.
@@ -244,22 +301,26 @@ impl Cx {
         let first = first.start_of_day();
         let last = first.plus(DAY * days.saturating_sub(1));
         // Read before all else: what is chained meanwhile comes after it, and is left for the next look.
-        let head = Head::read(&self.env, self.org).await?;
+        let row = HeadRow::read(&self.env, self.org).await?;
+        let head = row.as_ref().map(HeadRow::head).transpose()?.unwrap_or_default();
         let Around { mut links, since, to_head } = self.links_around(first, last).await?;
         links.retain(|seq, _| *seq <= head.seq);
-        let of_entry: HashMap<EntryId, &Link> = links.values().map(|link| (link.entry, link)).collect();
+        let of_entry: HashMap<EntryId, &Found> = links.values().map(|link| (link.entry, link)).collect();
         let mut found = Verified::default();
+        if let Some(entry) = head.entry.filter(|_| row.is_some_and(|row| row.seq != head.seq)) {
+            found.note(entry, Wrong::Altered);
+        }
         self.compare(anchors, &head, &mut found).await?;
         let mut there = HashSet::new();
         for n in 0..days {
             self.verify_day(first.plus(DAY * n), &of_entry, &mut found, &mut there).await?;
         }
         let (begin, end) = (EntryId::first_at(first), EntryId::first_at(last.plus(DAY)));
-        let within = |link: &&Link| (begin..end).contains(&link.entry);
+        let within = |link: &&Found| (begin..end).contains(&link.entry);
         for link in links.values().filter(within).filter(|link| !there.contains(&link.entry)) {
             found.note(link.entry, Wrong::Missing);
         }
-        let mut before: Option<&Link> = None;
+        let mut before: Option<&Found> = None;
         for link in links.values() {
             let follows = match before {
                 Some(before) => link.seq == before.seq + 1 && link.previous == before.hash,
@@ -270,7 +331,7 @@ impl Cx {
                     None => link.seq == 1 && link.previous.is_empty(),
                 },
             };
-            if !follows || !link.is_genuine(&self.env, self.org) {
+            if !follows || !link.genuine {
                 found.note(link.entry, Wrong::ChainBroken);
             }
             before = Some(link);
@@ -293,7 +354,7 @@ impl Cx {
             }
             let Some(entry) = *entry else { continue };
             let link = self.env.table.get(&Place::ChainLink(self.org, entry).key()).await?;
-            match link.map(parse_item::<Link>).transpose() {
+            match link.map(|item| Found::of(&self.env, self.org, item)).transpose() {
                 _ if *seq > head.seq => found.note(entry, Wrong::CutOff),
                 Ok(None) if !has_expired(entry, self.now()) => found.note(entry, Wrong::CutOff),
                 Ok(Some(link)) if link.seq == *seq && link.hash == *hash => {}
@@ -307,12 +368,12 @@ impl Cx {
     async fn verify_day(
         &self,
         day: Timestamp,
-        links: &HashMap<EntryId, &Link>,
+        links: &HashMap<EntryId, &Found>,
         found: &mut Verified,
         there: &mut HashSet<EntryId>,
     ) -> Result<()> {
         let (begin, end) = (EntryId::first_at(day), EntryId::first_at(day.plus(DAY)).before());
-        let mut facts: Vec<(EntryId, Fact, bool)> = Vec::new();
+        let mut facts: Vec<(EntryId, SignedFact, bool)> = Vec::new();
         for item in self.env.table.query_all(&Question::Facts(self.org, day, begin, end).range()).await? {
             let Some(place) = entry_of(&item) else { continue };
             there.insert(place);
@@ -320,7 +381,7 @@ impl Cx {
             if has_expired(place, self.now()) {
                 continue;
             }
-            match Fact::from_item(item, &self.env.keys) {
+            match SignedFact::from_item(item, &self.env.keys) {
                 // Where an entry stands is part of what it says.
                 Ok((fact, genuine)) => {
                     let in_place = fact.id == place && fact.org == self.org;
@@ -334,10 +395,7 @@ impl Cx {
         let now = self.now();
         for (entry, fact, genuine) in facts {
             found.entries += 1;
-            let same = match links.get(&entry) {
-                Some(link) => Some(link.fact_sha256 == fact.sha256()?),
-                None => None,
-            };
+            let same = links.get(&entry).map(|link| link.fact_sha256 == fact.sha256());
             match (genuine, same, details.get(&entry)) {
                 (false, ..) | (_, Some(false), _) => found.note(entry, Wrong::Altered),
                 (.., Some(There::Whole(sha256))) if *sha256 != fact.detail_sha256 => {
@@ -386,12 +444,12 @@ impl Cx {
         Ok(Around { links, since, to_head: day > now })
     }
 
-    async fn add_links(&self, day: Timestamp, links: &mut BTreeMap<u64, Link>) -> Result<usize> {
+    async fn add_links(&self, day: Timestamp, links: &mut BTreeMap<u64, Found>) -> Result<usize> {
         let mut items = self.env.table.query_all(&Question::Links(self.org, day).range()).await?;
         items.retain(|item| entry_of(item).is_some_and(|entry| !has_expired(entry, self.now())));
         let count = items.len();
         for item in items {
-            let link: Link = parse_item(item)?;
+            let link = Found::of(&self.env, self.org, item)?;
             links.insert(link.seq, link);
         }
         Ok(count)
@@ -421,7 +479,7 @@ impl Cx {
             let fact = self.env.table.get(&Place::Fact(self.org, eraser).key()).await?;
             let detail = self.env.table.get(&Place::Detail(self.org, eraser).key()).await?;
             let (Some(fact), Some(detail)) = (fact, detail) else { continue };
-            let Ok((fact, true)) = Fact::from_item(fact, &self.env.keys) else { continue };
+            let Ok((fact, true)) = SignedFact::from_item(fact, &self.env.keys) else { continue };
             let same = fact.id == eraser && fact.event == Event::AuditErased;
             if same && fact.org == self.org && fact.detail_sha256 == Detail::sha256_in(&detail) {
                 erasures.insert(eraser, Detail::from_item(&detail)?.0.erased());

@@ -4,11 +4,11 @@ use crate::blame::{Blame, refusal};
 use crate::plan::{Plan, plan};
 use crate::schema::{EXPIRES_AT, Place};
 use crate::table::{Feed, Item, Told, is_passing};
-use crate::{Cx, EntryRef, Error, Fact, Purpose, Result, Tx};
+use crate::{Cx, EntryRef, Error, Purpose, Result, SignedFact, Tx};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use daybook_domain::{Conflict, Error as Domain, OrgId};
+use daybook_domain::{Conflict, Error as Domain, OrgId, choices};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
@@ -49,35 +49,21 @@ refused! {
     Forbidden
 }
 
-/// Kinds of answers, as the journal knows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// Done.
-    Ok,
-    /// Something was made.
-    Created,
-    /// It will be done.
-    Accepted,
-    /// Done, go there.
-    SeeOther,
-    /// Refused: nobody known.
-    Unauthenticated,
-    /// Refused: not for them.
-    Forbidden,
-}
-
-impl Answer {
-    /// The name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Answer::Ok => "ok",
-            Answer::Created => "created",
-            Answer::Accepted => "accepted",
-            Answer::SeeOther => "see_other",
-            Answer::Unauthenticated => "unauthenticated",
-            Answer::Forbidden => "forbidden",
-        }
+choices! {
+    /// Kinds of answers, as the journal knows them.
+    Answer {
+        /// Done.
+        Ok = "ok",
+        /// Something was made.
+        Created = "created",
+        /// It will be done.
+        Accepted = "accepted",
+        /// Done, go there.
+        SeeOther = "see_other",
+        /// Refused: nobody known.
+        Unauthenticated = "unauthenticated",
+        /// Refused: not for them.
+        Forbidden = "forbidden",
     }
 }
 
@@ -269,7 +255,7 @@ struct Telling<'a> {
     told: Vec<Told>,
 }
 
-fn unheard_of(fact: &Fact) -> Told {
+fn unheard_of(fact: &SignedFact) -> Told {
     Told { entry: EntryRef { org: fact.org, entry: fact.id }, fact: None }
 }
 

@@ -7,9 +7,10 @@ use crate::schema::{DATA, Index, Key, PK, Place, Question, SK};
 use crate::settings::Settings;
 use crate::table::{Item, Table};
 use crate::{Clock, Error, Ids, Keyring, Once, Reach, Reply, Result, Secrets, Tx, sha256_hex};
+use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Grants;
 use daybook_domain::{
-    Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Timestamp, UserId,
+    Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Stored, Timestamp, UserId,
 };
 use serde_json::{Map, Value};
 use std::future::ready;
@@ -183,21 +184,21 @@ impl Cx {
     }
 
     /// A record, unless there is none or the actor may not know of it.
-    pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
+    pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let key = Place::Record(self.org, id.into()).key();
         let record = match T::FALLS {
             true => self.find_upright(key).await?,
-            false => self.env.table.get_record(&key).await?.as_ref().map(record_of::<T>).transpose()?,
+            false => self.env.table.get_record(&key).await?.map(record_of::<T>).transpose()?,
         };
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
     /// A record that may go with others, unless it is about to: with one call.
-    async fn find_upright<T: Record>(&self, key: Key) -> Result<Option<T>> {
+    async fn find_upright<T: Record>(&self, key: Key) -> Result<Option<Stored<T>>> {
         let items = self.env.table.get_all(&[key.clone(), Falling::key(self.org)]).await?;
         let (found, falling): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_item_of(item, &key));
         let falling = Falling::of(falling.into_iter().next())?;
-        let record = found.first().map(record_of::<T>).transpose()?;
+        let record = found.into_iter().next().map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| !falling.holds_any(&record.falls_with())))
     }
 
@@ -208,33 +209,33 @@ impl Cx {
 
     /// A record that is asked for again and again and seldom changes, unless there is none or the actor may not
     /// know of it.
-    pub async fn find_often<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
+    pub async fn find_often<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let item = self.env.table.get_often(&Place::Record(self.org, id.into()).key()).await?;
-        let record = item.as_ref().map(record_of::<T>).transpose()?;
+        let record = item.map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
     /// A record, or the error that says there is none.
-    pub async fn get<T: Record>(&self, id: impl Into<AnyId>) -> Result<T> {
+    pub async fn get<T: Record>(&self, id: impl Into<AnyId>) -> Result<Stored<T>> {
         self.find(id).await?.ok_or_else(|| Domain::not_found(T::TYPE).into())
     }
 
     /// A record in the trash, for as long as it is kept there.
-    pub async fn find_trashed<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<T>> {
+    pub async fn find_trashed<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let item = self.env.table.get(&Place::Trash(self.org, id.into()).key()).await?;
         let kept = item.filter(|item| expires_after(item, self.now().as_second()));
-        let record = kept.as_ref().map(record_of::<T>).transpose()?;
+        let record = kept.map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
     /// A record in the trash, or the error that says it isn't there; with `if_match` it must be at that version.
-    pub async fn trashed<T: Record>(&self, id: impl Into<AnyId>, if_match: Option<u64>) -> Result<T> {
+    pub async fn trashed<T: Record>(&self, id: impl Into<AnyId>, if_match: Option<u64>) -> Result<Stored<T>> {
         let id = id.into();
         let Some(trashed) = self.find_trashed::<T>(id).await? else {
-            let _live: T = self.get(id).await?;
+            self.get::<T>(id).await?;
             return Err(Domain::Conflict(Conflict::NotInTrash).into());
         };
-        is_at(&trashed, if_match)?;
+        is_at(&*trashed, if_match)?;
         Ok(trashed)
     }
 
@@ -245,8 +246,8 @@ impl Cx {
         if_match: Option<u64>,
         reply: impl Fn(T) -> R,
     ) -> Result<R> {
-        let trashed: T = self.trashed(id, if_match).await?;
-        let restored = trashed.clone().following(&trashed, self.now());
+        let trashed = self.trashed::<T>(id, if_match).await?;
+        let restored = T::clone(&trashed).following(&trashed, self.now());
         self.commit(Tx::restore(&trashed, &restored), reply(restored)).await
     }
 
@@ -275,10 +276,10 @@ impl Cx {
             // A whole record of another version can't be laid over this one: all of it may conflict.
             Err(_) => object_of(before),
         };
-        let alter = |before: T| {
+        let alter = |before: Stored<T>| {
             let wanted = decide(&before)?;
-            if wanted == before {
-                return Ok(Decision::Nothing(reply(before)));
+            if wanted == *before {
+                return Ok(Decision::Nothing(reply(before.into_inner())));
             }
             let after = wanted.following(&before, self.now());
             Ok(Decision::Commit(Tx::update(&before, &after), reply(after)))
@@ -292,7 +293,7 @@ impl Cx {
         &self,
         id: impl Into<AnyId>,
         if_match: Option<u64>,
-        alter: impl Fn(T) -> W,
+        alter: impl Fn(Stored<T>) -> W,
     ) -> Result<R> {
         self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
     }
@@ -304,7 +305,7 @@ impl Cx {
         if_match: Option<u64>,
         reply: impl Fn(T) -> R,
     ) -> Result<R> {
-        let alter = |record: T| ready(Ok(Decision::Commit(Tx::delete(&record), reply(record))));
+        let alter = |record: Stored<T>| ready(Ok(Decision::Commit(Tx::delete(&record), reply(record.into_inner()))));
         self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
     }
 
@@ -313,13 +314,13 @@ impl Cx {
         id: AnyId,
         if_match: Option<u64>,
         conflicting: impl Fn(&T) -> Result<Map<String, Value>>,
-        alter: impl Fn(T) -> W,
+        alter: impl Fn(Stored<T>) -> W,
     ) -> Result<R> {
         for attempt in 0..DECISIONS {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
-            let before: T = self.get(id).await?;
+            let before = self.get::<T>(id).await?;
             if if_match.is_some_and(|version| version != before.version()) {
                 return Err(Domain::Stale { version: before.version(), current: conflicting(&before)? }.into());
             }
@@ -435,9 +436,11 @@ fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
 }
 
 /// The record in an item.
-pub(crate) fn record_of<T: Record>(item: &Item) -> Result<T> {
-    let data = text(item, DATA).ok_or_else(|| Error::internal("read a record", "its item has no data"))?;
-    serde_json::from_str(data).map_err(|error| Error::internal("read a record", error))
+pub(crate) fn record_of<T: Record>(mut item: Item) -> Result<Stored<T>> {
+    let Some(AttributeValue::S(data)) = item.remove(DATA) else {
+        return Err(Error::internal("read a record", "its item has no data"));
+    };
+    Stored::read(data).map_err(|error| Error::internal("read a record", error))
 }
 
 /// Refused where a record must be at a version and isn't.

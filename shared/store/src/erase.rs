@@ -6,13 +6,15 @@
 use crate::commit::expires_after;
 use crate::cx::record_of;
 use crate::facts::entry_of;
-use crate::journal::{Fact, RETENTION};
-use crate::schema::{DATA, Place, Question, Range};
+use crate::journal::{Fact, RETENTION, SignedFact};
+use crate::schema::{Place, Question, Range};
 use crate::table::{Condition, Item, MOST_ASKED, QueryAsk, parse_item};
 use crate::tx::Kept;
 use crate::{Cx, Env, Purpose, RequestInfo, Result, Tx};
 use daybook_domain::permission::Grants;
-use daybook_domain::{AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, RecordType, Timestamp};
+use daybook_domain::{
+    AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, RecordType, Stored, Timestamp,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,16 +54,17 @@ impl Cx {
         Cx { request: Arc::new(RequestInfo::internal(self.request.id.clone(), self.request.route)), ..self.clone() }
     }
 
-    /// Looks at every record of a type, with its JSON.
-    pub async fn each<T: Record>(&self, kept: Kept, mut see: impl FnMut(T, &str)) -> Result<()> {
+    /// Looks at every record of a type.
+    pub async fn each<T: Record>(&self, kept: Kept, mut see: impl FnMut(Stored<T>)) -> Result<()> {
         let now = self.now().as_second();
         let mut unreadable = None;
         self.each_in(&self.all_of::<T>(kept), |item| {
-            let json = item.get(DATA).and_then(|data| data.as_s().ok());
-            match (json.filter(|_| expires_after(&item, now)), record_of(&item)) {
-                (Some(json), Ok(record)) => see(record, json),
-                (Some(_), Err(error)) => unreadable = Some(error),
-                (None, _) => {}
+            if !expires_after(&item, now) {
+                return;
+            }
+            match record_of(item) {
+                Ok(record) => see(record),
+                Err(error) => unreadable = Some(error),
             }
         })
         .await?;
@@ -69,9 +72,9 @@ impl Cx {
     }
 
     /// Some records of a type, as far as there are any, also those in the trash whose time is over.
-    pub async fn some<T: Record>(&self, kept: Kept) -> Result<Vec<T>> {
+    pub async fn some<T: Record>(&self, kept: Kept) -> Result<Vec<Stored<T>>> {
         let page = self.env.table.query(&self.all_of::<T>(kept), asked(None)).await?;
-        page.items.iter().map(record_of).collect()
+        page.items.into_iter().map(record_of).collect()
     }
 
     fn all_of<T: Record>(&self, kept: Kept) -> Range {
@@ -90,8 +93,8 @@ impl Cx {
         while day <= now {
             let mut facts = BTreeMap::new();
             self.each_item(&Question::Facts(self.org, day, first, last), |item| {
-                let fact = parse_item::<Fact>(item).ok().filter(|fact| fact.event != Event::AuditErased);
-                facts.extend(fact.map(|fact| (fact.id, fact)));
+                let fact = parse_item::<SignedFact>(item).ok().filter(|fact| fact.event != Event::AuditErased);
+                facts.extend(fact.map(|fact| (fact.id, fact.into_fact())));
             })
             .await?;
             self.each_item(&Question::Details(self.org, day), |item| {
@@ -133,7 +136,7 @@ impl Cx {
 
     /// Removes a record for good, with everything that is derived from it, if it is as it was read. Its address is free
     /// again, and nothing says that it once had it.
-    pub async fn erase<T: Record>(&self, record: &T, kept: Kept) -> Result<()> {
+    pub async fn erase<T: Record>(&self, record: &Stored<T>, kept: Kept) -> Result<()> {
         let of_person = record.person().map(|value| Claim { kind: ClaimKind::Email, value });
         let mut freed = Vec::new();
         for claim in record.claims().into_iter().chain(of_person) {

@@ -1,6 +1,6 @@
 //! Reading the journal: facts by time, record, actor or request, and what they were about.
 
-use crate::journal::{Detail, EntryRef, Fact};
+use crate::journal::{Detail, EntryRef, Fact, SignedFact};
 use crate::schema::{Place, Question, SK};
 use crate::table::{Item, QueryAsk, parse_item};
 use crate::{Cx, Result};
@@ -144,7 +144,7 @@ impl Reading<'_, '_> {
             let descending = !self.ask.ascending;
             let page = self.cx.env.table.query(&range, QueryAsk { limit, after, descending, only: None }).await?;
             for item in page.items {
-                if self.take(parse_item(item)?) {
+                if self.take(parse_item::<SignedFact>(item)?.into_fact()) {
                     return Ok(true);
                 }
             }

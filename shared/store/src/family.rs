@@ -69,7 +69,7 @@ impl Cx {
         for id in members {
             let kind = id.kind;
             each_type!(kind, Type => if let Some(trashed) = everybodys.find_trashed::<Type>(*id).await? {
-                tx = tx.and_restore(&trashed, &trashed.clone().following(&trashed, self.now()));
+                tx = tx.and_restore(&trashed, &Type::clone(&trashed).following(&trashed, self.now()));
             });
         }
         Ok(tx)
@@ -110,7 +110,7 @@ impl Cx {
             let ids = members.iter().copied().filter(|id| id.kind == kind);
             each_type!(kind, Type => {
                 let records = self.raw_records::<Type>(ids).await?;
-                left.extend(records.values().filter(|record| !falls(record.falls_with())).map(Record::id));
+                left.extend(records.values().filter(|record| !falls(record.falls_with())).map(|record| record.id()));
             });
         }
         Ok(left)

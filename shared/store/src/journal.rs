@@ -1,17 +1,19 @@
 //! The journal: for every change who did what to which record, from which request.
 //!
 //! An entry is two items. The fact is written once and never changed; the detail (before, after, query
-//! and body) may be removed by the erasure of a person. The fact holds the detail's SHA-256, so a detail
-//! that was altered shows, and an HMAC of itself, so a fact that was altered does.
+//! and body) may be removed by the erasure of a person. Each is a text of JSON, and what is signed and hashed is that text
+//! as it is stored: so a version that reads an entry of another one, with fields it doesn't know, finds it whole. The fact
+//! holds the detail's SHA-256, so a detail that was altered shows, and stands beside an HMAC of its own text.
 
 use crate::keyring::{Keyring, Purpose};
-use crate::schema::{EXPIRES_AT, Index, KIND, Kind, Place, Question, day_of, facts_by, facts_of};
+use crate::schema::{EXPIRES_AT, Index, KIND, Kind, PK, Place, Question, SK, day_of, facts_by, facts_of};
 use crate::table::{Item, attribute, key_item};
-use crate::{Env, Error, RequestInfo, Result, commit::Answer, sha256_hex};
+use crate::{Env, Error, RequestInfo, Result, commit::Answer, keyring::sha256_base64, sha256_hex};
 use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// How long facts are kept.
@@ -54,18 +56,66 @@ pub struct Fact {
     pub record: AnyId,
     /// The version the record has since.
     pub version: u64,
-    /// The names of the fields that changed.
+    /// The names of the fields that changed; stored as one text, as a fact of 1 KB costs a write unit in each index.
+    #[serde(with = "spaced")]
     pub fields: Vec<String>,
     /// The answer the request got.
     pub answer: Answer,
     /// Milliseconds from the arrival of the request to the commit.
+    #[serde(rename = "ms")]
     pub duration_ms: u64,
     /// The request.
+    #[serde(rename = "request")]
     pub request_id: String,
     /// The trace the request was part of, if any: X-Ray's (`Root=…`), or a `traceparent` (W3C).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// SHA-256 of the detail's JSON.
+    /// SHA-256 of the detail's text, in base64url.
+    #[serde(rename = "detail")]
     pub detail_sha256: String,
+}
+
+/// Names with blanks between them: none of them has one.
+mod spaced {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(names: &[String], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&names.join(" "))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+        Ok(String::deserialize(from)?.split_whitespace().map(str::to_owned).collect())
+    }
+}
+
+/// A fact with the text that it is stored as.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "FactItem")]
+pub struct SignedFact {
+    fact: Fact,
+    json: String,
+}
+
+/// The attribute of a fact's item that holds the fact.
+#[derive(Deserialize)]
+struct FactItem {
+    json: String,
+}
+
+impl TryFrom<FactItem> for SignedFact {
+    type Error = serde_json::Error;
+
+    fn try_from(FactItem { json }: FactItem) -> Result<SignedFact, serde_json::Error> {
+        Ok(SignedFact { fact: serde_json::from_str(&json)?, json })
+    }
+}
+
+impl Deref for SignedFact {
+    type Target = Fact;
+
+    fn deref(&self) -> &Fact {
+        &self.fact
+    }
 }
 
 /// What an entry was about in words. May hold personal data; never holds secrets.
@@ -75,7 +125,11 @@ pub struct Detail {
     pub before: Map<String, Value>,
     /// The fields that changed, as they are. Empty for a deleted record.
     pub after: Map<String, Value>,
+    /// The form of the record whose fields these are, where that isn't the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<u32>,
     /// The request's method, path, query, body, address and user agent; only in the first entry of a request.
+    #[serde(default)]
     pub request: Option<RequestDetail>,
 }
 
@@ -115,43 +169,81 @@ impl RequestDetail {
     }
 }
 
-impl Fact {
-    /// The fact's item. Its HMAC covers all attributes but the keys, `kind`, `expires_at` and itself.
-    pub(crate) fn item(&self, keys: &Keyring) -> Result<Item> {
-        let data = serde_json::to_value(self).map_err(|error| Error::internal("write a journal fact", error))?;
-        let mut item: Item =
-            serde_dynamo::to_item(&data).map_err(|error| Error::internal("write a journal fact", error))?;
-        item.insert("hmac".to_owned(), attribute(keys.sign(Purpose::Journal, data.to_string().as_bytes())));
-        item.extend(key_item(&Place::Fact(self.org, self.id).key()));
-        item.insert(KIND.to_owned(), attribute(Kind::Fact.name()));
+impl SignedFact {
+    /// A fact that is to be written.
+    pub(crate) fn new(fact: Fact) -> Result<SignedFact> {
+        let json = serde_json::to_string(&fact).map_err(|error| Error::internal("write a journal fact", error))?;
+        Ok(SignedFact { fact, json })
+    }
+
+    /// The fact.
+    pub fn into_fact(self) -> Fact {
+        self.fact
+    }
+
+    /// SHA-256 of the fact's text.
+    pub(crate) fn sha256(&self) -> String {
+        sha256_hex(self.json.as_bytes())
+    }
+
+    /// The fact's item: its text, the HMAC of that, and the places that follow from what it says.
+    pub(crate) fn item(&self, keys: &Keyring) -> Item {
+        let mut item = self.places();
+        item.insert("json".to_owned(), attribute(&self.json));
+        item.insert("hmac".to_owned(), attribute(keys.sign(Purpose::Journal, self.json.as_bytes())));
         item.insert(EXPIRES_AT.to_owned(), attribute(self.at.plus(RETENTION).as_second()));
+        item
+    }
+
+    /// The keys under which it is found.
+    fn places(&self) -> Item {
+        let mut item = key_item(&Place::Fact(self.org, self.id).key());
+        item.insert(KIND.to_owned(), attribute(Kind::Fact.name()));
         item.insert(Index::ByState.pk().to_owned(), attribute(facts_of(self.org, self.record)));
         item.insert(Index::ByState.sk().to_owned(), attribute(self.id));
         if let Some(actor) = self.actor.id() {
             item.insert(Index::ByOwner.pk().to_owned(), attribute(facts_by(self.org, actor)));
             item.insert(Index::ByOwner.sk().to_owned(), attribute(self.id));
         }
-        Ok(item)
-    }
-
-    /// SHA-256 of the fact's JSON.
-    pub(crate) fn sha256(&self) -> Result<String> {
-        let data = serde_json::to_value(self).map_err(|error| Error::internal("read a journal fact", error))?;
-        Ok(sha256_hex(data.to_string().as_bytes()))
+        item
     }
 
     /// A fact, if it is there.
-    pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
+    pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<SignedFact>> {
         let item = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?;
         item.map(crate::table::parse_item).transpose()
+    }
+
+    /// The fact in an item, and whether that is as we wrote it: the text by its HMAC, and the keys beside it by what the
+    /// text says.
+    pub fn from_item(item: Item, keys: &Keyring) -> Result<(SignedFact, bool)> {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        let (hmac, json) = (text("hmac"), text("json"));
+        let signed = keys.verify(Purpose::Journal, json.as_bytes(), &hmac);
+        let fact: SignedFact = crate::table::parse_item(item.clone())?;
+        let mut names = vec![PK, SK, KIND, Index::ByState.pk(), Index::ByState.sk()];
+        // What an actor that only a newer version knows is found by, only that one knows.
+        if !matches!(fact.actor, Actor::Unknown(_)) {
+            names.extend([Index::ByOwner.pk(), Index::ByOwner.sk()]);
+        }
+        let places = fact.places();
+        let in_place = names.into_iter().all(|name| item.get(name) == places.get(name));
+        Ok((fact, signed && in_place))
+    }
+}
+
+impl Fact {
+    /// A fact, if it is there.
+    pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
+        Ok(SignedFact::read(env, entry).await?.map(SignedFact::into_fact))
     }
 
     /// A fact, if it is there as it was written.
     pub async fn genuine(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
         let Some(item) = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await? else { return Ok(None) };
-        let (fact, genuine) = Fact::from_item(item, &env.keys)?;
+        let (fact, genuine) = SignedFact::from_item(item, &env.keys)?;
         let in_place = fact.id == entry.entry && fact.org == entry.org;
-        Ok(Some(fact).filter(|_| genuine && in_place))
+        Ok(Some(fact.into_fact()).filter(|_| genuine && in_place))
     }
 
     /// What it was about, if it is there as it was written.
@@ -169,7 +261,7 @@ impl Fact {
         loop {
             let last = EntryId::last_at(now.plus(Duration::from_secs(86_400)));
             for item in env.table.query_all(&Question::Facts(org, day, first, last).range()).await? {
-                let fact: Fact = crate::table::parse_item(item)?;
+                let fact: SignedFact = crate::table::parse_item(item)?;
                 entries.push(EntryRef { org, entry: fact.id });
             }
             if day_of(day) >= day_of(now) {
@@ -177,15 +269,6 @@ impl Fact {
             }
             day = day.plus(Duration::from_secs(86_400));
         }
-    }
-
-    /// The fact in an item, and whether its HMAC is ours.
-    pub fn from_item(item: Item, keys: &Keyring) -> Result<(Fact, bool)> {
-        let hmac = item.get("hmac").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-        let fact: Fact = crate::table::parse_item(item)?;
-        let data = serde_json::to_value(&fact).map_err(|error| Error::internal("read a journal fact", error))?;
-        let genuine = keys.verify(Purpose::Journal, data.to_string().as_bytes(), &hmac);
-        Ok((fact, genuine))
     }
 }
 
@@ -233,14 +316,14 @@ impl Detail {
 
     /// The SHA-256 of the detail in an item, whatever it is.
     pub(crate) fn sha256_in(item: &Item) -> String {
-        sha256_hex(item.get("json").and_then(|value| value.as_s().ok()).map_or(&[][..], |json| json.as_bytes()))
+        sha256_base64(item.get("json").and_then(|value| value.as_s().ok()).map_or(&[][..], |json| json.as_bytes()))
     }
 
     /// The detail in an item, and the SHA-256 of what is there.
     pub fn from_item(item: &Item) -> Result<(Detail, String)> {
         let json = item.get("json").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
         let detail = serde_json::from_str(&json).map_err(|error| Error::internal("read a journal detail", error))?;
-        Ok((detail, sha256_hex(json.as_bytes())))
+        Ok((detail, sha256_base64(json.as_bytes())))
     }
 }
 

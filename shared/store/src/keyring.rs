@@ -211,6 +211,11 @@ pub fn fill_random(buffer: &mut [u8]) -> crate::Result<()> {
     aws_lc_rs::rand::fill(buffer).map_err(|_| crate::Error::internal("make a secret", "the random generator failed"))
 }
 
+/// SHA-256 in base64url, where bytes count.
+pub(crate) fn sha256_base64(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, bytes))
+}
+
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -9,6 +9,7 @@ mod blame;
 pub mod chain;
 mod clock;
 mod commit;
+mod condition;
 pub mod config;
 mod cx;
 mod erase;
@@ -40,7 +41,7 @@ pub use clock::{Clock, Ids};
 pub use commit::{Answer, Forbidden, Once, Reply, Unauthenticated};
 pub use cx::{Cx, Decision, Env, Holder, RequestInfo, is_at};
 pub use error::Error;
-pub use journal::{Detail, EntryRef, Fact};
+pub use journal::{Detail, EntryRef, Fact, SignedFact};
 pub use json::{bytes_of, object_of};
 pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, ids_in_token, place_in_token, sha256_hex};
 pub use memory::Memory;
@@ -50,7 +51,7 @@ pub use plan::RECORD_BYTES;
 pub use secrets::Secrets;
 pub use settings::{CommonPasswords, FirstOwner, Registration, Settings};
 pub use table::{Feed, Table, TableOptions, Told};
-pub use tx::{Kept, Tx};
+pub use tx::{Kept, Tx, fields_of};
 
 /// What store operations return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -212,8 +212,8 @@ impl<T: Record> Head<T> {
             return Ok(ids.len() * 1024);
         }
         let bytes = page.items.iter().map(data_bytes).sum();
-        for item in &page.items {
-            let record: T = record_of(item)?;
+        for item in page.items {
+            let record = record_of::<T>(item)?.into_inner();
             let key = match self.source {
                 Source::Index(..) => by_date(record.date(), &record.id().to_string()),
                 Source::Table(_) | Source::Trash(_) | Source::Links(..) => record.id().to_string(),

@@ -28,9 +28,9 @@ impl Cx {
     /// The change of a user, with that of their organisation's owners where it makes one or takes one away. The
     /// organisation's version settles who of two is first.
     pub async fn with_owners(&self, tx: Tx, id: UserId, user: Option<&User>) -> Result<Tx> {
-        let organization: Organization = self.get(self.org).await?;
+        let organization = self.get::<Organization>(self.org).await?;
         let after = organization.with_user(id, user)?;
-        if after == organization {
+        if after == *organization {
             return Ok(tx);
         }
         Ok(tx.and_update(&organization, &after.following(&organization, self.now())))

@@ -6,17 +6,20 @@
 use crate::blame::Blame;
 use crate::commit::{Once, Reply};
 use crate::family::{Family, Members};
-use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, difference};
+use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, SignedFact, difference};
 use crate::json::text_of;
+use crate::keyring::sha256_base64;
+use crate::rows::Write;
 use crate::rows::alarm::Alarm;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
-use crate::table::{Condition, Item, attribute, key_item, values};
+use crate::table::{Condition, Follow, Item, attribute, key_item, values};
 use crate::tx::{Changed, Doing, Image, Kept, Tx};
-use crate::{Cx, Error, Result, sha256_hex};
+use crate::{Cx, Error, Result};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
 };
 use daybook_domain::record::TRASH;
+use daybook_domain::stored::FORM;
 use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, PipelineId, RecordType, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -43,7 +46,7 @@ pub(crate) struct Action {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub actions: Vec<Action>,
-    pub facts: Vec<Fact>,
+    pub facts: Vec<SignedFact>,
     /// The records and rows it writes, which may be remembered.
     pub written: Vec<Key>,
 }
@@ -98,6 +101,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         plan.existence(doing, live_before, live_after, (&written, &members), (&mut checked, &mut families))?;
         plan.alarms(live_before, live_after)?;
         let empty = Map::new();
+        let form = Some(image.form).filter(|form| *form > 1);
         let (old, new) = match doing {
             // Nothing of it stays, here neither.
             Doing::Erase(_) => (Map::new(), Map::new()),
@@ -105,36 +109,45 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         };
         // Undoing the change undoes what it is also announced as: that changes nothing by itself.
         let others: Vec<_> =
-            also.into_iter().map(|event| (audit, event, image.id, 0, old.clone(), new.clone())).collect();
-        facts.push((audit, event, image.id, image.version, old, new));
+            also.into_iter().map(|event| (audit, event, image.id, 0, form, old.clone(), new.clone())).collect();
+        facts.push((audit, event, image.id, image.version, form, old, new));
         facts.extend(others);
     }
     for (event, audit, record, said) in tx.events {
-        facts.push((audit, event, record, 0, Map::new(), said));
+        facts.push((audit, event, record, 0, None, Map::new(), said));
     }
     let mut erased = Vec::new();
     if let Some((by, entries)) = tx.erased {
         let named = Map::from_iter([(ERASED.to_owned(), entries.iter().map(ToString::to_string).collect())]);
-        facts.push((Audit::Erase, Event::AuditErased, by, 0, Map::new(), named));
+        facts.push((Audit::Erase, Event::AuditErased, by, 0, None, Map::new(), named));
         erased = entries;
     }
     for row in tx.rows {
-        plan.written.extend(key_of(&row.item));
-        plan.put(row.item, row.condition, Blame::Row(row.refusal))?;
+        let blame = Blame::Row(row.refusal);
+        match row.write {
+            Write::Put(item) => {
+                plan.written.extend(key_of(&item));
+                plan.put(item, row.condition, blame)?;
+            }
+            Write::Follow(key, follow) => {
+                plan.follow(&key, follow, row.condition, blame)?;
+                plan.written.push(key);
+            }
+        }
     }
     let once = plan.actions.len();
     if let Some(key) = &cx.once {
         plan.once(key, reply, at)?;
     }
 
-    let mut written_facts: Vec<Fact> = Vec::new();
+    let mut written_facts: Vec<SignedFact> = Vec::new();
     let detail_of = if tx.discreet { RequestDetail::discreet } else { RequestDetail::of };
     let mut request = Some(detail_of(&cx.request));
-    for (audit, event, record, version, before, after) in facts {
+    for (audit, event, record, version, form, before, after) in facts {
         let id = EntryId::new(cx.env.ids.next());
         let fields = fields_of(&before, &after);
-        let detail = Detail { before, after, request: request.take() }.json()?;
-        let fact = Fact {
+        let detail = Detail { before, after, form, request: request.take() }.json()?;
+        let fact = SignedFact::new(Fact {
             id,
             org: cx.org,
             at,
@@ -148,10 +161,10 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             duration_ms: cx.request.started.elapsed().as_millis() as u64,
             request_id: cx.request.id.clone(),
             trace: cx.request.trace.clone(),
-            detail_sha256: sha256_hex(detail.as_bytes()),
-        };
+            detail_sha256: sha256_base64(detail.as_bytes()),
+        })?;
         let new = Some(Condition::of("attribute_not_exists(pk)"));
-        plan.put(fact.item(&cx.env.keys)?, new, Blame::Fact)?;
+        plan.put(fact.item(&cx.env.keys), new, Blame::Fact)?;
         plan.put(Detail::item(cx.org, id, &detail), None, Blame::Nothing)?;
         written_facts.push(fact);
     }
@@ -234,6 +247,22 @@ impl Planner<'_> {
         }
         let delete = delete.build().map_err(|error| Error::internal("plan a transaction", error))?;
         self.actions.push(Action { item: TransactWriteItem::builder().delete(delete).build(), blame });
+        Ok(())
+    }
+
+    fn follow(&mut self, key: &Key, follow: Follow, condition: Option<Condition>, blame: Blame) -> Result<()> {
+        let condition = condition.unwrap_or_default();
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key_item(key)))
+            .set_condition_expression(Some(condition.expression.to_owned()).filter(|text| !text.is_empty()))
+            .set_expression_attribute_names(follow.names(condition.expression))
+            .set_expression_attribute_values(follow.values(condition.values))
+            .update_expression(follow.expression)
+            .return_values_on_condition_check_failure(AllOld)
+            .build()
+            .map_err(|error| Error::internal("plan a transaction", error))?;
+        self.actions.push(Action { item: TransactWriteItem::builder().update(update).build(), blame });
         Ok(())
     }
 
@@ -558,6 +587,6 @@ fn claims_of(image: Option<&Image>) -> Vec<&Claim> {
 fn fields_of(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
     let mut fields: Vec<String> =
         before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).cloned().collect();
-    fields.retain(|name| !matches!(name.as_str(), "version" | "updated_at"));
+    fields.retain(|name| !matches!(name.as_str(), "version" | "updated_at" | FORM));
     fields
 }

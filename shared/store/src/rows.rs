@@ -19,33 +19,47 @@ pub mod tally;
 pub mod ticket;
 
 use crate::schema::Key;
-use crate::table::{Condition, Item, row_item};
+use crate::table::{Condition, Follow, Item, row_item};
 use daybook_domain::{Conflict, Error as Domain};
 use serde::Serialize;
 
 /// A row that is written in the transaction of a commit.
 #[derive(Debug)]
 pub struct RowWrite {
-    pub(crate) item: Item,
+    pub(crate) write: Write,
     pub(crate) condition: Option<Condition>,
     pub(crate) refusal: Domain,
+}
+
+/// How a row is written.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// Anew, in place of whatever was there.
+    Put(Item),
+    /// As the next version of what is there: attributes that only a newer version of Daybook knows stay.
+    Follow(Key, Follow),
 }
 
 impl RowWrite {
     /// A row that must not be there yet.
     fn new(key: &Key, row: &impl Serialize, refusal: Domain) -> crate::Result<RowWrite> {
         let condition = Some(Condition::of("attribute_not_exists(pk)"));
-        Ok(RowWrite { item: row_item(key, row)?, condition, refusal })
+        Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition, refusal })
+    }
+
+    /// The next version of a row, if a condition on what is there holds.
+    fn following(
+        key: &Key,
+        row: &impl Serialize,
+        condition: Option<Condition>,
+        refusal: Domain,
+    ) -> crate::Result<RowWrite> {
+        Ok(RowWrite { write: Write::Follow(key.clone(), Follow::of(row)?), condition, refusal })
     }
 
     /// A row that takes the place of what was there, if anything was.
     fn replacing(key: &Key, row: &impl Serialize) -> crate::Result<RowWrite> {
         let refusal = Domain::Conflict(Conflict::Contended);
-        Ok(RowWrite { item: row_item(key, row)?, condition: None, refusal })
-    }
-
-    /// The row, if a condition on what is there holds.
-    fn only_if(self, condition: Condition, refusal: Domain) -> RowWrite {
-        RowWrite { condition: Some(condition), refusal, ..self }
+        Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition: None, refusal })
     }
 }

@@ -8,7 +8,7 @@ use crate::schema::{Key, Place, Question, SK};
 use crate::table::{Item, QueryAsk, key_item};
 use crate::{Cx, Result};
 use daybook_domain::words::Terms;
-use daybook_domain::{AnyId, Record};
+use daybook_domain::{AnyId, Record, Stored};
 use std::collections::{HashMap, HashSet};
 
 /// The most tokens one request examines; then it hands out a cursor.
@@ -95,14 +95,17 @@ impl Cx {
     ) -> Result<HashMap<AnyId, T>> {
         let (mut records, falling) = tokio::try_join!(self.raw_records::<T>(ids), self.falling::<T>())?;
         records.retain(|_, record| !falling.holds_any(&record.falls_with()));
-        Ok(records)
+        Ok(records.into_iter().map(|(id, record)| (id, record.into_inner())).collect())
     }
 
     /// Records by id, whatever is about to become of them.
-    pub(crate) async fn raw_records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
+    pub(crate) async fn raw_records<T: Record>(
+        &self,
+        ids: impl Iterator<Item = AnyId>,
+    ) -> Result<HashMap<AnyId, Stored<T>>> {
         let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
         let items = self.env.table.get_records(&keys).await?;
-        items.iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record))).collect()
+        items.into_iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record))).collect()
     }
 
     /// Whether a record has a matching token at or before a place, so that an earlier page counted it.

@@ -1,7 +1,9 @@
 //! The table itself: single calls, with errors that say what was tried.
 
+pub use crate::condition::{Condition, Item, attribute};
+pub(crate) use crate::condition::{Follow, names, values};
 use crate::error::Error;
-use crate::journal::{EntryRef, Fact};
+use crate::journal::{EntryRef, SignedFact};
 use crate::memory::{Forgetting, Memory};
 use crate::meter::Meter;
 use crate::schema::{DATA, Index, Key, Kind, PK, Place, Range, SK, SortRange};
@@ -19,7 +21,6 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -30,9 +31,6 @@ const MOST_READ: usize = 100;
 /// The most items that are asked for at once where no number is given. DynamoDB's own bound, 1 MB, takes many times as
 /// much memory while it is read: peaks of 50 MB were seen.
 pub(crate) const MOST_ASKED: i32 = 250;
-
-/// The attributes of an item.
-pub type Item = HashMap<String, AttributeValue>;
 
 /// Where committed entries are told, besides the table's stream.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +48,7 @@ pub struct Told {
     /// The entry.
     pub entry: EntryRef,
     /// What it says; none where nobody heard whether it was committed, so that somebody has to look.
-    pub fact: Option<Box<Fact>>,
+    pub fact: Option<Box<SignedFact>>,
 }
 
 /// How a table is used.
@@ -72,33 +70,6 @@ pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: String,
     pub(crate) options: TableOptions,
-}
-
-/// A condition on an item, with its names and values.
-#[derive(Clone, Debug, Default)]
-pub struct Condition {
-    /// The expression.
-    pub expression: &'static str,
-    /// Values by placeholder.
-    pub values: Vec<(&'static str, AttributeValue)>,
-}
-
-impl Condition {
-    /// A condition without values.
-    pub fn of(expression: &'static str) -> Condition {
-        Condition { expression, values: Vec::new() }
-    }
-
-    /// The condition with a value for a placeholder.
-    pub fn with(mut self, placeholder: &'static str, value: impl Serialize) -> Condition {
-        self.values.push((placeholder, attribute(value)));
-        self
-    }
-}
-
-/// A value as an attribute. Only for values that always have one: numbers, texts, flags.
-pub fn attribute(value: impl Serialize) -> AttributeValue {
-    serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true))
 }
 
 /// What became of a conditional write.
@@ -327,6 +298,31 @@ impl Table {
         }
     }
 
+    /// Writes the next version of a row that is there, if a condition holds: attributes that only a newer version of
+    /// Daybook knows stay.
+    pub(crate) async fn follow(&self, key: &Key, row: &impl Serialize, condition: Condition) -> Result<Written> {
+        let _forgetting = self.forget().key(key);
+        let follow = Follow::of(row)?;
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(follow.names(condition.expression))
+            .set_expression_attribute_values(follow.values(condition.values))
+            .update_expression(follow.expression)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_return_consumed_capacity(self.metered());
+        match call.send().await {
+            Ok(reply) => {
+                self.meter(1, reply.consumed_capacity.as_slice(), true);
+                Ok(Written::Done(Item::new()))
+            }
+            Err(error) => refused_or_error("write a row", error),
+        }
+    }
+
     /// Removes an item, if it is there.
     pub async fn delete(&self, key: &Key) -> Result<()> {
         let _forgetting = self.forget().key(key);
@@ -510,19 +506,6 @@ pub fn row_item(key: &Key, row: &impl Serialize) -> Result<Item> {
 /// Reads an item, or says that it isn't what it should be.
 pub fn parse_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Error::internal("read an item's attributes", error))
-}
-
-pub(crate) fn values(values: Vec<(&'static str, AttributeValue)>) -> Option<Item> {
-    (!values.is_empty()).then(|| values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-/// The names behind the `#name`s of two expressions: themselves, without the sign.
-fn names(update: &str, condition: &str) -> Option<HashMap<String, String>> {
-    let words = update.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '#')));
-    let words = words.chain(condition.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '#'))));
-    let found: HashMap<String, String> =
-        words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned()))).collect();
-    (!found.is_empty()).then_some(found)
 }
 
 trait OldItem {

@@ -1,10 +1,12 @@
 //! What a request wants to change, as it hands it to commit.
 
-use crate::Result;
 use crate::family::Family;
 use crate::json::object_of;
 use crate::rows::RowWrite;
-use daybook_domain::{AnyId, Audit, Change, Claim, EntryId, Event, Record, Reference, Timestamp, UserId, words::Words};
+use crate::{Error, Result};
+use daybook_domain::stored::FORM;
+use daybook_domain::words::Words;
+use daybook_domain::{AnyId, Audit, Change, Claim, EntryId, Event, Record, Reference, Stored, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 /// The changes of one request: all of them happen, or none.
@@ -26,32 +28,36 @@ impl Tx {
     }
 
     /// Replaces a record by the version that follows it.
-    pub fn update<T: Record>(before: &T, after: &T) -> Tx {
+    pub fn update<T: Record>(before: &Stored<T>, after: &T) -> Tx {
         Tx::default().and_update(before, after)
     }
 
     /// Replaces a record too.
     #[must_use]
-    pub fn and_update<T: Record>(mut self, before: &T, after: &T) -> Tx {
-        self.changes.push(Changed::of(Change::Update(before, after), image(before), image(after)));
+    pub fn and_update<T: Record>(mut self, before: &Stored<T>, after: &T) -> Tx {
+        self.changes.push(Changed::of(
+            Change::Update::<T>(before, after),
+            image_of(before, before),
+            image_of(before, after),
+        ));
         self
     }
 
     /// Moves a record to the trash.
-    pub fn delete<T: Record>(record: &T) -> Tx {
+    pub fn delete<T: Record>(record: &Stored<T>) -> Tx {
         Tx::default().and_delete(record)
     }
 
     /// Moves a record to the trash too.
     #[must_use]
-    pub fn and_delete<T: Record>(mut self, record: &T) -> Tx {
-        self.changes.push(Changed::of(Change::Delete(record), image(record), Ok(None)));
+    pub fn and_delete<T: Record>(mut self, record: &Stored<T>) -> Tx {
+        self.changes.push(Changed::of(Change::Delete::<T>(record), image_of(record, record), Ok(None)));
         self
     }
 
     /// Moves a record to the trash that goes there with another one. Whether the actor reaches it plays no part.
     #[must_use]
-    pub fn and_fall<T: Record>(mut self, record: &T, with: AnyId) -> Tx {
+    pub fn and_fall<T: Record>(mut self, record: &Stored<T>, with: AnyId) -> Tx {
         self = self.and_delete(record);
         if let Some(change) = self.changes.last_mut() {
             change.fell_with = Some(with);
@@ -69,14 +75,15 @@ impl Tx {
     }
 
     /// Takes a record back from the trash, as the version that follows the trashed one.
-    pub fn restore<T: Record>(trashed: &T, restored: &T) -> Tx {
+    pub fn restore<T: Record>(trashed: &Stored<T>, restored: &T) -> Tx {
         Tx::default().and_restore(trashed, restored)
     }
 
     /// Takes a record back from the trash too.
     #[must_use]
-    pub fn and_restore<T: Record>(mut self, trashed: &T, restored: &T) -> Tx {
-        self.changes.push(Changed::of(Change::Restore(restored), image(trashed), image(restored)));
+    pub fn and_restore<T: Record>(mut self, trashed: &Stored<T>, restored: &T) -> Tx {
+        let images = (image_of(trashed, trashed), image_of(trashed, restored));
+        self.changes.push(Changed::of(Change::Restore(restored), images.0, images.1));
         self
     }
 
@@ -104,7 +111,7 @@ impl Tx {
     /// Makes a record too.
     #[must_use]
     pub fn and_create<T: Record>(mut self, record: &T) -> Tx {
-        self.changes.push(Changed::of(Change::Create(record), Ok(None), image(record)));
+        self.changes.push(Changed::of(Change::Create(record), Ok(None), new_image(record)));
         self
     }
 
@@ -149,14 +156,14 @@ impl Tx {
     }
 
     /// Removes a record for good, with everything that is derived from it; frees these values too.
-    pub(crate) fn erase<T: Record>(record: &T, kept: Kept, freed: Vec<Claim>) -> Tx {
+    pub(crate) fn erase<T: Record>(record: &Stored<T>, kept: Kept, freed: Vec<Claim>) -> Tx {
         let with_freed = |image: Image| Image { claims: freed, ..image };
         let change = Changed {
             doing: Doing::Erase(kept),
             audit: Audit::Erase,
             event: Event::RecordErased,
             also: Vec::new(),
-            before: image(record).map(|image| image.map(with_freed)),
+            before: image_of(record, record).map(|image| image.map(with_freed)),
             after: Ok(None),
             fell_with: None,
             family: None,
@@ -250,6 +257,8 @@ impl Changed {
 pub(crate) struct Image {
     pub id: AnyId,
     pub version: u64,
+    /// The number of the form that its type is stored in.
+    pub form: u32,
     pub date: Timestamp,
     pub data: Map<String, Value>,
     pub claims: Vec<Claim>,
@@ -266,12 +275,32 @@ pub(crate) struct Image {
     pub state: Option<String>,
 }
 
-fn image<T: Record>(record: &T) -> Result<Option<Image>> {
+/// A record as it is to be stored, with what only a newer version knows of the one that is.
+fn image_of<T: Record>(stored: &Stored<T>, record: &T) -> Result<Option<Image>> {
+    image(record, fields_of(stored, record)?)
+}
+
+/// The fields of a version of a stored record as they are to be stored, with what only a newer version of Daybook knows.
+pub fn fields_of<T: Record>(stored: &Stored<T>, record: &T) -> Result<Map<String, Value>> {
+    Ok(stored.fields_of(record).map_err(|error| Error::internal("write a record as JSON", error))??)
+}
+
+/// A record that isn't stored yet.
+fn new_image<T: Record>(record: &T) -> Result<Option<Image>> {
+    let mut fields = object_of(record)?;
+    if T::FORM > 1 {
+        fields.insert(FORM.to_owned(), Value::from(T::FORM));
+    }
+    image(record, fields)
+}
+
+fn image<T: Record>(record: &T, data: Map<String, Value>) -> Result<Option<Image>> {
     Ok(Some(Image {
         id: record.id(),
         version: record.version(),
+        form: T::FORM,
         date: record.date(),
-        data: object_of(record)?,
+        data,
         claims: record.claims(),
         words: record.words(),
         parents: record.parents(),

@@ -16,7 +16,9 @@ use daybook_jobs::hubspot::{HubSpot as Client, HubSpotSettings};
 use daybook_jobs::mail::{Caught, Outbox};
 use daybook_local::{DEFAULT_ORG, Engine, Options, System};
 use daybook_store::rows::session::Session;
-use daybook_store::{Clock, CommonPasswords, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, Tx};
+use daybook_store::{
+    Clock, CommonPasswords, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, SignedFact, Tx,
+};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -138,7 +140,7 @@ impl World {
         match cx.find::<Organization>(org).await.expect("a read") {
             Some(before) => {
                 let after = before.with_user(user.id, Some(&user)).expect("an organisation with an owner");
-                if after != before {
+                if after != *before {
                     tx = tx.and_update(&before, &after.following(&before, stamp.at));
                 }
             }
@@ -193,12 +195,14 @@ impl World {
     }
 
     /// The journal of an organisation, the oldest entry first.
-    pub async fn journal(&self, org: OrgId) -> Vec<Fact> {
+    pub async fn journal(&self, org: OrgId) -> Vec<SignedFact> {
         let env = &self.system.env;
         let since: Timestamp = "2026-11-19T00:00:00Z".parse().expect("a time");
         let mut facts = Vec::new();
         for entry in Fact::since(env, org, since).await.expect("a journal") {
-            facts.push(Fact::read(env, EntryRef { org, entry: entry.entry }).await.expect("a read").expect("a fact"));
+            facts.push(
+                SignedFact::read(env, EntryRef { org, entry: entry.entry }).await.expect("a read").expect("a fact"),
+            );
         }
         facts
     }

@@ -48,7 +48,7 @@ pub async fn take(env: &Env, org: OrgId, subject: &str) -> Result<Result<(), u64
                 .with(":expires", found.expires_at),
             None => Condition::of("attribute_not_exists(pk)"),
         };
-        if let Written::Done(_) = env.table.put(&key, &next, Some(same)).await? {
+        if let Written::Done(_) = env.table.follow(&key, &next, same).await? {
             return Ok(Ok(()));
         }
     }

@@ -4,27 +4,26 @@ use crate::journal::{EntryRef, RETENTION};
 use crate::schema::{Index, Place, Question, SK, by_date, sent_about};
 use crate::table::{Condition, Written, attribute, parse_item};
 use crate::{Env, Result};
-use daybook_domain::{AnyId, EntryId, OrgId, Timestamp};
+use daybook_domain::{AnyId, EntryId, OrgId, Timestamp, choices};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How far a delivery has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = DeliveryState)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// A worker is at it, until its lease ends.
-    Sending,
-    /// It failed and will be tried again.
-    Waiting,
-    /// It was sent, or not; nobody heard.
-    Unknown,
-    /// It was sent.
-    Sent,
-    /// It can't be sent.
-    Failed,
-    /// Its addressee wants no mail.
-    Suppressed,
+choices! {
+    /// How far a delivery has come.
+    State as "DeliveryState" {
+        /// A worker is at it, until its lease ends.
+        Sending = "sending",
+        /// It failed and will be tried again.
+        Waiting = "waiting",
+        /// It was sent, or not; nobody heard.
+        Unheard = "unknown",
+        /// It was sent.
+        Sent = "sent",
+        /// It can't be sent.
+        Failed = "failed",
+        /// Its addressee wants no mail.
+        Suppressed = "suppressed",
+    }
 }
 
 /// A delivery's row.
@@ -80,9 +79,10 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
     let Written::Refused(item) = env.table.put(&key, &row, Some(new)).await? else { return Ok(Turn::Go) };
     let found: Delivery = parse_item(item)?;
     match found.state {
-        State::Sent | State::Failed | State::Suppressed => Ok(Turn::Over),
+        // What a newer version made of it is its own to go on with.
+        State::Sent | State::Failed | State::Suppressed | State::Unknown(_) => Ok(Turn::Over),
         State::Sending if found.leased_until > now => Ok(Turn::Busy(found.leased_until)),
-        State::Sending | State::Unknown => Ok(Turn::FindOut(found)),
+        State::Sending | State::Unheard => Ok(Turn::FindOut(found)),
         State::Waiting => again(env, entry, consumer, &found, lease).await,
     }
 }

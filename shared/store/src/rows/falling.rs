@@ -116,7 +116,7 @@ impl Falling {
     fn replaced(&self, org: OrgId, next: &Falling) -> Result<RowWrite> {
         let same = Condition::of("attribute_not_exists(pk) OR version = :version").with(":version", self.version);
         let stale = Domain::Stale { version: self.version, current: Map::new() };
-        Ok(RowWrite::replacing(&Falling::key(org), next)?.only_if(same, stale))
+        RowWrite::following(&Falling::key(org), next, Some(same), stale)
     }
 
     pub(crate) fn key(org: OrgId) -> Key {

@@ -7,39 +7,23 @@ use crate::schema::{Index, Place, Question, by_date, ledger_in};
 use crate::table::{Condition, QueryAsk, Written, attribute, key_item, parse_item};
 use crate::{Cx, Env, Error, Page, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
-use daybook_domain::{AnyId, Error as Domain, OrgId, Rule, Timestamp};
+use daybook_domain::{AnyId, Error as Domain, OrgId, Rule, Timestamp, choices};
 use serde::{Deserialize, Serialize};
 
 /// HubSpot's name in the ledger.
 pub const HUBSPOT: &str = "hubspot";
 
-/// How a record stands in another system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = SyncState)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It is not equal yet, and will be tried again.
-    Waiting,
-    /// It is equal.
-    Synced,
-    /// It can't be made equal until somebody does something about the reason.
-    Failed,
-    /// It is not meant to be there.
-    Skipped,
-}
-
-impl State {
-    /// Every state, as it is written.
-    pub const NAMES: &'static [&'static str] = &["waiting", "synced", "failed", "skipped"];
-
-    /// How the state is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Waiting => "waiting",
-            State::Synced => "synced",
-            State::Failed => "failed",
-            State::Skipped => "skipped",
-        }
+choices! {
+    /// How a record stands in another system.
+    State as "SyncState" {
+        /// It is not equal yet, and will be tried again.
+        Waiting = "waiting",
+        /// It is equal.
+        Synced = "synced",
+        /// It can't be made equal until somebody does something about the reason.
+        Failed = "failed",
+        /// It is not meant to be there.
+        Skipped = "skipped",
     }
 }
 
@@ -187,7 +171,7 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
     };
     let mine = Condition::of("#turn = :turn").with(":turn", taken.turn);
     let key = Place::Ledger(org, system, taken.row.record).key();
-    match env.table.put(&key, &Shelved::of(org, system, &row, taken.turn), Some(mine)).await? {
+    match env.table.follow(&key, &Shelved::of(org, system, &row, taken.turn), mine).await? {
         Written::Done(_) => Ok(true),
         Written::Refused(_) => Ok(false),
     }

@@ -30,7 +30,8 @@ impl SecondFactor {
             .with(":sealed", &before.sealed)
             .with(":step", before.last_step)
             .with(":recovery", &before.recovery_sha256);
-        Ok(self.write(org, user)?.only_if(same, Domain::Conflict(Conflict::Contended)))
+        let refusal = Domain::Conflict(Conflict::Contended);
+        RowWrite::following(&Place::SecondFactor(org, user).key(), self, Some(same), refusal)
     }
 
     /// Removes the second factor of a user.

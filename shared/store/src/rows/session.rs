@@ -133,17 +133,18 @@ impl Session {
     /// The row of a new session.
     pub fn write(&self, org: OrgId) -> Result<RowWrite> {
         let refusal = Domain::Duplicate { field: "id", existing_id: None };
-        Ok(self.replace(org)?.only_if(Condition::of("attribute_not_exists(pk)"), refusal))
+        RowWrite::new(&Place::Session(org, self.id).key(), &self.row(org), refusal)
     }
 
-    /// The row in place of the session as it was.
+    fn row(&self, org: OrgId) -> Indexed<'_> {
+        let owner_sk = by_date(self.created_at, &self.id.to_string());
+        Indexed { session: self, owner_pk: sessions_of(org, self.user), owner_sk }
+    }
+
+    /// The row in place of the session as it was, whatever became of it since.
     pub fn replace(&self, org: OrgId) -> Result<RowWrite> {
-        let row = Indexed {
-            session: self,
-            owner_pk: sessions_of(org, self.user),
-            owner_sk: by_date(self.created_at, &self.id.to_string()),
-        };
-        RowWrite::replacing(&Place::Session(org, self.id).key(), &row)
+        let refusal = Domain::Conflict(Conflict::Contended);
+        RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), None, refusal)
     }
 
     /// The row in place of a session that nobody has refreshed or ended since.
@@ -152,7 +153,8 @@ impl Session {
             .with(":refresh", &before.refresh_sha256)
             .with(":ends", before.ends_at)
             .with(":epoch", before.epoch);
-        Ok(self.replace(org)?.only_if(same, Domain::Conflict(Conflict::Contended)))
+        let refusal = Domain::Conflict(Conflict::Contended);
+        RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), Some(same), refusal)
     }
 
     /// A session, in force or not.

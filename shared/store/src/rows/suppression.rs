@@ -3,19 +3,19 @@
 
 use crate::schema::Place;
 use crate::{Env, Result, sha256_hex};
-use daybook_domain::{EmailAddress, OrgId, Timestamp};
-use serde::{Deserialize, Serialize};
+use daybook_domain::{EmailAddress, OrgId, Timestamp, choices};
+use serde::Serialize;
 
-/// Why an address gets no mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// Mail to it came back for good.
-    Bounce,
-    /// Its owner called our mail spam.
-    Complaint,
-    /// Its owner wants no more.
-    Unsubscribed,
+choices! {
+    /// Why an address gets no mail.
+    Reason {
+        /// Mail to it came back for good.
+        Bounce = "bounce",
+        /// Its owner called our mail spam.
+        Complaint = "complaint",
+        /// Its owner wants no more.
+        Unsubscribed = "unsubscribed",
+    }
 }
 
 #[derive(Serialize)]

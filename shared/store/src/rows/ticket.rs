@@ -75,7 +75,8 @@ impl Ticket {
         let spent = Ticket { used: true, ..self.clone() };
         let unused =
             Condition::of("nonce = :nonce AND used = :unused").with(":nonce", &self.nonce).with(":unused", self.used);
-        Ok(spent.write(org, user, to)?.only_if(unused, Domain::Conflict(Conflict::TicketUsed)))
+        let refusal = Domain::Conflict(Conflict::TicketUsed);
+        RowWrite::following(&Place::Ticket(org, user, to.name()).key(), &spent, Some(unused), refusal)
     }
 
     /// The ticket of a user, used or not.
