@@ -294,7 +294,7 @@ async fn an_address_of_a_deleted_or_converted_lead_makes_a_new_one_that_names_it
         if n == 0 {
             owner.delete(&format!("/api/leads/{id}")).await.expect(200);
         } else {
-            owner.patch(&format!("/api/leads/{id}"), json!({"status": "converted"})).await.expect(200);
+            owner.post(&format!("/api/leads/{id}/convert"), json!({})).await.expect(201);
         }
     }
     assert_ne!(OrgId::new(world.system.env.ids.next()), DEFAULT_ORG);

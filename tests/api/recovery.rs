@@ -88,7 +88,7 @@ async fn the_link_is_no_good_after_an_hour_after_a_newer_one_after_another_addre
         let email = EmailAddress::parse("ada@new.example").expect("an address");
         Ok(daybook_domain::user::User { email, ..user.clone() })
     };
-    cx.change(id, None, moved, |_| ()).await.expect("a change");
+    daybook_records::change(&cx, id, None, moved, |_| ()).await.expect("a change");
     reset(&world, &third).await.expect_problem(409, "conflict");
     assert!(signs_in(&world, "ada@new.example", OLD).await);
 }

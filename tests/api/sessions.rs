@@ -257,8 +257,8 @@ async fn a_user_who_may_not_sign_in_any_more_is_out_at_once() {
     let cx = world.cx(sales.org);
     let suspend = |user: &daybook_domain::user::User| {
         let status = daybook_domain::user::Status::Suspended;
-        Ok(user.changed_to(daybook_domain::user::User { status, ..user.clone() }))
+        Ok(daybook_domain::user::User { status, ..user.clone() })
     };
-    cx.change(sales.user.expect("a user"), None, suspend, |_| ()).await.expect("a change");
+    daybook_records::change(&cx, sales.user.expect("a user"), None, suspend, |_| ()).await.expect("a change");
     sales.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
 }

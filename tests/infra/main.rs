@@ -36,13 +36,15 @@ fn folders(of: &str) -> Vec<String> {
 #[test]
 fn dependencies_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
-        ("domain", &[][..]),
+        ("derive", &[][..]),
+        ("domain", &["derive"]),
         ("connectors", &["domain"]),
         ("mail", &["domain"]),
         ("store", &["domain"]),
+        ("records", &["domain", "store"]),
         ("http", &["connectors", "domain", "store"]),
         ("audit", &["domain", "http", "store"]),
-        ("crm", &["domain", "http", "store"]),
+        ("crm", &["domain", "http", "records", "store"]),
         ("intake", &["domain", "http", "store"]),
         ("jobs", &["connectors", "domain", "mail", "store"]),
     ]);
@@ -77,6 +79,42 @@ fn the_domain_is_pure_and_functions_know_no_sdk() {
         }
         let kinds = ["daybook-http", "daybook-jobs"].iter().filter(|kind| found.contains(**kind)).count();
         assert_eq!(kinds, 1, "functions/{function} is an HTTP function or a worker");
+    }
+}
+
+/// The lines of a source at which a match over record types takes the rest of them together.
+fn wildcards_over_types(source: &str) -> Vec<usize> {
+    let (mut lines, mut matches) = (Vec::new(), Vec::<(usize, bool)>::new());
+    for (number, line) in source.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let code = line.trim_start();
+        let indent = line.len() - code.len();
+        matches.retain(|(of, _)| indent > *of);
+        if let Some((_, over_types)) = matches.last_mut() {
+            *over_types |= code.starts_with("RecordType::") && code.contains("=>");
+            if *over_types && (code.starts_with("_ =>") || code.starts_with("_ if ")) {
+                lines.push(number + 1);
+            }
+        }
+        if code.ends_with('{') && code.contains("match ") {
+            matches.push((indent, false));
+        }
+    }
+    lines
+}
+
+/// What follows from the list of record types is derived from it: nothing compiles without a new type and then does nothing
+/// about it.
+#[test]
+fn nothing_falls_through_a_match_over_record_types() {
+    let sample = "match kind {\n    RecordType::Lead => match x {\n        _ => 1,\n    },\n    _ => 2,\n}\n";
+    assert_eq!(wildcards_over_types(sample), [5]);
+    let mut files = Vec::new();
+    for folder in ["shared", "functions", "infra/local"] {
+        collect(&root().join(folder), &mut files);
+    }
+    for file in files {
+        let found = wildcards_over_types(&fs::read_to_string(&file).expect("a source file"));
+        assert!(found.is_empty(), "{}: {found:?}; name the types, or use with_record_type!", file.display());
     }
 }
 

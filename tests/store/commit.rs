@@ -2,7 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::lead::Lead;
-use daybook_domain::{Claim, ClaimKind, EmailAddress, Error as Domain, LeadId, Record, RecordType, Stored, UserId};
+use daybook_domain::{
+    Claim, ClaimKind, EmailAddress, Error as Domain, Fields as _, LeadId, Record, RecordType, Stored, UserId,
+};
 use daybook_http::Error;
 use daybook_local::DEFAULT_ORG;
 use daybook_store::schema::{Place, Question};
@@ -23,7 +25,8 @@ fn email_claim(email: &str) -> Claim {
 
 fn patched(lead: &Lead, cx: &Cx, change: Value) -> Lead {
     let patch = change.as_object().cloned().expect("an object");
-    lead.patched(patch).expect("valid").following(lead, cx.now())
+    let merged = daybook_domain::read::merge(lead, patch, Lead::READ_ONLY).expect("valid");
+    lead.settle(merged, cx.now()).expect("valid").following(lead, cx.now())
 }
 
 async fn words(cx: &Cx, word: &str) -> usize {

@@ -6,6 +6,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::customer::Customer;
+use daybook_domain::field::Fields;
 use daybook_domain::permission::RoleRef;
 use daybook_domain::record::{Claim, Record};
 use daybook_domain::stored::FORM;
@@ -280,8 +281,19 @@ impl utoipa::PartialSchema for NewerCustomer {
 
 impl utoipa::ToSchema for NewerCustomer {}
 
+impl Fields for NewerCustomer {
+    const FIELDS: &'static [daybook_domain::field::Field] = Customer::FIELDS;
+    const READ_ONLY: &'static [&'static str] = Customer::READ_ONLY;
+    const FIXED: &'static [&'static str] = Customer::FIXED;
+    const REQUIRED: &'static [&'static str] = Customer::REQUIRED;
+    const MOMENTS: &'static [&'static str] = Customer::MOMENTS;
+    const DEADLINES: &'static [&'static str] = Customer::DEADLINES;
+}
+
 impl Record for NewerCustomer {
     const TYPE: RecordType = RecordType::Customer;
+    const RESOURCE: daybook_domain::permission::Resource = Customer::RESOURCE;
+    const SAMPLE: &'static str = Customer::SAMPLE;
     const FORM: u32 = 2;
 
     fn upgrade(form: u32, fields: &mut Map<String, Value>) {

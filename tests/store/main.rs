@@ -7,3 +7,4 @@ mod future;
 mod golden;
 mod lists;
 mod rows;
+mod types;

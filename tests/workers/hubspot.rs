@@ -197,10 +197,10 @@ async fn a_lead_that_left_its_contact_gets_one_of_its_own() {
     let owner = world.owner().await;
     let old = post(&world, "ada@example.com").await;
     let path = format!("/api/leads/{old}");
-    owner.patch(&path, json!({"status": "converted"})).await.expect(200);
+    owner.post(&format!("{path}/convert"), json!({})).await.expect(201);
     let newer = send(&world, json!({"email": "ada@example.com", "last_name": "Byron"})).await;
-    // Converted as well, it keeps what it has from the older one.
-    owner.patch(&format!("/api/leads/{newer}"), json!({"status": "converted"})).await.expect(200);
+    // Converted as well, it keeps what it has from the older one: the contact that both became.
+    owner.post(&format!("/api/leads/{newer}/convert"), json!({})).await.expect(201);
     owner.patch(&path, json!({"company": "ABC"})).await.expect(200);
     world.work().await;
     assert_eq!(contacts(&hubspot)["ada@example.com"][ID], newer);
@@ -210,7 +210,7 @@ async fn a_lead_that_left_its_contact_gets_one_of_its_own() {
     assert_eq!((&all["ada@example.com"][ID], &all["old@example.com"][ID], all.len()), (&newer, &old, 2));
     assert_eq!(
         (all["ada@example.com"]["lastname"].as_str(), all["old@example.com"]["company"].as_str()),
-        ("Byron", "ABC")
+        ("Lovelace", "ABC")
     );
 }
 
@@ -236,7 +236,7 @@ async fn a_contact_is_the_newest_lead_s_of_its_address() {
     let owner = world.owner().await;
     let converted = post(&world, "ada@example.com").await;
     let path = format!("/api/leads/{converted}");
-    owner.patch(&path, json!({"status": "converted"})).await.expect(200);
+    owner.post(&format!("{path}/convert"), json!({})).await.expect(201);
     let newer = send(&world, json!({"email": "ada@example.com", "last_name": "Byron"})).await;
     assert_eq!(contacts(&hubspot)["ada@example.com"][ID], newer);
     owner.patch(&path, json!({"last_name": "King"})).await.expect(200);

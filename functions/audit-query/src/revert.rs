@@ -3,27 +3,14 @@
 //! What is undone is a change of its own, with an entry of its own. Whoever undoes needs the permission to make the
 //! change by hand, and the rules that hold for it then hold here.
 
-use daybook_domain::contact::{Contact, Group};
-use daybook_domain::customer::Customer;
-use daybook_domain::demo::Demo;
 use daybook_domain::error::Thing;
-use daybook_domain::form::Form;
-use daybook_domain::interaction::Interaction;
-use daybook_domain::lead::Lead;
-use daybook_domain::opportunity::Opportunity;
-use daybook_domain::organization::Organization;
-use daybook_domain::permission::{Action, Permission, Resource, RoleRef, Scope};
-use daybook_domain::pipeline::Pipeline;
-use daybook_domain::role::CustomRole;
+use daybook_domain::permission::{Action, Permission, Scope};
 use daybook_domain::stored::{FORM, upgrade};
-use daybook_domain::task::Task;
-use daybook_domain::team::Team;
-use daybook_domain::user::{User, may_change};
-use daybook_domain::view::View;
 use daybook_domain::{
-    AnyId, Audit, Conflict, EntryId, Error as Domain, FormId, Record, RecordType, Rule, Stored, Timestamp,
+    AnyId, Audit, Conflict, EntryId, Error as Domain, Record, RecordType, Rule, Stored, with_record_type,
 };
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
+use daybook_records::guarded;
 use daybook_store::journal::Detail;
 use daybook_store::{Fact, Tx, fields_of, object_of};
 use serde::{Deserialize, Serialize};
@@ -122,147 +109,9 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
 /// The change that undoes an entry; none where what it changed goes along with another record.
 async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
     let change = Undoing { cx, fact, detail };
-    match fact.record.kind {
-        RecordType::Lead => change.undone::<Lead>(Resource::Leads, Action::Update).await,
-        RecordType::Demo => change.undone::<Demo>(Resource::Demos, Action::Update).await,
-        RecordType::Form => change.undone::<Form>(Resource::Forms, Action::Manage).await,
-        RecordType::User => change.undone::<User>(Resource::Users, Action::Manage).await,
-        RecordType::Team => change.undone::<Team>(Resource::Users, Action::Manage).await,
-        RecordType::Role => change.undone::<CustomRole>(Resource::Roles, Action::Manage).await,
-        RecordType::Organization => change.undone::<Organization>(Resource::Organization, Action::Manage).await,
-        RecordType::Customer => change.undone::<Customer>(Resource::Customers, Action::Update).await,
-        RecordType::Contact => change.undone::<Contact>(Resource::Contacts, Action::Update).await,
-        RecordType::Group => change.undone::<Group>(Resource::Groups, Action::Manage).await,
-        RecordType::Interaction => change.undone::<Interaction>(Resource::Interactions, Action::Update).await,
-        RecordType::Pipeline => change.undone::<Pipeline>(Resource::Pipelines, Action::Manage).await,
-        RecordType::Opportunity => change.undone::<Opportunity>(Resource::Opportunities, Action::Update).await,
-        RecordType::Task => change.undone::<Task>(Resource::Tasks, Action::Update).await,
-        RecordType::View => change.undone::<View>(Resource::Views, Action::Update).await,
-        // A post was accepted, an invitation sent, a secret shown, a file written: that can't be taken back.
-        RecordType::Submission
-        | RecordType::Invitation
-        | RecordType::ApiKey
-        | RecordType::Job
-        | RecordType::Unknown(_) => Err(Domain::Conflict(Conflict::NothingToUndo).into()),
-    }
-}
-
-/// The rules of a type that hold for undoing, too.
-trait Rules: Record {
-    /// Fields that stay as they are, whatever is undone.
-    const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
-
-    /// The record as it comes back from the trash.
-    fn back(&self) -> Self {
-        self.clone()
-    }
-
-    /// The record as it is to be again, where that isn't simply as it was.
-    fn adjusted(&self, wanted: Self, _: Timestamp) -> Result<Self, Domain> {
-        Ok(wanted)
-    }
-
-    /// The change with what goes along with it, or why it may not be.
-    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        let _ = (cx, before, after);
-        Ok(tx)
-    }
-}
-
-impl Rules for Lead {}
-impl Rules for Demo {}
-impl Rules for Team {}
-impl Rules for Customer {}
-impl Rules for Contact {}
-impl Rules for Group {}
-impl Rules for Interaction {}
-impl Rules for Task {}
-impl Rules for View {}
-
-impl Rules for Opportunity {
-    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        let (Some(before), Some(after)) = (before, after) else { return Ok(tx) };
-        if before.stage == after.stage {
-            return Ok(tx);
-        }
-        // Nothing goes back to a stage that was removed.
-        let pipeline = cx.find::<Pipeline>(after.pipeline_id).await?;
-        let pipeline = pipeline.map_or_else(|| Pipeline::default_of(cx.org), Stored::into_inner);
-        match pipeline.id == after.pipeline_id && pipeline.stage(&after.stage).is_some() {
-            true => Ok(tx),
-            false => Err(Domain::Conflict(Conflict::StageGone).into()),
-        }
-    }
-}
-
-impl Rules for Pipeline {
-    const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "retired"];
-
-    fn adjusted(&self, wanted: Self, at: Timestamp) -> Result<Self, Domain> {
-        wanted.retiring(self, at)
-    }
-
-    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        let (Some(before), Some(after)) = (before, after) else {
-            return if before.is_none() { Ok(tx) } else { Err(Domain::Conflict(Conflict::StageInUse).into()) };
-        };
-        let left: Vec<&str> = after.leaves(before).into_iter().map(|stage| stage.key.as_str()).collect();
-        match cx.is_any_in::<Opportunity>(&left).await? {
-            true => Err(Domain::Conflict(Conflict::StageInUse).into()),
-            false => Ok(tx),
-        }
-    }
-}
-
-impl Rules for Form {
-    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        match (before, after) {
-            (Some(form), None) if form.id == FormId::default_of(cx.org) => {
-                Err(Domain::Conflict(Conflict::DefaultForm).into())
-            }
-            _ => Ok(tx),
-        }
-    }
-}
-
-impl Rules for User {
-    const KEPT: &'static [&'static str] = Self::READ_ONLY;
-
-    /// Their sessions stay ended.
-    fn back(&self) -> Self {
-        self.clone().signed_out()
-    }
-
-    fn adjusted(&self, wanted: Self, _: Timestamp) -> Result<Self, Domain> {
-        Ok(self.changed_to(wanted))
-    }
-
-    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        let roles: Vec<RoleRef> = [before, after].into_iter().flatten().map(|user| user.role).collect();
-        cx.within_own_role(&roles).await?;
-        let Some(id) = before.or(after).map(|user| user.id) else { return Ok(tx) };
-        cx.with_owners(tx, id, after).await
-    }
-}
-
-impl Rules for CustomRole {
-    async fn checked(cx: &Cx, before: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        let of = |role: &CustomRole| (RoleRef::Custom(role.id), role.grants());
-        let roles: Vec<_> = [before, after].into_iter().flatten().map(of).collect();
-        may_change(&cx.grants, cx.actor.role(), &roles)?;
-        Ok(tx)
-    }
-}
-
-impl Rules for Organization {
-    const KEPT: &'static [&'static str] = Self::READ_ONLY;
-
-    async fn checked(cx: &Cx, _: Option<&Self>, after: Option<&Self>, tx: Tx) -> Result<Tx> {
-        // An organisation isn't removed by undoing that it was made.
-        let after = after.ok_or(Domain::Conflict(Conflict::NothingToUndo))?;
-        after.keeps_in(cx.request.ip)?;
-        Ok(tx)
-    }
+    // Of a type that only a newer version knows, nothing can be undone here.
+    with_record_type!(fact.record.kind, T => change.undone::<T>().await)
+        .unwrap_or_else(|| Err(Domain::Conflict(Conflict::NothingToUndo).into()))
 }
 
 /// A change that is being undone.
@@ -273,7 +122,15 @@ struct Undoing<'a> {
 }
 
 impl Undoing<'_> {
-    async fn undone<T: Rules>(self, resource: Resource, action: Action) -> Result<Option<Tx>> {
+    async fn undone<T: Record>(self) -> Result<Option<Tx>> {
+        // An organisation isn't removed by undoing that it was made.
+        let unmakes = self.detail.before.is_empty() && T::TYPE == RecordType::Organization;
+        if !T::UNDONE || unmakes {
+            return Err(Domain::Conflict(Conflict::NothingToUndo).into());
+        }
+        let resource = T::RESOURCE;
+        let updates = resource.actions().contains(&Action::Update);
+        let action = if updates { Action::Update } else { Action::Manage };
         // Undoing that something was made takes what deleting it by hand does.
         let deletes = self.detail.before.is_empty() && resource.actions().contains(&Action::Delete);
         let action = if deletes { Action::Delete } else { action };
@@ -288,20 +145,20 @@ impl Undoing<'_> {
             // Made, or taken back from the trash.
             (true, false) => {
                 let current = self.unchanged::<T>().await?;
-                T::checked(self.cx, Some(&current), None, Tx::delete(&current)).await?
+                guarded::<T>(self.cx, Some(&current), None, Tx::delete(&current)).await?
             }
             (false, true) => {
                 let trashed = self.cx.find_trashed::<T>(self.fact.record).await?;
                 let trashed = trashed.ok_or(Domain::Conflict(Conflict::NotInTrash))?;
                 let restored = trashed.back().following(&trashed, self.cx.now());
-                T::checked(self.cx, None, Some(&restored), Tx::restore(&trashed, &restored)).await?
+                guarded(self.cx, None, Some(&restored), Tx::restore(&trashed, &restored)).await?
             }
             (true, true) => return Err(Domain::Conflict(Conflict::NothingToUndo).into()),
         };
         Ok(Some(tx.all_called(Audit::Revert)))
     }
 
-    async fn updated<T: Rules>(&self) -> Result<Option<Tx>> {
+    async fn updated<T: Record>(&self) -> Result<Option<Tx>> {
         let form = self.detail.form.unwrap_or(1);
         if form > T::FORM {
             return Err(Domain::Conflict(Conflict::NewerVersion).into());
@@ -338,12 +195,12 @@ impl Undoing<'_> {
         if fields.iter().any(|name| written.get(*name).cloned().unwrap_or_default() != was(name)) {
             return Err(Domain::Conflict(Conflict::NewerVersion).into());
         }
-        let wanted = current.adjusted(wanted, self.cx.now())?.following(&current, self.cx.now());
-        T::checked(self.cx, Some(&current), Some(&wanted), Tx::update(&current, &wanted)).await.map(Some)
+        let wanted = current.settle(wanted, self.cx.now())?.following(&current, self.cx.now());
+        guarded::<T>(self.cx, Some(&current), Some(&wanted), Tx::update(&current, &wanted)).await.map(Some)
     }
 
     /// The record, if nothing has happened to it since.
-    async fn unchanged<T: Rules>(&self) -> Result<Stored<T>> {
+    async fn unchanged<T: Record>(&self) -> Result<Stored<T>> {
         let current = self.cx.get::<T>(self.fact.record).await?;
         if current.version() == self.fact.version {
             return Ok(current);

@@ -56,7 +56,7 @@ pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Re
         }
         violations.into_result().map(|()| own)
     };
-    cx.change(id, version, change, Data).await
+    daybook_records::change(&cx, id, version, change, Data).await
 }
 
 /// The page that the links of mails lead to: a new password, a proven address, an invitation.

@@ -156,7 +156,7 @@ pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Ne
     cx.decide(|| async {
         let user = cx.get::<User>(id).await?;
         let session = in_force(&cx, &user, current).await?;
-        let wanted = user.changed_to(User { email: ask.email.clone(), ..User::clone(&user) });
+        let wanted = user.settle(User { email: ask.email.clone(), ..User::clone(&user) }, cx.now())?;
         let after = wanted.following(&user, cx.now());
         let ticket = Ticket::new(&cx.env, &after.email, to).write(cx.org, id, to)?;
         let tx = Tx::update(&user, &after)

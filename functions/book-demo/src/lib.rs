@@ -115,7 +115,7 @@ async fn read(cx: Cx, Path(id): Path<DemoId>) -> Result<Data<Demo>> {
 /// Changes the fields that are named; `null` clears.
 async fn update(cx: Cx, Path(id): Path<DemoId>, IfMatch(version): IfMatch, patch: Patch<Demo>) -> Result<Data<Demo>> {
     let now = cx.now();
-    cx.change(id, version, |demo: &Demo| demo.patched(patch.fields.clone(), now), Data).await
+    daybook_records::change(&cx, id, version, |demo: &Demo| demo.patched(patch.fields.clone(), now), Data).await
 }
 
 /// Refuses fields that mean nothing, as staff would want to know of a slip.

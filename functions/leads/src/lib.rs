@@ -47,25 +47,31 @@ async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
 
 /// Changes the fields that are named; `null` clears.
 async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch: Patch<Lead>) -> Result<Data<Lead>> {
-    let change = |lead: &Lead| lead.patched(patch.fields.clone());
-    match cx.change(id, version, change, Data).await {
-        Err(Error::Domain(Domain::NotFound(_))) => cx.change(lead_told(&cx, id).await?, version, change, Data).await,
+    let change = |lead: &Lead| patch.over(lead);
+    match daybook_records::change(&cx, id, version, change, Data).await {
+        Err(Error::Domain(Domain::NotFound(_))) => {
+            daybook_records::change(&cx, lead_told(&cx, id).await?, version, change, Data).await
+        }
         outcome => outcome,
     }
 }
 
 /// Moves a lead to the trash.
 async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
-    match cx.remove(id, version, Data::<Lead>).await {
-        Err(Error::Domain(Domain::NotFound(_))) => cx.remove(lead_told(&cx, id).await?, version, Data::<Lead>).await,
+    match daybook_records::remove(&cx, id, version, Data::<Lead>).await {
+        Err(Error::Domain(Domain::NotFound(_))) => {
+            daybook_records::remove(&cx, lead_told(&cx, id).await?, version, Data::<Lead>).await
+        }
         outcome => outcome,
     }
 }
 
 /// Takes a lead back from the trash.
 async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
-    match cx.restore(id, version, Data::<Lead>).await {
-        Err(Error::Domain(Domain::NotFound(_))) => cx.restore(lead_told(&cx, id).await?, version, Data::<Lead>).await,
+    match daybook_records::restore(&cx, id, version, Data::<Lead>).await {
+        Err(Error::Domain(Domain::NotFound(_))) => {
+            daybook_records::restore(&cx, lead_told(&cx, id).await?, version, Data::<Lead>).await
+        }
         outcome => outcome,
     }
 }

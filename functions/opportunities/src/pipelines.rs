@@ -2,11 +2,11 @@
 
 use daybook_crm::make;
 use daybook_domain::Record;
-use daybook_domain::opportunity::Opportunity;
-use daybook_domain::pipeline::{Pipeline, Stage};
-use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule, Stored};
+use daybook_domain::pipeline::Pipeline;
+use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule};
 use daybook_http::{Created, Cx, Data, IfMatch, Listed, New, PageQuery, Patch, Path, Result};
-use daybook_store::{Decision, Page, Tx};
+use daybook_records::guarded;
+use daybook_store::{Page, Tx};
 
 /// What cursors of this list are for.
 const CURSOR: &str = "pipelines";
@@ -29,8 +29,8 @@ pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
 /// Makes a pipeline. The keys of its stages are no other pipeline's.
 pub async fn create(cx: Cx, new: New<Pipeline>) -> Result<Created<Pipeline>> {
     let pipeline: Pipeline = make(&cx, new.fields).await?;
-    apart(&cx, &pipeline).await?;
-    cx.commit(Tx::create(&pipeline), Created(pipeline)).await
+    let tx = guarded::<Pipeline>(&cx, None, Some(&pipeline), Tx::create(&pipeline)).await?;
+    cx.commit(tx, Created(pipeline)).await
 }
 
 /// Reads a pipeline.
@@ -50,35 +50,18 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<Pipeline>,
 ) -> Result<Data<Pipeline>> {
-    let before = read(cx.clone(), Path(id)).await?.0;
-    if before.version > 0 {
-        let alter = |before: Stored<Pipeline>| {
-            let (cx, patch) = (&cx, &patch);
-            async move {
-                let wanted = changed(cx, patch, &before).await?;
-                if wanted == *before {
-                    return Ok(Decision::Nothing(Data::stored(before)));
-                }
-                let after = wanted.following(&before, cx.now());
-                Ok(Decision::Commit(Tx::update(&before, &after), Data(after)))
-            }
-        };
-        return cx.alter(id, version, alter).await;
+    let usual = Pipeline::default_of(cx.org);
+    if id != usual.id || cx.find::<Pipeline>(id).await?.is_some() {
+        return daybook_records::change(&cx, id, version, |before: &Pipeline| patch.over(before), Data).await;
     }
-    let wanted = changed(&cx, &patch, &before).await?;
+    // The default one isn't stored before somebody changes it.
+    let wanted = usual.settle(patch.over(&usual)?, cx.now())?;
     if version.is_some_and(|version| version > 0) {
         return Err(Domain::Stale { version: 0, current: Default::default() }.into());
     }
     let first = Pipeline { version: 1, created_at: cx.now(), updated_at: cx.now(), ..wanted };
-    cx.commit(Tx::create(&first), Data(first)).await
-}
-
-/// A pipeline with fields laid over it, if no opportunities are in the stages that it loses.
-async fn changed(cx: &Cx, patch: &Patch<Pipeline>, before: &Pipeline) -> Result<Pipeline> {
-    let wanted = patch.over(before)?.checked()?.retiring(before, cx.now())?;
-    apart(cx, &wanted).await?;
-    empty(cx, wanted.leaves(before)).await?;
-    Ok(wanted)
+    let tx = guarded::<Pipeline>(&cx, Some(&usual), Some(&first), Tx::create(&first)).await?;
+    cx.commit(tx, Data(first)).await
 }
 
 /// Moves a pipeline to the trash, unless opportunities are in it. The default one stays.
@@ -86,33 +69,10 @@ pub async fn delete(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatc
     if id == PipelineId::default_of(cx.org) {
         return Err(Domain::Conflict(Conflict::StageInUse).into());
     }
-    empty(&cx, cx.get::<Pipeline>(id).await?.all_stages()).await?;
-    cx.remove(id, version, Data::<Pipeline>).await
+    daybook_records::remove(&cx, id, version, Data::<Pipeline>).await
 }
 
 /// Takes a pipeline back from the trash.
 pub async fn restore(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatch) -> Result<Data<Pipeline>> {
-    cx.restore(id, version, Data::<Pipeline>).await
-}
-
-/// Refused where a stage is one of the default pipeline's, which may not be stored yet.
-async fn apart(cx: &Cx, pipeline: &Pipeline) -> Result<()> {
-    let usual = PipelineId::default_of(cx.org);
-    if pipeline.id == usual || cx.find::<Pipeline>(usual).await?.is_some() {
-        return Ok(());
-    }
-    let taken = Pipeline::default_of(cx.org).keys();
-    match pipeline.stages.iter().any(|stage| taken.contains(&stage.key.as_str().to_owned())) {
-        true => Err(Domain::Duplicate { field: "stages", existing_id: Some(usual.into()) }.into()),
-        false => Ok(()),
-    }
-}
-
-/// Refused while opportunities are in one of these stages.
-async fn empty<'a>(cx: &Cx, stages: impl IntoIterator<Item = &'a Stage>) -> Result<()> {
-    let keys: Vec<&str> = stages.into_iter().map(|stage| stage.key.as_str()).collect();
-    match cx.is_any_in::<Opportunity>(&keys).await? {
-        true => Err(Domain::Conflict(Conflict::StageInUse).into()),
-        false => Ok(()),
-    }
+    daybook_records::restore(&cx, id, version, Data::<Pipeline>).await
 }

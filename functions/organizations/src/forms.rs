@@ -1,7 +1,7 @@
 //! Forms of websites, each with the key that its pages post by: `pk_` and what its id ends with.
 
+use daybook_domain::FormId;
 use daybook_domain::form::{Form, NewForm};
-use daybook_domain::{Conflict, Error as Domain, FormId};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::Tx;
 
@@ -28,18 +28,15 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<Form>,
 ) -> Result<Data<Form>> {
-    cx.change(id, version, |form: &Form| patch.over(form)?.checked(), Data).await
+    daybook_records::change(&cx, id, version, |form: &Form| patch.over(form), Data).await
 }
 
 /// Moves a form to the trash: its pages can't be posted any more. The default form stays.
 pub async fn delete(cx: Cx, Path(id): Path<FormId>, IfMatch(version): IfMatch) -> Result<Data<Form>> {
-    if id == FormId::default_of(cx.org) {
-        return Err(Domain::Conflict(Conflict::DefaultForm).into());
-    }
-    cx.remove(id, version, Data::<Form>).await
+    daybook_records::remove(&cx, id, version, Data::<Form>).await
 }
 
 /// Takes a form back from the trash.
 pub async fn restore(cx: Cx, Path(id): Path<FormId>, IfMatch(version): IfMatch) -> Result<Data<Form>> {
-    cx.restore(id, version, Data::<Form>).await
+    daybook_records::restore(&cx, id, version, Data::<Form>).await
 }

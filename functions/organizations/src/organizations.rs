@@ -49,11 +49,7 @@ pub async fn update(
     patch: Patch<Organization>,
 ) -> Result<Data<Organization>> {
     own(&cx, id).await?;
-    let change = |organization: &Organization| {
-        let wanted = patch.over(organization)?.checked()?;
-        wanted.keeps_in(cx.request.ip).map(|()| wanted)
-    };
-    cx.change(id, version, change, Data).await
+    daybook_records::change(&cx, id, version, |organization: &Organization| patch.over(organization), Data).await
 }
 
 /// Removes one's own organisation, by an owner: nobody gets in any more, its keys and forms are unknown, and 30 days later
@@ -74,7 +70,7 @@ pub async fn delete(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) ->
 
 /// Brings an organisation back. Only in the default organisation, whose people run the deployment.
 pub async fn restore(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -> Result<Data<Organization>> {
-    run_by(&cx, id)?.restore::<Organization, _>(id, version, Data).await
+    daybook_records::restore(&run_by(&cx, id)?, id, version, Data::<Organization>).await
 }
 
 /// Sends the invitation of an organisation's first owner once more, as long as there is none. Only in the default
@@ -92,7 +88,8 @@ pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
     })
     .await?;
     let invitation = invitation.ok_or_else(|| Domain::not_found(RecordType::Invitation))?;
-    cx.change(invitation, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await
+    let resent = |invitation: &Invitation| invitation.resent(cx.now());
+    daybook_records::change(&cx, invitation, None, resent, Data).await
 }
 
 /// The same request in another organisation, where those ask who run the deployment; to others it is unknown.

@@ -1,9 +1,10 @@
 //! Erasing all that is known of a person.
 
-use crate::person::{Known, Of, known};
+use crate::person::{Known, known};
 use crate::remove;
 use daybook_domain::job::{Erased, Job, Status, Work};
-use daybook_domain::{AnyId, Audit, Event};
+use daybook_domain::user::User;
+use daybook_domain::{AnyId, Audit, Event, RecordType, Stored, with_record_type};
 use daybook_jobs::files::Files;
 use daybook_store::rows::delivery;
 use daybook_store::rows::errand::Errand;
@@ -16,22 +17,16 @@ use daybook_store::{Cx, Error, Kept, Result, Tx};
 pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Result<Job> {
     let Known { records, gone, mentions, entries, mentioning, former } =
         known(cx, &errand.address, job.created_at).await?;
-    for (record, kept) in &records {
-        match (record, kept) {
-            (Of::User(user), Kept::Live) => {
-                let why = format!("this is the address of user {}; remove the user first, and ask again", user.id);
-                return Ok(job.failed(&why));
-            }
-            // Its file would be there after this.
-            (Of::Job(other), _)
-                if other.status == Status::Queued && matches!(other.work, Work::PersonExport { .. }) =>
-            {
-                return Err(Error::unavailable(
-                    "erase a person",
-                    format!("{} exports what is known of them", other.id),
-                ));
-            }
-            _ => {}
+    for record in &records {
+        if let (Some(user), Kept::Live) = (record.record::<User>(), record.kept) {
+            let why = format!("this is the address of user {}; remove the user first, and ask again", user.id);
+            return Ok(job.failed(&why));
+        }
+        // Its file would be there after this.
+        let exports =
+            |other: &&Stored<Job>| other.status == Status::Queued && matches!(other.work, Work::PersonExport { .. });
+        if let Some(other) = record.record::<Job>().filter(exports) {
+            return Err(Error::unavailable("erase a person", format!("{} exports what is known of them", other.id)));
         }
     }
     let mut erased = Erased { mentions, entries: (entries.len() + mentioning.len()) as u64, ..Erased::default() };
@@ -43,35 +38,24 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
         hush(cx, *lead, &mut erased).await?;
         cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, *lead), ()).await?;
     }
-    for (record, kept) in &records {
-        match record {
-            Of::Lead(lead) => {
-                hush(cx, lead.id.into(), &mut erased).await?;
-                remove(cx, lead, *kept).await?;
-            }
-            Of::Submission(submission) => remove(cx, submission, *kept).await?,
-            Of::Demo(demo) => remove(cx, demo, *kept).await?,
-            Of::Customer(customer) => remove(cx, customer, *kept).await?,
-            Of::Contact(contact) => {
-                // What they are known by since they were a lead stands in other systems under the lead.
-                if let Some(lead) = contact.lead_id {
-                    hush(cx, lead.into(), &mut erased).await?;
-                    cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, lead), ()).await?;
-                }
-                remove(cx, contact, *kept).await?;
-            }
-            Of::Interaction(interaction) => remove(cx, interaction, *kept).await?,
-            Of::Opportunity(opportunity) => remove(cx, opportunity, *kept).await?,
-            Of::Task(task) => remove(cx, task, *kept).await?,
-            Of::Invitation(invitation) => remove(cx, invitation, *kept).await?,
-            Of::User(user) => remove(cx, user, *kept).await?,
-            // That somebody asked stays on record; what they got doesn't.
-            Of::Job(earlier) => {
-                let removed = files.remove(&earlier.file_key(cx.org)).await;
-                removed.map_err(|error| Error::unavailable("remove a file", error))?;
-                continue;
-            }
+    for record in &records {
+        // That somebody asked stays on record; what they got doesn't.
+        if let Some(earlier) = record.record::<Job>() {
+            let removed = files.remove(&earlier.file_key(cx.org)).await;
+            removed.map_err(|error| Error::unavailable("remove a file", error))?;
+            continue;
         }
+        if record.id.kind == RecordType::Lead {
+            hush(cx, record.id, &mut erased).await?;
+        }
+        // What a contact is known by since it was a lead stands in other systems under the lead.
+        if let Some(lead) = record.lead_id.filter(|_| record.id.kind == RecordType::Contact) {
+            hush(cx, lead.into(), &mut erased).await?;
+            cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, lead), ()).await?;
+        }
+        with_record_type!(record.id.kind, T => if let Some(theirs) = record.record::<T>() {
+            remove(cx, theirs, record.kept).await?;
+        });
         erased.records += 1;
     }
     for address in former.iter().chain([&errand.address.normalized()]) {

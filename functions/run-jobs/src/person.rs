@@ -1,59 +1,44 @@
 //! All that is known of a person: whose address it is says which records, and which entries.
 
-use daybook_domain::api_key::ApiKey;
-use daybook_domain::contact::{Contact, Group};
-use daybook_domain::customer::Customer;
-use daybook_domain::demo::Demo;
-use daybook_domain::form::Form;
-use daybook_domain::interaction::Interaction;
-use daybook_domain::invitation::Invitation;
 use daybook_domain::job::{Job, MOST_MENTIONS};
-use daybook_domain::lead::Lead;
-use daybook_domain::opportunity::Opportunity;
-use daybook_domain::organization::Organization;
-use daybook_domain::pipeline::Pipeline;
-use daybook_domain::role::CustomRole;
-use daybook_domain::submission::Submission;
-use daybook_domain::task::Task;
-use daybook_domain::team::Team;
-use daybook_domain::user::User;
-use daybook_domain::view::View;
-use daybook_domain::{AnyId, EmailAddress, EntryId, Record, RecordType, Stored, Timestamp};
+use daybook_domain::record::Personal;
+use daybook_domain::{AnyId, EmailAddress, EntryId, LeadId, Record, RecordType, Stored, Timestamp, with_record_type};
 use daybook_store::{Cx, Fact, Kept, Result};
 use serde_json::Value;
+use std::any::Any;
 use std::collections::BTreeSet;
 
-/// A record of a person.
-pub enum Of {
-    /// A lead.
-    Lead(Stored<Lead>),
-    /// A posted form.
-    Submission(Stored<Submission>),
-    /// A demonstration.
-    Demo(Stored<Demo>),
-    /// An invitation.
-    Invitation(Stored<Invitation>),
-    /// Somebody who signs in.
-    User(Stored<User>),
-    /// A customer.
-    Customer(Stored<Customer>),
-    /// A contact.
-    Contact(Stored<Contact>),
-    /// An interaction with them.
-    Interaction(Stored<Interaction>),
-    /// An opportunity with them.
-    Opportunity(Stored<Opportunity>),
-    /// A task about them.
-    Task(Stored<Task>),
-    /// Another job about the same person.
-    Job(Stored<Job>),
+/// A record of a person, as it was looked at.
+pub struct Theirs {
+    /// Its id.
+    pub id: AnyId,
+    /// Where it is kept.
+    pub kept: Kept,
+    /// The lead it came of, where it says so.
+    pub lead_id: Option<LeadId>,
+    /// The record as it is stored.
+    pub text: String,
+    record: Box<dyn Any + Send + Sync>,
+}
+
+impl Theirs {
+    fn of<T: Record>(record: Stored<T>, kept: Kept) -> Theirs {
+        let text = record.text().to_owned();
+        let lead = serde_json::from_str::<Value>(&text).ok().and_then(|json| json["lead_id"].as_str()?.parse().ok());
+        Theirs { id: record.id(), kept, lead_id: lead, text, record: Box::new(record) }
+    }
+
+    /// The record, where it is of this type.
+    pub fn record<T: Record>(&self) -> Option<&Stored<T>> {
+        self.record.downcast_ref()
+    }
 }
 
 /// All that is known of a person.
 #[derive(Default)]
 pub struct Known {
     /// Their records.
-    pub records: Vec<(Of, Kept)>,
+    pub records: Vec<Theirs>,
     /// Leads of theirs that have left the trash.
     pub gone: Vec<AnyId>,
     /// Records about others that mention their address, as far as they are named.
@@ -122,34 +107,20 @@ impl Looking<'_> {
     }
 
     async fn at(&mut self, kind: RecordType) -> Result<()> {
-        match kind {
-            RecordType::Lead => self.own(Of::Lead).await,
-            RecordType::Submission => self.own(Of::Submission).await,
-            RecordType::Demo => self.own(Of::Demo).await,
-            RecordType::Invitation => self.own(Of::Invitation).await,
-            RecordType::User => self.own(Of::User).await,
-            RecordType::Customer => self.own(Of::Customer).await,
-            RecordType::Contact => self.own(Of::Contact).await,
-            RecordType::Interaction => self.own(Of::Interaction).await,
-            RecordType::Opportunity => self.own(Of::Opportunity).await,
-            RecordType::Task => self.own(Of::Task).await,
-            RecordType::Group => self.others::<Group>().await,
-            RecordType::Pipeline => self.others::<Pipeline>().await,
-            RecordType::View => self.others::<View>().await,
-            RecordType::Job => self.jobs().await,
-            RecordType::Organization => self.others::<Organization>().await,
-            RecordType::Role => self.others::<CustomRole>().await,
-            RecordType::Team => self.others::<Team>().await,
-            RecordType::ApiKey => self.others::<ApiKey>().await,
-            RecordType::Form => self.others::<Form>().await,
-            // Only a newer version can look at those.
-            RecordType::Unknown(_) => Ok(()),
+        if kind == RecordType::Job {
+            return self.jobs().await;
         }
+        // Those that only a newer version knows are its own to look at.
+        with_record_type!(kind, T => match T::PERSONAL {
+            Personal::No => self.others::<T>().await?,
+            Personal::Yes | Personal::Unique(_) => self.own::<T>().await?,
+        });
+        Ok(())
     }
 
     /// Records that may be the person's: live and in the trash, and live once more, so that one that is taken back from the
     /// trash meanwhile isn't missed.
-    async fn own<T: Record>(&mut self, of: fn(Stored<T>) -> Of) -> Result<()> {
+    async fn own<T: Record>(&mut self) -> Result<()> {
         for kept in [Kept::Live, Kept::InTrash, Kept::Live] {
             let cx = self.cx;
             cx.each::<T>(kept, |record| {
@@ -162,7 +133,7 @@ impl Looking<'_> {
                 // By its id: a post that was held makes its lead later.
                 if theirs && id.time() <= self.until {
                     self.ids.insert(id);
-                    self.known.records.push((of(record), kept));
+                    self.known.records.push(Theirs::of(record, kept));
                 } else {
                     self.mentioned(id, record.text());
                 }
@@ -178,7 +149,7 @@ impl Looking<'_> {
         cx.each::<Job>(Kept::Live, |job| {
             let of = job.work.person().is_some_and(|person| cx.env.is_pseudonym(cx.org, self.address, person));
             if of && job.created_at <= self.until {
-                self.known.records.push((Of::Job(job), Kept::Live));
+                self.known.records.push(Theirs::of(job, Kept::Live));
             }
         })
         .await

@@ -1,10 +1,10 @@
 //! All that is known of a person, as a file.
 
-use crate::person::{Known, Of, known};
+use crate::person::{Known, known};
 use crate::write;
 use daybook_audit::{Entry, WhoKind, shown};
 use daybook_domain::job::Job;
-use daybook_domain::{AnyId, EmailAddress, EntryId, Stored, Timestamp};
+use daybook_domain::{AnyId, EmailAddress, EntryId, RecordType, Timestamp};
 use daybook_jobs::files::Files;
 use daybook_store::rows::errand::Errand;
 use daybook_store::rows::{delivery, ledger, suppression};
@@ -58,24 +58,15 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
         mentioned_by: mentions,
         mentioned_in: mentioning,
     };
-    for (record, kept) in &records {
-        let (id, kind, record) = match record {
-            Of::Lead(lead) => (Some(lead.id), "lead", json(lead)?),
-            Of::Submission(submission) => (None, "submission", json(submission)?),
-            Of::Demo(demo) => (None, "demo", json(demo)?),
-            Of::Invitation(invitation) => (None, "invitation", json(invitation)?),
-            Of::User(user) => (None, "user", json(user)?),
-            Of::Customer(customer) => (None, "customer", json(customer)?),
-            Of::Contact(contact) => (None, "contact", json(contact)?),
-            Of::Interaction(interaction) => (None, "interaction", json(interaction)?),
-            Of::Opportunity(opportunity) => (None, "opportunity", json(opportunity)?),
-            Of::Task(task) => (None, "task", json(task)?),
-            // What was asked about them before is no data of theirs.
-            Of::Job(_) => continue,
-        };
-        told.records.push(ToldRecord { in_trash: *kept == Kept::InTrash, kind, record });
-        if let Some(lead) = id {
-            told.sync.extend(ledger::read(&cx.env, cx.org, ledger::HUBSPOT, lead.into()).await?);
+    // What was asked about them before is no data of theirs.
+    for record in records.iter().filter(|record| record.id.kind != RecordType::Job) {
+        told.records.push(ToldRecord {
+            in_trash: record.kept == Kept::InTrash,
+            kind: record.id.kind.name(),
+            record: json(&record.text)?,
+        });
+        if record.id.kind == RecordType::Lead {
+            told.sync.extend(ledger::read(&cx.env, cx.org, ledger::HUBSPOT, record.id).await?);
         }
     }
     for entry in &entries {
@@ -106,6 +97,6 @@ fn of_others_hidden(mut entry: Entry) -> Entry {
 }
 
 /// A record as it is stored, with what only a newer version knows of it.
-fn json<T>(record: &Stored<T>) -> Result<Value> {
-    serde_json::from_str(record.text()).map_err(|error| Error::internal("write a job's file", error))
+fn json(record: &str) -> Result<Value> {
+    serde_json::from_str(record).map_err(|error| Error::internal("write a job's file", error))
 }

@@ -35,5 +35,5 @@ async fn release(cx: Cx, Path(id): Path<SubmissionId>, IfMatch(version): IfMatch
 
 /// Marks a submission as spam. What was accepted already belongs to a lead, whose status says so instead.
 async fn spam(cx: Cx, Path(id): Path<SubmissionId>, IfMatch(version): IfMatch) -> Result<Data<Submission>> {
-    cx.change(id, version, Submission::as_spam, Data).await
+    daybook_records::change(&cx, id, version, Submission::as_spam, Data).await
 }

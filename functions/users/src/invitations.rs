@@ -36,11 +36,11 @@ pub async fn read(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitatio
 
 /// Takes an invitation back; its link works no more.
 pub async fn revoke(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
-    cx.remove(id, None, Data::<Invitation>).await
+    daybook_records::remove(&cx, id, None, Data::<Invitation>).await
 }
 
 /// Sends an invitation once more, for another week. The links of earlier mails work no more.
 pub async fn resend(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
     cx.limited("invite", &cx.org.to_string(), MAILS).await?;
-    cx.change(id, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await
+    daybook_records::change(&cx, id, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await
 }

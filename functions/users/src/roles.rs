@@ -3,9 +3,10 @@
 use daybook_domain::invitation::Invitation;
 use daybook_domain::permission::{Permission, Role, RoleRef};
 use daybook_domain::role::{CustomRole, NewRole};
-use daybook_domain::user::{User, may_change};
+use daybook_domain::user::User;
 use daybook_domain::{Audit, Conflict, Error as Domain, Record, RoleId, Stored};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
+use daybook_records::{change_called, guarded};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Decision, PageAsk, Tx};
 use serde::{Deserialize, Serialize};
@@ -43,8 +44,9 @@ pub async fn list(cx: Cx, query: ListQuery<CustomRole>) -> Result<Listed<CustomR
 /// Makes a role.
 pub async fn create(cx: Cx, Json(new): Json<NewRole>) -> Result<Created<CustomRole>> {
     let role = CustomRole::new(new, &cx.stamp());
-    may_change(&cx.grants, cx.actor.role(), &[(RoleRef::Custom(role.id), role.grants())])?;
-    cx.commit(Tx::create(&role).called(Audit::PermissionChange), Created(role)).await
+    let tx = Tx::create(&role).called(Audit::PermissionChange);
+    let tx = guarded::<CustomRole>(&cx, None, Some(&role), tx).await?;
+    cx.commit(tx, Created(role)).await
 }
 
 /// Reads a role.
@@ -59,20 +61,8 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<CustomRole>,
 ) -> Result<Data<CustomRole>> {
-    cx.alter(id, version, |before: Stored<CustomRole>| {
-        let (cx, patch) = (&cx, &patch);
-        async move {
-            let wanted = patch.over(&before)?.tidied();
-            if wanted == *before {
-                return Ok(Decision::Nothing(Data::stored(before)));
-            }
-            let role = RoleRef::Custom(id);
-            may_change(&cx.grants, cx.actor.role(), &[(role, before.grants()), (role, wanted.grants())])?;
-            let after = wanted.following(&before, cx.now());
-            Ok(Decision::Commit(Tx::update(&before, &after).called(Audit::PermissionChange), Data(after)))
-        }
-    })
-    .await
+    let called = Some(Audit::PermissionChange);
+    change_called(&cx, (id.into(), version), called, |role: &CustomRole| patch.over(role), Data).await
 }
 
 /// Moves a role to the trash, unless somebody has it or is to have it.
@@ -84,8 +74,9 @@ pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -
     cx.alter(id, version, |before: Stored<CustomRole>| {
         let cx = &cx;
         async move {
-            cx.within_own_role(&[role]).await?;
-            Ok(Decision::Commit(Tx::delete(&before).called(Audit::PermissionChange), Data::stored(before)))
+            let tx = Tx::delete(&before).called(Audit::PermissionChange);
+            let tx = guarded::<CustomRole>(cx, Some(&before), None, tx).await?;
+            Ok(Decision::Commit(tx, Data::stored(before)))
         }
     })
     .await

@@ -28,10 +28,10 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<Team>,
 ) -> Result<Data<Team>> {
-    cx.change(id, version, |team: &Team| patch.over(team)?.checked(), Data).await
+    daybook_records::change(&cx, id, version, |team: &Team| patch.over(team), Data).await
 }
 
 /// Moves a team to the trash. Its members stay.
 pub async fn delete(cx: Cx, Path(id): Path<TeamId>, IfMatch(version): IfMatch) -> Result<Data<Team>> {
-    cx.remove(id, version, Data::<Team>).await
+    daybook_records::remove(&cx, id, version, Data::<Team>).await
 }

@@ -6,6 +6,7 @@ use daybook_domain::{
     Audit, EmailAddress, Error as Domain, Event, Line, Record as _, Rule, Stored, UserId, Violations,
 };
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
+use daybook_records::guarded;
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Decision, Tx};
@@ -86,7 +87,7 @@ pub async fn update(
     cx.alter(id, version, |before: Stored<User>| {
         let (cx, patch) = (&cx, &patch);
         async move {
-            let wanted = before.changed_to(patch.over(&before)?);
+            let wanted = before.settle(patch.over(&before)?, cx.now())?;
             if wanted == *before {
                 return Ok(Decision::Nothing(Data::stored(before)));
             }
@@ -97,7 +98,6 @@ pub async fn update(
             if wanted.email != before.email {
                 cx.limited("invite", &cx.org.to_string(), MAILS).await?;
             }
-            cx.within_own_role(&[before.role, wanted.role]).await?;
             let after = wanted.following(&before, cx.now());
             let mut tx = Tx::update(&before, &after);
             if after.role != before.role || after.status != before.status {
@@ -111,7 +111,8 @@ pub async fn update(
                     Use::VerifyEmail,
                 )?);
             }
-            Ok(Decision::Commit(cx.with_owners(tx, id, Some(&after)).await?, Data(after)))
+            let tx = guarded::<User>(cx, Some(&before), Some(&after), tx).await?;
+            Ok(Decision::Commit(tx, Data(after)))
         }
     })
     .await
@@ -132,26 +133,11 @@ fn own(before: &User, wanted: &User) -> Result<(), Domain> {
 
 /// Moves a user to the trash, which ends their sessions and gives their address and name free.
 pub async fn delete(cx: Cx, Path(id): Path<UserId>, IfMatch(version): IfMatch) -> Result<Data<User>> {
-    cx.alter(id, version, |user: Stored<User>| {
-        let cx = &cx;
-        async move {
-            cx.within_own_role(&[user.role]).await?;
-            let tx = cx.with_owners(Tx::delete(&user), id, None).await?;
-            Ok(Decision::Commit(tx, Data::stored(user)))
-        }
-    })
-    .await
+    daybook_records::remove(&cx, id, version, Data::<User>).await
 }
 
 /// Takes a user back from the trash, unless somebody has their address by now. They sign in with the password they
 /// had; their sessions stay ended.
 pub async fn restore(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
-    cx.decide(|| async {
-        let trashed = cx.trashed::<User>(id, None).await?;
-        cx.within_own_role(&[trashed.role]).await?;
-        let user = User::clone(&trashed).signed_out().following(&trashed, cx.now());
-        let tx = cx.with_owners(Tx::restore(&trashed, &user), id, Some(&user)).await?;
-        cx.commit(tx, Data(user)).await
-    })
-    .await
+    cx.decide(|| daybook_records::restore(&cx, id, None, Data::<User>)).await
 }

@@ -89,7 +89,7 @@ async fn remove(cx: &impl Fn(&'static str) -> Cx) -> Result<(), Error> {
         let page = cx_of_page.list::<Lead>(&ask).await?;
         bar.inc_length(page.items.len() as u64);
         for lead in page.items {
-            cx("demo-data remove").remove(lead.id, None, |_: Lead| ()).await?;
+            daybook_records::remove(&cx("demo-data remove"), lead.id, None, |_: Lead| ()).await?;
             bar.inc(1);
         }
         match page.next_cursor {

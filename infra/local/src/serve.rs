@@ -132,7 +132,7 @@ pub(crate) fn opened(data: &Path, clock: Clock) -> Result<(File, Options), Serve
 }
 
 /// The form in which data is kept. Another one isn't understood.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// Data of another version is refused at once, rather than with every request.
 fn check_format(folder: &Path) -> Result<(), ServeError> {

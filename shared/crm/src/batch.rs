@@ -8,6 +8,7 @@ use daybook_domain::{Error as Domain, Rule};
 use daybook_http::{
     Accepted, BatchAction, BatchAsk, BatchItem, Batched, Created, Cx, Data, Error, IfMatch, Part, Path, Result, denied,
 };
+use daybook_records::guarded;
 use daybook_store::{Answer, PAGE_BYTES, Tx, is_at};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -120,8 +121,8 @@ async fn one<T: Work>(cx: &Cx, item: &BatchItem) -> Result<Part> {
     }
     let Data(record) = match (cx.earlier_reply::<Data<T>>().await?, item.action) {
         (Some(earlier), _) => earlier,
-        (None, BatchAction::Restore) => cx.restore(id, item.version, Data::<T>).await?,
-        (None, BatchAction::Delete) => cx.remove(id, item.version, Data::<T>).await?,
+        (None, BatchAction::Restore) => daybook_records::restore(cx, id, item.version, Data::<T>).await?,
+        (None, BatchAction::Delete) => daybook_records::remove(cx, id, item.version, Data::<T>).await?,
         (None, _) => change(cx, id, item.version, fields(), Data::<T>).await?,
     };
     done(Answer::Ok, &record)
@@ -188,7 +189,8 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
     match item.action {
         BatchAction::Create => {
             let record: T = make(cx, fields).await?;
-            Ok((tx.and_create(&record), done(Answer::Created, &record)?))
+            let tx = guarded::<T>(cx, None, Some(&record), tx.and_create(&record)).await?;
+            Ok((tx, done(Answer::Created, &record)?))
         }
         BatchAction::Update => {
             let before = cx.get::<T>(id_of::<T>(item)?).await?;
@@ -198,7 +200,8 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
                 return Ok((tx, done(Answer::Ok, &*before)?));
             }
             let after = wanted.following(&before, cx.now());
-            Ok((tx.and_update(&before, &after), done(Answer::Ok, &after)?))
+            let tx = guarded::<T>(cx, Some(&before), Some(&after), tx.and_update(&before, &after)).await?;
+            Ok((tx, done(Answer::Ok, &after)?))
         }
         BatchAction::Delete => {
             let record = cx.get::<T>(id_of::<T>(item)?).await?;
@@ -206,14 +209,14 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             let part = done(Answer::Ok, &*record)?;
             let tx = match T::TYPE.has_family() {
                 true => removal(cx, tx, &record, cx.family(record.id()).await?).await?,
-                false => tx.and_delete(&record),
+                false => guarded::<T>(cx, Some(&record), None, tx.and_delete(&record)).await?,
             };
             Ok((tx, part))
         }
         BatchAction::Restore => {
             let trashed = cx.trashed::<T>(id_of::<T>(item)?, item.version).await?;
-            let restored = T::clone(&trashed).following(&trashed, cx.now());
-            let mut tx = tx.and_restore(&trashed, &restored);
+            let restored = trashed.back().following(&trashed, cx.now());
+            let mut tx = guarded::<T>(cx, None, Some(&restored), tx.and_restore(&trashed, &restored)).await?;
             if T::TYPE.has_family() {
                 tx = cx.rise(tx, &cx.fallen_with(trashed.id()).await?).await?;
             }

@@ -106,7 +106,7 @@ pub(crate) async fn removal<T: Work>(cx: &Cx, tx: Tx, record: &Stored<T>, family
 pub async fn restore_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let trashed = cx.trashed::<T>(id, version).await?;
     let fallen = cx.fallen_with(trashed.id()).await?;
-    let restored = T::clone(&trashed).following(&trashed, cx.now());
+    let restored = trashed.back().following(&trashed, cx.now());
     let tx = Tx::restore(&trashed, &restored);
     if fallen.len() <= MAY_FIT {
         let whole = cx.rise(tx, &fallen).await?;

@@ -46,14 +46,14 @@ pub async fn change<T: Work, R: Reply>(
     id: T::Id,
     version: Option<u64>,
     fields: Fields,
-    reply: impl Fn(T) -> R,
+    reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
     let (fields, wrong) = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, false).await?;
     may_name(cx, &fields, async || cx.get::<T>(id).await.map(Stored::into_inner)).await?;
     let at = cx.now();
     let decide = |before: &T| all_of(wrong.clone(), changed(before, &fields, &setting, at));
-    cx.change(id, version, decide, reply).await
+    daybook_records::change(cx, id, version, decide, reply).await
 }
 
 /// A record with fields laid over it, as whoever asks may; the same record where that changes nothing.
@@ -92,10 +92,10 @@ fn changed<T: Work>(
 
 /// Moves a record to the trash.
 pub async fn delete<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Data<T>> {
-    cx.remove(id, version, Data::<T>).await
+    daybook_records::remove(&cx, id, version, Data::<T>).await
 }
 
 /// Takes a record back from the trash.
 pub async fn restore<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Data<T>> {
-    cx.restore(id, version, Data::<T>).await
+    daybook_records::restore(&cx, id, version, Data::<T>).await
 }

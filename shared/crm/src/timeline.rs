@@ -1,86 +1,125 @@
 //! Timelines: what belongs to a record, what was mailed about it and what became of it, the newest first.
 
 use crate::work::Work;
-use daybook_domain::contact::Contact;
-use daybook_domain::demo::Demo;
-use daybook_domain::interaction::Interaction;
-use daybook_domain::opportunity::Opportunity;
-use daybook_domain::permission::{Action, Resource};
-use daybook_domain::submission::Submission;
-use daybook_domain::task::Task;
-use daybook_domain::{AnyId, EntryId, Error as Domain, Event, Record, RecordType, Rule, Timestamp};
-use daybook_http::{Cx, Listed, PageQuery, Path, Result};
+use daybook_domain::permission::Action;
+use daybook_domain::record::OnTimelines;
+use daybook_domain::{
+    AnyId, EntryId, Error as Domain, Event, Record, RecordType, Rule, Timestamp, for_each_record_type, with_record_type,
+};
+use daybook_http::{Cx, Error, Listed, PageQuery, Path, Result};
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::rows::delivery::{self, State};
 use daybook_store::{Fact, PAGE_BYTES, Page, bytes_of};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::time::Duration;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 /// So many changes of a record are told, the newest.
 const MOST_CHANGES: usize = 500;
 
-/// Something that happened with a record.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = TimelineEntry)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Moment {
-    /// A form was posted.
-    Submission {
-        /// When.
-        at: Timestamp,
-        /// The post.
-        submission: Box<Submission>,
-    },
-    /// A demonstration was asked for.
-    Demo {
-        /// When.
-        at: Timestamp,
-        /// The demonstration, as it is now.
-        demo: Box<Demo>,
-    },
-    /// Somebody to talk to was added.
-    Contact {
-        /// When.
-        at: Timestamp,
-        /// The contact, as it is now.
-        contact: Box<Contact>,
-    },
-    /// Something was talked about.
-    Interaction {
-        /// When it was written down.
-        at: Timestamp,
-        /// The interaction.
-        interaction: Box<Interaction>,
-    },
-    /// An opportunity was seen.
-    Opportunity {
-        /// When.
-        at: Timestamp,
-        /// The opportunity, as it is now.
-        opportunity: Box<Opportunity>,
-    },
-    /// A task was set.
-    Task {
-        /// When.
-        at: Timestamp,
-        /// The task, as it is now.
-        task: Box<Task>,
-    },
-    /// A mail went out, or didn't.
-    Mail {
-        /// When its state last changed.
-        at: Timestamp,
-        /// The mail.
-        mail: SentMail,
-    },
-    /// The record changed.
-    Change {
-        /// When.
-        at: Timestamp,
-        /// What happened.
-        change: Happened,
-    },
+/// Something that happened with a record: that one was made which belongs to it, that a mail went out, or that it changed.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The type of the record that was made, `mail` or `change`: the field that tells of it.
+    kind: String,
+    /// When.
+    at: Timestamp,
+    /// What.
+    what: Value,
+}
+
+/// What timelines tell besides the records that belong to theirs.
+const MAIL: &str = "mail";
+const CHANGE: &str = "change";
+
+impl Moment {
+    fn of(kind: &str, at: Timestamp, what: &impl Serialize) -> Result<Moment> {
+        let what = serde_json::to_value(what).map_err(|error| Error::internal("write a timeline", error))?;
+        Ok(Moment { kind: kind.to_owned(), at, what })
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(3))?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("at", &self.at)?;
+        map.serialize_entry(&self.kind, &self.what)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut fields = Map::<String, Value>::deserialize(from)?;
+        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+        let read = |value: Value| serde_json::from_value(value).map_err(D::Error::custom);
+        let kind: String = serde_json::from_value(take("type")).map_err(D::Error::custom)?;
+        let what = take(&kind);
+        Ok(Moment { at: read(take("at"))?, kind, what })
+    }
+}
+
+/// The types of record that timelines show, by name, with what each tells.
+fn shown_types() -> Vec<(RecordType, &'static str)> {
+    let mut types = Vec::new();
+    for_each_record_type!(T => if let OnTimelines::WithParent(tells) | OnTimelines::Permitted(tells) = T::ON_TIMELINES {
+        types.push((T::TYPE, tells));
+    });
+    types
+}
+
+impl utoipa::PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let mut all = OneOfBuilder::new();
+        let named = |name: &str, text: &str| {
+            let mut named = Ref::from_schema_name(name);
+            named.description = text.to_owned();
+            RefOr::Ref(named)
+        };
+        let mut add = |kind: &str, tells: &str, what: RefOr<Schema>| {
+            let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([kind]));
+            let object = ObjectBuilder::new()
+                .description(Some(tells))
+                .property("at", named("Timestamp", "When."))
+                .required("at")
+                .property(kind, what)
+                .required(kind)
+                .property("type", name)
+                .required("type");
+            all = std::mem::take(&mut all).item(object);
+        };
+        for_each_record_type!(T => if let OnTimelines::WithParent(tells) | OnTimelines::Permitted(tells) = T::ON_TIMELINES {
+            add(T::TYPE.name(), tells, named(&T::name(), "The record, as it is now."));
+        });
+        add(MAIL, "A mail went out, or didn't.", named(&SentMail::name(), "The mail."));
+        add(CHANGE, "The record changed.", named(&Happened::name(), "What happened."));
+        all.into()
+    }
+}
+
+impl utoipa::ToSchema for Moment {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "TimelineEntry".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        for_each_record_type!(T => if T::ON_TIMELINES != OnTimelines::No {
+            schemas.push((T::name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        });
+        schemas.push((SentMail::name().into_owned(), SentMail::schema()));
+        SentMail::schemas(schemas);
+        schemas.push((Happened::name().into_owned(), Happened::schema()));
+        Happened::schemas(schemas);
+        schemas.push((Timestamp::name().into_owned(), Timestamp::schema()));
+    }
 }
 
 /// A change of a record, as the audit log has it.
@@ -131,16 +170,6 @@ impl Mark {
     }
 }
 
-/// The types of children that timelines show, with the permission to see them where it isn't that for their parent.
-const CHILDREN: [(RecordType, Option<Resource>); 6] = [
-    (RecordType::Submission, None),
-    (RecordType::Demo, None),
-    (RecordType::Contact, Some(Resource::Contacts)),
-    (RecordType::Interaction, Some(Resource::Interactions)),
-    (RecordType::Opportunity, Some(Resource::Opportunities)),
-    (RecordType::Task, Some(Resource::Tasks)),
-];
-
 /// Lists what happened with a record, the newest first.
 pub async fn timeline<T: Work>(cx: Cx, Path(id): Path<T::Id>, query: PageQuery) -> Result<Listed<Moment>> {
     let record = cx.get::<T>(id).await?;
@@ -175,7 +204,7 @@ pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> R
 
 async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
     let mut marks = Vec::new();
-    for (kind, _) in CHILDREN {
+    for (kind, _) in shown_types() {
         marks.extend(cx.children(record, kind).await?.into_iter().map(|id| (id.time(), Mark::Child(id))));
     }
     let now = cx.now().plus(Duration::from_secs(1));
@@ -214,46 +243,34 @@ fn is_told(event: Event) -> bool {
 /// Reads what a page shows. What was deleted meanwhile, and what whoever asks may not see, is left out.
 async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Option<Moment>>> {
     let mut children: HashMap<AnyId, Moment> = HashMap::new();
-    for (kind, resource) in CHILDREN {
+    for (kind, _) in shown_types() {
         let ids = marks.iter().filter_map(|(_, mark)| match mark {
             Mark::Child(id) if id.kind == kind => Some(*id),
-            _ => None,
+            Mark::Child(_) | Mark::Mail(_) | Mark::Change(_) => None,
         });
         let ids: Vec<AnyId> = ids.collect();
         if ids.is_empty() {
             continue;
         }
-        let seeing = match resource {
-            None => cx.clone(),
-            Some(resource) => match cx.reaching(resource, Action::Read).await {
-                Ok(seeing) => seeing,
-                Err(_) => continue,
-            },
-        };
-        macro_rules! read {
-            ($Type:ty, $variant:ident, $field:ident) => {
-                for (id, record) in seeing.records::<$Type>(ids.into_iter()).await? {
-                    children.insert(id, Moment::$variant { at: id.time(), $field: Box::new(record) });
-                }
+        with_record_type!(kind, T => {
+            let seeing = match T::ON_TIMELINES {
+                OnTimelines::Permitted(_) => cx.reaching(T::RESOURCE, Action::Read).await.ok(),
+                OnTimelines::WithParent(_) | OnTimelines::No => Some(cx.clone()),
             };
-        }
-        match kind {
-            RecordType::Submission => read!(Submission, Submission, submission),
-            RecordType::Demo => read!(Demo, Demo, demo),
-            RecordType::Contact => read!(Contact, Contact, contact),
-            RecordType::Interaction => read!(Interaction, Interaction, interaction),
-            RecordType::Opportunity => read!(Opportunity, Opportunity, opportunity),
-            RecordType::Task => read!(Task, Task, task),
-            _ => {}
-        }
+            if let Some(seeing) = seeing {
+                for (id, record) in seeing.records::<T>(ids.into_iter()).await? {
+                    children.insert(id, Moment::of(kind.name(), id.time(), &record)?);
+                }
+            }
+        });
     }
     let moment = |(at, mark)| match mark {
-        Mark::Child(id) => children.remove(&id),
-        Mark::Mail(mail) => Some(Moment::Mail { at, mail }),
+        Mark::Child(id) => Ok(children.remove(&id)),
+        Mark::Mail(mail) => Moment::of(MAIL, at, &mail).map(Some),
         Mark::Change(fact) => {
             let Fact { id, event, actor, fields, .. } = *fact;
-            Some(Moment::Change { at, change: Happened { entry_id: id, event, actor_id: actor.id(), fields } })
+            Moment::of(CHANGE, at, &Happened { entry_id: id, event, actor_id: actor.id(), fields }).map(Some)
         }
     };
-    Ok(marks.into_iter().map(moment).collect())
+    marks.into_iter().map(moment).collect()
 }

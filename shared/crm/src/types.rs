@@ -5,15 +5,13 @@ use crate::work::{Fields, Work};
 use daybook_domain::contact::{Contact, Group};
 use daybook_domain::customer::Customer;
 use daybook_domain::interaction::Interaction;
-use daybook_domain::lead::Lead;
 use daybook_domain::opportunity::Opportunity;
-use daybook_domain::permission::Resource;
 use daybook_domain::pipeline::{Pipeline, StageKey};
 use daybook_domain::task::Task;
-use daybook_domain::view::{View, ViewOf};
+use daybook_domain::view::View;
 use daybook_domain::{
     AnyId, ContactId, CustomerId, Error as Domain, GroupId, InteractionId, OpportunityId, PipelineId, Record,
-    RecordType, Rule, Stamp, TaskId, Timestamp, ViewId,
+    RecordType, Rule, Stamp, TaskId, Timestamp, ViewId, with_record_type,
 };
 use daybook_http::{Cx, ListQuery, Result, pairs_of};
 use serde_json::{Value, json};
@@ -38,7 +36,6 @@ macro_rules! alone {
 
 impl Work for Customer {
     type Id = CustomerId;
-    const RESOURCE: Resource = Resource::Customers;
     alone!();
 
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
@@ -52,7 +49,6 @@ impl Work for Customer {
 
 impl Work for Contact {
     type Id = ContactId;
-    const RESOURCE: Resource = Resource::Contacts;
     alone!();
 
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
@@ -66,7 +62,6 @@ impl Work for Contact {
 
 impl Work for Group {
     type Id = GroupId;
-    const RESOURCE: Resource = Resource::Groups;
     alone!();
 
     fn defaults(_: &Stamp, _: &Self::Setting) -> Fields {
@@ -80,7 +75,6 @@ impl Work for Group {
 
 impl Work for Interaction {
     type Id = InteractionId;
-    const RESOURCE: Resource = Resource::Interactions;
     alone!();
 
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
@@ -96,7 +90,6 @@ impl Work for Opportunity {
     type Id = OpportunityId;
     /// The pipeline, where the fields say anything of it or of a stage.
     type Setting = Option<Pipeline>;
-    const RESOURCE: Resource = Resource::Opportunities;
 
     fn defaults(by: &Stamp, pipeline: &Option<Pipeline>) -> Fields {
         let first = pipeline.as_ref().and_then(Pipeline::first).map(|stage| &stage.key);
@@ -144,7 +137,6 @@ impl Work for Task {
     type Id = TaskId;
     /// The customer, where the fields say what the task is about.
     type Setting = Option<Option<CustomerId>>;
-    const RESOURCE: Resource = Resource::Tasks;
 
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
         fields(json!({
@@ -184,7 +176,6 @@ impl Work for Task {
 
 impl Work for Pipeline {
     type Id = PipelineId;
-    const RESOURCE: Resource = Resource::Pipelines;
     alone!();
 
     fn defaults(_: &Stamp, _: &Self::Setting) -> Fields {
@@ -201,7 +192,6 @@ impl Work for Pipeline {
 
 impl Work for View {
     type Id = ViewId;
-    const RESOURCE: Resource = Resource::Views;
     alone!();
 
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
@@ -210,15 +200,9 @@ impl Work for View {
 
     fn settled(self, _: Option<&Self>, _: &Fields, (): &(), _: Timestamp) -> Result<Self, Domain> {
         let query = self.query.as_str();
-        match self.resource {
-            ViewOf::Leads => asks_for::<Lead>(query),
-            ViewOf::Customers => asks_for::<Customer>(query),
-            ViewOf::Contacts => asks_for::<Contact>(query),
-            ViewOf::Interactions => asks_for::<Interaction>(query),
-            ViewOf::Opportunities => asks_for::<Opportunity>(query),
-            ViewOf::Tasks => asks_for::<Task>(query),
-            ViewOf::Unknown(_) => Ok(()),
-        }?;
+        if let Some(kind) = self.resource.record_type() {
+            with_record_type!(kind, T => asks_for::<T>(query)?);
+        }
         Ok(self)
     }
 }

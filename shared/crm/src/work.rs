@@ -5,6 +5,7 @@ use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Resource, Scope};
 use daybook_domain::{
     Actor, AnyId, Error as Domain, Moment, NamedId, Record, RecordType, Rule, Stamp, Timestamp, Violations, Zone,
+    with_record_type,
 };
 use daybook_http::{Cx, Result};
 use daybook_store::object_of;
@@ -20,8 +21,6 @@ pub trait Work: Record {
     type Id: NamedId + Into<AnyId>;
     /// What else a change depends on.
     type Setting: Send + Sync;
-    /// What permissions call it.
-    const RESOURCE: Resource;
 
     /// The values of the fields that are left out, where that isn't nothing.
     fn defaults(by: &Stamp, setting: &Self::Setting) -> Fields;
@@ -65,8 +64,9 @@ pub(crate) async fn prepared<T: Work>(cx: &Cx, mut fields: Fields) -> Result<(Fi
             Some(Zone::default())
         }
     };
-    let mut clock = Clock { cx, zone };
+    let mut clock = Clock { cx, zone, is_deadline: false };
     for name in T::MOMENTS {
+        clock.is_deadline = T::DEADLINES.contains(name);
         match fields.get_mut(*name) {
             Some(Value::Array(list)) => {
                 for (n, one) in list.iter_mut().enumerate() {
@@ -100,6 +100,8 @@ struct Clock<'a> {
     cx: &'a Cx,
     /// The zone, once it is known.
     zone: Option<Zone>,
+    /// Whether a day alone is over when it ends.
+    is_deadline: bool,
 }
 
 impl Clock<'_> {
@@ -121,7 +123,7 @@ impl Clock<'_> {
             }
         };
         // A day alone is over when it ends.
-        let whole_day = pointer == "/due_date" && text.trim().len() == "2026-11-20".len();
+        let whole_day = self.is_deadline && moment.is_day();
         match moment.in_zone(&zone) {
             Ok(at) if whole_day => {
                 *value = Value::from(zone.next_midnight(at).minus(Duration::from_secs(1)).to_string());
@@ -206,14 +208,7 @@ fn id_at(place: String, text: &str) -> Option<(String, AnyId)> {
     Some((place, text.parse().ok()?))
 }
 
+/// What permissions call records of a type, where they have owners.
 fn resource_of(kind: RecordType) -> Option<Resource> {
-    match kind {
-        RecordType::Lead => Some(Resource::Leads),
-        RecordType::Customer => Some(Resource::Customers),
-        RecordType::Contact => Some(Resource::Contacts),
-        RecordType::Interaction => Some(Resource::Interactions),
-        RecordType::Opportunity => Some(Resource::Opportunities),
-        RecordType::Task => Some(Resource::Tasks),
-        _ => None,
-    }
+    with_record_type!(kind, T => T::OWNER.map(|_| T::RESOURCE)).flatten()
 }

@@ -1,6 +1,7 @@
 //! API keys: what programs sign in with.
 
-use crate::permission::{Grants, HeldPermission, Permission};
+use crate::field::Fields;
+use crate::permission::{Grants, HeldPermission, Permission, Resource};
 use crate::record::Record;
 use crate::{ApiKeyId, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
 use serde::{Deserialize, Serialize};
@@ -9,19 +10,24 @@ use serde::{Deserialize, Serialize};
 const LIMITS: std::ops::RangeInclusive<u32> = 1..=60_000;
 
 /// A key that a program signs in with. Holds no secret: the secret's hash is a row of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct ApiKey {
     /// The id.
+    #[field(read_only)]
     pub id: ApiKeyId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is for.
     pub name: Line<120>,
     /// A few characters of the secret, to know it by.
+    #[field(read_only)]
     pub prefix: String,
     /// What it lets a program do. `own` and `team` are those of whoever made it.
     pub permissions: Vec<HeldPermission>,
@@ -30,9 +36,11 @@ pub struct ApiKey {
     /// The most requests a minute; as many as the deployment takes, where there is none.
     pub requests_per_minute: Option<u32>,
     /// Who made it.
+    #[field(read_only)]
     pub made_by: UserId,
     /// When it was last used, to the minute. Not part of what is stored: it is filled in where a key is shown.
     #[serde(default)]
+    #[field(read_only)]
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -91,9 +99,15 @@ impl ApiKey {
 
 impl Record for ApiKey {
     const TYPE: RecordType = RecordType::ApiKey;
-    const READ_ONLY: &'static [&'static str] =
-        &["id", "version", "created_at", "updated_at", "prefix", "made_by", "last_used_at"];
+    const RESOURCE: Resource = Resource::Organization;
+    const UNDONE: bool = false;
+    const SAMPLE: &'static str =
+        r#"{"name": "Import", "prefix": "dbk_…", "permissions": ["leads:create:all"], "made_by": "usr_{id}"}"#;
 
     record_head!();
     record_events!(KeyCreated, KeyUpdated, KeyRevoked, KeyRestored);
+
+    fn settle(&self, wanted: ApiKey, _: Timestamp) -> Result<ApiKey, Error> {
+        wanted.checked()
+    }
 }

@@ -1,7 +1,9 @@
 //! Contacts: people one talks to, at customers and elsewhere; and the groups they are in.
 
+use crate::field::Fields;
 use crate::lead::Consent;
-use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::permission::Resource;
+use crate::record::{Claim, ClaimKind, OnTimelines, Personal, Record, Reference};
 use crate::words::{Words, normalize};
 use crate::{
     AnyId, ContactId, CustomerId, EmailAddress, Error, GroupId, LeadId, Line, Locale, Phone, Prose, RecordType, Rule,
@@ -10,19 +12,19 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Somebody one talks to. May be at several customers, and in several groups.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Contact {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: ContactId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What to call them; made of the names, or else the address, unless given.
     pub name: Option<Line<200>>,
@@ -35,7 +37,7 @@ pub struct Contact {
     /// Phone number, as it was written.
     pub phone: Option<Phone>,
     /// Phone number in E.164, where it could be understood.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub phone_e164: Option<String>,
     /// Position.
     pub job_title: Option<Line<100>>,
@@ -63,7 +65,7 @@ pub struct Contact {
     /// Whose they are; whoever makes them, unless given.
     pub owner_id: Option<UserId>,
     /// The lead they were.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub lead_id: Option<LeadId>,
 }
 
@@ -140,7 +142,10 @@ impl Contact {
 
 impl Record for Contact {
     const TYPE: RecordType = RecordType::Contact;
-    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "phone_e164", "lead_id"];
+    const RESOURCE: Resource = Resource::Contacts;
+    const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("Somebody to talk to was added.");
+    const SAMPLE: &'static str = r#"{"name": "Eva", "email": "eva@example.com", "customer_id": "cus_{id}", "customer_ids": ["cus_{id}"], "group_ids": [], "tags": []}"#;
     const SEARCHED: bool = true;
     const OWNER: Option<&'static str> = Some("owner_id");
     const PARENTS: &'static [&'static str] = &["customer_id", "group_id"];
@@ -187,21 +192,22 @@ impl Record for Contact {
 }
 
 /// A group of contacts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Group {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: GroupId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called; unique in the organisation.
+    #[field(required)]
     pub name: Line<100>,
     /// What it is for.
     pub description: Option<Prose<1000>>,
@@ -209,7 +215,8 @@ pub struct Group {
 
 impl Record for Group {
     const TYPE: RecordType = RecordType::Group;
-    const REQUIRED: &'static [&'static str] = &["name"];
+    const RESOURCE: Resource = Resource::Groups;
+    const SAMPLE: &'static str = r#"{"name": "VIP"}"#;
 
     record_head!();
     record_events!(GroupCreated, GroupUpdated, GroupDeleted, GroupRestored);

@@ -1,8 +1,10 @@
 //! Customers: the people and companies that are sold to.
 
 use crate::choices;
+use crate::field::Fields;
 use crate::lead::{CompanySize, Industry};
-use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::permission::Resource;
+use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
     CustomerId, EmailAddress, LeadId, Line, Phone, Prose, RecordType, Several, Timestamp, UserId, record_events,
@@ -35,21 +37,22 @@ choices! {
 }
 
 /// Somebody who is sold to: a person or a company. Its interactions, opportunities and tasks go with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Customer {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: CustomerId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// The name.
+    #[field(required)]
     pub name: Line<200>,
     /// What it is; `person` unless given.
     #[serde(rename = "type")]
@@ -61,7 +64,7 @@ pub struct Customer {
     /// Phone number, as it was written.
     pub phone: Option<Phone>,
     /// Phone number in E.164, where it could be understood.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub phone_e164: Option<String>,
     /// How it stands; `active` unless given.
     pub status: CustomerStatus,
@@ -83,7 +86,7 @@ pub struct Customer {
     /// Whose it is; whoever makes it, unless given.
     pub owner_id: Option<UserId>,
     /// The lead it was.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub lead_id: Option<LeadId>,
 }
 
@@ -100,8 +103,9 @@ impl Customer {
 
 impl Record for Customer {
     const TYPE: RecordType = RecordType::Customer;
-    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "phone_e164", "lead_id"];
-    const REQUIRED: &'static [&'static str] = &["name"];
+    const RESOURCE: Resource = Resource::Customers;
+    const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
+    const SAMPLE: &'static str = r#"{"name": "ABC", "type": "company", "status": "active", "tags": []}"#;
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", CustomerStatus::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");

@@ -3,8 +3,10 @@
 //! One may be asked for without naming a free hour: its status is `requested` until staff confirm it.
 
 use crate::choices;
+use crate::field::Fields;
 use crate::intake::{Ask, Asked};
-use crate::record::{Record, Reference};
+use crate::permission::Resource;
+use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::{
     AnyId, Change, DemoId, Error, Event, LeadId, Line, Moment, Prose, RecordType, Rule, SubmissionId, Timestamp, Unit,
     UserId, Zone, record_head,
@@ -173,27 +175,27 @@ impl Asked for DemoFields {
 }
 
 /// A demonstration that somebody asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Demo {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: DemoId,
     /// The version, for `If-Match`.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was asked for.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// How far it has come.
     pub status: DemoStatus,
     /// Whom it is for.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub lead_id: LeadId,
     /// The post that asked for it; none where staff made it.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub submission_id: Option<SubmissionId>,
     /// Who gives it.
     pub owner_id: Option<UserId>,
@@ -202,10 +204,10 @@ pub struct Demo {
     /// When it would suit.
     pub preferred_date: Option<Timestamp>,
     /// The same as clocks show it in `timezone`.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub preferred_local: Option<String>,
     /// Whether that had passed already when it was written.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub preferred_in_past: bool,
     /// The zone of their clocks.
     pub timezone: Zone,
@@ -219,7 +221,7 @@ pub struct Demo {
     /// What staff note.
     pub notes: Option<Prose<10000>>,
     /// What was sent in another form than it is kept in.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub raw: Raw,
 }
 
@@ -329,17 +331,10 @@ impl Demo {
 
 impl Record for Demo {
     const TYPE: RecordType = RecordType::Demo;
-    const READ_ONLY: &'static [&'static str] = &[
-        "id",
-        "version",
-        "created_at",
-        "updated_at",
-        "lead_id",
-        "submission_id",
-        "preferred_local",
-        "preferred_in_past",
-        "raw",
-    ];
+    const RESOURCE: Resource = Resource::Demos;
+    const PERSONAL: Personal = Personal::Yes;
+    const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A demonstration was asked for.");
+    const SAMPLE: &'static str = r#"{"status": "requested", "lead_id": "lead_{id}", "demo_type": "virtual", "preferred_in_past": false, "timezone": "Asia/Shanghai", "interested_products": [], "raw": {}}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", DemoStatus::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
 
@@ -378,6 +373,12 @@ impl Record for Demo {
     fn state(&self) -> Option<&str> {
         Some(self.status.name())
     }
+}
+
+crate::as_text!(Raw);
+
+impl crate::field::FieldType for Attendees {
+    const KIND: crate::field::FieldKind = crate::field::FieldKind::Number;
 }
 
 #[cfg(test)]

@@ -155,6 +155,9 @@ pub enum Conflict {
     /// The lead is spam.
     #[error("the lead is spam")]
     SpamLead,
+    /// A lead is converted by converting it, and stays so.
+    #[error("the status of a lead becomes converted by converting it alone, and stays so")]
+    Conversion,
     /// Other records belong to it.
     #[error("other records belong to it")]
     HasFamily,

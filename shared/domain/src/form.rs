@@ -1,5 +1,7 @@
 //! Forms on websites, through which leads come in.
 
+use crate::field::Fields;
+use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record};
 use crate::{
     Error, FormId, Line, Locale, OrgId, RecordType, Rule, Stamp, Timestamp, Unit, Violations, record_events,
@@ -8,15 +10,19 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// A form on a website. Every organisation has a default one from the start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Form {
     /// The id, public: it stands in the page.
+    #[field(read_only)]
     pub id: FormId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called among the staff.
     pub name: Line<120>,
@@ -119,9 +125,15 @@ impl Form {
 
 impl Record for Form {
     const TYPE: RecordType = RecordType::Form;
+    const RESOURCE: Resource = Resource::Forms;
+    const SAMPLE: &'static str = r#"{"name": "Campaign", "allowed_origins": [], "default_source": "website", "phone_country": "CN", "locale": "en"}"#;
 
     record_head!();
     record_events!(FormCreated, FormUpdated, FormDeleted, FormRestored);
+
+    fn settle(&self, wanted: Form, _: Timestamp) -> Result<Form, Error> {
+        wanted.checked()
+    }
 
     fn claims(&self) -> Vec<Claim> {
         vec![Claim { kind: ClaimKind::Form, value: self.id.to_string() }]

@@ -4,7 +4,8 @@
 //! Crockford base 32 after the prefix.
 
 use crate::error::Thing;
-use crate::{Rule, Timestamp, Unknown};
+use crate::record::Record as _;
+use crate::{Rule, Timestamp, Unknown, for_each_record_type};
 use mti::prelude::TypeIdSuffix;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -105,6 +106,8 @@ macro_rules! ids {
         }
 
         impl utoipa::ToSchema for $name {}
+
+        $crate::as_text!($name);
     )*};
 }
 
@@ -240,7 +243,18 @@ impl PipelineId {
 impl RecordType {
     /// Whether records go with one of this type when it is removed.
     pub fn has_family(self) -> bool {
-        matches!(self, RecordType::Customer | RecordType::Opportunity)
+        let mut any = false;
+        for_each_record_type!(T => any |= T::FALLS_WITH.contains(&self));
+        any
+    }
+
+    /// The types whose records go with one of this type when it is removed.
+    pub fn family(self) -> Vec<RecordType> {
+        let mut family = Vec::new();
+        for_each_record_type!(T => if T::FALLS_WITH.contains(&self) {
+            family.push(T::TYPE);
+        });
+        family
     }
 }
 

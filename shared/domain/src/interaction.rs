@@ -1,7 +1,9 @@
 //! Interactions: what was talked about with a customer.
 
 use crate::choices;
-use crate::record::{Record, Reference};
+use crate::field::Fields;
+use crate::permission::Resource;
+use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::{
     AnyId, ContactId, CustomerId, Error, InteractionId, Line, OpportunityId, Prose, RecordType, Rule, Timestamp,
     UserId, record_events, record_head,
@@ -31,23 +33,25 @@ choices! {
 }
 
 /// Something that was talked about with a customer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Interaction {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: InteractionId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was written down.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// The customer.
+    #[field(required)]
     pub customer_id: CustomerId,
     /// How people talked.
+    #[field(required)]
     pub interaction_type: InteractionType,
     /// What it was about, in a line.
     pub subject: Option<Line<200>>,
@@ -56,6 +60,7 @@ pub struct Interaction {
     /// Who began.
     pub direction: Option<Direction>,
     /// When it was; when it was written down, unless given.
+    #[field(moment)]
     pub occurred_at: Timestamp,
     /// How long it took, at most a year.
     #[schema(maximum = 527040)]
@@ -85,12 +90,14 @@ impl Interaction {
 
 impl Record for Interaction {
     const TYPE: RecordType = RecordType::Interaction;
-    const REQUIRED: &'static [&'static str] = &["customer_id", "interaction_type"];
-    const MOMENTS: &'static [&'static str] = &["occurred_at"];
+    const RESOURCE: Resource = Resource::Interactions;
+    const PERSONAL: Personal = Personal::Yes;
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("Something was talked about.");
+    const FALLS_WITH: &'static [RecordType] = &[RecordType::Customer];
+    const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "interaction_type": "call", "occurred_at": "{at}"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("interaction_type", InteractionType::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
     const PARENTS: &'static [&'static str] = &["customer_id", "contact_id", "opportunity_id"];
-    const FALLS: bool = true;
 
     record_head!();
     record_events!(InteractionCreated, InteractionUpdated, InteractionDeleted, InteractionRestored);
@@ -98,10 +105,6 @@ impl Record for Interaction {
     fn parents(&self) -> Vec<AnyId> {
         let others = [self.contact_id.map(AnyId::from), self.opportunity_id.map(AnyId::from)];
         [self.customer_id.into()].into_iter().chain(others.into_iter().flatten()).collect()
-    }
-
-    fn falls_with(&self) -> Vec<AnyId> {
-        vec![self.customer_id.into()]
     }
 
     fn about(&self) -> Vec<AnyId> {

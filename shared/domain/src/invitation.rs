@@ -1,8 +1,9 @@
 //! Invitations to join an organisation.
 
 use crate::choices;
-use crate::permission::RoleRef;
-use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::field::Fields;
+use crate::permission::{Resource, RoleRef};
+use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::{
     Change, Conflict, EmailAddress, Error, Event, InvitationId, Line, RecordType, Stamp, Timestamp, UserId, record_head,
 };
@@ -13,15 +14,19 @@ use std::time::Duration;
 pub const VALID: Duration = Duration::from_secs(7 * 86_400);
 
 /// An invitation to join an organisation, sent by mail. Accepted once, by registering with its token and address.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Invitation {
     /// The id.
+    #[field(read_only)]
     pub id: InvitationId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// Who is invited.
     pub email: EmailAddress,
@@ -102,6 +107,11 @@ impl Invitation {
 
 impl Record for Invitation {
     const TYPE: RecordType = RecordType::Invitation;
+    const RESOURCE: Resource = Resource::Users;
+    const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
+    const UNDONE: bool = false;
+    const SAMPLE: &'static str =
+        r#"{"email": "new@example.com", "role": "sales", "status": "pending", "expires_at": "{at}", "sent": 1}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
 
     record_head!();

@@ -2,6 +2,8 @@
 
 use crate::audit::{Filter, Format};
 use crate::choices;
+use crate::field::Fields;
+use crate::permission::Resource;
 use crate::record::{Record, TRASH};
 use crate::{AnyId, Change, Event, JobId, OrgId, RecordType, Stamp, Timestamp, UserId, record_head};
 use serde::{Deserialize, Serialize};
@@ -12,15 +14,19 @@ use std::time::Duration;
 pub const KEPT: Duration = Duration::from_secs(86_400);
 
 /// Work that takes longer than a request may, and how far it has come.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Job {
     /// The id.
+    #[field(read_only)]
     pub id: JobId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was asked for.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What is to be done.
     pub work: Work,
@@ -232,6 +238,9 @@ impl Job {
 
 impl Record for Job {
     const TYPE: RecordType = RecordType::Job;
+    const RESOURCE: Resource = Resource::Jobs;
+    const UNDONE: bool = false;
+    const SAMPLE: &'static str = r#"{"work": {"kind": "person_export", "person": "x"}, "status": "queued"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
 
@@ -263,3 +272,5 @@ impl Record for Job {
         Some(self.status.name())
     }
 }
+
+crate::as_text!(Work, JobFile, Erased, Progress);

@@ -1,12 +1,14 @@
 //! Leads: people who may become customers.
 
 use crate::choices;
+use crate::field::Fields;
 use crate::intake::Enquiry;
-use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::permission::Resource;
+use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
-    Change, ContactId, CustomerId, EmailAddress, Event, FormId, LeadId, Line, Locale, OpportunityId, Phone, Prose,
-    RecordType, Timestamp, UserId, record_head,
+    Change, Conflict, ContactId, CustomerId, EmailAddress, Error, Event, FormId, LeadId, Line, Locale, OpportunityId,
+    Phone, Prose, RecordType, Timestamp, UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -123,19 +125,19 @@ choices! {
 }
 
 /// Somebody who may become a customer. One lead per address; who writes again adds a submission.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Lead {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: LeadId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it came.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// How far it has come.
     pub status: Status,
@@ -148,7 +150,7 @@ pub struct Lead {
     /// Phone number, as it was written.
     pub phone: Option<Phone>,
     /// Phone number in E.164, where it could be understood.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub phone_e164: Option<String>,
     /// Company.
     pub company: Option<Line<200>>,
@@ -169,7 +171,7 @@ pub struct Lead {
     /// Where it came from.
     pub source: Line<100>,
     /// The form it came through.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub form_id: Option<FormId>,
     /// Whose it is.
     pub owner_id: Option<UserId>,
@@ -184,19 +186,19 @@ pub struct Lead {
     #[serde(deserialize_with = "null_clears")]
     pub extra: Map<String, Value>,
     /// The lead that had the address before this one, until it was deleted, converted or got another.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub previous_lead_id: Option<LeadId>,
     /// The customer it became.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub customer_id: Option<CustomerId>,
     /// The contact it became.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub contact_id: Option<ContactId>,
     /// The opportunity it became.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub opportunity_id: Option<OpportunityId>,
     /// When it became them.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub converted_at: Option<Timestamp>,
 }
 
@@ -274,16 +276,6 @@ impl Lead {
         }
     }
 
-    /// The lead with a merge patch laid over it; what is derived from its fields follows.
-    pub fn patched(&self, patch: Map<String, Value>) -> Result<Lead, crate::Error> {
-        let mut lead = crate::read::merge(self, patch, Self::READ_ONLY)?;
-        crate::intake::check_extra(&lead.extra).map_err(|rule| crate::Error::invalid("/extra", rule))?;
-        if lead.phone != self.phone {
-            lead.phone_e164 = lead.phone.as_ref().and_then(|phone| phone.e164("CN"));
-        }
-        Ok(lead)
-    }
-
     /// What to call them in a letter: as people of their language do, else the address.
     pub fn display_name(&self) -> String {
         display_name(self.first_name.as_ref(), self.last_name.as_ref(), &self.email)
@@ -333,19 +325,9 @@ pub fn name_of(first: Option<&Line<100>>, last: Option<&Line<100>>) -> String {
 
 impl Record for Lead {
     const TYPE: RecordType = RecordType::Lead;
-    const READ_ONLY: &'static [&'static str] = &[
-        "id",
-        "version",
-        "created_at",
-        "updated_at",
-        "phone_e164",
-        "form_id",
-        "previous_lead_id",
-        "customer_id",
-        "contact_id",
-        "opportunity_id",
-        "converted_at",
-    ];
+    const RESOURCE: Resource = Resource::Leads;
+    const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
+    const SAMPLE: &'static str = r#"{"status": "new", "email": "ada@example.com", "source": "website", "extra": {}}"#;
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
@@ -364,6 +346,20 @@ impl Record for Lead {
             Change::Delete(_) => Event::LeadDeleted,
             Change::Restore(_) => Event::LeadRestored,
         }
+    }
+
+    /// A lead is converted by converting it alone, and stays so, unless that is undone.
+    fn settle(&self, mut wanted: Lead, _: Timestamp) -> Result<Lead, Error> {
+        crate::intake::check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
+        let converts = |lead: &Lead| lead.status == Status::Converted;
+        let undone = self.customer_id.is_some() && wanted.customer_id.is_none();
+        if wanted.status != self.status && (converts(&wanted) || (converts(self) && !undone)) {
+            return Err(Error::Conflict(Conflict::Conversion));
+        }
+        if wanted.phone != self.phone {
+            wanted.phone_e164 = wanted.phone.as_ref().and_then(|phone| phone.e164("CN"));
+        }
+        Ok(wanted)
     }
 
     /// A converted lead gives its address free: who writes again is a new lead.
@@ -399,6 +395,8 @@ impl Record for Lead {
     }
 }
 
+crate::as_text!(Consent, Attribution);
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -417,6 +415,12 @@ pub(crate) mod tests {
 
     fn patch(value: Value) -> Map<String, Value> {
         value.as_object().cloned().expect("an object")
+    }
+
+    impl Lead {
+        fn patched(&self, patch: Map<String, Value>) -> Result<Lead, Error> {
+            self.settle(crate::read::merge(self, patch, Self::READ_ONLY)?, Timestamp::UNIX_EPOCH)
+        }
     }
 
     #[test]
@@ -458,8 +462,13 @@ pub(crate) mod tests {
 
     #[test]
     fn a_converted_lead_gives_its_address_free() {
-        let after = lead().patched(patch(json!({"status": "converted"}))).expect("valid");
+        let after = Lead { status: Status::Converted, ..lead() };
         assert!(after.claims().is_empty());
+        // By converting it alone.
+        let by_hand = lead().patched(patch(json!({"status": "converted"})));
+        assert_eq!(by_hand, Err(Error::Conflict(Conflict::Conversion)));
+        let back = after.patched(patch(json!({"status": "new"})));
+        assert_eq!(back, Err(Error::Conflict(Conflict::Conversion)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod door;
 pub mod email;
 pub mod error;
 pub mod event;
+pub mod field;
 pub mod form;
 pub mod id;
 pub mod intake;
@@ -53,6 +54,7 @@ pub use actor::{Actor, Stamp};
 pub use email::EmailAddress;
 pub use error::{Conflict, Error, Rule, Unauthenticated, Unit, Violation, Violations};
 pub use event::{Audit, Change, Event};
+pub use field::Fields;
 pub use id::{
     AnyId, ApiKeyId, ContactId, CustomerId, DemoId, EntryId, FormId, GroupId, InteractionId, InvitationId, JobId,
     LeadId, NamedId, NotAnId, OpportunityId, OrgId, PipelineId, RecordType, RoleId, SessionId, SubmissionId, TaskId,

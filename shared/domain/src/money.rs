@@ -2,7 +2,7 @@
 
 use crate::Rule;
 use rust_decimal::Decimal;
-use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An exact amount with at most four decimals, below 10¹¹ in size.
@@ -42,8 +42,8 @@ impl Serialize for Money {
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let number = f64::deserialize(from)?;
-        // `from_f64` keeps the digits that the shortest notation of the double shows.
-        let amount = Decimal::from_f64(number).ok_or_else(|| serde::de::Error::custom("expected an amount"))?;
+        // The shortest notation of a double shows the digits that were sent.
+        let amount = number.to_string().parse().map_err(|_| serde::de::Error::custom("expected an amount"))?;
         Money::new(amount).map_err(serde::de::Error::custom)
     }
 }

@@ -199,6 +199,10 @@ macro_rules! choices {
             }
         }
 
+        impl $crate::field::FieldType for $name {
+            const KIND: $crate::field::FieldKind = $crate::field::FieldKind::OneOf($name::NAMES);
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.serialize_str(self.name())

@@ -1,9 +1,11 @@
 //! Opportunities: what may be sold to whom, and how far that has come.
 
 use crate::choices;
+use crate::field::Fields;
 use crate::money::Money;
+use crate::permission::Resource;
 use crate::pipeline::{Pipeline, StageKey, StageType};
-use crate::record::{Record, Reference};
+use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
     AnyId, Change, Conflict, ContactId, Currency, CustomerId, Day, Error, Event, LeadId, Line, OpportunityId, Percent,
@@ -40,23 +42,25 @@ pub struct Passage {
 }
 
 /// Something that may be sold to a customer. Goes with its customer; tasks about it go with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Opportunity {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: OpportunityId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// The customer; stays the same.
+    #[field(fixed, required)]
     pub customer_id: CustomerId,
     /// What is to be sold.
+    #[field(required)]
     pub title: Line<200>,
     /// What it is worth.
     pub value: Option<Money>,
@@ -69,7 +73,7 @@ pub struct Opportunity {
     /// How probable it is that it is won; the stage's own unless given.
     pub probability: Percent,
     /// How it stands, as its stage says.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub status: OpportunityStatus,
     /// When it is to be decided.
     pub close_date: Option<Day>,
@@ -87,13 +91,13 @@ pub struct Opportunity {
     /// Whose it is; whoever makes it, unless given.
     pub owner_id: Option<UserId>,
     /// When it was won or lost.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub closed_at: Option<Timestamp>,
     /// The stages it went through, with the time it spent there.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub stage_history: Vec<Passage>,
     /// The lead it was.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub lead_id: Option<LeadId>,
 }
 
@@ -145,16 +149,16 @@ impl Opportunity {
 
 impl Record for Opportunity {
     const TYPE: RecordType = RecordType::Opportunity;
-    const READ_ONLY: &'static [&'static str] =
-        &["id", "version", "created_at", "updated_at", "status", "closed_at", "stage_history", "lead_id"];
-    const FIXED: &'static [&'static str] = &["customer_id"];
-    const REQUIRED: &'static [&'static str] = &["customer_id", "title"];
+    const RESOURCE: Resource = Resource::Opportunities;
+    const PERSONAL: Personal = Personal::Yes;
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An opportunity was seen.");
+    const FALLS_WITH: &'static [RecordType] = &[RecordType::Customer];
+    const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "title": "ERP", "currency": "CNY", "pipeline_id": "pipe_{id}", "stage": "first", "probability": 10, "status": "open", "tags": [], "stage_history": []}"#;
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("stage", &[]));
     const OWNER: Option<&'static str> = Some("owner_id");
     const PARENTS: &'static [&'static str] = &["customer_id", "contact_id"];
     const DATE: Option<&'static str> = Some("close_date");
-    const FALLS: bool = true;
 
     record_head!(undated);
 
@@ -191,10 +195,6 @@ impl Record for Opportunity {
 
     fn parents(&self) -> Vec<AnyId> {
         [self.customer_id.into()].into_iter().chain(self.contact_id.map(AnyId::from)).collect()
-    }
-
-    fn falls_with(&self) -> Vec<AnyId> {
-        vec![self.customer_id.into()]
     }
 
     fn about(&self) -> Vec<AnyId> {

@@ -1,6 +1,8 @@
 //! Organisations: the tenants.
 
 use crate::error::Violations;
+use crate::field::Fields;
+use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record};
 use crate::user::User;
 use crate::{
@@ -20,15 +22,19 @@ const MOST_NETWORKS: usize = 200;
 const MOST_ADDRESSES: usize = 20;
 
 /// A tenant: everything else belongs to one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Organization {
     /// The id.
+    #[field(read_only)]
     pub id: OrgId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called, in mails too.
     pub name: Line<120>,
@@ -41,7 +47,7 @@ pub struct Organization {
     pub team_addresses: Vec<EmailAddress>,
     /// The users who own it and may sign in: changed with them, in the same transaction, so that there is always one.
     #[serde(default)]
-    #[schema(read_only)]
+    #[field(read_only)]
     pub owner_ids: Vec<UserId>,
     /// The networks its people and keys may come from; empty means from anywhere.
     #[serde(default)]
@@ -163,10 +169,18 @@ impl Organization {
 
 impl Record for Organization {
     const TYPE: RecordType = RecordType::Organization;
-    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "owner_ids"];
+    const RESOURCE: Resource = Resource::Organization;
+    const SAMPLE: &'static str =
+        r#"{"name": "ABC", "locale": "en", "team_addresses": ["team@example.com"], "owner_ids": ["usr_{id}"]}"#;
+
+    const KEPT: &'static [&'static str] = <Organization as Fields>::READ_ONLY;
 
     record_head!();
     record_events!(OrganizationCreated, OrganizationUpdated, OrganizationDeleted, OrganizationRestored);
+
+    fn settle(&self, wanted: Organization, _: Timestamp) -> Result<Organization, Error> {
+        wanted.checked()
+    }
 
     fn claims(&self) -> Vec<Claim> {
         vec![Claim { kind: ClaimKind::Organization, value: self.id.to_string() }]

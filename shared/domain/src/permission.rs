@@ -485,6 +485,8 @@ impl utoipa::PartialSchema for RoleRef {
 
 impl utoipa::ToSchema for RoleRef {}
 
+crate::as_text!(RoleRef);
+
 #[cfg(test)]
 mod tests {
     use super::*;

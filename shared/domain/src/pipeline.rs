@@ -1,6 +1,8 @@
 //! Pipelines: the stages that opportunities go through, as an organisation names them.
 
 use crate::choices;
+use crate::field::Fields;
+use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record, TRASH};
 use crate::words::normalize;
 use crate::{
@@ -92,23 +94,25 @@ pub struct Retired {
 }
 
 /// The stages that opportunities go through, in their order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Pipeline {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: PipelineId,
     /// The version; 0 for the default pipeline that nobody has changed yet.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called; unique in the organisation.
+    #[field(required)]
     pub name: Line<100>,
     /// Its stages, 1 to 20, at least one of them open.
+    #[field(required)]
     pub stages: Vec<Stage>,
     /// Stages that were removed, the last first, at most 20; none in a new pipeline. Nothing enters them; what came into
     /// one while it was removed, or comes back from the trash, stands on the board until it is moved. Leaving one out gives
@@ -219,10 +223,19 @@ impl Pipeline {
 
 impl Record for Pipeline {
     const TYPE: RecordType = RecordType::Pipeline;
-    const REQUIRED: &'static [&'static str] = &["name", "stages"];
+    const RESOURCE: Resource = Resource::Pipelines;
+    const SAMPLE: &'static str =
+        r#"{"name": "Partners", "stages": [{"key": "first", "name": "First", "type": "open", "probability": 10}]}"#;
+
+    const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at", "retired"];
 
     record_head!();
     record_events!(PipelineCreated, PipelineUpdated, PipelineDeleted, PipelineRestored);
+
+    /// Stages that go are retired.
+    fn settle(&self, wanted: Pipeline, at: Timestamp) -> Result<Pipeline, Error> {
+        wanted.checked()?.retiring(self, at)
+    }
 
     fn claims(&self) -> Vec<Claim> {
         let name = Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) };
@@ -230,6 +243,8 @@ impl Record for Pipeline {
         [name].into_iter().chain(keys).collect()
     }
 }
+
+crate::as_text!(StageKey);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,10 @@
 //! What makes a type a record: the things that change only by commit, with a journal entry.
 
 use crate::event::{Change, Event};
+use crate::field::Fields;
+use crate::permission::Resource;
 use crate::words::Words;
-use crate::{AnyId, RecordType, Timestamp, UserId};
+use crate::{AnyId, Error, RecordType, Stamp, Timestamp, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -13,7 +15,9 @@ pub const TRASH: Duration = Duration::from_secs(30 * 86_400);
 
 /// A type of record. It declares what is derived from it; commit writes that as differences between
 /// the old and the new version, so no handler names a claim, a word or a link.
-pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + PartialEq + Send + Sync + 'static {
+pub trait Record:
+    Fields + Serialize + DeserializeOwned + utoipa::ToSchema + Clone + PartialEq + Send + Sync + 'static
+{
     /// The type, and so the keys.
     const TYPE: RecordType;
 
@@ -25,18 +29,6 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     fn upgrade(form: u32, fields: &mut Map<String, Value>) {
         let _ = (form, fields);
     }
-
-    /// Fields that a client can't change.
-    const READ_ONLY: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
-
-    /// Fields that a client sets when it makes one, and not again.
-    const FIXED: &'static [&'static str] = &[];
-
-    /// Fields that whoever makes one must give.
-    const REQUIRED: &'static [&'static str] = &[];
-
-    /// Fields that are moments, which may come without an offset: then in `timezone`, else in the organisation's zone.
-    const MOMENTS: &'static [&'static str] = &[];
 
     /// Whether lists of it can be searched by its words.
     const SEARCHED: bool = false;
@@ -53,8 +45,30 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     /// The field of the date that lists by state and by owner are ordered by, where that isn't when records were made.
     const DATE: Option<&'static str> = None;
 
-    /// Whether it goes with a record that is removed.
-    const FALLS: bool = false;
+    /// What permissions call it.
+    const RESOURCE: Resource;
+
+    /// The types of record that take one along when they are removed: of those it belongs to, see `falls_with`.
+    const FALLS_WITH: &'static [RecordType] = &[];
+
+    /// Whether it may be a person's data.
+    const PERSONAL: Personal = Personal::No;
+
+    /// Whether the timelines of the records it belongs to show that one was made.
+    const ON_TIMELINES: OnTimelines = OnTimelines::No;
+
+    /// Whether changes of it can be undone. Not where something was sent, shown or written that can't be taken back.
+    const UNDONE: bool = true;
+
+    /// Fields that stay as they are, whatever is undone.
+    const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
+
+    /// Fields whose values the journal doesn't keep, but for their names: what is long, or is to be forgotten.
+    const UNJOURNALED: &'static [&'static str] = &[];
+
+    /// A record of the type, as JSON, for tests: without the fields that all have, with `{id}` for the last part of ids and
+    /// `{at}` for a moment.
+    const SAMPLE: &'static str;
 
     /// The id.
     fn id(&self) -> AnyId;
@@ -69,6 +83,18 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     fn following(mut self, before: &Self, at: Timestamp) -> Self {
         self.revise(before.version() + 1, at);
         self
+    }
+
+    /// What it is to become where somebody wants it to be like this: with what follows from the fields that differ, or the rule
+    /// that they break. Patches and undoing go through it.
+    fn settle(&self, wanted: Self, at: Timestamp) -> Result<Self, Error> {
+        let _ = at;
+        Ok(wanted)
+    }
+
+    /// The record as it comes back from the trash.
+    fn back(&self) -> Self {
+        self.clone()
     }
 
     /// How a change of it is announced.
@@ -105,7 +131,7 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
 
     /// Those of the records it belongs to that take it along when they are removed.
     fn falls_with(&self) -> Vec<AnyId> {
-        Vec::new()
+        self.parents().into_iter().filter(|parent| Self::FALLS_WITH.contains(&parent.kind)).collect()
     }
 
     /// The records whose person it is about, too.
@@ -132,6 +158,42 @@ pub trait Record: Serialize + DeserializeOwned + utoipa::ToSchema + Clone + Part
     fn state(&self) -> Option<&str> {
         None
     }
+}
+
+/// Whether timelines show records of a type; the text says what one tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTimelines {
+    /// They don't.
+    No,
+    /// To everybody who sees the timeline.
+    WithParent(&'static str),
+    /// To everybody who may read them besides.
+    Permitted(&'static str),
+}
+
+/// Whether records of a type may be a person's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Personal {
+    /// They are about nobody in particular.
+    No,
+    /// They are where they say whose they are, or belong to something that is.
+    Yes,
+    /// They are, and no two of the organisation have the same address.
+    Unique(ClaimKind),
+}
+
+/// A record of a type as its sample says, with ids made of the stamp's: samples of one stamp belong to each other.
+pub fn sample<T: Record>(stamp: &Stamp) -> serde_json::Result<T> {
+    let id = AnyId::new(T::TYPE, stamp.id).to_string();
+    let suffix = id.rsplit('_').next().unwrap_or_default();
+    let text = T::SAMPLE.replace("{id}", suffix).replace("{at}", &stamp.at.to_string());
+    let mut fields: Map<String, Value> = serde_json::from_str(&text)?;
+    fields.insert("id".to_owned(), Value::from(id));
+    fields.insert("version".to_owned(), Value::from(1));
+    for name in ["created_at", "updated_at"] {
+        fields.insert(name.to_owned(), Value::from(stamp.at.to_string()));
+    }
+    serde_json::from_value(Value::Object(fields))
 }
 
 /// The methods of [`Record`] that are the same for every type with the usual four fields.

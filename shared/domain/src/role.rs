@@ -1,23 +1,28 @@
 //! Roles that an organisation makes for itself, besides those that every one has.
 
-use crate::permission::{Grants, HeldPermission, Permission};
+use crate::field::Fields;
+use crate::permission::{Grants, HeldPermission, Permission, Resource};
 use crate::record::{Claim, ClaimKind, Record};
 use crate::words::normalize;
-use crate::{Line, RecordType, RoleId, Stamp, Timestamp, record_events, record_head};
+use crate::{Error, Line, RecordType, RoleId, Stamp, Timestamp, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
 /// A role of an organisation's own: what it lets somebody do. A change counts from the next request of each
 /// user who has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 #[schema(as = Role)]
 pub struct CustomRole {
     /// The id; a user's `role`.
+    #[field(read_only)]
     pub id: RoleId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called; unique in the organisation.
     pub name: Line<60>,
@@ -62,9 +67,15 @@ impl CustomRole {
 
 impl Record for CustomRole {
     const TYPE: RecordType = RecordType::Role;
+    const RESOURCE: Resource = Resource::Roles;
+    const SAMPLE: &'static str = r#"{"name": "Reader", "permissions": ["leads:read:all"]}"#;
 
     record_head!();
     record_events!(RoleCreated, RoleUpdated, RoleDeleted, RoleRestored);
+
+    fn settle(&self, wanted: CustomRole, _: Timestamp) -> Result<CustomRole, Error> {
+        Ok(wanted.tidied())
+    }
 
     fn claims(&self) -> Vec<Claim> {
         vec![Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) }]

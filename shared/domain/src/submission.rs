@@ -2,9 +2,11 @@
 
 use crate::choices;
 use crate::demo::DemoFields;
+use crate::field::Fields;
 use crate::intake::{Ask, Enquiry};
 use crate::message::Message;
-use crate::record::Record;
+use crate::permission::Resource;
+use crate::record::{OnTimelines, Personal, Record};
 use crate::{AnyId, Change, Conflict, Error, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
 use serde::{Deserialize, Serialize};
 
@@ -48,15 +50,19 @@ pub struct Finding {
 }
 
 /// One posted form. Stored first, whatever the checks say.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Submission {
     /// The id.
+    #[field(read_only)]
     pub id: SubmissionId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it came.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What became of it.
     pub status: Verdict,
@@ -106,6 +112,12 @@ impl Submission {
 
 impl Record for Submission {
     const TYPE: RecordType = RecordType::Submission;
+    const RESOURCE: Resource = Resource::Submissions;
+    const PERSONAL: Personal = Personal::Yes;
+    const UNDONE: bool = false;
+    const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A form was posted.");
+    const SAMPLE: &'static str =
+        r#"{"status": "accepted", "screening": [], "lead_id": "lead_{id}", "enquiry": {"email": "ada@example.com"}}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Verdict::NAMES));
 
     record_head!();
@@ -136,3 +148,5 @@ impl Record for Submission {
         Some(self.status.name())
     }
 }
+
+crate::as_text!(Enquiry, DemoFields, Message);

@@ -1,7 +1,9 @@
 //! Tasks: what somebody is to do, until when, and about what.
 
 use crate::choices;
-use crate::record::{Record, Reference};
+use crate::field::Fields;
+use crate::permission::Resource;
+use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
     AnyId, Change, CustomerId, Error, Event, Line, Percent, Prose, RecordType, Rule, Several, TaskId, Timestamp,
@@ -107,21 +109,22 @@ pub struct Step {
 }
 
 /// Something that somebody is to do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Task {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: TaskId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What is to be done.
+    #[field(required)]
     pub title: Line<200>,
     /// How, and why.
     pub description: Option<Prose<10000>>,
@@ -132,18 +135,21 @@ pub struct Task {
     /// How much of it is done; all of it, once it is `done`.
     pub progress: Percent,
     /// Until when. Without an offset: in `timezone` if given with it, else in the organisation's time zone.
+    #[field(moment, deadline)]
     pub due_date: Option<Timestamp>,
     /// From when on. Without an offset as `due_date`.
+    #[field(moment)]
     pub start_date: Option<Timestamp>,
     /// Who is to do it; whoever makes it, unless given.
     pub assignee_id: Option<UserId>,
     /// What it is about.
     pub related_to: Option<Related>,
     /// The customer that it is about, itself or through an opportunity.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub customer_id: Option<CustomerId>,
     /// When to remind the assignee, at most ten times.
     #[schema(value_type = Vec<Reminder>, max_items = 10)]
+    #[field(moment)]
     pub reminders: Several<Reminder, 10>,
     /// Its steps.
     #[schema(value_type = Vec<Step>, max_items = 50)]
@@ -152,7 +158,7 @@ pub struct Task {
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
     pub tags: Several<Line<50>, 50>,
     /// When it was done.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub completed_at: Option<Timestamp>,
 }
 
@@ -223,16 +229,16 @@ impl Task {
 
 impl Record for Task {
     const TYPE: RecordType = RecordType::Task;
-    const READ_ONLY: &'static [&'static str] =
-        &["id", "version", "created_at", "updated_at", "customer_id", "completed_at"];
-    const REQUIRED: &'static [&'static str] = &["title"];
-    const MOMENTS: &'static [&'static str] = &["due_date", "start_date", "reminders"];
+    const RESOURCE: Resource = Resource::Tasks;
+    const PERSONAL: Personal = Personal::Yes;
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A task was set.");
+    const FALLS_WITH: &'static [RecordType] = &[RecordType::Customer, RecordType::Opportunity];
+    const SAMPLE: &'static str = r#"{"title": "Call", "status": "todo", "priority": "medium", "progress": 0, "related_to": {"type": "opportunity", "id": "opp_{id}"}, "customer_id": "cus_{id}", "reminders": [], "checklist": [{"text": "Dial"}], "tags": []}"#;
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", TaskStatus::NAMES));
     const OWNER: Option<&'static str> = Some("assignee_id");
     const PARENTS: &'static [&'static str] = &["customer_id", "related_to"];
     const DATE: Option<&'static str> = Some("due_date");
-    const FALLS: bool = true;
 
     record_head!(undated);
 
@@ -269,11 +275,6 @@ impl Record for Task {
         related.clone().chain(customer).collect()
     }
 
-    fn falls_with(&self) -> Vec<AnyId> {
-        let falls = |id: &AnyId| matches!(id.kind, RecordType::Customer | RecordType::Opportunity);
-        self.parents().into_iter().filter(falls).collect()
-    }
-
     fn references(&self) -> Vec<Reference> {
         Reference::list(&[
             (self.related_to.as_ref().map(|related| related.id), "/related_to/id"),
@@ -300,3 +301,5 @@ impl Record for Task {
         moments
     }
 }
+
+crate::as_text!(Related);

@@ -1,6 +1,8 @@
 //! Teams: users who reach each other's records, where their role says so.
 
 use crate::error::{Unit, Violations};
+use crate::field::Fields;
+use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::normalize;
 use crate::{AnyId, Error, Line, RecordType, Rule, Stamp, TeamId, Timestamp, UserId, record_events, record_head};
@@ -10,15 +12,19 @@ use serde::{Deserialize, Serialize};
 pub const MOST_MEMBERS: usize = 200;
 
 /// Users who reach each other's records. Somebody may be in several.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Team {
     /// The id.
+    #[field(read_only)]
     pub id: TeamId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called; unique in the organisation.
     pub name: Line<120>,
@@ -64,9 +70,15 @@ impl Team {
 
 impl Record for Team {
     const TYPE: RecordType = RecordType::Team;
+    const RESOURCE: Resource = Resource::Users;
+    const SAMPLE: &'static str = r#"{"name": "North", "member_ids": ["usr_{id}"]}"#;
 
     record_head!();
     record_events!(TeamCreated, TeamUpdated, TeamDeleted, TeamRestored);
+
+    fn settle(&self, wanted: Team, _: Timestamp) -> Result<Team, Error> {
+        wanted.checked()
+    }
 
     fn claims(&self) -> Vec<Claim> {
         vec![Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) }]

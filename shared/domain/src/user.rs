@@ -1,23 +1,28 @@
 //! Users: the people who sign in.
 
 use crate::choices;
-use crate::permission::{Grants, Role, RoleRef};
-use crate::record::{Claim, ClaimKind, Record, Reference};
+use crate::field::Fields;
+use crate::permission::{Grants, Resource, Role, RoleRef};
+use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::{
     Conflict, EmailAddress, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Somebody who signs in. Holds no secret: the password's hash is a row of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct User {
     /// The id.
+    #[field(read_only)]
     pub id: UserId,
     /// The version.
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// The address to sign in with.
     pub email: EmailAddress,
@@ -32,12 +37,14 @@ pub struct User {
     pub status: Status,
     /// When the address was proven to be theirs.
     #[serde(default)]
+    #[field(read_only)]
     pub email_verified_at: Option<Timestamp>,
     /// Whether signing in takes a code of their app besides the password.
     #[serde(default)]
     pub second_factor: bool,
     /// Sessions of an earlier epoch have ended: a new one begins when all are to end at once.
     #[serde(default)]
+    #[field(read_only)]
     pub session_epoch: u32,
 }
 
@@ -91,7 +98,7 @@ impl User {
 
     /// The user as somebody else changes them. Suspending ends their sessions; another address is not proven yet.
     #[must_use]
-    pub fn changed_to(&self, wanted: User) -> User {
+    fn changed_to(&self, wanted: User) -> User {
         let proven = self.email.normalized() == wanted.email.normalized();
         let email_verified_at = self.email_verified_at.filter(|_| proven);
         // Who lost their app and their codes is let in without; nobody else can set one up for them.
@@ -122,12 +129,24 @@ pub fn may_change_grants(mine: &Grants, theirs: &[Grants]) -> Result<(), Error> 
 
 impl Record for User {
     const TYPE: RecordType = RecordType::User;
-    const READ_ONLY: &'static [&'static str] =
-        &["id", "version", "created_at", "updated_at", "email_verified_at", "session_epoch"];
+    const RESOURCE: Resource = Resource::Users;
+    const PERSONAL: Personal = Personal::Unique(ClaimKind::Login);
+    const SAMPLE: &'static str = r#"{"email": "staff@example.com", "role": "sales"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
+
+    const KEPT: &'static [&'static str] = <User as Fields>::READ_ONLY;
 
     record_head!();
     record_events!(UserRegistered, UserUpdated, UserDeleted, UserRestored);
+
+    fn settle(&self, wanted: User, _: Timestamp) -> Result<User, Error> {
+        Ok(self.changed_to(wanted))
+    }
+
+    /// Their sessions stay ended.
+    fn back(&self) -> User {
+        self.clone().signed_out()
+    }
 
     fn claims(&self) -> Vec<Claim> {
         let login = |value| Claim { kind: ClaimKind::Login, value };
@@ -173,3 +192,5 @@ impl<'de> Deserialize<'de> for Username {
         crate::open::read(from, Username::parse, |text| Some(Username(text.to_owned())))
     }
 }
+
+crate::as_text!(Username);

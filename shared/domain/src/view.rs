@@ -1,8 +1,12 @@
 //! Views: lists that somebody keeps, by the query that asks for them.
 
 use crate::choices;
+use crate::field::Fields;
+use crate::permission::Resource;
 use crate::record::{Record, Reference};
-use crate::{Line, RecordType, Timestamp, UserId, ViewId, record_events, record_head};
+use crate::{
+    Line, RecordType, Timestamp, UserId, ViewId, for_each_record_type, record_events, record_head, with_record_type,
+};
 use serde::{Deserialize, Serialize};
 
 choices! {
@@ -26,45 +30,42 @@ choices! {
 impl ViewOf {
     /// What lists records of a type, where views may.
     pub fn of(kind: RecordType) -> Option<ViewOf> {
-        use ViewOf::{Contacts, Customers, Interactions, Leads, Opportunities, Tasks};
-        let all = [Leads, Customers, Contacts, Interactions, Opportunities, Tasks];
-        all.into_iter().find(|view| view.record_type() == kind)
+        with_record_type!(kind, T => ViewOf::named(T::RESOURCE.name()).filter(|_| kind == T::TYPE)).flatten()
     }
 
-    /// The type of its records.
-    pub fn record_type(self) -> RecordType {
-        match self {
-            ViewOf::Leads => RecordType::Lead,
-            ViewOf::Customers => RecordType::Customer,
-            ViewOf::Contacts => RecordType::Contact,
-            ViewOf::Interactions => RecordType::Interaction,
-            ViewOf::Opportunities => RecordType::Opportunity,
-            ViewOf::Tasks => RecordType::Task,
-            ViewOf::Unknown(word) => RecordType::Unknown(word),
-        }
+    /// The type of its records, named as permissions name them.
+    pub fn record_type(self) -> Option<RecordType> {
+        let mut found = None;
+        for_each_record_type!(T => if T::RESOURCE.name() == self.name() {
+            found = Some(T::TYPE);
+        });
+        found
     }
 }
 
 /// A list that somebody keeps. `?view_id=` shows it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct View {
     /// The id.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub id: ViewId,
     /// The version.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub version: u64,
     /// When it was made.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[schema(read_only)]
+    #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called.
+    #[field(required)]
     pub name: Line<100>,
     /// What it lists.
+    #[field(required)]
     pub resource: ViewOf,
     /// The query of the list, such as `status=active&sort=created_at`; parameters of the request come before it.
+    #[field(required)]
     pub query: Line<2000>,
     /// Whose it is; whoever makes it, unless given. `null` shares it with everybody who may see views, to use and to
     /// change.
@@ -73,7 +74,8 @@ pub struct View {
 
 impl Record for View {
     const TYPE: RecordType = RecordType::View;
-    const REQUIRED: &'static [&'static str] = &["name", "resource", "query"];
+    const RESOURCE: Resource = Resource::Views;
+    const SAMPLE: &'static str = r#"{"name": "Active", "resource": "customers", "query": "status=active"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("resource", ViewOf::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
 

@@ -56,6 +56,7 @@ impl Default for Zone {
 pub struct Moment {
     text: String,
     given: Given,
+    is_day: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +85,18 @@ impl Moment {
         if !(1900..=9000).contains(&year) {
             return Err(Rule::Time);
         }
-        Ok(Moment { text: text.to_owned(), given })
+        let is_day = matches!(given, Given::Wall(_)) && !text.contains(['T', 't', ' ']);
+        Ok(Moment { text: text.to_owned(), given, is_day })
     }
 
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it is a day alone.
+    pub fn is_day(&self) -> bool {
+        self.is_day
     }
 
     /// The moment it means, in a zone where it names none. Where clocks skip it, the time after the gap.

@@ -1,14 +1,11 @@
 //! What a type's fields hold, as far as the values of filters are checked by it.
 
 use crate::param::Operand;
+use daybook_domain::field::{Field, FieldKind};
 use daybook_domain::{Day, Moment, Record, Rule, Timestamp, Unit, Zone};
 use daybook_store::filter::{Filter, Op};
-use serde_json::{Map, Value};
-use std::any::TypeId;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use serde_json::Value;
 use std::time::Duration;
-use utoipa::openapi::{RefOr, Schema};
 
 /// The most values of a condition.
 const MOST_VALUES: usize = 100;
@@ -16,77 +13,47 @@ const MOST_VALUES: usize = 100;
 /// The most bytes of a value.
 const LONGEST_VALUE: usize = 400;
 
-/// The fields that a list of a type can be filtered by.
-pub(crate) struct Fields(BTreeMap<String, FieldKind>);
-
-/// What a field holds.
-enum FieldKind {
-    Text,
-    Number,
-    Flag,
-    Time,
-    Day,
-    OneOf(Vec<String>),
+/// The field of a name that a list of a type can be filtered by.
+pub(crate) fn field_of<T: Record>(name: &str) -> Option<&'static Field> {
+    T::FIELDS.iter().find(|field| field.name == name)
 }
 
-impl Fields {
-    /// The fields of a type. Its schema is read once in the life of the process: a list that is narrowed by a state
-    /// needs them with every request.
-    pub fn of<T: Record>() -> Arc<Fields> {
-        static KNOWN: Mutex<BTreeMap<TypeId, Arc<Fields>>> = Mutex::new(BTreeMap::new());
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(Fields::read::<T>())).clone()
-    }
+/// The names of the fields of a type, in their order.
+pub(crate) fn names_of<T: Record>() -> Vec<String> {
+    let mut names: Vec<String> = T::FIELDS.iter().map(|field| field.name.to_owned()).collect();
+    names.sort();
+    names
+}
 
-    fn read<T: Record>() -> Fields {
-        let mut named: Vec<(String, RefOr<Schema>)> = Vec::new();
-        T::schemas(&mut named);
-        let named: Map<String, Value> = named.into_iter().map(|(name, schema)| (name, json(&schema))).collect();
-        let own = json(&T::schema());
-        let properties = own.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-        Fields(properties.iter().map(|(name, property)| (name.clone(), FieldKind::of(property, &named))).collect())
+/// A condition on a field, with values in the form in which records hold them. A day, and a time without an offset, is
+/// one of a zone.
+pub(crate) fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Result<Filter, Rule> {
+    let kind = field.kind;
+    let is_list = matches!(op, Op::In | Op::Between);
+    let values = if is_list { operand.several() } else { vec![operand.one()?] };
+    // Each is compared with every record that is looked at.
+    if values.len() > MOST_VALUES {
+        return Err(Rule::TooLong { max: MOST_VALUES, unit: Unit::Entries });
     }
-
-    /// Their names.
-    pub fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+    if values.iter().any(|value| value.len() > LONGEST_VALUE) {
+        return Err(Rule::TooLong { max: LONGEST_VALUE, unit: Unit::Bytes });
     }
-
-    /// Whether there is such a field.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+    if op == Op::Between && values.len() != 2 {
+        return Err(Rule::Format { expected: "two values with a comma".to_owned() });
     }
-
-    /// A condition on a field, with values in the form in which records hold them. A day, and a time without an offset, is
-    /// one of a zone.
-    pub fn condition(&self, name: &str, op: Op, operand: &Operand, zone: &Zone) -> Result<Filter, Rule> {
-        let kind = self.0.get(name).unwrap_or(&FieldKind::Text);
-        let is_list = matches!(op, Op::In | Op::Between);
-        let values = if is_list { operand.several() } else { vec![operand.one()?] };
-        // Each is compared with every record that is looked at.
-        if values.len() > MOST_VALUES {
-            return Err(Rule::TooLong { max: MOST_VALUES, unit: Unit::Entries });
+    let field = field.name.to_owned();
+    let one = values.first().copied().unwrap_or_default();
+    let value = match (op, kind) {
+        (Op::Contains | Op::Starts, _) => Value::from(one),
+        (Op::Exists, _) => value_of(FieldKind::Flag, one)?,
+        (_, FieldKind::Time) => {
+            let spans = values.iter().map(|text| span(text, zone)).collect::<Result<Vec<_>, _>>()?;
+            return timed(field, op, &spans);
         }
-        if values.iter().any(|value| value.len() > LONGEST_VALUE) {
-            return Err(Rule::TooLong { max: LONGEST_VALUE, unit: Unit::Bytes });
-        }
-        if op == Op::Between && values.len() != 2 {
-            return Err(Rule::Format { expected: "two values with a comma".to_owned() });
-        }
-        let field = name.to_owned();
-        let one = values.first().copied().unwrap_or_default();
-        let value = match (op, kind) {
-            (Op::Contains | Op::Starts, _) => Value::from(one),
-            (Op::Exists, _) => FieldKind::Flag.value(one)?,
-            (_, FieldKind::Time) => {
-                let spans = values.iter().map(|text| span(text, zone)).collect::<Result<Vec<_>, _>>()?;
-                return timed(field, op, &spans);
-            }
-            (Op::In | Op::Between, _) => values.iter().map(|one| kind.value(one)).collect::<Result<Value, _>>()?,
-            (Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte, _) => kind.value(one)?,
-        };
-        Ok(Filter { field, op, value })
-    }
+        (Op::In | Op::Between, _) => values.iter().map(|one| value_of(kind, one)).collect::<Result<Value, _>>()?,
+        (Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte, _) => value_of(kind, one)?,
+    };
+    Ok(Filter { field, op, value })
 }
 
 /// A condition on a moment: compared with a day it is before its beginning, after its end, or within.
@@ -115,59 +82,24 @@ fn timed(field: String, op: Op, spans: &[(Timestamp, Timestamp)]) -> Result<Filt
 fn span(text: &str, zone: &Zone) -> Result<(Timestamp, Timestamp), Rule> {
     let moment = Moment::parse(text).or_else(|rule| Moment::parse(&text.replace(' ', "+")).map_err(|_| rule))?;
     let begin = moment.in_zone(zone)?;
-    let is_day = text.trim().len() == "2026-11-20".len();
-    Ok((begin, if is_day { zone.next_midnight(begin).minus(Duration::from_millis(1)) } else { begin }))
+    Ok((begin, if moment.is_day() { zone.next_midnight(begin).minus(Duration::from_millis(1)) } else { begin }))
 }
 
-impl FieldKind {
-    fn of(property: &Value, named: &Map<String, Value>) -> FieldKind {
-        let choices = property.get("oneOf").and_then(Value::as_array);
-        let some = choices.and_then(|all| all.iter().find(|one| one.get("type") != Some(&Value::from("null"))));
-        let some = some.unwrap_or(property);
-        let reference = some.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-        let schema = reference.and_then(|name| named.get(name)).unwrap_or(some);
-        if let Some(names) = schema.get("enum").and_then(Value::as_array) {
-            return FieldKind::OneOf(names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-        }
-        // An optional value's type is a list of its own and null.
-        let is = |wanted: &str| match schema.get("type") {
-            Some(Value::Array(types)) => types.iter().any(|name| name == wanted),
-            Some(name) => name == wanted,
-            None => false,
-        };
-        if is("integer") || is("number") {
-            FieldKind::Number
-        } else if is("boolean") {
-            FieldKind::Flag
-        } else if schema.get("format").is_some_and(|format| format == "date-time") {
-            FieldKind::Time
-        } else if schema.get("format").is_some_and(|format| format == "date") {
-            FieldKind::Day
-        } else {
-            FieldKind::Text
-        }
-    }
-
-    fn value(&self, text: &str) -> Result<Value, Rule> {
-        match self {
-            FieldKind::Text => Ok(Value::from(text)),
-            FieldKind::Number if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(Value::from(text)),
-            FieldKind::Number => Err(Rule::Format { expected: "a number".to_owned() }),
-            FieldKind::Flag => one_of(text, &["true".to_owned(), "false".to_owned()]),
-            FieldKind::OneOf(names) => one_of(text, names),
-            FieldKind::Day => Day::parse(text).map(|day| Value::from(day.to_string())),
-            FieldKind::Time => text.parse::<Timestamp>().map(|at| Value::from(at.to_string())),
-        }
+fn value_of(kind: FieldKind, text: &str) -> Result<Value, Rule> {
+    match kind {
+        FieldKind::Text => Ok(Value::from(text)),
+        FieldKind::Number if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(Value::from(text)),
+        FieldKind::Number => Err(Rule::Format { expected: "a number".to_owned() }),
+        FieldKind::Flag => one_of(text, &["true", "false"]),
+        FieldKind::OneOf(names) => one_of(text, names),
+        FieldKind::Day => Day::parse(text).map(|day| Value::from(day.to_string())),
+        FieldKind::Time => text.parse::<Timestamp>().map(|at| Value::from(at.to_string())),
     }
 }
 
-fn one_of(text: &str, names: &[String]) -> Result<Value, Rule> {
-    match names.iter().any(|name| name == text) {
+fn one_of(text: &str, names: &[&str]) -> Result<Value, Rule> {
+    match names.contains(&text) {
         true => Ok(Value::from(text)),
-        false => Err(Rule::OneOf { allowed: names.to_vec() }),
+        false => Err(Rule::OneOf { allowed: names.iter().map(|&name| name.to_owned()).collect() }),
     }
-}
-
-fn json(schema: &RefOr<Schema>) -> Value {
-    serde_json::to_value(schema).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! What is asked of a list: limit, cursor, sort and filters, checked against what the type offers.
 
 use crate::call::Call;
-use crate::fields::Fields;
+use crate::fields::{condition, field_of, names_of};
 use crate::handler::Argument;
 use crate::input::{pairs_of, query_pairs};
 use crate::openapi::Operation;
@@ -15,7 +15,6 @@ use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, ViewId,
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Order, PageAsk, Result};
 use serde_json::Value;
-use std::cell::LazyCell;
 use std::marker::PhantomData;
 
 /// The records of a page unless the query says how many.
@@ -113,7 +112,7 @@ impl<T: Record> Argument for ListQuery<T> {
             let text = "The id of a record whose children these are, as they are after every acknowledged write.";
             operation.query_parameter(field, text);
         }
-        operation.filter_parameter(&Fields::of::<T>().names());
+        operation.filter_parameter(&names_of::<T>());
     }
 }
 
@@ -130,7 +129,7 @@ async fn with_view<T: Record>(
     let id: ViewId = named.value.one().ok().and_then(|id| id.parse().ok()).ok_or_else(unknown)?;
     let seeing = call.cx.reaching(Resource::Views, Action::Read).await?;
     let view = seeing.find::<View>(id).await?;
-    let view = view.filter(|view| view.resource.record_type() == T::TYPE).ok_or_else(unknown)?;
+    let view = view.filter(|view| view.resource.record_type() == Some(T::TYPE)).ok_or_else(unknown)?;
     let asked = params.len();
     for kept in pairs_of(view.query.as_str())?.into_iter().map(Param::of_query) {
         // Hits come in the order of their words, whatever the view's is.
@@ -188,8 +187,6 @@ impl<T: Record> ListQuery<T> {
     }
 
     fn read(params: &[Param], zone: &Zone) -> Result<Self, Violations> {
-        // Only where a parameter asks for them.
-        let known = LazyCell::new(Fields::of::<T>);
         let mut query = ListQuery {
             limit: USUAL_LIMIT,
             cursor: None,
@@ -212,7 +209,7 @@ impl<T: Record> ListQuery<T> {
             if is_twice && !T::PARENTS.contains(&param.name.as_str()) {
                 let expected = "given once; filter[field][in] takes several values, with commas".to_owned();
                 violations.add(param.pointer.clone(), Rule::Format { expected });
-            } else if let Err(rule) = query.add(param, &known, zone) {
+            } else if let Err(rule) = query.add(param, zone) {
                 violations.add(param.pointer.clone(), rule);
             }
         }
@@ -230,19 +227,19 @@ impl<T: Record> ListQuery<T> {
     }
 
     /// Takes a parameter, or a condition on a field.
-    fn add(&mut self, param: &Param, known: &Fields, zone: &Zone) -> Result<(), Rule> {
+    fn add(&mut self, param: &Param, zone: &Zone) -> Result<(), Rule> {
         let value = &param.value;
         match (param.name.as_str(), &param.op) {
             ("limit", None) => self.limit = limit_of(value.one()?)?,
             ("cursor", None) => self.cursor = Some(value.one()?.to_owned()),
             ("sort", None) => self.set_sort(value.one()?)?,
             ("search", None) if T::SEARCHED => self.set_search(value.one()?)?,
-            ("fields", None) => self.set_fields(value.one()?, known)?,
+            ("fields", None) => self.set_fields(value.one()?)?,
             ("with_total", None) => self.with_total = flag(value.one()?)?,
             ("trashed", None) => self.trashed = flag(value.one()?)?,
             (field, op) => {
                 let filter = (op.as_deref().unwrap_or("eq"), value);
-                self.add_filter(field, filter, known, zone)?;
+                self.add_filter(field, filter, zone)?;
             }
         }
         Ok(())
@@ -260,10 +257,10 @@ impl<T: Record> ListQuery<T> {
         Ok(())
     }
 
-    fn set_fields(&mut self, text: &str, known: &Fields) -> Result<(), Rule> {
+    fn set_fields(&mut self, text: &str) -> Result<(), Rule> {
         for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            if !known.has(name) {
-                return Err(Rule::OneOf { allowed: known.names() });
+            if field_of::<T>(name).is_none() {
+                return Err(Rule::OneOf { allowed: names_of::<T>() });
             }
             self.fields.push(name.to_owned());
         }
@@ -281,28 +278,22 @@ impl<T: Record> ListQuery<T> {
         Ok(())
     }
 
-    fn add_filter(
-        &mut self,
-        field: &str,
-        (op, value): (&str, &Operand),
-        known: &Fields,
-        zone: &Zone,
-    ) -> Result<(), Rule> {
+    fn add_filter(&mut self, field: &str, (op, value): (&str, &Operand), zone: &Zone) -> Result<(), Rule> {
         let is_parent = T::PARENTS.contains(&field);
         if is_parent && op == "eq" {
             self.parents.push(value.one()?.parse().map_err(|_| Rule::Format { expected: "an id".to_owned() })?);
             return Ok(());
         }
-        if !known.has(field) {
+        let Some(known) = field_of::<T>(field) else {
             if is_parent {
                 return Err(Rule::OneOf { allowed: vec!["eq".to_owned()] });
             }
-            let mut names = known.names();
+            let mut names = names_of::<T>();
             names.extend(T::PARENTS.iter().map(|&name| name.to_owned()));
             names.extend(PARAMETERS.into_iter().filter(|name| *name != "search" || T::SEARCHED).map(str::to_owned));
             names.extend(ViewOf::of(T::TYPE).map(|_| VIEW.to_owned()));
             return Err(Rule::Unknown { nearest: nearest(field, &names) });
-        }
+        };
         let op =
             Op::of(op).ok_or_else(|| Rule::OneOf { allowed: Op::NAMES.map(|(name, _)| name.to_owned()).to_vec() })?;
         if let Some((state_field, values)) = T::STATE
@@ -323,7 +314,7 @@ impl<T: Record> ListQuery<T> {
             self.owner = Some(owner);
             return Ok(());
         }
-        self.filters.push(known.condition(field, op, value, zone)?);
+        self.filters.push(condition(known, op, value, zone)?);
         Ok(())
     }
 }

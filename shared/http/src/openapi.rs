@@ -3,7 +3,7 @@
 use crate::problem::{Code, Members};
 use crate::routes::Route;
 use axum::http::{Method, StatusCode};
-use daybook_domain::Record;
+use daybook_domain::{Record, for_each_record_type};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
@@ -273,6 +273,7 @@ pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
         path.merge_operations(PathItem::new(http_method(&route.method), built));
     }
     close(&mut components.schemas, asked);
+    for_each_record_type!(T => marked::<T>(&mut components.schemas));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.security_schemes.insert("bearer".to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
     let info = InfoBuilder::new()
@@ -300,6 +301,23 @@ fn named(of: &impl serde::Serialize) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     collect(&serde_json::to_value(of).unwrap_or_default(), &mut names);
     names
+}
+
+/// Says of a type of record, in every form that it is given and shown in, which fields nobody sets.
+fn marked<T: Record>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    let name = T::name();
+    let forms = [format!("{name}"), format!("{name}Patch"), format!("{name}Listed"), format!("ChangesOf{name}")];
+    for form in forms {
+        let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(&form) else { continue };
+        for (_, schema) in object.properties.iter_mut().filter(|(field, _)| T::READ_ONLY.contains(&field.as_str())) {
+            match schema {
+                RefOr::Ref(field) => field.read_only = Some(true),
+                RefOr::T(Schema::Object(field)) => field.read_only = Some(true),
+                RefOr::T(Schema::OneOf(field)) => field.read_only = Some(true),
+                RefOr::T(_) => {}
+            }
+        }
+    }
 }
 
 /// Types that requests give, and those within, take no fields but their own. What is answered may have more in time.

@@ -143,6 +143,7 @@ async fn handled(
         batch: None,
         commits: AtomicU32::new(0),
         replayed: AtomicBool::new(false),
+        seen: std::sync::Mutex::default(),
     };
     let cx = Cx {
         env: env.clone(),

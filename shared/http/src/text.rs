@@ -129,6 +129,10 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
         Conflict::SpamLead => {
             ("This lead is taken for spam; give it another status first.", "该线索被标记为垃圾信息，请先修改其状态。")
         }
+        Conflict::Conversion => (
+            "A lead becomes converted by POST /api/leads/{id}/convert, and stays so; undo the conversion to work on it again.",
+            "线索只能通过 POST /api/leads/{id}/convert 转化，且转化后状态不能手动修改；如需继续跟进，请撤销转化。",
+        ),
         Conflict::HasFamily => (
             "Other records belong to it; delete it, and they go with it.",
             "仍有其他记录属于它；请删除该记录，所属记录会随之删除。",

@@ -13,10 +13,10 @@ use daybook_domain::{
     Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Stored, Timestamp, UserId,
 };
 use serde_json::{Map, Value};
-use std::future::ready;
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
@@ -69,6 +69,8 @@ pub struct RequestInfo {
     pub commits: AtomicU32,
     /// Whether its answer is that of an earlier request.
     pub replayed: AtomicBool,
+    /// What it read of records that seldom change.
+    pub seen: Mutex<HashMap<Key, Option<Item>>>,
 }
 
 impl RequestInfo {
@@ -88,6 +90,7 @@ impl RequestInfo {
             batch: None,
             commits: AtomicU32::new(0),
             replayed: AtomicBool::new(false),
+            seen: Mutex::default(),
         }
     }
 }
@@ -186,7 +189,7 @@ impl Cx {
     /// A record, unless there is none or the actor may not know of it.
     pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let key = Place::Record(self.org, id.into()).key();
-        let record = match T::FALLS {
+        let record = match falls::<T>() {
             true => self.find_upright(key).await?,
             false => self.env.table.get_record(&key).await?.map(record_of::<T>).transpose()?,
         };
@@ -204,13 +207,22 @@ impl Cx {
 
     /// What falls, where records of a type may.
     pub(crate) async fn falling<T: Record>(&self) -> Result<Falling> {
-        if T::FALLS { Falling::read(&self.env, self.org).await } else { Ok(Falling::default()) }
+        if falls::<T>() { Falling::read(&self.env, self.org).await } else { Ok(Falling::default()) }
     }
 
-    /// A record that is asked for again and again and seldom changes, unless there is none or the actor may not
-    /// know of it.
+    /// A record that is asked for again and again and seldom changes, as it was when this request first asked for it, unless
+    /// there is none or the actor may not know of it.
     pub async fn find_often<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
-        let item = self.env.table.get_often(&Place::Record(self.org, id.into()).key()).await?;
+        let key = Place::Record(self.org, id.into()).key();
+        let seen = self.request.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let item = match seen {
+            Some(item) => item,
+            None => {
+                let item = self.env.table.get_often(&key).await?;
+                self.request.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key, item.clone());
+                item
+            }
+        };
         let record = item.map(record_of::<T>).transpose()?;
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
@@ -239,18 +251,6 @@ impl Cx {
         Ok(trashed)
     }
 
-    /// Takes a record back from the trash; with `if_match` it must be at that version.
-    pub async fn restore<T: Record, R: Reply>(
-        &self,
-        id: impl Into<AnyId>,
-        if_match: Option<u64>,
-        reply: impl Fn(T) -> R,
-    ) -> Result<R> {
-        let trashed = self.trashed::<T>(id, if_match).await?;
-        let restored = T::clone(&trashed).following(&trashed, self.now());
-        self.commit(Tx::restore(&trashed, &restored), reply(restored)).await
-    }
-
     /// Who holds a unique value of a type.
     pub async fn holder(&self, of: daybook_domain::RecordType, claim: &Claim) -> Result<Holder> {
         let item = self.env.table.get(&Place::Claim(self.org, of, claim).key()).await?;
@@ -259,32 +259,6 @@ impl Cx {
         };
         let id = |name: &str| text(&item, name).and_then(|id| id.parse().ok());
         Ok(Holder { current: id("id"), previous: id("previous") })
-    }
-
-    /// Changes a record: reads it, decides, commits, and decides anew when somebody else was faster.
-    ///
-    /// With `if_match` the record must be at that version. A decision that changes nothing writes nothing.
-    pub async fn change<T: Record, R: Reply>(
-        &self,
-        id: impl Into<AnyId>,
-        if_match: Option<u64>,
-        decide: impl Fn(&T) -> Result<T, Domain>,
-        reply: impl Fn(T) -> R,
-    ) -> Result<R> {
-        let conflicting = |before: &T| match decide(before) {
-            Ok(wanted) => overlap(before, &wanted),
-            // A whole record of another version can't be laid over this one: all of it may conflict.
-            Err(_) => object_of(before),
-        };
-        let alter = |before: Stored<T>| {
-            let wanted = decide(&before)?;
-            if wanted == *before {
-                return Ok(Decision::Nothing(reply(before.into_inner())));
-            }
-            let after = wanted.following(&before, self.now());
-            Ok(Decision::Commit(Tx::update(&before, &after), reply(after)))
-        };
-        self.decided(id.into(), if_match, conflicting, |before| ready(alter(before))).await
     }
 
     /// Changes a record together with others: reads it, decides, commits, and decides anew when somebody else was
@@ -298,18 +272,8 @@ impl Cx {
         self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
     }
 
-    /// Moves a record to the trash; with `if_match` it must be at that version.
-    pub async fn remove<T: Record, R: Reply>(
-        &self,
-        id: impl Into<AnyId>,
-        if_match: Option<u64>,
-        reply: impl Fn(T) -> R,
-    ) -> Result<R> {
-        let alter = |record: Stored<T>| ready(Ok(Decision::Commit(Tx::delete(&record), reply(record.into_inner()))));
-        self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
-    }
-
-    async fn decided<T: Record, R: Reply, W: Future<Output = Result<Decision<R>>>>(
+    /// The same; where the record isn't at the version that was named, the error tells these fields as they are.
+    pub async fn decided<T: Record, R: Reply, W: Future<Output = Result<Decision<R>>>>(
         &self,
         id: AnyId,
         if_match: Option<u64>,
@@ -431,7 +395,7 @@ pub enum Decision<R> {
 }
 
 /// The fields that a decision would change, with their current values.
-fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
+pub fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
     Ok(crate::journal::difference(&object_of(before)?, &object_of(wanted)?).0)
 }
 
@@ -451,6 +415,11 @@ pub fn is_at<T: Record>(record: &T, version: Option<u64>) -> Result<(), Domain> 
         }
         _ => Ok(()),
     }
+}
+
+/// Whether records of a type go with others when these are removed.
+pub(crate) fn falls<T: Record>() -> bool {
+    !T::FALLS_WITH.is_empty()
 }
 
 /// Whether an item is that of a key.

@@ -12,8 +12,9 @@ use crate::table::{Condition, Item, MOST_ASKED, QueryAsk, parse_item};
 use crate::tx::Kept;
 use crate::{Cx, Env, Purpose, RequestInfo, Result, Tx};
 use daybook_domain::permission::Grants;
+use daybook_domain::record::Personal;
 use daybook_domain::{
-    AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, RecordType, Stored, Timestamp,
+    AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, Stored, Timestamp, for_each_record_type,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -163,13 +164,11 @@ impl Cx {
     /// Frees an address that nobody has any more: nothing says who had it.
     pub async fn forget_address(&self, address: &str) -> Result<()> {
         let claim = |kind| Claim { kind, value: address.to_owned() };
-        for (of, claim) in [
-            (RecordType::Lead, claim(ClaimKind::Email)),
-            (RecordType::Customer, claim(ClaimKind::Email)),
-            (RecordType::Contact, claim(ClaimKind::Email)),
-            (RecordType::Invitation, claim(ClaimKind::Email)),
-            (RecordType::User, claim(ClaimKind::Login)),
-        ] {
+        let mut claims = Vec::new();
+        for_each_record_type!(T => if let Personal::Unique(kind) = T::PERSONAL {
+            claims.push((T::TYPE, claim(kind)));
+        });
+        for (of, claim) in claims {
             let key = Place::Claim(self.org, of, &claim).key();
             let Some(item) = self.env.table.get(&key).await? else { continue };
             let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());

@@ -9,17 +9,11 @@ use crate::rows::falling::Falling;
 use crate::schema::{Place, Question};
 use crate::tx::Doing;
 use crate::{Cx, Result, Tx};
-use daybook_domain::interaction::Interaction;
-use daybook_domain::opportunity::Opportunity;
-use daybook_domain::task::Task;
-use daybook_domain::{AnyId, Conflict, Error as Domain, Record, RecordType, Timestamp};
+use daybook_domain::{AnyId, Conflict, Error as Domain, Record, Timestamp, with_record_type};
 use std::time::Duration;
 
 /// An index follows the table within this time, by far.
 pub(crate) const LAG: Duration = Duration::from_secs(60);
-
-/// The types of records that go with another one.
-pub const FALLING: [RecordType; 3] = [RecordType::Interaction, RecordType::Opportunity, RecordType::Task];
 
 /// Who goes with a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,33 +24,12 @@ pub struct Family {
     pub members: Vec<AnyId>,
 }
 
-/// Does something with all records of the types that go with others.
-macro_rules! each_type {
-    ($kind:ident, $Type:ident => $work:expr) => {
-        match $kind {
-            RecordType::Interaction => {
-                type $Type = Interaction;
-                $work
-            }
-            RecordType::Opportunity => {
-                type $Type = Opportunity;
-                $work
-            }
-            RecordType::Task => {
-                type $Type = Task;
-                $work
-            }
-            _ => {}
-        }
-    };
-}
-
 impl Cx {
     /// A change with which members of a family go to the trash too.
     pub async fn fall(&self, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
-        for kind in FALLING {
+        for kind in parent.kind.family() {
             let ids = members.iter().copied().filter(|id| id.kind == kind);
-            each_type!(kind, Type => for record in self.raw_records::<Type>(ids).await?.values() {
+            with_record_type!(kind, T => for record in self.raw_records::<T>(ids).await?.values() {
                 tx = tx.and_fall(record, parent);
             });
         }
@@ -67,9 +40,8 @@ impl Cx {
     pub async fn rise(&self, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
         let everybodys = self.everybodys();
         for id in members {
-            let kind = id.kind;
-            each_type!(kind, Type => if let Some(trashed) = everybodys.find_trashed::<Type>(*id).await? {
-                tx = tx.and_restore(&trashed, &Type::clone(&trashed).following(&trashed, self.now()));
+            with_record_type!(id.kind, T => if let Some(trashed) = everybodys.find_trashed::<T>(*id).await? {
+                tx = tx.and_restore(&trashed, &trashed.back().following(&trashed, self.now()));
             });
         }
         Ok(tx)
@@ -84,15 +56,9 @@ impl Cx {
 
     /// Who belongs to a record at this moment.
     pub async fn members(&self, parent: AnyId) -> Result<Vec<AnyId>> {
-        let kinds: &[RecordType] = match parent.kind {
-            RecordType::Customer => &FALLING,
-            // What was talked about stays the customer's.
-            RecordType::Opportunity => &[RecordType::Task],
-            _ => &[],
-        };
         let mut members = Vec::new();
-        for kind in kinds {
-            members.extend(self.children(parent, *kind).await?);
+        for kind in parent.kind.family() {
+            members.extend(self.children(parent, kind).await?);
         }
         let falling = Falling::read(&self.env, self.org).await?;
         if falling.is_but(parent) {
@@ -106,10 +72,10 @@ impl Cx {
     async fn not_falling(&self, members: Vec<AnyId>, falling: &Falling, parent: AnyId) -> Result<Vec<AnyId>> {
         let mut left = Vec::new();
         let falls = |others: Vec<AnyId>| others.into_iter().any(|other| falling.is_others(other, parent));
-        for kind in FALLING {
+        for kind in parent.kind.family() {
             let ids = members.iter().copied().filter(|id| id.kind == kind);
-            each_type!(kind, Type => {
-                let records = self.raw_records::<Type>(ids).await?;
+            with_record_type!(kind, T => {
+                let records = self.raw_records::<T>(ids).await?;
                 left.extend(records.values().filter(|record| !falls(record.falls_with())).map(|record| record.id()));
             });
         }

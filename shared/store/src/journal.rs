@@ -163,6 +163,14 @@ impl RequestDetail {
         }
     }
 
+    /// The same without the values of these fields, wherever they stand in the body.
+    pub(crate) fn without(mut self, names: &[&'static str]) -> RequestDetail {
+        if !names.is_empty() {
+            self.body = hidden(&self.body, &|name| names.contains(&name));
+        }
+        self
+    }
+
     /// What the journal keeps of a request that holds what isn't to be written down.
     pub(crate) fn discreet(request: &RequestInfo) -> RequestDetail {
         RequestDetail { query: None, body: Value::Null, ..RequestDetail::of(request) }
@@ -351,13 +359,21 @@ fn is_secret(name: &str) -> bool {
 
 /// A JSON value with secrets masked at any depth.
 pub fn masked(value: &Value) -> Value {
+    hidden(value, &is_secret)
+}
+
+/// A JSON value with the values of some fields masked at any depth.
+fn hidden(value: &Value, is_hidden: &impl Fn(&str) -> bool) -> Value {
     match value {
         Value::Object(map) => Value::Object(
             map.iter()
-                .map(|(name, value)| (name.clone(), if is_secret(name) { Value::from("***") } else { masked(value) }))
+                .map(|(name, value)| {
+                    let shown = if is_hidden(name) { Value::from("***") } else { hidden(value, is_hidden) };
+                    (name.clone(), shown)
+                })
                 .collect(),
         ),
-        Value::Array(list) => Value::Array(list.iter().map(masked).collect()),
+        Value::Array(list) => Value::Array(list.iter().map(|one| hidden(one, is_hidden)).collect()),
         other => other.clone(),
     }
 }

@@ -6,6 +6,7 @@
 use crate::blame::Blame;
 use crate::commit::{Once, Reply};
 use crate::family::{Family, Members};
+use crate::handed::{Handed, claims_of};
 use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, SignedFact, difference};
 use crate::json::text_of;
 use crate::keyring::sha256_base64;
@@ -73,7 +74,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     let members = Members::of(&tx);
     let written: Vec<AnyId> = tx.changes.iter().filter_map(|change| change.later().map(|image| image.id)).collect();
 
-    let mut facts = Vec::new();
+    let (mut facts, mut unjournaled) = (Vec::new(), Vec::new());
     let (mut checked, mut families) = (Vec::new(), Vec::new());
     for change in tx.changes {
         let Changed { doing, audit, event, also, before, after, fell_with, family } = change;
@@ -107,19 +108,26 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             Doing::Erase(_) => (Map::new(), Map::new()),
             _ => difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data)),
         };
+        let fields = fields_of(&old, &new);
+        let kept = |values: Map<String, Value>| -> Map<String, Value> {
+            values.into_iter().filter(|(name, _)| !image.unjournaled.contains(&name.as_str())).collect()
+        };
+        let (old, new) = (kept(old), kept(new));
+        unjournaled.extend(image.unjournaled);
         // Undoing the change undoes what it is also announced as: that changes nothing by itself.
-        let others: Vec<_> =
-            also.into_iter().map(|event| (audit, event, image.id, 0, form, old.clone(), new.clone())).collect();
-        facts.push((audit, event, image.id, image.version, form, old, new));
+        let said =
+            Said { audit, event, record: image.id, version: image.version, form, fields, before: old, after: new };
+        let others: Vec<_> = also.into_iter().map(|event| Said { event, version: 0, ..said.clone() }).collect();
+        facts.push(said);
         facts.extend(others);
     }
     for (event, audit, record, said) in tx.events {
-        facts.push((audit, event, record, 0, None, Map::new(), said));
+        facts.push(Said::of(audit, event, record, said));
     }
     let mut erased = Vec::new();
     if let Some((by, entries)) = tx.erased {
         let named = Map::from_iter([(ERASED.to_owned(), entries.iter().map(ToString::to_string).collect())]);
-        facts.push((Audit::Erase, Event::AuditErased, by, 0, None, Map::new(), named));
+        facts.push(Said::of(Audit::Erase, Event::AuditErased, by, named));
         erased = entries;
     }
     for row in tx.rows {
@@ -142,10 +150,9 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
 
     let mut written_facts: Vec<SignedFact> = Vec::new();
     let detail_of = if tx.discreet { RequestDetail::discreet } else { RequestDetail::of };
-    let mut request = Some(detail_of(&cx.request));
-    for (audit, event, record, version, form, before, after) in facts {
+    let mut request = Some(detail_of(&cx.request).without(&unjournaled));
+    for Said { audit, event, record, version, form, fields, before, after } in facts {
         let id = EntryId::new(cx.env.ids.next());
-        let fields = fields_of(&before, &after);
         let detail = Detail { before, after, form, request: request.take() }.json()?;
         let fact = SignedFact::new(Fact {
             id,
@@ -188,6 +195,27 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     Ok(Plan { actions, facts: written_facts, written })
 }
 
+/// What an entry is to say.
+#[derive(Clone)]
+struct Said {
+    audit: Audit,
+    event: Event,
+    record: AnyId,
+    version: u64,
+    form: Option<u32>,
+    fields: Vec<String>,
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+}
+
+impl Said {
+    /// What happened and changed no record.
+    fn of(audit: Audit, event: Event, record: AnyId, after: Map<String, Value>) -> Said {
+        let fields = fields_of(&Map::new(), &after);
+        Said { audit, event, record, version: 0, form: None, fields, before: Map::new(), after }
+    }
+}
+
 struct Planner<'a> {
     cx: &'a Cx,
     org: OrgId,
@@ -195,32 +223,6 @@ struct Planner<'a> {
     actions: Vec<Action>,
     written: Vec<Key>,
     handed: Handed,
-}
-
-/// Unique values that change hands within a transaction.
-struct Handed {
-    /// Who gives one up.
-    left: Vec<(Key, AnyId)>,
-    /// Which are taken.
-    taken: Vec<Key>,
-}
-
-impl Handed {
-    fn of(org: OrgId, tx: &Tx) -> Handed {
-        let mut handed = Handed { left: Vec::new(), taken: Vec::new() };
-        for change in &tx.changes {
-            let live = match change.doing {
-                Doing::Restore | Doing::Erase(_) => None,
-                _ => change.earlier(),
-            };
-            let Some(id) = change.later().or(live).map(|image| image.id) else { continue };
-            let (old, new) = (claims_of(live), claims_of(change.later()));
-            let key = |claim: &&Claim| Place::Claim(org, id.kind, claim).key();
-            handed.left.extend(old.iter().filter(|claim| !new.contains(claim)).map(|claim| (key(claim), id)));
-            handed.taken.extend(new.iter().filter(|claim| !old.contains(claim)).map(key));
-        }
-        handed
-    }
 }
 
 impl Planner<'_> {
@@ -578,10 +580,6 @@ fn claim_item(org: OrgId, of: RecordType, claim: &Claim) -> Item {
         item.insert("org".to_owned(), attribute(org));
     }
     item
-}
-
-fn claims_of(image: Option<&Image>) -> Vec<&Claim> {
-    image.map(|image| image.claims.iter().collect()).unwrap_or_default()
 }
 
 fn fields_of(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What a request wants to change, as it hands it to commit.
 
+use crate::cx::falls;
 use crate::family::Family;
 use crate::json::object_of;
 use crate::rows::RowWrite;
@@ -270,6 +271,8 @@ pub(crate) struct Image {
     pub alarms: Vec<Timestamp>,
     pub references: Vec<Reference>,
     pub owner: Option<UserId>,
+    /// The fields whose values the journal doesn't keep.
+    pub unjournaled: &'static [&'static str],
     /// Whether lists ask for those that nobody owns, too.
     pub is_owned: bool,
     pub state: Option<String>,
@@ -305,10 +308,11 @@ fn image<T: Record>(record: &T, data: Map<String, Value>) -> Result<Option<Image
         words: record.words(),
         parents: record.parents(),
         falls_with: record.falls_with(),
-        rests_on: if T::FALLS { record.falls_with() } else { record.about() },
+        rests_on: if falls::<T>() { record.falls_with() } else { record.about() },
         alarms: record.alarms(),
         references: record.references(),
         owner: record.owner(),
+        unjournaled: T::UNJOURNALED,
         is_owned: T::OWNER.is_some(),
         state: record.state().map(str::to_owned),
     }))

@@ -1,0 +1,7 @@
+//! What knows types of record above the store: the one way to change a record, and the rules that need the table.
+
+mod change;
+mod rules;
+
+pub use change::{change, change_called, remove, restore};
+pub use rules::guarded;

@@ -1,0 +1,99 @@
+//! What holds for every type of record, as the registry lists them.
+
+use daybook_domain::field::Fields;
+use daybook_domain::permission::{Action, Resource};
+use daybook_domain::record::{Personal, Record, sample};
+use daybook_domain::{Actor, AnyId, RecordType, Stamp, for_each_record_type, with_record_type};
+use daybook_local::DEFAULT_ORG;
+use daybook_store::{Cx, Kept, Tx};
+use daybook_testing::World;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// A sample of every type, stored.
+async fn sampled(world: &World) -> (Cx, Stamp) {
+    world.owner().await;
+    let cx = world.cx(DEFAULT_ORG);
+    let stamp = Stamp { actor: Actor::System, ..cx.stamp() };
+    for_each_record_type!(T => {
+        let record: T = sample(&stamp).expect("a sample that is a record");
+        cx.next_step().commit(Tx::create(&record), ()).await.unwrap_or_else(|error| panic!("{}: {error:?}", T::TYPE));
+    });
+    (cx, stamp)
+}
+
+#[test]
+fn what_a_type_says_of_its_fields_names_fields_that_it_has() {
+    for_each_record_type!(T => {
+        let fields: BTreeSet<&str> = T::FIELDS.iter().map(|field| field.name).collect();
+        let named = [T::READ_ONLY, T::FIXED, T::REQUIRED, T::MOMENTS, T::DEADLINES, T::UNJOURNALED].concat();
+        let states = T::STATE.map(|(field, _)| field).into_iter().chain(T::OWNER).chain(T::DATE);
+        for name in named.into_iter().chain(states) {
+            assert!(fields.contains(name), "{} has no field {name}", T::TYPE);
+        }
+        for name in ["id", "version", "created_at", "updated_at"] {
+            assert!(T::READ_ONLY.contains(&name), "{}: {name}", T::TYPE);
+        }
+        assert!(T::DEADLINES.iter().all(|name| T::MOMENTS.contains(name)), "{}", T::TYPE);
+        // Whoever owns records of it is asked for by permissions with scopes.
+        assert!(T::OWNER.is_none() || T::RESOURCE.is_owned(), "{}", T::TYPE);
+        let stamp = Stamp { at: daybook_domain::Timestamp::UNIX_EPOCH, actor: Actor::System, id: uuid::Uuid::nil() };
+        let record: T = sample(&stamp).expect("a sample that is a record");
+        let json: Map<String, Value> = daybook_store::object_of(&record).expect("an object");
+        assert_eq!(json.keys().map(String::as_str).collect::<BTreeSet<_>>(), fields, "{}", T::TYPE);
+        assert_eq!(record.id().kind, T::TYPE);
+        assert!(T::PERSONAL != Personal::No || record.person().is_none(), "{}", T::TYPE);
+        // What takes it along is among what it belongs to.
+        let with = record.falls_with();
+        assert_eq!(with.is_empty(), T::FALLS_WITH.is_empty(), "{}: its sample belongs to none of those", T::TYPE);
+    });
+}
+
+#[test]
+fn every_resource_of_permissions_is_about_a_type_or_about_none() {
+    let mut about: BTreeSet<Resource> = [Resource::Audit, Resource::Integrations].into();
+    for_each_record_type!(T => {
+        about.insert(T::RESOURCE);
+        let actions = T::RESOURCE.actions();
+        let changed = actions.contains(&Action::Update) || actions.contains(&Action::Manage) || !T::UNDONE;
+        assert!(changed, "{}: nobody may undo a change of it", T::TYPE);
+    });
+    assert_eq!(about, Resource::ALL.iter().copied().collect());
+}
+
+#[tokio::test]
+async fn a_record_of_every_type_is_made_changed_removed_restored_and_erased() {
+    let world = World::new().await;
+    let (cx, stamp) = sampled(&world).await;
+    for_each_record_type!(T => {
+        let id = AnyId::new(T::TYPE, stamp.id);
+        let found = cx.get::<T>(id).await.expect("a record");
+        let after = T::clone(&found).following(&found, cx.now());
+        cx.next_step().commit(Tx::update(&found, &after), ()).await.expect("an update");
+        let listed = cx.list::<T>(&daybook_store::PageAsk { limit: 50, ..Default::default() }).await.expect("a list");
+        assert!(listed.items.contains(&after), "{}", T::TYPE);
+    });
+    // Those that others belong to go last.
+    for &kind in RecordType::ALL.iter().rev() {
+        with_record_type!(kind, T => {
+            let id = AnyId::new(kind, stamp.id);
+            let found = cx.get::<T>(id).await.expect("a record");
+            cx.next_step().commit(Tx::delete(&found), ()).await.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
+            assert!(cx.find::<T>(id).await.expect("a read").is_none());
+        });
+    }
+    for_each_record_type!(T => {
+        let id = AnyId::new(T::TYPE, stamp.id);
+        let trashed = cx.find_trashed::<T>(id).await.expect("a read").expect("in the trash");
+        let back = T::clone(&trashed).following(&trashed, cx.now());
+        let tx = Tx::restore(&trashed, &back);
+        cx.next_step().commit(tx, ()).await.unwrap_or_else(|error| panic!("{}: {error:?}", T::TYPE));
+    });
+    for &kind in RecordType::ALL.iter().rev() {
+        with_record_type!(kind, T => {
+            let found = cx.get::<T>(AnyId::new(kind, stamp.id)).await.expect("a record");
+            cx.erase(&found, Kept::Live).await.expect("an erasure");
+            assert!(!cx.exists(found.id()).await.expect("a read"));
+        });
+    }
+}
