@@ -15,11 +15,13 @@ async fn sampled(world: &World) -> (Cx, Stamp) {
     world.owner().await;
     let cx = world.cx(DEFAULT_ORG);
     let stamp = Stamp { actor: Actor::System, ..cx.stamp() };
-    for_each_record_type!(T => {
-        let record: T = sample(&stamp).expect("a sample that is a record");
-        cx.next_step().commit(Tx::create(&record), ()).await.unwrap_or_else(|error| panic!("{}: {error:?}", T::TYPE));
-    });
+    for_each_record_type!(T => Box::pin(made::<T>(&cx, &stamp)).await);
     (cx, stamp)
+}
+
+async fn made<T: Record>(cx: &Cx, stamp: &Stamp) {
+    let record: T = sample(stamp).expect("a sample that is a record");
+    cx.next_step().commit(Tx::create(&record), ()).await.unwrap_or_else(|error| panic!("{}: {error:?}", T::TYPE));
 }
 
 #[test]
@@ -61,39 +63,49 @@ fn every_resource_of_permissions_is_about_a_type_or_about_none() {
     assert_eq!(about, Resource::ALL.iter().copied().collect());
 }
 
+async fn changed<T: Record>(cx: &Cx, id: AnyId) {
+    let found = cx.get::<T>(id).await.expect("a record");
+    let after = T::clone(&found).following(&found, cx.now());
+    cx.next_step().commit(Tx::update(&found, &after), ()).await.expect("an update");
+    let listed = cx.list::<T>(&daybook_store::PageAsk { limit: 50, ..Default::default() }).await.expect("a list");
+    assert!(listed.items.contains(&after), "{id}");
+}
+
+async fn removed<T: Record>(cx: &Cx, id: AnyId) {
+    let found = cx.get::<T>(id).await.expect("a record");
+    let mut tx = Tx::delete(&found);
+    if id.kind.has_family() {
+        tx = tx.with_family(cx.family(id).await.expect("a family"));
+    }
+    cx.next_step().commit(tx, ()).await.unwrap_or_else(|error| panic!("{id}: {error:?}"));
+    assert!(cx.find::<T>(id).await.expect("a read").is_none());
+}
+
+async fn restored<T: Record>(cx: &Cx, id: AnyId) {
+    let trashed = cx.find_trashed::<T>(id).await.expect("a read").expect("in the trash");
+    let back = trashed.back().following(&trashed, cx.now());
+    let tx = Tx::restore(&trashed, &back);
+    cx.next_step().commit(tx, ()).await.unwrap_or_else(|error| panic!("{id}: {error:?}"));
+}
+
+async fn erased<T: Record>(cx: &Cx, id: AnyId) {
+    let found = cx.get::<T>(id).await.expect("a record");
+    cx.erase(&found, Kept::Live).await.expect("an erasure");
+    assert!(!cx.exists(id).await.expect("a read"));
+}
+
 #[tokio::test]
 async fn a_record_of_every_type_is_made_changed_removed_restored_and_erased() {
     let world = World::new().await;
     let (cx, stamp) = sampled(&world).await;
-    for_each_record_type!(T => {
-        let id = AnyId::new(T::TYPE, stamp.id);
-        let found = cx.get::<T>(id).await.expect("a record");
-        let after = T::clone(&found).following(&found, cx.now());
-        cx.next_step().commit(Tx::update(&found, &after), ()).await.expect("an update");
-        let listed = cx.list::<T>(&daybook_store::PageAsk { limit: 50, ..Default::default() }).await.expect("a list");
-        assert!(listed.items.contains(&after), "{}", T::TYPE);
-    });
+    let id = |kind| AnyId::new(kind, stamp.id);
+    for_each_record_type!(T => Box::pin(changed::<T>(&cx, id(T::TYPE))).await);
     // Those that others belong to go last.
     for &kind in RecordType::ALL.iter().rev() {
-        with_record_type!(kind, T => {
-            let id = AnyId::new(kind, stamp.id);
-            let found = cx.get::<T>(id).await.expect("a record");
-            cx.next_step().commit(Tx::delete(&found), ()).await.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
-            assert!(cx.find::<T>(id).await.expect("a read").is_none());
-        });
+        with_record_type!(kind, T => Box::pin(removed::<T>(&cx, id(kind))).await);
     }
-    for_each_record_type!(T => {
-        let id = AnyId::new(T::TYPE, stamp.id);
-        let trashed = cx.find_trashed::<T>(id).await.expect("a read").expect("in the trash");
-        let back = T::clone(&trashed).following(&trashed, cx.now());
-        let tx = Tx::restore(&trashed, &back);
-        cx.next_step().commit(tx, ()).await.unwrap_or_else(|error| panic!("{}: {error:?}", T::TYPE));
-    });
+    for_each_record_type!(T => Box::pin(restored::<T>(&cx, id(T::TYPE))).await);
     for &kind in RecordType::ALL.iter().rev() {
-        with_record_type!(kind, T => {
-            let found = cx.get::<T>(AnyId::new(kind, stamp.id)).await.expect("a record");
-            cx.erase(&found, Kept::Live).await.expect("an erasure");
-            assert!(!cx.exists(found.id()).await.expect("a read"));
-        });
+        with_record_type!(kind, T => Box::pin(erased::<T>(&cx, id(kind))).await);
     }
 }
