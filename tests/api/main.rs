@@ -14,6 +14,7 @@ mod crm_model;
 mod demos;
 mod docs;
 mod families;
+mod fields;
 mod idempotency;
 mod intake;
 mod isolation;

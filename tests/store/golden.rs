@@ -269,7 +269,8 @@ async fn golden_items_are_read_and_verified() {
                     let written = daybook_store::fields_of(record, record).expect("fields");
                     let stored: Map<String, Value> = serde_json::from_str(record.text()).expect("JSON");
                     let written: Map<String, Value> =
-                        written.into_iter().filter(|(_, value)| !value.is_null()).collect();
+                        // A field that came later has its default.
+                        written.into_iter().filter(|(name, _)| stored.contains_key(name)).collect();
                     assert_eq!(written, stored, "written again as it was");
                 }
                 records += all.len();

@@ -104,7 +104,7 @@ async fn decided(cx: &Cx, lead: Stored<Lead>, ask: &Ask) -> Result<Decision<Crea
 
 /// A new record of what follows from the lead, with the fields that were asked for laid over it.
 async fn new<T: daybook_crm::Work>(
-    cx: &Cx,
+    (cx, lead): (&Cx, &Lead),
     derived: &impl Serialize,
     asked: Option<&Fields>,
     place: &str,
@@ -112,7 +112,12 @@ async fn new<T: daybook_crm::Work>(
     let cx = cx.reaching(T::RESOURCE, Action::Create).await?;
     let mut fields = object_of(derived)?;
     fields.extend(asked.cloned().unwrap_or_default());
-    make(&cx, fields).await.map_err(placed(place))
+    let mut made: T = make(&cx, fields).await.map_err(placed(place))?;
+    // The country of its form says what the lead's number means.
+    if made.phone() == lead.phone.as_ref() {
+        made.set_e164(lead.phone_e164.clone());
+    }
+    Ok(made)
 }
 
 /// What is wrong with a part of what was asked for, by its place in the whole.
@@ -141,7 +146,7 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Customer = new(cx, &derived, ask.customer.as_ref(), "/customer").await?;
+    let made: Customer = new((cx, lead), &derived, ask.customer.as_ref(), "/customer").await?;
     let customer = Customer { lead_id: Some(lead.id), ..made };
     let tx = Tx::create(&customer);
     Ok((customer, tx))
@@ -187,7 +192,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Contact = new(cx, &derived, ask.contact.as_ref(), "/contact").await?;
+    let made: Contact = new((cx, lead), &derived, ask.contact.as_ref(), "/contact").await?;
     let contact = Contact { lead_id: Some(lead.id), ..made };
     let tx = tx.and_create(&contact);
     Ok((contact, tx))
@@ -212,7 +217,7 @@ async fn opportunity(
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Opportunity = new(cx, &derived, ask.opportunity.as_ref(), "/opportunity").await?;
+    let made: Opportunity = new((cx, lead), &derived, ask.opportunity.as_ref(), "/opportunity").await?;
     let opportunity = Opportunity { lead_id: Some(lead.id), ..made };
     let tx = tx.and_create(&opportunity);
     Ok((Some(opportunity), tx))

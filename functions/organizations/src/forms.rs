@@ -2,6 +2,7 @@
 
 use daybook_domain::FormId;
 use daybook_domain::form::{Form, NewForm};
+use daybook_domain::organization::Organization;
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
 use daybook_store::Tx;
 
@@ -12,7 +13,8 @@ pub async fn list(cx: Cx, query: ListQuery<Form>) -> Result<Listed<Form>> {
 
 /// Makes a form.
 pub async fn create(cx: Cx, Json(new): Json<NewForm>) -> Result<Created<Form>> {
-    let form = Form::new(new, &cx.stamp())?;
+    let organization = cx.find_often::<Organization>(cx.org).await?;
+    let form = Form::new(new, organization.as_deref(), &cx.stamp())?;
     cx.commit(Tx::create(&form), Created(form)).await
 }
 

@@ -7,7 +7,7 @@ use daybook_domain::permission::Resource::Views;
 use daybook_domain::permission::{Action, Permission, Scope};
 use daybook_domain::view::View;
 use daybook_domain::{Error as Domain, ViewId};
-use daybook_http::{Changes, Cx, Data, IfMatch, Path, Result, Routes, can};
+use daybook_http::{Cx, Data, IfMatch, Patch, Path, Result, Routes, can};
 use daybook_store::Reach;
 
 /// The routes of this function.
@@ -23,7 +23,7 @@ pub fn routes() -> Routes {
 }
 
 /// Changes the fields that are named; `null` clears, and shares a view with everybody.
-async fn update(cx: Cx, Path(id): Path<ViewId>, version: IfMatch, changes: Changes<View>) -> Result<Data<View>> {
+async fn update(cx: Cx, Path(id): Path<ViewId>, version: IfMatch, changes: Patch<View>) -> Result<Data<View>> {
     ones_own(&cx, &*cx.get::<View>(id).await?, Update)?;
     daybook_crm::update(cx, Path(id), version, changes).await
 }

@@ -5,7 +5,7 @@ use crate::serve::{ServeError, opened};
 use crate::system::{StartError, System};
 use daybook_domain::intake::Enquiry;
 use daybook_domain::lead::{DEMO_DATA, Lead, LeadOrigin, Status};
-use daybook_domain::{Error as Domain, LeadId, Line, Locale};
+use daybook_domain::{Error as Domain, LeadId, Line, Locale, Phone};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Clock, Cx, Error, PageAsk, Tx};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -232,7 +232,8 @@ fn lead(cx: &Cx, n: usize, companies: usize) -> Result<Lead, Error> {
         "locale": if chinese { Locale::Chinese.tag() } else { Locale::English.tag() },
     }))?;
     let source = Line::parse(DEMO_DATA).map_err(|rule| Domain::invalid("/source", rule))?;
-    let origin = LeadOrigin { form: None, default_source: &source, phone_country: "CN", previous: None };
+    let origin =
+        LeadOrigin { form: None, default_source: &source, phone_country: Phone::USUAL_COUNTRY, previous: None };
     let made = Lead::from_enquiry(&enquiry, origin, LeadId::new(stamp.id), stamp.at);
     Ok(Lead { status: STATUSES[n / 2 % STATUSES.len()], ..made })
 }

@@ -7,8 +7,8 @@ use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::{BATCH, Workers};
 use crate::{log, secrets};
-use daybook_domain::FormId;
 use daybook_domain::job::KEPT;
+use daybook_domain::{FormId, Phone};
 use daybook_jobs::Queue;
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
@@ -84,7 +84,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let system = System::start(system).await?;
 
     // Loads the numbering plans now rather than in the first visitor's request.
-    tokio::task::spawn_blocking(|| daybook_domain::Phone::parse("+86 138 0013 8000").map(|phone| phone.e164("CN")));
+    tokio::task::spawn_blocking(|| Phone::parse("+86 138 0013 8000").map(|phone| phone.e164(Phone::USUAL_COUNTRY)));
     let left = system.workers.catch_up().await.map_err(StartError::from)?;
     let (stop, stopped) = watch::channel(());
     let pace = Pace::new();

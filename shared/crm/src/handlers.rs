@@ -2,7 +2,7 @@
 
 use crate::work::{Fields, Work, all_of, known, make, named, prepared};
 use daybook_domain::{Error as Domain, Stored};
-use daybook_http::{Changes, Created, Cx, Data, Error, IfMatch, ListQuery, Listed, New, Path, Result, Searched};
+use daybook_http::{Created, Cx, Data, Error, IfMatch, ListQuery, Listed, New, Patch, Path, Result, Searched};
 use daybook_store::{Order, Reply, Tx, object_of};
 
 /// Lists records, the newest first unless asked otherwise; or, with `search`, those whose words match.
@@ -35,7 +35,7 @@ pub async fn update<T: Work>(
     cx: Cx,
     Path(id): Path<T::Id>,
     IfMatch(version): IfMatch,
-    changes: Changes<T>,
+    changes: Patch<T>,
 ) -> Result<Data<T>> {
     change(&cx, id, version, changes.fields, Data).await
 }
@@ -61,16 +61,16 @@ pub async fn amended<T: Work>(cx: &Cx, before: &T, fields: Fields) -> Result<T> 
     let (fields, wrong) = prepared::<T>(cx, fields).await?;
     let setting = T::setting(cx, &fields, false).await?;
     may_name(cx, &fields, async || Ok(before.clone())).await?;
-    Ok(all_of(wrong, changed(before, &fields, &setting, cx.now()))?)
+    daybook_records::dialled(cx, Some(before), all_of(wrong, changed(before, &fields, &setting, cx.now()))?).await
 }
 
 /// Refused where fields name records that whoever asks may not know of. What a record names already it may name again.
 async fn may_name<T: Work>(cx: &Cx, fields: &Fields, before: impl AsyncFnOnce() -> Result<T>) -> Result<()> {
-    match known(cx, &named(fields)).await {
+    match known(cx, &named::<T>(fields)).await {
         Err(Error::Domain(Domain::Invalid(_))) => {
             let before = object_of(&before().await?)?;
             let new = fields.clone().into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect();
-            known(cx, &named(&new)).await
+            known(cx, &named::<T>(&new)).await
         }
         outcome => outcome,
     }

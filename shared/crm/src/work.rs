@@ -1,8 +1,10 @@
 //! From the fields that somebody sends to a record: moments without an offset, defaults, rules, and whether they may know
 //! of the records it names.
 
+use daybook_domain::field::FieldKind;
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Resource, Scope};
+use daybook_domain::read::without_empty;
 use daybook_domain::{
     Actor, AnyId, Error as Domain, Moment, NamedId, Record, RecordType, Rule, Stamp, Timestamp, Violations, Zone,
     with_record_type,
@@ -46,10 +48,8 @@ pub trait Work: Record {
 
 /// Fields as a record has them: empty texts are nothing, and moments have an offset. Those that are no moments are left out, and
 /// told of with all else that is wrong.
-pub(crate) async fn prepared<T: Work>(cx: &Cx, mut fields: Fields) -> Result<(Fields, Violations)> {
-    for value in fields.values_mut().filter(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
-        *value = Value::Null;
-    }
+pub(crate) async fn prepared<T: Work>(cx: &Cx, fields: Fields) -> Result<(Fields, Violations)> {
+    let mut fields = without_empty(fields);
     let mut violations = Violations::default();
     if T::MOMENTS.is_empty() {
         return Ok((fields, violations));
@@ -150,8 +150,8 @@ pub async fn make<T: Work>(cx: &Cx, fields: Fields) -> Result<T> {
         "id": AnyId::new(T::TYPE, stamp.id), "version": 1, "created_at": stamp.at, "updated_at": stamp.at,
     }))?);
     let record: T = all_of(wrong, daybook_domain::read::fresh(defaults, fields.clone(), T::READ_ONLY))?;
-    known(cx, &named(&fields)).await?;
-    Ok(record.settled(None, &fields, &setting, stamp.at)?)
+    known(cx, &named::<T>(&fields)).await?;
+    daybook_records::dialled(cx, None, record.settled(None, &fields, &setting, stamp.at)?).await
 }
 
 /// Whether somebody may know of the records that fields name, as far as they see only some owners' records. Whether the
@@ -185,17 +185,18 @@ pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
 }
 
 /// The records that fields name, with their places.
-pub(crate) fn named(fields: &Fields) -> Vec<(String, AnyId)> {
+pub(crate) fn named<T: Record>(fields: &Fields) -> Vec<(String, AnyId)> {
     let mut named = Vec::new();
-    for (name, value) in fields {
-        let place = format!("/{}", daybook_domain::read::escape(name));
-        match value {
-            Value::String(text) if name.ends_with("_id") => named.extend(id_at(place, text)),
-            Value::Array(list) if name.ends_with("_ids") => {
+    for field in T::FIELDS {
+        let Some(value) = fields.get(field.name) else { continue };
+        let place = format!("/{}", field.name);
+        match (field.kind, value) {
+            (FieldKind::Id, Value::String(text)) => named.extend(id_at(place, text)),
+            (FieldKind::Ids, Value::Array(list)) => {
                 let ids = list.iter().enumerate().filter_map(|(n, one)| id_at(format!("{place}/{n}"), one.as_str()?));
                 named.extend(ids);
             }
-            Value::Object(related) => {
+            (FieldKind::Named, Value::Object(related)) => {
                 named.extend(related.get("id").and_then(Value::as_str).and_then(|id| id_at(format!("{place}/id"), id)));
             }
             _ => {}

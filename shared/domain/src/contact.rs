@@ -75,9 +75,6 @@ const MOST_OF_EACH: usize = 15;
 impl Contact {
     /// The contact with what follows from its fields: its name, and its first customer among all of them.
     pub fn settled(mut self, before: Option<&Contact>) -> Result<Contact, Error> {
-        if before.is_none_or(|before| before.phone != self.phone) {
-            self.phone_e164 = self.phone.as_ref().and_then(|phone| phone.e164("CN"));
-        }
         let renamed = before.is_some_and(|old| {
             let names = (&old.first_name, &old.last_name) != (&self.first_name, &self.last_name);
             names && old.name == self.name && old.name == old.full_name()
@@ -159,6 +156,14 @@ impl Record for Contact {
 
     fn person(&self) -> Option<String> {
         self.email.as_ref().map(EmailAddress::normalized)
+    }
+
+    fn phone(&self) -> Option<&Phone> {
+        self.phone.as_ref()
+    }
+
+    fn set_e164(&mut self, number: Option<String>) {
+        self.phone_e164 = number;
     }
 
     fn words(&self) -> Words {

@@ -90,17 +90,6 @@ pub struct Customer {
     pub lead_id: Option<LeadId>,
 }
 
-impl Customer {
-    /// The customer with what follows from its fields.
-    #[must_use]
-    pub fn settled(mut self, before: Option<&Customer>) -> Customer {
-        if before.is_none_or(|before| before.phone != self.phone) {
-            self.phone_e164 = self.phone.as_ref().and_then(|phone| phone.e164("CN"));
-        }
-        self
-    }
-}
-
 impl Record for Customer {
     const TYPE: RecordType = RecordType::Customer;
     const RESOURCE: Resource = Resource::Customers;
@@ -120,6 +109,14 @@ impl Record for Customer {
     /// A company is nobody's alone, whosever address it has.
     fn person(&self) -> Option<String> {
         self.email.as_ref().filter(|_| self.kind == CustomerType::Person).map(EmailAddress::normalized)
+    }
+
+    fn phone(&self) -> Option<&Phone> {
+        self.phone.as_ref()
+    }
+
+    fn set_e164(&mut self, number: Option<String>) {
+        self.phone_e164 = number;
     }
 
     fn words(&self) -> Words {

@@ -20,6 +20,12 @@ pub enum FieldKind {
     Day,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// The id of a record.
+    Id,
+    /// Ids of records.
+    Ids,
+    /// An object that names a record, in its field `id`.
+    Named,
 }
 
 /// A field.
@@ -87,13 +93,27 @@ impl<T: FieldType> FieldType for Option<T> {
     const KIND: FieldKind = T::KIND;
 }
 
-/// A condition on a list is one on any of its entries, as a text.
-impl<T> FieldType for Vec<T> {
-    const KIND: FieldKind = FieldKind::Text;
+impl<T: FieldType> FieldType for Vec<T> {
+    const KIND: FieldKind = of_list(T::KIND);
 }
 
-impl<T, const MOST: usize> FieldType for Several<T, MOST> {
-    const KIND: FieldKind = FieldKind::Text;
+impl<T: FieldType, const MOST: usize> FieldType for Several<T, MOST> {
+    const KIND: FieldKind = of_list(T::KIND);
+}
+
+/// A condition on a list is one on any of its entries, as a text.
+const fn of_list(entry: FieldKind) -> FieldKind {
+    match entry {
+        FieldKind::Id => FieldKind::Ids,
+        FieldKind::Text
+        | FieldKind::Number
+        | FieldKind::Flag
+        | FieldKind::Time
+        | FieldKind::Day
+        | FieldKind::OneOf(_)
+        | FieldKind::Ids
+        | FieldKind::Named => FieldKind::Text,
+    }
 }
 
 /// Types of fields that have fields of their own, or are compared as texts.

@@ -1,10 +1,11 @@
 //! Forms on websites, through which leads come in.
 
 use crate::field::Fields;
+use crate::organization::Organization;
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record};
 use crate::{
-    Error, FormId, Line, Locale, OrgId, RecordType, Rule, Stamp, Timestamp, Unit, Violations, record_events,
+    Error, FormId, Line, Locale, OrgId, Phone, RecordType, Rule, Stamp, Timestamp, Unit, Violations, record_events,
     record_head,
 };
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,7 @@ pub struct NewForm {
     pub allowed_origins: Vec<Line<200>>,
     /// The source its leads have unless the post names one; `website` unless set.
     pub default_source: Option<Line<100>>,
-    /// The country whose phone numbers are written without a country code (ISO 3166); `CN` unless set.
+    /// The country whose phone numbers are written without a country code (ISO 3166); that of the organisation unless set.
     pub phone_country: Option<Line<2>>,
     /// The language of the answer to a visitor whose own isn't known; Chinese unless set.
     pub locale: Option<Locale>,
@@ -56,9 +57,10 @@ pub struct NewForm {
 const MOST_ORIGINS: usize = 100;
 
 impl Form {
-    /// A new form.
-    pub fn new(new: NewForm, stamp: &Stamp) -> Result<Form, Error> {
+    /// A new form of an organisation, where there is one already.
+    pub fn new(new: NewForm, organization: Option<&Organization>, stamp: &Stamp) -> Result<Form, Error> {
         let usual = Form::default_of(OrgId::new(stamp.id));
+        let country = organization.map_or(usual.phone_country, |organization| organization.phone_country.clone());
         Form {
             id: FormId::new(stamp.id),
             version: 1,
@@ -67,7 +69,7 @@ impl Form {
             name: new.name,
             allowed_origins: new.allowed_origins,
             default_source: new.default_source.unwrap_or(usual.default_source),
-            phone_country: new.phone_country.unwrap_or(usual.phone_country),
+            phone_country: new.phone_country.unwrap_or(country),
             locale: new.locale.unwrap_or(usual.locale),
         }
         .checked()
@@ -86,10 +88,7 @@ impl Form {
                 violations.add(format!("/allowed_origins/{n}"), Rule::Format { expected });
             }
         }
-        if !self.phone_country.as_str().bytes().all(|letter| letter.is_ascii_uppercase()) {
-            let expected = "two capital letters such as CN (ISO 3166)".to_owned();
-            violations.add("/phone_country", Rule::Format { expected });
-        }
+        Phone::check_country(&self.phone_country, &mut violations);
         violations.into_result().map(|()| self)
     }
 
@@ -103,7 +102,7 @@ impl Form {
             name: Line::parse("Website").expect("a short constant line"),
             allowed_origins: Vec::new(),
             default_source: Line::parse("website").expect("a short constant line"),
-            phone_country: Line::parse("CN").expect("two letters"),
+            phone_country: Phone::usual_country(),
             locale: Locale::Chinese,
         }
     }

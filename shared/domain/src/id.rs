@@ -107,7 +107,9 @@ macro_rules! ids {
 
         impl utoipa::ToSchema for $name {}
 
-        $crate::as_text!($name);
+        impl $crate::field::FieldType for $name {
+            const KIND: $crate::field::FieldKind = $crate::field::FieldKind::Id;
+        }
     )*};
 }
 

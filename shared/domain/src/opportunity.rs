@@ -218,3 +218,5 @@ impl Record for Opportunity {
         Some(self.stage.as_str())
     }
 }
+
+crate::as_text!(Passage);

@@ -6,8 +6,8 @@ use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record};
 use crate::user::User;
 use crate::{
-    Conflict, EmailAddress, Error, Line, Locale, Network, OrgId, RecordType, Rule, Stamp, Timestamp, Unit, UserId,
-    Zone, record_events, record_head,
+    Conflict, EmailAddress, Error, Line, Locale, Network, OrgId, Phone, RecordType, Rule, Stamp, Timestamp, Unit,
+    UserId, Zone, record_events, record_head,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -43,6 +43,10 @@ pub struct Organization {
     /// The zone of times that come without one.
     #[serde(default)]
     pub timezone: Zone,
+    /// The country whose phone numbers are written without a country code (ISO 3166), but for those that come through a
+    /// form, which names its own.
+    #[serde(default = "Phone::usual_country")]
+    pub phone_country: Line<2>,
     /// Where its team is told of new leads.
     pub team_addresses: Vec<EmailAddress>,
     /// The users who own it and may sign in: changed with them, in the same transaction, so that there is always one.
@@ -71,6 +75,8 @@ pub struct NewOrganization {
     pub locale: Option<Locale>,
     /// The zone of times that come without one.
     pub timezone: Option<Zone>,
+    /// The country whose phone numbers are written without a country code (ISO 3166); `CN` unless set.
+    pub phone_country: Option<Line<2>>,
 }
 
 impl Organization {
@@ -84,6 +90,7 @@ impl Organization {
             name: new.name,
             locale: new.locale.unwrap_or(Locale::Chinese),
             timezone: new.timezone.unwrap_or_default(),
+            phone_country: new.phone_country.unwrap_or_else(Phone::usual_country),
             team_addresses: vec![new.owner_email],
             owner_ids: Vec::new(),
             allowed_networks: Vec::new(),
@@ -104,6 +111,7 @@ impl Organization {
         if self.team_addresses.len() > MOST_ADDRESSES {
             violations.add("/team_addresses", Rule::TooLong { max: MOST_ADDRESSES, unit: Unit::Entries });
         }
+        Phone::check_country(&self.phone_country, &mut violations);
         violations.into_result().map(|()| self)
     }
 
@@ -117,6 +125,7 @@ impl Organization {
             name,
             locale,
             timezone: Zone::default(),
+            phone_country: Phone::usual_country(),
             team_addresses: vec![owner.email.clone()],
             owner_ids: vec![owner.id],
             allowed_networks: Vec::new(),

@@ -485,7 +485,7 @@ impl utoipa::PartialSchema for RoleRef {
 
 impl utoipa::ToSchema for RoleRef {}
 
-crate::as_text!(RoleRef);
+crate::as_text!(RoleRef, HeldPermission);
 
 #[cfg(test)]
 mod tests {

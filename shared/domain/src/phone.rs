@@ -1,6 +1,6 @@
 //! Phone numbers: kept as written, and in E.164 where they can be understood.
 
-use crate::{Line, Rule};
+use crate::{Line, Rule, Violations};
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, Region};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,27 @@ impl Phone {
     /// The number as it was written.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// The country of numbers without a country code, until an organisation or a form says otherwise (ISO 3166).
+    pub const USUAL_COUNTRY: &'static str = "CN";
+
+    /// Refuses, at this place, what isn't written as a country.
+    pub(crate) fn check_country(country: &Line<2>, violations: &mut Violations) {
+        if country.as_str().len() != 2 || !country.as_str().bytes().all(|letter| letter.is_ascii_uppercase()) {
+            let expected = "two capital letters such as CN (ISO 3166)".to_owned();
+            violations.add("/phone_country", Rule::Format { expected });
+        }
+    }
+
+    /// The usual country, as organisations and forms have it.
+    pub(crate) fn usual_country() -> Line<2> {
+        Line::parse(Phone::USUAL_COUNTRY).expect("two letters")
+    }
+
+    /// Whether it says its country itself.
+    pub fn names_its_country(&self) -> bool {
+        self.as_str().trim_start().starts_with(['+', '＋'])
     }
 
     /// The number in E.164 (`+8613800138000`), where it is valid in its own or the given country (ISO 3166, `CN`).

@@ -244,7 +244,7 @@ impl Record for Pipeline {
     }
 }
 
-crate::as_text!(StageKey);
+crate::as_text!(StageKey, Stage, Retired);
 
 #[cfg(test)]
 mod tests {

@@ -64,10 +64,18 @@ fn read_over<T: DeserializeOwned + PartialSchema>(value: Value, before: Option<&
     }
 }
 
+/// Fields with `null` for texts that say nothing, as pages send them for what nobody filled in.
+pub fn without_empty(mut fields: Map<String, Value>) -> Map<String, Value> {
+    for value in fields.values_mut().filter(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
+        *value = Value::Null;
+    }
+    fields
+}
+
 /// A record with a JSON merge patch (RFC 7396) laid over it.
 ///
 /// Fields that a client can't change are taken when they are unchanged, so that a record may be
-/// sent back as it was read. Every violation is listed.
+/// sent back as it was read. `null` empties a list. Every violation is listed.
 pub fn merge<T>(current: &T, patch: Map<String, Value>, read_only: &[&str]) -> Result<T, Error>
 where
     T: Serialize + DeserializeOwned + PartialSchema,
@@ -87,7 +95,11 @@ where
                 violations.add(place, Rule::ReadOnly);
             }
         } else {
-            merge_value(merged.entry(name).or_insert(Value::Null), change);
+            let field = merged.entry(name).or_insert(Value::Null);
+            match change {
+                Value::Null if field.is_array() => *field = Value::Array(Vec::new()),
+                change => merge_value(field, change),
+            }
         }
     }
     match read_over(Value::Object(merged), Some(&Value::Object(before))) {

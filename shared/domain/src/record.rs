@@ -4,7 +4,7 @@ use crate::event::{Change, Event};
 use crate::field::Fields;
 use crate::permission::Resource;
 use crate::words::Words;
-use crate::{AnyId, Error, RecordType, Stamp, Timestamp, UserId};
+use crate::{AnyId, Error, FormId, Phone, RecordType, Stamp, Timestamp, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -90,6 +90,21 @@ pub trait Record:
     fn settle(&self, wanted: Self, at: Timestamp) -> Result<Self, Error> {
         let _ = at;
         Ok(wanted)
+    }
+
+    /// Its phone number, where it has one.
+    fn phone(&self) -> Option<&Phone> {
+        None
+    }
+
+    /// The form that it came through, whose country says what its phone number means.
+    fn form(&self) -> Option<FormId> {
+        None
+    }
+
+    /// Sets what its phone number is in E.164.
+    fn set_e164(&mut self, number: Option<String>) {
+        let _ = number;
     }
 
     /// The record as it comes back from the trash.

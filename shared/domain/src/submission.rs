@@ -149,4 +149,4 @@ impl Record for Submission {
     }
 }
 
-crate::as_text!(Enquiry, DemoFields, Message);
+crate::as_text!(Enquiry, DemoFields, Message, Finding);

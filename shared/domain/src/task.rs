@@ -302,4 +302,8 @@ impl Record for Task {
     }
 }
 
-crate::as_text!(Related);
+crate::as_text!(Reminder, Step);
+
+impl crate::field::FieldType for Related {
+    const KIND: crate::field::FieldKind = crate::field::FieldKind::Named;
+}

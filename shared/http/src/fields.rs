@@ -87,7 +87,7 @@ fn span(text: &str, zone: &Zone) -> Result<(Timestamp, Timestamp), Rule> {
 
 fn value_of(kind: FieldKind, text: &str) -> Result<Value, Rule> {
     match kind {
-        FieldKind::Text => Ok(Value::from(text)),
+        FieldKind::Text | FieldKind::Id | FieldKind::Ids | FieldKind::Named => Ok(Value::from(text)),
         FieldKind::Number if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(Value::from(text)),
         FieldKind::Number => Err(Rule::Format { expected: "a number".to_owned() }),
         FieldKind::Flag => one_of(text, &["true", "false"]),

@@ -5,7 +5,8 @@ use crate::handler::Argument;
 use crate::openapi::Operation;
 use daybook_connectors::files::{Archive, Links};
 use daybook_domain::intake::{Asked, Controls, Enquiry, FollowUp, Intake, Nothing};
-use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations, read::read};
+use daybook_domain::read::{read, without_empty};
+use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations};
 use daybook_store::{Error, Result};
 use futures::stream;
 use serde::Serialize;
@@ -37,10 +38,10 @@ impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Json<T> {
     }
 }
 
-/// A JSON merge patch (RFC 7396) for a record.
+/// A JSON merge patch (RFC 7396) for a record; an empty text clears as `null` does.
 #[derive(Debug)]
 pub struct Patch<T> {
-    /// The fields to change; `null` clears.
+    /// The fields to change, without empty texts: they are `null` here.
     pub fields: Map<String, Value>,
     of: std::marker::PhantomData<fn() -> T>,
 }
@@ -55,7 +56,7 @@ impl<T: Record> Patch<T> {
 impl<T: Record> Argument for Patch<T> {
     async fn read(call: &Call) -> Result<Self> {
         match json_body(call)? {
-            Value::Object(fields) => Ok(Patch { fields, of: std::marker::PhantomData }),
+            Value::Object(fields) => Ok(Patch { fields: without_empty(fields), of: std::marker::PhantomData }),
             _ => Err(Domain::invalid("", Rule::Type { expected: "an object".to_owned() }).into()),
         }
     }
@@ -65,17 +66,9 @@ impl<T: Record> Argument for Patch<T> {
     }
 
     fn describe(operation: &mut Operation) {
-        let schema = operation.partial_schema_of::<T>();
+        let schema = operation.patch_schema_of::<T>();
         operation.body(&["application/json", "application/merge-patch+json"], schema);
     }
-}
-
-/// A merge patch of somebody who fills in forms: an empty text clears, too, and moments may come without an offset.
-#[derive(Debug)]
-pub struct Changes<T> {
-    /// The fields to change.
-    pub fields: Map<String, Value>,
-    of: std::marker::PhantomData<fn() -> T>,
 }
 
 /// The fields of a record to be made; those that are left out have defaults.
@@ -86,28 +79,21 @@ pub struct New<T> {
     of: std::marker::PhantomData<fn() -> T>,
 }
 
-macro_rules! fields {
-    ($name:ident, $schema:ident, $kinds:expr) => {
-        impl<T: Record> Argument for $name<T> {
-            async fn read(call: &Call) -> Result<Self> {
-                let Patch { fields, of } = Patch::<T>::read(call).await?;
-                Ok($name { fields, of })
-            }
+impl<T: Record> Argument for New<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        let Patch { fields, of } = Patch::<T>::read(call).await?;
+        Ok(New { fields, of })
+    }
 
-            fn fingerprint(&self) -> Value {
-                Value::Object(self.fields.clone())
-            }
+    fn fingerprint(&self) -> Value {
+        Value::Object(self.fields.clone())
+    }
 
-            fn describe(operation: &mut Operation) {
-                let schema = operation.$schema::<T>();
-                operation.body($kinds, schema);
-            }
-        }
-    };
+    fn describe(operation: &mut Operation) {
+        let schema = operation.new_schema_of::<T>();
+        operation.body(JSON, schema);
+    }
 }
-
-fields!(New, new_schema_of, JSON);
-fields!(Changes, changes_schema_of, &["application/json", "application/merge-patch+json"]);
 
 /// The id in the path. What is no id of the type is not found.
 #[derive(Clone, Copy, Debug)]

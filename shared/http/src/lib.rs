@@ -32,8 +32,8 @@ pub use call::{Call, Places, is_plain_form};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, Changes, DeviceToken, Form, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored,
-    pairs_of, query_pairs,
+    Anchored, DeviceToken, Form, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored, pairs_of,
+    query_pairs,
 };
 pub use list::{ListQuery, Narrowed, PageQuery, USUAL_LIMIT, limit_of};
 pub use openapi::{Operation, document};

@@ -41,28 +41,17 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(T::name()))
     }
 
-    /// A type with every field optional, as a merge patch has it.
-    pub fn partial_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
-        let _ = self.schema_of::<T>();
-        let name = format!("{}Patch", T::name());
-        if let RefOr::T(Schema::Object(mut object)) = T::schema() {
-            object.required.clear();
-            self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
-        }
-        RefOr::Ref(Ref::from_schema_name(name))
-    }
-
     /// A type of record as whoever makes one gives it: what isn't required may be left out, `null` or an empty text.
     pub fn new_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
-        self.given_schema_of::<T>("New", |field, _| match T::REQUIRED.contains(&field) {
+        self.given_schema_of::<T>(true, |field, _| match T::REQUIRED.contains(&field) {
             true => &[],
             false => &[Type::Null, Type::String],
         })
     }
 
     /// A type of record as whoever changes one gives it: what may be nothing is cleared by `null` or an empty text.
-    pub fn changes_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
-        self.given_schema_of::<T>("ChangesOf", |_, schema| match schema.to_string() {
+    pub fn patch_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
+        self.given_schema_of::<T>(false, |_, schema| match schema.to_string() {
             text if schema["type"] == "array" || text.contains("\"null\"") => &[Type::Null, Type::String],
             _ => &[],
         })
@@ -71,13 +60,12 @@ impl Operation {
     /// A type of record as somebody gives it, with what fields may be besides: `null`, an empty text.
     fn given_schema_of<T: Record>(
         &mut self,
-        prefix: &str,
+        is_new: bool,
         besides: fn(&str, &serde_json::Value) -> &'static [Type],
     ) -> RefOr<Schema> {
         let _ = self.schema_of::<T>();
-        let name = format!("{prefix}{}", T::name());
+        let name = if is_new { format!("New{}", T::name()) } else { format!("{}Patch", T::name()) };
         if let RefOr::T(Schema::Object(mut object)) = T::schema() {
-            let is_new = prefix == "New";
             object.required = T::REQUIRED.iter().filter(|_| is_new).map(|&field| field.to_owned()).collect();
             object.properties.retain(|field, _| !is_new || !T::READ_ONLY.contains(&field.as_str()));
             for (field, schema) in &mut object.properties {
@@ -306,7 +294,7 @@ fn named(of: &impl serde::Serialize) -> BTreeSet<String> {
 /// Says of a type of record, in every form that it is given and shown in, which fields nobody sets.
 fn marked<T: Record>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     let name = T::name();
-    let forms = [format!("{name}"), format!("{name}Patch"), format!("{name}Listed"), format!("ChangesOf{name}")];
+    let forms = [format!("{name}"), format!("{name}Patch"), format!("{name}Listed")];
     for form in forms {
         let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(&form) else { continue };
         for (_, schema) in object.properties.iter_mut().filter(|(field, _)| T::READ_ONLY.contains(&field.as_str())) {

@@ -1,6 +1,7 @@
 //! The one way to change, remove and restore a record: what its type makes of the wish ([`Record::settle`]), then the rules
 //! that need the table ([`guarded`]), then one commit.
 
+use crate::phone::dialled;
 use crate::rules::guarded;
 use daybook_domain::{AnyId, Audit, Error as Domain, Record, Stored};
 use daybook_store::{Cx, Decision, Reply, Result, Tx, object_of, overlap};
@@ -35,7 +36,7 @@ pub async fn change_called<T: Record, R: Reply>(
     };
     let (decide, reply) = (&decide, &reply);
     let alter = |before: Stored<T>| async move {
-        let wanted = decide(&before)?;
+        let wanted = dialled::<T>(cx, Some(&before), decide(&before)?).await?;
         if wanted == *before {
             return Ok(Decision::Nothing(reply(before.into_inner())));
         }

@@ -1,7 +1,9 @@
 //! What knows types of record above the store: the one way to change a record, and the rules that need the table.
 
 mod change;
+mod phone;
 mod rules;
 
 pub use change::{change, change_called, remove, restore};
+pub use phone::dialled;
 pub use rules::guarded;

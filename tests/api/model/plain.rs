@@ -27,7 +27,6 @@ fn broken(field: &str, value: &Value) -> Option<&'static str> {
         ("email", None) => Some("wrong_type"),
         ("email", Some(text)) if !text.contains('@') => Some("invalid_email"),
         ("status", Some("nw")) => Some("not_allowed"),
-        (_, Some("")) => Some("too_short"),
         (_, Some(text)) if text.contains('\n') => Some("control_character"),
         _ => None,
     }
@@ -125,6 +124,9 @@ impl Model {
     pub fn patch(&mut self, lead: Option<usize>, guard: Guard, fields: &Map<String, Value>, now: &str) -> Outcome {
         let lead = self.live(lead)?;
         self.guarded(lead, guard)?;
+        // An empty text is nothing.
+        let given = |value: &Value| if value == "" { Value::Null } else { value.clone() };
+        let fields: Map<String, Value> = fields.iter().map(|(name, value)| (name.clone(), given(value))).collect();
         let rules =
             fields.iter().filter_map(|(name, value)| Some((format!("/{name}"), broken(name, value)?.to_owned())));
         let mut violations: Vec<(String, String)> = rules.collect();
@@ -134,7 +136,7 @@ impl Model {
         }
         let before = self.leads[lead].data.clone();
         let mut after = before.clone();
-        for (name, change) in fields {
+        for (name, change) in &fields {
             lay(&mut after[name], change);
         }
         after["phone_e164"] = e164(&after["phone"]);

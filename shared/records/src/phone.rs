@@ -1,0 +1,30 @@
+//! What a phone number is in E.164: by the country of the form that it came through, or else of the organisation.
+
+use daybook_domain::form::Form;
+use daybook_domain::organization::Organization;
+use daybook_domain::{Phone, Record};
+use daybook_store::{Cx, Result};
+
+/// The record with its phone number in E.164, where the number isn't the one it had before.
+pub async fn dialled<T: Record>(cx: &Cx, before: Option<&T>, mut after: T) -> Result<T> {
+    if after.phone() == before.and_then(Record::phone) {
+        return Ok(after);
+    }
+    let number = match after.phone() {
+        Some(phone) if phone.names_its_country() => phone.e164(Phone::USUAL_COUNTRY),
+        Some(phone) => phone.e164(&country(cx, &after).await?),
+        None => None,
+    };
+    after.set_e164(number);
+    Ok(after)
+}
+
+async fn country(cx: &Cx, record: &impl Record) -> Result<String> {
+    if let Some(form) = record.form()
+        && let Some(form) = cx.find_often::<Form>(form).await?
+    {
+        return Ok(form.phone_country.as_str().to_owned());
+    }
+    let organization = cx.find_often::<Organization>(cx.org).await?;
+    Ok(organization.map_or_else(|| Phone::USUAL_COUNTRY.to_owned(), |found| found.phone_country.as_str().to_owned()))
+}
