@@ -5,6 +5,7 @@
 
 use daybook_domain::error::Thing;
 use daybook_domain::permission::{Action, Permission, Scope};
+use daybook_domain::registry::boxed;
 use daybook_domain::stored::{FORM, upgrade};
 use daybook_domain::{
     AnyId, Audit, Conflict, EntryId, Error as Domain, Record, RecordType, Rule, Stored, with_record_type,
@@ -110,8 +111,10 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
 async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
     let change = Undoing { cx, fact, detail };
     // Of a type that only a newer version knows, nothing can be undone here.
-    with_record_type!(fact.record.kind, T => change.undone::<T>().await)
-        .unwrap_or_else(|| Err(Domain::Conflict(Conflict::NothingToUndo).into()))
+    match with_record_type!(fact.record.kind, T => boxed(|| change.undone::<T>())) {
+        Some(undone) => undone.await,
+        None => Err(Domain::Conflict(Conflict::NothingToUndo).into()),
+    }
 }
 
 /// A change that is being undone.

@@ -3,6 +3,7 @@
 use crate::person::{Known, known};
 use crate::remove;
 use daybook_domain::job::{Erased, Job, Status, Work};
+use daybook_domain::registry::boxed;
 use daybook_domain::user::User;
 use daybook_domain::{AnyId, Audit, Event, RecordType, Stored, with_record_type};
 use daybook_jobs::files::Files;
@@ -54,7 +55,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
             cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, lead), ()).await?;
         }
         with_record_type!(record.id.kind, T => if let Some(theirs) = record.record::<T>() {
-            remove(cx, theirs, record.kept).await?;
+            boxed(|| remove(cx, theirs, record.kept)).await?;
         });
         erased.records += 1;
     }

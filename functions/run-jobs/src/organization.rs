@@ -2,6 +2,7 @@
 
 use crate::remove;
 use daybook_domain::job::{Erased, Job};
+use daybook_domain::registry::boxed;
 use daybook_domain::{Record, RecordType, for_each_record_type};
 use daybook_store::rows::delivery;
 use daybook_store::{Cx, Kept, Result};
@@ -20,7 +21,7 @@ pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
     cx.erase_details(&entries, job.id.into()).await?;
     let mut erased = Erased { entries: entries.len() as u64, ..Erased::default() };
     for_each_record_type!(T => if T::TYPE != RecordType::Job {
-        erased.records += all::<T>(cx).await?;
+        erased.records += boxed(|| all::<T>(cx)).await?;
     });
     Ok(job.with_erased(erased))
 }

@@ -2,6 +2,7 @@
 
 use daybook_domain::job::{Job, MOST_MENTIONS};
 use daybook_domain::record::Personal;
+use daybook_domain::registry::boxed;
 use daybook_domain::{AnyId, EmailAddress, EntryId, LeadId, Record, RecordType, Stored, Timestamp, with_record_type};
 use daybook_store::{Cx, Fact, Kept, Result};
 use serde_json::Value;
@@ -111,11 +112,14 @@ impl Looking<'_> {
             return self.jobs().await;
         }
         // Those that only a newer version knows are its own to look at.
-        with_record_type!(kind, T => match T::PERSONAL {
-            Personal::No => self.others::<T>().await?,
-            Personal::Yes | Personal::Unique(_) => self.own::<T>().await?,
+        let looked = with_record_type!(kind, T => match T::PERSONAL {
+            Personal::No => boxed(|| self.others::<T>()),
+            Personal::Yes | Personal::Unique(_) => boxed(|| self.own::<T>()),
         });
-        Ok(())
+        match looked {
+            Some(looked) => looked.await,
+            None => Ok(()),
+        }
     }
 
     /// Records that may be the person's: live and in the trash, and live once more, so that one that is taken back from the

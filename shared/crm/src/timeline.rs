@@ -3,6 +3,7 @@
 use crate::work::Work;
 use daybook_domain::permission::Action;
 use daybook_domain::record::OnTimelines;
+use daybook_domain::registry::boxed;
 use daybook_domain::{
     AnyId, EntryId, Error as Domain, Event, Record, RecordType, Rule, Timestamp, for_each_record_type, with_record_type,
 };
@@ -254,11 +255,11 @@ async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Option<Mome
         }
         with_record_type!(kind, T => {
             let seeing = match T::ON_TIMELINES {
-                OnTimelines::Permitted(_) => cx.reaching(T::RESOURCE, Action::Read).await.ok(),
+                OnTimelines::Permitted(_) => boxed(|| cx.reaching(T::RESOURCE, Action::Read)).await.ok(),
                 OnTimelines::WithParent(_) | OnTimelines::No => Some(cx.clone()),
             };
             if let Some(seeing) = seeing {
-                for (id, record) in seeing.records::<T>(ids.into_iter()).await? {
+                for (id, record) in boxed(|| seeing.records::<T>(ids.into_iter())).await? {
                     children.insert(id, Moment::of(kind.name(), id.time(), &record)?);
                 }
             }

@@ -41,10 +41,6 @@ impl Work for Customer {
     fn defaults(by: &Stamp, _: &Self::Setting) -> Fields {
         fields(json!({"type": "person", "status": "active", "tags": [], "owner_id": by.actor.owner()}))
     }
-
-    fn settled(self, _: Option<&Self>, _: &Fields, (): &(), _: Timestamp) -> Result<Self, Domain> {
-        Ok(self)
-    }
 }
 
 impl Work for Contact {
@@ -63,14 +59,6 @@ impl Work for Contact {
 impl Work for Group {
     type Id = GroupId;
     alone!();
-
-    fn defaults(_: &Stamp, _: &Self::Setting) -> Fields {
-        Fields::new()
-    }
-
-    fn settled(self, _: Option<&Self>, _: &Fields, (): &(), _: Timestamp) -> Result<Self, Domain> {
-        Ok(self)
-    }
 }
 
 impl Work for Interaction {
@@ -177,10 +165,6 @@ impl Work for Task {
 impl Work for Pipeline {
     type Id = PipelineId;
     alone!();
-
-    fn defaults(_: &Stamp, _: &Self::Setting) -> Fields {
-        Fields::new()
-    }
 
     fn settled(self, before: Option<&Self>, _: &Fields, (): &(), _: Timestamp) -> Result<Self, Domain> {
         match before {

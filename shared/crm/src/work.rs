@@ -25,7 +25,10 @@ pub trait Work: Record {
     type Setting: Send + Sync;
 
     /// The values of the fields that are left out, where that isn't nothing.
-    fn defaults(by: &Stamp, setting: &Self::Setting) -> Fields;
+    fn defaults(by: &Stamp, setting: &Self::Setting) -> Fields {
+        let _ = (by, setting);
+        Fields::new()
+    }
 
     /// What a change with these fields depends on.
     fn setting(cx: &Cx, fields: &Fields, is_new: bool) -> impl Future<Output = Result<Self::Setting>> + Send;
@@ -43,7 +46,10 @@ pub trait Work: Record {
         fields: &Fields,
         setting: &Self::Setting,
         at: Timestamp,
-    ) -> Result<Self, Domain>;
+    ) -> Result<Self, Domain> {
+        let _ = (before, fields, setting, at);
+        Ok(self)
+    }
 }
 
 /// Fields as a record has them: empty texts are nothing, and moments have an offset. Those that are no moments are left out, and

@@ -35,7 +35,7 @@ pub mod pipeline;
 pub mod quantity;
 pub mod read;
 pub mod record;
-mod registry;
+pub mod registry;
 pub mod role;
 pub mod secret;
 pub mod several;
@@ -55,11 +55,7 @@ pub use email::EmailAddress;
 pub use error::{Conflict, Error, Rule, Unauthenticated, Unit, Violation, Violations};
 pub use event::{Audit, Change, Event};
 pub use field::Fields;
-pub use id::{
-    AnyId, ApiKeyId, ContactId, CustomerId, DemoId, EntryId, FormId, GroupId, InteractionId, InvitationId, JobId,
-    LeadId, NamedId, NotAnId, OpportunityId, OrgId, PipelineId, RecordType, RoleId, SessionId, SubmissionId, TaskId,
-    TeamId, UserId, ViewId,
-};
+pub use id::*;
 pub use locale::Locale;
 pub use network::Network;
 pub use open::Unknown;

@@ -3,9 +3,11 @@
 //! Whatever is done with every type, or with one that is known only when the program runs, is written once, generically,
 //! and follows from this list: ids and keys, reading, cascade, undo, erasure, export. [`with_record_type`] does something
 //! with the type of a name, [`for_each_record_type`] with all of them. Both expand where they stand, so that a function
-//! links no type that it doesn't use.
+//! links no type that it doesn't use. Futures of a type are [`boxed`].
 //!
 //! [`Record`]: crate::Record
+
+use std::pin::Pin;
 
 /// The record types: what they are called, what their ids are called and begin with, and where they are declared.
 #[doc(hidden)]
@@ -92,6 +94,15 @@ macro_rules! record_types {
             JobId "job" = $crate::job::Job;
         }
     };
+}
+
+/// A future in a place of its own: what is done with every type would else take the room of all of them, and a stack
+/// that each new type makes deeper.
+#[inline(never)]
+pub fn boxed<'a, F: Future + Send + 'a>(
+    make: impl FnOnce() -> F,
+) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>> {
+    Box::pin(make())
 }
 
 /// Does something with the type of record of a [`RecordType`](crate::RecordType): `with_record_type!(kind, T => work)` is

@@ -9,6 +9,7 @@ use crate::rows::falling::Falling;
 use crate::schema::{Place, Question};
 use crate::tx::Doing;
 use crate::{Cx, Result, Tx};
+use daybook_domain::registry::boxed;
 use daybook_domain::{AnyId, Conflict, Error as Domain, Record, Timestamp, with_record_type};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ impl Cx {
     pub async fn fall(&self, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
         for kind in parent.kind.family() {
             let ids = members.iter().copied().filter(|id| id.kind == kind);
-            with_record_type!(kind, T => for record in self.raw_records::<T>(ids).await?.values() {
+            with_record_type!(kind, T => for record in boxed(|| self.raw_records::<T>(ids)).await?.values() {
                 tx = tx.and_fall(record, parent);
             });
         }
@@ -40,7 +41,7 @@ impl Cx {
     pub async fn rise(&self, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
         let everybodys = self.everybodys();
         for id in members {
-            with_record_type!(id.kind, T => if let Some(trashed) = everybodys.find_trashed::<T>(*id).await? {
+            with_record_type!(id.kind, T => if let Some(trashed) = boxed(|| everybodys.find_trashed::<T>(*id)).await? {
                 tx = tx.and_restore(&trashed, &trashed.back().following(&trashed, self.now()));
             });
         }
@@ -75,7 +76,7 @@ impl Cx {
         for kind in parent.kind.family() {
             let ids = members.iter().copied().filter(|id| id.kind == kind);
             with_record_type!(kind, T => {
-                let records = self.raw_records::<T>(ids).await?;
+                let records = boxed(|| self.raw_records::<T>(ids)).await?;
                 left.extend(records.values().filter(|record| !falls(record.falls_with())).map(|record| record.id()));
             });
         }
