@@ -1,5 +1,6 @@
 //! The repository keeps its own rules.
 
+mod circles;
 mod events;
 mod rights;
 mod template;

@@ -5,12 +5,14 @@
 //! shows where one is given to somebody (registering, another address, a new user), all of which is limited.
 
 mod account;
+mod attempt;
 mod passwords;
 mod recovery;
 mod register;
 mod second_factor;
 mod sessions;
 mod sign_in;
+mod tokens;
 
 use daybook_http::{RateClass, Routes, public, signed_in};
 

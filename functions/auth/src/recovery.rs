@@ -3,10 +3,10 @@
 //! What goes out by mail works once, within its time, and only while the user has that address and asked for no
 //! newer one. A new password ends all sessions; nobody is signed in by it.
 
+use crate::attempt::Attempt;
 use crate::passwords;
 use crate::second_factor::has_password;
 use crate::sessions::{in_force, who};
-use crate::sign_in::Attempt;
 use daybook_domain::user::{Status, User};
 use daybook_domain::{
     AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Secret, UserId,

@@ -1,7 +1,8 @@
 //! Registering: by invitation into an organisation, or with one of one's own.
 
 use crate::passwords;
-use crate::sign_in::{Tokens, sign_in};
+use crate::sign_in::sign_in;
+use crate::tokens::Tokens;
 use daybook_domain::form::Form;
 use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::Organization;

@@ -2,9 +2,9 @@
 //!
 //! A code works once, within half a minute of its time. Wrong codes count like wrong passwords.
 
+use crate::attempt::Attempt;
 use crate::passwords;
 use crate::sessions::who;
-use crate::sign_in::Attempt;
 use daybook_domain::user::User;
 use daybook_domain::{Conflict, Error as Domain, Event, OrgId, Record as _, Rule, Secret, UserId};
 use daybook_http::{Cx, Data, Error, Json, Result, SecretData};

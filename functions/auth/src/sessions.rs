@@ -3,7 +3,7 @@
 //! A refresh token works once. Within ten seconds it answers with the same successor again, as its answer may
 //! have got lost; after that somebody else has it, and the session ends.
 
-use crate::sign_in::{Tokens, tokens};
+use crate::tokens::{Tokens, tokens};
 use daybook_domain::error::Thing;
 use daybook_domain::user::User;
 use daybook_domain::{

@@ -3,18 +3,19 @@
 //! Unknown names and wrong passwords are answered alike, after the same work. A name has five attempts, and from
 //! then on waits that double up to 17 minutes; a device that signed in before has attempts of its own.
 
+use crate::attempt::Attempt;
+use crate::tokens::{Tokens, tokens};
 use crate::{passwords, second_factor};
 use daybook_domain::organization::Organization;
 use daybook_domain::user::{Status, User};
 use daybook_domain::{
-    AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, OrgId, Record as _, Rule, Secret, SessionId,
+    AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, Record as _, Rule, Secret, SessionId,
     Unauthenticated, UserId,
 };
 use daybook_http::{Bare, Cx, DeviceToken, Error, Json, Result, refused, token};
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::session::Session;
-use daybook_store::rows::{attempts, tally};
-use daybook_store::{Answer, Forbidden, Reply, Tx, Unauthenticated as Refused};
+use daybook_store::{Forbidden, Reply, Tx, Unauthenticated as Refused};
 use serde::{Deserialize, Serialize};
 
 /// Who wants to sign in: by address or user name.
@@ -30,27 +31,6 @@ pub struct Login {
     /// A code of their app, or a recovery code, where they have a second factor.
     #[schema(value_type = Option<String>)]
     code: Option<Secret>,
-}
-
-/// What signing in gives.
-#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Tokens {
-    /// For the header `Authorization: Bearer …`.
-    pub access_token: String,
-    /// `bearer`.
-    pub token_type: String,
-    /// Seconds until the access token ends.
-    pub expires_in: u64,
-    /// For a new access token, once: `POST /api/auth/refresh` answers the next one, too.
-    pub refresh_token: String,
-    /// For the header `X-Device-Token` when signing in again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub device_token: Option<String>,
-    /// What would be refused in production.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
-    /// Who signed in.
-    pub user: User,
 }
 
 /// Signs a user in. Unknown users and wrong passwords are answered alike, after the same work.
@@ -103,48 +83,6 @@ async fn wrong_code<T>(cx: &Cx, user: UserId) -> Result<T> {
     Err(Domain::Unauthenticated(Unauthenticated::Code).into())
 }
 
-/// The attempts that count for a sign-in: those of the name, or of the device where the user signed in on it before.
-pub struct Attempt {
-    subject: String,
-}
-
-impl Attempt {
-    fn of(cx: &Cx, name: String, user: Option<UserId>, DeviceToken(token): &DeviceToken) -> Attempt {
-        let device = user.zip(token.as_deref()).and_then(|(user, token)| token::device_of(&cx.env.keys, user, token));
-        device.map_or_else(|| Attempt::of_name(name), |device| Attempt { subject: format!("device {device}") })
-    }
-
-    /// The attempts of a name, whether anybody has it or not.
-    pub fn of_name(name: String) -> Attempt {
-        Attempt { subject: format!("name {name}") }
-    }
-
-    /// The attempts of somebody who is signed in, and says their password once more.
-    pub fn of_user(user: UserId) -> Attempt {
-        Attempt { subject: format!("user {user}") }
-    }
-
-    /// Takes one, or says when there will be one again.
-    pub async fn take(&self, cx: &Cx) -> Result<()> {
-        if !cx.env.settings.rate_limits {
-            return Ok(());
-        }
-        let Err(retry_after) = attempts::take(&cx.env, self.org(cx), &self.subject).await? else { return Ok(()) };
-        tally::count(&cx.env, cx.org, Answer::Unauthenticated).await?;
-        Err(Domain::Limited { retry_after }.into())
-    }
-
-    /// The row once one has succeeded.
-    pub fn cleared(&self, cx: &Cx) -> Result<daybook_store::rows::RowWrite> {
-        attempts::cleared(&cx.env, self.org(cx), &self.subject)
-    }
-
-    /// In one place for all names, so that it says nothing of whose they are.
-    fn org(&self, cx: &Cx) -> OrgId {
-        cx.env.settings.default_org
-    }
-}
-
 /// Whether a user's organisation takes them from where they are.
 async fn admitted(cx: &Cx, user: &User) -> Result<()> {
     // Of one in the trash nobody is known.
@@ -169,19 +107,6 @@ pub async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Token
     let cx = Cx { actor: session.actor(&user), ..cx.clone() };
     let tokens = Tokens { device_token: Some(device), ..tokens(&cx, user, id, refresh.text)? };
     cx.commit(tx.with_row(session.write(cx.org)?), reply(tokens)).await
-}
-
-/// What a client signs in with from now on.
-pub fn tokens(cx: &Cx, user: User, session: SessionId, refresh_token: String) -> Result<Tokens> {
-    Ok(Tokens {
-        access_token: token::issue(cx, user.id, cx.org, session)?,
-        token_type: "bearer".to_owned(),
-        expires_in: cx.env.settings.access_token.as_secs(),
-        refresh_token,
-        device_token: None,
-        warning: None,
-        user,
-    })
 }
 
 /// A name to sign in with in the form in which names are compared.

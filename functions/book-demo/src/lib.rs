@@ -4,11 +4,11 @@
 //! alone; the answer is the same whoever they are, and where their form is held, the request is held with
 //! it. Staff list and arrange demonstrations here.
 
+use daybook_domain::ask::Asked as _;
 use daybook_domain::demo::{Demo, DemoFields, DemoOrigin, DemoStatus};
-use daybook_domain::intake::Asked as _;
 use daybook_domain::permission::Action::{Create, Read, Update};
 use daybook_domain::permission::Resource::Demos;
-use daybook_domain::read::{escape, nearest};
+use daybook_domain::read::escape;
 use daybook_domain::{DemoId, LeadId, Rule, SubmissionId, Timestamp, Violations};
 use daybook_http::{
     Cx, Data, IfMatch, ListQuery, Listed, Patch, Path, Posted, PostedLater, RateClass, Result, Routes, can, public,
@@ -123,7 +123,7 @@ fn known_fields(posted: &PostedLater<DemoFields>) -> Result<()> {
     let mut violations = Violations::default();
     let names: Vec<String> = DemoFields::FIELDS.iter().map(|name| (*name).to_owned()).collect();
     for name in posted.follow_up.extra.keys() {
-        violations.add(format!("/{}", escape(name)), Rule::Unknown { nearest: nearest(name, &names) });
+        violations.add(format!("/{}", escape(name)), Rule::unknown(name, &names));
     }
     violations.into_result().map_err(Into::into)
 }

@@ -7,8 +7,8 @@ use daybook_domain::lead::{Lead, Status};
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{
-    Audit, Claim, ClaimKind, Conflict, CustomerId, EmailAddress, Error as Domain, LeadId, Record, RecordType, Rule,
-    Several, Stored, Violations,
+    Audit, Claim, Conflict, CustomerId, EmailAddress, Error as Domain, LeadId, Record, RecordType, Rule, Several,
+    Stored, Violations,
 };
 use daybook_http::{Created, Cx, Error, IfMatch, Json, Path, Result};
 use daybook_intake::find_lead;
@@ -159,7 +159,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
         None => Some(lead.email.clone()),
     };
     if let Some(address) = address {
-        let claim = Claim { kind: ClaimKind::Email, value: address.normalized() };
+        let claim = Claim::of_address(&address);
         if let Some(holder) = cx.holder(RecordType::Contact, &claim).await?.current {
             let cx = cx.reaching(Resource::Contacts, Action::Update).await?;
             // Somebody else's contact is theirs to change.

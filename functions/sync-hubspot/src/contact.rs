@@ -2,8 +2,9 @@
 //! and addresses move from one lead to another.
 
 use daybook_domain::contact::Contact;
-use daybook_domain::lead::{DEMO_DATA, Lead, Status};
-use daybook_domain::{AnyId, Claim, ClaimKind, ContactId, LeadId, RecordType};
+use daybook_domain::enquiry::DEMO_DATA;
+use daybook_domain::lead::{Lead, Status};
+use daybook_domain::{AnyId, Claim, ContactId, LeadId, RecordType};
 use daybook_store::rows::ledger::{self, HUBSPOT, State};
 use daybook_store::{Cx, Result};
 
@@ -59,7 +60,7 @@ pub async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<LeadId>> {
     if lead.status != Status::Converted {
         return Ok(None);
     }
-    let address = Claim { kind: ClaimKind::Email, value: lead.email.normalized() };
+    let address = Claim::of_address(&lead.email);
     let holder = cx.holder(RecordType::Lead, &address).await?;
     let newest = holder.current.or(holder.previous).filter(|id| *id != lead.id.into());
     let newest = match newest {

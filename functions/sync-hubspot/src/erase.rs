@@ -1,7 +1,7 @@
 //! Erasing: what HubSpot knows of a lead that was removed for good.
 
 use crate::governor::Governor;
-use crate::push::Pushed;
+use crate::pushed::Pushed;
 use daybook_domain::{AnyId, OrgId};
 use daybook_jobs::hubspot::{HubSpot, Refusal};
 use daybook_jobs::{Outcome, back_off};

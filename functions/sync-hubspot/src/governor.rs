@@ -1,6 +1,6 @@
 //! The limits of HubSpot, which all workers keep together.
 
-use crate::push::Pushed;
+use crate::pushed::Pushed;
 use daybook_domain::Timestamp;
 use daybook_jobs::back_off;
 use daybook_jobs::hubspot::{HubSpotSettings, Refusal, Wait};

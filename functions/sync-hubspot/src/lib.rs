@@ -9,13 +9,15 @@ mod erase;
 mod governor;
 mod mapping;
 mod push;
+mod pushed;
 
 use daybook_domain::AnyId;
 use daybook_jobs::{Message, Outcome, Queue, Services, SyncJob, Worker, back_off, nothing_foreign};
 use daybook_store::Result;
 use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State};
 use governor::Governor;
-use push::{Push, Pushed};
+use push::Push;
+use pushed::Pushed;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use crate::contact::{self, Whose};
 use crate::governor::Governor;
 use crate::mapping;
-use daybook_domain::Timestamp;
+use crate::pushed::Pushed;
 use daybook_domain::lead::Lead;
 use daybook_jobs::hubspot::{HubSpot, Properties, Refusal, Wait};
 use daybook_store::rows::ledger::{self, HUBSPOT, Row};
@@ -15,23 +15,6 @@ const MOST_WRITES: usize = 8;
 
 /// How often a call that broke off is sent again at once.
 const AT_ONCE: u32 = 2;
-
-/// How a push went.
-pub enum Pushed {
-    /// The contact with this id is equal to the lead, but for what HubSpot left out.
-    Equal {
-        id: String,
-        left_out: Option<String>,
-        /// The properties that hold something of ours.
-        written: Vec<String>,
-    },
-    /// There is nothing to push, and why.
-    Left(String),
-    /// Not now.
-    NotNow { at: Timestamp, reason: String },
-    /// Not until somebody does something about it.
-    Never(String),
-}
 
 /// What a contact is known by.
 enum Target {

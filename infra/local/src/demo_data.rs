@@ -3,8 +3,8 @@
 use crate::DEFAULT_ORG;
 use crate::serve::{ServeError, opened};
 use crate::system::{StartError, System};
-use daybook_domain::intake::Enquiry;
-use daybook_domain::lead::{DEMO_DATA, Lead, LeadOrigin, Status};
+use daybook_domain::enquiry::{DEMO_DATA, Enquiry};
+use daybook_domain::lead::{Lead, LeadOrigin, Status};
 use daybook_domain::{Error as Domain, LeadId, Line, Locale, Phone};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Clock, Cx, Error, PageAsk, Tx};

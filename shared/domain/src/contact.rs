@@ -1,7 +1,7 @@
 //! Contacts: people one talks to, at customers and elsewhere; and the groups they are in.
 
+use crate::enquiry::Consent;
 use crate::field::Fields;
-use crate::lead::Consent;
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, OnTimelines, Personal, Record, Reference};
 use crate::words::{Words, normalize};
@@ -151,7 +151,7 @@ impl Record for Contact {
     record_events!(ContactCreated, ContactUpdated, ContactDeleted, ContactRestored);
 
     fn claims(&self) -> Vec<Claim> {
-        self.email.iter().map(|email| Claim { kind: ClaimKind::Email, value: email.normalized() }).collect()
+        self.email.iter().map(Claim::of_address).collect()
     }
 
     fn person(&self) -> Option<String> {

@@ -1,8 +1,8 @@
 //! Customers: the people and companies that are sold to.
 
 use crate::choices;
+use crate::enquiry::{CompanySize, Industry};
 use crate::field::Fields;
-use crate::lead::{CompanySize, Industry};
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
@@ -103,7 +103,7 @@ impl Record for Customer {
     record_events!(CustomerCreated, CustomerUpdated, CustomerDeleted, CustomerRestored);
 
     fn claims(&self) -> Vec<Claim> {
-        self.email.iter().map(|email| Claim { kind: ClaimKind::Email, value: email.normalized() }).collect()
+        self.email.iter().map(Claim::of_address).collect()
     }
 
     /// A company is nobody's alone, whosever address it has.

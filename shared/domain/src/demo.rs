@@ -4,7 +4,6 @@
 
 use crate::choices;
 use crate::field::Fields;
-use crate::intake::{Ask, Asked};
 use crate::permission::Resource;
 use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::{
@@ -163,15 +162,6 @@ pub struct DemoFields {
     pub interested_products: Option<Products>,
     /// What to take care of.
     pub special_requirements: Option<Prose<10000>>,
-}
-
-impl Asked for DemoFields {
-    const FIELDS: &'static [&'static str] =
-        &["demo_type", "preferred_date", "timezone", "attendees_count", "interested_products", "special_requirements"];
-
-    fn into_ask(self) -> Ask {
-        Ask::Demo(self)
-    }
 }
 
 /// A demonstration that somebody asked for.

@@ -5,7 +5,6 @@
 
 use crate::Rule;
 use crate::open::OPEN;
-use crate::read::nearest;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, Error as _, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde_json::Value;
@@ -49,7 +48,7 @@ impl Refusal {
 
     fn unknown(field: &str, known: &[&str]) -> Refusal {
         let known: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
-        Refusal::UnknownField(field.to_owned(), Rule::Unknown { nearest: nearest(field, &known) })
+        Refusal::UnknownField(field.to_owned(), Rule::unknown(field, &known))
     }
 }
 

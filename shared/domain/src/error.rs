@@ -364,6 +364,22 @@ pub enum Rule {
     },
 }
 
+/// Longer names than this aren't misspelt ones.
+const LONGEST_NAME: usize = 64;
+
+/// The name of a list that comes nearest to a misspelt one.
+fn nearest(name: &str, names: &[String]) -> Option<String> {
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
+    names
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
+        .min()
+        .map(|(_, known)| known.clone())
+}
+
 /// What a limit on length counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -377,6 +393,11 @@ pub enum Unit {
 }
 
 impl Rule {
+    /// There is no such field, but perhaps one of these was meant.
+    pub fn unknown(name: &str, names: &[String]) -> Rule {
+        Rule::Unknown { nearest: nearest(name, names) }
+    }
+
     /// The stable code a client can test for.
     pub fn code(&self) -> &'static str {
         match self {

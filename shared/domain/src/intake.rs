@@ -3,63 +3,15 @@
 //! A form may send anything. Known fields are validated, advertising parameters become attribution,
 //! names with a leading underscore steer the request and are not stored, and the rest is kept as `extra`.
 
+use crate::ask::{Asked, Nothing};
+use crate::enquiry::{DEMO_DATA, Enquiry, check_extra};
 use crate::error::{Error, Rule, Unit, Violations};
-use crate::lead::{
-    ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, DEMO_DATA, Industry, ProjectTimeline,
-};
 use crate::read::{escape, read};
 use crate::submission::{Check, Finding, Verdict};
 use crate::text::breaks_a_line;
-use crate::{EmailAddress, Line, Locale, Phone, Prose, Timestamp};
+use crate::{Locale, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// The most fields `extra` keeps.
-pub const MOST_EXTRA: usize = 50;
-
-/// The most bytes of JSON one field of `extra` has.
-pub const EXTRA_BYTES: usize = 1024;
-
-/// What somebody says of themselves and wants.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Enquiry {
-    /// Given name.
-    pub first_name: Option<Line<100>>,
-    /// Family name.
-    pub last_name: Option<Line<100>>,
-    /// Address.
-    pub email: EmailAddress,
-    /// Phone number.
-    pub phone: Option<Phone>,
-    /// Company.
-    pub company: Option<Line<200>>,
-    /// Position in the company.
-    pub job_title: Option<Line<100>>,
-    /// Trade of the company.
-    pub industry: Option<Industry>,
-    /// Size of the company.
-    pub company_size: Option<CompanySize>,
-    /// What the product is wanted for.
-    pub application_area: Option<ApplicationArea>,
-    /// When the project starts.
-    pub project_timeline: Option<ProjectTimeline>,
-    /// How much may be spent.
-    pub budget_range: Option<BudgetRange>,
-    /// What is wanted, in their own words.
-    pub requirements: Option<Prose<10000>>,
-    /// Where they came from.
-    pub source: Option<Line<100>>,
-    /// The language they write in.
-    pub locale: Option<Locale>,
-    /// What they agreed to.
-    pub consent: Option<Consent>,
-    /// How they came to the website. Plain `utm_*` fields are taken too.
-    pub attribution: Option<Attribution>,
-    /// Any other field, at most 50 of 1 KB.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    pub extra: Map<String, Value>,
-}
 
 /// The fields that steer a request. They are not stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -102,41 +54,6 @@ impl Controls {
             Ok(millis) => Timestamp::from_millisecond(millis).ok(),
             Err(_) => text.parse().ok(),
         }
-    }
-}
-
-/// What a form asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ask {
-    /// To be in touch.
-    Lead,
-    /// A demonstration.
-    Demo(crate::demo::DemoFields),
-    /// An answer to a message.
-    Contact(crate::message::Message),
-}
-
-/// The fields of a form that say what it asks for.
-pub trait Asked: Serialize + serde::de::DeserializeOwned + utoipa::ToSchema + Clone + Send + Sync {
-    /// Their names.
-    const FIELDS: &'static [&'static str];
-
-    /// Puts what is known by another name where it belongs.
-    fn prepare(_fields: &mut Map<String, Value>) {}
-
-    /// What they ask for.
-    fn into_ask(self) -> Ask;
-}
-
-/// A form that asks for nothing in particular.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Nothing {}
-
-impl Asked for Nothing {
-    const FIELDS: &'static [&'static str] = &[];
-
-    fn into_ask(self) -> Ask {
-        Ask::Lead
     }
 }
 
@@ -319,38 +236,6 @@ fn bytes_of(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(0, |json| json.len())
 }
 
-/// Whether `extra` keeps within its bounds.
-pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
-    if extra.len() > MOST_EXTRA {
-        return Err(Rule::TooLong { max: MOST_EXTRA, unit: Unit::Entries });
-    }
-    let small =
-        |(name, value): (&String, &Value)| name.len() + value.to_string().len() <= EXTRA_BYTES && depth(value) <= 8;
-    if !extra.iter().all(small) {
-        return Err(Rule::TooLong { max: EXTRA_BYTES, unit: Unit::Bytes });
-    }
-    if extra.keys().any(|name| name.chars().any(breaks_a_line)) {
-        return Err(Rule::ControlCharacter);
-    }
-    if extra.iter().all(|(name, value)| !name.is_empty() && is_storable(value)) {
-        return Ok(());
-    }
-    Err(Rule::Format { expected: "named values, with numbers between 1e-125 and 1e125 in size".to_owned() })
-}
-
-/// Whether the table can hold a value: DynamoDB's numbers are smaller than JSON's, and names aren't empty.
-fn is_storable(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => {
-            let size = number.as_f64().unwrap_or(f64::MAX).abs();
-            size == 0.0 || (1e-125..1e125).contains(&size)
-        }
-        Value::Array(list) => list.iter().all(is_storable),
-        Value::Object(map) => map.iter().all(|(name, value)| !name.is_empty() && is_storable(value)),
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
-    }
-}
-
 /// How often one network address, form and e-mail address posted, measured against their limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -429,14 +314,6 @@ fn fold(fields: &mut Map<String, Value>, name: &str, parts: Map<String, Value>) 
         for (part, value) in parts {
             object.entry(part).or_insert(value);
         }
-    }
-}
-
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
-        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
-        _ => 0,
     }
 }
 

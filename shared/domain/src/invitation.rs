@@ -130,7 +130,7 @@ impl Record for Invitation {
     /// One open invitation for an address.
     fn claims(&self) -> Vec<Claim> {
         match self.status {
-            Status::Pending => vec![Claim { kind: ClaimKind::Email, value: self.email.normalized() }],
+            Status::Pending => vec![Claim::of_address(&self.email)],
             Status::Accepted | Status::Unknown(_) => Vec::new(),
         }
     }

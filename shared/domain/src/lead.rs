@@ -1,8 +1,10 @@
 //! Leads: people who may become customers.
 
 use crate::choices;
+use crate::enquiry::{
+    ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, Enquiry, Industry, ProjectTimeline, check_extra,
+};
 use crate::field::Fields;
-use crate::intake::Enquiry;
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
@@ -33,95 +35,6 @@ choices! {
         Spam = "spam",
     }
 
-    /// The trade of a company.
-    Industry {
-        /// Making things.
-        Manufacturing = "manufacturing",
-        /// Energy.
-        Energy = "energy",
-        /// Power grids.
-        PowerGrid = "power_grid",
-        /// Oil and chemicals.
-        Petrochemical = "petrochemical",
-        /// Mining.
-        Mining = "mining",
-        /// Storing and moving goods.
-        Logistics = "logistics",
-        /// Building.
-        Construction = "construction",
-        /// Police, fire brigades and the like.
-        PublicSafety = "public_safety",
-        /// Farming.
-        Agriculture = "agriculture",
-        /// Science.
-        Research = "research",
-        /// Anything else.
-        Other = "other",
-    }
-
-    /// How large a company is.
-    CompanySize {
-        /// Just founded.
-        Startup = "startup",
-        /// Small.
-        Small = "small",
-        /// Medium.
-        Medium = "medium",
-        /// Large.
-        Large = "large",
-        /// Very large.
-        Enterprise = "enterprise",
-    }
-
-    /// What the product is wanted for.
-    ApplicationArea {
-        /// Looking over plants and lines.
-        Inspection = "inspection",
-        /// Guarding.
-        Security = "security",
-        /// Measuring land.
-        Surveying = "surveying",
-        /// Saving people.
-        Rescue = "rescue",
-        /// Storing and moving goods.
-        Logistics = "logistics",
-        /// Science.
-        Research = "research",
-        /// Teaching.
-        Education = "education",
-        /// Anything else.
-        Other = "other",
-    }
-
-    /// When the project starts.
-    ProjectTimeline {
-        /// Now.
-        Immediate = "immediate",
-        /// Within months.
-        ShortTerm = "short_term",
-        /// Within a year.
-        MediumTerm = "medium_term",
-        /// Later.
-        LongTerm = "long_term",
-        /// Not decided.
-        Exploring = "exploring",
-    }
-
-    /// How much may be spent.
-    BudgetRange {
-        /// Below 100,000.
-        Under100k = "under_100k",
-        /// 100,000 to 500,000.
-        From100kTo500k = "100k_500k",
-        /// 500,000 to a million.
-        From500kTo1m = "500k_1m",
-        /// One to five million.
-        From1mTo5m = "1m_5m",
-        /// Above five million.
-        Over5m = "over_5m",
-        /// Not decided.
-        Undecided = "undecided",
-    }
 }
 
 /// Somebody who may become a customer. One lead per address; who writes again adds a submission.
@@ -200,42 +113,6 @@ pub struct Lead {
     /// When it became them.
     #[field(read_only)]
     pub converted_at: Option<Timestamp>,
-}
-
-/// The source of leads that are there to try things out with; they go to no other system.
-pub const DEMO_DATA: &str = "demo_data";
-
-/// What somebody agreed to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Consent {
-    /// Whether they may be sent advertisements.
-    #[serde(default)]
-    pub marketing: bool,
-    /// Which version of the text they agreed to.
-    pub text_version: Option<Line<100>>,
-}
-
-/// How somebody came to the website.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Attribution {
-    /// The site or medium that sent them.
-    pub utm_source: Option<Line<200>>,
-    /// The kind of advertisement.
-    pub utm_medium: Option<Line<200>>,
-    /// The campaign.
-    pub utm_campaign: Option<Line<200>>,
-    /// The search words bought.
-    pub utm_term: Option<Line<200>>,
-    /// Which of several advertisements.
-    pub utm_content: Option<Line<200>>,
-    /// Google's click id.
-    pub gclid: Option<Line<200>>,
-    /// Facebook's click id.
-    pub fbclid: Option<Line<200>>,
-    /// The page before.
-    pub referrer: Option<Line<1000>>,
-    /// The first page seen.
-    pub landing_page: Option<Line<1000>>,
 }
 
 impl Lead {
@@ -350,7 +227,7 @@ impl Record for Lead {
 
     /// A lead is converted by converting it alone, and stays so, unless that is undone.
     fn settle(&self, wanted: Lead, _: Timestamp) -> Result<Lead, Error> {
-        crate::intake::check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
+        check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
         let converts = |lead: &Lead| lead.status == Status::Converted;
         let undone = self.customer_id.is_some() && wanted.customer_id.is_none();
         if wanted.status != self.status && (converts(&wanted) || (converts(self) && !undone)) {
@@ -363,7 +240,7 @@ impl Record for Lead {
     fn claims(&self) -> Vec<Claim> {
         match self.status {
             Status::Converted => Vec::new(),
-            _ => vec![Claim { kind: ClaimKind::Email, value: self.email.normalized() }],
+            _ => vec![Claim::of_address(&self.email)],
         }
     }
 

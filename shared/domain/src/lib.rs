@@ -6,12 +6,14 @@
 
 pub mod actor;
 pub mod api_key;
+pub mod ask;
 pub mod audit;
 pub mod contact;
 pub mod customer;
 pub mod demo;
 mod door;
 pub mod email;
+pub mod enquiry;
 pub mod error;
 pub mod event;
 pub mod field;

@@ -12,9 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, schema::Schema};
 
-/// Longer names than this aren't misspelt ones.
-const LONGEST_NAME: usize = 64;
-
 /// Reads a value, or says everything that is wrong with it.
 pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Error> {
     read_over(value, None)
@@ -89,7 +86,7 @@ where
     for (name, change) in patch {
         let place = format!("/{}", escape(&name));
         if !names.contains(&name) {
-            violations.add(place, Rule::Unknown { nearest: nearest(&name, &names) });
+            violations.add(place, Rule::unknown(&name, &names));
         } else if read_only.contains(&name.as_str()) {
             if merged.get(&name) != Some(&change) {
                 violations.add(place, Rule::ReadOnly);
@@ -134,19 +131,6 @@ where
         }
         Err(other) => Err(other),
     }
-}
-
-/// The name of a list that comes nearest to a misspelt one.
-pub fn nearest(name: &str, names: &[String]) -> Option<String> {
-    if name.len() > LONGEST_NAME {
-        return None;
-    }
-    names
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
-        .min()
-        .map(|(_, known)| known.clone())
 }
 
 /// The names a schema says must be there.

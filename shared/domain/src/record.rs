@@ -4,7 +4,7 @@ use crate::event::{Change, Event};
 use crate::field::Fields;
 use crate::permission::Resource;
 use crate::words::Words;
-use crate::{AnyId, Error, FormId, Phone, RecordType, Stamp, Timestamp, UserId};
+use crate::{AnyId, EmailAddress, Error, FormId, Phone, RecordType, Stamp, Timestamp, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -305,6 +305,11 @@ impl ClaimKind {
 }
 
 impl Claim {
+    /// That an address is one record's.
+    pub fn of_address(address: &EmailAddress) -> Claim {
+        Claim { kind: ClaimKind::Email, value: address.normalized() }
+    }
+
     /// The field a client knows this value by.
     pub fn field(&self) -> &'static str {
         match self.kind {

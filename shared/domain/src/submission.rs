@@ -1,9 +1,10 @@
 //! Submissions: what came in through a form, exactly once, whatever becomes of it.
 
+use crate::ask::Ask;
 use crate::choices;
 use crate::demo::DemoFields;
+use crate::enquiry::Enquiry;
 use crate::field::Fields;
-use crate::intake::{Ask, Enquiry};
 use crate::message::Message;
 use crate::permission::Resource;
 use crate::record::{OnTimelines, Personal, Record};

@@ -6,7 +6,7 @@ use crate::input::{json_body, query_pairs};
 use crate::openapi::Operation;
 use crate::problem::{Members, Problem, status_of};
 use crate::reply::{Answer, HttpReply, json_answer};
-use daybook_domain::read::{nearest, read};
+use daybook_domain::read::{escape, read};
 use daybook_domain::{Error as Domain, Record, Rule, Unit, Violations};
 use daybook_store::{Answer as Kind, Error, Reply, Result};
 use serde::{Deserialize, Serialize};
@@ -77,8 +77,7 @@ impl<T: Record> Argument for BatchAsk<T> {
                     violations.add("/atomic", Rule::OneOf { allowed: vec!["true".to_owned(), "false".to_owned()] });
                 }
                 _ => {
-                    let nearest = nearest(&name, &["atomic".to_owned()]);
-                    violations.add(format!("/{}", daybook_domain::read::escape(&name)), Rule::Unknown { nearest });
+                    violations.add(format!("/{}", escape(&name)), Rule::unknown(&name, &["atomic".to_owned()]));
                 }
             }
         }

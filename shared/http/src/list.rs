@@ -8,7 +8,7 @@ use crate::openapi::Operation;
 use crate::param::{Operand, Param};
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Resource};
-use daybook_domain::read::{escape, nearest};
+use daybook_domain::read::escape;
 use daybook_domain::view::{View, ViewOf};
 use daybook_domain::words::Terms;
 use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, ViewId, Violations, Zone};
@@ -292,7 +292,7 @@ impl<T: Record> ListQuery<T> {
             names.extend(T::PARENTS.iter().map(|&name| name.to_owned()));
             names.extend(PARAMETERS.into_iter().filter(|name| *name != "search" || T::SEARCHED).map(str::to_owned));
             names.extend(ViewOf::of(T::TYPE).map(|_| VIEW.to_owned()));
-            return Err(Rule::Unknown { nearest: nearest(field, &names) });
+            return Err(Rule::unknown(field, &names));
         };
         let op =
             Op::of(op).ok_or_else(|| Rule::OneOf { allowed: Op::NAMES.map(|(name, _)| name.to_owned()).to_vec() })?;
@@ -370,7 +370,7 @@ impl<S: Narrowed> Argument for PageQuery<S> {
                 }
                 _ => {
                     let names: Vec<String> = ["limit", "cursor", S::FIELD].map(str::to_owned).to_vec();
-                    Err(Rule::Unknown { nearest: nearest(&name, &names) })
+                    Err(Rule::unknown(&name, &names))
                 }
             };
             if let Err(rule) = outcome {

@@ -2,15 +2,14 @@
 
 use crate::decide::{Known, Makes, known, makes, zone_of};
 use crate::limits::limits;
+use daybook_domain::ask::{Ask, Asked};
+use daybook_domain::enquiry::Enquiry;
 use daybook_domain::form::Form;
-use daybook_domain::intake::{Ask, Asked, Controls, Enquiry, Limits, screen};
+use daybook_domain::intake::{Controls, Limits, screen};
 use daybook_domain::lead::{Lead, Status};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
-use daybook_domain::{
-    Claim, ClaimKind, Conflict, EmailAddress, Error as Domain, FormId, LeadId, RecordType, Stored, SubmissionId,
-    Timestamp, Zone,
-};
+use daybook_domain::{Conflict, Error as Domain, FormId, LeadId, RecordType, Stored, SubmissionId, Timestamp, Zone};
 use daybook_http::{Cx, Error, Posted, PostedBy, PostedLater, Result, token};
 use daybook_store::{Reply, Tx};
 use serde::{Deserialize, Serialize};
@@ -241,8 +240,4 @@ pub(crate) async fn form_by_id(cx: &Cx, id: FormId) -> Result<Form> {
         None if id == FormId::default_of(cx.org) => Ok(Form::default_of(cx.org)),
         None => Err(Domain::not_found(RecordType::Form).into()),
     }
-}
-
-pub(crate) fn claim(email: &EmailAddress) -> Claim {
-    Claim { kind: ClaimKind::Email, value: email.normalized() }
 }

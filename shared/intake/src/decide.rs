@@ -1,13 +1,12 @@
 //! What a submission makes: a lead or none, and a demonstration if it asks for one.
 
-use crate::accept::claim;
+use daybook_domain::ask::Ask;
 use daybook_domain::demo::{Demo, DemoOrigin};
 use daybook_domain::form::Form;
-use daybook_domain::intake::Ask;
 use daybook_domain::lead::{Lead, LeadOrigin};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
-use daybook_domain::{DemoId, LeadId, Line, RecordType, Timestamp, UserId, Zone};
+use daybook_domain::{Claim, DemoId, LeadId, Line, RecordType, Timestamp, UserId, Zone};
 use daybook_http::{Cx, Result};
 use daybook_store::Tx;
 
@@ -32,7 +31,7 @@ pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<Lead
     {
         return Ok(Known { lead: Some(lead.id), previous: None, owner: lead.owner_id });
     }
-    let holder = cx.holder(RecordType::Lead, &claim(&submission.enquiry.email)).await?;
+    let holder = cx.holder(RecordType::Lead, &Claim::of_address(&submission.enquiry.email)).await?;
     let lead = holder.current.and_then(|id| LeadId::try_from(id).ok());
     let owner = match lead {
         Some(id) if submission.demo.is_some() => cx.find::<Lead>(id).await?.and_then(|lead| lead.owner_id),

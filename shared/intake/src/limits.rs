@@ -1,6 +1,5 @@
 //! How often one network address, form and e-mail address may post before posts are held.
 
-use crate::accept::claim;
 use daybook_domain::EmailAddress;
 use daybook_domain::form::Form;
 use daybook_domain::intake::Limits;
@@ -19,7 +18,7 @@ pub(crate) async fn limits(cx: &Cx, form: &Form, email: &EmailAddress) -> Result
         return Ok(Limits::default());
     }
     let ip = cx.request.ip.map(network).unwrap_or_default();
-    let email = sha256_hex(claim(email).value.as_bytes());
+    let email = sha256_hex(email.normalized().as_bytes());
     let form = form.id.to_string();
     let (by_address, by_form, by_email) = tokio::try_join!(
         take(&cx.env, cx.org, "intake-address", &ip, PER_ADDRESS),

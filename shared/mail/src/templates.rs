@@ -2,7 +2,8 @@
 
 use crate::Content;
 use askama::Template;
-use daybook_domain::intake::{Ask, Enquiry};
+use daybook_domain::ask::Ask;
+use daybook_domain::enquiry::Enquiry;
 use daybook_domain::lead::display_name;
 use daybook_domain::submission::Submission;
 use daybook_domain::{Line, Locale};

@@ -2,8 +2,7 @@
 //! what addresses, times and zones are is asked of the domain.
 
 use daybook_domain::demo::DemoType;
-use daybook_domain::intake::EXTRA_BYTES;
-use daybook_domain::lead::{ApplicationArea, BudgetRange, CompanySize, Industry, ProjectTimeline};
+use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, EXTRA_BYTES, Industry, ProjectTimeline};
 use daybook_domain::read::escape;
 use daybook_domain::words::is_han;
 use daybook_domain::{EmailAddress, Locale, Moment, Zone};
