@@ -11,7 +11,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Those that count for somebody who says that they are who has this name.
+    /// The attempts that count for a sign-in by this name: those of the device where its user signed in there before, else
+    /// those of the name.
     pub fn of(cx: &Cx, name: String, user: Option<UserId>, DeviceToken(token): &DeviceToken) -> Attempt {
         let device = user.zip(token.as_deref()).and_then(|(user, token)| token::device_of(&cx.env.keys, user, token));
         device.map_or_else(|| Attempt::of_name(name), |device| Attempt { subject: format!("device {device}") })

@@ -15,6 +15,6 @@ pub enum Pushed {
     Left(String),
     /// Not now.
     NotNow { at: Timestamp, reason: String },
-    /// Not until somebody does something about it.
+    /// It fails until an administrator mends the cause, which this tells.
     Never(String),
 }

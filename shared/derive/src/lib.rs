@@ -19,7 +19,7 @@ const FACTS: [(&str, &str); 5] = [
 ///
 /// - `read_only`: a client can't change it.
 /// - `fixed`: a client sets it with a new record, and not again.
-/// - `required`: whoever makes a record gives it.
+/// - `required`: a new record must have it.
 /// - `moment`: it may come without an offset (a list: each entry's `at`).
 /// - `deadline`: a moment whose day alone means the end of that day.
 #[proc_macro_derive(Fields, attributes(field))]
