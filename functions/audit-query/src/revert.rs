@@ -11,7 +11,7 @@ use daybook_domain::{
     AnyId, Audit, Conflict, EntryId, Error as Domain, Record, RecordType, Rule, Stored, with_record_type,
 };
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
-use daybook_records::guarded;
+use daybook_records::{deleted, restored, updated};
 use daybook_store::journal::Detail;
 use daybook_store::{Fact, Tx, fields_of, object_of};
 use serde::{Deserialize, Serialize};
@@ -148,13 +148,12 @@ impl Undoing<'_> {
             // Made, or taken back from the trash.
             (true, false) => {
                 let current = self.unchanged::<T>().await?;
-                guarded::<T>(self.cx, Some(&current), None, Tx::delete(&current)).await?
+                deleted(self.cx, Tx::default(), &current).await?
             }
             (false, true) => {
                 let trashed = self.cx.find_trashed::<T>(self.fact.record).await?;
                 let trashed = trashed.ok_or(Domain::Conflict(Conflict::NotInTrash))?;
-                let restored = trashed.back().following(&trashed, self.cx.now());
-                guarded(self.cx, None, Some(&restored), Tx::restore(&trashed, &restored)).await?
+                restored(self.cx, Tx::default(), &trashed).await?.1
             }
             (true, true) => return Err(Domain::Conflict(Conflict::NothingToUndo).into()),
         };
@@ -198,8 +197,8 @@ impl Undoing<'_> {
         if fields.iter().any(|name| written.get(*name).cloned().unwrap_or_default() != was(name)) {
             return Err(Domain::Conflict(Conflict::NewerVersion).into());
         }
-        let wanted = current.settle(wanted, self.cx.now())?.following(&current, self.cx.now());
-        guarded::<T>(self.cx, Some(&current), Some(&wanted), Tx::update(&current, &wanted)).await.map(Some)
+        let wanted = current.settle(wanted, self.cx.now())?;
+        updated(self.cx, Tx::default(), &current, wanted).await.map(|(_, tx)| Some(tx))
     }
 
     /// The record, if nothing has happened to it since.

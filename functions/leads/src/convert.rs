@@ -7,11 +7,12 @@ use daybook_domain::lead::{Lead, Status};
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{
-    Audit, Claim, Conflict, CustomerId, EmailAddress, Error as Domain, LeadId, Record, RecordType, Rule, Several,
-    Stored, Violations,
+    Audit, Claim, Conflict, CustomerId, EmailAddress, Error as Domain, LeadId, RecordType, Rule, Several, Stored,
+    Violations,
 };
 use daybook_http::{Created, Cx, Error, IfMatch, Json, Path, Result};
 use daybook_intake::find_lead;
+use daybook_records::{created, updated};
 use daybook_store::{Decision, Tx, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -89,17 +90,17 @@ async fn decided(cx: &Cx, lead: Stored<Lead>, ask: &Ask) -> Result<Decision<Crea
     let (customer, tx) = customer(cx, &lead, ask).await?;
     let (contact, tx) = contact(cx, &lead, ask, &customer, tx).await?;
     let (opportunity, tx) = opportunity(cx, &lead, ask, &customer, &contact, tx).await?;
-    let after = Lead {
+    let converted = Lead {
         status: Status::Converted,
         customer_id: Some(customer.id),
         contact_id: Some(contact.id),
         opportunity_id: opportunity.as_ref().map(|opportunity| opportunity.id),
         converted_at: Some(cx.now()),
         ..Lead::clone(&lead)
-    }
-    .following(&lead, cx.now());
-    let tx = tx.and_update(&lead, &after).called(Audit::Convert);
-    Ok(Decision::Commit(tx, Created(Converted { lead: after, customer, contact, opportunity })))
+    };
+    let (lead, tx) = updated(cx, tx, &lead, converted).await?;
+    let converted = Converted { lead, customer, contact, opportunity };
+    Ok(Decision::Commit(tx.called(Audit::Convert), Created(converted)))
 }
 
 /// A new record of what follows from the lead, with the fields that were asked for laid over it.
@@ -148,7 +149,7 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
     });
     let made: Customer = new((cx, lead), &derived, ask.customer.as_ref(), "/customer").await?;
     let customer = Customer { lead_id: Some(lead.id), ..made };
-    let tx = Tx::create(&customer);
+    let tx = created(cx, Tx::default(), &customer).await?;
     Ok((customer, tx))
 }
 
@@ -175,9 +176,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
             let customer_ids =
                 Several::new(customers).map_err(|rule| Domain::invalid("/contact/customer_ids", rule))?;
             let wanted = Contact { customer_ids, lead_id: Some(lead.id), ..amended.clone() }.settled(Some(&amended))?;
-            let after = wanted.following(&before, cx.now());
-            let tx = tx.and_update(&before, &after);
-            return Ok((after, tx));
+            return updated(&cx, tx, &before, wanted).await;
         }
     }
     let derived = json!({
@@ -194,7 +193,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
     });
     let made: Contact = new((cx, lead), &derived, ask.contact.as_ref(), "/contact").await?;
     let contact = Contact { lead_id: Some(lead.id), ..made };
-    let tx = tx.and_create(&contact);
+    let tx = created(cx, tx, &contact).await?;
     Ok((contact, tx))
 }
 
@@ -219,6 +218,6 @@ async fn opportunity(
     });
     let made: Opportunity = new((cx, lead), &derived, ask.opportunity.as_ref(), "/opportunity").await?;
     let opportunity = Opportunity { lead_id: Some(lead.id), ..made };
-    let tx = tx.and_create(&opportunity);
+    let tx = created(cx, tx, &opportunity).await?;
     Ok((Some(opportunity), tx))
 }

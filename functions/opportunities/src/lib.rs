@@ -12,7 +12,7 @@ use daybook_domain::OpportunityId;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::Action::{Create, Delete, Manage, Read, Update};
 use daybook_domain::permission::Resource::{Opportunities, Pipelines};
-use daybook_domain::pipeline::StageKey;
+use daybook_domain::pipeline::{Pipeline, StageKey};
 use daybook_domain::{Line, Percent};
 use daybook_http::{Cx, Data, IfMatch, Json, Path, Result, Routes, can, can_any};
 use daybook_store::object_of;
@@ -34,7 +34,7 @@ pub fn routes() -> Routes {
         .post("/api/opportunities/{id}/stage", can(Opportunities, Update), set_stage)
         .get("/api/opportunities/{id}/timeline", can(Opportunities, Read), timeline::<Opportunity>)
         .get("/api/pipelines", can(Pipelines, Read), pipelines::list)
-        .post("/api/pipelines", can(Pipelines, Manage), pipelines::create)
+        .post("/api/pipelines", can(Pipelines, Manage), create::<Pipeline>)
         .get("/api/pipelines/{id}", can(Pipelines, Read), pipelines::read)
         .put("/api/pipelines/{id}", can(Pipelines, Manage), pipelines::update)
         .patch("/api/pipelines/{id}", can(Pipelines, Manage), pipelines::update)

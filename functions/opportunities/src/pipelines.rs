@@ -1,10 +1,9 @@
 //! Pipelines. The default one is there from the start, and stored once somebody changes it.
 
-use daybook_crm::make;
 use daybook_domain::Record;
 use daybook_domain::pipeline::Pipeline;
 use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule};
-use daybook_http::{Created, Cx, Data, IfMatch, Listed, New, PageQuery, Patch, Path, Result};
+use daybook_http::{Cx, Data, IfMatch, Listed, PageQuery, Patch, Path, Result};
 use daybook_records::guarded;
 use daybook_store::{Page, Tx};
 
@@ -24,13 +23,6 @@ pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
     all.truncate(query.limit);
     let next = all.last().filter(|_| more).map(|last| cx.seal_place(&last.id.to_string(), CURSOR));
     Ok(Listed(Page::of(all, query.limit, next)))
-}
-
-/// Makes a pipeline. The keys of its stages are no other pipeline's.
-pub async fn create(cx: Cx, new: New<Pipeline>) -> Result<Created<Pipeline>> {
-    let pipeline: Pipeline = make(&cx, new.fields).await?;
-    let tx = guarded::<Pipeline>(&cx, None, Some(&pipeline), Tx::create(&pipeline)).await?;
-    cx.commit(tx, Created(pipeline)).await
 }
 
 /// Reads a pipeline.

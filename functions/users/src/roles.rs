@@ -6,7 +6,7 @@ use daybook_domain::role::{CustomRole, NewRole};
 use daybook_domain::user::User;
 use daybook_domain::{Audit, Conflict, Error as Domain, Record, RoleId, Stored};
 use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
-use daybook_records::{change_called, guarded};
+use daybook_records::{change_called, created, deleted};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Decision, PageAsk, Tx};
 use serde::{Deserialize, Serialize};
@@ -44,8 +44,7 @@ pub async fn list(cx: Cx, query: ListQuery<CustomRole>) -> Result<Listed<CustomR
 /// Makes a role.
 pub async fn create(cx: Cx, Json(new): Json<NewRole>) -> Result<Created<CustomRole>> {
     let role = CustomRole::new(new, &cx.stamp());
-    let tx = Tx::create(&role).called(Audit::PermissionChange);
-    let tx = guarded::<CustomRole>(&cx, None, Some(&role), tx).await?;
+    let tx = created(&cx, Tx::default(), &role).await?.called(Audit::PermissionChange);
     cx.commit(tx, Created(role)).await
 }
 
@@ -74,8 +73,7 @@ pub async fn delete(cx: Cx, Path(id): Path<RoleId>, IfMatch(version): IfMatch) -
     cx.alter(id, version, |before: Stored<CustomRole>| {
         let cx = &cx;
         async move {
-            let tx = Tx::delete(&before).called(Audit::PermissionChange);
-            let tx = guarded::<CustomRole>(cx, Some(&before), None, tx).await?;
+            let tx = deleted(cx, Tx::default(), &before).await?.called(Audit::PermissionChange);
             Ok(Decision::Commit(tx, Data::stored(before)))
         }
     })

@@ -8,7 +8,7 @@ use daybook_domain::{Error as Domain, Rule};
 use daybook_http::{
     Accepted, BatchAction, BatchAsk, BatchItem, Batched, Created, Cx, Data, Error, IfMatch, Part, Path, Result, denied,
 };
-use daybook_records::guarded;
+use daybook_records::{created, deleted, restored, updated};
 use daybook_store::{Answer, PAGE_BYTES, Tx, is_at};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -189,7 +189,7 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
     match item.action {
         BatchAction::Create => {
             let record: T = make(cx, fields).await?;
-            let tx = guarded::<T>(cx, None, Some(&record), tx.and_create(&record)).await?;
+            let tx = created(cx, tx, &record).await?;
             Ok((tx, done(Answer::Created, &record)?))
         }
         BatchAction::Update => {
@@ -199,8 +199,7 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             if wanted == *before {
                 return Ok((tx, done(Answer::Ok, &*before)?));
             }
-            let after = wanted.following(&before, cx.now());
-            let tx = guarded::<T>(cx, Some(&before), Some(&after), tx.and_update(&before, &after)).await?;
+            let (after, tx) = updated(cx, tx, &before, wanted).await?;
             Ok((tx, done(Answer::Ok, &after)?))
         }
         BatchAction::Delete => {
@@ -209,14 +208,13 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             let part = done(Answer::Ok, &*record)?;
             let tx = match T::TYPE.has_family() {
                 true => removal(cx, tx, &record, cx.family(record.id()).await?).await?,
-                false => guarded::<T>(cx, Some(&record), None, tx.and_delete(&record)).await?,
+                false => deleted(cx, tx, &record).await?,
             };
             Ok((tx, part))
         }
         BatchAction::Restore => {
             let trashed = cx.trashed::<T>(id_of::<T>(item)?, item.version).await?;
-            let restored = trashed.back().following(&trashed, cx.now());
-            let mut tx = guarded::<T>(cx, None, Some(&restored), tx.and_restore(&trashed, &restored)).await?;
+            let (restored, mut tx) = restored(cx, tx, &trashed).await?;
             if T::TYPE.has_family() {
                 tx = cx.rise(tx, &cx.fallen_with(trashed.id()).await?).await?;
             }

@@ -22,7 +22,8 @@ pub async fn search<T: Work>(cx: Cx, Searched(query): Searched<T>) -> Result<Lis
 /// Makes a record.
 pub async fn create<T: Work>(cx: Cx, new: New<T>) -> Result<Created<T>> {
     let record: T = make(&cx, new.fields).await?;
-    cx.commit(Tx::create(&record), Created(record)).await
+    let tx = daybook_records::created(&cx, Tx::default(), &record).await?;
+    cx.commit(tx, Created(record)).await
 }
 
 /// Reads a record.

@@ -42,6 +42,7 @@ pub async fn change_called<T: Record, R: Reply>(
         }
         let after = wanted.following(&before, cx.now());
         let tx = Tx::update(&before, &after);
+        // Named before the rules add changes of their own.
         let tx = if let Some(audit) = called { tx.called(audit) } else { tx };
         let tx = guarded::<T>(cx, Some(&before), Some(&after), tx).await?;
         Ok(Decision::Commit(tx, reply(after)))
@@ -58,7 +59,7 @@ pub async fn remove<T: Record, R: Reply>(
 ) -> Result<R> {
     let reply = &reply;
     let alter = |record: Stored<T>| async move {
-        let tx = guarded::<T>(cx, Some(&record), None, Tx::delete(&record)).await?;
+        let tx = deleted(cx, Tx::default(), &record).await?;
         Ok(Decision::Commit(tx, reply(record.into_inner())))
     };
     cx.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
@@ -72,7 +73,30 @@ pub async fn restore<T: Record, R: Reply>(
     reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
     let trashed = cx.trashed::<T>(id, if_match).await?;
-    let restored = trashed.back().following(&trashed, cx.now());
-    let tx = guarded::<T>(cx, None, Some(&restored), Tx::restore(&trashed, &restored)).await?;
+    let (restored, tx) = restored(cx, Tx::default(), &trashed).await?;
     cx.commit(tx, reply(restored)).await
+}
+
+/// A transaction that makes a record too, if the rules allow it.
+pub async fn created<T: Record>(cx: &Cx, tx: Tx, record: &T) -> Result<Tx> {
+    guarded(cx, None, Some(record), tx.and_create(record)).await
+}
+
+/// A transaction that changes a record to what is wanted too, if the rules allow it; and the version that this makes.
+pub async fn updated<T: Record>(cx: &Cx, tx: Tx, before: &Stored<T>, wanted: T) -> Result<(T, Tx)> {
+    let after = wanted.following(before, cx.now());
+    let tx = guarded::<T>(cx, Some(before), Some(&after), tx.and_update(before, &after)).await?;
+    Ok((after, tx))
+}
+
+/// A transaction that moves a record to the trash too, if the rules allow it.
+pub async fn deleted<T: Record>(cx: &Cx, tx: Tx, record: &Stored<T>) -> Result<Tx> {
+    guarded::<T>(cx, Some(record), None, tx.and_delete(record)).await
+}
+
+/// A transaction that takes a record back from the trash too, if the rules allow it; and the version that this makes.
+pub async fn restored<T: Record>(cx: &Cx, tx: Tx, trashed: &Stored<T>) -> Result<(T, Tx)> {
+    let restored = trashed.back().following(trashed, cx.now());
+    let tx = guarded::<T>(cx, None, Some(&restored), tx.and_restore(trashed, &restored)).await?;
+    Ok((restored, tx))
 }

@@ -4,6 +4,6 @@ mod change;
 mod phone;
 mod rules;
 
-pub use change::{change, change_called, remove, restore};
+pub use change::{change, change_called, created, deleted, remove, restore, restored, updated};
 pub use phone::dialled;
 pub use rules::guarded;
