@@ -124,7 +124,12 @@ async fn tokens_that_ended(world: &World) -> Vec<(&'static str, String)> {
     let somebody = world.person(Role::Owner).await;
     tokens.push(("of a session that never was", of(somebody.user, SessionId::new(cx.env.ids.next()))));
     let other = world.person(Role::Owner).await;
-    let others = Session::all_of(&cx.env, cx.org, &cx.get(other.user.expect("a user")).await.expect("a user")).await;
+    let others = Session::all_of(
+        &cx.env,
+        cx.org,
+        cx.get::<daybook_domain::user::User>(other.user.expect("a user")).await.expect("a user").epoch(),
+    )
+    .await;
     tokens.push(("of another's session", of(somebody.user, others.expect("a read")[0].id)));
     tokens.push(("of an API key that never was", "dbk_AAAA.BBBB".to_owned()));
     let late = world.person(Role::Owner).await;

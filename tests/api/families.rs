@@ -148,12 +148,12 @@ async fn a_removal_that_is_broken_off_midway_leaves_nobody() {
         world.faults.heal();
         let cx = world.cx(owner.org);
         let id: daybook_domain::AnyId = customer.parse().expect("an id");
-        let left = cx.members(id).await.expect("a read").len();
+        let left = daybook_records::family::members(&cx, id).await.expect("a read").len();
         midway += usize::from(0 < left && left < children);
         let list = format!("/api/interactions?customer_id={customer}");
         assert_eq!((count(&owner, &list).await, count(&owner, "/api/interactions").await), (0, 0), "{left} are left");
         world.pass(Duration::from_secs(1200)).await;
-        assert_eq!(cx.members(id).await.expect("a read").len(), 0);
+        assert_eq!(daybook_records::family::members(&cx, id).await.expect("a read").len(), 0);
         let done = owner.get(&format!("/api/jobs/{job}")).await.expect(200).data();
         assert_eq!((&done["status"], &done["progress"]["done"]), (&json!("done"), &json!(children)));
     }
@@ -237,7 +237,7 @@ async fn whoever_adds_children_while_a_customer_is_deleted_leaves_no_orphan() {
         owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(202);
         world.work().await;
         let id: daybook_domain::CustomerId = customer.parse().expect("an id");
-        let back = world.cx(owner.org).members(id.into()).await.expect("a read").len();
+        let back = daybook_records::family::members(&world.cx(owner.org), id.into()).await.expect("a read").len();
         assert_eq!(back, added.iter().filter(|answer| answer.status.as_u16() == 201).count());
     }
     assert!(in_time > 0 && too_late > 0, "{in_time} came in time and {too_late} too late, so nothing raced");

@@ -65,6 +65,28 @@ async fn an_empty_text_is_nothing_whatever_the_type() {
     let form = id_of(&owner, "/api/forms", json!({"name": "A", "allowed_origins": ["https://a.example"]})).await;
     let changed = owner.patch(&format!("/api/forms/{form}"), json!({"allowed_origins": null})).await.expect(200);
     assert_eq!(changed.data()["allowed_origins"], json!([]));
+    // A new record says as little by it as a changed one.
+    for (path, body, field, expected) in [
+        ("/api/teams", json!({"name": "North", "member_ids": ""}), "member_ids", json!([])),
+        ("/api/forms", json!({"name": "B", "phone_country": "", "locale": " "}), "phone_country", json!("CN")),
+        ("/api/users", json!({"email": "b@example.com", "username": "", "role": "sales"}), "username", Value::Null),
+        ("/api/invitations", json!({"email": "c@example.com", "name": "", "role": "sales"}), "name", Value::Null),
+        ("/api/tasks", json!({"title": "Call", "priority": "", "due_date": ""}), "priority", json!("medium")),
+        (
+            "/api/api-keys",
+            json!({"name": "K", "permissions": ["leads:read:all"], "expires_at": ""}),
+            "expires_at",
+            Value::Null,
+        ),
+        (
+            "/api/organizations",
+            json!({"name": "B", "owner_email": "d@example.com", "timezone": ""}),
+            "timezone",
+            json!("Asia/Shanghai"),
+        ),
+    ] {
+        assert_eq!(made(&owner, path, body).await[field], expected, "{path}");
+    }
     for (path, body) in [
         (format!("/api/forms/{form}"), json!({"name": ""})),
         (format!("/api/customers/{customer}"), json!({"name": " "})),

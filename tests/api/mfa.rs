@@ -36,7 +36,12 @@ async fn with_factor(world: &World) -> (Person, String, Vec<String>) {
     let codes = ada.post("/api/auth/mfa/confirm", confirm).await.expect(200).data()["recovery_codes"].clone();
     let codes: Vec<String> = serde_json::from_value(codes).expect("codes");
     assert_eq!(codes.len(), 10);
-    assert_eq!(ada.get("/api/auth/me").await.expect(200).data()["second_factor"], true);
+    let me = ada.get("/api/auth/me").await.expect(200).data();
+    assert_eq!(me["second_factor"], true);
+    // Taking that back by undoing takes neither password nor code, and so isn't done.
+    let entries = ada.get("/api/audit-logs?resource_type=user&limit=1").await.expect(200).data();
+    let undo = format!("/api/audit-logs/{}/revert", entries[0]["id"].as_str().expect("an id"));
+    ada.post(&undo, json!({})).await.expect_problem(422, "validation_error");
     (ada, secret, codes)
 }
 

@@ -306,6 +306,17 @@ async fn a_session_that_was_found_open_can_t_be_made_one_s_own_by_another_addres
     other.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
     let now = ada.get("/api/auth/me").await.expect(200).data();
     assert_eq!((&now["email"], &now["email_verified_at"]), (&json!("ada@new.example"), &Value::Null));
+    // Neither by a key of their own, nor by taking the change back.
+    let key = json!({"name": "K", "permissions": ["users:manage", "users:read"]});
+    let key = ada.post("/api/api-keys", key).await.expect(201).data();
+    let by_key = world.visitor().with_token(key["key"].as_str().expect("a secret"));
+    by_key.patch(&path, json!({"email": "evil@example.com"})).await.expect_problem(422, "validation_error");
+    let entries = ada.get("/api/audit-logs?resource_type=user&limit=10").await.expect(200).data();
+    let moved = |entry: &&Value| entry["fields"].as_array().is_some_and(|fields| fields.contains(&json!("email")));
+    let entry = entries.as_array().and_then(|all| all.iter().find(moved)).expect("the change of the address");
+    let undo = format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id"));
+    let refused = ada.post(&undo, json!({})).await.expect_problem(422, "validation_error");
+    assert_eq!(refused.violations()[0].0, "/email");
     let token = mailed(&world, "ada@new.example", "verify-email").await;
     world.visitor().post("/api/auth/verify-email", json!({"token": token})).await.expect(200);
     assert!(world.mails().iter().any(|mail| mail.to == "ada@example.com" && mail.subject.contains("您的邮箱已修改")));

@@ -83,7 +83,8 @@ async fn the_link_is_no_good_after_an_hour_after_a_newer_one_after_another_addre
         reset(&world, &mixed).await.expect_problem(409, "conflict");
     }
     let cx = world.cx(daybook_local::DEFAULT_ORG);
-    let (_, id) = world.system.env.login("ada@example.com").await.expect("a read").expect("a user");
+    let (_, id) =
+        daybook_records::admission::login(&world.system.env, "ada@example.com").await.expect("a read").expect("a user");
     let moved = |user: &daybook_domain::user::User| {
         let email = EmailAddress::parse("ada@new.example").expect("an address");
         Ok(daybook_domain::user::User { email, ..user.clone() })
@@ -230,7 +231,8 @@ async fn passwords_that_many_have_are_warned_of_and_in_production_refused() {
 async fn hashes_with_other_parameters_are_made_anew_when_their_user_signs_in() {
     let world = World::new().await;
     registered(&world, "ada@example.com").await;
-    let (org, id) = world.system.env.login("ada@example.com").await.expect("a read").expect("a user");
+    let (org, id) =
+        daybook_records::admission::login(&world.system.env, "ada@example.com").await.expect("a read").expect("a user");
     // "correct horse battery staple", by the reference implementation.
     for phc in [
         "$argon2id$v=19$m=8192,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$E00YDK579zCFKHdylDWWbt4Db/32fqyFEYPCGpqFXXw",

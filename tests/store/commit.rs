@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::lead::Lead;
 use daybook_domain::{
-    Claim, ClaimKind, EmailAddress, Error as Domain, Fields as _, LeadId, Record, RecordType, Stored, UserId,
+    Claim, ClaimKind, Edit, EmailAddress, Error as Domain, LeadId, Record, RecordType, Stored, UserId,
 };
 use daybook_http::Error;
 use daybook_local::DEFAULT_ORG;
@@ -25,8 +25,9 @@ fn email_claim(email: &str) -> Claim {
 
 fn patched(lead: &Lead, cx: &Cx, change: Value) -> Lead {
     let patch = change.as_object().cloned().expect("an object");
-    let merged = daybook_domain::read::merge(lead, patch, Lead::READ_ONLY).expect("valid");
-    lead.settle(merged, cx.now()).expect("valid").following(lead, cx.now())
+    let wanted = daybook_domain::edit::merged(lead, patch.clone()).expect("valid");
+    let edit = Edit { before: Some(lead), wanted, given: &patch, again: false, at: cx.now() };
+    Lead::settle(edit, &()).expect("valid").following(lead, cx.now())
 }
 
 async fn words(cx: &Cx, word: &str) -> usize {

@@ -11,7 +11,7 @@ use daybook_domain::permission::RoleRef;
 use daybook_domain::record::{Claim, Record};
 use daybook_domain::stored::FORM;
 use daybook_domain::words::Words;
-use daybook_domain::{Actor, AnyId, Audit, Change, Event, RecordType, Timestamp, UserId};
+use daybook_domain::{Actor, AnyId, Audit, Change, CustomerId, Event, RecordType, Stamp, Timestamp, UserId};
 use daybook_jobs::{MailJob, Message, SyncJob};
 use daybook_local::DEFAULT_ORG;
 use daybook_store::rows::session::Session;
@@ -288,10 +288,16 @@ impl Fields for NewerCustomer {
     const REQUIRED: &'static [&'static str] = Customer::REQUIRED;
     const MOMENTS: &'static [&'static str] = Customer::MOMENTS;
     const DEADLINES: &'static [&'static str] = Customer::DEADLINES;
+
+    fn defaults(by: &Stamp) -> Map<String, Value> {
+        <Customer as Fields>::defaults(by)
+    }
 }
 
 impl Record for NewerCustomer {
     const TYPE: RecordType = RecordType::Customer;
+    type Id = CustomerId;
+    type Context = ();
     const RESOURCE: daybook_domain::permission::Resource = Customer::RESOURCE;
     const SAMPLE: &'static str = Customer::SAMPLE;
     const FORM: u32 = 2;
@@ -387,10 +393,10 @@ async fn rows_and_messages_of_a_newer_version_keep_what_it_says() {
     let tokens = world.visitor().post("/api/auth/register", body).await.expect(201).json();
     let user: UserId = tokens["user"]["id"].as_str().expect("an id").parse().expect("an id");
     let env = &world.system.env;
-    let org = env.login("ada@example.com").await.expect("a read").expect("a user").0;
+    let org = daybook_records::admission::login(env, "ada@example.com").await.expect("a read").expect("a user").0;
     let cx = world.cx(org);
-    let ada = cx.get(user).await.expect("a user");
-    let session = Session::all_of(env, org, &ada).await.expect("a read")[0].id;
+    let ada = cx.get::<daybook_domain::user::User>(user).await.expect("a user");
+    let session = Session::all_of(env, org, ada.epoch()).await.expect("a read")[0].id;
     let mut row = item(&world, Place::Session(org, session)).await;
     row.insert("passkey".to_owned(), AttributeValue::S("pk1".to_owned()));
     put(&world, row).await;

@@ -144,7 +144,7 @@ async fn written() -> Golden {
     let cx = world.cx(DEFAULT_ORG);
     let falls: AnyId = customer.parse().expect("an id");
     let job = daybook_domain::job::Job::new(daybook_domain::job::Work::Removal { record: falls }, &cx.stamp());
-    let row = Falling::default().and(DEFAULT_ORG, falls, &job).expect("a row");
+    let row = Falling::default().and(DEFAULT_ORG, falls, (job.id, job.created_at)).expect("a row");
     cx.commit(Tx::create(&job).with_row(row), ()).await.expect("a commit");
     let facts = world.journal(DEFAULT_ORG).await;
     for fact in &facts {

@@ -75,7 +75,7 @@ async fn removed<T: Record>(cx: &Cx, id: AnyId) {
     let found = cx.get::<T>(id).await.expect("a record");
     let mut tx = Tx::delete(&found);
     if id.kind.has_family() {
-        tx = tx.with_family(cx.family(id).await.expect("a family"));
+        tx = tx.with_family(daybook_records::family::family_of(cx, id).await.expect("a family"));
     }
     cx.next_step().commit(tx, ()).await.unwrap_or_else(|error| panic!("{id}: {error:?}"));
     assert!(cx.find::<T>(id).await.expect("a read").is_none());

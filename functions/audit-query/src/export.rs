@@ -5,6 +5,7 @@ use daybook_domain::audit::{Filter, Format};
 use daybook_domain::job::{Job, Work};
 use daybook_domain::{Audit, Event};
 use daybook_http::{Accepted, Answer, Call, Cx, Download, HttpReply, Json, Operation, Result};
+use daybook_records::{Draft, created};
 use daybook_store::schema::day_of;
 use daybook_store::{Answer as Kind, Reply, Tx};
 use serde::{Deserialize, Serialize};
@@ -117,5 +118,6 @@ pub async fn export(cx: Cx, Json(ask): Json<Export>) -> Result<Exported> {
         }
     }
     let job = Job::new(Work::AuditExport { format, filter: Box::new(query.filter) }, &cx.stamp());
-    cx.commit(Tx::create(&job).called(Audit::Export), Accepted(job)).await.map(|job| Exported::Job(Box::new(job)))
+    let (job, tx) = created(&cx, Tx::default(), Draft::of(job)).await?;
+    cx.commit(tx.called(Audit::Export), Accepted(job)).await.map(|job| Exported::Job(Box::new(job)))
 }

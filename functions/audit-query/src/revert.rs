@@ -7,11 +7,9 @@ use daybook_domain::error::Thing;
 use daybook_domain::permission::{Action, Permission, Scope};
 use daybook_domain::registry::boxed;
 use daybook_domain::stored::{FORM, upgrade};
-use daybook_domain::{
-    AnyId, Audit, Conflict, EntryId, Error as Domain, Record, RecordType, Rule, Stored, with_record_type,
-};
+use daybook_domain::{AnyId, Audit, Conflict, EntryId, Error as Domain, RecordType, Rule, Stored, with_record_type};
 use daybook_http::{Cx, Data, Error, Json, Path, Result};
-use daybook_records::{deleted, restored, updated};
+use daybook_records::{Draft, Model, deleted, restored, updated};
 use daybook_store::journal::Detail;
 use daybook_store::{Fact, Tx, fields_of, object_of};
 use serde::{Deserialize, Serialize};
@@ -84,7 +82,7 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
     for fact in facts.iter().filter(|fact| fact.record.kind.has_family() && fact.action == Audit::Delete) {
         risen.extend(cx.fallen_with(fact.record).await?);
     }
-    tx = cx.rise(tx, &risen).await?;
+    tx = daybook_records::family::rise(cx, tx, &risen).await?;
     for fact in facts {
         if risen.contains(&fact.record) {
             reverted.entries.push(fact.id);
@@ -125,7 +123,7 @@ struct Undoing<'a> {
 }
 
 impl Undoing<'_> {
-    async fn undone<T: Record>(self) -> Result<Option<Tx>> {
+    async fn undone<T: Model>(self) -> Result<Option<Tx>> {
         // An organisation isn't removed by undoing that it was made.
         let unmakes = self.detail.before.is_empty() && T::TYPE == RecordType::Organization;
         if !T::UNDONE || unmakes {
@@ -160,7 +158,7 @@ impl Undoing<'_> {
         Ok(Some(tx.all_called(Audit::Revert)))
     }
 
-    async fn updated<T: Record>(&self) -> Result<Option<Tx>> {
+    async fn updated<T: Model>(&self) -> Result<Option<Tx>> {
         let form = self.detail.form.unwrap_or(1);
         if form > T::FORM {
             return Err(Domain::Conflict(Conflict::NewerVersion).into());
@@ -197,12 +195,11 @@ impl Undoing<'_> {
         if fields.iter().any(|name| written.get(*name).cloned().unwrap_or_default() != was(name)) {
             return Err(Domain::Conflict(Conflict::NewerVersion).into());
         }
-        let wanted = current.settle(wanted, self.cx.now())?;
-        updated(self.cx, Tx::default(), &current, wanted).await.map(|(_, tx)| Some(tx))
+        updated(self.cx, Tx::default(), &current, Draft::again(wanted)).await.map(|(_, tx)| Some(tx))
     }
 
     /// The record, if nothing has happened to it since.
-    async fn unchanged<T: Record>(&self) -> Result<Stored<T>> {
+    async fn unchanged<T: Model>(&self) -> Result<Stored<T>> {
         let current = self.cx.get::<T>(self.fact.record).await?;
         if current.version() == self.fact.version {
             return Ok(current);

@@ -1,6 +1,7 @@
 //! Who one is, and the page that the links of mails lead to.
 
 use crate::sessions::who;
+use daybook_domain::edit::merged;
 use daybook_domain::permission::Permission;
 use daybook_domain::user::User;
 use daybook_domain::{OrgId, Rule, Violations};
@@ -41,7 +42,7 @@ pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Re
         cx.limited("username", &id.to_string(), NAMES).await?;
     }
     let change = |user: &User| {
-        let wanted = patch.over(user)?;
+        let wanted = merged(user, patch.fields.clone())?;
         let own = User { name: wanted.name.clone(), username: wanted.username.clone(), ..user.clone() };
         let mut violations = Violations::default();
         for (changed, place) in [

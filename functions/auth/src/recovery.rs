@@ -86,7 +86,7 @@ fn next<T>(wrap: impl Fn(Next) -> T, message: &str) -> T {
 pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted<Next>> {
     let name = ask.email.normalized();
     cx.limited("forgot", &sha256_hex(name.as_bytes()), MAILS).await?;
-    let known = cx.env.login(&name).await?;
+    let known = daybook_records::admission::login(&cx.env, &name).await?;
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
     let id = known.map_or(UserId::new(cx.org.uuid()), |(_, user)| user);
     let user = cx.find::<User>(id).await?.filter(|user| user.status == Status::Active);
@@ -140,7 +140,7 @@ pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Ne
             .announced(Event::UserPasswordChanged)
             .with_row(credential.replace(cx.org, id)?)
             .with_row(attempt.cleared(&cx)?)
-            .with_row(session.kept(&after).follow(cx.org, &session)?);
+            .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
         cx.commit(tx, next(Data, "The password is changed and all other sessions have ended.")).await
     })
     .await
@@ -156,14 +156,13 @@ pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Ne
     cx.decide(|| async {
         let user = cx.get::<User>(id).await?;
         let session = in_force(&cx, &user, current).await?;
-        let wanted = user.settle(User { email: ask.email.clone(), ..User::clone(&user) }, cx.now())?;
-        let after = wanted.following(&user, cx.now());
+        let after = user.with_address(ask.email.clone()).following(&user, cx.now());
         let ticket = Ticket::new(&cx.env, &after.email, to).write(cx.org, id, to)?;
         let tx = Tx::update(&user, &after)
             .and_happened(Event::UserVerificationRequested, Audit::Update, id)
             .with_row(ticket)
             .with_row(attempt.cleared(&cx)?)
-            .with_row(session.kept(&after).follow(cx.org, &session)?);
+            .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
         cx.commit(tx, next(Data, "The address is changed; confirm it by the link of the mail that is on its way."))
             .await
     })

@@ -12,9 +12,10 @@ use daybook_domain::{
     Conflict, EmailAddress, Error as Domain, Line, Locale, NewPassword, OrgId, Record as _, Secret, Stored,
 };
 use daybook_http::{BareCreated, Cx, Error, Json, Result};
+use daybook_records::invite;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{FirstOwner, Registration, Tx, invite};
+use daybook_store::{FirstOwner, Registration, Tx};
 use serde::{Deserialize, Serialize};
 
 /// Who wants to register.
@@ -81,7 +82,7 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
             // The token came to their address, so it is theirs.
             let user = User { email_verified_at: Some(stamp.at), ..user(name, invitation.role) };
             let accepted = invitation.accepted(&new.email, user.id, stamp.at)?.following(invitation, stamp.at);
-            let tx = cx.with_owners(Tx::update(invitation, &accepted), user.id, Some(&user)).await?;
+            let tx = daybook_records::with_owners(&cx, Tx::update(invitation, &accepted), user.id, Some(&user)).await?;
             (user, tx)
         }
     };

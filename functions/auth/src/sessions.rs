@@ -10,8 +10,9 @@ use daybook_domain::{
     Actor, Audit, Error as Domain, Event, Record as _, SessionId, Timestamp, Unauthenticated, UserId,
 };
 use daybook_http::{Bare, Cx, Data, Error, Json, Path, Result, token};
+use daybook_records::admission::SignedIn;
 use daybook_store::rows::session::{Session, Standing};
-use daybook_store::{SignedIn, Tx, Unauthenticated as Refused};
+use daybook_store::{Tx, Unauthenticated as Refused};
 use serde::{Deserialize, Serialize};
 
 /// How often a refresh is tried while others refresh the same session.
@@ -61,7 +62,7 @@ pub async fn refresh(cx: Cx, Json(ask): Json<Refresh>) -> Result<Bare<Tokens>> {
         let session = Session::read(&cx.env, given.org, given.session).await?.ok_or_else(invalid)?;
         let found = SignedIn::read(&cx.env, given.org, session.user, given.session).await?.ok_or_else(invalid)?;
         // From here on the actor is the user, who need not sign in for this.
-        let cx = Cx { actor: session.actor(&found.user), ..cx.in_organization(given.org) };
+        let cx = Cx { actor: session.actor(found.user.role), ..cx.in_organization(given.org) };
         if !found.organization.admits(cx.request.ip) {
             return Err(Domain::Network.into());
         }
@@ -100,7 +101,7 @@ pub async fn logout(cx: Cx) -> Result<Data<Ended>> {
 pub async fn list(cx: Cx) -> Result<Data<Vec<SessionShown>>> {
     let (id, current) = who(&cx)?;
     let user = cx.get::<User>(id).await?;
-    let sessions = Session::all_of(&cx.env, cx.org, &user).await?;
+    let sessions = Session::all_of(&cx.env, cx.org, user.epoch()).await?;
     let shown = |session: Session| SessionShown {
         current: session.id == current,
         id: session.id,
@@ -124,12 +125,13 @@ pub async fn end_others(cx: Cx) -> Result<Data<Ended>> {
     cx.decide(|| async {
         let user = cx.get::<User>(id).await?;
         let session = in_force(&cx, &user, current).await?;
-        let others = Session::all_of(&cx.env, cx.org, &user).await?.iter().filter(|one| one.id != current).count();
+        let others =
+            Session::all_of(&cx.env, cx.org, user.epoch()).await?.iter().filter(|one| one.id != current).count();
         let after = User::clone(&user).signed_out().following(&user, cx.now());
         let tx = Tx::update(&user, &after)
             .called(Audit::Logout)
             .announced(Event::UserLogout)
-            .with_row(session.kept(&after).follow(cx.org, &session)?);
+            .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
         cx.commit(tx, Data(Ended { ended: others })).await
     })
     .await
@@ -147,7 +149,7 @@ async fn end_one(cx: &Cx, id: SessionId) -> Result<Data<Ended>> {
 /// A session of a user that is in force.
 pub async fn in_force(cx: &Cx, user: &User, id: SessionId) -> Result<Session> {
     let session = Session::read(&cx.env, cx.org, id).await?;
-    let session = session.filter(|session| session.is_in_force(user, cx.now()));
+    let session = session.filter(|session| session.is_in_force(user.epoch(), cx.now()));
     session.ok_or_else(|| Domain::not_found(Thing::Session).into())
 }
 

@@ -39,7 +39,7 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
         return Err(Domain::invalid("/email", Rule::Required).into());
     };
     let name = sign_in_name(name);
-    let known = cx.env.login(&name).await?;
+    let known = daybook_records::admission::login(&cx.env, &name).await?;
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
     let attempt = Attempt::of(&cx, name, known.map(|(_, user)| user), &device);
     attempt.take(&cx).await?;
@@ -99,12 +99,12 @@ async fn admitted(cx: &Cx, user: &User) -> Result<()> {
 pub async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Tokens) -> R) -> Result<R> {
     let id = SessionId::new(cx.env.ids.next());
     let refresh = token::Refresh::first(&cx.env.keys, cx.org, id)?;
-    let mut session = Session::begin(id, &user, cx.now(), &refresh.text);
+    let mut session = Session::begin(id, user.epoch(), cx.now(), &refresh.text);
     session.user_agent = cx.request.user_agent.clone();
     session.ip = cx.request.ip.map(|ip| ip.to_string());
     let device = token::of_device(&cx.env.keys, user.id, cx.env.ids.next());
     // From here on the actor is the user: the journal says who registered or signed in.
-    let cx = Cx { actor: session.actor(&user), ..cx.clone() };
+    let cx = Cx { actor: session.actor(user.role), ..cx.clone() };
     let tokens = Tokens { device_token: Some(device), ..tokens(&cx, user, id, refresh.text)? };
     cx.commit(tx.with_row(session.write(cx.org)?), reply(tokens)).await
 }

@@ -14,6 +14,7 @@ use daybook_http::{
     Cx, Data, IfMatch, ListQuery, Listed, Patch, Path, Posted, PostedLater, RateClass, Result, Routes, can, public,
 };
 use daybook_intake::{Post, Receipt, Thanks, earlier, find_lead, zone_of};
+use daybook_records::{Draft, created};
 use daybook_store::Tx;
 use serde::{Deserialize, Serialize};
 
@@ -98,8 +99,9 @@ async fn arrange(cx: Cx, id: LeadId, posted: PostedLater<DemoFields>) -> Result<
     let origin =
         DemoOrigin { id: DemoId::new(stamp.id), lead: lead.id, owner: lead.owner_id, submission: None, zone: &zone };
     let demo = Demo::requested(&posted.follow_up.asked, origin, stamp.at)?;
-    let reply = Thanks::with(Booked::Demo(Box::new(demo.clone())), posted.by.locale.unwrap_or_default());
-    cx.commit(Tx::create(&demo), reply).await
+    let (demo, tx) = created(&cx, Tx::default(), Draft::of(demo)).await?;
+    let reply = Thanks::with(Booked::Demo(Box::new(demo)), posted.by.locale.unwrap_or_default());
+    cx.commit(tx, reply).await
 }
 
 /// Lists demonstrations, the newest first.
@@ -114,8 +116,7 @@ async fn read(cx: Cx, Path(id): Path<DemoId>) -> Result<Data<Demo>> {
 
 /// Changes the fields that are named; `null` clears.
 async fn update(cx: Cx, Path(id): Path<DemoId>, IfMatch(version): IfMatch, patch: Patch<Demo>) -> Result<Data<Demo>> {
-    let now = cx.now();
-    daybook_records::change(&cx, id, version, |demo: &Demo| demo.patched(patch.fields.clone(), now), Data).await
+    daybook_records::amend(&cx, id, version, patch.fields, Data).await
 }
 
 /// Refuses fields that mean nothing, as staff would want to know of a slip.

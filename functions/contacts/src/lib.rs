@@ -2,10 +2,10 @@
 //!
 //! A contact's address is no other contact's. Contacts stay when a customer or a group of theirs is deleted.
 
-use daybook_crm::{batch, create, delete, list, read, restore, search, timeline, update};
 use daybook_domain::contact::{Contact, Group};
 use daybook_domain::permission::Action::{Create, Delete, Manage, Read, Update};
 use daybook_domain::permission::Resource::{Contacts, Groups};
+use daybook_handlers::{batch, create, delete, list, read, restore, search, timeline, update};
 use daybook_http::{Routes, can, can_any};
 
 /// The routes of this function.

@@ -3,10 +3,10 @@
 //! Deleting a customer takes its interactions, opportunities and tasks along, all or nothing; restoring brings back what
 //! went with it. Its address is no other customer's.
 
-use daybook_crm::{batch, create, delete_family, list, read, restore_family, search, timeline, update};
 use daybook_domain::customer::Customer;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
 use daybook_domain::permission::Resource::Customers;
+use daybook_handlers::{batch, create, delete_family, list, read, restore_family, search, timeline, update};
 use daybook_http::{Routes, can, can_any};
 
 /// The routes of this function.

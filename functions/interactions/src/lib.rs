@@ -1,9 +1,9 @@
 //! Interactions: what was talked about with customers. They go with their customer.
 
-use daybook_crm::{batch, create, delete, list, read, restore, search, timeline, update};
 use daybook_domain::interaction::Interaction;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
 use daybook_domain::permission::Resource::Interactions;
+use daybook_handlers::{batch, create, delete, list, read, restore, search, timeline, update};
 use daybook_http::{Routes, can, can_any};
 
 /// The routes of this function.

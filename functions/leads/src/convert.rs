@@ -1,6 +1,5 @@
 //! Converting: a lead becomes a customer, a contact and an opportunity, all at once, and once.
 
-use daybook_crm::{Fields, make};
 use daybook_domain::contact::Contact;
 use daybook_domain::customer::Customer;
 use daybook_domain::lead::{Lead, Status};
@@ -12,7 +11,7 @@ use daybook_domain::{
 };
 use daybook_http::{Created, Cx, Error, IfMatch, Json, Path, Result};
 use daybook_intake::find_lead;
-use daybook_records::{created, updated};
+use daybook_records::{Draft, Fields, Model, amended, created, draft, updated};
 use daybook_store::{Decision, Tx, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -98,27 +97,29 @@ async fn decided(cx: &Cx, lead: Stored<Lead>, ask: &Ask) -> Result<Decision<Crea
         converted_at: Some(cx.now()),
         ..Lead::clone(&lead)
     };
-    let (lead, tx) = updated(cx, tx, &lead, converted).await?;
+    let (lead, tx) = updated(cx, tx, &lead, Draft::of(converted)).await?;
     let converted = Converted { lead, customer, contact, opportunity };
     Ok(Decision::Commit(tx.called(Audit::Convert), Created(converted)))
 }
 
 /// A new record of what follows from the lead, with the fields that were asked for laid over it.
-async fn new<T: daybook_crm::Work>(
+async fn new<T: Model>(
     (cx, lead): (&Cx, &Lead),
     derived: &impl Serialize,
     asked: Option<&Fields>,
     place: &str,
-) -> Result<T> {
-    let cx = cx.reaching(T::RESOURCE, Action::Create).await?;
+) -> Result<Draft<T>> {
+    let cx = daybook_records::reaching(cx, T::RESOURCE, Action::Create).await?;
     let mut fields = object_of(derived)?;
     fields.extend(asked.cloned().unwrap_or_default());
-    let mut made: T = make(&cx, fields).await.map_err(placed(place))?;
+    let draft = draft::<T>(&cx, fields).await.map_err(placed(place))?;
     // The country of its form says what the lead's number means.
-    if made.phone() == lead.phone.as_ref() {
-        made.set_e164(lead.phone_e164.clone());
-    }
-    Ok(made)
+    Ok(draft.with(|mut made| {
+        if made.phone() == lead.phone.as_ref() {
+            made.set_e164(lead.phone_e164.clone());
+        }
+        made
+    }))
 }
 
 /// What is wrong with a part of what was asked for, by its place in the whole.
@@ -131,7 +132,7 @@ fn placed(place: &str) -> impl Fn(Error) -> Error {
 
 async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
     if let Some(id) = ask.customer_id {
-        let seeing = cx.reaching(Resource::Customers, Action::Read).await?;
+        let seeing = daybook_records::reaching(cx, Resource::Customers, Action::Read).await?;
         let unknown = || Domain::invalid("/customer_id", Rule::Id { prefix: CustomerId::PREFIX.to_owned() });
         return Ok((seeing.find::<Customer>(id).await?.ok_or_else(unknown)?.into_inner(), Tx::default()));
     }
@@ -147,10 +148,9 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Customer = new((cx, lead), &derived, ask.customer.as_ref(), "/customer").await?;
-    let customer = Customer { lead_id: Some(lead.id), ..made };
-    let tx = created(cx, Tx::default(), &customer).await?;
-    Ok((customer, tx))
+    let draft = new::<Customer>((cx, lead), &derived, ask.customer.as_ref(), "/customer").await?;
+    let draft = draft.with(|made| Customer { lead_id: Some(lead.id), ..made });
+    created(cx, Tx::default(), draft).await.map_err(placed("/customer"))
 }
 
 async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -> Result<(Contact, Tx)> {
@@ -162,21 +162,19 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
     if let Some(address) = address {
         let claim = Claim::of_address(&address);
         if let Some(holder) = cx.holder(RecordType::Contact, &claim).await?.current {
-            let cx = cx.reaching(Resource::Contacts, Action::Update).await?;
+            let cx = daybook_records::reaching(cx, Resource::Contacts, Action::Update).await?;
             // Somebody else's contact is theirs to change.
             let others = || Domain::Duplicate { field: "contact", existing_id: Some(holder) };
             let before = cx.find::<Contact>(holder).await?.ok_or_else(others)?;
-            let amended = match asked {
-                Some(fields) => {
-                    daybook_crm::amended::<Contact>(&cx, &before, fields.clone()).await.map_err(placed("/contact"))?
-                }
-                None => Contact::clone(&before),
-            };
-            let customers = amended.customer_ids.as_slice().iter().copied().chain([customer.id]).collect();
-            let customer_ids =
-                Several::new(customers).map_err(|rule| Domain::invalid("/contact/customer_ids", rule))?;
-            let wanted = Contact { customer_ids, lead_id: Some(lead.id), ..amended.clone() }.settled(Some(&amended))?;
-            return updated(&cx, tx, &before, wanted).await;
+            let fields = asked.cloned().unwrap_or_default();
+            let draft = amended::<Contact>(&cx, &before, fields).await.map_err(placed("/contact"))?;
+            let draft = draft.try_with(|contact| {
+                let customers = contact.customer_ids.as_slice().iter().copied().chain([customer.id]).collect();
+                let customer_ids =
+                    Several::new(customers).map_err(|rule| Domain::invalid("/contact/customer_ids", rule))?;
+                Ok(Contact { customer_ids, lead_id: Some(lead.id), ..contact })
+            })?;
+            return updated(&cx, tx, &before, draft).await.map_err(placed("/contact"));
         }
     }
     let derived = json!({
@@ -191,10 +189,9 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Contact = new((cx, lead), &derived, ask.contact.as_ref(), "/contact").await?;
-    let contact = Contact { lead_id: Some(lead.id), ..made };
-    let tx = created(cx, tx, &contact).await?;
-    Ok((contact, tx))
+    let draft = new::<Contact>((cx, lead), &derived, ask.contact.as_ref(), "/contact").await?;
+    let draft = draft.with(|made| Contact { lead_id: Some(lead.id), ..made });
+    created(cx, tx, draft).await.map_err(placed("/contact"))
 }
 
 async fn opportunity(
@@ -216,8 +213,8 @@ async fn opportunity(
         "source": lead.source,
         "owner_id": lead.owner_id.or(cx.actor.owner()),
     });
-    let made: Opportunity = new((cx, lead), &derived, ask.opportunity.as_ref(), "/opportunity").await?;
-    let opportunity = Opportunity { lead_id: Some(lead.id), ..made };
-    let tx = created(cx, tx, &opportunity).await?;
+    let draft = new::<Opportunity>((cx, lead), &derived, ask.opportunity.as_ref(), "/opportunity").await?;
+    let draft = draft.with(|made| Opportunity { lead_id: Some(lead.id), ..made });
+    let (opportunity, tx) = created(cx, tx, draft).await.map_err(placed("/opportunity"))?;
     Ok((Some(opportunity), tx))
 }

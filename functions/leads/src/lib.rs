@@ -6,11 +6,11 @@
 mod convert;
 
 use convert::convert;
-use daybook_crm::{Moment, timeline_of};
 use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::{Delete, Read, Update};
 use daybook_domain::permission::Resource::Leads;
 use daybook_domain::{Error as Domain, LeadId};
+use daybook_handlers::{Moment, timeline_of};
 use daybook_http::{
     Cx, Data, Error, IfMatch, ListQuery, Listed, PageQuery, Patch, Path, Result, Routes, Searched, can,
 };
@@ -47,10 +47,10 @@ async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
 
 /// Changes the fields that are named; `null` clears.
 async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch: Patch<Lead>) -> Result<Data<Lead>> {
-    let change = |lead: &Lead| patch.over(lead);
-    match daybook_records::change(&cx, id, version, change, Data).await {
+    let fields = patch.fields;
+    match daybook_records::amend(&cx, id, version, fields.clone(), Data::<Lead>).await {
         Err(Error::Domain(Domain::NotFound(_))) => {
-            daybook_records::change(&cx, lead_told(&cx, id).await?, version, change, Data).await
+            daybook_records::amend(&cx, lead_told(&cx, id).await?, version, fields, Data::<Lead>).await
         }
         outcome => outcome,
     }

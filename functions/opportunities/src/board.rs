@@ -72,7 +72,7 @@ pub struct Column {
 
 /// Shows the stages of a pipeline, each with its first opportunities.
 pub async fn board(cx: Cx, query: BoardQuery) -> Result<Data<Board>> {
-    let pipeline = daybook_crm::pipeline_of(&cx, query.pipeline, None).await?;
+    let pipeline = daybook_records::pipeline_of(&cx, query.pipeline, None).await?;
     let mut columns = Vec::with_capacity(pipeline.stages.len());
     // Each column has one at least where there is one, however much the others have.
     let mut bytes_before = pipeline.all_stages().count() * RECORD_BYTES;

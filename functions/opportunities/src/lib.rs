@@ -7,13 +7,13 @@ mod board;
 mod pipelines;
 
 use board::board;
-use daybook_crm::{batch, change, create, delete_family, list, read, restore_family, search, timeline, update};
 use daybook_domain::OpportunityId;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::permission::Action::{Create, Delete, Manage, Read, Update};
 use daybook_domain::permission::Resource::{Opportunities, Pipelines};
 use daybook_domain::pipeline::{Pipeline, StageKey};
 use daybook_domain::{Line, Percent};
+use daybook_handlers::{batch, create, delete_family, list, read, restore_family, search, timeline, update};
 use daybook_http::{Cx, Data, IfMatch, Json, Path, Result, Routes, can, can_any};
 use daybook_store::object_of;
 use serde::{Deserialize, Serialize};
@@ -63,5 +63,5 @@ async fn set_stage(
 ) -> Result<Data<Opportunity>> {
     let mut fields = object_of(&to)?;
     fields.retain(|_, value| !value.is_null());
-    change(&cx, id, version, fields, Data).await
+    daybook_records::amend(&cx, id, version, fields, Data).await
 }

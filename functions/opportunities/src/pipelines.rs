@@ -4,15 +4,15 @@ use daybook_domain::Record;
 use daybook_domain::pipeline::Pipeline;
 use daybook_domain::{Conflict, Error as Domain, PipelineId, Rule};
 use daybook_http::{Cx, Data, IfMatch, Listed, PageQuery, Patch, Path, Result};
-use daybook_records::guarded;
-use daybook_store::{Page, Tx};
+use daybook_records::{amended, stored_first};
+use daybook_store::{Page, Tx, is_at};
 
 /// What cursors of this list are for.
 const CURSOR: &str = "pipelines";
 
 /// Lists the pipelines, the default one first.
 pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
-    let mut all = daybook_crm::pipelines(&cx).await?;
+    let mut all = daybook_records::pipelines(&cx).await?;
     if let Some(cursor) = &query.cursor {
         let last: PipelineId =
             cx.open_place(cursor, CURSOR)?.parse().map_err(|_| Domain::query("cursor", Rule::Cursor))?;
@@ -44,15 +44,13 @@ pub async fn update(
 ) -> Result<Data<Pipeline>> {
     let usual = Pipeline::default_of(cx.org);
     if id != usual.id || cx.find::<Pipeline>(id).await?.is_some() {
-        return daybook_records::change(&cx, id, version, |before: &Pipeline| patch.over(before), Data).await;
+        return daybook_records::amend(&cx, id, version, patch.fields, Data).await;
     }
     // The default one isn't stored before somebody changes it.
-    let wanted = usual.settle(patch.over(&usual)?, cx.now())?;
-    if version.is_some_and(|version| version > 0) {
-        return Err(Domain::Stale { version: 0, current: Default::default() }.into());
-    }
-    let first = Pipeline { version: 1, created_at: cx.now(), updated_at: cx.now(), ..wanted };
-    let tx = guarded::<Pipeline>(&cx, Some(&usual), Some(&first), Tx::create(&first)).await?;
+    let draft = amended::<Pipeline>(&cx, &usual, patch.fields).await?;
+    is_at(&usual, version)?;
+    let draft = draft.with(|pipeline| Pipeline { created_at: cx.now(), ..pipeline });
+    let (first, tx) = stored_first(&cx, Tx::default(), &usual, draft).await?;
     cx.commit(tx, Data(first)).await
 }
 

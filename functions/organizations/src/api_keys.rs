@@ -1,13 +1,16 @@
 //! API keys: what programs sign in with. A secret is shown once, when it is made.
 
 use daybook_domain::api_key::{ApiKey, NewApiKey};
-use daybook_domain::user::may_change_grants;
-use daybook_domain::{ApiKeyId, Audit, Error as Domain, Record as _, Rule, Stored};
-use daybook_http::{CreatedSecret, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result, SecretData, token};
+use daybook_domain::{ApiKeyId, Audit, Error as Domain, Stored};
+use daybook_http::{
+    CreatedSecret, Cx, Data, Given, IfMatch, ListQuery, Listed, Patch, Path, Result, SecretData, token,
+};
+use daybook_records::{Draft, created, updated};
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::{Decision, Tx, sha256_hex};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How many characters of a secret stay readable, to know a key by.
 const SHOWN: usize = 6;
@@ -31,17 +34,15 @@ pub async fn list(cx: Cx, query: ListQuery<ApiKey>) -> Result<Listed<ApiKey>> {
 }
 
 /// Makes a key that may do no more than whoever makes it.
-pub async fn create(cx: Cx, Json(new): Json<NewApiKey>) -> Result<CreatedSecret<WithSecret>> {
+pub async fn create(cx: Cx, Given(new): Given<NewApiKey>) -> Result<CreatedSecret<WithSecret>> {
     let made_by = cx.actor.owner().ok_or(Domain::NotAPerson)?;
     let stamp = cx.stamp();
     let id = ApiKeyId::new(stamp.id);
     let secret = token::ApiKey::issue(cx.org, id)?;
     let api_key = ApiKey::new(new, id, prefix(secret.expose()), made_by, &stamp)?;
-    may_change_grants(&cx.grants, &[api_key.grants()])?;
-    in_the_future(&cx, &api_key)?;
     let row = KeySecret { sha256: sha256_hex(secret.expose().as_bytes()), last_used_at: None }.write(cx.org, id)?;
-    let tx = Tx::create(&api_key).called(Audit::KeyCreated).with_row(row);
-    cx.commit(tx, CreatedSecret(WithSecret { api_key, key: secret.expose().to_owned() })).await
+    let (api_key, tx) = created(&cx, Tx::default(), Draft::of(api_key)).await?;
+    cx.commit(tx.with_row(row), CreatedSecret(WithSecret { api_key, key: secret.expose().to_owned() })).await
 }
 
 /// Reads a key.
@@ -56,34 +57,19 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<ApiKey>,
 ) -> Result<Data<ApiKey>> {
-    cx.alter(id, version, |before: Stored<ApiKey>| {
-        let (cx, patch) = (&cx, &patch);
-        async move {
-            // A key may be sent back as it was shown.
-            let shown = shown(cx, ApiKey::clone(&before)).await?;
-            let wanted = ApiKey { last_used_at: None, ..patch.over(&shown)?.checked()? };
-            may_change_grants(&cx.grants, &[before.grants(), wanted.grants()])?;
-            if wanted.expires_at != before.expires_at {
-                in_the_future(cx, &wanted)?;
-            }
-            if wanted == *before {
-                return Ok(Decision::Nothing(Data(shown)));
-            }
-            let after = wanted.following(&before, cx.now());
-            let tx = Tx::update(&before, &after);
-            Ok(Decision::Commit(tx, Data(ApiKey { last_used_at: shown.last_used_at, ..after })))
-        }
-    })
-    .await
+    let mut fields = patch.fields;
+    let last_used_at = shown(&cx, cx.get::<ApiKey>(id).await?.into_inner()).await?.last_used_at;
+    // A key may be sent back as it was shown.
+    let told = last_used_at.map_or(Value::Null, |at| Value::from(at.to_string()));
+    if fields.get("last_used_at") == Some(&told) {
+        fields.remove("last_used_at");
+    }
+    daybook_records::amend(&cx, id, version, fields, |after| Data(ApiKey { last_used_at, ..after })).await
 }
 
 /// Takes a key out of force, at once and for good.
 pub async fn revoke(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch) -> Result<Data<ApiKey>> {
-    cx.alter(id, version, |key: Stored<ApiKey>| {
-        let tx = Tx::delete(&key).called(Audit::KeyRevoked);
-        std::future::ready(Ok(Decision::Commit(tx, Data::stored(key))))
-    })
-    .await
+    daybook_records::remove(&cx, id, version, Data::<ApiKey>).await
 }
 
 /// Gives a key another secret; the one before it works no more.
@@ -91,13 +77,12 @@ pub async fn rotate(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch)
     cx.alter(id, version, |before: Stored<ApiKey>| {
         let cx = &cx;
         async move {
-            may_change_grants(&cx.grants, &[before.grants()])?;
             let secret = token::ApiKey::issue(cx.org, id)?;
             let sha256 = sha256_hex(secret.expose().as_bytes());
             let row = KeySecret { sha256, last_used_at: None }.write(cx.org, id)?;
-            let after =
-                ApiKey { prefix: prefix(secret.expose()), ..ApiKey::clone(&before) }.following(&before, cx.now());
-            let tx = Tx::update(&before, &after).called(Audit::KeyCreated).with_row(row);
+            let wanted = ApiKey { prefix: prefix(secret.expose()), ..ApiKey::clone(&before) };
+            let (after, tx) = updated(cx, Tx::default(), &before, Draft::of(wanted)).await?;
+            let tx = tx.called(Audit::KeyCreated).with_row(row);
             let reply = SecretData(WithSecret { api_key: after, key: secret.expose().to_owned() });
             Ok(Decision::Commit(tx, reply))
         }
@@ -114,11 +99,4 @@ fn prefix(secret: &str) -> String {
     // The place of the key comes first and is no secret; what tells keys apart stands behind it.
     let random = secret.split_once('.').map_or("", |(_, random)| random);
     format!("dbk_…{}", random.chars().take(SHOWN).collect::<String>())
-}
-
-fn in_the_future(cx: &Cx, key: &ApiKey) -> Result<(), Domain> {
-    match key.is_in_force(cx.now()) {
-        true => Ok(()),
-        false => Err(Domain::invalid("/expires_at", Rule::Format { expected: "a time to come".to_owned() })),
-    }
 }

@@ -1,11 +1,12 @@
 //! Organisations: one's own, the keys that programs sign in with, and the forms of websites.
 
 mod api_keys;
-mod forms;
 mod organizations;
 
+use daybook_domain::form::Form;
 use daybook_domain::permission::Action::{Manage, Read};
 use daybook_domain::permission::Resource::{Forms, Organization};
+use daybook_handlers::{create, delete, list, read, restore, update};
 use daybook_http::{Routes, can};
 
 /// The routes of this function.
@@ -26,11 +27,11 @@ pub fn routes() -> Routes {
         .patch("/api/api-keys/{id}", can(Organization, Manage), api_keys::update)
         .delete("/api/api-keys/{id}", can(Organization, Manage), api_keys::revoke)
         .post("/api/api-keys/{id}/rotate", can(Organization, Manage), api_keys::rotate)
-        .get("/api/forms", can(Forms, Read), forms::list)
-        .post("/api/forms", can(Forms, Manage), forms::create)
-        .get("/api/forms/{id}", can(Forms, Read), forms::read)
-        .put("/api/forms/{id}", can(Forms, Manage), forms::update)
-        .patch("/api/forms/{id}", can(Forms, Manage), forms::update)
-        .delete("/api/forms/{id}", can(Forms, Manage), forms::delete)
-        .post("/api/forms/{id}/restore", can(Forms, Manage), forms::restore)
+        .get("/api/forms", can(Forms, Read), list::<Form>)
+        .post("/api/forms", can(Forms, Manage), create::<Form>)
+        .get("/api/forms/{id}", can(Forms, Read), read::<Form>)
+        .put("/api/forms/{id}", can(Forms, Manage), update::<Form>)
+        .patch("/api/forms/{id}", can(Forms, Manage), update::<Form>)
+        .delete("/api/forms/{id}", can(Forms, Manage), delete::<Form>)
+        .post("/api/forms/{id}/restore", can(Forms, Manage), restore::<Form>)
 }

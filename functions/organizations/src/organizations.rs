@@ -6,9 +6,9 @@ use daybook_domain::job::{Job, Work};
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::{Action, Permission, Resource, Role};
 use daybook_domain::{Audit, Conflict, Error as Domain, OrgId, RecordType, Stored};
-use daybook_http::{Created, Cx, Data, IfMatch, Json, ListQuery, Listed, Patch, Path, Result};
+use daybook_http::{Created, Cx, Data, Given, IfMatch, ListQuery, Listed, Patch, Path, Result};
+use daybook_records::{Draft, created, deleted};
 use daybook_store::{Decision, Kept, Registration, Tx};
-use std::future::ready;
 
 /// Lists the organisations one belongs to: there is one.
 pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organization>> {
@@ -17,7 +17,7 @@ pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organ
 
 /// Makes an organisation, and invites its owner by mail. Only in the default organisation, whose people run the
 /// deployment; elsewhere an organisation comes with a registration, where those are open.
-pub async fn create(cx: Cx, Json(new): Json<NewOrganization>) -> Result<Created<Organization>> {
+pub async fn create(cx: Cx, Given(new): Given<NewOrganization>) -> Result<Created<Organization>> {
     if cx.org != cx.env.settings.default_org {
         return Err(Domain::Forbidden(Permission::least(Resource::Organization, Action::Manage)).into());
     }
@@ -31,8 +31,11 @@ pub async fn create(cx: Cx, Json(new): Json<NewOrganization>) -> Result<Created<
     let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
     // Users of one organisation are unknown in another.
     let invitation = Invitation { invited_by: None, ..Invitation::new(owner, &cx.stamp()) };
-    let tx = Tx::create(&organization).and_create(&form).and_create(&invitation);
-    cx.in_organization(org).commit(tx, Created(organization)).await
+    let cx = cx.in_organization(org);
+    let (organization, tx) = created(&cx, Tx::default(), Draft::of(organization)).await?;
+    let (_, tx) = created(&cx, tx, Draft::of(form)).await?;
+    let (_, tx) = created(&cx, tx, Draft::of(invitation)).await?;
+    cx.commit(tx, Created(organization)).await
 }
 
 /// Reads one's organisation.
@@ -49,7 +52,7 @@ pub async fn update(
     patch: Patch<Organization>,
 ) -> Result<Data<Organization>> {
     own(&cx, id).await?;
-    daybook_records::change(&cx, id, version, |organization: &Organization| patch.over(organization), Data).await
+    daybook_records::amend(&cx, id, version, patch.fields, Data).await
 }
 
 /// Removes one's own organisation, by an owner: nobody gets in any more, its keys and forms are unknown, and 30 days later
@@ -60,10 +63,14 @@ pub async fn delete(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) ->
         return Err(Domain::Conflict(Conflict::DefaultOrganization).into());
     }
     cx.alter(id, version, |organization: Stored<Organization>| {
-        let job = Job::new(Work::OrganizationErasure, &cx.stamp());
-        let may = organization.may_be_removed_by(cx.actor.user());
-        let tx = Tx::delete(&organization).and_create(&job).called(Audit::Erase);
-        ready(may.map(|()| Decision::Commit(tx, Data::stored(organization))).map_err(Into::into))
+        let cx = &cx;
+        async move {
+            organization.may_be_removed_by(cx.actor.user())?;
+            let tx = deleted(cx, Tx::default(), &organization).await?;
+            let job = Job::new(Work::OrganizationErasure, &cx.stamp());
+            let (_, tx) = created(cx, tx, Draft::of(job)).await?;
+            Ok(Decision::Commit(tx.called(Audit::Erase), Data::stored(organization)))
+        }
     })
     .await
 }

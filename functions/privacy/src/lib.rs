@@ -6,6 +6,7 @@ use daybook_domain::permission::Action::{Manage, Read};
 use daybook_domain::permission::Resource::{Jobs, Organization};
 use daybook_domain::{Audit, EmailAddress, JobId};
 use daybook_http::{Accepted, Cx, Data, Error, Json, ListQuery, Listed, Path, Result, Routes, Stored, can};
+use daybook_records::{Draft, created};
 use daybook_store::Tx;
 use daybook_store::rows::errand::Errand;
 use serde::{Deserialize, Serialize};
@@ -58,8 +59,8 @@ async fn erase(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
 async fn begin(cx: &Cx, person: Person, work: Work, audit: Audit) -> Result<Accepted<Job>> {
     let job = Job::new(work, &cx.stamp());
     let errand = Errand::new(person.email, cx.now()).write(cx.org, job.id)?;
-    let tx = Tx::create(&job).called(audit).with_row(errand).discreetly();
-    cx.commit(tx, Accepted(job)).await
+    let (job, tx) = created(cx, Tx::default(), Draft::of(job)).await?;
+    cx.commit(tx.called(audit).with_row(errand).discreetly(), Accepted(job)).await
 }
 
 /// Lists jobs, the newest first.

@@ -60,7 +60,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
         erased.records += 1;
     }
     for address in former.iter().chain([&errand.address.normalized()]) {
-        cx.forget_address(address).await?;
+        daybook_records::forget_address(cx, address).await?;
     }
     Ok(job.with_erased(erased))
 }

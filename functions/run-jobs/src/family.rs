@@ -1,7 +1,8 @@
 //! What belongs to a record goes to the trash after it, or comes back after it.
 
 use daybook_domain::job::Job;
-use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, Record, Stored};
+use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, Stored};
+use daybook_records::{Draft, updated};
 use daybook_store::rows::falling::{Fallen, Falling};
 use daybook_store::{Cx, Error, Result, Tx};
 
@@ -18,7 +19,7 @@ pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
         return Ok(job.finished());
     }
     loop {
-        let members = cx.members(record).await?;
+        let members = daybook_records::family::members(cx, record).await?;
         if members.is_empty() {
             break;
         }
@@ -67,11 +68,10 @@ enum Way {
 async fn moved(cx: &Cx, mut job: Stored<Job>, some: &[AnyId], way: Way) -> Result<Stored<Job>> {
     let mut open = vec![some];
     while let Some(some) = open.pop() {
-        let after = job.advanced(some.len()).following(&job, cx.now());
-        let tx = Tx::update(&job, &after);
+        let (after, tx) = updated(cx, Tx::default(), &job, Draft::of(job.advanced(some.len()))).await?;
         let tx = match way {
-            Way::ToTrash(record) => cx.fall(tx, some, record).await?,
-            Way::Back => cx.rise(tx, some).await?,
+            Way::ToTrash(record) => daybook_records::family::fall(cx, tx, some, record).await?,
+            Way::Back => daybook_records::family::rise(cx, tx, some).await?,
         };
         match cx.next_step().commit(tx, ()).await {
             Ok(()) => {

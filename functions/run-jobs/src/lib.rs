@@ -13,6 +13,7 @@ use daybook_domain::job::{Job, Status, Work};
 use daybook_domain::{ApiKeyId, Audit, Conflict, Error as Domain, Event, Record, Stored, UserId};
 use daybook_jobs::files::{FileError, Files};
 use daybook_jobs::{JobRun, Message, Outcome, Queue, Services, Worker, back_off, nothing_foreign};
+use daybook_records::{Draft, updated};
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::errand::Errand;
 use daybook_store::rows::key_secret::KeySecret;
@@ -111,7 +112,6 @@ async fn errand(cx: &Cx, fact: &Fact, job: &Job) -> Result<Errand> {
 async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
     // It may have told how far it came.
     let Some(job) = &cx.find::<Job>(job.id).await? else { return Ok(Outcome::Done) };
-    let after = done.following(job, cx.now());
     let audit = match &job.work {
         Work::AuditExport { .. } | Work::PersonExport { .. } => Audit::Export,
         Work::PersonErasure { .. } | Work::OrganizationErasure => Audit::Erase,
@@ -119,7 +119,8 @@ async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
         Work::Return { .. } => Audit::Restore,
         Work::Unknown(_) => Audit::Update,
     };
-    cx.next_step().commit(Tx::update(job, &after).called(audit), ()).await?;
+    let (_, tx) = updated(cx, Tx::default(), job, Draft::of(done)).await?;
+    cx.next_step().commit(tx.called(audit), ()).await?;
     Errand::remove(&cx.env, cx.org, job.id).await?;
     Ok(Outcome::Done)
 }

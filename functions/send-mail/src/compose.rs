@@ -9,8 +9,9 @@ use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
 use daybook_jobs::mail::{Content, templates};
 use daybook_jobs::{MailJob, MailKind, Services};
+use daybook_records::invite;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Cx, EntryRef, Error, Fact, Result, invite};
+use daybook_store::{Cx, EntryRef, Error, Fact, Result};
 use serde_json::Value;
 
 /// To whom a mail goes and what it says.

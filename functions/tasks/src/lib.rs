@@ -3,11 +3,11 @@
 //! Whoever gets a task is told by mail, and reminded when they asked to be. A task about a customer or an opportunity
 //! goes with it.
 
-use daybook_crm::{batch, change, create, delete, list, read, restore, search, timeline, update};
 use daybook_domain::TaskId;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
 use daybook_domain::permission::Resource::Tasks;
 use daybook_domain::task::{Task, TaskStatus};
+use daybook_handlers::{batch, create, delete, list, read, restore, search, timeline, update};
 use daybook_http::{Cx, Data, IfMatch, Path, Result, Routes, can, can_any};
 
 /// The routes of this function.
@@ -29,5 +29,5 @@ pub fn routes() -> Routes {
 /// Says that a task is done; says so again of one that is.
 async fn complete(cx: Cx, Path(id): Path<TaskId>, IfMatch(version): IfMatch) -> Result<Data<Task>> {
     let done = [("status".to_owned(), TaskStatus::Done.name().into())];
-    change(&cx, id, version, done.into_iter().collect(), Data).await
+    daybook_records::amend(&cx, id, version, done.into_iter().collect(), Data).await
 }

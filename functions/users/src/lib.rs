@@ -5,40 +5,44 @@
 
 mod invitations;
 mod roles;
-mod teams;
 mod users;
 
+use daybook_domain::invitation::Invitation;
 use daybook_domain::permission::Action::{Manage, Read};
 use daybook_domain::permission::Resource::{Roles, Users};
+use daybook_domain::role::CustomRole;
+use daybook_domain::team::Team;
+use daybook_domain::user::User;
+use daybook_handlers::{create, delete, list, read, update};
 use daybook_http::{Routes as Table, can};
 
 /// The routes of this function.
 pub fn routes() -> Table {
     Table::of("users")
-        .get("/api/users", can(Users, Read), users::list)
+        .get("/api/users", can(Users, Read), list::<User>)
         .post("/api/users", can(Users, Manage), users::create)
-        .get("/api/users/{id}", can(Users, Read), users::read)
-        .put("/api/users/{id}", can(Users, Manage), users::update)
-        .patch("/api/users/{id}", can(Users, Manage), users::update)
-        .delete("/api/users/{id}", can(Users, Manage), users::delete)
+        .get("/api/users/{id}", can(Users, Read), read::<User>)
+        .put("/api/users/{id}", can(Users, Manage), update::<User>)
+        .patch("/api/users/{id}", can(Users, Manage), update::<User>)
+        .delete("/api/users/{id}", can(Users, Manage), delete::<User>)
         .post("/api/users/{id}/restore", can(Users, Manage), users::restore)
         .get("/api/users/{id}/permissions", can(Users, Read), users::permissions)
         .get("/api/permissions", can(Users, Read), roles::catalogue)
-        .get("/api/roles", can(Users, Read), roles::list)
-        .post("/api/roles", can(Roles, Manage), roles::create)
-        .get("/api/roles/{id}", can(Users, Read), roles::read)
-        .put("/api/roles/{id}", can(Roles, Manage), roles::update)
-        .patch("/api/roles/{id}", can(Roles, Manage), roles::update)
+        .get("/api/roles", can(Users, Read), list::<CustomRole>)
+        .post("/api/roles", can(Roles, Manage), create::<CustomRole>)
+        .get("/api/roles/{id}", can(Users, Read), read::<CustomRole>)
+        .put("/api/roles/{id}", can(Roles, Manage), update::<CustomRole>)
+        .patch("/api/roles/{id}", can(Roles, Manage), update::<CustomRole>)
         .delete("/api/roles/{id}", can(Roles, Manage), roles::delete)
-        .get("/api/teams", can(Users, Read), teams::list)
-        .post("/api/teams", can(Users, Manage), teams::create)
-        .get("/api/teams/{id}", can(Users, Read), teams::read)
-        .put("/api/teams/{id}", can(Users, Manage), teams::update)
-        .patch("/api/teams/{id}", can(Users, Manage), teams::update)
-        .delete("/api/teams/{id}", can(Users, Manage), teams::delete)
-        .get("/api/invitations", can(Users, Manage), invitations::list)
+        .get("/api/teams", can(Users, Read), list::<Team>)
+        .post("/api/teams", can(Users, Manage), create::<Team>)
+        .get("/api/teams/{id}", can(Users, Read), read::<Team>)
+        .put("/api/teams/{id}", can(Users, Manage), update::<Team>)
+        .patch("/api/teams/{id}", can(Users, Manage), update::<Team>)
+        .delete("/api/teams/{id}", can(Users, Manage), delete::<Team>)
+        .get("/api/invitations", can(Users, Manage), list::<Invitation>)
         .post("/api/invitations", can(Users, Manage), invitations::create)
-        .get("/api/invitations/{id}", can(Users, Manage), invitations::read)
+        .get("/api/invitations/{id}", can(Users, Manage), read::<Invitation>)
         .delete("/api/invitations/{id}", can(Users, Manage), invitations::revoke)
         .post("/api/invitations/{id}/resend", can(Users, Manage), invitations::resend)
 }

@@ -7,7 +7,7 @@ mod answer;
 
 use answer::{Answered, classify, item_problem};
 pub use answer::{Refusal, Wait};
-use daybook_domain::form::origin_of;
+use daybook_domain::origin::origin_of;
 use daybook_domain::{Secret, Zone};
 use reqwest::{Method, redirect::Policy};
 use serde_json::{Value, json};

@@ -22,6 +22,7 @@ const FACTS: [(&str, &str); 5] = [
 /// - `required`: a new record must have it.
 /// - `moment`: it may come without an offset (a list: each entry's `at`).
 /// - `deadline`: a moment whose day alone means the end of that day.
+/// - `default = …`: what a new record has there unless whoever makes it says otherwise; `by` is their stamp.
 #[proc_macro_derive(Fields, attributes(field))]
 pub fn fields(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -37,13 +38,19 @@ fn derived(input: &DeriveInput) -> syn::Result<Tokens> {
     };
     let mut all = Vec::new();
     let mut lists: Vec<Vec<LitStr>> = FACTS.iter().map(|_| Vec::new()).collect();
+    let mut defaults = Vec::new();
     for field in &fields.named {
         let name = name_of(field)?;
         let ty = &field.ty;
         all.push(quote! { crate::field::Field { name: #name, kind: <#ty as crate::field::FieldType>::KIND } });
-        for (at, fact) in facts_of(field)? {
-            lists[at].push(fact);
-        }
+        let Said { facts, default } = said_of(field)?;
+        facts.into_iter().for_each(|at| lists[at].push(name.clone()));
+        defaults.extend(default.map(|value| {
+            quote! {
+                let value: #ty = #value;
+                fields.insert(#name.to_owned(), serde_json::to_value(value).unwrap_or_default());
+            }
+        }));
     }
     let consts = FACTS.iter().zip(&lists).map(|((_, list), names)| {
         let list = syn::Ident::new(list, proc_macro2::Span::call_site());
@@ -54,6 +61,14 @@ fn derived(input: &DeriveInput) -> syn::Result<Tokens> {
         impl crate::field::Fields for #name {
             const FIELDS: &'static [crate::field::Field] = &[#(#all),*];
             #(#consts)*
+
+            fn defaults(by: &crate::Stamp) -> serde_json::Map<String, serde_json::Value> {
+                let _ = by;
+                #[allow(unused_mut, reason = "a type may have no defaults")]
+                let mut fields = serde_json::Map::new();
+                #(#defaults)*
+                fields
+            }
         }
     })
 }
@@ -75,16 +90,27 @@ fn name_of(field: &Field) -> syn::Result<LitStr> {
     Ok(name)
 }
 
-/// The lists that a field joins, each with its name.
-fn facts_of(field: &Field) -> syn::Result<Vec<(usize, LitStr)>> {
-    let mut facts = Vec::new();
+/// What `#[field(…)]` says of a field.
+#[derive(Default)]
+struct Said {
+    /// The lists that it joins.
+    facts: Vec<usize>,
+    default: Option<syn::Expr>,
+}
+
+fn said_of(field: &Field) -> syn::Result<Said> {
+    let mut said = Said::default();
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("field")) {
         attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("default") {
+                said.default = Some(meta.value()?.parse()?);
+                return Ok(());
+            }
             let at = FACTS.iter().position(|(fact, _)| meta.path.is_ident(fact));
-            let at = at.ok_or_else(|| meta.error("read_only, fixed, required, moment or deadline"))?;
-            facts.push((at, name_of(field)?));
+            said.facts
+                .push(at.ok_or_else(|| meta.error("read_only, fixed, required, moment, deadline or default = …"))?);
             Ok(())
         })?;
     }
-    Ok(facts)
+    Ok(said)
 }

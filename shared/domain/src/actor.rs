@@ -71,6 +71,15 @@ impl Actor {
     }
 }
 
+/// The sessions of a user that end together: those that began since all of them were last ended at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// The user.
+    pub user: UserId,
+    /// Its number.
+    pub number: u32,
+}
+
 /// The facts that a change of a record starts from.
 #[derive(Clone, Debug)]
 pub struct Stamp {

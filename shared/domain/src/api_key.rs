@@ -3,7 +3,7 @@
 use crate::field::Fields;
 use crate::permission::{Grants, HeldPermission, Permission, Resource};
 use crate::record::Record;
-use crate::{ApiKeyId, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
+use crate::{ApiKeyId, Edit, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
 /// The bounds of a key's limit, in requests a minute.
@@ -99,6 +99,8 @@ impl ApiKey {
 
 impl Record for ApiKey {
     const TYPE: RecordType = RecordType::ApiKey;
+    type Id = ApiKeyId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Organization;
     const UNDONE: bool = false;
     const SAMPLE: &'static str =
@@ -107,7 +109,7 @@ impl Record for ApiKey {
     record_head!();
     record_events!(KeyCreated, KeyUpdated, KeyRevoked, KeyRestored);
 
-    fn settle(&self, wanted: ApiKey, _: Timestamp) -> Result<ApiKey, Error> {
-        wanted.checked()
+    fn settle(edit: Edit<'_, ApiKey>, (): &()) -> Result<ApiKey, Error> {
+        edit.wanted.checked()
     }
 }

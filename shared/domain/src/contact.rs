@@ -6,8 +6,8 @@ use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, OnTimelines, Personal, Record, Reference};
 use crate::words::{Words, normalize};
 use crate::{
-    AnyId, ContactId, CustomerId, EmailAddress, Error, GroupId, LeadId, Line, Locale, Phone, Prose, RecordType, Rule,
-    Several, Timestamp, Unit, UserId, lead, record_events, record_head,
+    AnyId, ContactId, CustomerId, Edit, EmailAddress, Error, GroupId, LeadId, Line, Locale, Phone, Prose, RecordType,
+    Rule, Several, Timestamp, Unit, UserId, lead, record_events, record_head,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,12 +47,15 @@ pub struct Contact {
     pub customer_id: Option<CustomerId>,
     /// The customers they are at.
     #[schema(value_type = Vec<CustomerId>, max_items = 15)]
+    #[field(default = Several::default())]
     pub customer_ids: Several<CustomerId, 20>,
     /// The groups they are in.
     #[schema(value_type = Vec<GroupId>, max_items = 15)]
+    #[field(default = Several::default())]
     pub group_ids: Several<GroupId, 20>,
     /// Words to find them by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
     /// What is to be known of them.
     pub description: Option<Prose<10000>>,
@@ -63,6 +66,7 @@ pub struct Contact {
     /// Where they came from.
     pub source: Option<Line<100>>,
     /// Whose they are; whoever makes them, unless given.
+    #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
     /// The lead they were.
     #[field(read_only)]
@@ -74,7 +78,7 @@ const MOST_OF_EACH: usize = 15;
 
 impl Contact {
     /// The contact with what follows from its fields: its name, and its first customer among all of them.
-    pub fn settled(mut self, before: Option<&Contact>) -> Result<Contact, Error> {
+    fn settled(mut self, before: Option<&Contact>) -> Result<Contact, Error> {
         let renamed = before.is_some_and(|old| {
             let names = (&old.first_name, &old.last_name) != (&self.first_name, &self.last_name);
             names && old.name == self.name && old.name == old.full_name()
@@ -139,6 +143,8 @@ impl Contact {
 
 impl Record for Contact {
     const TYPE: RecordType = RecordType::Contact;
+    type Id = ContactId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Contacts;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("Somebody to talk to was added.");
@@ -150,6 +156,10 @@ impl Record for Contact {
     record_head!();
     record_events!(ContactCreated, ContactUpdated, ContactDeleted, ContactRestored);
 
+    fn settle(edit: Edit<'_, Contact>, (): &()) -> Result<Contact, Error> {
+        if edit.again { Ok(edit.wanted) } else { edit.wanted.settled(edit.before) }
+    }
+
     fn claims(&self) -> Vec<Claim> {
         self.email.iter().map(Claim::of_address).collect()
     }
@@ -160,6 +170,10 @@ impl Record for Contact {
 
     fn phone(&self) -> Option<&Phone> {
         self.phone.as_ref()
+    }
+
+    fn e164(&self) -> Option<&str> {
+        self.phone_e164.as_deref()
     }
 
     fn set_e164(&mut self, number: Option<String>) {
@@ -220,6 +234,8 @@ pub struct Group {
 
 impl Record for Group {
     const TYPE: RecordType = RecordType::Group;
+    type Id = GroupId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Groups;
     const SAMPLE: &'static str = r#"{"name": "VIP"}"#;
 

@@ -55,6 +55,7 @@ pub struct Customer {
     #[field(required)]
     pub name: Line<200>,
     /// What it is; `person` unless given.
+    #[field(default = CustomerType::Person)]
     #[serde(rename = "type")]
     pub kind: CustomerType,
     /// The company, where the customer is somebody there.
@@ -67,6 +68,7 @@ pub struct Customer {
     #[field(read_only)]
     pub phone_e164: Option<String>,
     /// How it stands; `active` unless given.
+    #[field(default = CustomerStatus::Active)]
     pub status: CustomerStatus,
     /// Trade.
     pub industry: Option<Industry>,
@@ -80,10 +82,12 @@ pub struct Customer {
     pub description: Option<Prose<10000>>,
     /// Words to find it by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
     /// Where it came from.
     pub source: Option<Line<100>>,
     /// Whose it is; whoever makes it, unless given.
+    #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
     /// The lead it was.
     #[field(read_only)]
@@ -92,6 +96,8 @@ pub struct Customer {
 
 impl Record for Customer {
     const TYPE: RecordType = RecordType::Customer;
+    type Id = CustomerId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Customers;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
     const SAMPLE: &'static str = r#"{"name": "ABC", "type": "company", "status": "active", "tags": []}"#;
@@ -113,6 +119,10 @@ impl Record for Customer {
 
     fn phone(&self) -> Option<&Phone> {
         self.phone.as_ref()
+    }
+
+    fn e164(&self) -> Option<&str> {
+        self.phone_e164.as_deref()
     }
 
     fn set_e164(&mut self, number: Option<String>) {

@@ -7,8 +7,8 @@ use crate::field::Fields;
 use crate::permission::Resource;
 use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::{
-    AnyId, Change, DemoId, Error, Event, LeadId, Line, Moment, Prose, RecordType, Rule, SubmissionId, Timestamp, Unit,
-    UserId, Zone, record_head,
+    AnyId, Change, DemoId, Edit, Error, Event, LeadId, Line, Moment, Prose, RecordType, Rule, SubmissionId, Timestamp,
+    Unit, UserId, Zone, record_head,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -272,41 +272,27 @@ impl Demo {
         Ok(demo)
     }
 
-    /// The demonstration with a merge patch laid over it. Dates and products are taken in the forms that
-    /// forms take them in.
-    pub fn patched(&self, mut patch: Map<String, Value>, now: Timestamp) -> Result<Demo, Error> {
-        let mut base = self.clone();
-        let written = patch.get("preferred_date").and_then(Value::as_str).map(str::to_owned);
-        let unchanged = self.preferred_date.is_some_and(|at| written.as_deref() == Some(&at.to_string()));
-        let date = match written.filter(|_| !unchanged) {
-            Some(text) => {
-                patch.remove("preferred_date");
-                Some(Moment::parse(&text).map_err(|rule| Error::invalid("/preferred_date", rule))?)
+    /// The demonstration with what follows from its date, zone and products as they were given.
+    fn following_from(mut self, before: &Demo, given: &Map<String, Value>, at: Timestamp) -> Result<Demo, Error> {
+        let text = |name: &str| given.get(name).and_then(Value::as_str);
+        let is_new = |text: &&str| before.preferred_date.is_none_or(|date| date.to_string() != *text);
+        match (text("preferred_date").filter(is_new), self.preferred_date) {
+            (Some(date), _) => {
+                let date = Moment::parse(date).map_err(|rule| Error::invalid("/preferred_date", rule))?;
+                self.prefer(&date, at)?;
             }
-            None => None,
-        };
-        let as_text = matches!(patch.get("interested_products"), Some(Value::String(_)));
-        if let Some(Value::String(text)) = patch.get("interested_products") {
-            let list = Products::split(text).map_err(|rule| Error::invalid("/interested_products", rule))?;
-            base.raw.interested_products = Some(text.clone());
-            let list = list.into_iter().map(|line| Value::from(line.as_str())).collect();
-            patch.insert("interested_products".to_owned(), Value::Array(list));
+            (None, Some(date)) => self.preferred_local = Some(self.timezone.wall_time(date)),
+            (None, None) => {
+                (self.preferred_local, self.preferred_in_past, self.raw.preferred_date) = (None, false, None)
+            }
         }
-        let mut demo = crate::read::merge(&base, patch, Self::READ_ONLY)?;
-        Products::checked(demo.interested_products.clone())
-            .map_err(|rule| Error::invalid("/interested_products", rule))?;
-        if !as_text && demo.interested_products != self.interested_products {
+        match text("interested_products") {
+            Some(text) => self.raw.interested_products = Some(text.to_owned()),
             // The text that was posted says something else than the list does now.
-            demo.raw.interested_products = None;
+            None if self.interested_products != before.interested_products => self.raw.interested_products = None,
+            None => {}
         }
-        match date {
-            Some(date) => demo.prefer(&date, now)?,
-            None if demo.preferred_date.is_none() => {
-                (demo.preferred_local, demo.preferred_in_past, demo.raw.preferred_date) = (None, false, None);
-            }
-            None => demo.preferred_local = demo.preferred_date.map(|at| demo.timezone.wall_time(at)),
-        }
-        Ok(demo)
+        Ok(self)
     }
 
     fn prefer(&mut self, date: &Moment, now: Timestamp) -> Result<(), Error> {
@@ -321,6 +307,8 @@ impl Demo {
 
 impl Record for Demo {
     const TYPE: RecordType = RecordType::Demo;
+    type Id = DemoId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Demos;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A demonstration was asked for.");
@@ -345,6 +333,34 @@ impl Record for Demo {
             Change::Update(..) => Event::DemoUpdated,
             Change::Delete(_) => Event::DemoDeleted,
             Change::Restore(_) => Event::DemoRestored,
+        }
+    }
+
+    /// Dates and products are taken in the forms that forms take them in.
+    fn as_kept(fields: &mut Map<String, Value>, before: Option<&Demo>) -> Result<(), Error> {
+        let zone = match fields.get("timezone").and_then(Value::as_str) {
+            // A wrong one is told of with all else that is wrong.
+            Some(name) => Zone::parse(name).ok(),
+            None => before.map(|demo| demo.timezone.clone()),
+        };
+        if let Some(Value::String(text)) = fields.get_mut("preferred_date") {
+            let date = Moment::parse(text).and_then(|date| date.in_zone(&zone.unwrap_or_default()));
+            *text = date.map_err(|rule| Error::invalid("/preferred_date", rule))?.to_string();
+        }
+        if let Some(products @ Value::String(_)) = fields.get_mut("interested_products") {
+            let list = Products::split(products.as_str().unwrap_or_default());
+            let list = list.map_err(|rule| Error::invalid("/interested_products", rule))?;
+            *products = list.into_iter().map(|line| Value::from(line.as_str())).collect();
+        }
+        Ok(())
+    }
+
+    fn settle(edit: Edit<'_, Demo>, (): &()) -> Result<Demo, Error> {
+        Products::checked(edit.wanted.interested_products.clone())
+            .map_err(|rule| Error::invalid("/interested_products", rule))?;
+        match edit.before {
+            Some(before) if !edit.again => edit.wanted.following_from(before, edit.given, edit.at),
+            _ => Ok(edit.wanted),
         }
     }
 
@@ -374,6 +390,7 @@ impl crate::field::FieldType for Attendees {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edit::patched;
     use serde_json::json;
 
     fn fields(value: Value) -> Result<DemoFields, Error> {
@@ -445,19 +462,16 @@ mod tests {
         let before = demo(seed());
         let now = "2026-11-20T12:00:00Z".parse().expect("a time");
         let whole = serde_json::to_value(&before).expect("serialises");
-        assert_eq!(before.patched(patch(whole), now), Ok(before.clone()));
-        let after = before
-            .patched(
-                patch(json!({"preferred_date": "2027-01-05T09:00", "timezone": "Europe/Berlin", "interested_products": "a，b"})),
-                now,
-            )
-            .expect("valid");
+        assert_eq!(patched(&before, &patch(whole), now), Ok(before.clone()));
+        let posted =
+            json!({"preferred_date": "2027-01-05T09:00", "timezone": "Europe/Berlin", "interested_products": "a，b"});
+        let after = patched(&before, &patch(posted), now).expect("valid");
         assert_eq!(after.preferred_date.map(|at| at.to_string()).as_deref(), Some("2027-01-05T08:00:00.000Z"));
         assert_eq!((after.preferred_in_past, after.interested_products.len()), (false, 2));
         assert_eq!(after.raw.interested_products.as_deref(), Some("a，b"));
-        let listed = after.patched(patch(json!({"interested_products": ["c"]})), now).expect("valid");
+        let listed = patched(&after, &patch(json!({"interested_products": ["c"]})), now).expect("valid");
         assert_eq!((listed.interested_products.len(), listed.raw.interested_products), (1, None));
-        let none = after.patched(patch(json!({"preferred_date": null})), now).expect("valid");
+        let none = patched(&after, &patch(json!({"preferred_date": null})), now).expect("valid");
         assert_eq!((none.preferred_date, none.preferred_local), (None, None));
     }
 }

@@ -1,7 +1,7 @@
 //! What the fields of records hold, and what more is to be known of them: said once, where they are declared.
 
 use crate::money::Money;
-use crate::{Currency, Day, EmailAddress, Line, Network, Percent, Phone, Prose, Several, Timestamp, Zone};
+use crate::{Currency, Day, EmailAddress, Line, Network, Percent, Phone, Prose, Several, Stamp, Timestamp, Zone};
 pub use daybook_derive::Fields;
 use serde_json::{Map, Value};
 
@@ -63,6 +63,9 @@ pub trait Fields {
 
     /// Those of them for which a day alone means its end.
     const DEADLINES: &'static [&'static str];
+
+    /// What a new record has in the fields that whoever makes it leaves out, where that isn't nothing.
+    fn defaults(by: &Stamp) -> Map<String, Value>;
 }
 
 macro_rules! hold {

@@ -1,14 +1,15 @@
 //! Forms on websites, through which leads come in.
 
 use crate::field::Fields;
-use crate::organization::Organization;
+use crate::origin::origin_of;
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record};
 use crate::{
-    Error, FormId, Line, Locale, OrgId, Phone, RecordType, Rule, Stamp, Timestamp, Unit, Violations, record_events,
-    record_head,
+    Edit, Error, FormId, Line, Locale, OrgId, Phone, RecordType, Rule, Stamp, Timestamp, Unit, Violations,
+    record_events, record_head,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A form on a website. Every organisation has a default one from the start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
@@ -26,57 +27,31 @@ pub struct Form {
     #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called among the staff.
+    #[field(required)]
     pub name: Line<120>,
     /// The origins (`https://example.com`) whose pages may post it and be returned to; empty means any may post.
-    pub allowed_origins: Vec<Line<200>>,
-    /// The source its leads have unless the post names one.
-    pub default_source: Line<100>,
-    /// The country whose phone numbers are written without a country code (ISO 3166).
-    pub phone_country: Line<2>,
-    /// The language of the answer to a visitor whose own isn't known.
-    pub locale: Locale,
-}
-
-/// A form to be made.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NewForm {
-    /// What it is called among the staff.
-    pub name: Line<120>,
-    /// The origins whose pages may post it.
-    #[serde(default)]
+    #[field(default = Vec::new())]
     pub allowed_origins: Vec<Line<200>>,
     /// The source its leads have unless the post names one; `website` unless set.
-    pub default_source: Option<Line<100>>,
+    #[field(default = usual_source())]
+    pub default_source: Line<100>,
     /// The country whose phone numbers are written without a country code (ISO 3166); that of the organisation unless set.
-    pub phone_country: Option<Line<2>>,
+    pub phone_country: Line<2>,
     /// The language of the answer to a visitor whose own isn't known; Chinese unless set.
-    pub locale: Option<Locale>,
+    #[field(default = Locale::Chinese)]
+    pub locale: Locale,
 }
 
 /// The most origins of a form.
 const MOST_ORIGINS: usize = 100;
 
-impl Form {
-    /// A new form of an organisation, where there is one already.
-    pub fn new(new: NewForm, organization: Option<&Organization>, stamp: &Stamp) -> Result<Form, Error> {
-        let usual = Form::default_of(OrgId::new(stamp.id));
-        let country = organization.map_or(usual.phone_country, |organization| organization.phone_country.clone());
-        Form {
-            id: FormId::new(stamp.id),
-            version: 1,
-            created_at: stamp.at,
-            updated_at: stamp.at,
-            name: new.name,
-            allowed_origins: new.allowed_origins,
-            default_source: new.default_source.unwrap_or(usual.default_source),
-            phone_country: new.phone_country.unwrap_or(country),
-            locale: new.locale.unwrap_or(usual.locale),
-        }
-        .checked()
-    }
+fn usual_source() -> Line<100> {
+    Line::parse("website").expect("a short constant line")
+}
 
+impl Form {
     /// The form, or what is wrong with it.
-    pub fn checked(self) -> Result<Form, Error> {
+    fn checked(self) -> Result<Form, Error> {
         let mut violations = Violations::default();
         if self.allowed_origins.len() > MOST_ORIGINS {
             violations.add("/allowed_origins", Rule::TooLong { max: MOST_ORIGINS, unit: Unit::Entries });
@@ -101,7 +76,7 @@ impl Form {
             updated_at: org.time(),
             name: Line::parse("Website").expect("a short constant line"),
             allowed_origins: Vec::new(),
-            default_source: Line::parse("website").expect("a short constant line"),
+            default_source: usual_source(),
             phone_country: Phone::usual_country(),
             locale: Locale::Chinese,
         }
@@ -124,34 +99,30 @@ impl Form {
 
 impl Record for Form {
     const TYPE: RecordType = RecordType::Form;
+    type Id = FormId;
+    type Context = Option<Line<2>>;
     const RESOURCE: Resource = Resource::Forms;
+    const FROM_START: bool = true;
     const SAMPLE: &'static str = r#"{"name": "Campaign", "allowed_origins": [], "default_source": "website", "phone_country": "CN", "locale": "en"}"#;
 
     record_head!();
     record_events!(FormCreated, FormUpdated, FormDeleted, FormRestored);
 
-    fn settle(&self, wanted: Form, _: Timestamp) -> Result<Form, Error> {
-        wanted.checked()
+    /// The organisation's country, where there is an organisation yet.
+    fn defaults(by: &Stamp, country: &Option<Line<2>>) -> Map<String, Value> {
+        let country = country.clone().unwrap_or_else(Phone::usual_country);
+        let mut fields = <Form as Fields>::defaults(by);
+        fields.insert("phone_country".to_owned(), Value::from(country.as_str()));
+        fields
+    }
+
+    fn settle(edit: Edit<'_, Form>, _: &Option<Line<2>>) -> Result<Form, Error> {
+        edit.wanted.checked()
     }
 
     fn claims(&self) -> Vec<Claim> {
         vec![Claim { kind: ClaimKind::Form, value: self.id.to_string() }]
     }
-}
-
-/// The origin of an absolute http(s) address, `None` for anything else.
-///
-/// Refuses what browsers read differently from how it looks: user names, backslashes, blanks, controls.
-pub fn origin_of(address: &str) -> Option<String> {
-    let (scheme, rest) = address.split_once("://")?;
-    let scheme = scheme.to_ascii_lowercase();
-    if !matches!(scheme.as_str(), "http" | "https") {
-        return None;
-    }
-    let host = rest.split(['/', '?', '#']).next()?;
-    let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
-    let whole = address.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    (plain && whole && !host.is_empty()).then(|| format!("{scheme}://{}", host.to_ascii_lowercase()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use crate::error::Thing;
 use crate::record::Record as _;
-use crate::{Rule, Timestamp, Unknown, for_each_record_type};
+use crate::{Rule, Timestamp, Unknown, for_each_record_type, with_record_type};
 use mti::prelude::TypeIdSuffix;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -239,6 +239,13 @@ impl PipelineId {
     /// The pipeline every organisation has from the start.
     pub fn default_of(org: OrgId) -> PipelineId {
         PipelineId(org.0)
+    }
+}
+
+impl AnyId {
+    /// Whether it is the id of a record that an organisation has from the start, before it is stored.
+    pub fn is_from_start(self, org: OrgId) -> bool {
+        self.uuid == org.0 && with_record_type!(self.kind, T => T::FROM_START).unwrap_or_default()
     }
 }
 

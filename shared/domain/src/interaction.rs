@@ -5,7 +5,7 @@ use crate::field::Fields;
 use crate::permission::Resource;
 use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::{
-    AnyId, ContactId, CustomerId, Error, InteractionId, Line, OpportunityId, Prose, RecordType, Rule, Timestamp,
+    AnyId, ContactId, CustomerId, Edit, Error, InteractionId, Line, OpportunityId, Prose, RecordType, Rule, Timestamp,
     UserId, record_events, record_head,
 };
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,7 @@ pub struct Interaction {
     pub direction: Option<Direction>,
     /// When it was; when it was written down, unless given.
     #[field(moment)]
+    #[field(default = by.at)]
     pub occurred_at: Timestamp,
     /// How long it took, at most a year.
     #[schema(maximum = 527040)]
@@ -70,6 +71,7 @@ pub struct Interaction {
     /// The opportunity it was about.
     pub opportunity_id: Option<OpportunityId>,
     /// Whose it is; whoever makes it, unless given.
+    #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
 }
 
@@ -78,7 +80,7 @@ const LONGEST: u32 = 527_040;
 
 impl Interaction {
     /// The interaction, if its fields are within their bounds.
-    pub fn checked(self) -> Result<Interaction, Error> {
+    fn checked(self) -> Result<Interaction, Error> {
         match self.duration_minutes {
             Some(minutes) if minutes > LONGEST => {
                 Err(Error::invalid("/duration_minutes", Rule::Range { min: 0, max: i64::from(LONGEST) }))
@@ -90,6 +92,8 @@ impl Interaction {
 
 impl Record for Interaction {
     const TYPE: RecordType = RecordType::Interaction;
+    type Id = InteractionId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Interactions;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("Something was talked about.");
@@ -101,6 +105,10 @@ impl Record for Interaction {
 
     record_head!();
     record_events!(InteractionCreated, InteractionUpdated, InteractionDeleted, InteractionRestored);
+
+    fn settle(edit: Edit<'_, Interaction>, (): &()) -> Result<Interaction, Error> {
+        edit.wanted.checked()
+    }
 
     fn parents(&self) -> Vec<AnyId> {
         let others = [self.contact_id.map(AnyId::from), self.opportunity_id.map(AnyId::from)];

@@ -107,6 +107,8 @@ impl Invitation {
 
 impl Record for Invitation {
     const TYPE: RecordType = RecordType::Invitation;
+    type Id = InvitationId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Users;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
     const UNDONE: bool = false;

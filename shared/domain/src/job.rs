@@ -238,6 +238,8 @@ impl Job {
 
 impl Record for Job {
     const TYPE: RecordType = RecordType::Job;
+    type Id = JobId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Jobs;
     const UNDONE: bool = false;
     const SAMPLE: &'static str = r#"{"work": {"kind": "person_export", "person": "x"}, "status": "queued"}"#;

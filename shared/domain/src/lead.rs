@@ -9,8 +9,8 @@ use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
-    Change, Conflict, ContactId, CustomerId, EmailAddress, Error, Event, FormId, LeadId, Line, Locale, OpportunityId,
-    Phone, Prose, RecordType, Timestamp, UserId, record_head,
+    Change, Conflict, ContactId, CustomerId, Edit, EmailAddress, Error, Event, FormId, LeadId, Line, Locale,
+    OpportunityId, Phone, Prose, RecordType, Timestamp, UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -202,6 +202,8 @@ pub fn name_of(first: Option<&Line<100>>, last: Option<&Line<100>>) -> String {
 
 impl Record for Lead {
     const TYPE: RecordType = RecordType::Lead;
+    type Id = LeadId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Leads;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
     const SAMPLE: &'static str = r#"{"status": "new", "email": "ada@example.com", "source": "website", "extra": {}}"#;
@@ -226,11 +228,14 @@ impl Record for Lead {
     }
 
     /// A lead is converted by converting it alone, and stays so, unless that is undone.
-    fn settle(&self, wanted: Lead, _: Timestamp) -> Result<Lead, Error> {
+    fn settle(edit: Edit<'_, Lead>, (): &()) -> Result<Lead, Error> {
+        let Edit { before, wanted, .. } = edit;
         check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
-        let converts = |lead: &Lead| lead.status == Status::Converted;
-        let undone = self.customer_id.is_some() && wanted.customer_id.is_none();
-        if wanted.status != self.status && (converts(&wanted) || (converts(self) && !undone)) {
+        let is_converted = |lead: &Lead| lead.status == Status::Converted;
+        let became = |lead: Option<&Lead>| lead.and_then(|lead| lead.customer_id);
+        let moves = before.map(|before| before.status) != Some(wanted.status);
+        let converts = became(before) != became(Some(&wanted));
+        if moves && !converts && (is_converted(&wanted) || before.is_some_and(is_converted)) {
             return Err(Error::Conflict(Conflict::Conversion));
         }
         Ok(wanted)
@@ -250,6 +255,10 @@ impl Record for Lead {
 
     fn phone(&self) -> Option<&Phone> {
         self.phone.as_ref()
+    }
+
+    fn e164(&self) -> Option<&str> {
+        self.phone_e164.as_deref()
     }
 
     fn set_e164(&mut self, number: Option<String>) {
@@ -305,7 +314,7 @@ pub(crate) mod tests {
 
     impl Lead {
         fn patched(&self, patch: Map<String, Value>) -> Result<Lead, Error> {
-            self.settle(crate::read::merge(self, patch, Self::READ_ONLY)?, Timestamp::UNIX_EPOCH)
+            crate::edit::patched(self, &patch, Timestamp::UNIX_EPOCH)
         }
     }
 

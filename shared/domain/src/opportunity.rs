@@ -8,10 +8,11 @@ use crate::pipeline::{Pipeline, StageKey, StageType};
 use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
-    AnyId, Change, Conflict, ContactId, Currency, CustomerId, Day, Error, Event, LeadId, Line, OpportunityId, Percent,
-    PipelineId, Prose, RecordType, Rule, Several, Timestamp, UserId, record_head,
+    AnyId, Change, Conflict, ContactId, Currency, CustomerId, Day, Edit, Error, Event, LeadId, Line, OpportunityId,
+    Percent, PipelineId, Prose, RecordType, Rule, Several, Stamp, Timestamp, UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// So many moves from stage to stage are remembered; of more the first ones are forgotten.
 const MOST_PASSAGES: usize = 100;
@@ -65,15 +66,18 @@ pub struct Opportunity {
     /// What it is worth.
     pub value: Option<Money>,
     /// In which currency; `CNY` unless given.
+    #[field(default = Currency::default())]
     pub currency: Currency,
     /// The pipeline that the stage is of; the default one unless given.
     pub pipeline_id: PipelineId,
     /// How far it has come; the first open stage of the pipeline unless given.
     pub stage: StageKey,
     /// How probable it is that it is won; the stage's own unless given.
+    #[field(default = Percent::NONE)]
     pub probability: Percent,
     /// How it stands, as its stage says.
     #[field(read_only)]
+    #[field(default = OpportunityStatus::Open)]
     pub status: OpportunityStatus,
     /// When it is to be decided.
     pub close_date: Option<Day>,
@@ -85,16 +89,19 @@ pub struct Opportunity {
     pub lost_reason: Option<Line<200>>,
     /// Words to find it by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
     /// Where it came from.
     pub source: Option<Line<100>>,
     /// Whose it is; whoever makes it, unless given.
+    #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
     /// When it was won or lost.
     #[field(read_only)]
     pub closed_at: Option<Timestamp>,
     /// The stages it went through, with the time it spent there.
     #[field(read_only)]
+    #[field(default = Vec::new())]
     pub stage_history: Vec<Passage>,
     /// The lead it was.
     #[field(read_only)]
@@ -104,7 +111,7 @@ pub struct Opportunity {
 impl Opportunity {
     /// The opportunity with what follows from its stage in a pipeline. `probable` says whether the probability was
     /// given.
-    pub fn settled(
+    fn settled(
         mut self,
         before: Option<&Opportunity>,
         pipeline: &Pipeline,
@@ -149,6 +156,8 @@ impl Opportunity {
 
 impl Record for Opportunity {
     const TYPE: RecordType = RecordType::Opportunity;
+    type Id = OpportunityId;
+    type Context = Option<Pipeline>;
     const RESOURCE: Resource = Resource::Opportunities;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An opportunity was seen.");
@@ -183,6 +192,35 @@ impl Record for Opportunity {
             OpportunityStatus::Lost => vec![Event::OpportunityLost],
             OpportunityStatus::Open | OpportunityStatus::Unknown(_) => Vec::new(),
         }
+    }
+
+    /// It begins in the first stage.
+    fn defaults(by: &Stamp, pipeline: &Option<Pipeline>) -> Map<String, Value> {
+        let mut fields = <Opportunity as Fields>::defaults(by);
+        if let Some(pipeline) = pipeline {
+            fields.insert("pipeline_id".to_owned(), Value::from(pipeline.id.to_string()));
+            fields.extend(pipeline.first().map(|stage| ("stage".to_owned(), Value::from(stage.key.as_str()))));
+        }
+        fields
+    }
+
+    /// Of a pipeline that it enters without a stage it is in the first one. Nothing goes back to a stage that was removed.
+    fn settle(edit: Edit<'_, Opportunity>, pipeline: &Option<Pipeline>) -> Result<Opportunity, Error> {
+        let (stage, probability) = (edit.gives("stage"), edit.gives("probability"));
+        let Edit { before, mut wanted, again, at, .. } = edit;
+        let Some(pipeline) = pipeline else { return Ok(wanted) };
+        let is_known = pipeline.stage(&wanted.stage).is_some();
+        if again {
+            let stays = before.is_some_and(|before| before.stage == wanted.stage);
+            let is_there = is_known && pipeline.id == wanted.pipeline_id;
+            return if stays || is_there { Ok(wanted) } else { Err(Error::Conflict(Conflict::StageGone)) };
+        }
+        let enters = before.is_none_or(|before| before.pipeline_id != pipeline.id);
+        if !stage && enters && !is_known {
+            let first = pipeline.first().ok_or_else(|| Error::invalid("/pipeline_id", Rule::Required))?;
+            wanted.stage = first.key.clone();
+        }
+        wanted.settled(before, pipeline, probability, at)
     }
 
     fn date(&self) -> Timestamp {

@@ -6,7 +6,7 @@ use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record};
 use crate::user::User;
 use crate::{
-    Conflict, EmailAddress, Error, Line, Locale, Network, OrgId, Phone, RecordType, Rule, Stamp, Timestamp, Unit,
+    Conflict, Edit, EmailAddress, Error, Line, Locale, Network, OrgId, Phone, RecordType, Rule, Stamp, Timestamp, Unit,
     UserId, Zone, record_events, record_head,
 };
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ impl Organization {
     }
 
     /// The organisation, or what is wrong with it.
-    pub fn checked(self) -> Result<Organization, Error> {
+    fn checked(self) -> Result<Organization, Error> {
         let mut violations = Violations::default();
         let lists = [("/allowed_networks", &self.allowed_networks), ("/denied_networks", &self.denied_networks)];
         for (place, list) in lists {
@@ -178,6 +178,8 @@ impl Organization {
 
 impl Record for Organization {
     const TYPE: RecordType = RecordType::Organization;
+    type Id = OrgId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Organization;
     const SAMPLE: &'static str =
         r#"{"name": "ABC", "locale": "en", "team_addresses": ["team@example.com"], "owner_ids": ["usr_{id}"]}"#;
@@ -187,8 +189,8 @@ impl Record for Organization {
     record_head!();
     record_events!(OrganizationCreated, OrganizationUpdated, OrganizationDeleted, OrganizationRestored);
 
-    fn settle(&self, wanted: Organization, _: Timestamp) -> Result<Organization, Error> {
-        wanted.checked()
+    fn settle(edit: Edit<'_, Organization>, (): &()) -> Result<Organization, Error> {
+        edit.wanted.checked()
     }
 
     fn claims(&self) -> Vec<Claim> {

@@ -6,8 +6,8 @@ use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record, TRASH};
 use crate::words::normalize;
 use crate::{
-    Conflict, Error, Line, OrgId, Percent, PipelineId, RecordType, Rule, Timestamp, Unit, Violations, record_events,
-    record_head,
+    Conflict, Edit, Error, Line, OrgId, Percent, PipelineId, RecordType, Rule, Timestamp, Unit, Violations,
+    record_events, record_head,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -223,7 +223,10 @@ impl Pipeline {
 
 impl Record for Pipeline {
     const TYPE: RecordType = RecordType::Pipeline;
+    type Id = PipelineId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Pipelines;
+    const FROM_START: bool = true;
     const SAMPLE: &'static str =
         r#"{"name": "Partners", "stages": [{"key": "first", "name": "First", "type": "open", "probability": 10}]}"#;
 
@@ -233,8 +236,12 @@ impl Record for Pipeline {
     record_events!(PipelineCreated, PipelineUpdated, PipelineDeleted, PipelineRestored);
 
     /// Stages that go are retired.
-    fn settle(&self, wanted: Pipeline, at: Timestamp) -> Result<Pipeline, Error> {
-        wanted.checked()?.retiring(self, at)
+    fn settle(edit: Edit<'_, Pipeline>, (): &()) -> Result<Pipeline, Error> {
+        match edit.before {
+            Some(before) => edit.wanted.checked()?.retiring(before, edit.at),
+            None if !edit.wanted.retired.is_empty() => Err(Error::invalid("/retired", Rule::ReadOnly)),
+            None => edit.wanted.checked(),
+        }
     }
 
     fn claims(&self) -> Vec<Claim> {

@@ -4,7 +4,7 @@ use crate::event::{Change, Event};
 use crate::field::Fields;
 use crate::permission::Resource;
 use crate::words::Words;
-use crate::{AnyId, EmailAddress, Error, FormId, Phone, RecordType, Stamp, Timestamp, UserId};
+use crate::{AnyId, Edit, EmailAddress, Error, FormId, NamedId, Phone, RecordType, Stamp, Timestamp, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -20,6 +20,12 @@ pub trait Record:
 {
     /// The type, and so the keys.
     const TYPE: RecordType;
+
+    /// Its ids.
+    type Id: NamedId + Into<AnyId>;
+
+    /// What making or changing one depends on, besides its fields.
+    type Context: Clone + Send + Sync;
 
     /// The number of the form in which it is stored. Only a changed meaning raises it: fields, words and types may be
     /// added without.
@@ -70,6 +76,9 @@ pub trait Record:
     /// `{at}` for a moment.
     const SAMPLE: &'static str;
 
+    /// Whether every organisation has one from the start, under the UUID of its own id, before one is stored.
+    const FROM_START: bool = false;
+
     /// The id.
     fn id(&self) -> AnyId;
 
@@ -85,11 +94,23 @@ pub trait Record:
         self
     }
 
-    /// What it is to become where somebody wants it to be like this: with what follows from the fields that differ, or the rule
-    /// that they break. Patches and undoing go through it.
-    fn settle(&self, wanted: Self, at: Timestamp) -> Result<Self, Error> {
-        let _ = at;
-        Ok(wanted)
+    /// What a new one has in the fields that whoever makes it leaves out, where that isn't nothing.
+    fn defaults(by: &Stamp, context: &Self::Context) -> Map<String, Value> {
+        let _ = context;
+        <Self as Fields>::defaults(by)
+    }
+
+    /// Brings fields that somebody gives in another form into the one that records have.
+    fn as_kept(fields: &mut Map<String, Value>, before: Option<&Self>) -> Result<(), Error> {
+        let _ = (fields, before);
+        Ok(())
+    }
+
+    /// The record as it is to be, with what follows from the fields that were given; or the rule that they break.
+    /// Whatever makes or changes one goes through it.
+    fn settle(edit: Edit<'_, Self>, context: &Self::Context) -> Result<Self, Error> {
+        let _ = context;
+        Ok(edit.wanted)
     }
 
     /// Its phone number, where it has one.
@@ -99,6 +120,11 @@ pub trait Record:
 
     /// The form that it came through, whose country says what its phone number means.
     fn form(&self) -> Option<FormId> {
+        None
+    }
+
+    /// What its phone number is in E.164, where that is known.
+    fn e164(&self) -> Option<&str> {
         None
     }
 

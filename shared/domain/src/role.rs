@@ -1,10 +1,10 @@
 //! Roles that an organisation makes for itself, besides those that every one has.
 
 use crate::field::Fields;
-use crate::permission::{Grants, HeldPermission, Permission, Resource};
+use crate::permission::{Grants, HeldPermission, Resource};
 use crate::record::{Claim, ClaimKind, Record};
 use crate::words::normalize;
-use crate::{Error, Line, RecordType, RoleId, Stamp, Timestamp, record_events, record_head};
+use crate::{Edit, Error, Line, RecordType, RoleId, Timestamp, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
 /// A role of an organisation's own: what it lets somebody do. A change counts from the next request of each
@@ -25,56 +25,37 @@ pub struct CustomRole {
     #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called; unique in the organisation.
+    #[field(required)]
     pub name: Line<60>,
     /// What it lets somebody do; of one action the widest scope counts.
+    #[field(required)]
     pub permissions: Vec<HeldPermission>,
 }
 
-/// A role to be made.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NewRole {
-    /// What it is called.
-    pub name: Line<60>,
-    /// What it lets somebody do.
-    pub permissions: Vec<Permission>,
-}
-
 impl CustomRole {
-    /// A new role.
-    pub fn new(new: NewRole, stamp: &Stamp) -> CustomRole {
-        CustomRole {
-            id: RoleId::new(stamp.id),
-            version: 1,
-            created_at: stamp.at,
-            updated_at: stamp.at,
-            name: new.name,
-            permissions: new.permissions.into_iter().map(HeldPermission::Known).collect(),
-        }
-        .tidied()
-    }
-
     /// What it lets somebody do.
     pub fn grants(&self) -> Grants {
         self.permissions.iter().copied().collect()
     }
 
     /// The role with each permission once.
-    #[must_use]
-    pub fn tidied(self) -> CustomRole {
+    fn tidied(self) -> CustomRole {
         CustomRole { permissions: HeldPermission::tidied(&self.permissions), ..self }
     }
 }
 
 impl Record for CustomRole {
     const TYPE: RecordType = RecordType::Role;
+    type Id = RoleId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Roles;
     const SAMPLE: &'static str = r#"{"name": "Reader", "permissions": ["leads:read:all"]}"#;
 
     record_head!();
     record_events!(RoleCreated, RoleUpdated, RoleDeleted, RoleRestored);
 
-    fn settle(&self, wanted: CustomRole, _: Timestamp) -> Result<CustomRole, Error> {
-        Ok(wanted.tidied())
+    fn settle(edit: Edit<'_, CustomRole>, (): &()) -> Result<CustomRole, Error> {
+        Ok(edit.wanted.tidied())
     }
 
     fn claims(&self) -> Vec<Claim> {

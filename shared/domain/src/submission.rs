@@ -113,6 +113,8 @@ impl Submission {
 
 impl Record for Submission {
     const TYPE: RecordType = RecordType::Submission;
+    type Id = SubmissionId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Submissions;
     const PERSONAL: Personal = Personal::Yes;
     const UNDONE: bool = false;

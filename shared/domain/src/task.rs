@@ -6,7 +6,7 @@ use crate::permission::Resource;
 use crate::record::{OnTimelines, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
-    AnyId, Change, CustomerId, Error, Event, Line, Percent, Prose, RecordType, Rule, Several, TaskId, Timestamp,
+    AnyId, Change, CustomerId, Edit, Error, Event, Line, Percent, Prose, RecordType, Rule, Several, TaskId, Timestamp,
     UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
@@ -129,10 +129,13 @@ pub struct Task {
     /// How, and why.
     pub description: Option<Prose<10000>>,
     /// How far it has come; `todo` unless given.
+    #[field(default = TaskStatus::Todo)]
     pub status: TaskStatus,
     /// How important it is; `medium` unless given.
+    #[field(default = Priority::Medium)]
     pub priority: Priority,
     /// How much of it is done; all of it, once it is `done`.
+    #[field(default = Percent::NONE)]
     pub progress: Percent,
     /// Until when. Without an offset: in `timezone` if given with it, else in the organisation's time zone.
     #[field(moment, deadline)]
@@ -141,6 +144,7 @@ pub struct Task {
     #[field(moment)]
     pub start_date: Option<Timestamp>,
     /// Who is to do it; whoever makes it, unless given.
+    #[field(default = by.actor.owner())]
     pub assignee_id: Option<UserId>,
     /// What it is about.
     pub related_to: Option<Related>,
@@ -149,13 +153,15 @@ pub struct Task {
     pub customer_id: Option<CustomerId>,
     /// When to remind the assignee, at most ten times.
     #[schema(value_type = Vec<Reminder>, max_items = 10)]
-    #[field(moment)]
+    #[field(moment, default = Several::default())]
     pub reminders: Several<Reminder, 10>,
     /// Its steps.
     #[schema(value_type = Vec<Step>, max_items = 50)]
+    #[field(default = Several::default())]
     pub checklist: Several<Step, 50>,
     /// Words to find it by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
+    #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
     /// When it was done.
     #[field(read_only)]
@@ -178,7 +184,7 @@ impl Task {
 
     /// The task with what follows from its fields. `progressed` says whether the progress was given; `customer` is the
     /// one it is about.
-    pub fn settled(
+    fn settled(
         mut self,
         before: Option<&Task>,
         progressed: bool,
@@ -229,6 +235,8 @@ impl Task {
 
 impl Record for Task {
     const TYPE: RecordType = RecordType::Task;
+    type Id = TaskId;
+    type Context = Option<Option<CustomerId>>;
     const RESOURCE: Resource = Resource::Tasks;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A task was set.");
@@ -241,6 +249,17 @@ impl Record for Task {
     const DATE: Option<&'static str> = Some("due_date");
 
     record_head!(undated);
+
+    fn settle(edit: Edit<'_, Task>, customer: &Option<Option<CustomerId>>) -> Result<Task, Error> {
+        let progressed = edit.again || edit.gives("progress");
+        let customer = match edit.again {
+            true => edit.wanted.customer_id,
+            false => customer.unwrap_or_else(|| edit.before.and_then(|before| before.customer_id)),
+        };
+        let completed_at = edit.wanted.completed_at;
+        let settled = edit.wanted.settled(edit.before, progressed, customer, edit.at)?;
+        Ok(if edit.again { Task { completed_at, ..settled } } else { settled })
+    }
 
     fn event(change: Change<'_, Task>) -> Event {
         match change {

@@ -5,7 +5,7 @@ use crate::field::Fields;
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record, Reference};
 use crate::words::normalize;
-use crate::{AnyId, Error, Line, RecordType, Rule, Stamp, TeamId, Timestamp, UserId, record_events, record_head};
+use crate::{AnyId, Edit, Error, Line, RecordType, Rule, TeamId, Timestamp, UserId, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
 /// The most members of a team.
@@ -27,37 +27,16 @@ pub struct Team {
     #[field(read_only)]
     pub updated_at: Timestamp,
     /// What it is called; unique in the organisation.
+    #[field(required)]
     pub name: Line<120>,
     /// Who is in it: at most 200. Users who have left stay, so that their records stay in reach.
-    pub member_ids: Vec<UserId>,
-}
-
-/// A team to be made.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NewTeam {
-    /// What it is called.
-    pub name: Line<120>,
-    /// Who is in it.
-    #[serde(default)]
+    #[field(default = Vec::new())]
     pub member_ids: Vec<UserId>,
 }
 
 impl Team {
-    /// A new team.
-    pub fn new(new: NewTeam, stamp: &Stamp) -> Result<Team, Error> {
-        Team {
-            id: TeamId::new(stamp.id),
-            version: 1,
-            created_at: stamp.at,
-            updated_at: stamp.at,
-            name: new.name,
-            member_ids: new.member_ids,
-        }
-        .checked()
-    }
-
     /// The team with each member once, or what is wrong with it.
-    pub fn checked(mut self) -> Result<Team, Error> {
+    fn checked(mut self) -> Result<Team, Error> {
         self.member_ids.sort();
         self.member_ids.dedup();
         let mut violations = Violations::default();
@@ -70,14 +49,16 @@ impl Team {
 
 impl Record for Team {
     const TYPE: RecordType = RecordType::Team;
+    type Id = TeamId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Users;
     const SAMPLE: &'static str = r#"{"name": "North", "member_ids": ["usr_{id}"]}"#;
 
     record_head!();
     record_events!(TeamCreated, TeamUpdated, TeamDeleted, TeamRestored);
 
-    fn settle(&self, wanted: Team, _: Timestamp) -> Result<Team, Error> {
-        wanted.checked()
+    fn settle(edit: Edit<'_, Team>, (): &()) -> Result<Team, Error> {
+        edit.wanted.checked()
     }
 
     fn claims(&self) -> Vec<Claim> {

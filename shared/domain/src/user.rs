@@ -5,7 +5,8 @@ use crate::field::Fields;
 use crate::permission::{Grants, Resource, Role, RoleRef};
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::{
-    Conflict, EmailAddress, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head,
+    Conflict, Edit, EmailAddress, Epoch, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events,
+    record_head,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -84,6 +85,11 @@ impl User {
         }
     }
 
+    /// The epoch of sessions that they are in.
+    pub fn epoch(&self) -> Epoch {
+        Epoch { user: self.id, number: self.session_epoch }
+    }
+
     /// Whether they own the organisation, and can act for it.
     pub fn is_acting_owner(&self) -> bool {
         self.role == RoleRef::from(Role::Owner) && self.status == Status::Active
@@ -94,6 +100,12 @@ impl User {
     pub fn signed_out(mut self) -> User {
         self.session_epoch += 1;
         self
+    }
+
+    /// The user with another address, which ends their sessions.
+    #[must_use]
+    pub fn with_address(&self, email: EmailAddress) -> User {
+        self.changed_to(User { email, ..self.clone() })
     }
 
     /// The user as somebody else changes them. Suspending ends their sessions; another address is not proven yet.
@@ -129,6 +141,8 @@ pub fn may_change_grants(mine: &Grants, theirs: &[Grants]) -> Result<(), Error> 
 
 impl Record for User {
     const TYPE: RecordType = RecordType::User;
+    type Id = UserId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Users;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Login);
     const SAMPLE: &'static str = r#"{"email": "staff@example.com", "role": "sales"}"#;
@@ -139,8 +153,11 @@ impl Record for User {
     record_head!();
     record_events!(UserRegistered, UserUpdated, UserDeleted, UserRestored);
 
-    fn settle(&self, wanted: User, _: Timestamp) -> Result<User, Error> {
-        Ok(self.changed_to(wanted))
+    fn settle(edit: Edit<'_, User>, (): &()) -> Result<User, Error> {
+        Ok(match edit.before {
+            Some(before) => before.changed_to(edit.wanted),
+            None => edit.wanted,
+        })
     }
 
     /// Their sessions stay ended.

@@ -69,11 +69,14 @@ pub struct View {
     pub query: Line<2000>,
     /// Whose it is; whoever makes it, unless given. `null` shares it with everybody who may see views, to use and to
     /// change.
+    #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
 }
 
 impl Record for View {
     const TYPE: RecordType = RecordType::View;
+    type Id = ViewId;
+    type Context = ();
     const RESOURCE: Resource = Resource::Views;
     const SAMPLE: &'static str = r#"{"name": "Active", "resource": "customers", "query": "status=active"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("resource", ViewOf::NAMES));

@@ -6,8 +6,9 @@ use axum::http::{HeaderMap, HeaderValue};
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Grants, Permission, Resource};
 use daybook_domain::{Actor, Error as Domain, OrgId, Unauthenticated};
+use daybook_records::admission::{KeyInForce, SignedIn};
 use daybook_store::rows::bucket::{Rate, take_or_refuse};
-use daybook_store::{Env, KeyInForce, Reach, Result, SignedIn};
+use daybook_store::{Env, Reach, Result};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,7 +155,7 @@ pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, i
         Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
             let mut somebody = authenticate(env, headers, ip).await?;
             let Admitted { org, actor, grants, .. } = &somebody;
-            match env.reach_of((*org, actor), grants, (resource, action)).await? {
+            match daybook_records::admission::reach_of(env, (*org, actor), grants, (resource, action)).await? {
                 Some(reach) => somebody.reach = reach,
                 None => _ = somebody.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, action))),
             }
@@ -234,8 +235,8 @@ async fn with_token(env: &Arc<Env>, credential: &str, ip: Option<IpAddr>) -> Res
     let claims = claims.ok_or_else(invalid)?;
     let SignedIn { session, user, organization } =
         SignedIn::read(env, claims.org, claims.sub, claims.sid).await?.ok_or_else(invalid)?;
-    let grants = env.grants_of(claims.org, user.role).await?;
-    Ok(somebody(session.actor(&user), grants, &organization, ip))
+    let grants = daybook_records::grants_of(env, claims.org, user.role).await?;
+    Ok(somebody(session.actor(user.role), grants, &organization, ip))
 }
 
 async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpAddr>) -> Result<Admitted> {

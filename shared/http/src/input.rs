@@ -9,6 +9,7 @@ use daybook_domain::enquiry::Enquiry;
 use daybook_domain::intake::{Controls, FollowUp, Intake};
 use daybook_domain::read::{read, without_empty};
 use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations};
+use daybook_records::query::pairs_of;
 use daybook_store::{Error, Result};
 use futures::stream;
 use serde::Serialize;
@@ -40,19 +41,34 @@ impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Json<T> {
     }
 }
 
+/// A JSON body that says what a record is to be: as [`Json`], with nothing for texts that are empty.
+#[derive(Debug)]
+pub struct Given<T>(pub T);
+
+impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Given<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        let body = match json_body(call)? {
+            Value::Object(fields) => Value::Object(without_empty(fields)),
+            other => other,
+        };
+        Ok(Given(read(body)?))
+    }
+
+    fn fingerprint(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or_default()
+    }
+
+    fn describe(operation: &mut Operation) {
+        Json::<T>::describe(operation);
+    }
+}
+
 /// A JSON merge patch (RFC 7396) for a record; an empty text clears as `null` does.
 #[derive(Debug)]
 pub struct Patch<T> {
     /// The fields to change, without empty texts: they are `null` here.
     pub fields: Map<String, Value>,
     of: std::marker::PhantomData<fn() -> T>,
-}
-
-impl<T: Record> Patch<T> {
-    /// A record with the patch laid over it, or everything that is wrong with that.
-    pub fn over(&self, current: &T) -> Result<T, Domain> {
-        daybook_domain::read::merge(current, self.fields.clone(), &[T::READ_ONLY, T::FIXED].concat())
-    }
 }
 
 impl<T: Record> Argument for Patch<T> {
@@ -282,12 +298,7 @@ impl Argument for Form {
 
 /// The pairs of a query string.
 pub fn query_pairs(call: &Call) -> Result<Vec<(String, String)>> {
-    pairs_of(call.query.as_deref().unwrap_or_default())
-}
-
-/// The pairs of a text as query strings are written.
-pub fn pairs_of(query: &str) -> Result<Vec<(String, String)>> {
-    serde_urlencoded::from_str(query).map_err(|_| Domain::Malformed("the query string can't be read".to_owned()).into())
+    Ok(pairs_of(call.query.as_deref().unwrap_or_default())?)
 }
 
 pub(crate) fn json_body(call: &Call) -> Result<Value> {

@@ -9,12 +9,10 @@ mod audit;
 mod batch;
 mod call;
 pub mod csv;
-mod fields;
 mod handler;
 mod input;
 mod list;
 mod openapi;
-mod param;
 mod pipeline;
 mod problem;
 mod reply;
@@ -29,13 +27,14 @@ pub use app::app;
 pub use audit::{denied, refused};
 pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
 pub use call::{Call, Places, is_plain_form};
+pub use daybook_records::query::{ListQuery, USUAL_LIMIT, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored, pairs_of,
+    Anchored, DeviceToken, Form, Given, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored,
     query_pairs,
 };
-pub use list::{ListQuery, Narrowed, PageQuery, USUAL_LIMIT, limit_of};
+pub use list::{Narrowed, PageQuery};
 pub use openapi::{Operation, document};
 pub use problem::{Problem, status_code};
 pub use reply::{

@@ -3,11 +3,11 @@
 use crate::call::Call;
 use crate::handler::Argument;
 use crate::input::json_body;
-use crate::list::ListQuery;
+use crate::list::asked;
 use crate::openapi::Operation;
-use crate::param::Param;
 use daybook_domain::read::read;
 use daybook_domain::{Error as Domain, Record, Violations};
+use daybook_records::query::{ListQuery, Param};
 use daybook_store::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -46,28 +46,28 @@ pub struct Searched<T>(pub ListQuery<T>);
 
 impl<T: Record> Argument for Searched<T> {
     async fn read(call: &Call) -> Result<Self> {
-        let asked: Search = read(json_body(call)?)?;
+        let body: Search = read(json_body(call)?)?;
         let texts = [
-            ("search", asked.search),
-            ("sort", asked.sort),
-            ("limit", asked.limit.map(|limit| limit.to_string())),
-            ("cursor", asked.cursor),
-            ("fields", asked.fields.map(|fields| fields.join(","))),
-            ("with_total", asked.with_total.map(|flag| flag.to_string())),
-            ("trashed", asked.trashed.map(|flag| flag.to_string())),
-            ("view_id", asked.view_id),
+            ("search", body.search),
+            ("sort", body.sort),
+            ("limit", body.limit.map(|limit| limit.to_string())),
+            ("cursor", body.cursor),
+            ("fields", body.fields.map(|fields| fields.join(","))),
+            ("with_total", body.with_total.map(|flag| flag.to_string())),
+            ("trashed", body.trashed.map(|flag| flag.to_string())),
+            ("view_id", body.view_id),
         ];
         let mut params: Vec<Param> =
             texts.into_iter().filter_map(|(name, text)| Some(Param::of_body(name, text?))).collect();
         let mut violations = Violations::default();
-        for param in Param::of_filter(&asked.filter.unwrap_or_default()) {
+        for param in Param::of_filter(&body.filter.unwrap_or_default()) {
             match param {
                 Ok(param) => params.push(param),
                 Err((pointer, rule)) => violations.add(pointer, rule),
             }
         }
         violations.into_result()?;
-        ListQuery::asked(call, params, Domain::Invalid).await.map(Searched)
+        asked(call, params, Domain::Invalid).await.map(Searched)
     }
 
     fn fingerprint(&self) -> Value {

@@ -11,6 +11,7 @@ use daybook_domain::organization::Organization;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
 use daybook_domain::{Conflict, Error as Domain, FormId, LeadId, RecordType, Stored, SubmissionId, Timestamp, Zone};
 use daybook_http::{Cx, Error, Posted, PostedBy, PostedLater, Result, token};
+use daybook_records::{Draft, created};
 use daybook_store::{Reply, Tx};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -125,7 +126,8 @@ pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form
             Verdict::Held | Verdict::Spam | Verdict::Unknown(_) => (Known::default(), Makes { lead: None, demo: None }),
         };
         let receipt = receipt(&cx, &submission, &known, made.lead.as_ref(), trusted).await?;
-        let tx = made.add_to(Tx::create(&submission));
+        let (_, tx) = created(&cx, Tx::default(), Draft::of(submission)).await?;
+        let tx = made.add_to(&cx, tx).await?;
         match cx.commit(tx, reply(receipt, &form)).await {
             // Somebody else with this address came first, or its lead was deleted: decide anew.
             Err(Error::Domain(Domain::Duplicate { .. } | Domain::Conflict(Conflict::ParentGone))) => {}
@@ -223,7 +225,11 @@ async fn form_of(cx: &Cx, by: &PostedBy, trusted: bool) -> Result<(Cx, Form)> {
         .map_err(|_| missing())?,
         None => FormId::default_of(cx.org),
     };
-    let org = if trusted { cx.org } else { cx.env.organization_of_form(id).await?.ok_or_else(missing)? };
+    let org = if trusted {
+        cx.org
+    } else {
+        daybook_records::admission::organization_of_form(&cx.env, id).await?.ok_or_else(missing)?
+    };
     let cx = cx.in_organization(org);
     let form = form_by_id(&cx, id).await?;
     // The default organisation is there from the start; others come and go.

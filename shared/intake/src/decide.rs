@@ -8,6 +8,7 @@ use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
 use daybook_domain::{Claim, DemoId, LeadId, Line, RecordType, Timestamp, UserId, Zone};
 use daybook_http::{Cx, Result};
+use daybook_records::{Draft, created};
 use daybook_store::Tx;
 
 /// The source of leads that come through a contact form.
@@ -48,14 +49,14 @@ pub(crate) struct Makes {
 
 impl Makes {
     /// Adds it to a transaction.
-    pub fn add_to(&self, mut tx: Tx) -> Tx {
+    pub async fn add_to(&self, cx: &Cx, mut tx: Tx) -> Result<Tx> {
         if let Some(lead) = &self.lead {
-            tx = tx.and_create(lead);
+            (_, tx) = created(cx, tx, Draft::of(lead.clone())).await?;
         }
         if let Some(demo) = &self.demo {
-            tx = tx.and_create(demo);
+            (_, tx) = created(cx, tx, Draft::of(demo.clone())).await?;
         }
-        tx
+        Ok(tx)
     }
 }
 

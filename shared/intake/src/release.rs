@@ -3,8 +3,9 @@
 use crate::accept::form_by_id;
 use crate::decide::{known, makes, zone_of};
 use daybook_domain::submission::{Submission, Verdict};
-use daybook_domain::{Conflict, Error as Domain, FormId, Record as _, SubmissionId};
+use daybook_domain::{Conflict, Error as Domain, FormId, SubmissionId};
 use daybook_http::{Cx, Error, Result};
+use daybook_records::{Draft, updated};
 use daybook_store::{Reply, Tx};
 
 /// How often a release is decided anew when somebody else was faster.
@@ -33,10 +34,10 @@ pub async fn release<R: Reply>(
             None => None,
         };
         let known = known(cx, &before, earlier).await?;
-        let mut after =
-            Submission { status: Verdict::Accepted, ..Submission::clone(&before) }.following(&before, cx.now());
-        let made = makes(&mut after, &form, &known, &zone_of(cx).await?, cx.now())?;
-        let tx = made.add_to(Tx::update(&before, &after));
+        let mut wanted = Submission { status: Verdict::Accepted, ..Submission::clone(&before) };
+        let made = makes(&mut wanted, &form, &known, &zone_of(cx).await?, cx.now())?;
+        let (after, tx) = updated(cx, Tx::default(), &before, Draft::of(wanted)).await?;
+        let tx = made.add_to(cx, tx).await?;
         match cx.commit(tx, reply(after)).await {
             Err(Error::Domain(Domain::Duplicate { .. } | Domain::Conflict(Conflict::ParentGone))) => {}
             Err(Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}

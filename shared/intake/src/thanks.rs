@@ -3,7 +3,7 @@
 use crate::accept::{Post, Receipt, accept};
 use askama::Template;
 use daybook_domain::Locale;
-use daybook_domain::form::origin_of;
+use daybook_domain::origin::origin_of;
 use daybook_http::{
     Answer, Call, Content, Created, Cx, Error, HttpReply, Operation, Result, is_plain_form, page, see_other,
 };

@@ -1,57 +1,72 @@
-//! The one way to change, remove and restore a record: what its type makes of the wish ([`Record::settle`]), then the rules
-//! that need the table ([`guarded`]), then one commit.
+//! The one way to make, change, remove and restore a record: a draft, what its type makes of it
+//! ([`Record::settle`](daybook_domain::Record::settle)), the rules that need the table ([`guarded`]), then one commit.
 
-use crate::phone::dialled;
+use crate::context::{Fields, Model};
+use crate::draft::{Draft, Given, draft};
 use crate::rules::guarded;
-use daybook_domain::{AnyId, Audit, Error as Domain, Record, Stored};
+use daybook_domain::{AnyId, Error as Domain, Stored};
 use daybook_store::{Cx, Decision, Reply, Result, Tx, object_of, overlap};
 use serde_json::Map;
 
-/// Changes a record: reads it, decides, commits, and decides anew when somebody else was faster.
+/// Makes a record of fields that somebody gives.
+pub async fn create<T: Model, R: Reply>(cx: &Cx, fields: Fields, reply: impl Fn(T) -> R + Sync) -> Result<R> {
+    let draft = draft::<T>(cx, fields).await?;
+    let (record, tx) = created(cx, Tx::default(), draft).await?;
+    cx.commit(tx, reply(record)).await
+}
+
+/// Lays fields that somebody gives over a record; with `if_match` it must be at that version.
+pub async fn amend<T: Model, R: Reply>(
+    cx: &Cx,
+    id: impl Into<AnyId>,
+    if_match: Option<u64>,
+    fields: Fields,
+    reply: impl Fn(T) -> R + Sync,
+) -> Result<R> {
+    let id = id.into();
+    let given = Given::<T>::read(cx, fields, false).await?;
+    given.may_name(cx, async || cx.get::<T>(id).await.map(Stored::into_inner)).await?;
+    decided(cx, id, if_match, |before: &T| given.over(before), reply).await
+}
+
+/// Changes a record as code decides: reads it, decides, commits, and decides anew when somebody else was faster.
 ///
 /// With `if_match` the record must be at that version. A wish that changes nothing writes nothing.
-pub async fn change<T: Record, R: Reply>(
+pub async fn change<T: Model, R: Reply>(
     cx: &Cx,
     id: impl Into<AnyId>,
     if_match: Option<u64>,
     wish: impl Fn(&T) -> Result<T, Domain> + Sync,
     reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
-    change_called(cx, (id.into(), if_match), None, wish, reply).await
+    decided(cx, id.into(), if_match, |before: &T| wish(before).map(Draft::of), reply).await
 }
 
-/// The same, by another name in the audit log.
-pub async fn change_called<T: Record, R: Reply>(
+async fn decided<T: Model, R: Reply>(
     cx: &Cx,
-    (id, if_match): (AnyId, Option<u64>),
-    called: Option<Audit>,
-    wish: impl Fn(&T) -> Result<T, Domain> + Sync,
+    id: AnyId,
+    if_match: Option<u64>,
+    wish: impl Fn(&T) -> Result<Draft<T>, Domain> + Sync,
     reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
-    let decide = |before: &T| before.settle(wish(before)?, cx.now());
-    let conflicting = |before: &T| match decide(before) {
-        Ok(wanted) => overlap(before, &wanted),
+    let conflicting = |before: &T| match wish(before) {
+        Ok(draft) => overlap(before, draft.wanted()),
         // A whole record of another version can't be laid over this one: all of it may conflict.
         Err(_) => object_of(before),
     };
-    let (decide, reply) = (&decide, &reply);
+    let (wish, reply) = (&wish, &reply);
     let alter = |before: Stored<T>| async move {
-        let wanted = dialled::<T>(cx, Some(&before), decide(&before)?).await?;
-        if wanted == *before {
-            return Ok(Decision::Nothing(reply(before.into_inner())));
-        }
-        let after = wanted.following(&before, cx.now());
-        let tx = Tx::update(&before, &after);
-        // Named before the rules add changes of their own.
-        let tx = if let Some(audit) = called { tx.called(audit) } else { tx };
-        let tx = guarded::<T>(cx, Some(&before), Some(&after), tx).await?;
-        Ok(Decision::Commit(tx, reply(after)))
+        let (after, tx) = updated(cx, Tx::default(), &before, wish(&before)?).await?;
+        Ok(match tx.is_empty() {
+            true => Decision::Nothing(reply(after)),
+            false => Decision::Commit(tx, reply(after)),
+        })
     };
     cx.decided(id, if_match, conflicting, alter).await
 }
 
 /// Moves a record to the trash; with `if_match` it must be at that version.
-pub async fn remove<T: Record, R: Reply>(
+pub async fn remove<T: Model, R: Reply>(
     cx: &Cx,
     id: impl Into<AnyId>,
     if_match: Option<u64>,
@@ -66,7 +81,7 @@ pub async fn remove<T: Record, R: Reply>(
 }
 
 /// Takes a record back from the trash, as it comes back from there; with `if_match` it must be at that version.
-pub async fn restore<T: Record, R: Reply>(
+pub async fn restore<T: Model, R: Reply>(
     cx: &Cx,
     id: impl Into<AnyId>,
     if_match: Option<u64>,
@@ -77,25 +92,46 @@ pub async fn restore<T: Record, R: Reply>(
     cx.commit(tx, reply(restored)).await
 }
 
-/// A transaction that makes a record too, if the rules allow it.
-pub async fn created<T: Record>(cx: &Cx, tx: Tx, record: &T) -> Result<Tx> {
-    guarded(cx, None, Some(record), tx.and_create(record)).await
+/// A transaction that makes a record too, if the rules allow it; and the record.
+pub async fn created<T: Model>(cx: &Cx, tx: Tx, draft: Draft<T>) -> Result<(T, Tx)> {
+    let record = draft.settled(cx, None).await?;
+    let tx = guarded(cx, None, Some(&record), tx.and_create(&record)).await?;
+    Ok((record, tx))
 }
 
-/// A transaction that changes a record to what is wanted too, if the rules allow it; and the version that this makes.
-pub async fn updated<T: Record>(cx: &Cx, tx: Tx, before: &Stored<T>, wanted: T) -> Result<(T, Tx)> {
+/// A transaction that changes a record to what is wanted too, if the rules allow it; and the version that this makes. What
+/// changes nothing adds nothing.
+pub async fn updated<T: Model>(cx: &Cx, tx: Tx, before: &Stored<T>, draft: Draft<T>) -> Result<(T, Tx)> {
+    let wanted = draft.settled(cx, Some(before)).await?;
+    if wanted == **before {
+        return Ok((wanted, tx));
+    }
     let after = wanted.following(before, cx.now());
     let tx = guarded::<T>(cx, Some(before), Some(&after), tx.and_update(before, &after)).await?;
     Ok((after, tx))
 }
 
+/// A transaction that stores the first version of a record which is there from the start; and that version.
+pub async fn stored_first<T: Model>(cx: &Cx, tx: Tx, usual: &T, draft: Draft<T>) -> Result<(T, Tx)> {
+    let mut first = draft.settled(cx, Some(usual)).await?;
+    first.revise(1, cx.now());
+    let tx = guarded(cx, Some(usual), Some(&first), tx.and_create(&first)).await?;
+    Ok((first, tx))
+}
+
 /// A transaction that moves a record to the trash too, if the rules allow it.
-pub async fn deleted<T: Record>(cx: &Cx, tx: Tx, record: &Stored<T>) -> Result<Tx> {
+pub async fn deleted<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>) -> Result<Tx> {
     guarded::<T>(cx, Some(record), None, tx.and_delete(record)).await
 }
 
+/// A transaction that moves a record to the trash which goes there with another one, if the rules allow it. Whether the actor
+/// reaches it plays no part.
+pub(crate) async fn fallen<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, with: AnyId) -> Result<Tx> {
+    guarded::<T>(cx, Some(record), None, tx.and_fall(record, with)).await
+}
+
 /// A transaction that takes a record back from the trash too, if the rules allow it; and the version that this makes.
-pub async fn restored<T: Record>(cx: &Cx, tx: Tx, trashed: &Stored<T>) -> Result<(T, Tx)> {
+pub async fn restored<T: Model>(cx: &Cx, tx: Tx, trashed: &Stored<T>) -> Result<(T, Tx)> {
     let restored = trashed.back().following(trashed, cx.now());
     let tx = guarded::<T>(cx, None, Some(&restored), tx.and_restore(trashed, &restored)).await?;
     Ok((restored, tx))

@@ -1,9 +1,26 @@
-//! What knows types of record above the store: the one way to change a record, and the rules that need the table.
+//! What knows types of record above the store: the one way to make and change a record, the rules that need the table, and
+//! what may be asked of lists.
 
+pub mod admission;
 mod change;
+mod context;
+mod draft;
+mod erase;
+pub mod family;
+pub mod invite;
+mod moments;
+mod named;
+mod people;
 mod phone;
+mod pipelines;
+pub mod query;
 mod rules;
 
-pub use change::{change, change_called, created, deleted, remove, restore, restored, updated};
-pub use phone::dialled;
-pub use rules::guarded;
+pub use admission::{grants_of, reaching};
+pub use change::{amend, change, create, created, deleted, remove, restore, restored, stored_first, updated};
+pub use context::{Context, Fields, Model};
+pub use draft::{Draft, amended, draft};
+pub use erase::forget_address;
+pub use people::with_owners;
+pub use pipelines::{pipeline_of, pipelines};
+pub use rules::MAILS;

@@ -2,24 +2,31 @@
 //!
 //! What follows from the record alone is its type's to say ([`Record::settle`]).
 
+use crate::people::{with_owners, within_own_role};
+use crate::query::{ListQuery, pairs_of};
+use daybook_domain::api_key::ApiKey;
 use daybook_domain::form::Form;
+use daybook_domain::invitation::Invitation;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::organization::Organization;
-use daybook_domain::permission::RoleRef;
+use daybook_domain::permission::{Action, Permission, Resource, RoleRef, Scope};
 use daybook_domain::pipeline::Pipeline;
 use daybook_domain::role::CustomRole;
-use daybook_domain::user::{User, may_change};
-use daybook_domain::{Actor, Conflict, Error as Domain, FormId, PipelineId, Record, Stored};
-use daybook_store::{Cx, Result, Tx};
+use daybook_domain::user::{User, may_change, may_change_grants};
+use daybook_domain::view::View;
+use daybook_domain::{
+    Actor, Audit, Conflict, Error as Domain, Event, FormId, PipelineId, Record, Rule, Violations, with_record_type,
+};
+use daybook_store::rows::bucket::Rate;
+use daybook_store::rows::ticket::{Ticket, Use};
+use daybook_store::{Cx, Reach, Result, Tx};
 use std::any::Any;
+use std::time::Duration;
 
 /// The change with what goes along with it, or why it may not be. Without a version before, the record is made or comes
-/// back; without one after, it goes.
-pub async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Option<&T>, tx: Tx) -> Result<Tx> {
+/// back; without one after, it goes. It is the transaction's last change so far.
+pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Option<&T>, tx: Tx) -> Result<Tx> {
     let change = Change { before: before.map(|one| one as &(dyn Any + Send + Sync)), after: after.map(|one| one as _) };
-    if let Some((before, after)) = change.of::<Opportunity>() {
-        opportunity(cx, before, after).await?;
-    }
     if let Some((before, after)) = change.of::<Pipeline>() {
         pipeline(cx, before, after).await?;
     }
@@ -28,6 +35,16 @@ pub async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Option<&T>, 
     }
     if let Some((before, after)) = change.of::<CustomRole>() {
         role(cx, before, after)?;
+        return Ok(tx.called(Audit::PermissionChange));
+    }
+    if let Some((before, after)) = change.of::<ApiKey>() {
+        return api_key(cx, before, after, tx);
+    }
+    if let Some((before, after)) = change.of::<Invitation>() {
+        invitation(cx, before, after).await?;
+    }
+    if let Some((before, after)) = change.of::<View>() {
+        view(cx, before, after)?;
     }
     if let Some((before, after)) = change.of::<Organization>() {
         organization(cx, before, after)?;
@@ -50,20 +67,6 @@ impl<'a> Change<'a> {
         let (before, after) = (self.before.map(|one| one.downcast_ref()), self.after.map(|one| one.downcast_ref()));
         let is_it = [before, after].into_iter().flatten().all(|one| one.is_some());
         is_it.then(|| (before.flatten(), after.flatten()))
-    }
-}
-
-/// Nothing goes back to a stage that was removed.
-async fn opportunity(cx: &Cx, before: Option<&Opportunity>, after: Option<&Opportunity>) -> Result<()> {
-    let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
-    if before.stage == after.stage {
-        return Ok(());
-    }
-    let pipeline = cx.find_often::<Pipeline>(after.pipeline_id).await?;
-    let pipeline = pipeline.map_or_else(|| Pipeline::default_of(cx.org), Stored::into_inner);
-    match pipeline.id == after.pipeline_id && pipeline.stage(&after.stage).is_some() {
-        true => Ok(()),
-        false => Err(Domain::Conflict(Conflict::StageGone).into()),
     }
 }
 
@@ -120,15 +123,110 @@ fn organization(cx: &Cx, _: Option<&Organization>, after: Option<&Organization>)
     }
 }
 
-/// Nobody makes a user more than they are themselves; and there is always an owner.
-async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, tx: Tx) -> Result<Tx> {
+/// Nobody invites somebody to more than they are themselves; an organisation's first owner is invited by nobody in it.
+async fn invitation(cx: &Cx, before: Option<&Invitation>, after: Option<&Invitation>) -> Result<()> {
+    match (before, after) {
+        (None, Some(after)) if after.invited_by.is_some() => within_own_role(cx, &[after.role]).await,
+        _ => Ok(()),
+    }
+}
+
+/// A key may do no more than whoever makes or changes it, and is good for some time.
+fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: Tx) -> Result<Tx> {
+    let grants: Vec<_> = [before, after].into_iter().flatten().map(ApiKey::grants).collect();
+    match (before, after) {
+        (Some(_), None) => return Ok(tx.called(Audit::KeyRevoked)),
+        (None, _) => may_change_grants(&cx.grants, &grants)?,
+        (Some(_), Some(_)) if cx.actor != Actor::System => may_change_grants(&cx.grants, &grants)?,
+        (Some(_), Some(_)) => {}
+    }
+    if let Some(after) = after.filter(|after| before.is_none_or(|before| before.expires_at != after.expires_at))
+        && !after.is_in_force(cx.now())
+    {
+        let expected = "a time to come".to_owned();
+        return Err(Domain::invalid("/expires_at", Rule::Format { expected }).into());
+    }
+    Ok(if before.is_none() { tx.called(Audit::KeyCreated) } else { tx })
+}
+
+/// Views that are everybody's are changed by those who may change all views. A view's query asks for a page of a list; where to
+/// go on is no view's to say.
+fn view(cx: &Cx, before: Option<&View>, after: Option<&View>) -> Result<()> {
+    if before.is_some_and(|before| before.owner_id.is_none()) && cx.reach != Reach::All {
+        let action = if after.is_some() { Action::Update } else { Action::Delete };
+        return Err(Domain::Forbidden(Permission { resource: Resource::Views, action, scope: Scope::All }).into());
+    }
+    let Some(after) = after else { return Ok(()) };
+    if before.is_some_and(|before| (before.resource, &before.query) == (after.resource, &after.query)) {
+        return Ok(());
+    }
+    if let Some(kind) = after.resource.record_type() {
+        with_record_type!(kind, T => asks_for::<T>(after.query.as_str())?);
+    }
+    Ok(())
+}
+
+fn asks_for<T: Record>(query: &str) -> Result<(), Domain> {
+    let unread = || Domain::invalid("/query", Rule::Format { expected: "a query, such as status=active".to_owned() });
+    let pairs = pairs_of(query).map_err(|_| unread())?;
+    if pairs.iter().any(|(name, _)| name == "cursor") {
+        return Err(unread());
+    }
+    match ListQuery::<T>::of(pairs) {
+        Ok(_) => Ok(()),
+        Err(Domain::Query(violations)) => Err(Domain::Invalid(violations.under("/query"))),
+        Err(other) => Err(other),
+    }
+}
+
+/// So many addresses an hour an organisation can have mail sent to: who is known elsewhere isn't to be found out by
+/// trying.
+pub const MAILS: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
+
+/// Nobody makes a user more than they are themselves; there is always an owner; and another address is to be proven.
+async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) -> Result<Tx> {
+    if let (Some(before), Some(after)) = (before, after)
+        && cx.actor.owner() == Some(after.id)
+    {
+        ones_own(before, after)?;
+    }
     if cx.actor != Actor::System {
         let roles: Vec<RoleRef> = [before, after].into_iter().flatten().map(|user| user.role).collect();
-        cx.within_own_role(&roles).await?;
+        within_own_role(cx, &roles).await?;
+    }
+    if let (Some(before), Some(after)) = (before, after) {
+        if (before.role, before.status) != (after.role, after.status) {
+            tx = tx.called(Audit::PermissionChange);
+        }
+        if before.email != after.email {
+            cx.limited("invite", &cx.org.to_string(), MAILS).await?;
+        }
+        if before.email != after.email && after.email_verified_at.is_none() {
+            let ticket = Ticket::new(&cx.env, &after.email, Use::VerifyEmail);
+            tx = tx.and_happened(Event::UserVerificationRequested, Audit::Update, after.id).with_row(ticket.write(
+                cx.org,
+                after.id,
+                Use::VerifyEmail,
+            )?);
+        }
     }
     let owns = |user: Option<&User>| user.is_some_and(User::is_acting_owner);
     match before.or(after) {
-        Some(user) if owns(before) != owns(after) => cx.with_owners(tx, user.id, after).await,
+        Some(user) if owns(before) != owns(after) => with_owners(cx, tx, user.id, after).await,
         Some(_) | None => Ok(tx),
     }
+}
+
+/// What of oneself takes one's own password to change, and goes another way: whoever found a session open can't make it
+/// their own by another address.
+fn ones_own(before: &User, after: &User) -> Result<(), Domain> {
+    let mut violations = Violations::default();
+    if after.email != before.email {
+        violations.add("/email", Rule::Format { expected: "changed by POST /api/auth/change-email".to_owned() });
+    }
+    if after.second_factor != before.second_factor {
+        let expected = "changed by POST /api/auth/mfa/disable".to_owned();
+        violations.add("/second_factor", Rule::Format { expected });
+    }
+    violations.into_result()
 }

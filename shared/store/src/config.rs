@@ -82,11 +82,11 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
         )
     });
     let url = from.optional("PUBLIC_URL", |text| {
-        let address = daybook_domain::form::origin_of(text).map(|_| text.trim_end_matches('/').to_owned());
+        let address = daybook_domain::origin::origin_of(text).map(|_| text.trim_end_matches('/').to_owned());
         address.ok_or("must be an http(s) address")
     });
     let account = from.optional("ACCOUNT_URL", |text| {
-        daybook_domain::form::origin_of(text).map(|_| text.to_owned()).ok_or("must be an http(s) address")
+        daybook_domain::origin::origin_of(text).map(|_| text.to_owned()).ok_or("must be an http(s) address")
     });
     let common = from.optional("COMMON_PASSWORDS", |text| match text {
         "refuse" => Ok(CommonPasswords::Refuse),

@@ -9,9 +9,7 @@ use crate::table::{Item, Table};
 use crate::{Clock, Error, Ids, Keyring, Once, Reach, Reply, Result, Secrets, Tx, sha256_hex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Grants;
-use daybook_domain::{
-    Actor, AnyId, Claim, ClaimKind, Conflict, Error as Domain, FormId, OrgId, Record, Stamp, Stored, Timestamp, UserId,
-};
+use daybook_domain::{Actor, AnyId, Claim, Conflict, Error as Domain, OrgId, Record, Stamp, Stored, Timestamp, UserId};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -142,21 +140,6 @@ impl Env {
         }
     }
 
-    /// Who signs in with this name: an e-mail address or user name, in the form in which they are compared.
-    pub async fn login(&self, name: &str) -> Result<Option<(OrgId, UserId)>> {
-        let claim = Claim { kind: ClaimKind::Login, value: name.to_owned() };
-        Ok(self.global(&claim).await?.and_then(|(org, id)| Some((org, id.try_into().ok()?))))
-    }
-
-    /// The organisation a form belongs to.
-    pub async fn organization_of_form(&self, form: FormId) -> Result<Option<OrgId>> {
-        if form == FormId::default_of(self.settings.default_org) {
-            return Ok(Some(self.settings.default_org));
-        }
-        let claim = Claim { kind: ClaimKind::Form, value: form.to_string() };
-        Ok(self.global(&claim).await?.map(|(org, _)| org))
-    }
-
     /// All organisations, the default one included.
     pub async fn organizations(&self) -> Result<Vec<OrgId>> {
         let items = self.table.query_all(&Question::Organizations.range()).await?;
@@ -167,7 +150,8 @@ impl Env {
         Ok(all)
     }
 
-    async fn global(&self, claim: &Claim) -> Result<Option<(OrgId, AnyId)>> {
+    /// Who holds a value that is unique in the whole deployment, and in which organisation.
+    pub async fn holder(&self, claim: &Claim) -> Result<Option<(OrgId, AnyId)>> {
         // The organisation and type of a global claim's key play no part in it.
         let place = Place::Claim(self.settings.default_org, daybook_domain::RecordType::User, claim);
         let Some(item) = self.table.get(&place.key()).await? else { return Ok(None) };
@@ -400,7 +384,7 @@ pub fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> 
 }
 
 /// The record in an item.
-pub(crate) fn record_of<T: Record>(mut item: Item) -> Result<Stored<T>> {
+pub fn record_of<T: Record>(mut item: Item) -> Result<Stored<T>> {
     let Some(AttributeValue::S(data)) = item.remove(DATA) else {
         return Err(Error::internal("read a record", "its item has no data"));
     };

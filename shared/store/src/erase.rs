@@ -12,9 +12,8 @@ use crate::table::{Condition, Item, MOST_ASKED, QueryAsk, parse_item};
 use crate::tx::Kept;
 use crate::{Cx, Env, Purpose, RequestInfo, Result, Tx};
 use daybook_domain::permission::Grants;
-use daybook_domain::record::Personal;
 use daybook_domain::{
-    AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, Stored, Timestamp, for_each_record_type,
+    AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, RecordType, Stored, Timestamp,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -161,21 +160,14 @@ impl Cx {
         Ok(())
     }
 
-    /// Frees an address that nobody has any more: nothing says who had it.
-    pub async fn forget_address(&self, address: &str) -> Result<()> {
-        let claim = |kind| Claim { kind, value: address.to_owned() };
-        let mut claims = Vec::new();
-        for_each_record_type!(T => if let Personal::Unique(kind) = T::PERSONAL {
-            claims.push((T::TYPE, claim(kind)));
-        });
-        for (of, claim) in claims {
-            let key = Place::Claim(self.org, of, &claim).key();
-            let Some(item) = self.env.table.get(&key).await? else { continue };
-            let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
-            let ours = text("org").is_none_or(|org| *org == self.org.to_string());
-            if ours && text("id").is_none() {
-                self.env.table.delete_if(&key, Condition::of("attribute_not_exists(id)")).await?;
-            }
+    /// Frees a unique value that no record has any more: nothing says which one had it.
+    pub async fn forget(&self, of: RecordType, claim: &Claim) -> Result<()> {
+        let key = Place::Claim(self.org, of, claim).key();
+        let Some(item) = self.env.table.get(&key).await? else { return Ok(()) };
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+        let ours = text("org").is_none_or(|org| *org == self.org.to_string());
+        if ours && text("id").is_none() {
+            self.env.table.delete_if(&key, Condition::of("attribute_not_exists(id)")).await?;
         }
         Ok(())
     }

@@ -5,16 +5,11 @@
 //! a job, which looks once nobody can join any more.
 
 use crate::commit::expires_after;
-use crate::rows::falling::Falling;
+use crate::rows::falling::{Falling, LAG};
 use crate::schema::{Place, Question};
-use crate::tx::Doing;
-use crate::{Cx, Result, Tx};
-use daybook_domain::registry::boxed;
-use daybook_domain::{AnyId, Conflict, Error as Domain, Record, Timestamp, with_record_type};
-use std::time::Duration;
-
-/// An index follows the table within this time, by far.
-pub(crate) const LAG: Duration = Duration::from_secs(60);
+use crate::tx::{Doing, Tx};
+use crate::{Cx, Result};
+use daybook_domain::{AnyId, Conflict, Error as Domain, Timestamp};
 
 /// Who goes with a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,61 +21,10 @@ pub struct Family {
 }
 
 impl Cx {
-    /// A change with which members of a family go to the trash too.
-    pub async fn fall(&self, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
-        for kind in parent.kind.family() {
-            let ids = members.iter().copied().filter(|id| id.kind == kind);
-            with_record_type!(kind, T => for record in boxed(|| self.raw_records::<T>(ids)).await?.values() {
-                tx = tx.and_fall(record, parent);
-            });
-        }
-        Ok(tx)
-    }
-
-    /// A change with which members of a family come back from the trash too.
-    pub async fn rise(&self, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
-        let everybodys = self.everybodys();
-        for id in members {
-            with_record_type!(id.kind, T => if let Some(trashed) = boxed(|| everybodys.find_trashed::<T>(*id)).await? {
-                tx = tx.and_restore(&trashed, &trashed.back().following(&trashed, self.now()));
-            });
-        }
-        Ok(tx)
-    }
-
-    /// Who goes with a record when it is removed.
-    pub async fn family(&self, parent: AnyId) -> Result<Family> {
+    /// How many have joined the family of a record so far.
+    pub async fn joined(&self, parent: AnyId) -> Result<u64> {
         let head = self.env.table.get(&Place::Family(self.org, parent).key()).await?;
-        let joined = head.and_then(|item| item.get("joined")?.as_n().ok()?.parse().ok()).unwrap_or_default();
-        Ok(Family { joined: Some(joined), members: self.members(parent).await? })
-    }
-
-    /// Who belongs to a record at this moment.
-    pub async fn members(&self, parent: AnyId) -> Result<Vec<AnyId>> {
-        let mut members = Vec::new();
-        for kind in parent.kind.family() {
-            members.extend(self.children(parent, kind).await?);
-        }
-        let falling = Falling::read(&self.env, self.org).await?;
-        if falling.is_but(parent) {
-            members = self.not_falling(members, &falling, parent).await?;
-        }
-        Ok(members)
-    }
-
-    /// Those that don't go to the trash with another record: of two whose families fall, the first takes what belongs to
-    /// both.
-    async fn not_falling(&self, members: Vec<AnyId>, falling: &Falling, parent: AnyId) -> Result<Vec<AnyId>> {
-        let mut left = Vec::new();
-        let falls = |others: Vec<AnyId>| others.into_iter().any(|other| falling.is_others(other, parent));
-        for kind in parent.kind.family() {
-            let ids = members.iter().copied().filter(|id| id.kind == kind);
-            with_record_type!(kind, T => {
-                let records = boxed(|| self.raw_records::<T>(ids)).await?;
-                left.extend(records.values().filter(|record| !falls(record.falls_with())).map(|record| record.id()));
-            });
-        }
-        Ok(left)
+        Ok(head.and_then(|item| item.get("joined")?.as_n().ok()?.parse().ok()).unwrap_or_default())
     }
 
     /// Whether a record is there, and not in the trash.

@@ -3,7 +3,6 @@
 //! [`Cx`] is what a handler or worker gets. It reads with [`Cx::find`] and [`Cx::list`] and writes with
 //! [`Cx::commit`], and there is no other way to write a record. `schema` spells all keys.
 
-mod admission;
 pub mod aws;
 mod blame;
 pub mod chain;
@@ -18,7 +17,6 @@ pub mod facts;
 pub mod family;
 pub mod filter;
 mod handed;
-pub mod invite;
 pub mod journal;
 mod json;
 mod keyring;
@@ -26,8 +24,8 @@ mod memory;
 mod merged;
 mod meter;
 mod page;
-mod people;
 mod plan;
+mod reach;
 pub mod rows;
 pub mod schema;
 mod search;
@@ -37,10 +35,9 @@ mod table;
 pub mod telemetry;
 mod tx;
 
-pub use admission::{KeyInForce, Reach, SignedIn};
 pub use clock::{Clock, Ids};
 pub use commit::{Answer, Forbidden, Once, Reply, Unauthenticated};
-pub use cx::{Cx, Decision, Env, Holder, RequestInfo, is_at, overlap};
+pub use cx::{Cx, Decision, Env, Holder, RequestInfo, is_at, overlap, record_of};
 pub use error::Error;
 pub use journal::{Detail, EntryRef, Fact, SignedFact};
 pub use json::{bytes_of, object_of};
@@ -49,9 +46,10 @@ pub use memory::Memory;
 pub use meter::{Meter, Units};
 pub use page::{Order, PAGE_BYTES, Page, PageAsk, Total};
 pub use plan::RECORD_BYTES;
+pub use reach::Reach;
 pub use secrets::Secrets;
 pub use settings::{CommonPasswords, FirstOwner, Registration, Settings};
-pub use table::{Feed, Table, TableOptions, Told};
+pub use table::{Feed, Table, TableOptions, Told, parse_item};
 pub use tx::{Kept, Tx, fields_of};
 
 /// What store operations return.

@@ -21,7 +21,7 @@ use aws_sdk_dynamodb::types::{
 };
 use daybook_domain::record::TRASH;
 use daybook_domain::stored::FORM;
-use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, PipelineId, RecordType, Timestamp};
+use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -498,9 +498,9 @@ impl Planner<'_> {
         };
         let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
         let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
-        // The default pipeline is there before it is stored.
-        let usual = AnyId::from(PipelineId::default_of(self.org));
-        for (id, blame) in references.chain(parents).filter(|(id, _)| *id != usual) {
+        // What is there from the start may not be stored.
+        let org = self.org;
+        for (id, blame) in references.chain(parents).filter(|(id, _)| !id.is_from_start(org)) {
             // Whoever restores a record names no fields.
             let blame = if doing == Doing::Restore { Blame::Parent } else { blame };
             if after.falls_with.contains(&id) {

@@ -99,10 +99,7 @@ impl Cx {
     }
 
     /// Records by id, whatever is about to become of them.
-    pub(crate) async fn raw_records<T: Record>(
-        &self,
-        ids: impl Iterator<Item = AnyId>,
-    ) -> Result<HashMap<AnyId, Stored<T>>> {
+    pub async fn raw_records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, Stored<T>>> {
         let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
         let items = self.env.table.get_records(&keys).await?;
         items.into_iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record))).collect()

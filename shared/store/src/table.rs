@@ -166,7 +166,7 @@ impl Table {
 
     /// Items by key that are asked for again and again, in the order of the keys: those that aren't remembered
     /// with one call.
-    pub(crate) async fn get_all_often<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Item>; N]> {
+    pub async fn get_all_often<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Item>; N]> {
         let recalled = |key: &Key| self.options.memory.as_ref().and_then(|memory| memory.recall(key));
         let mut items = keys.each_ref().map(recalled);
         let missing: Vec<Key> =

@@ -156,7 +156,7 @@ impl World {
             }
         }
         let session = SessionId::new(self.system.env.ids.next());
-        let begun = Session::begin(session, &user, stamp.at, "unused");
+        let begun = Session::begin(session, user.epoch(), stamp.at, "unused");
         cx.commit(tx.with_row(begun.write(org).expect("a row")), ()).await.expect("a commit");
         let token = token::issue(&cx, user.id, org, session).expect("a token");
         Person { token: Some(token), org, user: Some(user.id), ..self.visitor() }

@@ -2,7 +2,7 @@
 
 use crate::schema::Place;
 use crate::table::{Condition, Item, Written, attribute};
-use crate::{Env, Result};
+use crate::{Cx, Env, Result};
 use daybook_domain::{Error as Domain, OrgId, Timestamp};
 use std::time::Duration;
 
@@ -76,6 +76,16 @@ pub async fn close(env: &Env, org: OrgId, class: &str, subject: &str, until: Tim
     let earlier = Condition::of("attribute_not_exists(full_at) OR full_at < :full");
     let key = Place::Bucket(org, class, subject).key();
     env.table.update(&key, "SET full_at = :full, expires_at = :expires", set, earlier).await.map(|_| ())
+}
+
+impl Cx {
+    /// Takes one from a bucket, or says when there is one again; limits may be off for trials.
+    pub async fn limited(&self, class: &str, subject: &str, rate: Rate) -> Result<()> {
+        if !self.env.settings.rate_limits {
+            return Ok(());
+        }
+        take_or_refuse(&self.env, self.env.settings.default_org, class, subject, rate).await.map(drop)
+    }
 }
 
 fn full_at(item: &Item) -> Option<i64> {

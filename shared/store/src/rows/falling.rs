@@ -1,14 +1,16 @@
 //! What falls: records whose family is on its way to the trash. While one stands here, nobody sees what goes with it.
 
 use super::RowWrite;
-use crate::family::LAG;
 use crate::schema::{Key, Place};
 use crate::table::{Condition, Item, parse_item};
 use crate::{Env, Result};
-use daybook_domain::job::Job;
 use daybook_domain::{AnyId, Conflict, Error as Domain, JobId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use std::time::Duration;
+
+/// An index follows the table within this time, by far.
+pub const LAG: Duration = Duration::from_secs(60);
 
 /// So many families fall at once.
 const MOST: usize = 100;
@@ -85,13 +87,13 @@ impl Falling {
     }
 
     /// The row with one more record, whose family a job moves, unless it was changed meanwhile; or why not.
-    pub fn and(&self, org: OrgId, parent: AnyId, job: &Job) -> Result<RowWrite> {
+    pub fn and(&self, org: OrgId, parent: AnyId, (job, now): (JobId, Timestamp)) -> Result<RowWrite> {
         if self.parents.len() >= MOST {
             return Err(Domain::Conflict(Conflict::Contended).into());
         }
-        let mut next = self.at(job.created_at);
+        let mut next = self.at(now);
         next.parents.push(parent);
-        next.jobs.push((parent, job.id));
+        next.jobs.push((parent, job));
         self.replaced(org, &next)
     }
 

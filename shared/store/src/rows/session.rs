@@ -4,8 +4,8 @@ use super::RowWrite;
 use crate::schema::{Place, Question, by_date, sessions_of};
 use crate::table::{Condition, parse_item};
 use crate::{Env, Result, sha256_hex};
-use daybook_domain::user::User;
-use daybook_domain::{Actor, Conflict, Error as Domain, OrgId, SessionId, Timestamp, UserId};
+use daybook_domain::permission::RoleRef;
+use daybook_domain::{Actor, Conflict, Epoch, Error as Domain, OrgId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -66,11 +66,11 @@ struct Indexed<'a> {
 
 impl Session {
     /// A session that begins now.
-    pub fn begin(id: SessionId, user: &User, at: Timestamp, refresh_token: &str) -> Session {
+    pub fn begin(id: SessionId, epoch: Epoch, at: Timestamp, refresh_token: &str) -> Session {
         Session {
             id,
-            user: user.id,
-            epoch: user.session_epoch,
+            user: epoch.user,
+            epoch: epoch.number,
             created_at: at,
             refreshed_at: at,
             ends_at: at.plus(LONGEST),
@@ -82,15 +82,15 @@ impl Session {
         }
     }
 
-    /// The user, as the one who acts in this session.
-    pub fn actor(&self, user: &User) -> Actor {
-        Actor::User { id: user.id, role: user.role, session: Some(self.id) }
+    /// Its user, as the one who acts in it, in their role.
+    pub fn actor(&self, role: RoleRef) -> Actor {
+        Actor::User { id: self.user, role, session: Some(self.id) }
     }
 
-    /// Whether it is in force for its user.
-    pub fn is_in_force(&self, user: &User, now: Timestamp) -> bool {
+    /// Whether it is in force in the epoch that its user is in.
+    pub fn is_in_force(&self, epoch: Epoch, now: Timestamp) -> bool {
         let on_time = self.expires_at > now.as_second() && self.ends_at > now;
-        on_time && self.user == user.id && self.epoch == user.session_epoch
+        on_time && self.user == epoch.user && self.epoch == epoch.number
     }
 
     /// What a refresh token that was made for this session is to it.
@@ -126,8 +126,8 @@ impl Session {
 
     /// The session in the epoch that its user begins.
     #[must_use]
-    pub fn kept(&self, user: &User) -> Session {
-        Session { epoch: user.session_epoch, ..self.clone() }
+    pub fn kept(&self, epoch: Epoch) -> Session {
+        Session { epoch: epoch.number, ..self.clone() }
     }
 
     /// The row of a new session.
@@ -172,11 +172,11 @@ impl Session {
     }
 
     /// The sessions of a user that are in force, the newest first; one that began a moment ago may be missing.
-    pub async fn all_of(env: &Env, org: OrgId, user: &User) -> Result<Vec<Session>> {
-        let items = env.table.query_all(&Question::SessionsOf(org, user.id).range()).await?;
+    pub async fn all_of(env: &Env, org: OrgId, epoch: Epoch) -> Result<Vec<Session>> {
+        let items = env.table.query_all(&Question::SessionsOf(org, epoch.user).range()).await?;
         let mut sessions: Vec<Session> = items.into_iter().map(parse_item).collect::<Result<_>>()?;
         let now = env.clock.now();
-        sessions.retain(|session| session.is_in_force(user, now));
+        sessions.retain(|session| session.is_in_force(epoch, now));
         sessions.reverse();
         Ok(sessions)
     }

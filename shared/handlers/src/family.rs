@@ -1,10 +1,10 @@
 //! Removing a record with what belongs to it, and taking all of it back: in one transaction while it fits, else the
 //! record at once and the rest by a job, which nobody sees at work.
 
-use crate::work::Work;
 use daybook_domain::job::{Job, Work as JobWork};
 use daybook_domain::{Conflict, Error as Domain, Stored};
 use daybook_http::{Accepted, Answer, Call, Cx, Data, Error, HttpReply, IfMatch, Operation, Path, Result};
+use daybook_records::{Draft, Model, created, deleted, restored};
 use daybook_store::family::Family;
 use daybook_store::rows::falling::Falling;
 use daybook_store::{Answer as Kind, Decision, Reply, Tx};
@@ -30,11 +30,11 @@ pub enum Removed<T> {
     Begun(Accepted<Box<Job>>),
 }
 
-impl<T: Work> Reply for Removed<T> {
+impl<T: Model> Reply for Removed<T> {
     const ANSWER: Kind = Kind::Ok;
 }
 
-impl<T: Work> HttpReply for Removed<T> {
+impl<T: Model> HttpReply for Removed<T> {
     fn answer(self, call: &Call) -> Result<Answer> {
         match self {
             Removed::Done(data) => data.answer(call),
@@ -52,7 +52,7 @@ impl<T: Work> HttpReply for Removed<T> {
 
 /// Moves a record to the trash, and with it what belongs to it; where that doesn't fit one transaction, all of it is
 /// hidden at once, and a job (202) moves the rest.
-pub async fn delete_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
+pub async fn delete_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let mut way = Way::AtOnce;
     for attempt in 0..DECISIONS {
         way = match cx.alter(id, version, |record| removed::<T>(&cx, record, way)).await {
@@ -82,40 +82,42 @@ enum Way {
     Whoever,
 }
 
-async fn removed<T: Work>(cx: &Cx, record: Stored<T>, way: Way) -> Result<Decision<Removed<T>>> {
-    let mut family = cx.family(record.id()).await?;
+async fn removed<T: Model>(cx: &Cx, record: Stored<T>, way: Way) -> Result<Decision<Removed<T>>> {
+    let mut family = daybook_records::family::family_of(cx, record.id()).await?;
     family.joined = family.joined.filter(|_| way != Way::Whoever);
     if way == Way::AtOnce && family.members.len() <= MAY_FIT {
         let tx = removal(cx, Tx::default(), &record, family).await?;
         return Ok(Decision::Commit(tx, Removed::Done(Data(record.into_inner()))));
     }
     let job = Job::new(JobWork::Removal { record: record.id() }, &cx.stamp()).of_records(family.members.len());
-    let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id(), &job)?;
-    let tx = Tx::delete(&record).with_family(family).and_create(&job).with_row(falling);
+    let falling = Falling::read(&cx.env, cx.org).await?.and(cx.org, record.id(), (job.id, job.created_at))?;
+    let tx = deleted(cx, Tx::default(), &record).await?.with_family(family);
+    let (job, tx) = created(cx, tx, Draft::of(job)).await?;
+    let tx = tx.with_row(falling);
     Ok(Decision::Commit(tx, Removed::Begun(Accepted(Box::new(job)))))
 }
 
 /// A change that removes a record with what belongs to it, too.
-pub(crate) async fn removal<T: Work>(cx: &Cx, tx: Tx, record: &Stored<T>, family: Family) -> Result<Tx> {
+pub(crate) async fn removal<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, family: Family) -> Result<Tx> {
     let members = family.members.clone();
-    cx.fall(tx.and_delete(record).with_family(family), &members, record.id()).await
+    daybook_records::family::fall(cx, deleted(cx, tx, record).await?.with_family(family), &members, record.id()).await
 }
 
 /// Takes a record back from the trash, and with it what went there with it; where that doesn't fit one transaction,
 /// the record at once, and a job (202) takes the rest back.
-pub async fn restore_family<T: Work>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
+pub async fn restore_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let trashed = cx.trashed::<T>(id, version).await?;
     let fallen = cx.fallen_with(trashed.id()).await?;
-    let restored = trashed.back().following(&trashed, cx.now());
-    let tx = Tx::restore(&trashed, &restored);
+    let (back, tx) = restored(&cx, Tx::default(), &trashed).await?;
     if fallen.len() <= MAY_FIT {
-        let whole = cx.rise(tx, &fallen).await?;
-        match cx.commit(whole, Removed::Done(Data(restored.clone()))).await {
+        let whole = daybook_records::family::rise(&cx, tx, &fallen).await?;
+        match cx.commit(whole, Removed::Done(Data(back))).await {
             Err(Error::Domain(Domain::Unfit { .. })) => {}
             outcome => return outcome,
         }
     }
     let job = Job::new(JobWork::Return { record: trashed.id() }, &cx.stamp()).of_records(fallen.len());
-    let tx = Tx::restore(&trashed, &restored).and_create(&job);
+    let (_, tx) = restored(&cx, Tx::default(), &trashed).await?;
+    let (job, tx) = created(&cx, tx, Draft::of(job)).await?;
     cx.commit(tx, Removed::Begun(Accepted(Box::new(job)))).await
 }

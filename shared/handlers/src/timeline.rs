@@ -1,6 +1,5 @@
 //! Timelines: what belongs to a record, what was mailed about it and what became of it, the newest first.
 
-use crate::work::Work;
 use daybook_domain::permission::Action;
 use daybook_domain::record::OnTimelines;
 use daybook_domain::registry::boxed;
@@ -8,6 +7,7 @@ use daybook_domain::{
     AnyId, EntryId, Error as Domain, Event, Record, RecordType, Rule, Timestamp, for_each_record_type, with_record_type,
 };
 use daybook_http::{Cx, Error, Listed, PageQuery, Path, Result};
+use daybook_records::Model;
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::rows::delivery::{self, State};
 use daybook_store::{Fact, PAGE_BYTES, Page, bytes_of};
@@ -172,7 +172,7 @@ impl Mark {
 }
 
 /// Lists what happened with a record, the newest first.
-pub async fn timeline<T: Work>(cx: Cx, Path(id): Path<T::Id>, query: PageQuery) -> Result<Listed<Moment>> {
+pub async fn timeline<T: Model>(cx: Cx, Path(id): Path<T::Id>, query: PageQuery) -> Result<Listed<Moment>> {
     let record = cx.get::<T>(id).await?;
     timeline_of(&cx, &*record, &query).await
 }
@@ -255,7 +255,7 @@ async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Option<Mome
         }
         with_record_type!(kind, T => {
             let seeing = match T::ON_TIMELINES {
-                OnTimelines::Permitted(_) => boxed(|| cx.reaching(T::RESOURCE, Action::Read)).await.ok(),
+                OnTimelines::Permitted(_) => boxed(|| daybook_records::reaching(cx, T::RESOURCE, Action::Read)).await.ok(),
                 OnTimelines::WithParent(_) | OnTimelines::No => Some(cx.clone()),
             };
             if let Some(seeing) = seeing {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// Something that is asked of a list.
 #[derive(Clone, Debug)]
-pub(crate) struct Param {
+pub struct Param {
     /// Where it was given, as a JSON pointer.
     pub pointer: String,
     /// The parameter, or the field.
@@ -19,7 +19,7 @@ pub(crate) struct Param {
 
 /// What a parameter says.
 #[derive(Clone, Debug)]
-pub(crate) enum Operand {
+pub enum Operand {
     /// A text.
     One(String),
     /// A list of texts.

@@ -1,14 +1,12 @@
 //! Batches of changes.
 
 use crate::family::{Removed, delete_family, removal, restore_family};
-use crate::handlers::{amended, change};
-use crate::work::{Work, make};
 use daybook_domain::permission::Action;
 use daybook_domain::{Error as Domain, Rule};
 use daybook_http::{
     Accepted, BatchAction, BatchAsk, BatchItem, Batched, Created, Cx, Data, Error, IfMatch, Part, Path, Result, denied,
 };
-use daybook_records::{created, deleted, restored, updated};
+use daybook_records::{Model, amended, created, deleted, draft, restored, updated};
 use daybook_store::{Answer, PAGE_BYTES, Tx, is_at};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,7 +17,7 @@ const MOST_KEPT: usize = 300 * 1024;
 
 /// Makes, changes, removes and restores records: each by itself, in their order, with an outcome of its own; or with
 /// `atomic=true` all of them, or none.
-pub async fn batch<T: Work>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
+pub async fn batch<T: Model>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
     if ask.atomic {
         return at_once(&cx, &ask.items).await;
     }
@@ -82,7 +80,7 @@ fn checked(item: &BatchItem) -> Result<(), Domain> {
     }
 }
 
-fn id_of<T: Work>(item: &BatchItem) -> Result<T::Id, Domain> {
+fn id_of<T: Model>(item: &BatchItem) -> Result<T::Id, Domain> {
     let id = item.id.as_deref().ok_or_else(|| Domain::invalid("/id", Rule::Required))?;
     id.parse().map_err(|_| Domain::invalid("/id", Rule::Id { prefix: T::TYPE.prefix().to_owned() }))
 }
@@ -93,17 +91,14 @@ fn done(answer: Answer, record: &impl Serialize) -> Result<Part> {
 }
 
 /// Carries out one change as its own request would; a repeat gets the answer of the first.
-async fn one<T: Work>(cx: &Cx, item: &BatchItem) -> Result<Part> {
+async fn one<T: Model>(cx: &Cx, item: &BatchItem) -> Result<Part> {
     checked(item)?;
-    let cx = &cx.reaching(T::RESOURCE, action(item)).await?;
+    let cx = &daybook_records::reaching(cx, T::RESOURCE, action(item)).await?;
     let fields = || item.data.clone().unwrap_or_default();
     if item.action == BatchAction::Create {
         let Created(record) = match cx.earlier_reply::<Created<T>>().await? {
             Some(earlier) => earlier,
-            None => {
-                let record: T = make(cx, fields()).await?;
-                cx.commit(Tx::create(&record), Created(record)).await?
-            }
+            None => daybook_records::create(cx, fields(), Created::<T>).await?,
         };
         return done(Answer::Created, &record);
     }
@@ -123,13 +118,13 @@ async fn one<T: Work>(cx: &Cx, item: &BatchItem) -> Result<Part> {
         (Some(earlier), _) => earlier,
         (None, BatchAction::Restore) => daybook_records::restore(cx, id, item.version, Data::<T>).await?,
         (None, BatchAction::Delete) => daybook_records::remove(cx, id, item.version, Data::<T>).await?,
-        (None, _) => change(cx, id, item.version, fields(), Data::<T>).await?,
+        (None, _) => daybook_records::amend(cx, id, item.version, fields(), Data::<T>).await?,
     };
     done(Answer::Ok, &record)
 }
 
 /// All changes as one. Each record comes in it once.
-async fn at_once<T: Work>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
+async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
     let decide = || async {
         let mut tx = Tx::default();
         let mut parts = Vec::with_capacity(items.len());
@@ -182,24 +177,19 @@ fn within(error: Error, number: usize) -> Error {
     }
 }
 
-async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
+async fn add<T: Model>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
     checked(item)?;
-    let cx = &cx.reaching(T::RESOURCE, action(item)).await?;
+    let cx = &daybook_records::reaching(cx, T::RESOURCE, action(item)).await?;
     let fields = item.data.clone().unwrap_or_default();
     match item.action {
         BatchAction::Create => {
-            let record: T = make(cx, fields).await?;
-            let tx = created(cx, tx, &record).await?;
+            let (record, tx) = created(cx, tx, draft::<T>(cx, fields).await?).await?;
             Ok((tx, done(Answer::Created, &record)?))
         }
         BatchAction::Update => {
             let before = cx.get::<T>(id_of::<T>(item)?).await?;
             is_at(&*before, item.version)?;
-            let wanted = amended::<T>(cx, &before, fields).await?;
-            if wanted == *before {
-                return Ok((tx, done(Answer::Ok, &*before)?));
-            }
-            let (after, tx) = updated(cx, tx, &before, wanted).await?;
+            let (after, tx) = updated(cx, tx, &before, amended::<T>(cx, &before, fields).await?).await?;
             Ok((tx, done(Answer::Ok, &after)?))
         }
         BatchAction::Delete => {
@@ -207,7 +197,7 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             is_at(&*record, item.version)?;
             let part = done(Answer::Ok, &*record)?;
             let tx = match T::TYPE.has_family() {
-                true => removal(cx, tx, &record, cx.family(record.id()).await?).await?,
+                true => removal(cx, tx, &record, daybook_records::family::family_of(cx, record.id()).await?).await?,
                 false => deleted(cx, tx, &record).await?,
             };
             Ok((tx, part))
@@ -216,7 +206,7 @@ async fn add<T: Work>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> {
             let trashed = cx.trashed::<T>(id_of::<T>(item)?, item.version).await?;
             let (restored, mut tx) = restored(cx, tx, &trashed).await?;
             if T::TYPE.has_family() {
-                tx = cx.rise(tx, &cx.fallen_with(trashed.id()).await?).await?;
+                tx = daybook_records::family::rise(cx, tx, &cx.fallen_with(trashed.id()).await?).await?;
             }
             Ok((tx, done(Answer::Ok, &restored)?))
         }

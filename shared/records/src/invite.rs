@@ -1,9 +1,9 @@
 //! The tokens of invitations: signatures, so the table holds nothing that anybody could use. Sending an invitation
 //! again makes the tokens of earlier mails worthless.
 
-use crate::{Keyring, Purpose, ids_in_token, place_in_token};
 use daybook_domain::invitation::Invitation;
 use daybook_domain::{InvitationId, OrgId};
+use daybook_store::{Keyring, Purpose, ids_in_token, place_in_token};
 
 /// The token that goes out by mail.
 pub fn token(keys: &Keyring, org: OrgId, invitation: &Invitation) -> String {

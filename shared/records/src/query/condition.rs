@@ -1,6 +1,6 @@
 //! What a type's fields hold, as far as the values of filters are checked by it.
 
-use crate::param::Operand;
+use super::param::Operand;
 use daybook_domain::field::{Field, FieldKind};
 use daybook_domain::{Day, Moment, Record, Rule, Timestamp, Unit, Zone};
 use daybook_store::filter::{Filter, Op};
@@ -14,12 +14,12 @@ const MOST_VALUES: usize = 100;
 const LONGEST_VALUE: usize = 400;
 
 /// The field of a name that a list of a type can be filtered by.
-pub(crate) fn field_of<T: Record>(name: &str) -> Option<&'static Field> {
+pub fn field_of<T: Record>(name: &str) -> Option<&'static Field> {
     T::FIELDS.iter().find(|field| field.name == name)
 }
 
 /// The names of the fields of a type, in their order.
-pub(crate) fn names_of<T: Record>() -> Vec<String> {
+pub fn names_of<T: Record>() -> Vec<String> {
     let mut names: Vec<String> = T::FIELDS.iter().map(|field| field.name.to_owned()).collect();
     names.sort();
     names
@@ -27,7 +27,7 @@ pub(crate) fn names_of<T: Record>() -> Vec<String> {
 
 /// A condition on a field, with values in the form in which records hold them. A day, and a time without an offset, is
 /// one of a zone.
-pub(crate) fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Result<Filter, Rule> {
+pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Result<Filter, Rule> {
     let kind = field.kind;
     let is_list = matches!(op, Op::In | Op::Between);
     let values = if is_list { operand.several() } else { vec![operand.one()?] };

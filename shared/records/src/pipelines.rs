@@ -2,8 +2,7 @@
 
 use daybook_domain::pipeline::{Pipeline, StageKey};
 use daybook_domain::{Claim, ClaimKind, Error as Domain, PipelineId, RecordType, Rule, Stored};
-use daybook_http::{Cx, Result};
-use daybook_store::PageAsk;
+use daybook_store::{Cx, PageAsk, Result};
 
 /// The pipeline of an id, or that of a stage, or the default one.
 pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKey>) -> Result<Pipeline> {

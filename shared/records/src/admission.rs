@@ -1,0 +1,144 @@
+//! Who may come in, what a token or key stands for at this moment, and how far their permissions reach.
+
+use daybook_domain::api_key::ApiKey;
+use daybook_domain::organization::Organization;
+use daybook_domain::permission::{Action, Grants, Permission, Resource, RoleRef, Scope};
+use daybook_domain::role::CustomRole;
+use daybook_domain::team::Team;
+use daybook_domain::user::{Status, User};
+use daybook_domain::{
+    Actor, ApiKeyId, Claim, ClaimKind, Error as Domain, FormId, OrgId, RecordType, SessionId, UserId,
+};
+use daybook_store::rows::key_secret::KeySecret;
+use daybook_store::rows::session::Session;
+use daybook_store::schema::Place;
+use daybook_store::{Cx, Env, Error, Reach, Result, parse_item, record_of};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A user who is signed in.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Their session.
+    pub session: Session,
+    /// Who they are.
+    pub user: User,
+    /// Their organisation.
+    pub organization: Organization,
+}
+
+/// A key that is in force.
+#[derive(Clone, Debug)]
+pub struct KeyInForce {
+    /// The key.
+    pub key: ApiKey,
+    /// The hash of its secret.
+    pub secret: KeySecret,
+    /// Its organisation.
+    pub organization: Organization,
+}
+
+impl SignedIn {
+    /// Who is signed in with a session; nobody, where it has ended, or the user may not sign in any more.
+    pub async fn read(env: &Env, org: OrgId, user: UserId, session: SessionId) -> Result<Option<SignedIn>> {
+        let places = [Place::Session(org, session), Place::Record(org, user.into()), Place::Record(org, org.into())];
+        let [session, user, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
+        let (Some(session), Some(user), Some(organization)) = (session, user, organization) else { return Ok(None) };
+        let session: Session = parse_item(session)?;
+        let user = record_of::<User>(user)?.into_inner();
+        let good = user.status == Status::Active && session.is_in_force(user.epoch(), env.clock.now());
+        if !good {
+            return Ok(None);
+        }
+        Ok(Some(SignedIn { session, user, organization: record_of::<Organization>(organization)?.into_inner() }))
+    }
+}
+
+impl KeyInForce {
+    /// The key of an id, if it is in force.
+    pub async fn read(env: &Env, org: OrgId, id: ApiKeyId) -> Result<Option<KeyInForce>> {
+        let places = [Place::Record(org, id.into()), Place::KeySecret(org, id), Place::Record(org, org.into())];
+        let [key, secret, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
+        let (Some(key), Some(secret), Some(organization)) = (key, secret, organization) else { return Ok(None) };
+        let key = record_of::<ApiKey>(key)?.into_inner();
+        let in_force = key.is_in_force(env.clock.now());
+        let (secret, organization) = (parse_item(secret)?, record_of::<Organization>(organization)?);
+        Ok(in_force.then_some(KeyInForce { key, secret, organization: organization.into_inner() }))
+    }
+}
+
+/// Who signs in with this name: an e-mail address or user name, in the form in which they are compared.
+pub async fn login(env: &Env, name: &str) -> Result<Option<(OrgId, UserId)>> {
+    let claim = Claim { kind: ClaimKind::Login, value: name.to_owned() };
+    Ok(env.holder(&claim).await?.and_then(|(org, id)| Some((org, id.try_into().ok()?))))
+}
+
+/// The organisation a form belongs to.
+pub async fn organization_of_form(env: &Env, form: FormId) -> Result<Option<OrgId>> {
+    if form == FormId::default_of(env.settings.default_org) {
+        return Ok(Some(env.settings.default_org));
+    }
+    let claim = Claim { kind: ClaimKind::Form, value: form.to_string() };
+    Ok(env.holder(&claim).await?.map(|(org, _)| org))
+}
+
+/// What a role lets somebody do; nothing, where it is gone.
+pub async fn grants_of(env: &Env, org: OrgId, role: RoleRef) -> Result<Grants> {
+    match role {
+        RoleRef::BuiltIn(role) => Ok(role.grants()),
+        RoleRef::Unknown(_) => Ok(Grants::default()),
+        RoleRef::Custom(id) => {
+            let [item] = env.table.get_all_often([Place::Record(org, id.into()).key()]).await?;
+            let role = item.map(record_of::<CustomRole>).transpose()?;
+            Ok(role.map(|role| role.grants()).unwrap_or_default())
+        }
+    }
+}
+
+/// How far somebody's permission for something reaches; `None` where they have none.
+pub async fn reach_of(
+    env: &Arc<Env>,
+    (org, actor): (OrgId, &Actor),
+    grants: &Grants,
+    (resource, action): (Resource, Action),
+) -> Result<Option<Reach>> {
+    let owner = actor.owner();
+    Ok(match (grants.scope(resource, action), owner) {
+        (None, _) => None,
+        (Some(Scope::All), _) => Some(Reach::All),
+        (Some(Scope::Team), Some(user)) => Some(team_mates(env, org, user).await?),
+        (Some(Scope::Own | Scope::Team), _) => Some(Reach::own(owner)),
+    })
+}
+
+/// A user and the other members of their teams.
+async fn team_mates(env: &Arc<Env>, org: OrgId, user: UserId) -> Result<Reach> {
+    let cx = env.system(org, "teams");
+    let teams = cx.children(user, RecordType::Team).await?;
+    let mut mates = BTreeSet::from([user]);
+    if !teams.is_empty() {
+        let teams = cx.records::<Team>(teams.into_iter()).await?;
+        mates.extend(teams.values().flat_map(|team| team.member_ids.iter().copied()));
+    }
+    Ok(Reach::Owners(Arc::new(mates)))
+}
+
+/// The same request, as far as the actor's permission for something else reaches; refused where they have none.
+pub async fn reaching(cx: &Cx, resource: Resource, action: Action) -> Result<Cx> {
+    let reach = match (cx.grants.scope(resource, action), cx.actor.owner()) {
+        (Some(Scope::Team), Some(user)) => Some(mates_of(cx, user).await?),
+        _ => reach_of(&cx.env, (cx.org, &cx.actor), &cx.grants, (resource, action)).await?,
+    };
+    let reach = reach.ok_or_else(|| Domain::Forbidden(Permission::least(resource, action)))?;
+    Ok(Cx { reach, ..cx.clone() })
+}
+
+/// A user and the other members of their teams. They are read once a request, besides what letting it in took.
+async fn mates_of(cx: &Cx, user: UserId) -> Result<Reach> {
+    let ask = async || team_mates(&cx.env, cx.org, user).await;
+    let first = async || Ok::<_, Error>((cx.org, user, ask().await?));
+    match Box::pin(cx.mates.get_or_try_init(first)).await? {
+        (org, of, mates) if (*org, *of) == (cx.org, user) => Ok(mates.clone()),
+        _ => ask().await,
+    }
+}

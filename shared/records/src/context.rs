@@ -1,0 +1,101 @@
+//! What making or changing a record depends on besides its fields, as far as that is read from the table: the home of
+//! each [`Record::Context`].
+
+use crate::pipelines::{pipeline_of, pipelines};
+use daybook_domain::form::Form;
+use daybook_domain::opportunity::Opportunity;
+use daybook_domain::organization::Organization;
+use daybook_domain::pipeline::{Pipeline, StageKey};
+use daybook_domain::task::Task;
+use daybook_domain::{AnyId, CustomerId, Error as Domain, Line, OpportunityId, Record, RecordType, Rule};
+use daybook_store::{Cx, Result};
+use serde_json::{Map, Value};
+
+/// The fields that somebody gives.
+pub type Fields = Map<String, Value>;
+
+/// A type of record whose context can be read.
+pub trait Model: Record {
+    /// What these fields depend on, of a new record or of one that is changed.
+    fn context(cx: &Cx, given: &Fields, is_new: bool) -> impl Future<Output = Result<Self::Context>> + Send;
+
+    /// The states that its records are in, where an organisation names its own.
+    fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send;
+}
+
+impl<T: Record<Context: Context<T>>> Model for T {
+    fn context(cx: &Cx, given: &Fields, is_new: bool) -> impl Future<Output = Result<T::Context>> + Send {
+        T::Context::read(cx, given, is_new)
+    }
+
+    fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
+        T::Context::states(cx)
+    }
+}
+
+/// What a type depends on.
+pub trait Context<T>: Sized + Send {
+    /// Reads it.
+    fn read(cx: &Cx, given: &Fields, is_new: bool) -> impl Future<Output = Result<Self>> + Send;
+
+    /// The states that records of the type are in, where an organisation names its own.
+    fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
+        let _ = cx;
+        std::future::ready(Ok(Vec::new()))
+    }
+}
+
+/// Most depend on nothing.
+impl<T: Record<Context = ()>> Context<T> for () {
+    async fn read(_: &Cx, _: &Fields, _: bool) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The pipeline, where the fields say anything of it or of a stage.
+impl Context<Opportunity> for Option<Pipeline> {
+    async fn read(cx: &Cx, given: &Fields, is_new: bool) -> Result<Option<Pipeline>> {
+        let text = |name: &str| given.get(name).and_then(Value::as_str);
+        // What can't be read is told of with all else that can't.
+        let stage = text("stage").and_then(|key| StageKey::parse(key).ok());
+        let pipeline = text("pipeline_id").and_then(|id| id.parse().ok());
+        match is_new || stage.is_some() || pipeline.is_some() {
+            true => pipeline_of(cx, pipeline, stage.as_ref()).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
+    async fn states(cx: &Cx) -> Result<Vec<String>> {
+        Ok(pipelines(cx).await?.iter().flat_map(Pipeline::keys).collect())
+    }
+}
+
+/// The customer, where the fields say what the task is about.
+impl Context<Task> for Option<Option<CustomerId>> {
+    async fn read(cx: &Cx, given: &Fields, _: bool) -> Result<Option<Option<CustomerId>>> {
+        let Some(related) = given.get("related_to") else { return Ok(None) };
+        let id = related.get("id").and_then(Value::as_str).and_then(|id| id.parse::<AnyId>().ok());
+        let customer = match id {
+            Some(id) if id.kind == RecordType::Opportunity => {
+                let found = cx.everybodys().find::<Opportunity>(id).await?;
+                let gone = || Domain::invalid("/related_to/id", Rule::Id { prefix: OpportunityId::PREFIX.to_owned() });
+                Some(found.ok_or_else(gone)?.customer_id)
+            }
+            Some(id) => CustomerId::try_from(id).ok(),
+            None if related.is_null() => None,
+            None => return Ok(None),
+        };
+        Ok(Some(customer))
+    }
+}
+
+/// The organisation's country, for a new form.
+impl Context<Form> for Option<Line<2>> {
+    async fn read(cx: &Cx, _: &Fields, is_new: bool) -> Result<Option<Line<2>>> {
+        if !is_new {
+            return Ok(None);
+        }
+        let organization = cx.find_often::<Organization>(cx.org).await?;
+        Ok(organization.map(|organization| organization.phone_country.clone()))
+    }
+}

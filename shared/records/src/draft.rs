@@ -1,0 +1,146 @@
+//! What somebody wants a record to be, before its type and the rules had their say.
+
+use crate::context::{Fields, Model};
+use crate::moments::with_offsets;
+use crate::named::{known, named};
+use crate::phone::dialled;
+use daybook_domain::edit::{Edit, made, merged};
+use daybook_domain::read::without_empty;
+use daybook_domain::{AnyId, Error as Domain, Violations};
+use daybook_store::{Cx, Error, Result, object_of, overlap};
+use serde_json::{Value, json};
+
+/// A record as somebody wants it to be, new or changed. The steps of a change ([`created`](crate::created),
+/// [`updated`](crate::updated)) make of it what the rules allow, and nothing else makes or changes a record.
+#[derive(Clone, Debug)]
+pub struct Draft<T: Model> {
+    wanted: T,
+    /// The fields that were given; where there are none, those that differ were.
+    given: Option<Fields>,
+    context: Option<T::Context>,
+    again: bool,
+}
+
+impl<T: Model> Draft<T> {
+    /// A record that code made or changed.
+    pub fn of(wanted: T) -> Draft<T> {
+        Draft { wanted, given: None, context: None, again: false }
+    }
+
+    /// A record that is to be again what it was: what follows from its fields comes with them.
+    pub fn again(wanted: T) -> Draft<T> {
+        Draft { again: true, ..Draft::of(wanted) }
+    }
+
+    /// The same, with something that whoever gave the fields doesn't say.
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(T) -> T) -> Draft<T> {
+        Draft { wanted: change(self.wanted), ..self }
+    }
+
+    /// The same, with something that may not be.
+    pub fn try_with(self, change: impl FnOnce(T) -> Result<T, Domain>) -> Result<Draft<T>, Domain> {
+        Ok(Draft { wanted: change(self.wanted)?, ..self })
+    }
+
+    /// What is wanted.
+    pub(crate) fn wanted(&self) -> &T {
+        &self.wanted
+    }
+
+    /// The record that comes of it: with what follows from the fields, and its phone number in E.164.
+    pub(crate) async fn settled(self, cx: &Cx, before: Option<&T>) -> Result<T> {
+        let Draft { wanted, given, context, again } = self;
+        if before == Some(&wanted) {
+            return Ok(wanted);
+        }
+        let given = match (given, before) {
+            (Some(given), _) => given,
+            (None, Some(before)) => overlap(&wanted, before)?,
+            (None, None) => object_of(&wanted)?,
+        };
+        let context = match context {
+            Some(context) => context,
+            None => T::context(cx, &given, before.is_none()).await?,
+        };
+        let edit = Edit { before, wanted, given: &given, again, at: cx.now() };
+        dialled(cx, before, T::settle(edit, &context)?).await
+    }
+}
+
+/// Fields that somebody gives, with what was read to make sense of them.
+pub(crate) struct Given<T: Model> {
+    /// Ready to be laid over a record.
+    fields: Fields,
+    /// As they were given, but for those that only follow from others.
+    given: Fields,
+    /// What is wrong with moments; the rest is found when the fields are read.
+    wrong: Violations,
+    context: T::Context,
+}
+
+impl<T: Model> Given<T> {
+    pub async fn read(cx: &Cx, fields: Fields, is_new: bool) -> Result<Given<T>> {
+        let mut given = without_empty(fields);
+        let (fields, wrong) = with_offsets::<T>(cx, given.clone()).await?;
+        given.retain(|name, _| !T::READ_ONLY.contains(&name.as_str()));
+        let context = T::context(cx, &given, is_new).await?;
+        Ok(Given { fields, given, wrong, context })
+    }
+
+    /// Refused where they name records that whoever asks may not know of. What a record names already it may name again.
+    pub async fn may_name(&self, cx: &Cx, before: impl AsyncFnOnce() -> Result<T>) -> Result<()> {
+        match known(cx, &named::<T>(&self.fields)).await {
+            Err(Error::Domain(Domain::Invalid(_))) => {
+                let before = object_of(&before().await?)?;
+                let fields = self.fields.clone().into_iter();
+                let new = fields.filter(|(name, value)| before.get(name) != Some(value)).collect();
+                known(cx, &named::<T>(&new)).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A record with these fields laid over it.
+    pub fn over(&self, before: &T) -> Result<Draft<T>, Domain> {
+        self.draft(merged(before, self.fields.clone()))
+    }
+
+    fn draft(&self, read: Result<T, Domain>) -> Result<Draft<T>, Domain> {
+        let (given, context) = (Some(self.given.clone()), Some(self.context.clone()));
+        let wrong = self.wrong.clone();
+        match read {
+            Err(Domain::Invalid(more)) => {
+                let mut all = wrong;
+                all.extend(more);
+                Err(Domain::Invalid(all))
+            }
+            Ok(wanted) => wrong.into_result().map(|()| Draft { wanted, given, context, again: false }),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// A new record of these fields.
+pub async fn draft<T: Model>(cx: &Cx, fields: Fields) -> Result<Draft<T>> {
+    let given = Given::<T>::read(cx, fields, true).await?;
+    let stamp = cx.stamp();
+    let mut defaults = <T as daybook_domain::Record>::defaults(&stamp, &given.context);
+    // Nobody's, where that was said.
+    if let Some(owner) = T::OWNER.filter(|owner| given.given.get(*owner).is_some_and(Value::is_null)) {
+        defaults.remove(owner);
+    }
+    defaults.extend(object_of(&json!({
+        "id": AnyId::new(T::TYPE, stamp.id), "version": 1, "created_at": stamp.at, "updated_at": stamp.at,
+    }))?);
+    let draft = given.draft(made(defaults, given.fields.clone()))?;
+    known(cx, &named::<T>(&given.fields)).await?;
+    Ok(draft)
+}
+
+/// A record with fields laid over it, as whoever asks may.
+pub async fn amended<T: Model>(cx: &Cx, before: &T, fields: Fields) -> Result<Draft<T>> {
+    let given = Given::<T>::read(cx, fields, false).await?;
+    given.may_name(cx, async || Ok(before.clone())).await?;
+    Ok(given.over(before)?)
+}

@@ -1,0 +1,17 @@
+//! What the law asks for, over all types.
+
+use daybook_domain::record::Personal;
+use daybook_domain::{Claim, Record as _, for_each_record_type};
+use daybook_store::{Cx, Result};
+
+/// Frees an address that nobody has any more: nothing says who had it.
+pub async fn forget_address(cx: &Cx, address: &str) -> Result<()> {
+    let mut claims = Vec::new();
+    for_each_record_type!(T => if let Personal::Unique(kind) = T::PERSONAL {
+        claims.push((T::TYPE, Claim { kind, value: address.to_owned() }));
+    });
+    for (of, claim) in claims {
+        cx.forget(of, &claim).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Who goes with a record to the trash, and comes back with it.
+
+use crate::change::{fallen, restored};
+use daybook_domain::registry::boxed;
+use daybook_domain::{AnyId, Record as _, with_record_type};
+use daybook_store::family::Family;
+use daybook_store::rows::falling::Falling;
+use daybook_store::{Cx, Result, Tx};
+
+/// A change with which members of a family go to the trash too.
+pub async fn fall(cx: &Cx, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
+    for kind in parent.kind.family() {
+        let ids = members.iter().copied().filter(|id| id.kind == kind);
+        with_record_type!(kind, T => for record in boxed(|| cx.raw_records::<T>(ids)).await?.values() {
+            tx = fallen(cx, tx, record, parent).await?;
+        });
+    }
+    Ok(tx)
+}
+
+/// A change with which members of a family come back from the trash too.
+pub async fn rise(cx: &Cx, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
+    let everybodys = cx.everybodys();
+    for id in members {
+        with_record_type!(id.kind, T => if let Some(trashed) = boxed(|| everybodys.find_trashed::<T>(*id)).await? {
+            (_, tx) = restored(&everybodys, tx, &trashed).await?;
+        });
+    }
+    Ok(tx)
+}
+
+/// Who goes with a record when it is removed.
+pub async fn family_of(cx: &Cx, parent: AnyId) -> Result<Family> {
+    let joined = Some(cx.joined(parent).await?);
+    Ok(Family { joined, members: members(cx, parent).await? })
+}
+
+/// Who belongs to a record at this moment.
+pub async fn members(cx: &Cx, parent: AnyId) -> Result<Vec<AnyId>> {
+    let mut members = Vec::new();
+    for kind in parent.kind.family() {
+        members.extend(cx.children(parent, kind).await?);
+    }
+    let falling = Falling::read(&cx.env, cx.org).await?;
+    if falling.is_but(parent) {
+        members = not_falling(cx, members, &falling, parent).await?;
+    }
+    Ok(members)
+}
+
+/// Those that don't go to the trash with another record: of two whose families fall, the first takes what belongs to
+/// both.
+async fn not_falling(cx: &Cx, members: Vec<AnyId>, falling: &Falling, parent: AnyId) -> Result<Vec<AnyId>> {
+    let mut left = Vec::new();
+    let falls = |others: Vec<AnyId>| others.into_iter().any(|other| falling.is_others(other, parent));
+    for kind in parent.kind.family() {
+        let ids = members.iter().copied().filter(|id| id.kind == kind);
+        with_record_type!(kind, T => {
+            let records = boxed(|| cx.raw_records::<T>(ids)).await?;
+            left.extend(records.values().filter(|record| !falls(record.falls_with())).map(|record| record.id()));
+        });
+    }
+    Ok(left)
+}

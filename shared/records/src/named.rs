@@ -1,0 +1,68 @@
+//! The records that fields name, and who may know of them.
+
+use crate::context::Fields;
+use daybook_domain::field::FieldKind;
+use daybook_domain::permission::{Action, Resource, Scope};
+use daybook_domain::{Actor, AnyId, Record, RecordType, Rule, Violations, with_record_type};
+use daybook_store::{Cx, Result};
+use serde_json::Value;
+
+/// Whether somebody may know of the records that fields name, as far as they see only some owners' records. Whether the
+/// records are there at all is a condition of the change itself.
+pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
+    let owned = |id: &AnyId| {
+        resource_of(id.kind).filter(|resource| cx.grants.scope(*resource, Action::Read) != Some(Scope::All))
+    };
+    let mut asked: Vec<AnyId> = named.iter().map(|(_, id)| *id).filter(|id| owned(id).is_some()).collect();
+    asked.sort();
+    asked.dedup();
+    if asked.is_empty() || cx.actor == Actor::System {
+        return Ok(());
+    }
+    let owners = cx.owners(&asked).await?;
+    let mut violations = Violations::default();
+    for (pointer, id) in named {
+        let (Some(resource), Some((_, owner))) = (owned(id), owners.iter().find(|(known, _)| known == id)) else {
+            continue;
+        };
+        let reaches = match crate::admission::reaching(cx, resource, Action::Read).await {
+            Ok(seeing) => seeing.reaches(*owner),
+            // A program that makes children may have no permission to read their parents.
+            Err(_) => true,
+        };
+        if !reaches {
+            violations.add(pointer.clone(), Rule::Id { prefix: id.kind.prefix().to_owned() });
+        }
+    }
+    Ok(violations.into_result()?)
+}
+
+/// The records that fields name, with their places.
+pub(crate) fn named<T: Record>(fields: &Fields) -> Vec<(String, AnyId)> {
+    let mut named = Vec::new();
+    for field in T::FIELDS {
+        let Some(value) = fields.get(field.name) else { continue };
+        let place = format!("/{}", field.name);
+        match (field.kind, value) {
+            (FieldKind::Id, Value::String(text)) => named.extend(id_at(place, text)),
+            (FieldKind::Ids, Value::Array(list)) => {
+                let ids = list.iter().enumerate().filter_map(|(n, one)| id_at(format!("{place}/{n}"), one.as_str()?));
+                named.extend(ids);
+            }
+            (FieldKind::Named, Value::Object(related)) => {
+                named.extend(related.get("id").and_then(Value::as_str).and_then(|id| id_at(format!("{place}/id"), id)));
+            }
+            _ => {}
+        }
+    }
+    named
+}
+
+fn id_at(place: String, text: &str) -> Option<(String, AnyId)> {
+    Some((place, text.parse().ok()?))
+}
+
+/// What permissions call records of a type, where they have owners.
+fn resource_of(kind: RecordType) -> Option<Resource> {
+    with_record_type!(kind, T => T::OWNER.map(|_| T::RESOURCE)).flatten()
+}
