@@ -2,13 +2,13 @@
 
 use axum::http::Method;
 use daybook_domain::permission::{Action, Permission, Resource, Role, RoleRef, Scope};
-use daybook_domain::{SessionId, UserId};
+use daybook_domain::{Record, SessionId, UserId, for_each_record_type};
 use daybook_http::{Access, Route, token};
 use daybook_local::functions;
 use daybook_store::rows::session::Session;
 use daybook_testing::hubspot::HubSpot;
 use daybook_testing::{Person, World, WorldOptions, lead};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ async fn full_world() -> (World, Person, Ids) {
     let stage = json!({"key": "new_one", "name": "New", "type": "open", "probability": 10});
     let query = "status=active";
     // The lead, its submission and its demonstration share a UUID.
-    let ids = Ids::from([
+    let mut ids = Ids::from([
         ("leads", demo.replace("demo_", "lead_")),
         ("submissions", demo.replace("demo_", "sub_")),
         ("demos", demo.clone()),
@@ -99,7 +99,27 @@ async fn full_world() -> (World, Person, Ids) {
         ("jobs", job),
         ("sessions", sessions[0]["id"].as_str().expect("an id").to_owned()),
     ]);
+    for_each_record_type!(T => sampled::<T>(&owner, &mut ids).await);
     (world, owner, ids)
+}
+
+/// Makes a record as the sample of its type says, where none is there yet and people make them.
+async fn sampled<T: Record>(owner: &Person, ids: &mut Ids) {
+    let name = T::TYPE.name().replace('_', "-");
+    let plural = name.strip_suffix('y').map_or_else(|| format!("{name}s"), |stem| format!("{stem}ies"));
+    let path = format!("/api/{plural}");
+    let made = routes().into_iter().find(|route| route.method == Method::POST && route.path == path);
+    let Some(kind) = made.and_then(|route| route.path.rsplit('/').next()).filter(|kind| !ids.contains_key(kind)) else {
+        return;
+    };
+    let mut text = T::SAMPLE.replace("{at}", "2026-11-20T12:00:00Z");
+    for id in ids.values() {
+        let prefix = id.rsplit_once('_').map_or("", |(prefix, _)| prefix);
+        text = text.replace(&format!("\"{prefix}_{{id}}\""), &format!("\"{id}\""));
+    }
+    let mut fields: Map<String, Value> = serde_json::from_str(&text).expect("a sample");
+    fields.retain(|name, _| !T::READ_ONLY.contains(&name.as_str()));
+    ids.insert(kind, owner.post(&path, Value::Object(fields)).await.expect(201).id());
 }
 
 /// Brings back what a route deleted, where it comes back.

@@ -35,46 +35,6 @@ macro_rules! words {
 }
 
 words! {
-    /// What a permission is about.
-    Resource {
-        /// Leads.
-        Leads "leads",
-        /// Posted forms.
-        Submissions "submissions",
-        /// Demonstrations.
-        Demos "demos",
-        /// Customers.
-        Customers "customers",
-        /// Contacts.
-        Contacts "contacts",
-        /// Groups of contacts.
-        Groups "groups",
-        /// Interactions.
-        Interactions "interactions",
-        /// Pipelines.
-        Pipelines "pipelines",
-        /// Opportunities.
-        Opportunities "opportunities",
-        /// Tasks.
-        Tasks "tasks",
-        /// Views.
-        Views "views",
-        /// Forms of websites, with the keys that pages post by.
-        Forms "forms",
-        /// Users, their teams and invitations.
-        Users "users",
-        /// Roles.
-        Roles "roles",
-        /// The organisation, its API keys and the data of the people it knows.
-        Organization "org",
-        /// Other systems that are kept in step.
-        Integrations "integrations",
-        /// The audit log.
-        Audit "audit",
-        /// Work that takes longer than a request, with the files it makes.
-        Jobs "jobs",
-    }
-
     /// What a permission lets somebody do.
     Action {
         /// See.
@@ -104,37 +64,150 @@ words! {
     }
 }
 
+/// What permissions are about, as the registry of types lists them, and what is no type of record.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! define_resources {
+    (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
+       $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
+        words! {
+            /// What a permission is about.
+            Resource {
+                $($($(#[$may_doc])* $resource $may,)?)*
+                /// Other systems that are kept in step.
+                Integrations "integrations",
+                /// The audit log.
+                Audit "audit",
+            }
+        }
+
+        impl Resource {
+            /// Who may do what with it.
+            fn access(self) -> &'static Access {
+                match self {
+                    $($(Resource::$resource => &Access::$access,)?)*
+                    Resource::Integrations => &Access::RIGHTS,
+                    Resource::Audit => &Access::AUDIT,
+                }
+            }
+        }
+    };
+}
+
+crate::record_types!(define_resources);
+
+/// What there is to do with a resource, and what the roles that every organisation has let somebody do with it.
+struct Access {
+    actions: &'static [Action],
+    /// Whether its records have owners, so that permissions have scopes.
+    owned: bool,
+    manager: May,
+    sales: May,
+    support: May,
+    viewer: May,
+}
+
+/// How far somebody may do what.
+enum May {
+    /// Nothing.
+    Nothing,
+    /// See.
+    Read(Scope),
+    /// See, make and change, and not remove.
+    Work(Scope),
+    /// See all, and make and change one's own.
+    Help,
+    /// All there is to do.
+    Do(Scope),
+}
+
+impl May {
+    fn scope(&self, action: Action) -> Option<Scope> {
+        let (reads, works) = (action == Action::Read, matches!(action, Action::Create | Action::Update));
+        match self {
+            May::Nothing => None,
+            May::Read(scope) => reads.then_some(*scope),
+            May::Work(scope) => (reads || works).then_some(*scope),
+            May::Help if reads => Some(Scope::All),
+            May::Help => works.then_some(Scope::Own),
+            May::Do(scope) => Some(*scope),
+        }
+    }
+}
+
+impl Access {
+    /// Records that are somebody's to work on: sales people don't remove any.
+    const ASSIGNED: Access = Access {
+        actions: &[Action::Read, Action::Create, Action::Update, Action::Delete],
+        owned: true,
+        manager: May::Do(Scope::Team),
+        sales: May::Work(Scope::Own),
+        support: May::Read(Scope::All),
+        viewer: May::Read(Scope::All),
+    };
+
+    /// What people ask for and staff arrange.
+    const ARRANGED: Access = Access { actions: &[Action::Read, Action::Create, Action::Update], ..Access::ASSIGNED };
+
+    /// What comes in, and is released or refused.
+    const RECEIVED: Access =
+        Access { actions: &[Action::Read, Action::Update], sales: May::Nothing, ..Access::ASSIGNED };
+
+    /// What somebody does, or is to do, for a customer.
+    const ACTIVITY: Access = Access { sales: May::Do(Scope::Own), support: May::Help, ..Access::ASSIGNED };
+
+    /// What somebody keeps for themselves: whose it isn't may be named after others.
+    const KEPT: Access = Access {
+        manager: May::Do(Scope::Own),
+        sales: May::Do(Scope::Own),
+        support: May::Do(Scope::Own),
+        viewer: May::Read(Scope::Own),
+        ..Access::ASSIGNED
+    };
+
+    /// Work that somebody asked for: its files may hold anything.
+    const ASKED_FOR: Access = Access { actions: &[Action::Read], ..Access::KEPT };
+
+    /// What all see, and administrators set.
+    const SETTINGS: Access = Access {
+        actions: &[Action::Read, Action::Manage],
+        owned: false,
+        manager: May::Read(Scope::All),
+        sales: May::Read(Scope::All),
+        support: May::Read(Scope::All),
+        viewer: May::Read(Scope::All),
+    };
+
+    /// What all see, and managers set too.
+    const SHARED: Access = Access { manager: May::Do(Scope::All), ..Access::SETTINGS };
+
+    /// What administrators alone have to do with.
+    const RIGHTS: Access = Access {
+        actions: &[Action::Manage],
+        owned: false,
+        manager: May::Nothing,
+        sales: May::Nothing,
+        support: May::Nothing,
+        viewer: May::Nothing,
+    };
+
+    /// What happened.
+    const AUDIT: Access = Access {
+        actions: &[Action::Read, Action::Export, Action::Revert],
+        manager: May::Read(Scope::All),
+        ..Access::RIGHTS
+    };
+}
+
 impl Resource {
     /// What can be done with it, as far as permissions go.
     pub fn actions(self) -> &'static [Action] {
-        use Action::{Create, Delete, Export, Manage, Read, Revert, Update};
-        match self {
-            Resource::Leads
-            | Resource::Customers
-            | Resource::Contacts
-            | Resource::Interactions
-            | Resource::Opportunities
-            | Resource::Tasks
-            | Resource::Views => &[Read, Create, Update, Delete],
-            Resource::Submissions => &[Read, Update],
-            Resource::Demos => &[Read, Create, Update],
-            Resource::Forms | Resource::Users | Resource::Groups | Resource::Pipelines => &[Read, Manage],
-            Resource::Organization => &[Read, Manage],
-            Resource::Roles | Resource::Integrations => &[Manage],
-            Resource::Audit => &[Read, Export, Revert],
-            Resource::Jobs => &[Read],
-        }
+        self.access().actions
     }
 
     /// Whether its records have owners, so that permissions have scopes.
     pub fn is_owned(self) -> bool {
-        use Resource::{
-            Contacts, Customers, Demos, Interactions, Jobs, Leads, Opportunities, Submissions, Tasks, Views,
-        };
-        matches!(
-            self,
-            Leads | Submissions | Demos | Jobs | Customers | Contacts | Interactions | Opportunities | Tasks | Views
-        )
+        self.access().owned
     }
 
     fn scopes(self) -> &'static [Scope] {
@@ -370,43 +443,13 @@ impl Role {
 
     /// How far the role may do this, or `None` where it may not.
     pub fn scope(self, resource: Resource, action: Action) -> Option<Scope> {
-        use Resource::{Contacts, Customers, Demos, Interactions, Leads, Opportunities, Submissions, Tasks, Views};
-        let reads = action == Action::Read;
+        let access = resource.access();
         match self {
             Role::Owner | Role::Admin => Some(Scope::All),
-            // Their files may hold anything.
-            _ if resource == Resource::Jobs => Some(Scope::Own),
-            Role::Manager => match resource {
-                Leads | Demos | Submissions | Customers | Contacts | Interactions | Opportunities | Tasks => {
-                    Some(Scope::Team)
-                }
-                Views => Some(Scope::Own),
-                Resource::Groups => Some(Scope::All),
-                Resource::Pipelines | Resource::Forms | Resource::Users | Resource::Organization | Resource::Audit => {
-                    reads.then_some(Scope::All)
-                }
-                Resource::Roles | Resource::Integrations | Resource::Jobs => None,
-            },
-            Role::Sales => match (resource, action) {
-                (
-                    Leads | Demos | Customers | Contacts | Opportunities,
-                    Action::Read | Action::Create | Action::Update,
-                ) => Some(Scope::Own),
-                (Interactions | Tasks | Views, _) => Some(Scope::Own),
-                (
-                    Resource::Groups | Resource::Pipelines | Resource::Forms | Resource::Users | Resource::Organization,
-                    Action::Read,
-                ) => Some(Scope::All),
-                _ => None,
-            },
-            Role::Support | Role::Viewer if resource == Resource::Audit => None,
-            // Whose views they aren't may be named after others.
-            Role::Viewer if resource == Views => reads.then_some(Scope::Own),
-            Role::Support if resource == Views => Some(Scope::Own),
-            Role::Support if matches!(resource, Interactions | Tasks) && !reads && action != Action::Delete => {
-                Some(Scope::Own)
-            }
-            Role::Support | Role::Viewer => reads.then_some(Scope::All),
+            Role::Manager => access.manager.scope(action),
+            Role::Sales => access.sales.scope(action),
+            Role::Support => access.support.scope(action),
+            Role::Viewer => access.viewer.scope(action),
         }
     }
 }
