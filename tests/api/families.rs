@@ -365,8 +365,8 @@ async fn what_can_t_come_back_stops_nobody_else() {
     // The opportunity is erased before its tasks are back, as somebody might who removes it for good.
     let cx = world.cx(owner.org);
     let gone =
-        cx.find_trashed::<Opportunity>(deal.parse::<AnyId>().expect("an id")).await.expect("a read").expect("a record");
-    cx.erase(&gone, Kept::InTrash).await.expect("an erasure");
+        cx.trash().find::<Opportunity>(deal.parse::<AnyId>().expect("an id")).await.expect("a read").expect("a record");
+    cx.erasure().record(&gone, Kept::InTrash).await.expect("an erasure");
     world.work().await;
     assert_eq!(owner.get(&format!("/api/jobs/{job}")).await.expect(200).data()["status"], "done");
     assert_eq!((count(&owner, "/api/interactions").await, count(&owner, "/api/tasks").await), (40, 0));

@@ -116,7 +116,7 @@ async fn deleting_and_submitting_at_once_leaves_every_submission_with_a_lead() {
     let cx = world.cx(DEFAULT_ORG);
     for id in of {
         let live = cx.find::<Lead>(id).await.expect("a read");
-        let trashed = cx.find_trashed::<Lead>(id).await.expect("a read");
+        let trashed = cx.trash().find::<Lead>(id).await.expect("a read");
         assert!(live.is_some() || trashed.is_some(), "{id} is gone");
     }
     assert_eq!(

@@ -451,7 +451,7 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
 async fn jobs(seen: &mut Seen, owner: &Person) {
     let cx = seen.world.cx(DEFAULT_ORG);
     let mut leads: Vec<Lead> = Vec::new();
-    cx.each::<Lead>(Kept::Live, |lead| leads.push(lead.into_inner())).await.expect("leads");
+    cx.every::<Lead>(Kept::Live).each(|lead| leads.push(lead.into_inner())).await.expect("leads");
     assert!(!leads.is_empty());
     let (record, actor) = (leads.first().map(|lead| lead.id.into()), owner.user.map(AnyId::from));
     for filter in [

@@ -123,13 +123,13 @@ async fn deleting_frees_the_address_and_restoring_takes_it_back() {
     assert_eq!(cx.find::<Lead>(live.id).await.expect("a read"), None);
     assert_eq!(words(&cx, "lovelace").await, 0);
 
-    let trashed = cx.find_trashed::<Lead>(live.id).await.expect("a read").expect("in the trash");
+    let trashed = cx.trash().find::<Lead>(live.id).await.expect("a read").expect("in the trash");
     let restored = Lead::clone(&trashed).following(&trashed, cx.now());
     cx.commit(Tx::restore(&trashed, &restored), ()).await.expect("a commit");
 
     let cx = world.cx(DEFAULT_ORG);
     assert_eq!(cx.get::<Lead>(live.id).await.expect("a lead").version, 2);
-    assert_eq!(cx.find_trashed::<Lead>(live.id).await.expect("a read"), None);
+    assert_eq!(cx.trash().find::<Lead>(live.id).await.expect("a read"), None);
     assert_eq!(
         cx.holder(RecordType::Lead, &email_claim("ada@example.com")).await.expect("a read").current,
         Some(live.id())

@@ -264,7 +264,7 @@ async fn golden_items_are_read_and_verified() {
         for_each_record_type!(T => {
             for kept in [Kept::Live, Kept::InTrash] {
                 let mut all: Vec<Stored<T>> = Vec::new();
-                cx.each(kept, |record| all.push(record)).await.expect("golden records");
+                cx.every::<T>(kept).each(|record| all.push(record)).await.expect("golden records");
                 for record in &all {
                     let written = daybook_store::fields_of(record, record).expect("fields");
                     let stored: Map<String, Value> = serde_json::from_str(record.text()).expect("JSON");

@@ -82,7 +82,7 @@ async fn removed<T: Record>(cx: &Cx, id: AnyId) {
 }
 
 async fn restored<T: Record>(cx: &Cx, id: AnyId) {
-    let trashed = cx.find_trashed::<T>(id).await.expect("a read").expect("in the trash");
+    let trashed = cx.trash().find::<T>(id).await.expect("a read").expect("in the trash");
     let back = trashed.back().following(&trashed, cx.now());
     let tx = Tx::restore(&trashed, &back);
     cx.next_step().commit(tx, ()).await.unwrap_or_else(|error| panic!("{id}: {error:?}"));
@@ -90,8 +90,8 @@ async fn restored<T: Record>(cx: &Cx, id: AnyId) {
 
 async fn erased<T: Record>(cx: &Cx, id: AnyId) {
     let found = cx.get::<T>(id).await.expect("a record");
-    cx.erase(&found, Kept::Live).await.expect("an erasure");
-    assert!(!cx.exists(id).await.expect("a read"));
+    cx.erasure().record(&found, Kept::Live).await.expect("an erasure");
+    assert!(!cx.erasure().exists(id).await.expect("a read"));
 }
 
 #[tokio::test]

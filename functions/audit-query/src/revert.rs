@@ -36,7 +36,7 @@ pub struct Reverted {
 
 /// Undoes what an entry tells of; refused with the current values where the record has changed since.
 pub async fn revert_entry(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Reverted>> {
-    let fact = cx.fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
+    let fact = cx.journal().fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
     let change = if fact.version == 0 { meant(&cx, &fact).await? } else { None };
     undo(&cx, vec![change.unwrap_or(fact)]).await
 }
@@ -46,10 +46,10 @@ async fn meant(cx: &Cx, fact: &Fact) -> Result<Option<Fact>> {
     if fact.fields.is_empty() {
         return Ok(None);
     }
-    let requests = cx.entries_of_request(&fact.request_id).await?;
+    let requests = cx.journal().of_request(&fact.request_id).await?;
     let entries = requests.into_values().find(|entries| entries.contains(&fact.id)).unwrap_or_default();
     for entry in entries.into_iter().rev().filter(|entry| *entry < fact.id) {
-        let other = cx.fact(entry).await?;
+        let other = cx.journal().fact(entry).await?;
         if let Some(other) = other.filter(|other| other.record == fact.record && other.version > 0) {
             return Ok(Some(other));
         }
@@ -59,7 +59,7 @@ async fn meant(cx: &Cx, fact: &Fact) -> Result<Option<Fact>> {
 
 /// Undoes all that a request did, or nothing.
 pub async fn revert_request(cx: Cx, Json(ask): Json<Ask>) -> Result<Data<Reverted>> {
-    let requests = cx.entries_of_request(&ask.request_id).await?;
+    let requests = cx.journal().of_request(&ask.request_id).await?;
     let unknown = || {
         let expected = "the id of a request that is on record".to_owned();
         Domain::invalid("/request_id", Rule::Format { expected })
@@ -68,19 +68,19 @@ pub async fn revert_request(cx: Cx, Json(ask): Json<Ask>) -> Result<Data<Reverte
     let mut facts = Vec::new();
     // What was done last is undone first.
     for entry in entries.into_iter().rev() {
-        facts.push(cx.fact(entry).await?.ok_or_else(unknown)?);
+        facts.push(cx.journal().fact(entry).await?.ok_or_else(unknown)?);
     }
     undo(&cx, facts).await
 }
 
 async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
-    let mut details = cx.details(facts.iter().map(|fact| fact.id)).await?;
+    let mut details = cx.journal().details(facts.iter().map(|fact| fact.id)).await?;
     let mut tx = Tx::default();
     let mut reverted = Reverted { entries: Vec::new(), records: Vec::new() };
     // What went to the trash with a record comes back with it.
     let mut risen: Vec<AnyId> = Vec::new();
     for fact in facts.iter().filter(|fact| fact.record.kind.has_family() && fact.action == Audit::Delete) {
-        risen.extend(cx.fallen_with(fact.record).await?);
+        risen.extend(cx.trash().fallen_with(fact.record).await?);
     }
     tx = daybook_records::family::rise(cx, tx, &risen).await?;
     for fact in facts {
@@ -149,7 +149,7 @@ impl Undoing<'_> {
                 deleted(self.cx, Tx::default(), &current).await?
             }
             (false, true) => {
-                let trashed = self.cx.find_trashed::<T>(self.fact.record).await?;
+                let trashed = self.cx.trash().find::<T>(self.fact.record).await?;
                 let trashed = trashed.ok_or(Domain::Conflict(Conflict::NotInTrash))?;
                 restored(self.cx, Tx::default(), &trashed).await?.1
             }

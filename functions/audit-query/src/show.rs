@@ -64,7 +64,7 @@ pub async fn of_record(cx: Cx, record: InPath, Asked(query): Asked) -> Result<Li
 
 /// Reads an entry.
 pub async fn read(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Entry>> {
-    let fact = cx.fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
+    let fact = cx.journal().fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
     let entry = shown(&cx, vec![fact]).await?.pop();
     Ok(Data(entry.ok_or_else(|| Domain::not_found(Thing::Entry))?))
 }
@@ -82,7 +82,7 @@ async fn is_known<const N: usize>(cx: &Cx, id: AnyId, sources: [Source; N]) -> R
     for source in &sources {
         let (from, to) = bounds(&Filter::default(), cx.org, cx.now())?;
         let ask = FactsAsk { source, from, to, ascending: false, after: None, limit: 1, keep: &|_| true };
-        if !cx.facts(&ask).await?.facts.is_empty() {
+        if !cx.journal().page(&ask).await?.facts.is_empty() {
             return Ok(());
         }
     }

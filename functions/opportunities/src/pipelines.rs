@@ -15,13 +15,13 @@ pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
     let mut all = daybook_records::pipelines(&cx).await?;
     if let Some(cursor) = &query.cursor {
         let last: PipelineId =
-            cx.open_place(cursor, CURSOR)?.parse().map_err(|_| Domain::query("cursor", Rule::Cursor))?;
+            cx.cursors().open(cursor, CURSOR)?.parse().map_err(|_| Domain::query("cursor", Rule::Cursor))?;
         let usual = PipelineId::default_of(cx.org);
         all.retain(|pipeline| pipeline.id != usual && (last == usual || pipeline.id > last));
     }
     let more = all.len() > query.limit;
     all.truncate(query.limit);
-    let next = all.last().filter(|_| more).map(|last| cx.seal_place(&last.id.to_string(), CURSOR));
+    let next = all.last().filter(|_| more).map(|last| cx.cursors().seal(&last.id.to_string(), CURSOR));
     Ok(Listed(Page::of(all, query.limit, next)))
 }
 

@@ -89,11 +89,12 @@ pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
         return Err(Domain::Conflict(Conflict::HasOwner).into());
     }
     let mut invitation = None;
-    cx.each::<Invitation>(Kept::Live, |found| {
-        let is_it = found.role == Role::Owner.into() && found.status == Status::Pending;
-        invitation = invitation.take().or(is_it.then_some(found.id));
-    })
-    .await?;
+    cx.every::<Invitation>(Kept::Live)
+        .each(|found| {
+            let is_it = found.role == Role::Owner.into() && found.status == Status::Pending;
+            invitation = invitation.take().or(is_it.then_some(found.id));
+        })
+        .await?;
     let invitation = invitation.ok_or_else(|| Domain::not_found(RecordType::Invitation))?;
     let resent = |invitation: &Invitation| invitation.resent(cx.now());
     daybook_records::change(&cx, invitation, None, resent, Data).await

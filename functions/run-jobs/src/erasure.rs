@@ -34,7 +34,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
     for entry in &entries {
         erased.mails += delivery::remove(&cx.env, cx.org, *entry).await?;
     }
-    cx.erase_details(&[entries, mentioning].concat(), job.id.into()).await?;
+    cx.journal().erase(&[entries, mentioning].concat(), job.id.into()).await?;
     for lead in &gone {
         hush(cx, *lead, &mut erased).await?;
         cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, *lead), ()).await?;

@@ -48,7 +48,7 @@ pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     if !cx.is_there(record).await? {
         return Ok(job.failed("the record was moved to the trash again"));
     }
-    let fallen = cx.trashed_with(record).await?;
+    let fallen = cx.trash().with(record).await?;
     for some in fallen.chunks(AT_ONCE) {
         job = moved(cx, job, some, Way::Back).await?;
     }

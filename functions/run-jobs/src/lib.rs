@@ -146,5 +146,5 @@ async fn remove<T: Record>(cx: &Cx, record: &Stored<T>, kept: Kept) -> Result<()
     if let Ok(key) = ApiKeyId::try_from(record.id()) {
         KeySecret::remove(&cx.env, cx.org, key).await?;
     }
-    cx.erase(record, kept).await
+    cx.erasure().record(record, kept).await
 }

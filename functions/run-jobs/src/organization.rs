@@ -10,15 +10,15 @@ use daybook_store::{Cx, Kept, Result};
 /// Erases what entries were about, then all records but those that say that it was done.
 pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
     // Brought back, or brought back and removed again since: then another job comes later.
-    if cx.exists(cx.org.into()).await? {
+    if cx.erasure().exists(cx.org.into()).await? {
         return Ok(job.failed("the organisation was brought back; nothing was erased"));
     }
     let mut entries = Vec::new();
-    cx.each_entry(|fact, _| entries.push(fact.id)).await?;
+    cx.journal().each(|fact, _| entries.push(fact.id)).await?;
     for entry in &entries {
         delivery::remove(&cx.env, cx.org, *entry).await?;
     }
-    cx.erase_details(&entries, job.id.into()).await?;
+    cx.journal().erase(&entries, job.id.into()).await?;
     let mut erased = Erased { entries: entries.len() as u64, ..Erased::default() };
     for_each_record_type!(T => if T::TYPE != RecordType::Job {
         erased.records += boxed(|| all::<T>(cx)).await?;
@@ -31,7 +31,7 @@ async fn all<T: Record>(cx: &Cx) -> Result<u64> {
     let mut count = 0;
     for kept in [Kept::Live, Kept::InTrash] {
         loop {
-            let some = cx.some::<T>(kept).await?;
+            let some = cx.every::<T>(kept).some().await?;
             if some.is_empty() {
                 break;
             }

@@ -89,7 +89,8 @@ impl Looking<'_> {
     async fn what_is_gone(&mut self) -> Result<()> {
         let mut told = BTreeSet::new();
         self.cx
-            .each_entry(|fact, detail| {
+            .journal()
+            .each(|fact, detail| {
                 let theirs = ["before", "after"].map(|side| is_of(&detail[side], &self.normalized));
                 if theirs.contains(&true) {
                     told.insert(fact.record);
@@ -99,7 +100,7 @@ impl Looking<'_> {
             })
             .await?;
         for id in told {
-            if !self.cx.exists(id).await? {
+            if !self.cx.erasure().exists(id).await? {
                 self.ids.insert(id);
                 self.known.gone.extend(Some(id).filter(|id| id.kind == RecordType::Lead));
             }
@@ -127,22 +128,23 @@ impl Looking<'_> {
     async fn own<T: Record>(&mut self) -> Result<()> {
         for kept in [Kept::Live, Kept::InTrash, Kept::Live] {
             let cx = self.cx;
-            cx.each::<T>(kept, |record| {
-                let id = record.id();
-                if !self.seen.insert(id) {
-                    return;
-                }
-                let theirs = record.person().is_some_and(|person| person == self.normalized)
-                    || record.about().iter().any(|other| self.ids.contains(other));
-                // By its id: a post that was held makes its lead later.
-                if theirs && id.time() <= self.until {
-                    self.ids.insert(id);
-                    self.known.records.push(Theirs::of(record, kept));
-                } else {
-                    self.mentioned(id, record.text());
-                }
-            })
-            .await?;
+            cx.every::<T>(kept)
+                .each(|record| {
+                    let id = record.id();
+                    if !self.seen.insert(id) {
+                        return;
+                    }
+                    let theirs = record.person().is_some_and(|person| person == self.normalized)
+                        || record.about().iter().any(|other| self.ids.contains(other));
+                    // By its id: a post that was held makes its lead later.
+                    if theirs && id.time() <= self.until {
+                        self.ids.insert(id);
+                        self.known.records.push(Theirs::of(record, kept));
+                    } else {
+                        self.mentioned(id, record.text());
+                    }
+                })
+                .await?;
         }
         Ok(())
     }
@@ -150,20 +152,21 @@ impl Looking<'_> {
     /// Jobs about the person. That somebody asked for them is about whoever asked.
     async fn jobs(&mut self) -> Result<()> {
         let cx = self.cx;
-        cx.each::<Job>(Kept::Live, |job| {
-            let of = job.work.person().is_some_and(|person| cx.env.is_pseudonym(cx.org, self.address, person));
-            if of && job.created_at <= self.until {
-                self.known.records.push(Theirs::of(job, Kept::Live));
-            }
-        })
-        .await
+        cx.every::<Job>(Kept::Live)
+            .each(|job| {
+                let of = job.work.person().is_some_and(|person| cx.env.is_pseudonym(cx.org, self.address, person));
+                if of && job.created_at <= self.until {
+                    self.known.records.push(Theirs::of(job, Kept::Live));
+                }
+            })
+            .await
     }
 
     /// Records that are nobody's in particular.
     async fn others<T: Record>(&mut self) -> Result<()> {
         for kept in [Kept::Live, Kept::InTrash] {
             let cx = self.cx;
-            cx.each::<T>(kept, |record| self.mentioned(record.id(), record.text())).await?;
+            cx.every::<T>(kept).each(|record| self.mentioned(record.id(), record.text())).await?;
         }
         Ok(())
     }
@@ -192,7 +195,8 @@ impl Looking<'_> {
             path.split('/').any(|part| part.parse().is_ok_and(|id: AnyId| ids.contains(&id)))
         };
         self.cx
-            .each_entry(|fact: &Fact, detail| {
+            .journal()
+            .each(|fact: &Fact, detail| {
                 if ids.contains(&fact.record) {
                     entries.push(fact.id);
                     former.extend(["before", "after"].iter().filter_map(|side| address_in(&detail[side])));

@@ -76,7 +76,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
     }
     let mut facts = Vec::new();
     for entry in &entries {
-        facts.extend(cx.fact(*entry).await?);
+        facts.extend(cx.journal().fact(*entry).await?);
     }
     told.audit_log = shown(cx, facts).await?.into_iter().map(of_others_hidden).collect();
     let text = serde_json::to_vec_pretty(&told).map_err(|error| Error::internal("write a job's file", error))?;

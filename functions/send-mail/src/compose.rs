@@ -116,7 +116,7 @@ impl From<'_> {
     /// A mail to the address that a user had before an entry.
     async fn old_address(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
         let Some(user) = self.cx.find::<User>(id).await? else { return Ok(None) };
-        let detail = self.cx.details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
+        let detail = self.cx.journal().details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
         let old = detail.and_then(|detail| EmailAddress::parse(detail.before.get("email")?.as_str()?).ok());
         let Some(old) = old else { return Ok(None) };
         self.account(old, user.name.as_ref(), AccountMail::AddressChanged, None).map(Some)
@@ -147,7 +147,7 @@ impl From<'_> {
 
     /// A mail to whoever a task is, where they are to be reminded of it by mail.
     async fn task_reminder(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
-        let detail = self.cx.details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
+        let detail = self.cx.journal().details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
         let channels = detail.and_then(|mut detail| detail.after.remove("channels"));
         let by_mail =
             channels.as_ref().and_then(Value::as_array).is_some_and(|all| all.contains(&Channel::Email.name().into()));

@@ -24,7 +24,7 @@ pub fn routes() -> Routes {
 
 /// Takes a view back from the trash; one that is everybody's, by those who may change all views.
 async fn restore(cx: Cx, Path(id): Path<ViewId>, version: IfMatch) -> Result<Data<View>> {
-    let view = cx.trashed::<View>(id, None).await?;
+    let view = cx.trash().get::<View>(id, None).await?;
     if view.owner_id.is_none() && cx.reach != Reach::All {
         return Err(Domain::Forbidden(Permission { resource: Views, action: Update, scope: Scope::All }).into());
     }

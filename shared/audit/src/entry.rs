@@ -122,7 +122,7 @@ pub struct FieldChange {
 
 /// Facts with what they were about.
 pub async fn shown(cx: &Cx, facts: Vec<Fact>) -> Result<Vec<Entry>> {
-    let mut details = cx.details(facts.iter().map(|fact| fact.id)).await?;
+    let mut details = cx.journal().details(facts.iter().map(|fact| fact.id)).await?;
     let mut requests = requests(cx, &facts, &details).await?;
     Ok(facts
         .into_iter()
@@ -146,13 +146,13 @@ async fn requests(
     let others: BTreeSet<&str> =
         facts.iter().filter(|fact| !requests.contains_key(&fact.id)).map(|fact| fact.request_id.as_str()).collect();
     for id in others {
-        for (first, entries) in cx.entries_of_request(id).await? {
+        for (first, entries) in cx.journal().of_request(id).await? {
             let missing: Vec<EntryId> = entries.into_iter().filter(|entry| !requests.contains_key(entry)).collect();
             let wanted = missing.iter().any(|entry| facts.iter().any(|fact| fact.id == *entry));
             if !wanted {
                 continue;
             }
-            let detail = cx.details(std::iter::once(first)).await?.remove(&first);
+            let detail = cx.journal().details(std::iter::once(first)).await?.remove(&first);
             if let Some(request) = detail.and_then(|detail| detail.request) {
                 requests.extend(missing.into_iter().map(|entry| (entry, request.clone())));
             }

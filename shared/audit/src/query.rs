@@ -24,7 +24,9 @@ impl AuditQuery {
     pub async fn page(&self, cx: &Cx) -> Result<(FactsPage, Option<String>)> {
         let altered = || Domain::query("cursor", Rule::Cursor);
         let after = match &self.cursor {
-            Some(cursor) => Some(cx.open_place(cursor, &self.binding(cx))?.parse::<EntryId>().map_err(|_| altered())?),
+            Some(cursor) => {
+                Some(cx.cursors().open(cursor, &self.binding(cx))?.parse::<EntryId>().map_err(|_| altered())?)
+            }
             None => None,
         };
         let (from, to) = bounds(&self.filter, cx.org, cx.now()).map_err(as_query)?;
@@ -32,14 +34,14 @@ impl AuditQuery {
         let keep = |fact: &Fact| holds(&self.filter, fact);
         let ask =
             FactsAsk { source: &source, from, to, ascending: self.ascending, after, limit: self.limit, keep: &keep };
-        let page = cx.facts(&ask).await?;
+        let page = cx.journal().page(&ask).await?;
         let next = page.more.map(|more| self.cursor_behind(cx, more));
         Ok((page, next))
     }
 
     /// The cursor of a page that begins behind an entry.
     pub fn cursor_behind(&self, cx: &Cx, entry: EntryId) -> String {
-        cx.seal_place(&entry.to_string(), &self.binding(cx))
+        cx.cursors().seal(&entry.to_string(), &self.binding(cx))
     }
 
     fn binding(&self, cx: &Cx) -> String {

@@ -203,10 +203,10 @@ async fn add<T: Model>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> 
             Ok((tx, part))
         }
         BatchAction::Restore => {
-            let trashed = cx.trashed::<T>(id_of::<T>(item)?, item.version).await?;
+            let trashed = cx.trash().get::<T>(id_of::<T>(item)?, item.version).await?;
             let (restored, mut tx) = restored(cx, tx, &trashed).await?;
             if T::TYPE.has_family() {
-                tx = daybook_records::family::rise(cx, tx, &cx.fallen_with(trashed.id()).await?).await?;
+                tx = daybook_records::family::rise(cx, tx, &cx.trash().fallen_with(trashed.id()).await?).await?;
             }
             Ok((tx, done(Answer::Ok, &restored)?))
         }

@@ -106,8 +106,8 @@ pub(crate) async fn removal<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, famil
 /// Takes a record back from the trash, and with it what went there with it; where that doesn't fit one transaction,
 /// the record at once, and a job (202) takes the rest back.
 pub async fn restore_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
-    let trashed = cx.trashed::<T>(id, version).await?;
-    let fallen = cx.fallen_with(trashed.id()).await?;
+    let trashed = cx.trash().get::<T>(id, version).await?;
+    let fallen = cx.trash().fallen_with(trashed.id()).await?;
     let (back, tx) = restored(&cx, Tx::default(), &trashed).await?;
     if fallen.len() <= MAY_FIT {
         let whole = daybook_records::family::rise(&cx, tx, &fallen).await?;

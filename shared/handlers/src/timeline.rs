@@ -182,7 +182,7 @@ pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> R
     let binding = format!("{}|timeline|{}", cx.org, record.id());
     let mut marks = marks(cx, record.id()).await?;
     if let Some(cursor) = &query.cursor {
-        let place = cx.open_place(cursor, &binding)?;
+        let place = cx.cursors().open(cursor, &binding)?;
         let (at, name) = place.split_once('|').ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
         marks.retain(|(when, mark)| (when.to_string().as_str(), mark.name().as_str()) < (at, name));
     }
@@ -199,7 +199,7 @@ pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> R
         }
         moments.push(moment);
     }
-    let next = places.get(last.wrapping_sub(1)).filter(|_| more).map(|place| cx.seal_place(place, &binding));
+    let next = places.get(last.wrapping_sub(1)).filter(|_| more).map(|place| cx.cursors().seal(place, &binding));
     Ok(Listed(Page::of(moments, query.limit, next)))
 }
 
@@ -219,7 +219,7 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
         limit: MOST_CHANGES,
         keep: &|fact| fact.version > 0 || is_told(fact.event),
     };
-    let (mails, facts) = tokio::try_join!(delivery::about(&cx.env, cx.org, record), cx.facts(&ask))?;
+    let (mails, facts) = tokio::try_join!(delivery::about(&cx.env, cx.org, record), cx.journal().page(&ask))?;
     marks.extend(mails.into_iter().map(|(kind, row)| {
         let mail = SentMail {
             kind,

@@ -87,7 +87,7 @@ pub async fn restore<T: Model, R: Reply>(
     if_match: Option<u64>,
     reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
-    let trashed = cx.trashed::<T>(id, if_match).await?;
+    let trashed = cx.trash().get::<T>(id, if_match).await?;
     let (restored, tx) = restored(cx, Tx::default(), &trashed).await?;
     cx.commit(tx, reply(restored)).await
 }

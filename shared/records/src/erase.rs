@@ -11,7 +11,7 @@ pub async fn forget_address(cx: &Cx, address: &str) -> Result<()> {
         claims.push((T::TYPE, Claim { kind, value: address.to_owned() }));
     });
     for (of, claim) in claims {
-        cx.forget(of, &claim).await?;
+        cx.erasure().claim(of, &claim).await?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub async fn fall(cx: &Cx, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Resu
 pub async fn rise(cx: &Cx, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
     let everybodys = cx.everybodys();
     for id in members {
-        with_record_type!(id.kind, T => if let Some(trashed) = boxed(|| everybodys.find_trashed::<T>(*id)).await? {
+        with_record_type!(id.kind, T => if let Some(trashed) = boxed(|| everybodys.trash().find::<T>(*id)).await? {
             (_, tx) = restored(&everybodys, tx, &trashed).await?;
         });
     }

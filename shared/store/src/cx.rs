@@ -216,25 +216,6 @@ impl Cx {
         self.find(id).await?.ok_or_else(|| Domain::not_found(T::TYPE).into())
     }
 
-    /// A record in the trash, for as long as it is kept there.
-    pub async fn find_trashed<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
-        let item = self.env.table.get(&Place::Trash(self.org, id.into()).key()).await?;
-        let kept = item.filter(|item| expires_after(item, self.now().as_second()));
-        let record = kept.map(record_of::<T>).transpose()?;
-        Ok(record.filter(|record| self.reaches(record.owner())))
-    }
-
-    /// A record in the trash, or the error that says it isn't there; with `if_match` it must be at that version.
-    pub async fn trashed<T: Record>(&self, id: impl Into<AnyId>, if_match: Option<u64>) -> Result<Stored<T>> {
-        let id = id.into();
-        let Some(trashed) = self.find_trashed::<T>(id).await? else {
-            self.get::<T>(id).await?;
-            return Err(Domain::Conflict(Conflict::NotInTrash).into());
-        };
-        is_at(&*trashed, if_match)?;
-        Ok(trashed)
-    }
-
     /// Who holds a unique value of a type.
     pub async fn holder(&self, of: daybook_domain::RecordType, claim: &Claim) -> Result<Holder> {
         let item = self.env.table.get(&Place::Claim(self.org, of, claim).key()).await?;

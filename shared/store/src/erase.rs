@@ -5,7 +5,7 @@
 
 use crate::commit::expires_after;
 use crate::cx::record_of;
-use crate::facts::entry_of;
+use crate::facts::{Journal, entry_of};
 use crate::journal::{Fact, RETENTION, SignedFact};
 use crate::schema::{Place, Question, Range};
 use crate::table::{Condition, Item, MOST_ASKED, QueryAsk, parse_item};
@@ -17,6 +17,7 @@ use daybook_domain::{
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,68 +55,14 @@ impl Cx {
         Cx { request: Arc::new(RequestInfo::internal(self.request.id.clone(), self.request.route)), ..self.clone() }
     }
 
-    /// Looks at every record of a type.
-    pub async fn each<T: Record>(&self, kept: Kept, mut see: impl FnMut(Stored<T>)) -> Result<()> {
-        let now = self.now().as_second();
-        let mut unreadable = None;
-        self.each_in(&self.all_of::<T>(kept), |item| {
-            if !expires_after(&item, now) {
-                return;
-            }
-            match record_of(item) {
-                Ok(record) => see(record),
-                Err(error) => unreadable = Some(error),
-            }
-        })
-        .await?;
-        unreadable.map_or(Ok(()), Err)
+    /// Every record of a type, live or in the trash.
+    pub fn every<T: Record>(&self, kept: Kept) -> Every<'_, T> {
+        Every { cx: self, kept, of: PhantomData }
     }
 
-    /// Some records of a type, as far as there are any, also those in the trash whose time is over.
-    pub async fn some<T: Record>(&self, kept: Kept) -> Result<Vec<Stored<T>>> {
-        let page = self.env.table.query(&self.all_of::<T>(kept), asked(None)).await?;
-        page.items.into_iter().map(record_of).collect()
-    }
-
-    fn all_of<T: Record>(&self, kept: Kept) -> Range {
-        match kept {
-            Kept::Live => Question::Records(self.org, T::TYPE).range(),
-            Kept::InTrash => Question::Trashed(self.org, T::TYPE).range(),
-        }
-    }
-
-    /// Looks at every entry there is, day by day: at the facts, and at those details that are there. Not at those that say
-    /// what was erased, nor, as nobody can read it, at what isn't as it was written.
-    pub async fn each_entry(&self, mut see: impl FnMut(&Fact, &Value)) -> Result<()> {
-        let now = self.now();
-        let (first, last) = (EntryId::first_at(Timestamp::UNIX_EPOCH), EntryId::last_at(now.plus(DAY)));
-        let mut day = self.org.time().max(now.minus(RETENTION)).start_of_day();
-        while day <= now {
-            let mut facts = BTreeMap::new();
-            self.each_item(&Question::Facts(self.org, day, first, last), |item| {
-                let fact = parse_item::<SignedFact>(item).ok().filter(|fact| fact.event != Event::AuditErased);
-                facts.extend(fact.map(|fact| (fact.id, fact.into_fact())));
-            })
-            .await?;
-            self.each_item(&Question::Details(self.org, day), |item| {
-                let json = item.get("json").and_then(|json| json.as_s().ok());
-                let detail = json.and_then(|json| serde_json::from_str::<Value>(json).ok());
-                let fact = entry_of(&item).and_then(|entry| facts.get(&entry));
-                if let (Some(fact), Some(detail)) = (fact, detail) {
-                    see(fact, &detail);
-                }
-            })
-            .await?;
-            day = day.plus(DAY);
-        }
-        Ok(())
-    }
-
-    /// Whether there is a record, live or in the trash.
-    pub async fn exists(&self, id: AnyId) -> Result<bool> {
-        let keys = [Place::Record(self.org, id).key(), Place::Trash(self.org, id).key()];
-        let now = self.now().as_second();
-        Ok(self.env.table.get_all(&keys).await?.iter().any(|item| expires_after(item, now)))
+    /// Removing for good.
+    pub fn erasure(&self) -> Erasure<'_> {
+        Erasure { cx: self }
     }
 
     async fn each_item(&self, question: &Question<'_>, see: impl FnMut(Item)) -> Result<()> {
@@ -133,14 +80,109 @@ impl Cx {
             }
         }
     }
+}
+
+/// Every record of a type.
+#[derive(Clone, Copy, Debug)]
+pub struct Every<'a, T> {
+    cx: &'a Cx,
+    kept: Kept,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: Record> Every<'_, T> {
+    /// Looks at every record of a type.
+    pub async fn each(self, mut see: impl FnMut(Stored<T>)) -> Result<()> {
+        let now = self.cx.now().as_second();
+        let mut unreadable = None;
+        self.cx
+            .each_in(&self.range(), |item| {
+                if !expires_after(&item, now) {
+                    return;
+                }
+                match record_of(item) {
+                    Ok(record) => see(record),
+                    Err(error) => unreadable = Some(error),
+                }
+            })
+            .await?;
+        unreadable.map_or(Ok(()), Err)
+    }
+
+    /// Some records of a type, as far as there are any, also those in the trash whose time is over.
+    pub async fn some(self) -> Result<Vec<Stored<T>>> {
+        let page = self.cx.env.table.query(&self.range(), asked(None)).await?;
+        page.items.into_iter().map(record_of).collect()
+    }
+
+    fn range(self) -> Range {
+        match self.kept {
+            Kept::Live => Question::Records(self.cx.org, T::TYPE).range(),
+            Kept::InTrash => Question::Trashed(self.cx.org, T::TYPE).range(),
+        }
+    }
+}
+
+impl Journal<'_> {
+    /// Looks at every entry there is, day by day: at the facts, and at those details that are there. Not at those that say
+    /// what was erased, nor, as nobody can read it, at what isn't as it was written.
+    pub async fn each(self, mut see: impl FnMut(&Fact, &Value)) -> Result<()> {
+        let now = self.cx.now();
+        let (first, last) = (EntryId::first_at(Timestamp::UNIX_EPOCH), EntryId::last_at(now.plus(DAY)));
+        let mut day = self.cx.org.time().max(now.minus(RETENTION)).start_of_day();
+        while day <= now {
+            let mut facts = BTreeMap::new();
+            self.cx
+                .each_item(&Question::Facts(self.cx.org, day, first, last), |item| {
+                    let fact = parse_item::<SignedFact>(item).ok().filter(|fact| fact.event != Event::AuditErased);
+                    facts.extend(fact.map(|fact| (fact.id, fact.into_fact())));
+                })
+                .await?;
+            self.cx
+                .each_item(&Question::Details(self.cx.org, day), |item| {
+                    let json = item.get("json").and_then(|json| json.as_s().ok());
+                    let detail = json.and_then(|json| serde_json::from_str::<Value>(json).ok());
+                    let fact = entry_of(&item).and_then(|entry| facts.get(&entry));
+                    if let (Some(fact), Some(detail)) = (fact, detail) {
+                        see(fact, &detail);
+                    }
+                })
+                .await?;
+            day = day.plus(DAY);
+        }
+        Ok(())
+    }
+
+    /// Erases what entries were about; `by` is the record that asks for it.
+    pub async fn erase(self, entries: &[EntryId], by: AnyId) -> Result<()> {
+        for some in entries.chunks(AT_ONCE) {
+            self.cx.next_step().commit(Tx::erase_details(some.to_vec(), by), ()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What removes for good.
+#[derive(Clone, Copy, Debug)]
+pub struct Erasure<'a> {
+    cx: &'a Cx,
+}
+
+impl Erasure<'_> {
+    /// Whether there is a record, live or in the trash.
+    pub async fn exists(self, id: AnyId) -> Result<bool> {
+        let keys = [Place::Record(self.cx.org, id).key(), Place::Trash(self.cx.org, id).key()];
+        let now = self.cx.now().as_second();
+        Ok(self.cx.env.table.get_all(&keys).await?.iter().any(|item| expires_after(item, now)))
+    }
 
     /// Removes a record for good, with everything that is derived from it, if it is as it was read. Its address is free
     /// again, and nothing says that it once had it.
-    pub async fn erase<T: Record>(&self, record: &Stored<T>, kept: Kept) -> Result<()> {
+    pub async fn record<T: Record>(self, record: &Stored<T>, kept: Kept) -> Result<()> {
         let of_person = record.person().map(|value| Claim { kind: ClaimKind::Email, value });
         let mut freed = Vec::new();
         for claim in record.claims().into_iter().chain(of_person) {
-            let item = self.env.table.get(&Place::Claim(self.org, T::TYPE, &claim).key()).await?;
+            let item = self.cx.env.table.get(&Place::Claim(self.cx.org, T::TYPE, &claim).key()).await?;
             let ours = |item: &Item| match item.get("id").and_then(|id| id.as_s().ok()) {
                 Some(id) => *id == record.id().to_string(),
                 None => true,
@@ -149,25 +191,17 @@ impl Cx {
                 freed.push(claim);
             }
         }
-        self.next_step().commit(Tx::erase(record, kept, freed), ()).await
-    }
-
-    /// Erases what entries were about; `by` is the record that asks for it.
-    pub async fn erase_details(&self, entries: &[EntryId], by: AnyId) -> Result<()> {
-        for some in entries.chunks(AT_ONCE) {
-            self.next_step().commit(Tx::erase_details(some.to_vec(), by), ()).await?;
-        }
-        Ok(())
+        self.cx.next_step().commit(Tx::erase(record, kept, freed), ()).await
     }
 
     /// Frees a unique value that no record has any more: nothing says which one had it.
-    pub async fn forget(&self, of: RecordType, claim: &Claim) -> Result<()> {
-        let key = Place::Claim(self.org, of, claim).key();
-        let Some(item) = self.env.table.get(&key).await? else { return Ok(()) };
+    pub async fn claim(self, of: RecordType, claim: &Claim) -> Result<()> {
+        let key = Place::Claim(self.cx.org, of, claim).key();
+        let Some(item) = self.cx.env.table.get(&key).await? else { return Ok(()) };
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
-        let ours = text("org").is_none_or(|org| *org == self.org.to_string());
+        let ours = text("org").is_none_or(|org| *org == self.cx.org.to_string());
         if ours && text("id").is_none() {
-            self.env.table.delete_if(&key, Condition::of("attribute_not_exists(id)")).await?;
+            self.cx.env.table.delete_if(&key, Condition::of("attribute_not_exists(id)")).await?;
         }
         Ok(())
     }

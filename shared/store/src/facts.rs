@@ -60,22 +60,35 @@ pub struct FactsPage {
 }
 
 impl Cx {
+    /// What happened: the entries of the organisation.
+    pub fn journal(&self) -> Journal<'_> {
+        Journal { cx: self }
+    }
+}
+
+/// The journal of an organisation.
+#[derive(Clone, Copy, Debug)]
+pub struct Journal<'a> {
+    pub(crate) cx: &'a Cx,
+}
+
+impl Journal<'_> {
     /// Facts of the journal in the order of their entries. Looks through at most [`MOST_DAYS`] days or some 4 MB, so
     /// a page may be short, or empty, and still say where to go on.
-    pub async fn facts(&self, ask: &FactsAsk<'_>) -> Result<FactsPage> {
+    pub async fn page(self, ask: &FactsAsk<'_>) -> Result<FactsPage> {
         let (mut first, mut last) = (EntryId::first_at(ask.from), EntryId::last_at(ask.to));
         match ask.after {
             Some(after) if ask.ascending => first = first.max(after.after()),
             Some(after) => last = last.min(after.before()),
             None => {}
         }
-        let mut reading = Reading { cx: self, ask, page: FactsPage::default(), looked_at: 0 };
+        let mut reading = Reading { cx: self.cx, ask, page: FactsPage::default(), looked_at: 0 };
         if first > last {
             return Ok(reading.page);
         }
         match ask.source {
-            Source::Record(id) => reading.index(&Question::FactsOf(self.org, *id, first, last)).await?,
-            Source::Actor(id) => reading.index(&Question::FactsBy(self.org, *id, first, last)).await?,
+            Source::Record(id) => reading.index(&Question::FactsOf(self.cx.org, *id, first, last)).await?,
+            Source::Actor(id) => reading.index(&Question::FactsBy(self.cx.org, *id, first, last)).await?,
             Source::Request(id) => reading.request(id, first, last).await?,
             Source::All => reading.days(first, last).await?,
         }
@@ -83,15 +96,15 @@ impl Cx {
     }
 
     /// A fact of this organisation.
-    pub async fn fact(&self, entry: EntryId) -> Result<Option<Fact>> {
-        Fact::read(&self.env, EntryRef { org: self.org, entry }).await
+    pub async fn fact(self, entry: EntryId) -> Result<Option<Fact>> {
+        Fact::read(&self.cx.env, EntryRef { org: self.cx.org, entry }).await
     }
 
     /// What entries were about, as far as it is kept, by entry.
-    pub async fn details(&self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, Detail>> {
-        let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
+    pub async fn details(self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, Detail>> {
+        let keys: Vec<_> = entries.map(|entry| Place::Detail(self.cx.org, entry).key()).collect();
         let mut details = HashMap::new();
-        for item in self.env.table.get_all(&keys).await? {
+        for item in self.cx.env.table.get_all(&keys).await? {
             if let Some(id) = entry_of(&item).filter(|_| Detail::erased_by(&item).is_none()) {
                 details.insert(id, Detail::from_item(&item)?.0);
             }
@@ -100,8 +113,8 @@ impl Cx {
     }
 
     /// The entries of requests with an id, by their first; a client may give several requests the same one.
-    pub async fn entries_of_request(&self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
-        let items = self.env.table.query_all(&Question::OfRequest(self.org, id).range()).await?;
+    pub async fn of_request(self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
+        let items = self.cx.env.table.query_all(&Question::OfRequest(self.cx.org, id).range()).await?;
         let all = |item: &Item| -> Option<Vec<EntryId>> {
             let list = item.get("entries")?.as_l().ok()?;
             Some(list.iter().filter_map(|id| id.as_s().ok()?.parse().ok()).collect())
@@ -176,7 +189,7 @@ impl Reading<'_, '_> {
     }
 
     async fn request(&mut self, id: &str, first: EntryId, last: EntryId) -> Result<()> {
-        let requests = self.cx.entries_of_request(id).await?;
+        let requests = self.cx.journal().of_request(id).await?;
         let mut entries: Vec<EntryId> = requests.into_values().flatten().collect();
         entries.retain(|entry| (first..=last).contains(entry));
         entries.sort();
@@ -184,7 +197,7 @@ impl Reading<'_, '_> {
             entries.reverse();
         }
         for entry in entries {
-            let Some(fact) = self.cx.fact(entry).await? else { continue };
+            let Some(fact) = self.cx.journal().fact(entry).await? else { continue };
             if self.take(fact) {
                 return Ok(());
             }

@@ -4,12 +4,10 @@
 //! was before they looked who belongs to it, so that nobody who joins meanwhile is left behind; or leaves all of them to
 //! a job, which looks once nobody can join any more.
 
-use crate::commit::expires_after;
-use crate::rows::falling::{Falling, LAG};
-use crate::schema::{Place, Question};
+use crate::schema::Place;
 use crate::tx::{Doing, Tx};
 use crate::{Cx, Result};
-use daybook_domain::{AnyId, Conflict, Error as Domain, Timestamp};
+use daybook_domain::AnyId;
 
 /// Who goes with a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,38 +28,6 @@ impl Cx {
     /// Whether a record is there, and not in the trash.
     pub async fn is_there(&self, id: AnyId) -> Result<bool> {
         Ok(self.env.table.get(&Place::Record(self.org, id).key()).await?.is_some())
-    }
-
-    /// Who went to the trash with a record, as far as the index has it.
-    pub async fn trashed_with(&self, parent: AnyId) -> Result<Vec<AnyId>> {
-        let items = self.env.table.query_all(&Question::FellWith(self.org, parent).range()).await?;
-        let id = |item: &crate::table::Item| item.get(crate::schema::SK)?.as_s().ok()?.parse().ok();
-        Ok(items.iter().filter_map(id).collect())
-    }
-
-    /// Who went to the trash with a record that is there; refused while not all of it is, and just after it went, while
-    /// that can't be known.
-    pub async fn fallen_with(&self, parent: AnyId) -> Result<Vec<AnyId>> {
-        let falling = Falling::read(&self.env, self.org).await?;
-        if falling.holds(parent) {
-            return Err(Domain::Conflict(Conflict::StillFalling).into());
-        }
-        let trashed = self.env.table.get(&Place::Trash(self.org, parent).key()).await?;
-        let Some(trashed) = trashed.filter(|item| expires_after(item, self.now().as_second())) else {
-            return Ok(Vec::new());
-        };
-        let went = trashed.get("deleted_at").and_then(|at| at.as_s().ok()?.parse::<Timestamp>().ok());
-        // A job that moved them knows better how many they were, and when.
-        let (count, at) = match falling.fallen(parent).filter(|fallen| went.is_none_or(|went| fallen.at >= went)) {
-            Some(fallen) => (fallen.count, Some(fallen.at)),
-            None => (trashed.get("fell").and_then(|n| n.as_n().ok()?.parse().ok()).unwrap_or_default(), went),
-        };
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let found = self.trashed_with(parent).await?;
-        let settled = found.len() as u64 >= count || at.is_none_or(|at| at.plus(LAG) < self.now());
-        if settled { Ok(found) } else { Err(Domain::Conflict(Conflict::StillFalling).into()) }
     }
 }
 

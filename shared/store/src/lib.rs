@@ -1,7 +1,10 @@
 //! The table: one transaction per change, with its journal entry and everything derived from it.
 //!
-//! [`Cx`] is what a handler or worker gets. It reads with [`Cx::find`] and [`Cx::list`] and writes with
-//! [`Cx::commit`], and there is no other way to write a record. `schema` spells all keys.
+//! [`Cx`] is what a handler or worker gets. It reads with [`Cx::find`], [`Cx::get`] and [`Cx::list`], finds those that belong to
+//! one with [`Cx::children`] and [`Cx::records`], and writes with [`Cx::commit`]; there is no other way to write a record.
+//! [`Cx::decide`] and [`Cx::alter`] try again when somebody else was faster. What else there is to do is grouped:
+//! [`Cx::trash`], [`Cx::journal`], [`Cx::cursors`], [`Cx::every`] and [`Cx::erasure`]. `schema` spells all keys. No type of record
+//! is known here.
 
 pub mod aws;
 mod blame;
@@ -10,6 +13,7 @@ mod clock;
 mod commit;
 mod condition;
 pub mod config;
+mod cursor;
 mod cx;
 mod erase;
 mod error;
@@ -33,6 +37,7 @@ pub mod secrets;
 mod settings;
 mod table;
 pub mod telemetry;
+mod trash;
 mod tx;
 
 pub use clock::{Clock, Ids};

@@ -2,16 +2,14 @@
 
 use crate::filter::Filter;
 use crate::json::{bytes_of, object_of};
-use crate::keyring::Purpose;
+
 use crate::merged::{ListPlan, Merged, Next, Source};
 use crate::plan::RECORD_BYTES;
 use crate::schema::Question;
 use crate::table::{Item, MOST_ASKED};
 use crate::{Cx, Reach, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use daybook_domain::words::Terms;
-use daybook_domain::{Actor, AnyId, Error as Domain, Record, Rule, Timestamp, UserId};
+use daybook_domain::{AnyId, Error as Domain, Record, Rule, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -198,34 +196,16 @@ impl Cx {
     }
 
     fn seal(&self, date: Timestamp, id: AnyId, binding: &str) -> String {
-        self.seal_place(&format!("{date}|{id}"), binding)
+        self.cursors().seal(&format!("{date}|{id}"), binding)
     }
 
     fn place_of(&self, cursor: &str, binding: &str) -> Result<(Timestamp, AnyId)> {
-        let place = self.open_place(cursor, binding)?;
+        let place = self.cursors().open(cursor, binding)?;
         let read = || {
             let (date, id) = place.split_once('|')?;
             Some((date.parse().ok()?, id.parse().ok()?))
         };
         read().ok_or_else(|| Domain::query("cursor", Rule::Cursor).into())
-    }
-
-    /// A cursor: a place in a list, signed for this list and whoever asks.
-    pub fn seal_place(&self, place: &str, binding: &str) -> String {
-        let signature = self.sign(Purpose::Cursor, format!("{place}|{binding}|{}", actor_part(&self.actor)).as_bytes());
-        URL_SAFE_NO_PAD.encode(format!("{place}|{signature}"))
-    }
-
-    /// The place in a cursor, if it is one of ours for this list.
-    pub fn open_place(&self, cursor: &str, binding: &str) -> Result<String> {
-        let open = || -> Option<String> {
-            let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-            let (place, signature) = text.rsplit_once('|')?;
-            let message = format!("{place}|{binding}|{}", actor_part(&self.actor));
-            let genuine = self.env.keys.verify(Purpose::Cursor, message.as_bytes(), signature);
-            genuine.then(|| place.to_owned())
-        };
-        open().ok_or_else(|| Domain::query("cursor", Rule::Cursor).into())
     }
 }
 
@@ -249,11 +229,6 @@ pub(crate) fn is_of<T: Record>(record: &T, parents: &[AnyId]) -> bool {
 /// The child that a link leads to.
 pub(crate) fn child_of(link: &Item) -> Option<AnyId> {
     link.get(crate::schema::SK)?.as_s().ok()?.rsplit_once('#')?.1.parse().ok()
-}
-
-/// A cursor shows where another's list stands, so it is bound to who asked.
-fn actor_part(actor: &Actor) -> String {
-    actor.id().map(|id| id.to_string()).unwrap_or_default()
 }
 
 /// What a cursor of a list is bound to.

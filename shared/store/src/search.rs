@@ -32,7 +32,7 @@ impl Cx {
         let binding = binding::<T>(self, ask);
         let prefix = terms.prefix();
         let range = Question::Word(self.org, T::TYPE, &prefix).range();
-        let begin = ask.cursor.map(|cursor| self.open_place(cursor, &binding)).transpose()?;
+        let begin = ask.cursor.map(|cursor| self.cursors().open(cursor, &binding)).transpose()?;
         let mut after = begin.clone().map(|sk| key_item(&Key { pk: range.pk.clone(), sk }));
         let mut found = Found { items: Vec::new(), last: None, bytes: 0, limit: ask.limit };
         let mut seen = HashSet::new();
@@ -60,7 +60,7 @@ impl Cx {
                     continue;
                 }
                 if found.is_full() {
-                    let end = found.last.map(|sk| self.seal_place(&sk, &binding));
+                    let end = found.last.map(|sk| self.cursors().seal(&sk, &binding));
                     return Ok(Page::of(found.items, ask.limit, end));
                 }
                 if ask.limit * RECORD_BYTES > PAGE_BYTES {
@@ -72,7 +72,7 @@ impl Cx {
             match page.more {
                 None => return Ok(Page::of(found.items, ask.limit, None)),
                 Some(more) if examined >= MOST_TOKENS => {
-                    let end = more.get(SK).and_then(|sk| sk.as_s().ok()).map(|sk| self.seal_place(sk, &binding));
+                    let end = more.get(SK).and_then(|sk| sk.as_s().ok()).map(|sk| self.cursors().seal(sk, &binding));
                     return Ok(Page::of(found.items, ask.limit, end));
                 }
                 Some(more) => after = Some(more),

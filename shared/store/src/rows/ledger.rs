@@ -231,7 +231,7 @@ pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, curs
     let range = question.range();
     let after = match cursor {
         Some(cursor) => {
-            let place = cx.open_place(cursor, &binding)?;
+            let place = cx.cursors().open(cursor, &binding)?;
             let read = || -> Option<(Timestamp, AnyId)> {
                 let (at, id) = place.split_once('|')?;
                 Some((at.parse().ok()?, id.parse().ok()?))
@@ -252,7 +252,7 @@ pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, curs
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);
-    let next = last.map(|row| cx.seal_place(&format!("{}|{}", row.updated_at, row.record), &binding));
+    let next = last.map(|row| cx.cursors().seal(&format!("{}|{}", row.updated_at, row.record), &binding));
     Ok(Page::of(rows, limit, next))
 }
 

@@ -1,0 +1,75 @@
+//! The trash: where records are for 30 days before they are gone.
+
+use crate::commit::expires_after;
+use crate::cx::{is_at, record_of};
+use crate::rows::falling::{Falling, LAG};
+use crate::schema::{Place, Question, SK};
+use crate::table::Item;
+use crate::{Cx, Result};
+use daybook_domain::{AnyId, Conflict, Error as Domain, Record, Stored, Timestamp};
+
+impl Cx {
+    /// What was deleted, and can be taken back.
+    pub fn trash(&self) -> Trash<'_> {
+        Trash { cx: self }
+    }
+}
+
+/// The trash of an organisation.
+#[derive(Clone, Copy, Debug)]
+pub struct Trash<'a> {
+    cx: &'a Cx,
+}
+
+impl Trash<'_> {
+    /// A record in the trash, for as long as it is kept there.
+    pub async fn find<T: Record>(self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
+        let item = self.cx.env.table.get(&Place::Trash(self.cx.org, id.into()).key()).await?;
+        let kept = item.filter(|item| expires_after(item, self.cx.now().as_second()));
+        let record = kept.map(record_of::<T>).transpose()?;
+        Ok(record.filter(|record| self.cx.reaches(record.owner())))
+    }
+
+    /// A record in the trash, or the error that says it isn't there; with `if_match` it must be at that version.
+    pub async fn get<T: Record>(self, id: impl Into<AnyId>, if_match: Option<u64>) -> Result<Stored<T>> {
+        let id = id.into();
+        let Some(trashed) = self.find::<T>(id).await? else {
+            self.cx.get::<T>(id).await?;
+            return Err(Domain::Conflict(Conflict::NotInTrash).into());
+        };
+        is_at(&*trashed, if_match)?;
+        Ok(trashed)
+    }
+
+    /// Who went to the trash with a record, as far as the index has it.
+    pub async fn with(self, parent: AnyId) -> Result<Vec<AnyId>> {
+        let items = self.cx.env.table.query_all(&Question::FellWith(self.cx.org, parent).range()).await?;
+        let id = |item: &Item| item.get(SK)?.as_s().ok()?.parse().ok();
+        Ok(items.iter().filter_map(id).collect())
+    }
+
+    /// Who went to the trash with a record that is there; refused while not all of it is, and just after it went, while
+    /// that can't be known.
+    pub async fn fallen_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
+        let falling = Falling::read(&self.cx.env, self.cx.org).await?;
+        if falling.holds(parent) {
+            return Err(Domain::Conflict(Conflict::StillFalling).into());
+        }
+        let trashed = self.cx.env.table.get(&Place::Trash(self.cx.org, parent).key()).await?;
+        let Some(trashed) = trashed.filter(|item| expires_after(item, self.cx.now().as_second())) else {
+            return Ok(Vec::new());
+        };
+        let went = trashed.get("deleted_at").and_then(|at| at.as_s().ok()?.parse::<Timestamp>().ok());
+        // A job that moved them knows better how many they were, and when.
+        let (count, at) = match falling.fallen(parent).filter(|fallen| went.is_none_or(|went| fallen.at >= went)) {
+            Some(fallen) => (fallen.count, Some(fallen.at)),
+            None => (trashed.get("fell").and_then(|n| n.as_n().ok()?.parse().ok()).unwrap_or_default(), went),
+        };
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let found = self.with(parent).await?;
+        let settled = found.len() as u64 >= count || at.is_none_or(|at| at.plus(LAG) < self.cx.now());
+        if settled { Ok(found) } else { Err(Domain::Conflict(Conflict::StillFalling).into()) }
+    }
+}
