@@ -148,7 +148,7 @@ fn records_are_made_and_changed_by_the_steps_of_a_change_alone() {
         collect(&root().join(folder), &mut files);
     }
     // Signing in is proven by passwords, codes and the tickets of mails: no rule of what others may change is asked.
-    let may = ["/shared/records/", "/shared/store/src/tx.rs", "/shared/testing/", "/functions/auth/"];
+    let may = ["/shared/records/", "/shared/store/src/tx.rs", "/functions/auth/"];
     for file in files.iter().filter(|file| !may.iter().any(|may| file.to_string_lossy().contains(may))) {
         let text = fs::read_to_string(file).expect("a source file");
         let found = plain.iter().find(|call| text.contains(call.as_str()));
@@ -181,10 +181,10 @@ fn keys_and_statuses_are_spelled_in_one_place() {
     for file in files {
         let name = file.to_string_lossy().into_owned();
         let text = fs::read_to_string(&file).expect("a source file");
-        if !name.contains("/http/") && !name.contains("/testing/") {
+        if !name.contains("/http/") {
             assert!(!text.contains("StatusCode"), "{name} knows a status; only shared/http does");
         }
-        if !name.contains("/store/src/schema") && !name.contains("/testing/") {
+        if !name.contains("/store/src/schema") {
             let spelled = text.lines().find(|line| line.contains("format!(") && line.contains("#{"));
             assert!(spelled.is_none(), "{name} spells a key: {spelled:?}");
         }

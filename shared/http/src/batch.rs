@@ -1,9 +1,9 @@
 //! Batches: up to a hundred changes of records of one type in one request, each on its own, or all of them or none.
 
-use crate::call::Call;
+use crate::call::{Call, query_pairs};
 use crate::handler::Argument;
-use crate::input::{json_body, query_pairs};
-use crate::openapi::Operation;
+use crate::input::json_body;
+use crate::operation::Operation;
 use crate::problem::{Members, Problem, status_of};
 use crate::reply::{Answer, HttpReply, json_answer};
 use daybook_domain::read::{escape, read};

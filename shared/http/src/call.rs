@@ -5,7 +5,8 @@ use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method};
 use daybook_connectors::files::{Archive, Links};
 use daybook_domain::Locale;
-use daybook_store::Cx;
+use daybook_records::query::pairs_of;
+use daybook_store::{Cx, Result};
 use mime::Mime;
 use std::sync::Arc;
 
@@ -69,4 +70,9 @@ pub fn is_plain_form(call: &Call) -> bool {
 /// The language of an answer.
 pub(crate) fn locale(headers: &HeaderMap) -> Locale {
     headers.get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok()).and_then(Locale::accepted).unwrap_or_default()
+}
+
+/// The pairs of a query string.
+pub fn query_pairs(call: &Call) -> Result<Vec<(String, String)>> {
+    Ok(pairs_of(call.query.as_deref().unwrap_or_default())?)
 }

@@ -1,8 +1,7 @@
 //! Handlers: async functions of a context and typed arguments.
 
-use crate::call::Call;
-use crate::input::query_pairs;
-use crate::openapi::Operation;
+use crate::call::{Call, query_pairs};
+use crate::operation::Operation;
 use crate::reply::{Answer, HttpReply};
 use axum::http::Method;
 use daybook_domain::read::escape;

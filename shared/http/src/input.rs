@@ -1,15 +1,14 @@
 //! The arguments of handlers: path, query, headers and body, each refused with a problem of its own.
 
-use crate::call::{Call, content_type, is_form};
+use crate::call::{Call, content_type, is_form, query_pairs};
 use crate::handler::Argument;
-use crate::openapi::Operation;
+use crate::operation::Operation;
 use daybook_connectors::files::{Archive, Links};
 use daybook_domain::ask::{Asked, Nothing};
 use daybook_domain::enquiry::Enquiry;
 use daybook_domain::intake::{Controls, FollowUp, Intake};
 use daybook_domain::read::{read, without_empty};
 use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations};
-use daybook_records::query::pairs_of;
 use daybook_store::{Error, Result};
 use futures::stream;
 use serde::Serialize;
@@ -294,11 +293,6 @@ impl Argument for Form {
     fn describe(operation: &mut Operation) {
         operation.path_parameter::<daybook_domain::FormId>();
     }
-}
-
-/// The pairs of a query string.
-pub fn query_pairs(call: &Call) -> Result<Vec<(String, String)>> {
-    Ok(pairs_of(call.query.as_deref().unwrap_or_default())?)
 }
 
 pub(crate) fn json_body(call: &Call) -> Result<Value> {

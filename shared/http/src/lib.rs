@@ -8,11 +8,13 @@ mod app;
 mod audit;
 mod batch;
 mod call;
+mod code;
 pub mod csv;
 mod handler;
 mod input;
 mod list;
 mod openapi;
+mod operation;
 mod pipeline;
 mod problem;
 mod reply;
@@ -26,16 +28,16 @@ pub use access::{Access, RateClass, can, can_any, network, public, signed_in};
 pub use app::app;
 pub use audit::{denied, refused};
 pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
-pub use call::{Call, Places, is_plain_form};
+pub use call::{Call, Places, is_plain_form, query_pairs};
 pub use daybook_records::query::{ListQuery, USUAL_LIMIT, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{
     Anchored, DeviceToken, Form, Given, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored,
-    query_pairs,
 };
 pub use list::{Narrowed, PageQuery};
-pub use openapi::{Operation, document};
+pub use openapi::document;
+pub use operation::Operation;
 pub use problem::{Problem, status_code};
 pub use reply::{
     Accepted, Answer, Asset, Bare, BareCreated, Content, Created, CreatedSecret, Data, Download, HttpReply, Listed,

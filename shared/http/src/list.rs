@@ -1,9 +1,8 @@
 //! The arguments of lists: of records, as [`daybook_records::query`] reads them, and of what is no list of records.
 
-use crate::call::Call;
+use crate::call::{Call, query_pairs};
 use crate::handler::Argument;
-use crate::input::query_pairs;
-use crate::openapi::Operation;
+use crate::operation::Operation;
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::read::escape;

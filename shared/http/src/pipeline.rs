@@ -4,7 +4,7 @@ use crate::access::{Access, RateClass, admit};
 use crate::audit;
 use crate::call::{Call, Places, content_type, is_form};
 use crate::input::gathered;
-use crate::problem::Problem;
+use crate::problem::{Problem, with_request_id};
 use crate::reply::Answer;
 use crate::routes::Route;
 use axum::body::{Body, Bytes, to_bytes};
@@ -189,13 +189,6 @@ async fn handled(
         limit_headers(answer.headers_mut(), class, left);
     }
     Ok(answer)
-}
-
-/// Puts a request's id on its answer.
-pub(crate) fn with_request_id(answer: &mut Answer, id: &str) {
-    if let Ok(id) = HeaderValue::from_str(id) {
-        answer.headers_mut().insert("x-request-id", id);
-    }
 }
 
 /// The client's id of the request if it is a plain one, else a fresh one.

@@ -1,6 +1,7 @@
 //! Errors on the wire: RFC 9457 problem documents. The only place that knows numbers of statuses.
 
 use crate::call::{locale, wants_page};
+use crate::code::Code;
 use crate::text;
 use askama::Template;
 use axum::body::Body;
@@ -31,84 +32,10 @@ pub fn status_code(answer: Answer) -> u16 {
     if matches!(answer, Answer::Unknown(_)) { 0 } else { status_of(answer).as_u16() }
 }
 
-/// What went wrong, as a client sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    Malformed,
-    UnsupportedMediaType,
-    ValidationError,
-    InvalidQuery,
-    Unauthenticated,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    Duplicate,
-    Conflict,
-    IdempotencyKeyReused,
-    PreconditionFailed,
-    TooLarge,
-    RateLimited,
-    Unavailable,
-    Internal,
-}
-
-impl Code {
-    pub(crate) const ALL: [Code; 16] = [
-        Code::Malformed,
-        Code::UnsupportedMediaType,
-        Code::ValidationError,
-        Code::InvalidQuery,
-        Code::Unauthenticated,
-        Code::Forbidden,
-        Code::NotFound,
-        Code::MethodNotAllowed,
-        Code::Duplicate,
-        Code::Conflict,
-        Code::IdempotencyKeyReused,
-        Code::PreconditionFailed,
-        Code::TooLarge,
-        Code::RateLimited,
-        Code::Unavailable,
-        Code::Internal,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Code::Malformed => "malformed",
-            Code::UnsupportedMediaType => "unsupported_media_type",
-            Code::ValidationError => "validation_error",
-            Code::InvalidQuery => "invalid_query",
-            Code::Unauthenticated => "unauthenticated",
-            Code::Forbidden => "forbidden",
-            Code::NotFound => "not_found",
-            Code::MethodNotAllowed => "method_not_allowed",
-            Code::Duplicate => "duplicate",
-            Code::Conflict => "conflict",
-            Code::IdempotencyKeyReused => "idempotency_key_reused",
-            Code::PreconditionFailed => "precondition_failed",
-            Code::TooLarge => "too_large",
-            Code::RateLimited => "rate_limited",
-            Code::Unavailable => "unavailable",
-            Code::Internal => "internal",
-        }
-    }
-
-    pub(crate) fn status(self) -> StatusCode {
-        match self {
-            Code::Malformed | Code::InvalidQuery => StatusCode::BAD_REQUEST,
-            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::ValidationError | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Code::Forbidden => StatusCode::FORBIDDEN,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Code::Duplicate | Code::Conflict => StatusCode::CONFLICT,
-            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+/// Puts a request's id on its answer.
+pub(crate) fn with_request_id(answer: &mut Response<Body>, id: &str) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        answer.headers_mut().insert("x-request-id", id);
     }
 }
 
@@ -268,7 +195,7 @@ impl Problem {
         let mut answer = Response::new(Body::from(body));
         *answer.status_mut() = self.code.status();
         answer.headers_mut().extend(self.headers);
-        crate::pipeline::with_request_id(&mut answer, &self.members.request_id);
+        with_request_id(&mut answer, &self.members.request_id);
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         answer.headers_mut().insert(CONTENT_LANGUAGE, HeaderValue::from_static(self.locale.tag()));
         answer

@@ -1,7 +1,7 @@
 //! What handlers return, and how it looks on the wire.
 
 use crate::call::Call;
-use crate::openapi::Operation;
+use crate::operation::Operation;
 use crate::problem::status_of;
 use axum::body::Body;
 use axum::http::header::{

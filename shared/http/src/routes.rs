@@ -3,7 +3,7 @@
 use crate::access::Access;
 use crate::call::Call;
 use crate::handler::Handler;
-use crate::openapi::Operation;
+use crate::operation::Operation;
 use crate::reply::Answer;
 use axum::http::Method;
 use daybook_store::Result;

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::handler::Argument;
 use crate::input::json_body;
 use crate::list::asked;
-use crate::openapi::Operation;
+use crate::operation::Operation;
 use daybook_domain::read::read;
 use daybook_domain::{Error as Domain, Record, Violations};
 use daybook_records::query::{ListQuery, Param};

@@ -1,6 +1,6 @@
 //! What errors say, in English and Chinese.
 
-use crate::problem::Code;
+use crate::code::Code;
 use daybook_domain::error::Unit;
 use daybook_domain::{Conflict, Error, Locale, Rule, Unauthenticated};
 

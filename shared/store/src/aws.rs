@@ -1,6 +1,5 @@
 //! The way to AWS: one configuration, and one HTTP client for everything that the SDK calls.
 
-use crate::config::ConfigError;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -17,18 +16,18 @@ const CONNECTING: Duration = Duration::from_secs(1);
 /// How long one try of a call may take; the SDK makes three. A try of DynamoDB's that takes longer won't be answered.
 const TRY: Duration = Duration::from_secs(3);
 
-/// The account, region and credentials of the environment.
+/// The account, region and credentials of the environment, or what is wrong with it.
 ///
 /// Reading the system's certificates takes tens of milliseconds on a small function, so Amazon's own are compiled in;
 /// `TLS_ROOTS=system` brings the system's back, for a proxy that has its own.
-pub async fn sdk() -> Result<SdkConfig, ConfigError> {
+pub async fn sdk() -> Result<SdkConfig, String> {
     let roots = match std::env::var("TLS_ROOTS").as_deref() {
         Ok("system") => TrustStore::default(),
         Ok("amazon") | Err(_) => TrustStore::empty().with_pem_certificate(ROOTS),
-        Ok(_) => return Err(ConfigError(vec!["TLS_ROOTS: must be amazon or system".to_owned()])),
+        Ok(_) => return Err("TLS_ROOTS: must be amazon or system".to_owned()),
     };
     let tls = TlsContext::builder().with_trust_store(roots).build();
-    let tls = tls.map_err(|error| ConfigError(vec![format!("the roots of TLS: {error}")]))?;
+    let tls = tls.map_err(|error| format!("the roots of TLS: {error}"))?;
     let client = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(tls)

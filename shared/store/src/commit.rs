@@ -1,86 +1,22 @@
 //! Carrying out a transaction: conditions that fail, conflicts, and outcomes nobody heard of.
 
 use crate::blame::{Blame, refusal};
+use crate::feed::{Feed, Told};
+use crate::item::{Item, expires_after};
 use crate::plan::{Plan, plan};
-use crate::schema::{EXPIRES_AT, Place};
-use crate::table::{Feed, Item, Told, is_passing};
+use crate::reply::Reply;
+use crate::schema::Place;
+use crate::table::is_passing;
 use crate::{Cx, EntryRef, Error, Purpose, Result, SignedFact, Tx};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use daybook_domain::{Conflict, Error as Domain, OrgId, choices};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use daybook_domain::{Conflict, Error as Domain};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often a transaction is sent before the caller is told to try again.
 const ATTEMPTS: u32 = 12;
-
-/// What a handler answers with. It is kept with the change, so that a repeat gets the same.
-pub trait Reply: Serialize + DeserializeOwned + Send {
-    /// What kind of answer it is.
-    const ANSWER: Answer;
-    /// Whether it holds a secret; then it isn't kept, and a repeat is refused.
-    const SECRET: bool = false;
-}
-
-impl Reply for () {
-    const ANSWER: Answer = Answer::Ok;
-}
-
-/// What is recorded of a request that was refused.
-macro_rules! refused {
-    ($($(#[$doc:meta])* $name:ident)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-        pub struct $name;
-
-        impl Reply for $name {
-            const ANSWER: Answer = Answer::$name;
-        }
-    )*};
-}
-
-refused! {
-    /// Nobody known.
-    Unauthenticated
-    /// Not for them.
-    Forbidden
-}
-
-choices! {
-    /// Kinds of answers, as the journal knows them.
-    Answer {
-        /// Done.
-        Ok = "ok",
-        /// Something was made.
-        Created = "created",
-        /// It will be done.
-        Accepted = "accepted",
-        /// Done, go there.
-        SeeOther = "see_other",
-        /// Refused: nobody known.
-        Unauthenticated = "unauthenticated",
-        /// Refused: not for them.
-        Forbidden = "forbidden",
-    }
-}
-
-/// The idempotency of a request: it has an effect once, and repeats get the same reply.
-#[derive(Clone, Debug)]
-pub struct Once {
-    /// The organisation the key is kept in: the one that was asked, wherever the change goes.
-    pub org: OrgId,
-    /// SHA-256 of scope and key.
-    pub hash: String,
-    /// SHA-256 of the typed input.
-    pub fingerprint: String,
-    /// How long the key is remembered.
-    pub kept: Duration,
-    /// Whether the client sent the key, rather than us deriving one.
-    pub from_client: bool,
-}
 
 impl Cx {
     /// Makes all the changes of a request and keeps its reply, or does nothing.
@@ -284,12 +220,4 @@ enum Judgement {
     NotNow,
     /// It may have happened.
     Unheard,
-}
-
-/// Whether an item with a TTL still counts. DynamoDB removes expired items late.
-pub(crate) fn expires_after(item: &Item, now: i64) -> bool {
-    match item.get(EXPIRES_AT).and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<i64>().ok()) {
-        Some(at) => at > now,
-        None => true,
-    }
 }

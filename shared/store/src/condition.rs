@@ -1,13 +1,11 @@
 //! Conditions of writes, and updates that follow what is there.
 
+use crate::item::{Item, attribute};
 use crate::schema::{KIND, Kind};
 use crate::{Error, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use std::collections::HashMap;
-
-/// The attributes of an item.
-pub type Item = HashMap<String, AttributeValue>;
 
 /// A condition on an item, with its names and values.
 #[derive(Clone, Debug, Default)]
@@ -29,11 +27,6 @@ impl Condition {
         self.values.push((placeholder, attribute(value)));
         self
     }
-}
-
-/// A value as an attribute. Only for values that always have one: numbers, texts, flags.
-pub fn attribute(value: impl Serialize) -> AttributeValue {
-    serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true))
 }
 
 /// The update that makes a row its next version: its attributes set, those without a value removed, all others as they are.

@@ -1,6 +1,5 @@
 //! Settings from the environment, with all mistakes at once.
 
-use crate::secrets::SUFFIX;
 use crate::{
     Clock, CommonPasswords, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions, aws,
     telemetry,
@@ -10,6 +9,9 @@ use daybook_domain::{EmailAddress, OrgId};
 use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// What the name of a variable ends with that says where the value is.
+pub const SUFFIX: &str = "_ARN";
 
 /// What is wrong with the environment.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +123,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// Reads them: `X`, or where `X_ARN` names a parameter or secret, what that holds.
     pub async fn read() -> Result<Surroundings, ConfigError> {
-        let sdk = aws::sdk().await?;
+        let sdk = aws::sdk().await.map_err(|wrong| ConfigError(vec![wrong]))?;
         let elsewhere = |(name, arn): (String, String)| {
             // Names such as AWS_ROLE_ARN are the SDK's.
             let variable = name.strip_suffix(SUFFIX).filter(|name| !name.starts_with("AWS_"))?.to_owned();

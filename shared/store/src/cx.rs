@@ -1,6 +1,6 @@
 //! What a handler or worker gets: who asks, in which organisation, and the records they may reach.
 
-use crate::commit::expires_after;
+use crate::item::expires_after;
 use crate::json::object_of;
 use crate::rows::falling::Falling;
 use crate::schema::{DATA, Index, Key, PK, Place, Question, SK};

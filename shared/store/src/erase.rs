@@ -3,9 +3,9 @@
 //! A record is removed with everything that is derived from it. An entry keeps its fact, which names no person; of its
 //! detail stays which entry erased it, and that one lists it, so that the chain tells erased from lost.
 
-use crate::commit::expires_after;
 use crate::cx::record_of;
 use crate::facts::{Journal, entry_of};
+use crate::item::expires_after;
 use crate::journal::{Fact, RETENTION, SignedFact};
 use crate::schema::{Place, Question, Range};
 use crate::table::{Condition, Item, MOST_ASKED, QueryAsk, parse_item};

@@ -5,7 +5,6 @@
 //! a job, which looks once nobody can join any more.
 
 use crate::schema::Place;
-use crate::tx::{Doing, Tx};
 use crate::{Cx, Result};
 use daybook_domain::AnyId;
 
@@ -28,44 +27,5 @@ impl Cx {
     /// Whether a record is there, and not in the trash.
     pub async fn is_there(&self, id: AnyId) -> Result<bool> {
         Ok(self.env.table.get(&Place::Record(self.org, id).key()).await?.is_some())
-    }
-}
-
-/// Who joins and leaves which family in a transaction.
-pub(crate) struct Members {
-    joining: Vec<AnyId>,
-    leaving: Vec<AnyId>,
-    new: Vec<AnyId>,
-}
-
-impl Members {
-    pub fn of(tx: &Tx) -> Members {
-        let mut members = Members { joining: Vec::new(), leaving: Vec::new(), new: Vec::new() };
-        for change in &tx.changes {
-            match (change.doing, change.earlier(), change.later()) {
-                (Doing::Create | Doing::Restore, _, Some(image)) => {
-                    members.new.push(image.id);
-                    members.joining.extend(&image.falls_with);
-                }
-                (Doing::Delete, Some(image), _) => members.leaving.extend(&image.falls_with),
-                _ => {}
-            }
-        }
-        members
-    }
-
-    /// How many join a family.
-    pub fn joining(&self, id: AnyId) -> usize {
-        self.joining.iter().filter(|parent| **parent == id).count()
-    }
-
-    /// How many leave a family.
-    pub fn leaving(&self, id: AnyId) -> u64 {
-        self.leaving.iter().filter(|parent| **parent == id).count() as u64
-    }
-
-    /// Whether a record is made, or comes back, with the transaction.
-    pub fn is_new(&self, id: AnyId) -> bool {
-        self.new.contains(&id)
     }
 }

@@ -5,10 +5,10 @@
 //! as it is stored: so a version that reads an entry of another one, with fields it doesn't know, finds it whole. The fact
 //! holds the detail's SHA-256, so a detail that was altered shows, and stands beside an HMAC of its own text.
 
+use crate::item::{Item, attribute, key_item, parse_item};
 use crate::keyring::{Keyring, Purpose};
 use crate::schema::{EXPIRES_AT, Index, KIND, Kind, PK, Place, Question, SK, day_of, facts_by, facts_of};
-use crate::table::{Item, attribute, key_item};
-use crate::{Env, Error, RequestInfo, Result, commit::Answer, keyring::sha256_base64, sha256_hex};
+use crate::{Env, Error, RequestInfo, Result, keyring::sha256_base64, reply::Answer, sha256_hex};
 use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -219,7 +219,7 @@ impl SignedFact {
     /// A fact, if it is there.
     pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<SignedFact>> {
         let item = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?;
-        item.map(crate::table::parse_item).transpose()
+        item.map(parse_item).transpose()
     }
 
     /// The fact in an item, and whether that is as we wrote it: the text by its HMAC, and the keys beside it by what the
@@ -228,7 +228,7 @@ impl SignedFact {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
         let (hmac, json) = (text("hmac"), text("json"));
         let signed = keys.verify(Purpose::Journal, json.as_bytes(), &hmac);
-        let fact: SignedFact = crate::table::parse_item(item.clone())?;
+        let fact: SignedFact = parse_item(item.clone())?;
         let mut names = vec![PK, SK, KIND, Index::ByState.pk(), Index::ByState.sk()];
         // What an actor that only a newer version knows is found by, only that one knows.
         if !matches!(fact.actor, Actor::Unknown(_)) {
@@ -269,7 +269,7 @@ impl Fact {
         loop {
             let last = EntryId::last_at(now.plus(Duration::from_secs(86_400)));
             for item in env.table.query_all(&Question::Facts(org, day, first, last).range()).await? {
-                let fact: SignedFact = crate::table::parse_item(item)?;
+                let fact: SignedFact = parse_item(item)?;
                 entries.push(EntryRef { org, entry: fact.id });
             }
             if day_of(day) >= day_of(now) {

@@ -6,6 +6,7 @@
 //! [`Cx::trash`], [`Cx::journal`], [`Cx::cursors`], [`Cx::every`] and [`Cx::erasure`]. `schema` spells all keys. No type of record
 //! is known here.
 
+mod ask;
 pub mod aws;
 mod blame;
 pub mod chain;
@@ -19,17 +20,21 @@ mod erase;
 mod error;
 pub mod facts;
 pub mod family;
+mod feed;
 pub mod filter;
 mod handed;
+mod item;
 pub mod journal;
 mod json;
 mod keyring;
+mod members;
 mod memory;
 mod merged;
 mod meter;
 mod page;
 mod plan;
 mod reach;
+mod reply;
 pub mod rows;
 pub mod schema;
 mod search;
@@ -40,21 +45,23 @@ pub mod telemetry;
 mod trash;
 mod tx;
 
+pub use ask::{Order, PageAsk};
 pub use clock::{Clock, Ids};
-pub use commit::{Answer, Forbidden, Once, Reply, Unauthenticated};
 pub use cx::{Cx, Decision, Env, Holder, RequestInfo, is_at, overlap, record_of};
 pub use error::Error;
+pub use feed::{Feed, Told};
 pub use journal::{Detail, EntryRef, Fact, SignedFact};
 pub use json::{bytes_of, object_of};
 pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, ids_in_token, place_in_token, sha256_hex};
 pub use memory::Memory;
 pub use meter::{Meter, Units};
-pub use page::{Order, PAGE_BYTES, Page, PageAsk, Total};
+pub use page::{PAGE_BYTES, Page, Total};
 pub use plan::RECORD_BYTES;
 pub use reach::Reach;
+pub use reply::{Answer, Forbidden, Once, Reply, Unauthenticated};
 pub use secrets::Secrets;
 pub use settings::{CommonPasswords, FirstOwner, Registration, Settings};
-pub use table::{Feed, Table, TableOptions, Told, parse_item};
+pub use table::{Table, TableOptions, parse_item};
 pub use tx::{Kept, Tx, fields_of};
 
 /// What store operations return.

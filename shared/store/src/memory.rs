@@ -1,7 +1,7 @@
 //! Rows that are read with every request, remembered where one process alone writes the table.
 
+use crate::item::Item;
 use crate::schema::Key;
-use crate::table::Item;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

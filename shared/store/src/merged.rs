@@ -1,9 +1,9 @@
 //! Where the records of a list are read from, and several such places as one list.
 
-use crate::commit::expires_after;
+use crate::ask::{Order, PageAsk, child_of};
 use crate::cx::{data_bytes, record_of};
 use crate::filter::{Filter, Op};
-use crate::page::{Order, PageAsk};
+use crate::item::expires_after;
 use crate::schema::{DATA, Index, Place, Question, Range, by_date};
 use crate::table::{Item, QueryAsk, attribute, key_item};
 use crate::{Cx, Reach, Result};
@@ -151,7 +151,7 @@ impl<'a, T: Record> Merged<'a, T> {
         match self.heads.as_slice() {
             [Head { source: Source::Links(..), after: Some(after), .. }] => {
                 // The order of links is that of their ids alone.
-                Some((Timestamp::UNIX_EPOCH, crate::page::child_of(after)?))
+                Some((Timestamp::UNIX_EPOCH, child_of(after)?))
             }
             _ => None,
         }
@@ -204,7 +204,7 @@ impl<T: Record> Head<T> {
         self.over = page.more.is_none();
         self.after = page.more;
         if links {
-            let ids: Vec<AnyId> = page.items.iter().filter_map(crate::page::child_of).collect();
+            let ids: Vec<AnyId> = page.items.iter().filter_map(child_of).collect();
             let mut records = cx.unbounded_records::<T>(ids.iter().copied()).await?;
             let read = ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?)));
             self.ready.extend(read);

@@ -1,66 +1,20 @@
 //! Lists, page by page, with cursors that only their own list takes.
 
+use crate::ask::{PageAsk, child_of};
 use crate::filter::Filter;
 use crate::json::{bytes_of, object_of};
 
 use crate::merged::{ListPlan, Merged, Next, Source};
 use crate::plan::RECORD_BYTES;
 use crate::schema::Question;
-use crate::table::{Item, MOST_ASKED};
+use crate::table::MOST_ASKED;
 use crate::{Cx, Reach, Result};
-use daybook_domain::words::Terms;
-use daybook_domain::{AnyId, Error as Domain, Record, Rule, Timestamp, UserId};
+use daybook_domain::{AnyId, Error as Domain, Record, Rule, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
 pub const PAGE_BYTES: usize = 4 << 20;
-
-/// What page of which list.
-#[derive(Clone, Debug, Default)]
-pub struct PageAsk<'a> {
-    /// Only those in a state.
-    pub state: Option<&'a str>,
-    /// Only those of an owner.
-    pub owner: Option<UserId>,
-    /// Only the children of all of these records.
-    pub parents: &'a [AnyId],
-    /// Every state there is, where the type doesn't name them; for lists of all records by their date.
-    pub states: &'a [String],
-    /// The words that find them; then they come in the order of the words.
-    pub search: Option<&'a Terms>,
-    /// The conditions that all of them meet besides.
-    pub filters: Vec<Filter>,
-    /// The fields to show; all of them where there are none.
-    pub fields: &'a [String],
-    /// Whether to count all records of the list.
-    pub with_total: bool,
-    /// What they are ordered by.
-    pub order: Order,
-    /// The first first, rather than the last.
-    pub ascending: bool,
-    /// The most records.
-    pub limit: usize,
-    /// So many bytes of JSON went into the same answer before; a page that has as much as an answer may have ends,
-    /// after one record at least.
-    pub bytes_before: usize,
-    /// Whether what is in the trash is listed, rather than what is live.
-    pub trashed: bool,
-    /// Where the page before ended.
-    pub cursor: Option<&'a str>,
-}
-
-/// What a list is ordered by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// The date of the index that answers it; when they were made, where none does.
-    #[default]
-    Usual,
-    /// When they were made.
-    Made,
-    /// The type's date.
-    Date,
-}
 
 /// A page of records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -224,11 +178,6 @@ pub(crate) fn is_of<T: Record>(record: &T, parents: &[AnyId]) -> bool {
         let own = record.parents();
         parents.iter().all(|parent| own.contains(parent))
     }
-}
-
-/// The child that a link leads to.
-pub(crate) fn child_of(link: &Item) -> Option<AnyId> {
-    link.get(crate::schema::SK)?.as_s().ok()?.rsplit_once('#')?.1.parse().ok()
 }
 
 /// What a cursor of a list is bound to.

@@ -4,12 +4,13 @@
 //! update that changes no name writes no token. Each action carries what its failure means.
 
 use crate::blame::Blame;
-use crate::commit::{Once, Reply};
-use crate::family::{Family, Members};
+use crate::family::Family;
 use crate::handed::{Handed, claims_of};
 use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, SignedFact, difference};
 use crate::json::text_of;
 use crate::keyring::sha256_base64;
+use crate::members::Members;
+use crate::reply::{Once, Reply};
 use crate::rows::Write;
 use crate::rows::alarm::Alarm;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};

@@ -1,8 +1,9 @@
 //! Searching: by the tokens that a record's words left in the table, in the same transaction as itself.
 
+use crate::ask::PageAsk;
 use crate::cx::record_of;
 use crate::json::bytes_of;
-use crate::page::{PAGE_BYTES, Page, PageAsk, binding, is_of, meets};
+use crate::page::{PAGE_BYTES, Page, binding, is_of, meets};
 use crate::plan::RECORD_BYTES;
 use crate::schema::{Key, Place, Question, SK};
 use crate::table::{Item, QueryAsk, key_item};

@@ -5,7 +5,7 @@
 //! deployment. A value that can't be read again stays as it was.
 
 use crate::Clock;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, SUFFIX};
 use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::retry::RetryConfig;
@@ -30,9 +30,6 @@ const LATER: Duration = Duration::from_secs(1);
 /// How often a read is tried at a cold start. Parameter Store takes 40 calls a second of an account, unless it is set
 /// higher, and many functions may start at once.
 const TRIES: u32 = 5;
-
-/// What the name of a variable ends with that says where the value is.
-pub const SUFFIX: &str = "_ARN";
 
 type Watcher = Box<dyn Fn(&str) + Send + Sync>;
 

@@ -1,12 +1,13 @@
 //! The table itself: single calls, with errors that say what was tried.
 
-pub use crate::condition::{Condition, Item, attribute};
+pub use crate::condition::Condition;
 pub(crate) use crate::condition::{Follow, names, values};
 use crate::error::Error;
-use crate::journal::{EntryRef, SignedFact};
+use crate::feed::Feed;
+pub use crate::item::{Item, attribute, key_item, parse_item, row_item};
 use crate::memory::{Forgetting, Memory};
 use crate::meter::Meter;
-use crate::schema::{DATA, Index, Key, Kind, PK, Place, Range, SK, SortRange};
+use crate::schema::{DATA, Index, Key, PK, Place, Range, SK, SortRange};
 use crate::{Result, schema};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -20,10 +21,8 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure, ScalarAttributeType, Select,
 };
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// The most items that are read by key at once (DynamoDB).
 const MOST_READ: usize = 100;
@@ -31,25 +30,6 @@ const MOST_READ: usize = 100;
 /// The most items that are asked for at once where no number is given. DynamoDB's own bound, 1 MB, takes many times as
 /// much memory while it is read: peaks of 50 MB were seen.
 pub(crate) const MOST_ASKED: i32 = 250;
-
-/// Where committed entries are told, besides the table's stream.
-#[derive(Clone, Debug, Default)]
-pub enum Feed {
-    /// Nowhere: the table has a stream.
-    #[default]
-    Stream,
-    /// To the workers in this process.
-    Local(mpsc::UnboundedSender<Told>),
-}
-
-/// A committed entry, as the workers in this process are told of it.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// The entry.
-    pub entry: EntryRef,
-    /// What it says; none where nobody heard whether it was committed, so that somebody has to look.
-    pub fact: Option<Box<SignedFact>>,
-}
 
 /// How a table is used.
 #[derive(Clone, Debug, Default)]
@@ -486,26 +466,6 @@ pub struct QueryPage {
     pub items: Vec<Item>,
     /// Where the next page begins, if there may be one.
     pub more: Option<Item>,
-}
-
-/// A key as attributes.
-pub fn key_item(key: &Key) -> Item {
-    Item::from([(PK.to_owned(), AttributeValue::S(key.pk.clone())), (SK.to_owned(), AttributeValue::S(key.sk.clone()))])
-}
-
-/// An operational row as an item: its fields beside the key. Nulls are left out.
-pub fn row_item(key: &Key, row: &impl Serialize) -> Result<Item> {
-    let mut item: Item =
-        serde_dynamo::to_item(row).map_err(|error| Error::internal("write a row as attributes", error))?;
-    item.retain(|_, value| !value.is_null());
-    item.extend(key_item(key));
-    item.entry(schema::KIND.to_owned()).or_insert_with(|| AttributeValue::S(Kind::Row.name().to_owned()));
-    Ok(item)
-}
-
-/// Reads an item, or says that it isn't what it should be.
-pub fn parse_item<T: DeserializeOwned>(item: Item) -> Result<T> {
-    serde_dynamo::from_item(item).map_err(|error| Error::internal("read an item's attributes", error))
 }
 
 trait OldItem {

@@ -1,7 +1,7 @@
 //! The trash: where records are for 30 days before they are gone.
 
-use crate::commit::expires_after;
 use crate::cx::{is_at, record_of};
+use crate::item::expires_after;
 use crate::rows::falling::{Falling, LAG};
 use crate::schema::{Place, Question, SK};
 use crate::table::Item;

@@ -2,7 +2,7 @@
 
 use super::contacts::{Account, Contact};
 use super::problem::Problem;
-use super::wire::Reply;
+use super::reply::Reply;
 use daybook_domain::Timestamp;
 use serde_json::{Value, json};
 use std::cmp::Ordering;

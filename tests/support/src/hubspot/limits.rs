@@ -1,6 +1,6 @@
 //! How many requests are taken, by the clock of the test.
 
-use super::wire::Reply;
+use super::reply::{Reply, correlation};
 use daybook_domain::Timestamp;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -40,11 +40,6 @@ impl Policy {
         });
         Reply::json(429, &body)
     }
-}
-
-/// By which HubSpot's support finds a request.
-pub(super) fn correlation(number: u64) -> String {
-    format!("00000000-0000-4000-8000-{number:012x}")
 }
 
 /// The limits, and what has been used of them.

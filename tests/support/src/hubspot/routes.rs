@@ -1,22 +1,15 @@
 //! Which request asks for what.
 
+use super::batch::Version;
 use super::contacts::Account;
 use super::problem::Problem;
-use super::wire::{Reply, Request, percent_decoded};
-use super::{batch, objects, properties, search};
+use super::reply::Reply;
+use super::wire::{Request, percent_decoded};
+use super::{batch, definitions, objects, search};
 use daybook_domain::Timestamp;
 
 /// The dated versions that HubSpot offers.
 const DATES: [&str; 3] = ["2025-09", "2026-03", "2026-09"];
-
-/// How a version answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
-    /// v3.
-    Three,
-    /// One with a date for a name.
-    Dated,
-}
 
 /// Whether a request is a search, which has limits of its own and no headers that tell of limits.
 pub(super) fn is_search(request: &Request) -> bool {
@@ -45,9 +38,9 @@ pub(super) fn answer(account: &mut Account, now: Timestamp, request: &Request) -
         ("objects", "GET", [id]) => objects::read(account, request, id),
         ("objects", "PATCH", [id]) => objects::update(account, now, request, id),
         ("objects", "DELETE", [id]) => objects::archive(account, now, id),
-        ("properties", "GET", []) => Ok(properties::list(account)),
-        ("properties", "POST", []) => properties::define(account, &request.json()?),
-        ("properties", "GET", [name]) => properties::read(account, name),
+        ("properties", "GET", []) => Ok(definitions::list(account)),
+        ("properties", "POST", []) => definitions::define(account, &request.json()?),
+        ("properties", "GET", [name]) => definitions::read(account, name),
         ("objects" | "properties", _, [] | [_]) => Err(Problem::new(405, "HTTP 405 Method Not Allowed")),
         _ => Err(Problem::new(404, "resource not found")),
     }

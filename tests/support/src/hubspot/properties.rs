@@ -1,28 +1,41 @@
 //! The properties that contacts have, and the values they take.
 
-use super::contacts::{Account, STAGES, Values};
 use super::problem::{Invalid, Problem};
-use super::wire::Reply;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// The stages of a contact's life, in the order in which they may be taken.
+pub(super) const STAGES: [&str; 8] = [
+    "subscriber",
+    "lead",
+    "marketingqualifiedlead",
+    "salesqualifiedlead",
+    "opportunity",
+    "customer",
+    "evangelist",
+    "other",
+];
+
+/// Values of properties by name. An empty one clears the property.
+pub(super) type Values = BTreeMap<String, String>;
+
 /// How many unique properties of one's own contacts may have.
-const MOST_UNIQUE: usize = 10;
+pub(super) const MOST_UNIQUE: usize = 10;
 
 /// A property of contacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Property {
     pub(super) name: String,
     pub(super) unique: bool,
-    label: String,
-    group: String,
-    kind: String,
-    field: String,
-    description: String,
+    pub(super) label: String,
+    pub(super) group: String,
+    pub(super) kind: String,
+    pub(super) field: String,
+    pub(super) description: String,
     /// The values it takes; any text where there are none.
-    options: Vec<String>,
-    read_only: bool,
-    custom: bool,
+    pub(super) options: Vec<String>,
+    pub(super) read_only: bool,
+    pub(super) custom: bool,
 }
 
 impl Property {
@@ -73,7 +86,7 @@ impl Property {
         Property { custom: false, ..self }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let options = self.options.iter().enumerate();
         let options: Vec<Value> = options
             .map(|(place, option)| json!({"label": option, "value": option, "displayOrder": place, "hidden": false}))
@@ -163,63 +176,4 @@ fn is_address(text: &str) -> bool {
         && !local.split('.').any(str::is_empty)
         && domain.contains('.')
         && domain.split('.').all(is_label)
-}
-
-/// Lists all properties.
-pub(super) fn list(account: &Account) -> Reply {
-    let all: Vec<Value> = account.properties().map(Property::json).collect();
-    Reply::json(200, &json!({"results": all}))
-}
-
-/// Reads a property.
-pub(super) fn read(account: &Account, name: &str) -> Result<Reply, Problem> {
-    let Some(property) = account.property(name) else {
-        let problem = Problem::new(404, format!("Property \"{name}\" does not exist"));
-        return Err(problem.with("category", json!("OBJECT_NOT_FOUND")));
-    };
-    Ok(Reply::json(200, &property.json()))
-}
-
-/// Defines a property of one's own.
-pub(super) fn define(account: &mut Account, body: &Value) -> Result<Reply, Problem> {
-    if !account.may_define {
-        return Err(Problem::missing_scope("crm.schemas.contacts.write"));
-    }
-    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-    let required = ["name", "label", "type", "fieldType", "groupName"];
-    let missing: Vec<&str> = required.into_iter().filter(|name| text(name).is_empty()).collect();
-    if !missing.is_empty() {
-        return Err(Problem::validation(format!("Some required fields were not set: [{}]", missing.join(", "))));
-    }
-    let name = text("name");
-    let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
-    if !name.starts_with(|letter: char| letter.is_ascii_lowercase()) || !name.chars().all(fits) || name.len() > 100 {
-        return Err(Problem::validation(format!("'{name}' isn't a valid internal name of a property.")));
-    }
-    if account.property(&name).is_some() {
-        return Err(Problem::new(409, format!("A property named '{name}' already exists."))
-            .with("category", json!("OBJECT_ALREADY_EXISTS"))
-            .with("subCategory", json!("Properties.PROPERTY_WITH_NAME_EXISTS")));
-    }
-    let unique = body["hasUniqueValue"] == true;
-    let count = account.properties().filter(|property| property.custom && property.unique).count();
-    if unique && count >= MOST_UNIQUE {
-        return Err(Problem::validation(format!(
-            "Contacts have {count} unique properties; {MOST_UNIQUE} are allowed."
-        )));
-    }
-    let options = body["options"].as_array().into_iter().flatten();
-    let property = Property {
-        unique,
-        label: text("label"),
-        group: text("groupName"),
-        kind: text("type"),
-        field: text("fieldType"),
-        description: text("description"),
-        options: options.filter_map(|option| option["value"].as_str()).map(str::to_owned).collect(),
-        ..Property::text(&name)
-    };
-    let reply = Reply::json(201, &property.json());
-    account.define(property);
-    Ok(reply)
 }

@@ -6,11 +6,13 @@
 
 mod batch;
 mod contacts;
+mod definitions;
 mod faults;
 mod limits;
 mod objects;
 mod problem;
 mod properties;
+mod reply;
 mod routes;
 mod search;
 mod wire;
@@ -20,17 +22,19 @@ pub use faults::Fault;
 pub use limits::Policy;
 pub use properties::Property;
 
-use contacts::{Account, Values, Writing};
+use contacts::{Account, Writing};
 use daybook_store::Clock;
 use faults::Script;
 use limits::Limits;
 use problem::Problem;
+use properties::Values;
+use reply::Reply;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use wire::{Reply, Request, Sent};
+use wire::{Request, Sent};
 
 /// The access token that is accepted.
 pub const TOKEN: &str = "pat-test-00000000-0000-4000-8000-000000000000";

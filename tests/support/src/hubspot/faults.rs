@@ -2,7 +2,7 @@
 
 use super::limits::Policy;
 use super::problem::Problem;
-use super::wire::Reply;
+use super::reply::Reply;
 use crate::faults::xorshift;
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! Refusals, as HubSpot's page on error handling shows them.
 
-use super::limits::correlation;
-use super::wire::Reply;
+use super::reply::{Reply, correlation};
 use serde_json::{Map, Value, json};
 
 /// Why something isn't done: a whole request, or one item of a batch.

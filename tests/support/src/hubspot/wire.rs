@@ -2,6 +2,7 @@
 
 use super::HubSpot;
 use super::problem::Problem;
+use super::reply::Reply;
 use serde_json::Value;
 use std::io;
 use std::time::Duration;
@@ -16,14 +17,6 @@ pub(super) struct Request {
     pub(super) query: String,
     pub(super) authorization: String,
     pub(super) body: Vec<u8>,
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
 }
 
 /// What the client gets of an answer.
@@ -154,28 +147,6 @@ pub(super) fn percent_decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-impl Reply {
-    /// JSON.
-    pub(super) fn json(status: u16, body: &Value) -> Reply {
-        let headers = vec![("content-type".to_owned(), "application/json;charset=utf-8".to_owned())];
-        Reply { status, headers, body: body.to_string() }
-    }
-
-    /// Done, and nothing to say about it.
-    pub(super) fn empty() -> Reply {
-        Reply { status: 204, headers: Vec::new(), body: String::new() }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let Reply { status, headers, body } = self;
-        let mut head: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        if *status != 204 {
-            head.push(format!("content-length: {}\r\n", body.len()));
-        }
-        format!("HTTP/1.1 {status} \r\n{}\r\n{body}", head.concat()).into_bytes()
-    }
 }
 
 impl Sent {

@@ -6,11 +6,19 @@
 use super::contacts::{Account, Writing};
 use super::objects::{required, traced, values};
 use super::problem::Problem;
-use super::routes::Version;
-use super::wire::Reply;
+use super::reply::Reply;
 use daybook_domain::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+
+/// How a version answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// v3.
+    Three,
+    /// One with a date for a name.
+    Dated,
+}
 
 const MOST_INPUTS: usize = 100;
 

@@ -1,7 +1,7 @@
 //! The contacts of the account, and what may be done to them.
 
 use super::problem::Problem;
-use super::properties::{self, Property};
+use super::properties::{self, Property, STAGES, Values};
 use crate::faults::xorshift;
 use daybook_domain::Timestamp;
 use serde_json::{Map, Value, json};
@@ -11,23 +11,8 @@ use std::time::Duration;
 /// How much later than contacts the search knows of them. Others have seen up to half a minute.
 const SEARCH_LAG: Duration = Duration::from_secs(30);
 
-/// The stages of a contact's life, in the order in which they may be taken.
-pub(super) const STAGES: [&str; 8] = [
-    "subscriber",
-    "lead",
-    "marketingqualifiedlead",
-    "salesqualifiedlead",
-    "opportunity",
-    "customer",
-    "evangelist",
-    "other",
-];
-
 /// Properties that every answer shows.
 const SYSTEM: [&str; 3] = ["createdate", "hs_object_id", "lastmodifieddate"];
-
-/// Values of properties by name. An empty one clears the property.
-pub(super) type Values = BTreeMap<String, String>;
 
 /// A contact.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! Requests about one contact, and the list of all.
 
-use super::contacts::{Account, Values, Writing};
+use super::contacts::{Account, Writing};
 use super::problem::Problem;
-use super::wire::{Reply, Request};
+use super::properties::Values;
+use super::reply::Reply;
+use super::wire::Request;
 use daybook_domain::Timestamp;
 use serde_json::{Value, json};
 

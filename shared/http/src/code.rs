@@ -1,0 +1,84 @@
+//! What can go wrong, as a client sees it: the stable codes, and their statuses.
+
+use axum::http::StatusCode;
+
+/// What went wrong, as a client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Malformed,
+    UnsupportedMediaType,
+    ValidationError,
+    InvalidQuery,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Duplicate,
+    Conflict,
+    IdempotencyKeyReused,
+    PreconditionFailed,
+    TooLarge,
+    RateLimited,
+    Unavailable,
+    Internal,
+}
+
+impl Code {
+    pub(crate) const ALL: [Code; 16] = [
+        Code::Malformed,
+        Code::UnsupportedMediaType,
+        Code::ValidationError,
+        Code::InvalidQuery,
+        Code::Unauthenticated,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::Duplicate,
+        Code::Conflict,
+        Code::IdempotencyKeyReused,
+        Code::PreconditionFailed,
+        Code::TooLarge,
+        Code::RateLimited,
+        Code::Unavailable,
+        Code::Internal,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Code::Malformed => "malformed",
+            Code::UnsupportedMediaType => "unsupported_media_type",
+            Code::ValidationError => "validation_error",
+            Code::InvalidQuery => "invalid_query",
+            Code::Unauthenticated => "unauthenticated",
+            Code::Forbidden => "forbidden",
+            Code::NotFound => "not_found",
+            Code::MethodNotAllowed => "method_not_allowed",
+            Code::Duplicate => "duplicate",
+            Code::Conflict => "conflict",
+            Code::IdempotencyKeyReused => "idempotency_key_reused",
+            Code::PreconditionFailed => "precondition_failed",
+            Code::TooLarge => "too_large",
+            Code::RateLimited => "rate_limited",
+            Code::Unavailable => "unavailable",
+            Code::Internal => "internal",
+        }
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Code::Malformed | Code::InvalidQuery => StatusCode::BAD_REQUEST,
+            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::ValidationError | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::Duplicate | Code::Conflict => StatusCode::CONFLICT,
+            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

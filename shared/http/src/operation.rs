@@ -1,0 +1,238 @@
+//! The documentation of one route.
+
+use axum::http::StatusCode;
+use daybook_domain::Record;
+use std::collections::BTreeMap;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type,
+};
+use utoipa::openapi::{Content, Ref, RefOr, Required};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The documentation of one route, as its handler's arguments and reply add to it.
+#[derive(Default)]
+pub struct Operation {
+    pub(crate) schemas: BTreeMap<String, RefOr<Schema>>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) body: Option<RequestBody>,
+    pub(crate) success: Vec<(StatusCode, RefOr<Schema>)>,
+    pub(crate) pages: Vec<(StatusCode, &'static str)>,
+}
+
+impl Operation {
+    /// A reference to a type, which joins the document's components.
+    pub fn schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let mut nested = Vec::new();
+        T::schemas(&mut nested);
+        self.schemas.extend(nested);
+        // All lists have one name, so they are spelled out in place.
+        if T::name() == "Vec" {
+            return T::schema();
+        }
+        self.schemas.insert(T::name().into_owned(), T::schema());
+        RefOr::Ref(Ref::from_schema_name(T::name()))
+    }
+
+    /// A type of record as whoever makes one gives it: what isn't required may be left out, `null` or an empty text.
+    pub fn new_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
+        self.given_schema_of::<T>(true, |field, _| match T::REQUIRED.contains(&field) {
+            true => &[],
+            false => &[Type::Null, Type::String],
+        })
+    }
+
+    /// A type of record as whoever changes one gives it: what may be nothing is cleared by `null` or an empty text.
+    pub fn patch_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
+        self.given_schema_of::<T>(false, |_, schema| match schema.to_string() {
+            text if schema["type"] == "array" || text.contains("\"null\"") => &[Type::Null, Type::String],
+            _ => &[],
+        })
+    }
+
+    /// A type of record as somebody gives it, with what fields may be besides: `null`, an empty text.
+    fn given_schema_of<T: Record>(
+        &mut self,
+        is_new: bool,
+        besides: fn(&str, &serde_json::Value) -> &'static [Type],
+    ) -> RefOr<Schema> {
+        let _ = self.schema_of::<T>();
+        let name = if is_new { format!("New{}", T::name()) } else { format!("{}Patch", T::name()) };
+        if let RefOr::T(Schema::Object(mut object)) = T::schema() {
+            object.required = T::REQUIRED.iter().filter(|_| is_new).map(|&field| field.to_owned()).collect();
+            object.properties.retain(|field, _| !is_new || !T::READ_ONLY.contains(&field.as_str()));
+            for (field, schema) in &mut object.properties {
+                let also = besides(field, &serde_json::to_value(&*schema).unwrap_or_default());
+                if T::READ_ONLY.contains(&field.as_str()) || also.is_empty() {
+                    continue;
+                }
+                let mut any = AnyOfBuilder::new().item(schema.clone());
+                for kind in also {
+                    let empty = ObjectBuilder::new().schema_type(kind.clone());
+                    any = any.item(if *kind == Type::String { empty.max_length(Some(0)) } else { empty });
+                }
+                *schema = any.into();
+            }
+            if !T::MOMENTS.is_empty() {
+                let zone = ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]));
+                let text = format!(
+                    "The zone of {} without an offset; the organisation's unless given.",
+                    T::MOMENTS.join(", ")
+                );
+                object.properties.insert("timezone".to_owned(), zone.description(Some(text)).into());
+            }
+            self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
+        }
+        RefOr::Ref(Ref::from_schema_name(name))
+    }
+
+    /// A type as lists show it, which may leave out every field but the id.
+    pub fn listed_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let whole = self.schema_of::<T>();
+        let RefOr::T(Schema::Object(mut object)) = T::schema() else { return whole };
+        if !object.properties.contains_key("id") {
+            return whole;
+        }
+        object.required = vec!["id".to_owned()];
+        let name = format!("{}Listed", T::name());
+        self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
+        RefOr::Ref(Ref::from_schema_name(name))
+    }
+
+    /// Types laid over each other, with any other field besides. Spelled out in place, as the types themselves
+    /// are closed elsewhere.
+    pub fn open(&mut self, parts: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        let mut all = AllOfBuilder::new();
+        for mut part in parts {
+            if let RefOr::T(Schema::Object(object)) = &mut part {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
+            }
+            all = all.item(part);
+        }
+        all.into()
+    }
+
+    /// A type spelled out in place; the types it names join the document's components.
+    pub fn inline<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let mut nested = Vec::new();
+        T::schemas(&mut nested);
+        self.schemas.extend(nested);
+        T::schema()
+    }
+
+    /// The body it takes, in one of these media types.
+    pub fn body(&mut self, kinds: &[&str], schema: RefOr<Schema>) {
+        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        for kind in kinds {
+            body = body.content(*kind, Content::new(Some(schema.clone())));
+        }
+        self.body = Some(body.build());
+    }
+
+    /// A parameter in the path, the next one in its order.
+    pub fn path_parameter<T: PartialSchema>(&mut self) {
+        self.parameter("id", ParameterIn::Path, Required::True, "", Some(T::schema()));
+    }
+
+    /// A query parameter.
+    pub fn query_parameter(&mut self, name: &str, description: &str) {
+        self.parameter(name, ParameterIn::Query, Required::False, description, None);
+    }
+
+    /// The filters on these fields.
+    pub fn filter_parameter(&mut self, fields: &[String]) {
+        let text = format!(
+            "Conditions: `filter[field]=v` or `filter[field][op]=v`, op one of eq, ne, lt, lte, gt, gte, in, contains, starts, \
+             exists, between; `field=v` for short. A day, and a time without an offset, is one of the organisation's zone. Fields: {}.",
+            fields.join(", ")
+        );
+        let object = ObjectBuilder::new().schema_type(Type::Object);
+        self.parameter("filter", ParameterIn::Query, Required::False, &text, Some(object.into()));
+    }
+
+    /// A header it reads.
+    pub fn header_parameter(&mut self, name: &str, description: &str) {
+        self.parameter(name, ParameterIn::Header, Required::False, description, None);
+    }
+
+    /// What it answers when all goes well.
+    pub fn success(&mut self, status: StatusCode, schema: RefOr<Schema>) {
+        self.success.push((status, schema));
+    }
+
+    /// It may leave what is asked for to a job.
+    pub fn or_accepted(&mut self, schema: RefOr<Schema>) {
+        self.success.push((StatusCode::ACCEPTED, schema));
+    }
+
+    /// It shows a page, or sends the browser to another, when a plain form was posted.
+    pub fn pages(&mut self) {
+        self.pages = vec![(StatusCode::OK, "A page"), (StatusCode::SEE_OTHER, "Another page")];
+    }
+
+    /// It answers with a file.
+    pub fn file(&mut self) {
+        self.pages = vec![(StatusCode::OK, "The file")];
+    }
+
+    /// A schema in the envelope.
+    pub fn envelope(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
+        enveloped(data).into()
+    }
+
+    /// A schema as it is.
+    pub fn bare(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
+        data
+    }
+
+    /// A list of a schema in the envelope, with `meta`.
+    pub fn list_envelope(&mut self, item: RefOr<Schema>) -> RefOr<Schema> {
+        let number = || ObjectBuilder::new().schema_type(Type::Integer);
+        let meta = ObjectBuilder::new()
+            .property("count", number())
+            .property("limit", number())
+            .property("has_more", ObjectBuilder::new().schema_type(Type::Boolean))
+            .property(
+                "next_cursor",
+                ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null])),
+            )
+            .property(
+                "total",
+                ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::Integer, Type::String])),
+            )
+            .required("count")
+            .required("limit")
+            .required("has_more");
+        enveloped(ArrayBuilder::new().items(item).into()).property("meta", meta).required("meta").into()
+    }
+
+    fn parameter(
+        &mut self,
+        name: &str,
+        at: ParameterIn,
+        required: Required,
+        text: &str,
+        schema: Option<RefOr<Schema>>,
+    ) {
+        let schema = schema.unwrap_or_else(|| ObjectBuilder::new().schema_type(Type::String).into());
+        let description = (!text.is_empty()).then(|| text.to_owned());
+        self.parameters.push(
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(at)
+                .required(required)
+                .description(description)
+                .schema(Some(schema))
+                .build(),
+        );
+    }
+}
+
+fn enveloped(data: RefOr<Schema>) -> ObjectBuilder {
+    let yes = ObjectBuilder::new().schema_type(Type::Boolean);
+    ObjectBuilder::new().property("success", yes).property("data", data).required("success").required("data")
+}

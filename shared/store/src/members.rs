@@ -1,0 +1,43 @@
+//! Who joins and leaves which family in a transaction.
+
+use crate::tx::{Doing, Tx};
+use daybook_domain::AnyId;
+
+/// Who joins and leaves which family in a transaction.
+pub(crate) struct Members {
+    joining: Vec<AnyId>,
+    leaving: Vec<AnyId>,
+    new: Vec<AnyId>,
+}
+
+impl Members {
+    pub fn of(tx: &Tx) -> Members {
+        let mut members = Members { joining: Vec::new(), leaving: Vec::new(), new: Vec::new() };
+        for change in &tx.changes {
+            match (change.doing, change.earlier(), change.later()) {
+                (Doing::Create | Doing::Restore, _, Some(image)) => {
+                    members.new.push(image.id);
+                    members.joining.extend(&image.falls_with);
+                }
+                (Doing::Delete, Some(image), _) => members.leaving.extend(&image.falls_with),
+                _ => {}
+            }
+        }
+        members
+    }
+
+    /// How many join a family.
+    pub fn joining(&self, id: AnyId) -> usize {
+        self.joining.iter().filter(|parent| **parent == id).count()
+    }
+
+    /// How many leave a family.
+    pub fn leaving(&self, id: AnyId) -> u64 {
+        self.leaving.iter().filter(|parent| **parent == id).count() as u64
+    }
+
+    /// Whether a record is made, or comes back, with the transaction.
+    pub fn is_new(&self, id: AnyId) -> bool {
+        self.new.contains(&id)
+    }
+}
