@@ -7,7 +7,7 @@ use crate::record::{Claim, ClaimKind, OnTimelines, Personal, Record, Reference};
 use crate::words::{Words, normalize};
 use crate::{
     AnyId, ContactId, CustomerId, Edit, EmailAddress, Error, GroupId, LeadId, Line, Locale, Phone, Prose, RecordType,
-    Rule, Several, Timestamp, Unit, UserId, lead, record_events, record_head,
+    Rule, Several, Timestamp, Unit, UserId, lead, record_events, record_head, record_phone,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +154,7 @@ impl Record for Contact {
     const PARENTS: &'static [&'static str] = &["customer_id", "group_id"];
 
     record_head!();
+    record_phone!();
     record_events!(ContactCreated, ContactUpdated, ContactDeleted, ContactRestored);
 
     fn settle(edit: Edit<'_, Contact>, (): &()) -> Result<Contact, Error> {
@@ -166,18 +167,6 @@ impl Record for Contact {
 
     fn person(&self) -> Option<String> {
         self.email.as_ref().map(EmailAddress::normalized)
-    }
-
-    fn phone(&self) -> Option<&Phone> {
-        self.phone.as_ref()
-    }
-
-    fn e164(&self) -> Option<&str> {
-        self.phone_e164.as_deref()
-    }
-
-    fn set_e164(&mut self, number: Option<String>) {
-        self.phone_e164 = number;
     }
 
     fn words(&self) -> Words {

@@ -8,7 +8,7 @@ use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
     CustomerId, EmailAddress, LeadId, Line, Phone, Prose, RecordType, Several, Timestamp, UserId, record_events,
-    record_head,
+    record_head, record_phone,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,7 @@ impl Record for Customer {
     const OWNER: Option<&'static str> = Some("owner_id");
 
     record_head!();
+    record_phone!();
     record_events!(CustomerCreated, CustomerUpdated, CustomerDeleted, CustomerRestored);
 
     fn claims(&self) -> Vec<Claim> {
@@ -115,18 +116,6 @@ impl Record for Customer {
     /// A company is nobody's alone, whosever address it has.
     fn person(&self) -> Option<String> {
         self.email.as_ref().filter(|_| self.kind == CustomerType::Person).map(EmailAddress::normalized)
-    }
-
-    fn phone(&self) -> Option<&Phone> {
-        self.phone.as_ref()
-    }
-
-    fn e164(&self) -> Option<&str> {
-        self.phone_e164.as_deref()
-    }
-
-    fn set_e164(&mut self, number: Option<String>) {
-        self.phone_e164 = number;
     }
 
     fn words(&self) -> Words {

@@ -10,7 +10,7 @@ use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
     Change, Conflict, ContactId, CustomerId, Edit, EmailAddress, Error, Event, FormId, LeadId, Line, Locale,
-    OpportunityId, Phone, Prose, RecordType, Timestamp, UserId, record_head,
+    OpportunityId, Phone, Prose, RecordType, Timestamp, UserId, record_head, record_phone,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -212,6 +212,7 @@ impl Record for Lead {
     const OWNER: Option<&'static str> = Some("owner_id");
 
     record_head!();
+    record_phone!();
 
     fn event(change: Change<'_, Lead>) -> Event {
         match change {
@@ -251,18 +252,6 @@ impl Record for Lead {
 
     fn person(&self) -> Option<String> {
         Some(self.email.normalized())
-    }
-
-    fn phone(&self) -> Option<&Phone> {
-        self.phone.as_ref()
-    }
-
-    fn e164(&self) -> Option<&str> {
-        self.phone_e164.as_deref()
-    }
-
-    fn set_e164(&mut self, number: Option<String>) {
-        self.phone_e164 = number;
     }
 
     fn form(&self) -> Option<FormId> {

@@ -263,6 +263,24 @@ macro_rules! record_head {
     };
 }
 
+/// The methods of [`Record`] about a phone number, of types with the fields `phone` and `phone_e164`.
+#[macro_export]
+macro_rules! record_phone {
+    () => {
+        fn phone(&self) -> Option<&$crate::Phone> {
+            self.phone.as_ref()
+        }
+
+        fn e164(&self) -> Option<&str> {
+            self.phone_e164.as_deref()
+        }
+
+        fn set_e164(&mut self, number: Option<String>) {
+            self.phone_e164 = number;
+        }
+    };
+}
+
 /// The events of a type whose changes have one name each.
 #[macro_export]
 macro_rules! record_events {

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// The change with what goes along with it, or why it may not be. Without a version before, the record is made or comes
 /// back; without one after, it goes. It is the transaction's last change so far.
 pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Option<&T>, tx: Tx) -> Result<Tx> {
-    let change = Change { before: before.map(|one| one as &(dyn Any + Send + Sync)), after: after.map(|one| one as _) };
+    let change = Change { before, after };
     if let Some((before, after)) = change.of::<Pipeline>() {
         pipeline(cx, before, after).await?;
     }
@@ -56,17 +56,21 @@ pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Optio
 }
 
 /// Two versions of a record.
-struct Change<'a> {
-    before: Option<&'a (dyn Any + Send + Sync)>,
-    after: Option<&'a (dyn Any + Send + Sync)>,
+struct Change<'a, T> {
+    before: Option<&'a T>,
+    after: Option<&'a T>,
 }
 
-impl<'a> Change<'a> {
-    /// They, where the record is of this type.
-    fn of<T: Record>(&self) -> Option<(Option<&'a T>, Option<&'a T>)> {
-        let (before, after) = (self.before.map(|one| one.downcast_ref()), self.after.map(|one| one.downcast_ref()));
-        let is_it = [before, after].into_iter().flatten().all(|one| one.is_some());
-        is_it.then(|| (before.flatten(), after.flatten()))
+impl<'a, T: Record> Change<'a, T> {
+    /// They, where the record is of this type. Where it isn't, that is known when the program is compiled, so that a function
+    /// holds the rules of the types it changes and no others.
+    #[inline(always)]
+    fn of<R: Record>(&self) -> Option<(Option<&'a R>, Option<&'a R>)> {
+        if T::TYPE != R::TYPE {
+            return None;
+        }
+        let own = |one: Option<&'a T>| one.and_then(|one| (one as &dyn Any).downcast_ref());
+        Some((own(self.before), own(self.after)))
     }
 }
 
