@@ -155,5 +155,10 @@ async fn it_can_be_undone_as_a_whole() {
         assert_eq!(count(&owner, kind).await, 0, "{kind}");
     }
     assert_eq!(owner.get(&path).await.expect(200).data()["status"], json!("new"));
+    // Undoing that would convert it by another way than converting.
+    let id = path.rsplit('/').next().expect("an id");
+    let entries = owner.get(&format!("/api/audit-logs/resources/lead/{id}?limit=1")).await.expect(200).data();
+    let again = format!("/api/audit-logs/{}/revert", entries[0]["id"].as_str().expect("an id"));
+    owner.post(&again, json!({})).await.expect_problem(409, "conflict");
     owner.post(&format!("{path}/convert"), json!({})).await.expect(201);
 }

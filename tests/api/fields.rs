@@ -51,6 +51,13 @@ async fn a_number_without_a_country_is_in_that_of_its_form_or_of_the_organisatio
     assert_eq!(e164(&changed), "+41446681801");
     let done = owner.post(&format!("{one}/convert"), json!({})).await.expect(201).data();
     assert_eq!(e164(&done["contact"]), "+41446681801");
+    // What is no number in the country of its form is none anywhere.
+    let mut chinese = lead("eva@example.com");
+    chinese["phone"] = json!("12");
+    chinese["form_id"] = json!(swiss);
+    let id = world.visitor().post("/api/leads", chinese).await.expect(201).id();
+    let done = owner.post(&format!("/api/leads/{id}/convert"), json!({})).await.expect(201).data();
+    assert_eq!((e164(&done["lead"]), e164(&done["contact"])), (Value::Null, Value::Null));
 }
 
 #[tokio::test]

@@ -170,11 +170,15 @@ async fn a_role_of_its_own_lets_its_users_do_what_it_says_from_the_next_request_
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     let role = json!({"name": "Reader", "permissions": ["leads:read:own", "leads:read:all"]});
     let role = owner.post("/api/roles", role).await.expect(201).data();
+    let entries = owner.get("/api/audit-logs?resource_type=role&limit=1").await.expect(200).data();
+    let unmake = format!("/api/audit-logs/{}/revert", entries[0]["id"].as_str().expect("an id"));
     assert_eq!(role["permissions"], json!(["leads:read:all"]), "the widest scope counts");
     let id = role["id"].as_str().expect("an id");
     let reader = world.person(id.parse::<daybook_domain::permission::RoleRef>().expect("a role")).await;
     assert_eq!(reader.get("/api/leads").await.expect(200).json()["meta"]["count"], 1);
     reader.get("/api/users").await.expect_problem(403, "forbidden");
+    // Nor does undoing take it away from who has it.
+    owner.post(&unmake, json!({})).await.expect_problem(409, "conflict");
     let effective = owner.get(&format!("{}/permissions", path(&reader))).await.expect(200).data();
     assert_eq!(effective, json!({"role": id, "permissions": ["leads:read:all"]}));
     let role = format!("/api/roles/{id}");

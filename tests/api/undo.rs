@@ -2,7 +2,7 @@
 
 use daybook_domain::permission::{Role, RoleRef};
 use daybook_testing::{Person, World, lead};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The newest entry, by its path.
 async fn last(person: &Person) -> String {
@@ -149,4 +149,21 @@ async fn what_may_not_be_done_by_hand_is_not_done_by_undoing() {
     drop(key);
     owner.post("/api/audit-logs/export", json!({})).await.expect(200);
     undo(&owner, &last(&owner).await).await.expect_problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn nothing_goes_back_to_a_pipeline_that_is_gone() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let made = async |path: &str, body: Value| owner.post(path, body).await.expect(201).id();
+    let stage = json!({"key": "first_talk", "name": "First", "type": "open", "probability": 10});
+    let pipeline = made("/api/pipelines", json!({"name": "Partners", "stages": [stage]})).await;
+    let customer = made("/api/customers", json!({"name": "A"})).await;
+    let deal = json!({"customer_id": customer, "title": "ERP", "pipeline_id": pipeline});
+    let deal = format!("/api/opportunities/{}", made("/api/opportunities", deal).await);
+    owner.patch(&deal, json!({"stage": "proposal"})).await.expect(200);
+    let moved = last(&owner).await;
+    owner.delete(&format!("/api/pipelines/{pipeline}")).await.expect(200);
+    undo(&owner, &moved).await.expect_problem(409, "conflict");
+    assert_eq!(owner.get(&deal).await.expect(200).data()["stage"], "proposal");
 }

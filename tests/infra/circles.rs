@@ -80,7 +80,7 @@ fn imports<'a>(of: &str, text: &str, modules: &'a BTreeMap<String, String>) -> B
 }
 
 /// The paths that follow a first part, those in braces one by one.
-fn paths(text: &str, first: &str) -> Vec<String> {
+pub(crate) fn paths(text: &str, first: &str) -> Vec<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let starts = code.match_indices(first).map(|(at, _)| at);
     let starts = starts.filter(|at| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || "_$:".contains(c)));

@@ -80,9 +80,9 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
     // What went to the trash with a record comes back with it.
     let mut risen: Vec<AnyId> = Vec::new();
     for fact in facts.iter().filter(|fact| fact.record.kind.has_family() && fact.action == Audit::Delete) {
-        risen.extend(cx.trash().fallen_with(fact.record).await?);
+        risen.extend(cx.trash().deleted_with(fact.record).await?);
     }
-    tx = daybook_records::family::rise(cx, tx, &risen).await?;
+    tx = daybook_records::family::cascade_restore(cx, tx, &risen).await?;
     for fact in facts {
         if risen.contains(&fact.record) {
             reverted.entries.push(fact.id);

@@ -76,7 +76,7 @@ pub async fn convert(
     ask.checked()?;
     let id = find_lead(&cx, id).await.map(|lead| lead.id)?;
     // The lead is within reach; the contact may be by another permission.
-    cx.everybodys().alter(id, version, |lead| decided(&cx, lead, &ask)).await
+    cx.unscoped().alter(id, version, |lead| decided(&cx, lead, &ask)).await
 }
 
 async fn decided(cx: &Cx, lead: Stored<Lead>, ask: &Ask) -> Result<Decision<Created<Converted>>> {
@@ -114,12 +114,10 @@ async fn new<T: Model>(
     fields.extend(asked.cloned().unwrap_or_default());
     let draft = draft::<T>(&cx, fields).await.map_err(placed(place))?;
     // The country of its form says what the lead's number means.
-    Ok(draft.with(|mut made| {
-        if made.phone() == lead.phone.as_ref() {
-            made.set_e164(lead.phone_e164.clone());
-        }
-        made
-    }))
+    Ok(match draft.wanted().phone() == lead.phone.as_ref() {
+        true => draft.with_number(lead.phone_e164.clone()),
+        false => draft,
+    })
 }
 
 /// What is wrong with a part of what was asked for, by its place in the whole.

@@ -3,7 +3,7 @@
 use daybook_domain::api_key::{ApiKey, NewApiKey};
 use daybook_domain::{ApiKeyId, Audit, Error as Domain, Stored};
 use daybook_http::{
-    CreatedSecret, Cx, Data, Given, IfMatch, ListQuery, Listed, Patch, Path, Result, SecretData, token,
+    CreatedSecret, Cx, Data, IfMatch, ListQuery, Listed, NewJson, Patch, Path, Result, SecretData, token,
 };
 use daybook_records::{Draft, created, updated};
 use daybook_store::rows::key_secret::KeySecret;
@@ -34,7 +34,7 @@ pub async fn list(cx: Cx, query: ListQuery<ApiKey>) -> Result<Listed<ApiKey>> {
 }
 
 /// Makes a key that may do no more than whoever makes it.
-pub async fn create(cx: Cx, Given(new): Given<NewApiKey>) -> Result<CreatedSecret<WithSecret>> {
+pub async fn create(cx: Cx, NewJson(new): NewJson<NewApiKey>) -> Result<CreatedSecret<WithSecret>> {
     let made_by = cx.actor.owner().ok_or(Domain::NotAPerson)?;
     let stamp = cx.stamp();
     let id = ApiKeyId::new(stamp.id);

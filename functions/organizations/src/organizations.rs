@@ -6,7 +6,7 @@ use daybook_domain::job::{Job, Work};
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::{Action, Permission, Resource, Role};
 use daybook_domain::{Audit, Conflict, Error as Domain, OrgId, RecordType, Stored};
-use daybook_http::{Created, Cx, Data, Given, IfMatch, ListQuery, Listed, Patch, Path, Result};
+use daybook_http::{Created, Cx, Data, IfMatch, ListQuery, Listed, NewJson, Patch, Path, Result};
 use daybook_records::{Draft, created, deleted};
 use daybook_store::{Decision, Kept, Registration, Tx};
 
@@ -17,7 +17,7 @@ pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organ
 
 /// Makes an organisation, and invites its owner by mail. Only in the default organisation, whose people run the
 /// deployment; elsewhere an organisation comes with a registration, where those are open.
-pub async fn create(cx: Cx, Given(new): Given<NewOrganization>) -> Result<Created<Organization>> {
+pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Created<Organization>> {
     if cx.org != cx.env.settings.default_org {
         return Err(Domain::Forbidden(Permission::least(Resource::Organization, Action::Manage)).into());
     }

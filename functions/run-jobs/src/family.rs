@@ -48,7 +48,7 @@ pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     if !cx.is_there(record).await? {
         return Ok(job.failed("the record was moved to the trash again"));
     }
-    let fallen = cx.trash().with(record).await?;
+    let fallen = cx.trash().indexed_with(record).await?;
     for some in fallen.chunks(AT_ONCE) {
         job = moved(cx, job, some, Way::Back).await?;
     }
@@ -70,8 +70,8 @@ async fn moved(cx: &Cx, mut job: Stored<Job>, some: &[AnyId], way: Way) -> Resul
     while let Some(some) = open.pop() {
         let (after, tx) = updated(cx, Tx::default(), &job, Draft::of(job.advanced(some.len()))).await?;
         let tx = match way {
-            Way::ToTrash(record) => daybook_records::family::fall(cx, tx, some, record).await?,
-            Way::Back => daybook_records::family::rise(cx, tx, some).await?,
+            Way::ToTrash(record) => daybook_records::family::cascade_delete(cx, tx, some, record).await?,
+            Way::Back => daybook_records::family::cascade_restore(cx, tx, some).await?,
         };
         match cx.next_step().commit(tx, ()).await {
             Ok(()) => {

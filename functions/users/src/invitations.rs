@@ -3,24 +3,24 @@
 use daybook_domain::InvitationId;
 use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::{Conflict, Error as Domain};
-use daybook_http::{Created, Cx, Data, Given, Path, Result};
+use daybook_http::{Created, Cx, Data, NewJson, Path, Result};
 use daybook_records::{Draft, MAILS, created};
 use daybook_store::{Registration, Tx};
 
 /// Invites somebody to the organisation.
-pub async fn create(cx: Cx, Given(new): Given<NewInvitation>) -> Result<Created<Invitation>> {
+pub async fn create(cx: Cx, NewJson(new): NewJson<NewInvitation>) -> Result<Created<Invitation>> {
     if cx.env.settings.registration == Registration::Closed {
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
+    let draft = Draft::of(Invitation::new(new, &cx.stamp()));
+    let (invitation, tx) = created(&cx, Tx::default(), draft).await?;
     cx.limited("invite", &cx.org.to_string(), MAILS).await?;
     // Users of other organisations are nobody's business here; they will be told when they accept.
-    if let Some((org, user)) = daybook_records::admission::login(&cx.env, &new.email.normalized()).await?
+    if let Some((org, user)) = daybook_records::admission::login(&cx.env, &invitation.email.normalized()).await?
         && org == cx.org
     {
         return Err(Domain::Duplicate { field: "email", existing_id: Some(user.into()) }.into());
     }
-    let draft = Draft::of(Invitation::new(new, &cx.stamp()));
-    let (invitation, tx) = created(&cx, Tx::default(), draft).await?;
     cx.commit(tx, Created(invitation)).await
 }
 

@@ -33,7 +33,7 @@ pub fn routes() -> Table {
         .get("/api/roles/{id}", can(Users, Read), read::<CustomRole>)
         .put("/api/roles/{id}", can(Roles, Manage), update::<CustomRole>)
         .patch("/api/roles/{id}", can(Roles, Manage), update::<CustomRole>)
-        .delete("/api/roles/{id}", can(Roles, Manage), roles::delete)
+        .delete("/api/roles/{id}", can(Roles, Manage), delete::<CustomRole>)
         .get("/api/teams", can(Users, Read), list::<Team>)
         .post("/api/teams", can(Users, Manage), create::<Team>)
         .get("/api/teams/{id}", can(Users, Read), read::<Team>)

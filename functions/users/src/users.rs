@@ -3,7 +3,7 @@
 use daybook_domain::permission::{Permission, RoleRef};
 use daybook_domain::user::{Status, User, Username};
 use daybook_domain::{Audit, EmailAddress, Event, Line, UserId};
-use daybook_http::{Created, Cx, Data, Given, Path, Result};
+use daybook_http::{Created, Cx, Data, NewJson, Path, Result};
 use daybook_records::{Draft, MAILS, created};
 use daybook_store::Tx;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -34,12 +34,12 @@ pub struct Effective {
 }
 
 /// Makes a user, and sends them a mail with which they choose a password.
-pub async fn create(cx: Cx, Given(new): Given<NewUser>) -> Result<Created<User>> {
-    cx.limited("invite", &cx.org.to_string(), MAILS).await?;
+pub async fn create(cx: Cx, NewJson(new): NewJson<NewUser>) -> Result<Created<User>> {
     cx.decide(|| async {
         let user = User::new(new.email.clone(), new.username.clone(), new.name.clone(), new.role, &cx.stamp());
         let ticket = Ticket::new(&cx.env, &user.email, Use::ResetPassword);
         let (user, tx) = created(&cx, Tx::default(), Draft::of(user)).await?;
+        cx.limited("invite", &cx.org.to_string(), MAILS).await?;
         let tx = tx
             .and_happened(Event::UserPasswordResetRequested, Audit::PasswordReset, user.id)
             .with_row(ticket.write(cx.org, user.id, Use::ResetPassword)?);

@@ -230,13 +230,14 @@ impl Record for Lead {
 
     /// A lead is converted by converting it alone, and stays so, unless that is undone.
     fn settle(edit: Edit<'_, Lead>, (): &()) -> Result<Lead, Error> {
-        let Edit { before, wanted, .. } = edit;
+        let Edit { before, wanted, again, .. } = edit;
         check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
         let is_converted = |lead: &Lead| lead.status == Status::Converted;
         let became = |lead: Option<&Lead>| lead.and_then(|lead| lead.customer_id);
         let moves = before.map(|before| before.status) != Some(wanted.status);
         let converts = became(before) != became(Some(&wanted));
-        if moves && !converts && (is_converted(&wanted) || before.is_some_and(is_converted)) {
+        let may = if is_converted(&wanted) { converts && !again } else { converts };
+        if moves && !may && (is_converted(&wanted) || before.is_some_and(is_converted)) {
             return Err(Error::Conflict(Conflict::Conversion));
         }
         Ok(wanted)

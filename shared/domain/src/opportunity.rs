@@ -208,13 +208,14 @@ impl Record for Opportunity {
     fn settle(edit: Edit<'_, Opportunity>, pipeline: &Option<Pipeline>) -> Result<Opportunity, Error> {
         let (stage, probability) = (edit.gives("stage"), edit.gives("probability"));
         let Edit { before, mut wanted, again, at, .. } = edit;
-        let Some(pipeline) = pipeline else { return Ok(wanted) };
-        let is_known = pipeline.stage(&wanted.stage).is_some();
+        let has_stage = |pipeline: &Pipeline| pipeline.stage(&wanted.stage).is_some();
         if again {
             let stays = before.is_some_and(|before| before.stage == wanted.stage);
-            let is_there = is_known && pipeline.id == wanted.pipeline_id;
+            let is_there = pipeline.as_ref().is_some_and(|one| one.id == wanted.pipeline_id && has_stage(one));
             return if stays || is_there { Ok(wanted) } else { Err(Error::Conflict(Conflict::StageGone)) };
         }
+        let Some(pipeline) = pipeline else { return Ok(wanted) };
+        let is_known = has_stage(pipeline);
         let enters = before.is_none_or(|before| before.pipeline_id != pipeline.id);
         if !stage && enters && !is_known {
             let first = pipeline.first().ok_or_else(|| Error::invalid("/pipeline_id", Rule::Required))?;

@@ -305,7 +305,9 @@ impl HeldPermission {
     /// These permissions, each once and of one action the widest scope; those that aren't known as they are.
     pub fn tidied(held: &[HeldPermission]) -> Vec<HeldPermission> {
         let grants: Grants = held.iter().copied().collect();
-        let known = grants.list().into_iter().map(HeldPermission::Known);
+        let mut known = grants.list();
+        known.sort_by_key(ToString::to_string);
+        let known = known.into_iter().map(HeldPermission::Known);
         known.chain(grants.unknown.into_iter().map(HeldPermission::Unknown)).collect()
     }
 }

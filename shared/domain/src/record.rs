@@ -107,7 +107,7 @@ pub trait Record:
     }
 
     /// The record as it is to be, with what follows from the fields that were given; or the rule that they break.
-    /// Whatever makes or changes one goes through it.
+    /// Whatever makes or changes one goes through it, but for what signing in proves.
     fn settle(edit: Edit<'_, Self>, context: &Self::Context) -> Result<Self, Error> {
         let _ = context;
         Ok(edit.wanted)
@@ -120,11 +120,6 @@ pub trait Record:
 
     /// The form that it came through, whose country says what its phone number means.
     fn form(&self) -> Option<FormId> {
-        None
-    }
-
-    /// What its phone number is in E.164, where that is known.
-    fn e164(&self) -> Option<&str> {
         None
     }
 
@@ -269,10 +264,6 @@ macro_rules! record_phone {
     () => {
         fn phone(&self) -> Option<&$crate::Phone> {
             self.phone.as_ref()
-        }
-
-        fn e164(&self) -> Option<&str> {
-            self.phone_e164.as_deref()
         }
 
         fn set_e164(&mut self, number: Option<String>) {

@@ -67,8 +67,8 @@ pub struct View {
     /// The query of the list, such as `status=active&sort=created_at`; parameters of the request come before it.
     #[field(required)]
     pub query: Line<2000>,
-    /// Whose it is; whoever makes it, unless given. `null` shares it with everybody who may see views, to use and to
-    /// change.
+    /// Whose it is; whoever makes it, unless given. `null` shares it with everybody who may see views; those who may change
+    /// all views change it.
     #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
 }

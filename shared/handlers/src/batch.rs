@@ -151,7 +151,7 @@ async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
         match tx.is_empty() {
             true => Ok(Batched::of(parts)),
             // Each change was within reach when it was decided.
-            false => cx.everybodys().commit(tx, Batched::of(parts)).await,
+            false => cx.unscoped().commit(tx, Batched::of(parts)).await,
         }
     };
     match items.iter().any(|item| item.version.is_some()) {
@@ -206,7 +206,8 @@ async fn add<T: Model>(cx: &Cx, tx: Tx, item: &BatchItem) -> Result<(Tx, Part)> 
             let trashed = cx.trash().get::<T>(id_of::<T>(item)?, item.version).await?;
             let (restored, mut tx) = restored(cx, tx, &trashed).await?;
             if T::TYPE.has_family() {
-                tx = daybook_records::family::rise(cx, tx, &cx.trash().fallen_with(trashed.id()).await?).await?;
+                tx = daybook_records::family::cascade_restore(cx, tx, &cx.trash().deleted_with(trashed.id()).await?)
+                    .await?;
             }
             Ok((tx, done(Answer::Ok, &restored)?))
         }

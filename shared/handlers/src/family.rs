@@ -57,13 +57,15 @@ pub async fn delete_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(vers
     for attempt in 0..DECISIONS {
         way = match cx.alter(id, version, |record| removed::<T>(&cx, record, way)).await {
             Err(Error::Domain(Domain::Unfit { .. })) if way == Way::AtOnce => Way::ByJob,
-            Err(Error::Domain(Domain::Conflict(Conflict::Contended))) if way != Way::Whoever => Way::Whoever,
+            Err(Error::Domain(Domain::Conflict(Conflict::Contended))) if way != Way::WithLateJoiners => {
+                Way::WithLateJoiners
+            }
             // One of those that belong to it changed, not the record itself.
             Err(Error::Domain(Domain::Stale { .. }))
                 if version.is_some() && Some(cx.get::<T>(id).await?.version()) == version =>
             {
                 cx.pause(attempt + 1).await;
-                if attempt < PATIENCE { way } else { Way::Whoever }
+                if attempt < PATIENCE { way } else { Way::WithLateJoiners }
             }
             outcome => return outcome,
         }
@@ -79,12 +81,12 @@ enum Way {
     /// The members by a job, as many as there are.
     ByJob,
     /// The members by a job, with whoever joins until the record is gone: others may join all the time.
-    Whoever,
+    WithLateJoiners,
 }
 
 async fn removed<T: Model>(cx: &Cx, record: Stored<T>, way: Way) -> Result<Decision<Removed<T>>> {
     let mut family = daybook_records::family::family_of(cx, record.id()).await?;
-    family.joined = family.joined.filter(|_| way != Way::Whoever);
+    family.joined = family.joined.filter(|_| way != Way::WithLateJoiners);
     if way == Way::AtOnce && family.members.len() <= MAY_FIT {
         let tx = removal(cx, Tx::default(), &record, family).await?;
         return Ok(Decision::Commit(tx, Removed::Done(Data(record.into_inner()))));
@@ -100,17 +102,23 @@ async fn removed<T: Model>(cx: &Cx, record: Stored<T>, way: Way) -> Result<Decis
 /// A change that removes a record with what belongs to it, too.
 pub(crate) async fn removal<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, family: Family) -> Result<Tx> {
     let members = family.members.clone();
-    daybook_records::family::fall(cx, deleted(cx, tx, record).await?.with_family(family), &members, record.id()).await
+    daybook_records::family::cascade_delete(
+        cx,
+        deleted(cx, tx, record).await?.with_family(family),
+        &members,
+        record.id(),
+    )
+    .await
 }
 
 /// Takes a record back from the trash, and with it what went there with it; where that doesn't fit one transaction,
 /// the record at once, and a job (202) takes the rest back.
 pub async fn restore_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let trashed = cx.trash().get::<T>(id, version).await?;
-    let fallen = cx.trash().fallen_with(trashed.id()).await?;
+    let fallen = cx.trash().deleted_with(trashed.id()).await?;
     let (back, tx) = restored(&cx, Tx::default(), &trashed).await?;
     if fallen.len() <= MAY_FIT {
-        let whole = daybook_records::family::rise(&cx, tx, &fallen).await?;
+        let whole = daybook_records::family::cascade_restore(&cx, tx, &fallen).await?;
         match cx.commit(whole, Removed::Done(Data(back))).await {
             Err(Error::Domain(Domain::Unfit { .. })) => {}
             outcome => return outcome,

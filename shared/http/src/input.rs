@@ -40,17 +40,17 @@ impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Json<T> {
     }
 }
 
-/// A JSON body that says what a record is to be: as [`Json`], with nothing for texts that are empty.
+/// A JSON body that says what a new record is to be: as [`Json`], with nothing for texts that are empty.
 #[derive(Debug)]
-pub struct Given<T>(pub T);
+pub struct NewJson<T>(pub T);
 
-impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Given<T> {
+impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for NewJson<T> {
     async fn read(call: &Call) -> Result<Self> {
         let body = match json_body(call)? {
             Value::Object(fields) => Value::Object(without_empty(fields)),
             other => other,
         };
-        Ok(Given(read(body)?))
+        Ok(NewJson(read(body)?))
     }
 
     fn fingerprint(&self) -> Value {

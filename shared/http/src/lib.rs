@@ -33,7 +33,7 @@ pub use daybook_records::query::{ListQuery, USUAL_LIMIT, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, Given, IfMatch, Json, New, Patch, Path, Posted, PostedBy, PostedLater, Stored,
+    Anchored, DeviceToken, Form, IfMatch, Json, New, NewJson, Patch, Path, Posted, PostedBy, PostedLater, Stored,
 };
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;

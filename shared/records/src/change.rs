@@ -1,7 +1,7 @@
 //! The one way to make, change, remove and restore a record: a draft, what its type makes of it
 //! ([`Record::settle`](daybook_domain::Record::settle)), the rules that need the table ([`guarded`]), then one commit.
 
-use crate::context::{Fields, Model};
+use crate::context::{Fields, Model, Way};
 use crate::draft::{Draft, Given, draft};
 use crate::rules::guarded;
 use daybook_domain::{AnyId, Error as Domain, Stored};
@@ -24,7 +24,7 @@ pub async fn amend<T: Model, R: Reply>(
     reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
     let id = id.into();
-    let given = Given::<T>::read(cx, fields, false).await?;
+    let given = Given::<T>::read(cx, fields, Way::Changed).await?;
     given.may_name(cx, async || cx.get::<T>(id).await.map(Stored::into_inner)).await?;
     decided(cx, id, if_match, |before: &T| given.over(before), reply).await
 }
@@ -126,8 +126,8 @@ pub async fn deleted<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>) -> Result<Tx
 
 /// A transaction that moves a record to the trash which goes there with another one, if the rules allow it. Whether the actor
 /// reaches it plays no part.
-pub(crate) async fn fallen<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, with: AnyId) -> Result<Tx> {
-    guarded::<T>(cx, Some(record), None, tx.and_fall(record, with)).await
+pub(crate) async fn cascaded<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, with: AnyId) -> Result<Tx> {
+    guarded::<T>(cx, Some(record), None, tx.and_cascade(record, with)).await
 }
 
 /// A transaction that takes a record back from the trash too, if the rules allow it; and the version that this makes.

@@ -1,6 +1,6 @@
 //! Who goes with a record to the trash, and comes back with it.
 
-use crate::change::{fallen, restored};
+use crate::change::{cascaded, restored};
 use daybook_domain::registry::boxed;
 use daybook_domain::{AnyId, Record as _, with_record_type};
 use daybook_store::family::Family;
@@ -8,22 +8,22 @@ use daybook_store::rows::falling::Falling;
 use daybook_store::{Cx, Result, Tx};
 
 /// A change with which members of a family go to the trash too.
-pub async fn fall(cx: &Cx, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
+pub async fn cascade_delete(cx: &Cx, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
     for kind in parent.kind.family() {
         let ids = members.iter().copied().filter(|id| id.kind == kind);
         with_record_type!(kind, T => for record in boxed(|| cx.raw_records::<T>(ids)).await?.values() {
-            tx = fallen(cx, tx, record, parent).await?;
+            tx = cascaded(cx, tx, record, parent).await?;
         });
     }
     Ok(tx)
 }
 
 /// A change with which members of a family come back from the trash too.
-pub async fn rise(cx: &Cx, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
-    let everybodys = cx.everybodys();
+pub async fn cascade_restore(cx: &Cx, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
+    let unscoped = cx.unscoped();
     for id in members {
-        with_record_type!(id.kind, T => if let Some(trashed) = boxed(|| everybodys.trash().find::<T>(*id)).await? {
-            (_, tx) = restored(&everybodys, tx, &trashed).await?;
+        with_record_type!(id.kind, T => if let Some(trashed) = boxed(|| unscoped.trash().find::<T>(*id)).await? {
+            (_, tx) = restored(&unscoped, tx, &trashed).await?;
         });
     }
     Ok(tx)

@@ -5,12 +5,9 @@ use daybook_domain::organization::Organization;
 use daybook_domain::{Phone, Record};
 use daybook_store::{Cx, Result};
 
-/// The record with its phone number in E.164, where the number isn't the one it had before, and whoever made the record
-/// didn't know.
+/// The record with its phone number in E.164, where the number isn't the one it had before.
 pub(crate) async fn dialled<T: Record>(cx: &Cx, before: Option<&T>, mut after: T) -> Result<T> {
-    let is_as_before = after.phone() == before.and_then(Record::phone);
-    let is_known = after.phone().is_some() && after.e164() != before.and_then(Record::e164);
-    if is_as_before || is_known {
+    if after.phone() == before.and_then(Record::phone) {
         return Ok(after);
     }
     let number = match after.phone() {

@@ -34,11 +34,11 @@ fn oldest_first(cursor: Option<&str>) -> PageAsk<'_> {
 
 /// The pipelines of an organisation, the default one first.
 pub async fn pipelines(cx: &Cx) -> Result<Vec<Pipeline>> {
-    let everybodys = cx.everybodys();
-    let mut page = everybodys.list::<Pipeline>(&oldest_first(None)).await?;
+    let unscoped = cx.unscoped();
+    let mut page = unscoped.list::<Pipeline>(&oldest_first(None)).await?;
     let mut all = page.items;
     while let Some(cursor) = page.next_cursor {
-        page = everybodys.list::<Pipeline>(&oldest_first(Some(&cursor))).await?;
+        page = unscoped.list::<Pipeline>(&oldest_first(Some(&cursor))).await?;
         all.append(&mut page.items);
     }
     match all.iter().position(|one| one.id == PipelineId::default_of(cx.org)) {

@@ -17,9 +17,10 @@ use daybook_domain::view::View;
 use daybook_domain::{
     Actor, Audit, Conflict, Error as Domain, Event, FormId, PipelineId, Record, Rule, Violations, with_record_type,
 };
+use daybook_store::filter::{Filter, Op};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Cx, Reach, Result, Tx};
+use daybook_store::{Cx, PageAsk, Reach, Result, Tx};
 use std::any::Any;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Optio
         form(cx, before, after)?;
     }
     if let Some((before, after)) = change.of::<CustomRole>() {
-        role(cx, before, after)?;
+        role(cx, before, after).await?;
         return Ok(tx.called(Audit::PermissionChange));
     }
     if let Some((before, after)) = change.of::<ApiKey>() {
@@ -109,14 +110,37 @@ fn form(cx: &Cx, before: Option<&Form>, after: Option<&Form>) -> Result<()> {
     }
 }
 
-/// Nobody gives, or takes away, more than they have themselves; Daybook itself does as it is told.
-fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) -> Result<()> {
+/// Nobody gives, or takes away, more than they have themselves; Daybook itself does as it is told. A role that somebody has, or
+/// is to have, stays.
+async fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) -> Result<()> {
+    if let (Some(before), None) = (before, after) {
+        let role = RoleRef::Custom(before.id);
+        if is_anywhere::<User>(cx, role, None).await? || is_anywhere::<Invitation>(cx, role, Some("pending")).await? {
+            return Err(Domain::Conflict(Conflict::RoleInUse).into());
+        }
+    }
     if cx.actor == Actor::System {
         return Ok(());
     }
     let of = |role: &CustomRole| (RoleRef::Custom(role.id), role.grants());
     let roles: Vec<_> = [before, after].into_iter().flatten().map(of).collect();
     Ok(may_change(&cx.grants, cx.actor.role(), &roles)?)
+}
+
+/// Whether a record, or one in a state, names a role.
+async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, state: Option<&str>) -> Result<bool> {
+    let unscoped = cx.unscoped();
+    let mut cursor: Option<String> = None;
+    loop {
+        let has_role = Filter { field: "role".to_owned(), op: Op::Eq, value: role.to_string().into() };
+        let ask = PageAsk { state, filters: vec![has_role], limit: 1, cursor: cursor.as_deref(), ..PageAsk::default() };
+        let page = unscoped.list::<T>(&ask).await?;
+        match page.next_cursor {
+            _ if !page.items.is_empty() => return Ok(true),
+            Some(next) => cursor = Some(next),
+            None => return Ok(false),
+        }
+    }
 }
 
 /// Nobody shuts themselves out.

@@ -364,6 +364,11 @@ pub fn overlap<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> 
     Ok(crate::journal::difference(&object_of(before)?, &object_of(wanted)?).0)
 }
 
+/// The fields that a decision would change, with the values they would have.
+pub fn changed_fields<T: Record>(before: &T, wanted: &T) -> Result<Map<String, Value>> {
+    Ok(crate::journal::difference(&object_of(before)?, &object_of(wanted)?).1)
+}
+
 /// The record in an item.
 pub fn record_of<T: Record>(mut item: Item) -> Result<Stored<T>> {
     let Some(AttributeValue::S(data)) = item.remove(DATA) else {

@@ -47,7 +47,7 @@ mod tx;
 
 pub use ask::{Order, PageAsk};
 pub use clock::{Clock, Ids};
-pub use cx::{Cx, Decision, Env, Holder, RequestInfo, is_at, overlap, record_of};
+pub use cx::{Cx, Decision, Env, Holder, RequestInfo, changed_fields, is_at, overlap, record_of};
 pub use error::Error;
 pub use feed::{Feed, Told};
 pub use journal::{Detail, EntryRef, Fact, SignedFact};

@@ -3,7 +3,6 @@
 use crate::ask::{PageAsk, child_of};
 use crate::filter::Filter;
 use crate::json::{bytes_of, object_of};
-
 use crate::merged::{ListPlan, Merged, Next, Source};
 use crate::plan::RECORD_BYTES;
 use crate::schema::Question;
@@ -90,7 +89,7 @@ impl Cx {
     pub async fn is_any_in<T: Record>(&self, states: &[&str]) -> Result<bool> {
         for state in states {
             let ask = PageAsk { state: Some(*state), limit: 1, ..PageAsk::default() };
-            if !self.everybodys().list::<T>(&ask).await?.items.is_empty() {
+            if !self.unscoped().list::<T>(&ask).await?.items.is_empty() {
                 return Ok(true);
             }
         }

@@ -33,7 +33,7 @@ impl Cx {
     /// The same request, where whose a record is plays no part: what the actor may reach was asked before, or isn't
     /// told.
     #[must_use]
-    pub fn everybodys(&self) -> Cx {
+    pub fn unscoped(&self) -> Cx {
         Cx { reach: Reach::All, ..self.clone() }
     }
 }

@@ -42,7 +42,7 @@ impl Trash<'_> {
     }
 
     /// Who went to the trash with a record, as far as the index has it.
-    pub async fn with(self, parent: AnyId) -> Result<Vec<AnyId>> {
+    pub async fn indexed_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
         let items = self.cx.env.table.query_all(&Question::FellWith(self.cx.org, parent).range()).await?;
         let id = |item: &Item| item.get(SK)?.as_s().ok()?.parse().ok();
         Ok(items.iter().filter_map(id).collect())
@@ -50,7 +50,7 @@ impl Trash<'_> {
 
     /// Who went to the trash with a record that is there; refused while not all of it is, and just after it went, while
     /// that can't be known.
-    pub async fn fallen_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
+    pub async fn deleted_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
         let falling = Falling::read(&self.cx.env, self.cx.org).await?;
         if falling.holds(parent) {
             return Err(Domain::Conflict(Conflict::StillFalling).into());
@@ -68,7 +68,7 @@ impl Trash<'_> {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let found = self.with(parent).await?;
+        let found = self.indexed_with(parent).await?;
         let settled = found.len() as u64 >= count || at.is_none_or(|at| at.plus(LAG) < self.cx.now());
         if settled { Ok(found) } else { Err(Domain::Conflict(Conflict::StillFalling).into()) }
     }

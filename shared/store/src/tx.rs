@@ -58,7 +58,7 @@ impl Tx {
 
     /// Moves a record to the trash that goes there with another one. Whether the actor reaches it plays no part.
     #[must_use]
-    pub fn and_fall<T: Record>(mut self, record: &Stored<T>, with: AnyId) -> Tx {
+    pub fn and_cascade<T: Record>(mut self, record: &Stored<T>, with: AnyId) -> Tx {
         self = self.and_delete(record);
         if let Some(change) = self.changes.last_mut() {
             change.fell_with = Some(with);
