@@ -58,7 +58,8 @@ impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for NewJson<T> 
     }
 
     fn describe(operation: &mut Operation) {
-        Json::<T>::describe(operation);
+        let schema = operation.new_json_schema_of::<T>();
+        operation.body(JSON, schema);
     }
 }
 

@@ -67,12 +67,7 @@ impl Operation {
                 if T::READ_ONLY.contains(&field.as_str()) || also.is_empty() {
                     continue;
                 }
-                let mut any = AnyOfBuilder::new().item(schema.clone());
-                for kind in also {
-                    let empty = ObjectBuilder::new().schema_type(kind.clone());
-                    any = any.item(if *kind == Type::String { empty.max_length(Some(0)) } else { empty });
-                }
-                *schema = any.into();
+                or_empty(schema, also);
             }
             if !T::MOMENTS.is_empty() {
                 let zone = ObjectBuilder::new()
@@ -86,6 +81,18 @@ impl Operation {
             self.schemas.insert(name.clone(), RefOr::T(Schema::Object(object)));
         }
         RefOr::Ref(Ref::from_schema_name(name))
+    }
+
+    /// A type of body that says what a new record is to be: what may be left out may be an empty text.
+    pub fn new_json_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let whole = self.schema_of::<T>();
+        if let RefOr::T(Schema::Object(mut object)) = T::schema() {
+            let required = &object.required;
+            let optional = object.properties.iter_mut().filter(|(field, _)| !required.contains(field));
+            optional.for_each(|(_, schema)| or_empty(schema, &[Type::String]));
+            self.schemas.insert(T::name().into_owned(), RefOr::T(Schema::Object(object)));
+        }
+        whole
     }
 
     /// A type as lists show it, which may leave out every field but the id.
@@ -235,4 +242,14 @@ impl Operation {
 fn enveloped(data: RefOr<Schema>) -> ObjectBuilder {
     let yes = ObjectBuilder::new().schema_type(Type::Boolean);
     ObjectBuilder::new().property("success", yes).property("data", data).required("success").required("data")
+}
+
+/// A schema that takes nothing, too: `null`, an empty text.
+fn or_empty(schema: &mut RefOr<Schema>, besides: &[Type]) {
+    let mut any = AnyOfBuilder::new().item(schema.clone());
+    for kind in besides {
+        let empty = ObjectBuilder::new().schema_type(kind.clone());
+        any = any.item(if *kind == Type::String { empty.max_length(Some(0)) } else { empty });
+    }
+    *schema = any.into();
 }
