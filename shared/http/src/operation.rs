@@ -89,7 +89,15 @@ impl Operation {
         if let RefOr::T(Schema::Object(mut object)) = T::schema() {
             let required = &object.required;
             let optional = object.properties.iter_mut().filter(|(field, _)| !required.contains(field));
-            optional.for_each(|(_, schema)| or_empty(schema, &[Type::String]));
+            for (_, schema) in optional {
+                // `null` is given as one of them, not within one of them.
+                let named = match &*schema {
+                    RefOr::T(Schema::OneOf(kinds)) => kinds.items.first().cloned(),
+                    _ => None,
+                };
+                *schema = named.unwrap_or_else(|| schema.clone());
+                or_empty(schema, &[Type::Null, Type::String]);
+            }
             self.schemas.insert(T::name().into_owned(), RefOr::T(Schema::Object(object)));
         }
         whole
