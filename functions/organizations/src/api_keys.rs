@@ -1,7 +1,7 @@
 //! API keys: what programs sign in with. A secret is shown once, when it is made.
 
 use daybook_domain::api_key::{ApiKey, NewApiKey};
-use daybook_domain::{ApiKeyId, Audit, Error as Domain, Stored};
+use daybook_domain::{ApiKeyId, Audit, Error as Domain, Stored, Timestamp};
 use daybook_http::{
     CreatedSecret, Cx, Data, IfMatch, ListQuery, Listed, NewJson, Patch, Path, Result, SecretData, token,
 };
@@ -58,7 +58,7 @@ pub async fn update(
     patch: Patch<ApiKey>,
 ) -> Result<Data<ApiKey>> {
     let mut fields = patch.fields;
-    let last_used_at = shown(&cx, cx.get::<ApiKey>(id).await?.into_inner()).await?.last_used_at;
+    let last_used_at = last_used_at(&cx, id).await?;
     // A key may be sent back as it was shown.
     let told = last_used_at.map_or(Value::Null, |at| Value::from(at.to_string()));
     if fields.get("last_used_at") == Some(&told) {
@@ -91,8 +91,11 @@ pub async fn rotate(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch)
 }
 
 async fn shown(cx: &Cx, api_key: ApiKey) -> Result<ApiKey> {
-    let secret = KeySecret::read(&cx.env, cx.org, api_key.id).await?;
-    Ok(ApiKey { last_used_at: secret.and_then(|secret| secret.last_used_at), ..api_key })
+    Ok(ApiKey { last_used_at: last_used_at(cx, api_key.id).await?, ..api_key })
+}
+
+async fn last_used_at(cx: &Cx, id: ApiKeyId) -> Result<Option<Timestamp>> {
+    Ok(KeySecret::read(&cx.env, cx.org, id).await?.and_then(|secret| secret.last_used_at))
 }
 
 fn prefix(secret: &str) -> String {

@@ -4,7 +4,7 @@ use daybook_domain::InvitationId;
 use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::{Conflict, Error as Domain};
 use daybook_http::{Created, Cx, Data, NewJson, Path, Result};
-use daybook_records::{Draft, MAILS, created};
+use daybook_records::{Draft, created, take_mail};
 use daybook_store::{Registration, Tx};
 
 /// Invites somebody to the organisation.
@@ -14,7 +14,7 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewInvitation>) -> Result<Crea
     }
     let draft = Draft::of(Invitation::new(new, &cx.stamp()));
     let (invitation, tx) = created(&cx, Tx::default(), draft).await?;
-    cx.limited("invite", &cx.org.to_string(), MAILS).await?;
+    take_mail(&cx).await?;
     // Users of other organisations are nobody's business here; they will be told when they accept.
     if let Some((org, user)) = daybook_records::admission::login(&cx.env, &invitation.email.normalized()).await?
         && org == cx.org
@@ -31,6 +31,6 @@ pub async fn revoke(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitat
 
 /// Sends an invitation once more, for another week. The links of earlier mails work no more.
 pub async fn resend(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
-    cx.limited("invite", &cx.org.to_string(), MAILS).await?;
+    take_mail(&cx).await?;
     daybook_records::change(&cx, id, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await
 }

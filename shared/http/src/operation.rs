@@ -91,11 +91,11 @@ impl Operation {
             let optional = object.properties.iter_mut().filter(|(field, _)| !required.contains(field));
             for (_, schema) in optional {
                 // `null` is given as one of them, not within one of them.
-                let named = match &*schema {
-                    RefOr::T(Schema::OneOf(kinds)) => kinds.items.first().cloned(),
-                    _ => None,
-                };
-                *schema = named.unwrap_or_else(|| schema.clone());
+                if let RefOr::T(Schema::OneOf(kinds)) = &*schema
+                    && let Some(named) = kinds.items.first().cloned()
+                {
+                    *schema = named;
+                }
                 or_empty(schema, &[Type::Null, Type::String]);
             }
             self.schemas.insert(T::name().into_owned(), RefOr::T(Schema::Object(object)));

@@ -23,4 +23,4 @@ pub use draft::{Draft, amended, draft};
 pub use erase::forget_address;
 pub use people::with_owners;
 pub use pipelines::{pipeline_of, pipelines};
-pub use rules::MAILS;
+pub use rules::take_mail;

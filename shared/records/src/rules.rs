@@ -209,7 +209,12 @@ fn asks_for<T: Record>(query: &str) -> Result<(), Domain> {
 
 /// So many addresses an hour an organisation can have mail sent to: who is known elsewhere isn't to be found out by
 /// trying.
-pub const MAILS: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
+const MAILS: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
+
+/// Takes one of the mails that the organisation may send to addresses that somebody names.
+pub async fn take_mail(cx: &Cx) -> Result<()> {
+    cx.limited("invite", &cx.org.to_string(), MAILS).await
+}
 
 /// Nobody makes a user more than they are themselves; there is always an owner; and another address is to be proven.
 async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) -> Result<Tx> {
@@ -227,7 +232,7 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
             tx = tx.called(Audit::PermissionChange);
         }
         if before.email != after.email {
-            cx.limited("invite", &cx.org.to_string(), MAILS).await?;
+            take_mail(cx).await?;
         }
         if before.email != after.email && after.email_verified_at.is_none() {
             let ticket = Ticket::new(&cx.env, &after.email, Use::VerifyEmail);
