@@ -2,6 +2,7 @@
 
 use daybook_domain::permission::Role;
 use daybook_local::DEFAULT_ORG;
+use daybook_store::condition::Condition;
 use daybook_store::rows::credential::Credential;
 use daybook_store::schema::Place;
 use daybook_store::{FirstOwner, Registration};
@@ -47,7 +48,7 @@ async fn hashes_of_other_implementations_are_understood() {
     let phc = "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0";
     let credential = Credential { phc: phc.to_owned(), set_at: world.clock.now() };
     let key = Place::Credential(DEFAULT_ORG, user).key();
-    world.system.env.table.put(&key, &credential, None).await.expect("a write");
+    world.system.env.table.put(&key, &credential, Condition::ALWAYS).await.expect("a write");
     let login = |password: &str| json!({"email": "test@example.com", "password": password});
     world.visitor().post("/api/auth/login", login("correct horse battery staple")).await.expect(200);
     world.visitor().post("/api/auth/login", login("correct horse battery staples")).await.expect(401);

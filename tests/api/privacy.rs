@@ -1,8 +1,8 @@
 //! What the law lets a person ask for: all that is known of them, and that it be erased.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Role;
 use daybook_local::DEFAULT_ORG;
+use daybook_store::item::{AttributeValue, key_item};
 use daybook_store::schema::Place;
 use daybook_testing::hubspot::HubSpot;
 use daybook_testing::{Fault, Person, World, WorldOptions, is_full, lead};
@@ -37,7 +37,7 @@ async fn fetched(world: &World, job: &Value) -> daybook_testing::Answer {
 pub(crate) fn all_there_is(world: &World) -> Vec<String> {
     let now = world.clock.now().as_second();
     let expires = |item: &Value| item["expires_at"]["N"].as_str().map_or(i64::MAX, |at| at.parse().expect("a number"));
-    let all = world.system.engine.everything("daybook").expect("a table");
+    let all = world.raw.everything();
     assert!(!all.is_empty());
     all.into_iter().filter(|item| expires(item) > now).map(|item| item.to_string()).collect()
 }
@@ -295,10 +295,10 @@ async fn a_job_that_nobody_asked_for_isn_t_done() {
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     // Somebody with rights on the table puts another address into the errand.
     let key = Place::Errand(DEFAULT_ORG, job.parse().expect("an id")).key();
-    let put = world.system.past_daybook().put_item().table_name("daybook");
-    let put = put.item("pk", AttributeValue::S(key.pk)).item("sk", AttributeValue::S(key.sk));
-    let put = put.item("address", AttributeValue::S("ada@example.com".to_owned()));
-    put.item("expires_at", AttributeValue::N("9999999999".to_owned())).send().await.expect("a write");
+    let mut errand = key_item(&key);
+    errand.insert("address".to_owned(), AttributeValue::S("ada@example.com".to_owned()));
+    errand.insert("expires_at".to_owned(), AttributeValue::N("9999999999".to_owned()));
+    world.raw.put(errand).await;
     world.work().await;
     world.pass(Duration::from_secs(120)).await;
     assert_eq!(world.leads(&owner).await.len(), 1);
@@ -381,9 +381,9 @@ async fn a_detail_that_only_looks_erased_is_missed() {
     let last = journal.iter().rev().find(|fact| fact.event.name() == "lead.created").expect("an entry");
 
     let key = Place::Detail(DEFAULT_ORG, last.id).key();
-    let put = world.system.past_daybook().put_item().table_name("daybook");
-    let put = put.item("pk", AttributeValue::S(key.pk)).item("sk", AttributeValue::S(key.sk));
-    put.item("erased_by", AttributeValue::S(by)).send().await.expect("a write");
+    let mut erased = key_item(&key);
+    erased.insert("erased_by".to_owned(), AttributeValue::S(by));
+    world.raw.put(erased).await;
 
     let found = verified().await;
     let wrong = (found["first_wrong"]["id"].as_str(), found["first_wrong"]["what"].as_str());

@@ -2,6 +2,7 @@
 
 use daybook_domain::EmailAddress;
 use daybook_store::CommonPasswords;
+use daybook_store::condition::Condition;
 use daybook_store::rows::credential::Credential;
 use daybook_store::schema::Place;
 use daybook_testing::{Person, World, WorldOptions};
@@ -241,7 +242,7 @@ async fn hashes_with_other_parameters_are_made_anew_when_their_user_signs_in() {
         "$argon2id$v=19$m=65536,t=1,p=2$MDEyMzQ1Njc4OWFiY2RlZg$TTcvrSThbJQCppSypcjcxnOb1mHgOgMoPACajLdHc0Q",
     ] {
         let old = Credential { phc: phc.to_owned(), set_at: world.clock.now() };
-        world.system.env.table.put(&Place::Credential(org, id).key(), &old, None).await.expect("a write");
+        world.system.env.table.put(&Place::Credential(org, id).key(), &old, Condition::ALWAYS).await.expect("a write");
         assert!(!signs_in(&world, "ada@example.com", "correct horse battery stapler").await);
         for _ in 0..2 {
             assert!(signs_in(&world, "ada@example.com", "correct horse battery staple").await, "{phc}");

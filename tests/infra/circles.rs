@@ -14,7 +14,7 @@ fn no_file_imports_another_in_a_circle() {
 
     let mut crates: Vec<String> = folders("shared").into_iter().map(|name| format!("shared/{name}")).collect();
     crates.extend(folders("functions").into_iter().map(|name| format!("functions/{name}")));
-    crates.extend(["infra/local", "tests/support"].map(str::to_owned));
+    crates.extend(["infra/local", "tests/support", "tests/emulator"].map(str::to_owned));
     let found = crates.into_iter().map(|one| {
         let found = circles(&modules(&root().join(&one).join("src")));
         (one, found)

@@ -1,7 +1,8 @@
-//! The store on the engine, through the fault proxy.
+//! The store on its tables, with faults on the way to them.
 
 mod commit;
 mod costs;
+mod engines;
 mod faults;
 mod future;
 mod golden;

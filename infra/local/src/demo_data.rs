@@ -1,7 +1,7 @@
 //! Leads to try things out with: made and removed by the same commits as any other.
 
 use crate::DEFAULT_ORG;
-use crate::serve::{ServeError, opened};
+use crate::serve::{Opened, ServeError, opened};
 use crate::system::{StartError, System};
 use daybook_domain::enquiry::{DEMO_DATA, Enquiry};
 use daybook_domain::lead::{Lead, LeadOrigin, Status};
@@ -42,7 +42,7 @@ pub async fn demo_data(what: DemoData, data: &Path) -> Result<(), ServeError> {
         DemoData::Create { .. } => Clock::fake(Clock::System.now().minus(Duration::from_secs(DAYS * 86_400))),
         DemoData::Remove => Clock::System,
     };
-    let (_lock, options) = opened(data, clock.clone())?;
+    let Opened { _lock, options, .. } = opened(data, clock.clone())?;
     let system = System::start(options).await?;
     let cx = |route| system.env.system(DEFAULT_ORG, route);
     let done = match what {

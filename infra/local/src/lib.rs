@@ -1,7 +1,7 @@
-//! Daybook on one machine: the same routes and workers as in the cloud, in one process, on the embedded engine.
+//! Daybook on one machine: the same routes and workers as in the cloud, in one process, on a table in a folder.
 
+mod backup;
 mod demo_data;
-mod engine;
 mod feed;
 mod files;
 mod log;
@@ -11,14 +11,12 @@ mod queue;
 mod secrets;
 mod serve;
 mod system;
-mod wire;
 mod workers;
 
+pub use backup::{BackupError, backup, restore};
 pub use demo_data::{DemoData, demo_data};
-pub use engine::Engine;
 pub use files::Folder;
 pub use queue::MemoryQueues;
 pub use serve::{ServeError, ServeOptions, serve};
 pub use system::{DEFAULT_ORG, Options, StartError, System, functions};
-pub use wire::{TABLE, WireError, serve_table};
 pub use workers::Workers;

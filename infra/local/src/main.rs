@@ -1,7 +1,7 @@
 //! `daybook`: the one-machine server, and what belongs to it.
 
 use clap::{Parser, Subcommand};
-use daybook_local::{DemoData, Engine, ServeOptions, demo_data, functions, serve, serve_table};
+use daybook_local::{DemoData, ServeOptions, backup, demo_data, functions, restore, serve};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,8 +26,16 @@ struct Arguments {
 enum Command {
     /// Print the OpenAPI document.
     Openapi,
-    /// Serve the table alone, for functions that run as processes of their own; it is gone when this ends.
-    Table,
+    /// Copy the data folder as it is now to another folder, also while its server runs.
+    Backup {
+        /// The folder to make.
+        folder: PathBuf,
+    },
+    /// Make the data folder, which must not be there yet, of a backup.
+    Restore {
+        /// The backup.
+        folder: PathBuf,
+    },
     /// Fill the default organisation with leads to try things out with, or take them out again.
     #[command(subcommand, name = "demo-data")]
     DemoData(DemoDataCommand),
@@ -63,16 +71,10 @@ fn main() -> ExitCode {
             };
             run(demo_data(what, &arguments.data))
         }
-        Some(Command::Table) => run(table(arguments.port)),
+        Some(Command::Backup { folder }) => run(backup(&arguments.data, &folder)),
+        Some(Command::Restore { folder }) => run(restore(&folder, &arguments.data)),
         None => run(serve(ServeOptions { port: arguments.port, data: arguments.data })),
     }
-}
-
-async fn table(port: u16) -> Result<(), String> {
-    let engine = Engine::in_memory().map_err(|error| error.to_string())?;
-    let address = serve_table(engine, port).await.map_err(|error| error.to_string())?;
-    eprintln!("The table is at {address}, until Ctrl-C.");
-    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())
 }
 
 fn run<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {

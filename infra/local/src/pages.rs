@@ -1,22 +1,27 @@
 //! The pages of the one-machine server: a demo website with the forms, the mailbox, and HubSpot's ledger.
 
 use askama::Template;
+use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY};
-use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use daybook_domain::{FormId, Locale};
+use daybook_embedded::Local;
 use daybook_http::page;
 use daybook_jobs::mail::{Caught, Outbox};
 use daybook_store::rows::ledger;
 use daybook_store::{Cx, Env};
 use serde::Deserialize;
+use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 use crate::DEFAULT_ORG;
+use crate::backup::{self, BackUp, Said};
 
 /// What pages of the website may do: their own script and styles, and posting forms here.
 const SITE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -36,6 +41,10 @@ pub struct Shown {
     pub outbox: Arc<Outbox>,
     /// Whether HubSpot is switched on.
     pub hubspot: bool,
+    /// What the table lies in.
+    pub table: Local,
+    /// The data folder.
+    pub data: PathBuf,
 }
 
 /// Adds the pages to the API.
@@ -45,6 +54,7 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
         .route("/_local", get(mailbox))
         .route("/_local/mail", get(async |State(shown): State<Shown>| Json(shown.outbox.mails())))
         .route("/_local/sync", get(sync))
+        .route("/_local/backup", post(back_up))
         .with_state(shown.clone());
     let site = Router::new()
         .route("/book-demo", get(async |visit: Visit| site(&DemoPage { chinese: visit.chinese, form: form() })))
@@ -53,6 +63,27 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
         .route("/snippets", get(snippets))
         .with_state(shown);
     api.layer(axum::middleware::from_fn(lead_form_for_browsers)).merge(local).merge(site)
+}
+
+/// Makes a backup, and says line by line how far it has come.
+async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackUp>) -> Response {
+    if !asked.is_good(&shown.env) {
+        let why = "Only `daybook backup` asks for backups: it signs with the secret of the data folder.";
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
+    let (say, said) = mpsc::unbounded_channel();
+    tokio::task::spawn_blocking(move || {
+        let told = |copied| drop(say.send(Said::Copied(copied)));
+        let done = backup::copy(&shown.table, &shown.data, &PathBuf::from(asked.folder), told);
+        let end = done.map_or_else(|error| Said::Failed(error.to_string()), |_| Said::Done);
+        // Whoever asked may have gone.
+        let _ = say.send(end);
+    });
+    let lines = futures::stream::unfold(said, async |mut said| {
+        let line = said.recv().await?.line();
+        Some((Ok::<_, std::convert::Infallible>(line), said))
+    });
+    Body::from_stream(lines).into_response()
 }
 
 macro_rules! templates {

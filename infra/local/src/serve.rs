@@ -1,14 +1,14 @@
 //! Serving: start-up, workers in the background, and an orderly end.
 
-use crate::engine::Engine;
 use crate::files::Folder;
 use crate::pace::{Pace, counted};
 use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::{BATCH, Workers};
-use crate::{log, secrets};
+use crate::{backup, log, secrets};
 use daybook_domain::job::KEPT;
 use daybook_domain::{FormId, Phone};
+use daybook_embedded::{Durability, Local};
 use daybook_jobs::Queue;
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
@@ -32,8 +32,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How often messages are looked for whose time has come since.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often expired items are removed. The engine looks at every item for that, and nothing relies on it (DynamoDB
-/// takes a day or two).
+/// How often expired items are removed. Every item is looked at for that, and nothing relies on it (DynamoDB takes a day
+/// or two).
 const EXPIRY: Duration = Duration::from_secs(6 * 3600);
 
 /// How long after the start they are removed first: not when somebody is about to try things out.
@@ -60,6 +60,9 @@ pub enum ServeError {
     /// The data folder can't be used.
     #[error("the folder {0} can't be used: {1}")]
     Folder(PathBuf, String),
+    /// Another process uses the data folder.
+    #[error("the folder {0} can't be used: another server is using it")]
+    InUse(PathBuf),
     /// A variable of the environment is wrong.
     #[error("{0}")]
     Environment(#[from] daybook_store::config::ConfigError),
@@ -77,7 +80,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Port(options.port, error))?;
     let address = listener.local_addr().map_err(ServeError::Broken)?;
-    let (_lock, mut system) = opened(&options.data, Clock::System)?;
+    let Opened { _lock, table, options: mut system } = opened(&options.data, Clock::System)?;
     system.settings.public_url = format!("http://localhost:{}", address.port());
     system.hubspot = from_environment(&mut system.settings)?;
     let rate_limits = system.settings.rate_limits;
@@ -89,13 +92,17 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let (stop, stopped) = watch::channel(());
     let pace = Pace::new();
     let working = tokio::spawn(work(system.workers.clone(), pace.clone(), stopped));
-    let tidying = tokio::spawn(tidy(system.engine.clone(), system.files.clone()));
+    let tidying = tokio::spawn(tidy(table.clone(), system.files.clone()));
+    let url = format!("http://127.0.0.1:{}", address.port());
+    std::fs::write(options.data.join(backup::ADDRESS), url).map_err(|error| unusable(&options.data, error))?;
     announce(address, &options, left, rate_limits);
 
     let shown = Shown {
         env: system.env.clone(),
         outbox: system.outbox.clone(),
         hubspot: system.workers.services.hubspot.is_some(),
+        table: table.clone(),
+        data: options.data.clone(),
     };
     let app = system.app_with(|api| with_pages(api, shown));
     let app = app.layer(axum::middleware::from_fn_with_state(pace, counted));
@@ -118,24 +125,35 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     served.map_err(ServeError::Broken)
 }
 
+/// The data of a folder.
+pub(crate) struct Opened {
+    /// While this is there no other process uses the folder.
+    pub _lock: File,
+    /// The table.
+    pub table: Local,
+    /// A system on it.
+    pub options: Options,
+}
+
 /// The data of a folder, locked, and a system on it.
-pub(crate) fn opened(data: &Path, clock: Clock) -> Result<(File, Options), ServeError> {
+pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
     std::fs::create_dir_all(data).map_err(|error| unusable(data, error))?;
     let lock = lock(data)?;
     check_format(data)?;
     let keys = secrets::keyring(data).map_err(|error| unusable(data, error))?;
-    let engine = Engine::open(&data.join("daybook.db")).map_err(|error| unusable(data, error))?;
+    let durability = durability()?;
+    let table = Local::open(&data.join(backup::TABLE), durability).map_err(|error| unusable(data, error))?;
     let outbox =
         Outbox::open(&data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| unusable(data, error))?;
-    let system = Options::new(engine, clock, keys, outbox, data.to_owned()).map_err(StartError::from)?;
-    Ok((lock, system))
+    let options = Options::new(Arc::new(table.clone()), clock, keys, outbox, data.to_owned());
+    Ok(Opened { _lock: lock, table, options: options.map_err(StartError::from)? })
 }
 
 /// The form in which data is kept. Another one isn't understood.
-const FORMAT: &str = "3";
+const FORMAT: &str = "4";
 
 /// Data of another version is refused at once, rather than with every request.
-fn check_format(folder: &Path) -> Result<(), ServeError> {
+pub(crate) fn check_format(folder: &Path) -> Result<(), ServeError> {
     let file = folder.join("format");
     let found = match std::fs::read_to_string(&file) {
         Ok(text) if !text.is_empty() => text.trim().to_owned(),
@@ -154,16 +172,16 @@ fn check_format(folder: &Path) -> Result<(), ServeError> {
     }
 }
 
-fn unusable(folder: &Path, why: impl Display) -> ServeError {
+pub(crate) fn unusable(folder: &Path, why: impl Display) -> ServeError {
     ServeError::Folder(folder.to_owned(), why.to_string())
 }
 
 /// The data of a folder is one server's: two would send the same mail.
-fn lock(folder: &Path) -> Result<File, ServeError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, ServeError> {
     let file = File::create(folder.join("lock")).map_err(|error| unusable(folder, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(unusable(folder, "another server is using it")),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse(folder.to_owned())),
         Err(TryLockError::Error(error)) => Err(unusable(folder, error)),
     }
 }
@@ -234,16 +252,16 @@ fn note(what: &str, outcome: daybook_store::Result<()>) {
     }
 }
 
-async fn tidy(engine: Engine, files: Folder) {
+async fn tidy(table: Local, files: Folder) {
     let mut ticks = tokio::time::interval_at(Instant::now() + FIRST_EXPIRY, EXPIRY);
     loop {
         ticks.tick().await;
-        let (engine, files) = (engine.clone(), files.clone());
+        let (table, files) = (table.clone(), files.clone());
         let removed = tokio::task::spawn_blocking(move || {
             if let Err(error) = files.tidy(KEPT) {
                 tracing::warn!(%error, "old files stay");
             }
-            engine.remove_expired()
+            table.remove_expired(Clock::System.now().as_second())
         });
         let removed = removed.await;
         if let Ok(Err(error)) = removed {
@@ -252,7 +270,18 @@ async fn tidy(engine: Engine, files: Folder) {
     }
 }
 
-/// The variables that `cargo dev` honours; two of them only here.
+/// When a write is acknowledged, by the environment.
+fn durability() -> Result<Durability, ServeError> {
+    let get = |name: &str| std::env::var(name).ok();
+    let mut variables = Variables::new(&get);
+    let durability = variables.optional("DURABILITY", str::parse);
+    match variables.wrong.is_empty() {
+        true => Ok(durability.unwrap_or_default()),
+        false => Err(daybook_store::config::ConfigError(variables.wrong).into()),
+    }
+}
+
+/// The variables that `cargo dev` honours; some of them only here.
 fn from_environment(settings: &mut Settings) -> Result<Option<HubSpot>, ServeError> {
     let get = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&get);

@@ -1,16 +1,9 @@
 //! All of Daybook, put together for one process: what `cargo dev` serves and what tests drive.
 
-use crate::engine::Engine;
 use crate::feed::Feed as LocalFeed;
 use crate::files::Folder;
 use crate::queue::MemoryQueues;
 use crate::workers::Workers;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Extension;
 use axum::routing::get;
 use daybook_domain::{EmailAddress, Line, OrgId, Rule};
@@ -18,9 +11,9 @@ use daybook_http::{Places, Routes, app};
 use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
 use daybook_jobs::{Queue, Services};
+use daybook_store::engine::Engine;
 use daybook_store::{
-    Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Memory, Meter, Registration, Secrets, Settings, Table,
-    TableOptions,
+    Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,16 +23,6 @@ use uuid::Uuid;
 
 /// The organisation of anonymous intake on one machine.
 pub const DEFAULT_ORG: OrgId = OrgId::new(Uuid::from_u128(0x019b_7765_7000_7da1_b00c_0000_0000_0001));
-
-/// The engine's address: calls never leave the process, so no rules have to find it.
-#[derive(Debug)]
-struct InProcess;
-
-impl ResolveEndpoint for InProcess {
-    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(Endpoint::builder().url("http://localhost").build()))
-    }
-}
 
 /// The HTTP functions.
 pub fn functions() -> Vec<Routes> {
@@ -68,10 +51,8 @@ pub fn functions() -> Vec<Routes> {
 
 /// How to put a system together.
 pub struct Options {
-    /// The engine.
-    pub engine: Engine,
-    /// What stands between SDK and engine; tests put faults there.
-    pub client: SharedHttpClient,
+    /// What keeps the table.
+    pub engine: Arc<dyn Engine>,
     /// The time.
     pub clock: Clock,
     /// The secrets.
@@ -86,27 +67,27 @@ pub struct Options {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// HubSpot, where it is switched on.
     pub hubspot: Option<HubSpot>,
-    /// Whether sessions and settings are remembered rather than read with every request.
-    pub remembers: bool,
-    /// Counts calls and units of the table.
-    pub meter: Option<Arc<Meter>>,
-    /// First pause before a call of the table is tried again.
+    /// First pause before a transaction is tried again.
     pub retry_pause: Duration,
 }
 
 impl Options {
     /// A system on this engine, with this mailbox and folder of files.
-    pub fn new(engine: Engine, clock: Clock, keys: Keyring, outbox: Outbox, files: PathBuf) -> Result<Options, Rule> {
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+        keys: Keyring,
+        outbox: Outbox,
+        files: PathBuf,
+    ) -> Result<Options, Rule> {
         let mut settings = Settings::new(DEFAULT_ORG, EmailAddress::parse("team@example.com")?);
         settings.registration = Registration::Open;
         settings.first_owner = FirstOwner::Anybody;
         settings.allowed_origins = vec!["*".to_owned()];
         settings.common_passwords = CommonPasswords::Warn;
-        let client = SharedHttpClient::new(engine.clone());
         let retry_pause = Duration::from_millis(5);
         Ok(Options {
             engine,
-            client,
             clock,
             keys,
             settings,
@@ -114,8 +95,6 @@ impl Options {
             files,
             mailer: None,
             hubspot: None,
-            remembers: true,
-            meter: None,
             retry_pause,
         })
     }
@@ -132,21 +111,6 @@ pub enum StartError {
     Constant(#[from] Rule),
 }
 
-/// The SDK's client of an engine in this process.
-fn client_of(engine: SharedHttpClient, retry_pause: Duration) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("local"))
-        .endpoint_resolver(InProcess)
-        .timeout_config(TimeoutConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .http_client(engine)
-        .retry_config(RetryConfig::standard().with_initial_backoff(retry_pause))
-        .allow_no_auth()
-        .build();
-    Client::from_conf(config)
-}
-
 /// All of Daybook in one process.
 #[derive(Debug)]
 pub struct System {
@@ -156,26 +120,16 @@ pub struct System {
     pub outbox: Arc<Outbox>,
     /// The workers.
     pub workers: Arc<Workers>,
-    /// The engine.
-    pub engine: Engine,
     /// The files that jobs made.
     pub files: Folder,
 }
 
 impl System {
-    /// Puts a system together, and makes its table where there is none.
+    /// Puts a system together.
     pub async fn start(options: Options) -> Result<System, StartError> {
         let (told, entries) = mpsc::unbounded_channel();
-        let client = client_of(options.client, options.retry_pause);
-        let of_table = TableOptions {
-            feed: Feed::Local(told),
-            meter: options.meter,
-            retry_base: Some(options.retry_pause),
-            // The folder's lock sees to it that no other process writes the table.
-            memory: options.remembers.then(|| Arc::new(Memory::default())),
-        };
-        let table = Table::new(client, "daybook", of_table);
-        table.create().await?;
+        let of_table = TableOptions { feed: Feed::Local(told), retry_base: Some(options.retry_pause) };
+        let table = Table::new(options.engine, of_table);
         let ids = Ids::new(options.clock.clone());
         let switched_on = options.hubspot.as_ref().map(|_| Queue::HubSpot);
         let queues = MemoryQueues::new(options.clock.clone(), switched_on.into_iter().collect());
@@ -203,12 +157,7 @@ impl System {
             lease: Duration::from_secs(2),
         };
         let workers = Workers::new(Arc::new(services), LocalFeed::new(entries), queues);
-        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), engine: options.engine, files })
-    }
-
-    /// A client of the engine for what is done to the table past Daybook.
-    pub fn past_daybook(&self) -> Client {
-        client_of(SharedHttpClient::new(self.engine.clone()), Duration::from_millis(5))
+        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files })
     }
 
     /// The service that answers all routes.

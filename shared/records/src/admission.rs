@@ -42,7 +42,7 @@ impl SignedIn {
     /// Who is signed in with a session; nobody, where it has ended, or the user may not sign in any more.
     pub async fn read(env: &Env, org: OrgId, user: UserId, session: SessionId) -> Result<Option<SignedIn>> {
         let places = [Place::Session(org, session), Place::Record(org, user.into()), Place::Record(org, org.into())];
-        let [session, user, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
+        let [session, user, organization] = env.table.get_each(places.map(|place| place.key())).await?;
         let (Some(session), Some(user), Some(organization)) = (session, user, organization) else { return Ok(None) };
         let session: Session = parse_item(session)?;
         let user = record_of::<User>(user)?.into_inner();
@@ -58,7 +58,7 @@ impl KeyInForce {
     /// The key of an id, if it is in force.
     pub async fn read(env: &Env, org: OrgId, id: ApiKeyId) -> Result<Option<KeyInForce>> {
         let places = [Place::Record(org, id.into()), Place::KeySecret(org, id), Place::Record(org, org.into())];
-        let [key, secret, organization] = env.table.get_all_often(places.map(|place| place.key())).await?;
+        let [key, secret, organization] = env.table.get_each(places.map(|place| place.key())).await?;
         let (Some(key), Some(secret), Some(organization)) = (key, secret, organization) else { return Ok(None) };
         let key = record_of::<ApiKey>(key)?.into_inner();
         let in_force = key.is_in_force(env.clock.now());
@@ -88,7 +88,7 @@ pub async fn grants_of(env: &Env, org: OrgId, role: RoleRef) -> Result<Grants> {
         RoleRef::BuiltIn(role) => Ok(role.grants()),
         RoleRef::Unknown(_) => Ok(Grants::default()),
         RoleRef::Custom(id) => {
-            let [item] = env.table.get_all_often([Place::Record(org, id.into()).key()]).await?;
+            let [item] = env.table.get_each([Place::Record(org, id.into()).key()]).await?;
             let role = item.map(record_of::<CustomRole>).transpose()?;
             Ok(role.map(|role| role.grants()).unwrap_or_default())
         }

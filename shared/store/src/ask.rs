@@ -1,8 +1,8 @@
 //! What page of which list is asked for.
 
 use crate::filter::Filter;
-use crate::item::Item;
-use crate::schema::SK;
+use crate::item::{Item, text};
+use crate::schema::{Key, SK};
 use daybook_domain::words::Terms;
 use daybook_domain::{AnyId, UserId};
 
@@ -54,5 +54,14 @@ pub enum Order {
 
 /// The child that a link leads to.
 pub(crate) fn child_of(link: &Item) -> Option<AnyId> {
-    link.get(SK)?.as_s().ok()?.rsplit_once('#')?.1.parse().ok()
+    child_in(text(link, SK)?)
+}
+
+/// The child that the link of a key leads to.
+pub(crate) fn child_at(link: &Key) -> Option<AnyId> {
+    child_in(&link.sk)
+}
+
+fn child_in(sk: &str) -> Option<AnyId> {
+    sk.rsplit_once('#')?.1.parse().ok()
 }

@@ -210,13 +210,9 @@ pub async fn chain(env: &Arc<Env>, fact: &SignedFact) -> Result<()> {
         let next = Head { seq: head.seq + 1, hash, entry: Some(fact.id) };
         let mut row = row_item(&Place::ChainLink(fact.org, fact.id).key(), &LinkRow { json, signature })?;
         row.insert(EXPIRES_AT.to_owned(), attribute(fact.at.plus(RETENTION).as_second()));
-        let new = Condition::of("attribute_not_exists(pk)");
-        let same = match &before {
-            None => Condition::of("attribute_not_exists(pk)"),
-            Some(before) => Condition::of("seq = :seq").with(":seq", before.seq),
-        };
+        let same = before.as_ref().map_or_else(Condition::absent, |before| Condition::equal("seq", before.seq));
         let head_row = row_item(&Place::ChainHead(fact.org).key(), &HeadRow::followed_by(before.as_ref(), &next)?)?;
-        match env.table.put_all(vec![(row, new), (head_row, same)]).await? {
+        match env.table.put_all(vec![(row, Condition::absent()), (head_row, same)]).await? {
             PutAll::Done => return Ok(()),
             PutAll::Refused(failed) if failed.first() == Some(&true) => return Ok(()),
             // Another fact was chained meanwhile.

@@ -1,16 +1,13 @@
 //! Carrying out a transaction: conditions that fail, conflicts, and outcomes nobody heard of.
 
 use crate::blame::{Blame, refusal};
+use crate::engine::Failure;
 use crate::feed::{Feed, Told};
-use crate::item::{Item, expires_after};
+use crate::item::{Item, expires_after, text};
 use crate::plan::{Plan, plan};
 use crate::reply::Reply;
 use crate::schema::Place;
-use crate::table::is_passing;
 use crate::{Cx, EntryRef, Error, Purpose, Result, SignedFact, Tx};
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use daybook_domain::{Conflict, Error as Domain};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -66,47 +63,36 @@ impl Cx {
     }
 
     fn replay<R: Reply>(&self, kept: &Item) -> Result<R> {
-        let text = |name: &str| kept.get(name).and_then(|value| value.as_s().ok());
-        let same = self.once.as_ref().is_some_and(|once| text("fingerprint") == Some(&once.fingerprint));
+        let same = self.once.as_ref().is_some_and(|once| text(kept, "fingerprint") == Some(&once.fingerprint));
         if !same {
             return Err(Domain::Conflict(Conflict::KeyReused).into());
         }
-        let json = text("reply").ok_or(Domain::Conflict(Conflict::AnswerNotKept))?;
+        let json = text(kept, "reply").ok_or(Domain::Conflict(Conflict::AnswerNotKept))?;
         let reply = serde_json::from_str(json).map_err(|error| Error::internal("read a kept reply", error))?;
         self.request.replayed.store(true, Ordering::SeqCst);
         Ok(reply)
     }
 
     async fn carry_out(&self, plan: &Plan) -> Result<Outcome> {
-        let table = &self.env.table;
-        let _forgetting = plan.written.iter().fold(table.forget(), |all, key| all.key(key));
-        let once_only = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
         let mut last = Error::unavailable("commit", "it was not tried");
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 self.pause(attempt).await;
             }
-            let call = table
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(plan.actions.iter().map(|action| action.item.clone()).collect()))
-                .set_return_consumed_capacity(table.metered());
-            let error = match call.customize().config_override(once_only.clone()).send().await {
-                Ok(reply) => {
-                    table.meter(plan.actions.len(), reply.consumed_capacity(), true);
-                    return Ok(Outcome::Done);
-                }
-                Err(error) => error,
+            let failure = match self.env.table.transact(&plan.actions).await {
+                Ok(()) => return Ok(Outcome::Done),
+                Err(failure) => failure,
             };
-            last = match self.judge(plan, &error) {
-                Judgement::Final(outcome) => return outcome,
-                Judgement::Contended => Domain::Conflict(Conflict::Contended).into(),
-                Judgement::NotNow => Error::unavailable("commit", error),
-                Judgement::Unheard => {
+            last = match failure {
+                Failure::Refused(refused) => return refused_by(plan, refused),
+                Failure::Invalid(cause) => return Err(Error::internal("commit", cause)),
+                Failure::Contended(_) => Domain::Conflict(Conflict::Contended).into(),
+                Failure::Busy(cause) => Error::unavailable("commit", cause),
+                Failure::Unheard(cause) => {
                     if self.is_committed(plan).await.unwrap_or(false) {
                         return Ok(Outcome::Done);
                     }
-                    Error::unavailable("commit", error)
+                    Error::unavailable("commit", cause)
                 }
             };
         }
@@ -114,54 +100,6 @@ impl Cx {
         match self.is_committed(plan).await {
             Ok(true) => Ok(Outcome::Done),
             _ => Err(last),
-        }
-    }
-
-    fn judge(&self, plan: &Plan, error: &SdkError<TransactWriteItemsError>) -> Judgement {
-        let failed_inside = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
-        let service = match error {
-            SdkError::ServiceError(service) => service.err(),
-            SdkError::ConstructionFailure(_) => {
-                return Judgement::Final(Err(Error::internal("commit", "the transaction could not be put into words")));
-            }
-            _ => return Judgement::Unheard,
-        };
-        let TransactWriteItemsError::TransactionCanceledException(cancelled) = service else {
-            return match service.code() {
-                Some(code) if is_passing(code) && code != "InternalServerError" => Judgement::NotNow,
-                _ if failed_inside => Judgement::Unheard,
-                Some("TransactionInProgressException") | None => Judgement::Unheard,
-                Some(code) => Judgement::Final(Err(Error::internal(
-                    "commit",
-                    format!("{code}: {}", service.message().unwrap_or("")),
-                ))),
-            };
-        };
-        let reasons = cancelled.cancellation_reasons();
-        let empty = Item::new();
-        let refused: Vec<(&Blame, &Item)> = plan
-            .actions
-            .iter()
-            .zip(reasons)
-            .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
-            .map(|(action, reason)| (&action.blame, reason.item().unwrap_or(&empty)))
-            .collect();
-        if refused.iter().any(|(blame, _)| matches!(blame, Blame::Fact)) {
-            return Judgement::Final(Ok(Outcome::Done));
-        }
-        if let Some((blame, old)) = refused.first() {
-            return Judgement::Final(match blame {
-                Blame::Once => Ok(Outcome::Repeat((*old).clone())),
-                blame => Err(refusal(blame, old)),
-            });
-        }
-        match reasons.iter().filter_map(|reason| reason.code()).find(|code| *code != "None") {
-            Some("ValidationError" | "ItemCollectionSizeLimitExceeded") => {
-                let why: Vec<&str> = reasons.iter().filter_map(|reason| reason.message()).collect();
-                Judgement::Final(Err(Error::internal("commit", why.join(", "))))
-            }
-            Some("TransactionConflict") => Judgement::Contended,
-            _ => Judgement::NotNow,
         }
     }
 
@@ -211,13 +149,18 @@ enum Outcome {
     Repeat(Item),
 }
 
-enum Judgement {
-    /// The outcome is known.
-    Final(Result<Outcome>),
-    /// Others wrote the same items at the same time; it didn't happen.
-    Contended,
-    /// The table is too busy; it didn't happen.
-    NotNow,
-    /// It may have happened.
-    Unheard,
+/// What it means that conditions of a transaction failed.
+fn refused_by(plan: &Plan, refused: Vec<Option<Item>>) -> Result<Outcome> {
+    let mut refused = plan.blames.iter().zip(refused).filter_map(|(blame, item)| Some((blame, item?)));
+    let Some((first, item)) = refused.next() else {
+        return Err(Error::internal("commit", "conditions failed, and none of the plan's"));
+    };
+    // The entry is there: it is this very transaction, which nobody had heard of.
+    if matches!(first, Blame::Fact) || refused.any(|(blame, _)| matches!(blame, Blame::Fact)) {
+        return Ok(Outcome::Done);
+    }
+    match first {
+        Blame::Once => Ok(Outcome::Repeat(item)),
+        blame => Err(refusal(blame, &item)),
+    }
 }

@@ -1,13 +1,14 @@
 //! Settings from the environment, with all mistakes at once.
 
 use crate::{
-    Clock, CommonPasswords, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions, aws,
-    telemetry,
+    Clock, CommonPasswords, DynamoDb, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table,
+    TableOptions, aws, telemetry,
 };
 use aws_config::SdkConfig;
 use daybook_domain::{EmailAddress, OrgId};
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the name of a variable ends with that says where the value is.
@@ -131,7 +132,7 @@ impl Surroundings {
         };
         let arns = std::env::vars().filter_map(elsewhere);
         let table = std::env::var("TABLE_NAME").ok();
-        let table = table.map(|name| Table::connect(&sdk, &name, TableOptions::default()));
+        let table = table.map(|name| Table::new(Arc::new(DynamoDb::connect(&sdk, &name)), TableOptions::default()));
         // The table is called meanwhile, so that no request waits for a connection to it.
         let warm = async {
             if let Some(table) = &table {

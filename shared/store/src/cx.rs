@@ -3,9 +3,9 @@
 use crate::item::expires_after;
 use crate::json::object_of;
 use crate::rows::falling::Falling;
-use crate::schema::{DATA, Index, Key, PK, Place, Question, SK};
+use crate::schema::{DATA, Index, Key, Place, Question, SK};
 use crate::settings::Settings;
-use crate::table::{Item, Table};
+use crate::table::{Item, Table, is_item_of, text};
 use crate::{Clock, Error, Ids, Keyring, Once, Reach, Reply, Result, Secrets, Tx, sha256_hex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Grants;
@@ -202,7 +202,7 @@ impl Cx {
         let item = match seen {
             Some(item) => item,
             None => {
-                let item = self.env.table.get_often(&key).await?;
+                let item = self.env.table.get(&key).await?;
                 self.request.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key, item.clone());
                 item
             }
@@ -392,11 +392,6 @@ pub(crate) fn falls<T: Record>() -> bool {
     !T::FALLS_WITH.is_empty()
 }
 
-/// Whether an item is that of a key.
-fn is_item_of(item: &Item, key: &Key) -> bool {
-    text(item, PK) == Some(&key.pk) && text(item, SK) == Some(&key.sk)
-}
-
 /// How many bytes of JSON a record's item holds.
 pub(crate) fn data_bytes(item: &Item) -> usize {
     text(item, DATA).map_or(0, String::len)
@@ -406,8 +401,4 @@ pub(crate) fn data_bytes(item: &Item) -> usize {
 pub(crate) fn data_of(item: &Item) -> Option<(u64, Map<String, Value>)> {
     let version = item.get("version")?.as_n().ok()?.parse().ok()?;
     Some((version, serde_json::from_str(text(item, DATA)?).ok()?))
-}
-
-fn text<'i>(item: &'i Item, name: &str) -> Option<&'i String> {
-    item.get(name).and_then(|value| value.as_s().ok())
 }

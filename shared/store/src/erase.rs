@@ -8,7 +8,7 @@ use crate::facts::{Journal, entry_of};
 use crate::item::expires_after;
 use crate::journal::{Fact, RETENTION, SignedFact};
 use crate::schema::{Place, Question, Range};
-use crate::table::{Condition, Item, MOST_ASKED, QueryAsk, parse_item};
+use crate::table::{Condition, Item, MOST_ASKED, Position, QueryAsk, parse_item, text};
 use crate::tx::Kept;
 use crate::{Cx, Env, Purpose, RequestInfo, Result, Tx};
 use daybook_domain::permission::Grants;
@@ -183,7 +183,7 @@ impl Erasure<'_> {
         let mut freed = Vec::new();
         for claim in record.claims().into_iter().chain(of_person) {
             let item = self.cx.env.table.get(&Place::Claim(self.cx.org, T::TYPE, &claim).key()).await?;
-            let ours = |item: &Item| match item.get("id").and_then(|id| id.as_s().ok()) {
+            let ours = |item: &Item| match text(item, "id") {
                 Some(id) => *id == record.id().to_string(),
                 None => true,
             };
@@ -198,15 +198,14 @@ impl Erasure<'_> {
     pub async fn claim(self, of: RecordType, claim: &Claim) -> Result<()> {
         let key = Place::Claim(self.cx.org, of, claim).key();
         let Some(item) = self.cx.env.table.get(&key).await? else { return Ok(()) };
-        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
-        let ours = text("org").is_none_or(|org| *org == self.cx.org.to_string());
-        if ours && text("id").is_none() {
-            self.cx.env.table.delete_if(&key, Condition::of("attribute_not_exists(id)")).await?;
+        let ours = text(&item, "org").is_none_or(|org| *org == self.cx.org.to_string());
+        if ours && text(&item, "id").is_none() {
+            self.cx.env.table.delete_if(&key, Condition::Absent("id")).await?;
         }
         Ok(())
     }
 }
 
-fn asked(after: Option<Item>) -> QueryAsk {
+fn asked(after: Option<Position>) -> QueryAsk {
     QueryAsk { limit: Some(MOST_ASKED), after, ..QueryAsk::default() }
 }

@@ -2,7 +2,7 @@
 
 use crate::journal::{Detail, EntryRef, Fact, SignedFact};
 use crate::schema::{Place, Question, SK};
-use crate::table::{Item, QueryAsk, parse_item};
+use crate::table::{Item, QueryAsk, parse_item, text};
 use crate::{Cx, Result};
 use daybook_domain::{AnyId, EntryId, Timestamp};
 use std::collections::{BTreeMap, HashMap};
@@ -124,7 +124,7 @@ impl Journal<'_> {
         // In the order of their first entries; the commits of a batch are one request.
         for item in &items {
             let Some(id) = entry_of(item) else { continue };
-            let first = match item.get("batch").and_then(|batch| batch.as_s().ok()) {
+            let first = match text(item, "batch") {
                 Some(batch) => *batches.entry(batch).or_insert(id),
                 None => id,
             };
@@ -136,7 +136,7 @@ impl Journal<'_> {
 
 /// The entry that an item's place names.
 pub(crate) fn entry_of(item: &Item) -> Option<EntryId> {
-    item.get(SK)?.as_s().ok()?.parse().ok()
+    text(item, SK)?.parse().ok()
 }
 
 /// A page that is being filled.
@@ -153,9 +153,10 @@ impl Reading<'_, '_> {
         let range = question.range();
         let mut after = None;
         loop {
-            let limit = Some((self.ask.limit + 1 - self.page.facts.len()).clamp(1, AT_ONCE) as i32);
+            let limit = Some((self.ask.limit + 1 - self.page.facts.len()).clamp(1, AT_ONCE));
             let descending = !self.ask.ascending;
-            let page = self.cx.env.table.query(&range, QueryAsk { limit, after, descending, only: None }).await?;
+            let page =
+                self.cx.env.table.query(&range, QueryAsk { limit, after, descending, ..QueryAsk::default() }).await?;
             for item in page.items {
                 if self.take(parse_item::<SignedFact>(item)?.into_fact()) {
                     return Ok(true);

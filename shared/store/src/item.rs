@@ -2,7 +2,8 @@
 
 use crate::schema::{EXPIRES_AT, KIND, Key, Kind, PK, SK};
 use crate::{Error, Result};
-use aws_sdk_dynamodb::types::AttributeValue;
+pub use aws_sdk_dynamodb::primitives::Blob;
+pub use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -28,6 +29,16 @@ pub fn row_item(key: &Key, row: &impl Serialize) -> Result<Item> {
     item.extend(key_item(key));
     item.entry(KIND.to_owned()).or_insert_with(|| AttributeValue::S(Kind::Row.name().to_owned()));
     Ok(item)
+}
+
+/// The key in an item's attributes.
+pub fn key_of(item: &Item) -> Option<Key> {
+    Some(Key { pk: text(item, PK)?.clone(), sk: text(item, SK)?.clone() })
+}
+
+/// A text among an item's attributes.
+pub fn text<'i>(item: &'i Item, name: &str) -> Option<&'i String> {
+    item.get(name).and_then(|value| value.as_s().ok())
 }
 
 /// Reads an item, or says that it isn't what it should be.

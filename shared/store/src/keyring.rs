@@ -38,6 +38,8 @@ pub enum Purpose {
     Person,
     /// Addresses of files.
     File,
+    /// Asking a running server for a backup.
+    Backup,
 }
 
 impl Purpose {
@@ -56,6 +58,7 @@ impl Purpose {
             Purpose::Device => b"daybook device",
             Purpose::Person => b"daybook person",
             Purpose::File => b"daybook file",
+            Purpose::Backup => b"daybook backup",
         }
     }
 }

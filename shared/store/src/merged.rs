@@ -1,11 +1,12 @@
 //! Where the records of a list are read from, and several such places as one list.
 
-use crate::ask::{Order, PageAsk, child_of};
+use crate::ask::{Order, PageAsk, child_at, child_of};
 use crate::cx::{data_bytes, record_of};
+use crate::engine::Part;
 use crate::filter::{Filter, Op};
 use crate::item::expires_after;
-use crate::schema::{DATA, Index, Place, Question, Range, by_date};
-use crate::table::{Item, QueryAsk, attribute, key_item};
+use crate::schema::{DATA, Place, Question, Range, SK, by_date};
+use crate::table::{Position, QueryAsk};
 use crate::{Cx, Reach, Result};
 use daybook_domain::{AnyId, Record, Timestamp, UserId};
 use futures::future::try_join_all;
@@ -26,7 +27,7 @@ pub(crate) enum Source {
     /// Records in the trash, by id.
     Trash(Range),
     /// Records in an index, by date.
-    Index(Index, Range),
+    Index(Range),
     /// Links to the children of a record, by id.
     Links(AnyId, Range),
 }
@@ -44,25 +45,20 @@ pub(crate) struct ListPlan<'a> {
 impl Source {
     pub fn range(&self) -> Range {
         match self {
-            Source::Table(range) | Source::Trash(range) | Source::Index(_, range) | Source::Links(_, range) => {
+            Source::Table(range) | Source::Trash(range) | Source::Index(range) | Source::Links(_, range) => {
                 range.clone()
             }
         }
     }
 
-    /// The key just behind which to go on.
-    fn key_at(&self, cx: &Cx, date: Timestamp, id: AnyId) -> Item {
-        match self {
-            Source::Table(_) => key_item(&Place::Record(cx.org, id).key()),
-            Source::Trash(_) => key_item(&Place::Trash(cx.org, id).key()),
-            Source::Links(parent, _) => key_item(&Place::Link(cx.org, *parent, id).key()),
-            Source::Index(index, range) => {
-                let mut key = key_item(&Place::Record(cx.org, id).key());
-                key.insert(index.pk().to_owned(), attribute(&range.pk));
-                key.insert(index.sk().to_owned(), attribute(by_date(date, &id.to_string())));
-                key
-            }
-        }
+    /// The place just behind which to go on.
+    fn place_of(&self, cx: &Cx, date: Timestamp, id: AnyId) -> Position {
+        let key = match self {
+            Source::Table(_) | Source::Index(..) => Place::Record(cx.org, id).key(),
+            Source::Trash(_) => Place::Trash(cx.org, id).key(),
+            Source::Links(parent, _) => Place::Link(cx.org, *parent, id).key(),
+        };
+        self.range().place(key, || by_date(date, &id.to_string()))
     }
 }
 
@@ -70,8 +66,8 @@ impl Cx {
     /// Where a list is read from with the least to look at: links for the children of a record; for an owner, or one who sees
     /// only some owners' records, the index by owner; for a state that by state; all of them where no index has the order.
     pub(crate) fn plan_list<'a, T: Record>(&self, ask: &PageAsk<'a>) -> ListPlan<'a> {
-        let owned = |owner| Source::Index(Index::ByOwner, Question::OwnedBy(self.org, T::TYPE, owner).range());
-        let in_state = |state: &str| Source::Index(Index::ByState, Question::InState(self.org, T::TYPE, state).range());
+        let owned = |owner| Source::Index(Question::OwnedBy(self.org, T::TYPE, owner).range());
+        let in_state = |state: &str| Source::Index(Question::InState(self.org, T::TYPE, state).range());
         let seen: Option<Vec<Option<UserId>>> = match (&self.reach, ask.owner) {
             (_, Some(owner)) => Some(vec![Some(owner)]),
             (Reach::Owners(owners), None) if T::OWNER.is_some() && owners.len() <= MOST_OWNERS => {
@@ -122,14 +118,14 @@ pub(crate) struct Merged<'a, T> {
     descending: bool,
     examined: usize,
     /// How many items to ask each source for.
-    pub at_once: i32,
+    pub at_once: usize,
 }
 
 struct Head<T> {
     source: Source,
     /// Records that were read and not yet asked for, with the keys that they are ordered by.
     ready: VecDeque<(String, T)>,
-    after: Option<Item>,
+    after: Option<Position>,
     over: bool,
 }
 
@@ -137,7 +133,7 @@ impl<'a, T: Record> Merged<'a, T> {
     /// The sources from their beginning, or from behind a place.
     pub fn of(cx: &'a Cx, sources: Vec<Source>, begin: Option<(Timestamp, AnyId)>, descending: bool) -> Merged<'a, T> {
         let head = |source: Source| Head {
-            after: begin.map(|(date, id)| source.key_at(cx, date, id)),
+            after: begin.map(|(date, id)| source.place_of(cx, date, id)),
             source,
             ready: VecDeque::new(),
             over: false,
@@ -151,7 +147,7 @@ impl<'a, T: Record> Merged<'a, T> {
         match self.heads.as_slice() {
             [Head { source: Source::Links(..), after: Some(after), .. }] => {
                 // The order of links is that of their ids alone.
-                Some((Timestamp::UNIX_EPOCH, child_of(after)?))
+                Some((Timestamp::UNIX_EPOCH, child_at(&after.key)?))
             }
             _ => None,
         }
@@ -188,15 +184,15 @@ impl<T: Record> Head<T> {
     }
 
     /// Reads on, and says how many bytes that were.
-    async fn read(&mut self, cx: &Cx, at_once: i32, descending: bool) -> Result<usize> {
+    async fn read(&mut self, cx: &Cx, at_once: usize, descending: bool) -> Result<usize> {
         let links = matches!(self.source, Source::Links(..));
-        let only = match self.source {
-            Source::Links(..) => Some(crate::schema::SK),
+        let part = match self.source {
+            Source::Links(..) => Part::Only(SK),
             // When it ends for good stands beside it.
-            Source::Trash(_) => None,
-            Source::Table(_) | Source::Index(..) => Some(DATA),
+            Source::Trash(_) => Part::Whole,
+            Source::Table(_) | Source::Index(..) => Part::Only(DATA),
         };
-        let ask = QueryAsk { limit: Some(at_once), after: self.after.take(), descending, only };
+        let ask = QueryAsk { limit: Some(at_once), after: self.after.take(), descending, part };
         let mut page = cx.env.table.query(&self.source.range(), ask).await?;
         if matches!(self.source, Source::Trash(_)) {
             page.items.retain(|item| expires_after(item, cx.now().as_second()));

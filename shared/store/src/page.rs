@@ -117,7 +117,7 @@ impl Cx {
         let mut merged = Merged::of(self, sources, begin, !ask.ascending);
         let mut last = None;
         loop {
-            merged.at_once = if plain { (ask.limit - items.len()) as i32 + 1 } else { MOST_ASKED };
+            merged.at_once = if plain { ask.limit - items.len() + 1 } else { MOST_ASKED };
             let record: T = match merged.next().await? {
                 Next::Record(record) => record,
                 Next::End => return Ok(Page::of(items, ask.limit, None)),

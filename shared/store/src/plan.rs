@@ -4,6 +4,7 @@
 //! update that changes no name writes no token. Each action carries what its failure means.
 
 use crate::blame::Blame;
+use crate::engine::{Action, MOST_ACTIONS};
 use crate::family::Family;
 use crate::handed::{Handed, claims_of};
 use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, SignedFact, difference};
@@ -14,20 +15,14 @@ use crate::reply::{Once, Reply};
 use crate::rows::Write;
 use crate::rows::alarm::Alarm;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
-use crate::table::{Condition, Follow, Item, attribute, key_item, values};
+use crate::table::{Condition, Item, Update, attribute, key_item};
 use crate::tx::{Changed, Doing, Image, Kept, Tx};
 use crate::{Cx, Error, Result};
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
-};
 use daybook_domain::record::TRASH;
 use daybook_domain::stored::FORM;
 use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// The most actions one transaction has (DynamoDB).
-pub(crate) const MOST_ACTIONS: usize = 100;
 
 /// The most bytes a record has, as JSON.
 pub const RECORD_BYTES: usize = 64 * 1024;
@@ -40,17 +35,11 @@ struct Falls<'a> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Action {
-    pub item: TransactWriteItem,
-    pub blame: Blame,
-}
-
-#[derive(Debug)]
 pub(crate) struct Plan {
     pub actions: Vec<Action>,
+    /// What it means that the condition of an action failed, by its place.
+    pub blames: Vec<Blame>,
     pub facts: Vec<SignedFact>,
-    /// The records and rows it writes, which may be remembered.
-    pub written: Vec<Key>,
 }
 
 impl Plan {
@@ -62,14 +51,8 @@ impl Plan {
 
 /// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
 pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
-    let mut plan = Planner {
-        cx,
-        org: cx.org,
-        table: cx.env.table.name.clone(),
-        actions: Vec::new(),
-        written: Vec::new(),
-        handed: Handed::of(cx.org, &tx),
-    };
+    let mut plan =
+        Planner { cx, org: cx.org, actions: Vec::new(), blames: Vec::new(), handed: Handed::of(cx.org, &tx) };
     let at = cx.now();
     // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
     let members = Members::of(&tx);
@@ -95,12 +78,12 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         )?;
         plan.head(doing, image.id, &members, family.as_ref(), fell_with)?;
         match doing {
-            Doing::Erase(_) => plan.freed(image)?,
+            Doing::Erase(_) => plan.freed(image),
             _ => plan.claims(doing, image.id, live_before, live_after, at)?,
         }
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
-        plan.existence(doing, live_before, live_after, (&written, &members), (&mut checked, &mut families))?;
+        plan.existence(doing, live_before, live_after, (&written, &members), (&mut checked, &mut families));
         plan.alarms(live_before, live_after)?;
         let empty = Map::new();
         let form = Some(image.form).filter(|form| *form > 1);
@@ -134,14 +117,8 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     for row in tx.rows {
         let blame = Blame::Row(row.refusal);
         match row.write {
-            Write::Put(item) => {
-                plan.written.extend(key_of(&item));
-                plan.put(item, row.condition, blame)?;
-            }
-            Write::Follow(key, follow) => {
-                plan.follow(&key, follow, row.condition, blame)?;
-                plan.written.push(key);
-            }
+            Write::Put(item) => plan.put(item, row.condition, blame)?,
+            Write::Follow(key, update) => plan.add(Action::update(key, update, row.condition), blame),
         }
     }
     let once = plan.actions.len();
@@ -171,14 +148,13 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             trace: cx.request.trace.clone(),
             detail_sha256: sha256_base64(detail.as_bytes()),
         })?;
-        let new = Some(Condition::of("attribute_not_exists(pk)"));
-        plan.put(fact.item(&cx.env.keys), new, Blame::Fact)?;
-        plan.put(Detail::item(cx.org, id, &detail), None, Blame::Nothing)?;
+        plan.put(fact.item(&cx.env.keys), Condition::absent(), Blame::Fact)?;
+        plan.put(Detail::item(cx.org, id, &detail), Condition::ALWAYS, Blame::Nothing)?;
         written_facts.push(fact);
     }
     if let Some(by) = written_facts.last().map(|fact| fact.id) {
         for entry in erased {
-            plan.put(Detail::erased_item(cx.org, entry, by), None, Blame::Nothing)?;
+            plan.put(Detail::erased_item(cx.org, entry, by), Condition::ALWAYS, Blame::Nothing)?;
         }
     }
     let entries: Vec<EntryId> = written_facts.iter().map(|fact| fact.id).collect();
@@ -188,12 +164,13 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     // A repeat must be known as one before its other conditions are looked at.
     if cx.once.is_some() {
         plan.actions[..=once].rotate_right(1);
+        plan.blames[..=once].rotate_right(1);
     }
-    let Planner { actions, written, .. } = plan;
+    let Planner { actions, blames, .. } = plan;
     if actions.len() > MOST_ACTIONS {
         return Err(daybook_domain::Error::Unfit { actions: actions.len(), limit: MOST_ACTIONS }.into());
     }
-    Ok(Plan { actions, facts: written_facts, written })
+    Ok(Plan { actions, blames, facts: written_facts })
 }
 
 /// What an entry is to say.
@@ -220,64 +197,24 @@ impl Said {
 struct Planner<'a> {
     cx: &'a Cx,
     org: OrgId,
-    table: String,
     actions: Vec<Action>,
-    written: Vec<Key>,
+    blames: Vec<Blame>,
     handed: Handed,
 }
 
 impl Planner<'_> {
-    fn put(&mut self, item: Item, condition: Option<Condition>, blame: Blame) -> Result<()> {
-        let mut put = Put::builder().table_name(&self.table).set_item(Some(item));
-        if let Some(condition) = condition {
-            put = put
-                .condition_expression(condition.expression)
-                .set_expression_attribute_values(values(condition.values))
-                .return_values_on_condition_check_failure(AllOld);
-        }
-        let put = put.build().map_err(|error| Error::internal("plan a transaction", error))?;
-        self.actions.push(Action { item: TransactWriteItem::builder().put(put).build(), blame });
+    fn add(&mut self, action: Action, blame: Blame) {
+        self.actions.push(action);
+        self.blames.push(blame);
+    }
+
+    fn put(&mut self, item: Item, condition: Condition, blame: Blame) -> Result<()> {
+        self.add(Action::put(item, condition)?, blame);
         Ok(())
     }
 
-    fn delete(&mut self, key: &Key, condition: Option<Condition>, blame: Blame) -> Result<()> {
-        let mut delete = Delete::builder().table_name(&self.table).set_key(Some(key_item(key)));
-        if let Some(condition) = condition {
-            delete = delete
-                .condition_expression(condition.expression)
-                .set_expression_attribute_values(values(condition.values))
-                .return_values_on_condition_check_failure(AllOld);
-        }
-        let delete = delete.build().map_err(|error| Error::internal("plan a transaction", error))?;
-        self.actions.push(Action { item: TransactWriteItem::builder().delete(delete).build(), blame });
-        Ok(())
-    }
-
-    fn follow(&mut self, key: &Key, follow: Follow, condition: Option<Condition>, blame: Blame) -> Result<()> {
-        let condition = condition.unwrap_or_default();
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(key_item(key)))
-            .set_condition_expression(Some(condition.expression.to_owned()).filter(|text| !text.is_empty()))
-            .set_expression_attribute_names(follow.names(condition.expression))
-            .set_expression_attribute_values(follow.values(condition.values))
-            .update_expression(follow.expression)
-            .return_values_on_condition_check_failure(AllOld)
-            .build()
-            .map_err(|error| Error::internal("plan a transaction", error))?;
-        self.actions.push(Action { item: TransactWriteItem::builder().update(update).build(), blame });
-        Ok(())
-    }
-
-    fn check_exists(&mut self, id: AnyId, blame: Blame) -> Result<()> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(key_item(&Place::Record(self.org, id).key())))
-            .condition_expression("attribute_exists(pk)")
-            .build()
-            .map_err(|error| Error::internal("plan a transaction", error))?;
-        self.actions.push(Action { item: TransactWriteItem::builder().condition_check(check).build(), blame });
-        Ok(())
+    fn delete(&mut self, place: Place<'_>, condition: Condition, blame: Blame) {
+        self.add(Action::delete(place.key(), condition), blame);
     }
 
     fn record(
@@ -290,7 +227,6 @@ impl Planner<'_> {
         falls: Falls<'_>,
     ) -> Result<()> {
         let org = self.org;
-        self.written.extend(after.or(before).map(|image| Place::Record(org, image.id).key()));
         if let Some(image) = before
             && falls.with.is_none()
             && !self.cx.reaches(image.owner)
@@ -302,27 +238,25 @@ impl Planner<'_> {
                 if doing == Doing::Restore
                     && let Some(old) = trashed
                 {
-                    let same = Condition::of("version = :version").with(":version", old.version);
-                    self.delete(&Place::Trash(org, old.id).key(), Some(same), Blame::Trash)?;
+                    self.delete(Place::Trash(org, old.id), at_version(old), Blame::Trash);
                 }
-                let free = Condition::of("attribute_not_exists(pk)");
-                self.put(record_item(org, new, Place::Record(org, new.id).key())?, Some(free), Blame::Id)
+                let item = record_item(org, new, Place::Record(org, new.id).key())?;
+                self.put(item, Condition::absent(), Blame::Id)
             }
             (Some(old), Some(new)) => {
-                let same = Condition::of("version = :version").with(":version", old.version);
                 let (_, changed) = difference(&old.data, &new.data);
                 let blame = Blame::Version(new.id.kind, fields_of(&Map::new(), &changed));
-                self.put(record_item(org, new, Place::Record(org, new.id).key())?, Some(same), blame)
+                self.put(record_item(org, new, Place::Record(org, new.id).key())?, at_version(old), blame)
             }
             (None, None) => {
-                let Some(old) = trashed else { return Ok(()) };
-                let same = Condition::of("version = :version").with(":version", old.version);
-                self.delete(&Place::Trash(org, old.id).key(), Some(same), Blame::Trash)
+                if let Some(old) = trashed {
+                    self.delete(Place::Trash(org, old.id), at_version(old), Blame::Trash);
+                }
+                Ok(())
             }
             (Some(old), None) => {
-                let same = Condition::of("version = :version").with(":version", old.version);
                 let blame = Blame::Version(old.id.kind, Vec::new());
-                self.delete(&Place::Record(org, old.id).key(), Some(same), blame)?;
+                self.delete(Place::Record(org, old.id), at_version(old), blame);
                 if matches!(doing, Doing::Erase(_)) {
                     return Ok(());
                 }
@@ -342,7 +276,7 @@ impl Planner<'_> {
                     let others = usize::from(family.joined.is_none());
                     item.insert("fell".to_owned(), attribute(family.members.len() + others));
                 }
-                self.put(item, None, Blame::Nothing)
+                self.put(item, Condition::ALWAYS, Blame::Nothing)
             }
         }
     }
@@ -356,60 +290,57 @@ impl Planner<'_> {
         family: Option<&Family>,
         fell_with: Option<AnyId>,
     ) -> Result<()> {
-        let key = Place::Family(self.org, id).key();
+        let place = Place::Family(self.org, id);
         if !id.kind.has_family() {
             return Ok(());
         }
         match doing {
             Doing::Create | Doing::Restore => {
-                let mut item = key_item(&key);
+                let mut item = key_item(&place.key());
                 item.insert(KIND.to_owned(), attribute(Kind::Link.name()));
                 item.insert("joined".to_owned(), attribute(members.joining(id)));
-                self.put(item, None, Blame::Nothing)
+                self.put(item, Condition::ALWAYS, Blame::Nothing)
             }
             Doing::Update | Doing::Erase(Kept::InTrash) => Ok(()),
             // Whoever joined this one joined what it goes with, too.
-            Doing::Delete if fell_with.is_some() => self.delete(&key, None, Blame::Nothing),
-            Doing::Erase(Kept::Live) => self.delete(&key, None, Blame::Nothing),
+            Doing::Delete if fell_with.is_some() => {
+                self.delete(place, Condition::ALWAYS, Blame::Nothing);
+                Ok(())
+            }
+            Doing::Erase(Kept::Live) => {
+                self.delete(place, Condition::ALWAYS, Blame::Nothing);
+                Ok(())
+            }
             Doing::Delete => {
-                let same = |joined: u64| Condition::of("joined = :joined").with(":joined", joined);
-                let same = family.map_or_else(|| Some(members.leaving(id)), |family| family.joined).map(same);
-                self.delete(&key, same, Blame::Family(family.is_some()))
+                let joined = family.map_or_else(|| Some(members.leaving(id)), |family| family.joined);
+                let same = joined.map_or(Condition::ALWAYS, |joined| Condition::equal("joined", joined));
+                self.delete(place, same, Blame::Family(family.is_some()));
+                Ok(())
             }
         }
     }
 
     /// Counts somebody who joins the family of a record, which must be there.
-    fn join(&mut self, parent: AnyId, blame: Blame) -> Result<()> {
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(key_item(&Place::Family(self.org, parent).key())))
-            .update_expression("ADD joined :one")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":one", attribute(1))
-            .build()
-            .map_err(|error| Error::internal("plan a transaction", error))?;
-        self.actions.push(Action { item: TransactWriteItem::builder().update(update).build(), blame });
-        Ok(())
+    fn join(&mut self, parent: AnyId, blame: Blame) {
+        let key = Place::Family(self.org, parent).key();
+        self.add(Action::update(key, Update::add("joined", 1), Condition::exists()), blame);
     }
 
     fn alarms(&mut self, before: Option<&Image>, after: Option<&Image>) -> Result<()> {
         let Some(after) = after else { return Ok(()) };
         let known = before.map_or(&[][..], |before| &before.alarms);
         for &at in after.alarms.iter().filter(|at| !known.contains(at)) {
-            self.put(Alarm { org: self.org, record: after.id, at }.item()?, None, Blame::Nothing)?;
+            self.put(Alarm { org: self.org, record: after.id, at }.item()?, Condition::ALWAYS, Blame::Nothing)?;
         }
         Ok(())
     }
 
     /// Frees the values of a record that is erased: nothing stays that says who held them.
-    fn freed(&mut self, image: &Image) -> Result<()> {
+    fn freed(&mut self, image: &Image) {
         for claim in &image.claims {
-            let ours = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", image.id);
-            let key = Place::Claim(self.org, image.id.kind, claim).key();
-            self.delete(&key, Some(ours), Blame::Claim(claim.clone()))?;
+            let place = Place::Claim(self.org, image.id.kind, claim);
+            self.delete(place, free_or_held_by(image.id), Blame::Claim(claim.clone()));
         }
-        Ok(())
     }
 
     fn claims(
@@ -433,8 +364,7 @@ impl Planner<'_> {
             if doing == Doing::Delete {
                 item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
             }
-            let ours = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", id);
-            self.put(item, Some(ours), Blame::Claim((*claim).clone()))?;
+            self.put(item, free_or_held_by(id), Blame::Claim((*claim).clone()))?;
         }
         for claim in new.iter().filter(|claim| !old.contains(claim)) {
             let mut item = claim_item(org, id.kind, claim);
@@ -444,8 +374,7 @@ impl Planner<'_> {
             }
             item.insert("id".to_owned(), attribute(id));
             let holder = self.handed.left.iter().find(|(left, _)| *left == key).map_or(id, |(_, holder)| *holder);
-            let free = Condition::of("attribute_not_exists(id) OR id = :id").with(":id", holder);
-            self.put(item, Some(free), Blame::Claim((*claim).clone()))?;
+            self.put(item, free_or_held_by(holder), Blame::Claim((*claim).clone()))?;
         }
         Ok(())
     }
@@ -455,12 +384,12 @@ impl Planner<'_> {
         let parents = |image: Option<&Image>| image.map(|image| image.parents.clone()).unwrap_or_default();
         let (old, new) = (parents(before), parents(after));
         for parent in old.iter().filter(|parent| !new.contains(parent)) {
-            self.delete(&Place::Link(org, *parent, id).key(), None, Blame::Nothing)?;
+            self.delete(Place::Link(org, *parent, id), Condition::ALWAYS, Blame::Nothing);
         }
         for parent in new.iter().filter(|parent| !old.contains(parent)) {
             let mut item = key_item(&Place::Link(org, *parent, id).key());
             item.insert(KIND.to_owned(), attribute(Kind::Link.name()));
-            self.put(item, None, Blame::Nothing)?;
+            self.put(item, Condition::ALWAYS, Blame::Nothing)?;
         }
         Ok(())
     }
@@ -470,13 +399,13 @@ impl Planner<'_> {
         let words = |image: Option<&Image>| image.map(|image| image.words.clone()).unwrap_or_default();
         let (old, new) = (words(before), words(after));
         for token in old.tokens().iter().filter(|token| !new.tokens().contains(token)) {
-            self.delete(&Place::Token(org, token, id).key(), None, Blame::Nothing)?;
+            self.delete(Place::Token(org, token, id), Condition::ALWAYS, Blame::Nothing);
         }
         for token in new.tokens().iter().filter(|token| old.text() != new.text() || !old.tokens().contains(token)) {
             let mut item = key_item(&Place::Token(org, token, id).key());
             item.insert(KIND.to_owned(), attribute(Kind::Token.name()));
             item.insert("text".to_owned(), attribute(new.text()));
-            self.put(item, None, Blame::Nothing)?;
+            self.put(item, Condition::ALWAYS, Blame::Nothing)?;
         }
         Ok(())
     }
@@ -490,8 +419,8 @@ impl Planner<'_> {
         after: Option<&Image>,
         (written, members): (&[AnyId], &Members),
         (checked, families): (&mut Vec<AnyId>, &mut Vec<AnyId>),
-    ) -> Result<()> {
-        let Some(after) = after else { return Ok(()) };
+    ) {
+        let Some(after) = after else { return };
         // What a record named when it went to the trash may have gone since, as it may while the record is live.
         let known = |id: &AnyId| {
             (doing == Doing::Restore && !after.rests_on.contains(id))
@@ -508,16 +437,15 @@ impl Planner<'_> {
                 let joined = before.is_some_and(|old| old.falls_with.contains(&id));
                 if !joined && !members.is_new(id) && !families.contains(&id) {
                     families.push(id);
-                    self.join(id, blame)?;
+                    self.join(id, blame);
                 }
                 continue;
             }
             if !known(&id) && !written.contains(&id) && !checked.contains(&id) {
                 checked.push(id);
-                self.check_exists(id, blame)?;
+                self.add(Action::check(Place::Record(org, id).key(), Condition::exists()), blame);
             }
         }
-        Ok(())
     }
 
     fn once<R: Reply>(&mut self, once: &Once, reply: &R, at: Timestamp) -> Result<()> {
@@ -529,8 +457,8 @@ impl Planner<'_> {
             let json = serde_json::to_string(reply).map_err(|error| Error::internal("write a reply as JSON", error))?;
             item.insert("reply".to_owned(), attribute(json));
         }
-        let free = Condition::of("attribute_not_exists(pk) OR expires_at <= :now").with(":now", at.as_second());
-        self.put(item, Some(free), Blame::Once)
+        let free = Condition::absent().or(Condition::at_most(EXPIRES_AT, at.as_second()));
+        self.put(item, free, Blame::Once)
     }
 
     fn request(&mut self, entry: EntryId, entries: &[EntryId], at: Timestamp) -> Result<()> {
@@ -541,13 +469,18 @@ impl Planner<'_> {
         }
         item.insert(KIND.to_owned(), attribute(Kind::Request.name()));
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(RETENTION).as_second()));
-        self.put(item, None, Blame::Nothing)
+        self.put(item, Condition::ALWAYS, Blame::Nothing)
     }
 }
 
-fn key_of(item: &Item) -> Option<Key> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    Some(Key { pk: text(schema::PK)?, sk: text(schema::SK)? })
+/// The condition that a record is still at a version.
+fn at_version(image: &Image) -> Condition {
+    Condition::equal("version", image.version)
+}
+
+/// The condition that nobody, or this record, holds a unique value.
+fn free_or_held_by(id: AnyId) -> Condition {
+    Condition::Absent("id").or(Condition::equal("id", id))
 }
 
 fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
@@ -560,7 +493,7 @@ fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
     let mut item = key_item(&key);
     item.insert(KIND.to_owned(), attribute(Kind::Record.name()));
     item.insert("version".to_owned(), attribute(image.version));
-    item.insert(DATA.to_owned(), AttributeValue::S(data));
+    item.insert(DATA.to_owned(), attribute(data));
     let mut index = |index: Index, pk: String| {
         item.insert(index.pk().to_owned(), attribute(pk));
         item.insert(index.sk().to_owned(), attribute(schema::by_date(image.date, &image.id.to_string())));

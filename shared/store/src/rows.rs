@@ -19,7 +19,7 @@ pub mod tally;
 pub mod ticket;
 
 use crate::schema::Key;
-use crate::table::{Condition, Follow, Item, row_item};
+use crate::table::{Condition, Item, Update, row_item};
 use daybook_domain::{Conflict, Error as Domain};
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ use serde::Serialize;
 #[derive(Debug)]
 pub struct RowWrite {
     pub(crate) write: Write,
-    pub(crate) condition: Option<Condition>,
+    pub(crate) condition: Condition,
     pub(crate) refusal: Domain,
 }
 
@@ -37,29 +37,23 @@ pub(crate) enum Write {
     /// Anew, in place of whatever was there.
     Put(Item),
     /// As the next version of what is there: attributes that only a newer version of Daybook knows stay.
-    Follow(Key, Follow),
+    Follow(Key, Update),
 }
 
 impl RowWrite {
     /// A row that must not be there yet.
     fn new(key: &Key, row: &impl Serialize, refusal: Domain) -> crate::Result<RowWrite> {
-        let condition = Some(Condition::of("attribute_not_exists(pk)"));
-        Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition, refusal })
+        Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition: Condition::absent(), refusal })
     }
 
     /// The next version of a row, if a condition on what is there holds.
-    fn following(
-        key: &Key,
-        row: &impl Serialize,
-        condition: Option<Condition>,
-        refusal: Domain,
-    ) -> crate::Result<RowWrite> {
-        Ok(RowWrite { write: Write::Follow(key.clone(), Follow::of(row)?), condition, refusal })
+    fn following(key: &Key, row: &impl Serialize, condition: Condition, refusal: Domain) -> crate::Result<RowWrite> {
+        Ok(RowWrite { write: Write::Follow(key.clone(), Update::following(row)?), condition, refusal })
     }
 
     /// A row that takes the place of what was there, if anything was.
     fn replacing(key: &Key, row: &impl Serialize) -> crate::Result<RowWrite> {
         let refusal = Domain::Conflict(Conflict::Contended);
-        Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition: None, refusal })
+        Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition: Condition::ALWAYS, refusal })
     }
 }

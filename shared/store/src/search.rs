@@ -6,7 +6,7 @@ use crate::json::bytes_of;
 use crate::page::{PAGE_BYTES, Page, binding, is_of, meets};
 use crate::plan::RECORD_BYTES;
 use crate::schema::{Key, Place, Question, SK};
-use crate::table::{Item, QueryAsk, key_item};
+use crate::table::{Item, Position, QueryAsk, text};
 use crate::{Cx, Result};
 use daybook_domain::words::Terms;
 use daybook_domain::{AnyId, Record, Stored};
@@ -34,17 +34,15 @@ impl Cx {
         let prefix = terms.prefix();
         let range = Question::Word(self.org, T::TYPE, &prefix).range();
         let begin = ask.cursor.map(|cursor| self.cursors().open(cursor, &binding)).transpose()?;
-        let mut after = begin.clone().map(|sk| key_item(&Key { pk: range.pk.clone(), sk }));
+        let place = |sk| Position { key: Key { pk: range.pk.clone(), sk }, indexed: None };
+        let mut after = begin.clone().map(place);
         let mut found = Found { items: Vec::new(), last: None, bytes: 0, limit: ask.limit };
         let mut seen = HashSet::new();
         let mut examined = 0;
         loop {
             let wanted = (ask.limit + 1 - found.items.len()).clamp(1, AT_ONCE);
-            let page = self
-                .env
-                .table
-                .query(&range, QueryAsk { limit: Some(wanted as i32), after, ..QueryAsk::default() })
-                .await?;
+            let page =
+                self.env.table.query(&range, QueryAsk { limit: Some(wanted), after, ..QueryAsk::default() }).await?;
             examined += page.items.len();
             let hits: Vec<Hit> =
                 page.items.iter().filter_map(|item| hit(item, terms)).filter(|hit| seen.insert(hit.id)).collect();
@@ -73,7 +71,7 @@ impl Cx {
             match page.more {
                 None => return Ok(Page::of(found.items, ask.limit, None)),
                 Some(more) if examined >= MOST_TOKENS => {
-                    let end = more.get(SK).and_then(|sk| sk.as_s().ok()).map(|sk| self.cursors().seal(sk, &binding));
+                    let end = Some(self.cursors().seal(&more.key.sk, &binding));
                     return Ok(Page::of(found.items, ask.limit, end));
                 }
                 Some(more) => after = Some(more),
@@ -128,10 +126,9 @@ impl<T> Found<T> {
 }
 
 fn hit(item: &Item, terms: &Terms) -> Option<Hit> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
-    let sk = text(SK)?.clone();
+    let sk = text(item, SK)?.clone();
     let id = sk.rsplit_once('#')?.1.parse().ok()?;
-    terms.match_text(text("text")?).then_some(Hit { sk, id })
+    terms.match_text(text(item, "text")?).then_some(Hit { sk, id })
 }
 
 /// Whether a record is of the state, owner and parents that the list is of.

@@ -4,7 +4,7 @@ use crate::cx::{is_at, record_of};
 use crate::item::expires_after;
 use crate::rows::falling::{Falling, LAG};
 use crate::schema::{Place, Question, SK};
-use crate::table::Item;
+use crate::table::{Item, text};
 use crate::{Cx, Result};
 use daybook_domain::{AnyId, Conflict, Error as Domain, Record, Stored, Timestamp};
 
@@ -44,7 +44,7 @@ impl Trash<'_> {
     /// Who went to the trash with a record, as far as the index has it.
     pub async fn indexed_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
         let items = self.cx.env.table.query_all(&Question::FellWith(self.cx.org, parent).range()).await?;
-        let id = |item: &Item| item.get(SK)?.as_s().ok()?.parse().ok();
+        let id = |item: &Item| text(item, SK)?.parse().ok();
         Ok(items.iter().filter_map(id).collect())
     }
 
@@ -59,7 +59,7 @@ impl Trash<'_> {
         let Some(trashed) = trashed.filter(|item| expires_after(item, self.cx.now().as_second())) else {
             return Ok(Vec::new());
         };
-        let went = trashed.get("deleted_at").and_then(|at| at.as_s().ok()?.parse::<Timestamp>().ok());
+        let went = text(&trashed, "deleted_at").and_then(|at| at.parse::<Timestamp>().ok());
         // A job that moved them knows better how many they were, and when.
         let (count, at) = match falling.fallen(parent).filter(|fallen| went.is_none_or(|went| fallen.at >= went)) {
             Some(fallen) => (fallen.count, Some(fallen.at)),

@@ -1,24 +1,24 @@
-//! The baseline: what the embedded engine itself does for the very items of a create.
+//! The baseline: what the table itself does for the very items of a create.
 //!
 //! One lead is posted to a whole system, and the transaction it makes is overheard. Transactions like it, with
-//! fresh ids and addresses, then go straight to the engine: no HTTP, no SDK, no JSON, the same durable commits.
+//! fresh ids and addresses, then go straight to a table of their own: no HTTP, no planning, the same durable commits.
 
 use crate::Result;
 use crate::cases::{fresh_local_part, lead};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use daybook_domain::LeadId;
+use daybook_embedded::{Durability, Local};
 use daybook_jobs::mail::Outbox;
-use daybook_local::{DEFAULT_ORG, Engine, Options, System};
+use daybook_local::{DEFAULT_ORG, Options, System};
+use daybook_store::condition::{Change, Condition};
+use daybook_store::engine::{Act, Action, Engine, Failure, Part, QueryAsk, QueryPage};
+use daybook_store::item::{AttributeValue, Item};
+use daybook_store::schema::{Key, Range};
 use daybook_store::{Clock, Ids, Keyring};
-use dynoxide::Database;
-use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -40,10 +40,10 @@ const HASH: usize = 64;
 const LOCAL_PART: &str = "benchmarklead";
 const REQUEST_ID: &str = "req_benchmarkbenchmarkbenchmarkbench";
 
-/// An engine on a file, and a create to repeat.
+/// A table in a folder, and a create to repeat.
 pub struct Baseline {
-    database: Database,
-    transaction: String,
+    table: Local,
+    transaction: Vec<Action>,
     /// What must be another in each transaction besides address and request.
     ids: BTreeSet<String>,
     once: String,
@@ -53,31 +53,25 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// An engine on a file in a folder, with the table of a system.
+    /// A table in a folder, as a system has it.
     pub fn prepare(folder: &Path, runtime: &Runtime) -> Result<Baseline> {
-        let file = folder.join("engine.db");
-        let transaction = runtime.block_on(overheard(&file))?;
-        let once = once_in(&transaction).ok_or("the transaction holds no idempotency record")?;
-        let mut baseline = Baseline {
-            database: Database::new(&file.to_string_lossy())?,
-            ids: ids_in(&transaction),
-            once,
-            transaction,
-            fresh: Ids::new(Clock::System),
-            items: 0,
-        };
-        baseline.items = baseline.request()?.transact_items.len();
-        Ok(baseline)
+        let table = Local::open(&folder.join("engine"), Durability::default())?;
+        let transaction = runtime.block_on(overheard(table.clone(), folder))?;
+        let text = format!("{transaction:?}");
+        let once = once_in(&text).ok_or("the transaction holds no idempotency record")?;
+        let (ids, items) = (ids_in(&text), transaction.len());
+        Ok(Baseline { table, ids, once, transaction, fresh: Ids::new(Clock::System), items })
     }
 
-    /// Transactions a second: one after the other, each on disk before the next.
-    pub fn run(&self, lasting: Duration) -> Result<f64> {
+    /// Transactions a second, one after the other.
+    pub async fn run(&self, lasting: Duration) -> Result<f64> {
         let (mut done, mut spent) = (0, Duration::ZERO);
         while spent < lasting {
-            let requests = (0..BATCH).map(|_| self.request()).collect::<Result<Vec<_>>>()?;
+            let all: Vec<Vec<Action>> = (0..BATCH).map(|_| self.next()).collect();
             let begun = Instant::now();
-            for request in requests {
-                self.database.transact_write_items(request)?;
+            for actions in all {
+                let written = self.table.transact(&actions).await;
+                written.map_err(|failure| format!("a transaction failed: {failure:?}"))?;
             }
             spent += begun.elapsed();
             done += BATCH;
@@ -86,32 +80,65 @@ impl Baseline {
     }
 
     /// The next transaction: the overheard one with everything fresh that must be.
-    fn request(&self) -> Result<TransactWriteItemsRequest> {
+    fn next(&self) -> Vec<Action> {
         let unique = self.fresh.next();
-        let mut text = self
-            .transaction
-            .replace(LOCAL_PART, &fresh_local_part())
-            .replace(REQUEST_ID, &format!("req_{}", unique.simple()))
-            .replace(&self.once, &unique.simple().to_string().repeat(2));
+        let mut pairs = vec![
+            (LOCAL_PART.to_owned(), fresh_local_part()),
+            (REQUEST_ID.to_owned(), format!("req_{}", unique.simple())),
+            (self.once.clone(), unique.simple().to_string().repeat(2)),
+        ];
         for id in &self.ids {
             let fresh = LeadId::new(self.fresh.next()).to_string();
-            text = text.replace(id, &fresh[fresh.len() - SUFFIX..]);
+            pairs.push((id.clone(), fresh[fresh.len() - SUFFIX..].to_owned()));
         }
-        let mut request: TransactWriteItemsRequest = serde_json::from_str(&text)?;
-        // As the server's connector does: the engine would keep tokens, and walk all of them each time.
-        request.client_request_token = None;
-        Ok(request)
+        let fresh = |text: &str| pairs.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new));
+        self.transaction.iter().map(|action| retold(action, &fresh)).collect()
+    }
+}
+
+/// An action with every text in it as a function has it.
+fn retold(action: &Action, fresh: &dyn Fn(&str) -> String) -> Action {
+    let key = Key { pk: fresh(&action.key.pk), sk: fresh(&action.key.sk) };
+    let act = match &action.act {
+        Act::Put(item) => Act::Put(item.iter().map(|(name, value)| (name.clone(), value_of(value, fresh))).collect()),
+        Act::Update(update) => {
+            let mut update = update.clone();
+            for (_, change) in &mut update.changes {
+                if let Change::Set(value) | Change::SetIfAbsent(value) = change {
+                    *value = value_of(value, fresh);
+                }
+            }
+            Act::Update(update)
+        }
+        other => other.clone(),
+    };
+    Action { key, act, condition: condition_of(&action.condition, fresh) }
+}
+
+fn value_of(value: &AttributeValue, fresh: &dyn Fn(&str) -> String) -> AttributeValue {
+    match value {
+        AttributeValue::S(text) => AttributeValue::S(fresh(text)),
+        AttributeValue::L(list) => AttributeValue::L(list.iter().map(|value| value_of(value, fresh)).collect()),
+        other => other.clone(),
+    }
+}
+
+fn condition_of(condition: &Condition, fresh: &dyn Fn(&str) -> String) -> Condition {
+    let all = |all: &[Condition]| all.iter().map(|one| condition_of(one, fresh)).collect();
+    match condition {
+        Condition::Equal(name, value) => Condition::Equal(name, value_of(value, fresh)),
+        Condition::All(conditions) => Condition::All(all(conditions)),
+        Condition::Any(conditions) => Condition::Any(all(conditions)),
+        other => other.clone(),
     }
 }
 
 /// The transaction that a posted lead becomes.
-async fn overheard(file: &Path) -> Result<String> {
-    let engine = Engine::open(file)?;
+async fn overheard(table: Local, folder: &Path) -> Result<Vec<Action>> {
     let keys = Keyring::parse("bench:0123456789abcdef0123456789abcdef")?;
     let outbox = Outbox::in_memory(|| Clock::System.now());
-    let ear = Ear { heard: Arc::default(), client: SharedHttpClient::new(engine.clone()) };
-    let mut options = Options::new(engine, Clock::System, keys, outbox, file.with_extension("files"))?;
-    options.client = SharedHttpClient::new(ear.clone());
+    let ear = Arc::new(Ear { heard: Mutex::default(), inner: table });
+    let mut options = Options::new(ear.clone(), Clock::System, keys, outbox, folder.join("files"))?;
     options.settings.rate_limits = false;
     let system = System::start(options).await?;
     let mut request = Request::post("/api/leads")
@@ -123,9 +150,11 @@ async fn overheard(file: &Path) -> Result<String> {
     if answer.status().as_u16() != 201 {
         return Err(format!("a posted lead was answered {}", answer.status()).into());
     }
-    let heard = ear.heard.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let transaction = heard.filter(|text| text.contains("lead_") && text.contains(LOCAL_PART));
-    transaction.ok_or_else(|| "a posted lead made no transaction".into())
+    let heard = std::mem::take(&mut *ear.heard.lock().unwrap_or_else(PoisonError::into_inner));
+    match format!("{heard:?}").contains(LOCAL_PART) {
+        true => Ok(heard),
+        false => Err("a posted lead made no transaction".into()),
+    }
 }
 
 /// The ids in a transaction, without their prefixes; those of the organisation and its form stay what they are.
@@ -151,33 +180,28 @@ fn once_in(transaction: &str) -> Option<String> {
     hash.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| hash.to_owned())
 }
 
-/// Stands between SDK and engine and keeps the last transaction.
-#[derive(Clone, Debug)]
-struct Ear {
-    heard: Arc<Mutex<Option<String>>>,
-    client: SharedHttpClient,
-}
-
-impl HttpClient for Ear {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        let inner = self.client.http_connector(settings, components);
-        SharedHttpConnector::new(Wire { heard: self.heard.clone(), inner })
-    }
-}
-
+/// Stands between the store and the table and keeps the last transaction.
 #[derive(Debug)]
-struct Wire {
-    heard: Arc<Mutex<Option<String>>>,
-    inner: SharedHttpConnector,
+struct Ear {
+    heard: Mutex<Vec<Action>>,
+    inner: Local,
 }
 
-impl HttpConnector for Wire {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        if target.ends_with(".TransactWriteItems") {
-            let body = request.body().bytes().and_then(|body| str::from_utf8(body).ok());
-            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = body.map(str::to_owned);
-        }
-        self.inner.call(request)
+impl Engine for Ear {
+    fn get<'a>(&'a self, keys: &'a [Key], part: Part) -> BoxFuture<'a, daybook_store::Result<Vec<Item>>> {
+        self.inner.get(keys, part)
+    }
+
+    fn query<'a>(&'a self, range: &'a Range, ask: QueryAsk) -> BoxFuture<'a, daybook_store::Result<QueryPage>> {
+        self.inner.query(range, ask)
+    }
+
+    fn write<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, std::result::Result<Item, Failure>> {
+        self.inner.write(action)
+    }
+
+    fn transact<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, std::result::Result<(), Failure>> {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = actions.to_vec();
+        self.inner.transact(actions).boxed()
     }
 }

@@ -9,7 +9,7 @@ mod share;
 use crate::Result;
 use crate::machine::{LOAD_CORE, Machine, SERVER_CORE, memory_of};
 use daybook_domain::OrgId;
-use daybook_local::{Engine, TABLE, serve_table};
+use daybook_emulator::{Emulator, TABLE, serve_table};
 use daybook_store::{Clock, Ids};
 use package::Package;
 use report::{Findings, Row};
@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments, ours: &Path) -> Result<String> {
     machine.stay_on(LOAD_CORE)?;
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = tokio.enter();
-    let table = tokio.block_on(serve_table(Engine::in_memory()?, 0))?;
+    let table = tokio.block_on(serve_table(Emulator::in_memory()?, 0))?;
     let ids = Ids::new(Clock::System);
     let mut bench = Bench { machine, folder, table, ids, token: String::new(), credentials: false, tokio: &tokio };
     let mut findings = Findings::default();

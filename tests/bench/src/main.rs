@@ -150,7 +150,7 @@ async fn measure(
             if let Some(baseline) = baseline.filter(|_| case == Case::Create) {
                 // Right before the creates it is compared with, on the core that they have.
                 machine.stay_on(SERVER_CORE)?;
-                findings.engine.push(baseline.run(arguments.lasting())?);
+                findings.engine.push(baseline.run(arguments.lasting()).await?);
                 machine.stay_on(LOAD_CORE)?;
             }
             row.many.push(observe(server, &script, AT_ONCE, arguments.lasting()).await?);

@@ -1,6 +1,6 @@
 //! The fault proxy between the SDK and the engine.
 
-use crate::stale::{self, Lag};
+use crate::stale::Lag;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -100,7 +100,7 @@ impl Faults {
         SharedHttpClient::new(Proxy { faults: self.clone(), client })
     }
 
-    fn next(&self, operation: &str) -> Option<Fault> {
+    pub(crate) fn next(&self, operation: &str) -> Option<Fault> {
         let mut script = self.script();
         let number = script.calls.len();
         script.calls.push(operation.to_owned());
@@ -112,10 +112,25 @@ impl Faults {
         })
     }
 
-    fn way(&self) -> Option<Duration> {
+    pub(crate) fn way(&self) -> Option<Duration> {
         let mut script = self.script();
         let state = script.distance.as_mut()?;
         Some(Duration::from_micros(5_000 + xorshift(state) % 15_000))
+    }
+
+    /// Whether indexes lag behind.
+    pub(crate) fn lagging(&self) -> Option<()> {
+        self.script().lag.as_ref().map(|_| ())
+    }
+
+    /// What is done with what indexes are behind by, if they are.
+    pub(crate) fn with_lag<T>(&self, run: impl FnOnce(&mut Lag) -> T) -> Option<T> {
+        self.script().lag.as_mut().map(run)
+    }
+
+    /// Notes the rights that a call needs. A transaction needs the right to each of its actions.
+    pub(crate) fn needs(&self, rights: impl IntoIterator<Item = Right>) {
+        self.script().rights.extend(rights);
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -125,17 +140,6 @@ impl Faults {
 
 /// A right to the table: the action of IAM, and the index where it is an index's.
 pub type Right = (String, Option<String>);
-
-/// What a call needs. A transaction needs the right to each of its actions.
-fn rights_of(operation: &str, body: &Value) -> Vec<Right> {
-    let right = |action: &str| (format!("dynamodb:{action}"), None);
-    let actions = || body["TransactItems"].as_array().into_iter().flatten();
-    let names = |action: &Value| action.as_object().into_iter().flat_map(|one| one.keys().cloned()).collect::<Vec<_>>();
-    match operation {
-        "TransactWriteItems" => actions().flat_map(names).map(|name| right(&format!("{name}Item"))).collect(),
-        _ => vec![(format!("dynamodb:{operation}"), body["IndexName"].as_str().map(str::to_owned))],
-    }
-}
 
 pub(crate) fn xorshift(state: &mut u64) -> u64 {
     *state ^= *state << 13;
@@ -168,12 +172,8 @@ impl HttpConnector for Connector {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        self.faults.script().rights.extend(rights_of(&operation, &body));
         let Some(fault) = self.faults.next(&operation) else {
             let inner = self.inner.clone();
-            if self.faults.script().lag.is_some() {
-                return HttpConnectorFuture::new(lagging(self.faults.clone(), inner, request, operation, body));
-            }
             let Some(way) = self.faults.way() else { return inner.call(request) };
             return HttpConnectorFuture::new(async move {
                 tokio::time::sleep(way).await;
@@ -220,41 +220,6 @@ impl HttpConnector for Connector {
             },
         }
     }
-}
-
-/// A call while indexes lag behind: what a write is about to change is looked at first.
-async fn lagging(
-    faults: Faults,
-    inner: SharedHttpConnector,
-    request: HttpRequest,
-    operation: String,
-    body: Value,
-) -> Result<HttpResponse, ConnectorError> {
-    let mut old = None;
-    if let Some((table, keys)) = stale::written(&operation, &body) {
-        let mut look = HttpRequest::new(SdkBody::from(stale::reading(&table, &keys).to_string()));
-        look.set_method("POST").expect("a method");
-        look.set_uri(request.uri()).expect("an address");
-        look.headers_mut().insert("x-amz-target", "DynamoDB_20120810.BatchGetItem");
-        look.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-        old = Some((keys, table, json_of(inner.call(look).await?).1));
-    }
-    let answer = inner.call(request).await?;
-    let (status, told) = json_of(answer);
-    let told = match (&faults.script().lag, body.get("IndexName")) {
-        (Some(lag), Some(_)) if operation == "Query" => lag.stale(&body, told),
-        _ => told,
-    };
-    if let (Some((keys, table, old)), Some(lag), 200) = (old, &mut faults.script().lag, status) {
-        lag.note(&keys, &table, &old);
-    }
-    let status = status.try_into().expect("a status");
-    Ok(HttpResponse::new(status, SdkBody::from(told.to_string())))
-}
-
-fn json_of(answer: HttpResponse) -> (u16, Value) {
-    let told = answer.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-    (answer.status().as_u16(), told)
 }
 
 fn broken() -> HttpConnectorFuture {

@@ -1,11 +1,13 @@
-//! The world that tests live in: all of Daybook in one process, on the engine in memory, with a clock that
+//! The world that tests live in: all of Daybook in one process, on a table in memory, on disk or on the emulator, with a clock that
 //! stands still until it is moved, and faults where a test puts them.
 
 mod answer;
 mod faults;
+mod faulty;
 pub mod hubspot;
 mod person;
 mod post;
+mod raw;
 mod stale;
 mod world;
 
@@ -13,4 +15,5 @@ pub use answer::Answer;
 pub use faults::{Fault, Faults, Right};
 pub use person::{Call, Person};
 pub use post::ScriptedMailer;
+pub use raw::{Over, Raw, json_of};
 pub use world::{World, WorldOptions, is_full, lead};

@@ -1,10 +1,11 @@
 //! The world.
 
 use crate::faults::Faults;
+use crate::faulty::Faulty;
 use crate::hubspot::{HubSpot, TOKEN};
 use crate::person::Person;
 use crate::post::ScriptedMailer;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use crate::raw::{Over, Raw};
 use axum::Router;
 use daybook_domain::form::Form;
 use daybook_domain::organization::Organization;
@@ -14,7 +15,7 @@ use daybook_domain::{EmailAddress, Line, Locale, OrgId, Record as _, Secret, Ses
 use daybook_http::token;
 use daybook_jobs::hubspot::{HubSpot as Client, HubSpotSettings};
 use daybook_jobs::mail::{Caught, Outbox};
-use daybook_local::{DEFAULT_ORG, Engine, Options, System};
+use daybook_local::{DEFAULT_ORG, Options, System};
 use daybook_store::rows::session::Session;
 use daybook_store::{
     Clock, CommonPasswords, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, SignedFact, Tx,
@@ -42,8 +43,10 @@ pub struct WorldOptions {
     pub hubspot: Option<HubSpot>,
     /// How many calls of HubSpot are made in ten seconds at most; 90 unless set.
     pub hubspot_calls: Option<u32>,
-    /// Counts calls and capacity units.
+    /// Counts calls and capacity units, which only the emulator tells.
     pub meter: Option<Arc<Meter>>,
+    /// What the table stands on; what `TABLE` says unless set.
+    pub over: Option<Over>,
 }
 
 /// All of Daybook in one process.
@@ -51,7 +54,9 @@ pub struct WorldOptions {
 pub struct World {
     /// The system.
     pub system: System,
-    /// The faults between SDK and engine.
+    /// The table past Daybook.
+    pub raw: Raw,
+    /// The faults on the way to the table.
     pub faults: Faults,
     /// The clock.
     pub clock: Clock,
@@ -79,23 +84,24 @@ impl World {
     /// A world like this with a clock that others go by, too.
     pub async fn at(options: WorldOptions, clock: Clock) -> World {
         let faults = Faults::default();
-        let engine = Engine::in_memory().expect("an engine");
         let keys = Keyring::parse("test:0123456789abcdef0123456789abcdef").expect("a keyring");
         let mail_clock = clock.clone();
         let outbox = Outbox::in_memory(move || mail_clock.now());
         let folder = tempfile::tempdir().expect("a folder");
         let files = folder.path().to_owned();
-        let mut parts = Options::new(engine.clone(), clock.clone(), keys, outbox, files).expect("options");
-        parts.client = faults.before(SharedHttpClient::new(engine));
+        let over = options.meter.as_ref().map(|_| Over::Emulator).or(options.over).unwrap_or_else(Over::asked_for);
+        let raw = Raw::make(over, folder.path()).await;
+        let wired = raw.on_the_wire(&faults, options.meter);
+        let on_the_wire = wired.is_some();
+        let inner = wired.unwrap_or_else(|| raw.engine());
+        let faulty = Arc::new(Faulty { inner, faults: faults.clone(), on_the_wire });
+        let mut parts = Options::new(faulty, clock.clone(), keys, outbox, files).expect("options");
         parts.settings.rate_limits = options.rate_limits;
         parts.settings.first_owner = options.first_owner.unwrap_or(FirstOwner::Anybody);
         parts.settings.allowed_origins = vec!["https://app.example.com".to_owned()];
         parts.settings.registration = options.registration.unwrap_or(Registration::Open);
         parts.settings.common_passwords = options.common_passwords.unwrap_or(CommonPasswords::Warn);
         parts.retry_pause = Duration::from_millis(1);
-        // What is counted is what a function in the cloud would read.
-        parts.remembers = options.meter.is_none();
-        parts.meter = options.meter;
         if let Some(hubspot) = options.hubspot {
             let token = Secret::new(TOKEN.to_owned());
             let mut settings = HubSpotSettings::new(&hubspot.base_url(), token).expect("an address of this machine");
@@ -108,7 +114,7 @@ impl World {
         }
         let system = System::start(parts).await.expect("a system");
         let app = system.app();
-        World { system, faults, clock, app, folder: Arc::new(folder) }
+        World { system, raw, faults, clock, app, folder: Arc::new(folder) }
     }
 
     /// Somebody nobody knows.

@@ -4,7 +4,7 @@
 //! signed in before, so that whoever locks a name doesn't lock its owner out.
 
 use super::RowWrite;
-use crate::schema::Place;
+use crate::schema::{EXPIRES_AT, Place};
 use crate::table::{Condition, Written, parse_item};
 use crate::{Env, Result, sha256_hex};
 use daybook_domain::{OrgId, Timestamp};
@@ -43,10 +43,8 @@ pub async fn take(env: &Env, org: OrgId, subject: &str) -> Result<Result<(), u64
         let next =
             Attempts { tries, next_at: wait.map(|wait| now.plus(wait)), expires_at: now.plus(FORGOTTEN).as_second() };
         let same = match &found {
-            Some(found) => Condition::of("tries = :tries AND expires_at = :expires")
-                .with(":tries", found.tries)
-                .with(":expires", found.expires_at),
-            None => Condition::of("attribute_not_exists(pk)"),
+            Some(found) => Condition::equal("tries", found.tries).and(Condition::equal(EXPIRES_AT, found.expires_at)),
+            None => Condition::absent(),
         };
         if let Written::Done(_) = env.table.follow(&key, &next, same).await? {
             return Ok(Ok(()));

@@ -1,7 +1,7 @@
 //! Token buckets: how often somebody may do something.
 
-use crate::schema::Place;
-use crate::table::{Condition, Item, Written, attribute};
+use crate::schema::{EXPIRES_AT, Place};
+use crate::table::{Condition, Item, Update, Written};
 use crate::{Cx, Env, Result};
 use daybook_domain::{Error as Domain, OrgId, Timestamp};
 use std::time::Duration;
@@ -33,19 +33,18 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
     let now = env.clock.now().as_millisecond();
     let period = rate.per.as_millis() as i64;
     let step = (period / i64::from(rate.burst.max(1))).max(1);
-    let expires = attribute((now + period) / 1000 + 60);
+    let expires = (now + period) / 1000 + 60;
     loop {
-        let set = vec![(":full", attribute(now + step)), (":expires", expires.clone())];
-        let idle = Condition::of("attribute_not_exists(full_at) OR full_at <= :now").with(":now", now);
-        let first = env.table.update(&key, "SET full_at = :full, expires_at = :expires", set, idle).await?;
+        let idle = Condition::Absent("full_at").or(Condition::at_most("full_at", now));
+        let begun = Update::set("full_at", now + step).and_set(EXPIRES_AT, expires);
+        let first = env.table.update(&key, begun, idle).await?;
         if let Written::Done(_) = first {
             return Ok(Taken::Yes(rate.burst.saturating_sub(1)));
         }
-        let set = vec![(":step", attribute(step)), (":expires", expires.clone())];
-        let room = Condition::of("full_at > :now AND full_at <= :latest")
-            .with(":now", now)
-            .with(":latest", now + period - step);
-        match env.table.update(&key, "SET full_at = full_at + :step, expires_at = :expires", set, room).await? {
+        let busy = Condition::at_most("full_at", now).negated();
+        let room = busy.and(Condition::at_most("full_at", now + period - step));
+        let taken = Update::add("full_at", step).and_set(EXPIRES_AT, expires);
+        match env.table.update(&key, taken, room).await? {
             Written::Done(item) => {
                 let left = now + period - full_at(&item).unwrap_or(now);
                 return Ok(Taken::Yes((left.max(0) / step) as u32));
@@ -72,10 +71,10 @@ pub async fn take_or_refuse(env: &Env, org: OrgId, class: &str, subject: &str, r
 /// Lets nothing through a bucket until a moment, as when the other side says that it is too much.
 pub async fn close(env: &Env, org: OrgId, class: &str, subject: &str, until: Timestamp, rate: Rate) -> Result<()> {
     let full = until.plus(rate.per).as_millisecond();
-    let set = vec![(":full", attribute(full)), (":expires", attribute(full / 1000 + 60))];
-    let earlier = Condition::of("attribute_not_exists(full_at) OR full_at < :full");
+    let earlier = Condition::Absent("full_at").or(Condition::less("full_at", full));
+    let closed = Update::set("full_at", full).and_set(EXPIRES_AT, full / 1000 + 60);
     let key = Place::Bucket(org, class, subject).key();
-    env.table.update(&key, "SET full_at = :full, expires_at = :expires", set, earlier).await.map(|_| ())
+    env.table.update(&key, closed, earlier).await.map(|_| ())
 }
 
 impl Cx {

@@ -1,7 +1,7 @@
 //! Up to where the local feed has come.
 
 use crate::schema::Place;
-use crate::table::parse_item;
+use crate::table::{Condition, parse_item};
 use crate::{Env, Result};
 use daybook_domain::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ struct Checkpoint {
 
 /// Keeps the moment up to which every entry is finished by every consumer.
 pub async fn keep(env: &Env, at: Timestamp) -> Result<()> {
-    env.table.put(&Place::Feed.key(), &Checkpoint { at }, None).await.map(|_| ())
+    env.table.put(&Place::Feed.key(), &Checkpoint { at }, Condition::ALWAYS).await.map(|_| ())
 }
 
 /// The moment kept last.

@@ -29,7 +29,7 @@ impl Credential {
 
     /// The row with other parameters of the same password's hash, if the password is still the one it was.
     pub async fn upgrade(&self, env: &Env, org: OrgId, user: UserId, old: &Credential) -> Result<()> {
-        let same = Condition::of("phc = :phc").with(":phc", &old.phc);
+        let same = Condition::equal("phc", &old.phc);
         env.table.follow(&Place::Credential(org, user).key(), self, same).await.map(|_| ())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::journal::{EntryRef, RETENTION};
 use crate::schema::{Index, Place, Question, SK, by_date, sent_about};
-use crate::table::{Condition, Written, attribute, parse_item};
+use crate::table::{Condition, Update, Written, parse_item, text};
 use crate::{Env, Result};
 use daybook_domain::{AnyId, EntryId, OrgId, Timestamp, choices};
 use serde::{Deserialize, Serialize};
@@ -75,8 +75,7 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
         resent: false,
         expires_at: now.plus(RETENTION).as_second(),
     };
-    let new = Condition::of("attribute_not_exists(pk)");
-    let Written::Refused(item) = env.table.put(&key, &row, Some(new)).await? else { return Ok(Turn::Go) };
+    let Written::Refused(item) = env.table.put(&key, &row, Condition::absent()).await? else { return Ok(Turn::Go) };
     let found: Delivery = parse_item(item)?;
     match found.state {
         // What a newer version made of it is its own to go on with.
@@ -90,20 +89,14 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
 /// Takes a delivery that was tried before, unless somebody else did since it was read.
 pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery, lease: Duration) -> Result<Turn> {
     let now = env.clock.now();
-    let set = vec![
-        (":sending", attribute(State::Sending)),
-        (":lease", attribute(now.plus(lease))),
-        (":at", attribute(now)),
-        (":one", attribute(1)),
-        (":resent", attribute(found.resent || found.state != State::Waiting)),
-    ];
-    let same = Condition::of("attempts = :attempts AND #state = :state")
-        .with(":attempts", found.attempts)
-        .with(":state", found.state);
-    let expression =
-        "SET #state = :sending, leased_until = :lease, updated_at = :at, resent = :resent, attempts = attempts + :one";
+    let taken = Update::set("state", State::Sending)
+        .and_set("leased_until", now.plus(lease))
+        .and_set("updated_at", now)
+        .and_set("resent", found.resent || found.state != State::Waiting)
+        .and_add("attempts", 1);
+    let same = Condition::equal("attempts", found.attempts).and(Condition::equal("state", found.state));
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
-    match env.table.update(&key, expression, set, same).await? {
+    match env.table.update(&key, taken, same).await? {
         Written::Done(_) => Ok(Turn::Go),
         Written::Refused(_) => Ok(Turn::Busy(now.plus(lease))),
     }
@@ -125,24 +118,19 @@ pub struct Settled<'a> {
 /// Writes down how far a delivery has come. What is over stays over.
 pub async fn settle(env: &Env, entry: EntryRef, consumer: &str, how: Settled<'_>) -> Result<()> {
     let now = env.clock.now();
-    let mut set = vec![
-        (":state", attribute(how.state)),
-        (":at", attribute(now)),
-        (":remote", attribute(how.remote_id)),
-        (":error", attribute(how.error)),
-    ];
-    let open = Condition::of("attribute_exists(pk) AND NOT #state IN (:sent, :failed, :suppressed)")
-        .with(":sent", State::Sent)
-        .with(":failed", State::Failed)
-        .with(":suppressed", State::Suppressed);
-    let mut expression = "SET #state = :state, updated_at = :at, remote_id = :remote, last_error = :error".to_owned();
+    let over = Condition::one_of("state", [State::Sent, State::Failed, State::Suppressed]);
+    let open = Condition::exists().and(over.negated());
+    let mut settled = Update::set("state", how.state)
+        .and_set("updated_at", now)
+        .and_set("remote_id", how.remote_id)
+        .and_set("last_error", how.error);
     if let Some(record) = how.about {
-        set.push((":about", attribute(sent_about(entry.org, record))));
-        set.push((":when", attribute(by_date(now, consumer))));
-        expression = format!("{expression}, {} = :about, {} = :when", Index::ByState.pk(), Index::ByState.sk());
+        settled = settled
+            .and_set(Index::ByState.pk(), sent_about(entry.org, record))
+            .and_set(Index::ByState.sk(), by_date(now, consumer));
     }
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
-    env.table.update(&key, &expression, set, open).await.map(|_| ())
+    env.table.update(&key, settled, open).await.map(|_| ())
 }
 
 /// The deliveries about a record, by consumer and in no particular order. Reads an index, so the newest may
@@ -159,7 +147,7 @@ pub async fn of_entry(env: &Env, org: OrgId, entry: EntryId) -> Result<Vec<(Stri
 async fn by_consumer(env: &Env, question: &Question<'_>) -> Result<Vec<(String, Delivery)>> {
     let mut all = Vec::new();
     for item in env.table.query_all(&question.range()).await? {
-        let consumer = item.get(SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        let consumer = text(&item, SK).cloned().unwrap_or_default();
         all.push((consumer, parse_item(item)?));
     }
     Ok(all)
@@ -177,12 +165,10 @@ pub async fn remove(env: &Env, org: OrgId, entry: EntryId) -> Result<u64> {
 
 /// Writes down that a delivery which was sent was refused further on.
 pub async fn reject(env: &Env, entry: EntryRef, consumer: &str, reason: &str) -> Result<()> {
-    let set =
-        vec![(":failed", attribute(State::Failed)), (":at", attribute(env.clock.now())), (":error", attribute(reason))];
-    let begun = Condition::of("attribute_exists(pk)");
+    let rejected =
+        Update::set("state", State::Failed).and_set("updated_at", env.clock.now()).and_set("last_error", reason);
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
-    let expression = "SET #state = :failed, updated_at = :at, last_error = :error";
-    env.table.update(&key, expression, set, begun).await.map(|_| ())
+    env.table.update(&key, rejected, Condition::exists()).await.map(|_| ())
 }
 
 /// A delivery, if it was ever begun.

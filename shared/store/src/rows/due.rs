@@ -1,7 +1,7 @@
 //! Due items: work that waits for its time.
 
 use crate::schema::{DUE_SHARDS, Place, Question};
-use crate::table::{Condition, Written, attribute, parse_item};
+use crate::table::{Condition, Update, Written, parse_item};
 use crate::{Env, Result, sha256_hex};
 use daybook_domain::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct DueItem {
 /// Writes a due item.
 pub async fn put(env: &Env, place: &DueRef, queue: &str, message: &str) -> Result<()> {
     let item = DueItem { place: place.clone(), queue: queue.to_owned(), message: message.to_owned(), leased_until: 0 };
-    env.table.put(&key(place), &item, None).await.map(|_| ())
+    env.table.put(&key(place), &item, Condition::ALWAYS).await.map(|_| ())
 }
 
 /// Whether a due item stands: if not, its work was done, or waits for another time.
@@ -65,9 +65,9 @@ pub async fn take(env: &Env, until: Timestamp, lease: impl Fn(&DueItem) -> Durat
                 continue;
             }
             let end = item.place.at.max(now).plus(lease(&item)).as_millisecond();
-            let same = Condition::of("leased_until = :before").with(":before", item.leased_until);
-            let set = vec![(":end", attribute(end))];
-            if let Written::Done(_) = env.table.update(&key(&item.place), "SET leased_until = :end", set, same).await? {
+            let same = Condition::equal("leased_until", item.leased_until);
+            let leased = Update::set("leased_until", end);
+            if let Written::Done(_) = env.table.update(&key(&item.place), leased, same).await? {
                 taken.push(item);
             }
         }

@@ -116,9 +116,9 @@ impl Falling {
     }
 
     fn replaced(&self, org: OrgId, next: &Falling) -> Result<RowWrite> {
-        let same = Condition::of("attribute_not_exists(pk) OR version = :version").with(":version", self.version);
+        let same = Condition::absent().or(Condition::equal("version", self.version));
         let stale = Domain::Stale { version: self.version, current: Map::new() };
-        RowWrite::following(&Falling::key(org), next, Some(same), stale)
+        RowWrite::following(&Falling::key(org), next, same, stale)
     }
 
     pub(crate) fn key(org: OrgId) -> Key {

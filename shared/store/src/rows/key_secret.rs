@@ -2,7 +2,7 @@
 
 use super::RowWrite;
 use crate::schema::Place;
-use crate::table::{Condition, attribute, parse_item};
+use crate::table::{Condition, Update, parse_item};
 use crate::{Env, Result};
 use daybook_domain::{ApiKeyId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,7 @@ impl KeySecret {
         if self.last_used_at.is_some_and(|last| last.until(now) < NOTED) {
             return Ok(());
         }
-        let set = vec![(":now", attribute(now))];
-        let same = Condition::of("sha256 = :sha256").with(":sha256", &self.sha256);
-        env.table.update(&Place::KeySecret(org, key).key(), "SET last_used_at = :now", set, same).await.map(|_| ())
+        let same = Condition::equal("sha256", &self.sha256);
+        env.table.update(&Place::KeySecret(org, key).key(), Update::set("last_used_at", now), same).await.map(|_| ())
     }
 }

@@ -4,9 +4,8 @@
 //! is done was overtaken, and does its work again, so that the last to finish has seen the newest version.
 
 use crate::schema::{Index, Place, Question, by_date, ledger_in};
-use crate::table::{Condition, QueryAsk, Written, attribute, key_item, parse_item};
+use crate::table::{Condition, QueryAsk, Update, Written, parse_item};
 use crate::{Cx, Env, Error, Page, Result};
-use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::{AnyId, Error as Domain, OrgId, Rule, Timestamp, choices};
 use serde::{Deserialize, Serialize};
 
@@ -105,14 +104,12 @@ pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<
     let now = env.clock.now();
     let key = Place::Ledger(org, system, record).key();
     let fresh = Row { attempts: 1, ..Row::fresh(record, now) };
-    let new = Condition::of("attribute_not_exists(pk)");
-    let Written::Refused(_) = env.table.put(&key, &Shelved::of(org, system, &fresh, 1), Some(new)).await? else {
+    let new = Shelved::of(org, system, &fresh, 1);
+    let Written::Refused(_) = env.table.put(&key, &new, Condition::absent()).await? else {
         return Ok(Taken { row: fresh, turn: 1 });
     };
-    let set = vec![(":one", attribute(1))];
-    let there = Condition::of("attribute_exists(pk)");
-    let expression = "SET attempts = attempts + :one, #turn = #turn + :one";
-    match env.table.update(&key, expression, set, there).await? {
+    let taken = Update::add("attempts", 1).and_add("turn", 1);
+    match env.table.update(&key, taken, Condition::exists()).await? {
         Written::Done(_) => env.table.get(&key).await?.map(parse_item).transpose()?.ok_or_else(gone),
         Written::Refused(_) => Err(gone()),
     }
@@ -131,26 +128,23 @@ pub async fn wait(
     let now = env.clock.now();
     let key = Place::Ledger(org, system, record).key();
     let fresh = Row { last_error: Some(reason.to_owned()), next_try: Some(until), ..Row::fresh(record, now) };
-    let new = Condition::of("attribute_not_exists(pk)");
-    let Written::Refused(_) = env.table.put(&key, &Shelved::of(org, system, &fresh, 0), Some(new)).await? else {
+    let new = Shelved::of(org, system, &fresh, 0);
+    let Written::Refused(_) = env.table.put(&key, &new, Condition::absent()).await? else {
         return Ok(());
     };
-    let set = vec![
-        (":waiting", attribute(State::Waiting)),
-        (":reason", attribute(reason)),
-        (":until", attribute(until)),
-        (":now", attribute(now)),
-        (":zero", attribute(0)),
-        (":shelf", attribute(ledger_in(org, system, State::Waiting.name()))),
-        (":place", attribute(by_date(now, &record.to_string()))),
-    ];
-    let expression = format!(
-        "SET #state = :waiting, last_error = :reason, next_try = :until, updated_at = :now, attempts = :zero, {} = :shelf, {} = :place",
-        Index::ByState.pk(),
-        Index::ByState.sk()
-    );
-    let unchanged = Condition::of("updated_at <= :known").with(":known", known);
-    env.table.update(&key, &expression, set, unchanged).await.map(|_| ())
+    let waiting = shelved(org, system, (record, State::Waiting, now))
+        .and_set("last_error", reason)
+        .and_set("next_try", until)
+        .and_set("attempts", 0);
+    env.table.update(&key, waiting, Condition::at_most("updated_at", known)).await.map(|_| ())
+}
+
+/// A row comes to be in a state, and so among the rows in that state.
+fn shelved(org: OrgId, system: &str, (record, state, now): (AnyId, State, Timestamp)) -> Update {
+    Update::set("state", state)
+        .and_set("updated_at", now)
+        .and_set(Index::ByState.pk(), ledger_in(org, system, state.name()))
+        .and_set(Index::ByState.sk(), by_date(now, &record.to_string()))
 }
 
 /// Writes down how a try went. `false` where another worker took the row meanwhile: then what this one did
@@ -169,7 +163,7 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
         updated_at: env.clock.now(),
         erased: taken.row.erased,
     };
-    let mine = Condition::of("#turn = :turn").with(":turn", taken.turn);
+    let mine = Condition::equal("turn", taken.turn);
     let key = Place::Ledger(org, system, taken.row.record).key();
     match env.table.follow(&key, &Shelved::of(org, system, &row, taken.turn), mine).await? {
         Written::Done(_) => Ok(true),
@@ -185,37 +179,22 @@ pub async fn read(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<
 /// A record leaves what it was over there to another one, unless it is something else there by now. A worker that is
 /// at it does its work again.
 pub async fn leave(env: &Env, org: OrgId, system: &str, record: AnyId, remote_id: &str) -> Result<()> {
-    let set = vec![
-        (":none", AttributeValue::Null(true)),
-        (":nothing", AttributeValue::L(Vec::new())),
-        (":one", attribute(1)),
-    ];
-    let that = Condition::of("remote_id = :remote").with(":remote", remote_id);
-    let expression = "SET remote_id = :none, written = :nothing, #turn = #turn + :one";
+    let nothing: [&str; 0] = [];
+    let left = Update::set("remote_id", None::<&str>).and_set("written", nothing).and_add("turn", 1);
     let key = Place::Ledger(org, system, record).key();
-    env.table.update(&key, expression, set, that).await.map(|_| ())
+    env.table.update(&key, left, Condition::equal("remote_id", remote_id)).await.map(|_| ())
 }
 
 /// Writes down that a record was removed for good and the other side is to forget it, and nothing of what was said of it;
 /// says whether it was ever meant to be there. Until a worker has seen to it, it stands among those that failed.
 pub async fn hush(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<bool> {
     let now = env.clock.now();
-    let set = vec![
-        (":yes", attribute(true)),
-        (":failed", attribute(State::Failed)),
-        (":why", attribute("is being erased; replay it if this stays")),
-        (":now", attribute(now)),
-        (":shelf", attribute(ledger_in(org, system, State::Failed.name()))),
-        (":place", attribute(by_date(now, &record.to_string()))),
-    ];
-    let expression = format!(
-        "SET erased = :yes, #state = :failed, last_error = :why, updated_at = :now, {} = :shelf, {} = :place REMOVE next_try",
-        Index::ByState.pk(),
-        Index::ByState.sk()
-    );
-    let there = Condition::of("attribute_exists(pk)");
+    let erased = shelved(org, system, (record, State::Failed, now))
+        .and_set("erased", true)
+        .and_set("last_error", "is being erased; replay it if this stays")
+        .and_remove("next_try");
     let key = Place::Ledger(org, system, record).key();
-    match env.table.update(&key, &expression, set, there).await? {
+    match env.table.update(&key, erased, Condition::exists()).await? {
         Written::Done(_) => Ok(true),
         Written::Refused(_) => Ok(false),
     }
@@ -237,16 +216,11 @@ pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, curs
                 Some((at.parse().ok()?, id.parse().ok()?))
             };
             let (at, id) = read().ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
-            let mut key = key_item(&Place::Ledger(cx.org, system, id).key());
-            if let Some(index) = range.index {
-                key.insert(index.pk().to_owned(), attribute(&range.pk));
-                key.insert(index.sk().to_owned(), attribute(by_date(at, &id.to_string())));
-            }
-            Some(key)
+            Some(range.place(Place::Ledger(cx.org, system, id).key(), || by_date(at, &id.to_string())))
         }
         None => None,
     };
-    let ask = QueryAsk { limit: Some(limit as i32 + 1), after, descending: true, only: None };
+    let ask = QueryAsk { limit: Some(limit + 1), after, descending: true, ..QueryAsk::default() };
     let mut rows: Vec<Row> =
         cx.env.table.query(&range, ask).await?.items.into_iter().map(parse_item).collect::<Result<_>>()?;
     let more = rows.len() > limit;

@@ -26,12 +26,13 @@ impl SecondFactor {
 
     /// The row in place of one that nobody has used since.
     pub fn follow(&self, org: OrgId, user: UserId, before: &SecondFactor) -> Result<RowWrite> {
-        let same = Condition::of("sealed = :sealed AND last_step = :step AND recovery_sha256 = :recovery")
-            .with(":sealed", &before.sealed)
-            .with(":step", before.last_step)
-            .with(":recovery", &before.recovery_sha256);
+        let same = Condition::All(vec![
+            Condition::equal("sealed", &before.sealed),
+            Condition::equal("last_step", before.last_step),
+            Condition::equal("recovery_sha256", &before.recovery_sha256),
+        ]);
         let refusal = Domain::Conflict(Conflict::Contended);
-        RowWrite::following(&Place::SecondFactor(org, user).key(), self, Some(same), refusal)
+        RowWrite::following(&Place::SecondFactor(org, user).key(), self, same, refusal)
     }
 
     /// Removes the second factor of a user.

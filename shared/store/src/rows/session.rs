@@ -144,17 +144,18 @@ impl Session {
     /// The row in place of the session as it was, whatever became of it since.
     pub fn replace(&self, org: OrgId) -> Result<RowWrite> {
         let refusal = Domain::Conflict(Conflict::Contended);
-        RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), None, refusal)
+        RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), Condition::ALWAYS, refusal)
     }
 
     /// The row in place of a session that nobody has refreshed or ended since.
     pub fn follow(&self, org: OrgId, before: &Session) -> Result<RowWrite> {
-        let same = Condition::of("refresh_sha256 = :refresh AND ends_at = :ends AND epoch = :epoch")
-            .with(":refresh", &before.refresh_sha256)
-            .with(":ends", before.ends_at)
-            .with(":epoch", before.epoch);
+        let same = Condition::All(vec![
+            Condition::equal("refresh_sha256", &before.refresh_sha256),
+            Condition::equal("ends_at", before.ends_at),
+            Condition::equal("epoch", before.epoch),
+        ]);
         let refusal = Domain::Conflict(Conflict::Contended);
-        RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), Some(same), refusal)
+        RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), same, refusal)
     }
 
     /// A session, in force or not.

@@ -2,6 +2,7 @@
 //! list outlives the erasure of a person without naming them.
 
 use crate::schema::Place;
+use crate::table::Condition;
 use crate::{Env, Result, sha256_hex};
 use daybook_domain::{EmailAddress, OrgId, Timestamp, choices};
 use serde::Serialize;
@@ -27,7 +28,7 @@ struct Row {
 /// Puts an address on the list.
 pub async fn add(env: &Env, org: OrgId, address: &EmailAddress, reason: Reason) -> Result<()> {
     let row = Row { reason, since: env.clock.now() };
-    env.table.put(&Place::Suppression(org, &hash(address)).key(), &row, None).await.map(|_| ())
+    env.table.put(&Place::Suppression(org, &hash(address)).key(), &row, Condition::ALWAYS).await.map(|_| ())
 }
 
 /// Whether an address is on the list.

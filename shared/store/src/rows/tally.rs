@@ -1,8 +1,8 @@
 //! Tallies: refusals that came too fast to be written down one by one, counted by the minute.
 
 use crate::journal::RETENTION;
-use crate::schema::{Place, Question};
-use crate::table::{Condition, attribute, parse_item};
+use crate::schema::{EXPIRES_AT, Place, Question};
+use crate::table::{Condition, Update, parse_item};
 use crate::{Answer, Env, Result};
 use daybook_domain::{OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -22,17 +22,11 @@ pub struct Tally {
 pub async fn count(env: &Env, org: OrgId, answer: Answer) -> Result<()> {
     let now = env.clock.now();
     let minute = Timestamp::from_millisecond(now.as_millisecond().div_euclid(60_000) * 60_000).unwrap_or(now);
-    let set = vec![
-        (":one", attribute(1)),
-        (":none", attribute(0)),
-        (":minute", attribute(minute)),
-        (":answer", attribute(answer)),
-        (":expires", attribute(now.plus(RETENTION).as_second())),
-    ];
-    let expression =
-        "SET #count = if_not_exists(#count, :none) + :one, #minute = :minute, answer = :answer, expires_at = :expires";
-    let always = Condition::of("attribute_not_exists(pk) OR attribute_exists(pk)");
-    env.table.update(&Place::Tally(org, minute, answer).key(), expression, set, always).await.map(drop)
+    let counted = Update::add("count", 1)
+        .and_set("minute", minute)
+        .and_set("answer", answer)
+        .and_set(EXPIRES_AT, now.plus(RETENTION).as_second());
+    env.table.update(&Place::Tally(org, minute, answer).key(), counted, Condition::ALWAYS).await.map(drop)
 }
 
 /// The tallies from a moment on, the oldest first.

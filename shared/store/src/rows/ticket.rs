@@ -73,10 +73,9 @@ impl Ticket {
     /// The row of the ticket once it is used; refused where it was, or where there is a newer one.
     pub fn spend(&self, org: OrgId, user: UserId, to: Use) -> Result<RowWrite> {
         let spent = Ticket { used: true, ..self.clone() };
-        let unused =
-            Condition::of("nonce = :nonce AND used = :unused").with(":nonce", &self.nonce).with(":unused", self.used);
+        let unused = Condition::equal("nonce", &self.nonce).and(Condition::equal("used", self.used));
         let refusal = Domain::Conflict(Conflict::TicketUsed);
-        RowWrite::following(&Place::Ticket(org, user, to.name()).key(), &spent, Some(unused), refusal)
+        RowWrite::following(&Place::Ticket(org, user, to.name()).key(), &spent, unused, refusal)
     }
 
     /// The ticket of a user, used or not.

@@ -1,7 +1,12 @@
-//! The embedded DynamoDB engine, as the SDK's HTTP client: calls never leave the process.
+//! The emulator, as the SDK's HTTP client: calls never leave the process.
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -13,29 +18,35 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
-/// The engine, in memory or in a file. A transaction is on disk before it is answered.
+/// The emulator, in memory or in a file. A transaction is on disk before it is answered.
 #[derive(Clone)]
-pub struct Engine(Database);
+pub struct Emulator(Database);
 
-impl fmt::Debug for Engine {
+impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Engine")
+        f.write_str("Emulator")
     }
 }
 
-impl Engine {
-    /// An engine that is gone with the process.
-    pub fn in_memory() -> Result<Engine, DynoxideError> {
-        Database::memory().map(Engine)
+impl Emulator {
+    /// An emulator that is gone with the process.
+    pub fn in_memory() -> Result<Emulator, DynoxideError> {
+        Database::memory().map(Emulator)
     }
 
-    /// The engine on a file, which is made where there is none.
-    pub fn open(path: &Path) -> Result<Engine, DynoxideError> {
-        Database::new(&path.to_string_lossy()).map(Engine)
+    /// The emulator on a file, which is made where there is none.
+    pub fn open(path: &Path) -> Result<Emulator, DynoxideError> {
+        Database::new(&path.to_string_lossy()).map(Emulator)
     }
 
-    /// Removes items whose TTL has passed; the engine doesn't by itself.
+    /// The emulator as the SDK's HTTP client.
+    pub fn into_client(self) -> SharedHttpClient {
+        SharedHttpClient::new(self)
+    }
+
+    /// Removes items whose TTL has passed; the emulator doesn't by itself.
     pub fn remove_expired(&self) -> Result<usize, DynoxideError> {
         self.0.sweep_ttl()
     }
@@ -69,7 +80,7 @@ impl Engine {
             "Query" => call(body, |request| db.query(request)),
             "TransactWriteItems" => {
                 call(body, |mut request: dynoxide::actions::transact_write_items::TransactWriteItemsRequest| {
-                    // The engine keeps tokens for ten minutes and walks all of them at every transaction. A lost
+                    // The emulator keeps tokens for ten minutes and walks all of them at every transaction. A lost
                     // answer is settled by the journal entry, so the token is of no use here.
                     request.client_request_token = None;
                     db.transact_write_items(request)
@@ -82,6 +93,31 @@ impl Engine {
     }
 }
 
+/// The emulator's address: calls never leave the process, so no rules have to find it.
+#[derive(Debug)]
+struct InProcess;
+
+impl ResolveEndpoint for InProcess {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(Endpoint::builder().url("http://localhost").build()))
+    }
+}
+
+/// The SDK's client of an emulator in this process, or of what stands in front of it.
+pub fn client_of(emulator: SharedHttpClient, retry_pause: Duration) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("local"))
+        .endpoint_resolver(InProcess)
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(emulator)
+        .retry_config(RetryConfig::standard().with_initial_backoff(retry_pause))
+        .allow_no_auth()
+        .build();
+    Client::from_conf(config)
+}
+
 fn call<Q: DeserializeOwned, A: Serialize>(
     body: &[u8],
     run: impl FnOnce(Q) -> Result<A, DynoxideError>,
@@ -91,7 +127,7 @@ fn call<Q: DeserializeOwned, A: Serialize>(
     serde_json::to_string(&run(request)?).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-impl HttpConnector for Engine {
+impl HttpConnector for Emulator {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.strip_prefix("DynamoDB_20120810.").unwrap_or(target);
@@ -104,7 +140,7 @@ impl HttpConnector for Engine {
     }
 }
 
-impl HttpClient for Engine {
+impl HttpClient for Emulator {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }

@@ -1,7 +1,7 @@
-//! The embedded engine on a socket: DynamoDB's protocol for functions that run as processes of their own, and a queue that
+//! The emulator on a socket: DynamoDB's protocol for functions that run as processes of their own, and a queue that
 //! takes any message and hands none out.
 
-use crate::engine::Engine;
+use crate::engine::Emulator;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
-use daybook_store::{Table, TableOptions};
+use daybook_store::DynamoDb;
 use std::io;
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ pub const TABLE: &str = "daybook";
 
 const JSON: &str = "application/x-amz-json-1.0";
 
-/// Why the engine isn't served.
+/// Why the emulator isn't served.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// The port is taken, or forbidden.
@@ -33,12 +33,12 @@ pub enum WireError {
     Table(#[from] daybook_store::Error),
 }
 
-/// Serves an engine, with its table, at a port (0 for any that is free), in the background; says where.
-pub async fn serve_table(engine: Engine, port: u16) -> Result<String, WireError> {
+/// Serves an emulator, with its table, at a port (0 for any that is free), in the background; says where.
+pub async fn serve_table(emulator: Emulator, port: u16) -> Result<String, WireError> {
     let refused = |error| WireError::Port(port, error);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(refused)?;
     let address = format!("http://{}", listener.local_addr().map_err(refused)?);
-    let service = Router::new().fallback_service(post(call).with_state(engine));
+    let service = Router::new().fallback_service(post(call).with_state(emulator));
     tokio::spawn(async move { axum::serve(listener, service).await });
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -47,11 +47,11 @@ pub async fn serve_table(engine: Engine, port: u16) -> Result<String, WireError>
         .allow_no_auth()
         .build();
     let client = aws_sdk_dynamodb::Client::from_conf(config);
-    Table::new(client, TABLE, TableOptions::default()).create().await?;
+    DynamoDb::new(client, TABLE).create().await?;
     Ok(address)
 }
 
-async fn call(State(engine): State<Engine>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+async fn call(State(emulator): State<Emulator>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     if target.starts_with("AmazonSQS.") {
         let taken = r#"{"MessageId": "1", "MD5OfMessageBody": "d41d8cd98f00b204e9800998ecf8427e"}"#;
@@ -59,7 +59,7 @@ async fn call(State(engine): State<Engine>, headers: HeaderMap, body: Bytes) -> 
     }
     let mut request = HttpRequest::new(SdkBody::from(body.to_vec()));
     request.headers_mut().insert("x-amz-target", target.to_owned());
-    let (status, text) = match engine.call(request).await {
+    let (status, text) = match emulator.call(request).await {
         Ok(answer) => {
             let text = answer.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
             (StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY), text)

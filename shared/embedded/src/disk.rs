@@ -1,0 +1,425 @@
+//! A key-value store in a folder: an LSM tree of `fjall`, with a log that is handed to the operating system before a write
+//! is acknowledged, and to the disk by groups.
+
+use crate::memory::is_empty;
+use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Visit};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a group of writes is waited for before it goes to the disk: with the time that this takes, less than 100 ms.
+const GROUP: Duration = Duration::from_millis(50);
+
+/// So much must be free on the disk for writes: what the store itself may need next to go on.
+const KEPT_FREE: u64 = 128 << 20;
+
+/// The most bytes of blocks that are kept in memory.
+const CACHE: u64 = 24 << 20;
+
+/// The most bytes of new entries in memory before they become a file.
+const NEW: u64 = 8 << 20;
+
+/// The name of the one keyspace.
+const KEYSPACE: &str = "table";
+
+/// When a write is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Once the operating system has it: it survives the end of the process, however that comes, and reaches the disk within
+    /// 100 ms.
+    #[default]
+    Process,
+    /// Once the disk has it: it survives a power failure.
+    Disk,
+}
+
+impl std::str::FromStr for Durability {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Durability, &'static str> {
+        match text {
+            "process" => Ok(Durability::Process),
+            "disk" => Ok(Durability::Disk),
+            _ => Err("must be process or disk"),
+        }
+    }
+}
+
+/// Why a folder can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the table in {0} can't be opened: {1}")]
+pub struct OpenError(PathBuf, String);
+
+/// Keys and values in a folder.
+pub struct Disk {
+    shared: Arc<Shared>,
+    syncing: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    durability: Durability,
+    /// So much must be free on the disk for writes.
+    kept_free: AtomicU64,
+    /// None while it is broken: then the next call opens it again.
+    open: RwLock<Option<Open>>,
+    /// How far writes have come.
+    written: Mutex<Written>,
+    more: Condvar,
+    synced: watch::Sender<u64>,
+}
+
+struct Open {
+    database: Database,
+    keyspace: Keyspace,
+}
+
+#[derive(Default)]
+struct Written {
+    /// How many writes there were.
+    count: u64,
+    over: bool,
+}
+
+impl Disk {
+    /// The store in a folder, which is made where there is none.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Disk, OpenError> {
+        let open = Open::at(folder).map_err(|error| OpenError(folder.to_owned(), error.to_string()))?;
+        let shared = Arc::new(Shared {
+            folder: folder.to_owned(),
+            durability,
+            kept_free: AtomicU64::new(KEPT_FREE),
+            open: RwLock::new(Some(open)),
+            written: Mutex::default(),
+            more: Condvar::new(),
+            synced: watch::Sender::new(0),
+        });
+        let own = shared.clone();
+        let syncing = std::thread::Builder::new().name("table-sync".to_owned()).spawn(move || own.sync_on());
+        let syncing = syncing.map_err(|error| OpenError(folder.to_owned(), error.to_string()))?;
+        Ok(Disk { shared, syncing: Some(syncing) })
+    }
+
+    /// Makes a store in a folder where there is none, of keys that are told in their order; on the disk when this is done.
+    pub(crate) fn filled(
+        folder: &Path,
+        tell: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> Result<(), OrderedError>) -> Result<(), OrderedError>,
+    ) -> Result<(), OrderedError> {
+        let failed = |error: fjall::Error| OrderedError::Refused(format!("{}: {error}", folder.display()));
+        let Open { database, keyspace } = Open::at(folder).map_err(failed)?;
+        if !keyspace.is_empty().map_err(failed)? {
+            return Err(OrderedError::Refused(format!("{} is in use", folder.display())));
+        }
+        let mut filling = keyspace.start_ingestion().map_err(failed)?;
+        tell(&mut |key, value| filling.write(key, value).map_err(failed))?;
+        filling.finish().map_err(failed)?;
+        database.persist(PersistMode::SyncAll).map_err(failed)
+    }
+}
+
+impl Open {
+    fn at(folder: &Path) -> fjall::Result<Open> {
+        let database = Database::builder(folder).cache_size(CACHE).worker_threads(1).open()?;
+        let keyspace = database.keyspace(KEYSPACE, || KeyspaceCreateOptions::default().max_memtable_size(NEW))?;
+        Ok(Open { database, keyspace })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.shared.written().over = true;
+        self.shared.more.notify_all();
+        if let Some(syncing) = self.syncing.take() {
+            let _ = syncing.join();
+        }
+    }
+}
+
+impl Shared {
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The store, opened again where it broke.
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Open>>, OrderedError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        if open.is_some() {
+            return Ok(open);
+        }
+        drop(open);
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.is_none() {
+            *open = Some(Open::at(&self.folder).map_err(|error| OrderedError::Refused(error.to_string()))?);
+            tracing::warn!("the table is open again");
+        }
+        drop(open);
+        Ok(self.open.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Closes the store after it broke: what it has in memory may not be what is on the disk.
+    fn close(&self) {
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Refuses writes while the disk has no room for what they may need.
+    fn check_room(&self) -> Result<(), OrderedError> {
+        let kept_free = self.kept_free.load(Ordering::Relaxed);
+        match rustix::fs::statvfs(&self.folder) {
+            Ok(found) if found.f_bavail.saturating_mul(found.f_frsize) < kept_free => {
+                let why = format!("the disk is full: less than {} MB are free; nothing was written", kept_free >> 20);
+                Err(OrderedError::Refused(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), OrderedError> {
+        self.check_room()?;
+        let open = self.opened()?;
+        let Some(Open { database, keyspace }) = &*open else { return Err(closed()) };
+        let mut writes = database.batch().durability(Some(PersistMode::Buffer));
+        for (key, value) in batch {
+            match value {
+                Some(value) => writes.insert(keyspace, key, value),
+                None => writes.remove(keyspace, key),
+            }
+        }
+        let done = writes.commit();
+        drop(open);
+        match done {
+            Ok(()) => {
+                self.written().count += 1;
+                self.more.notify_one();
+                Ok(())
+            }
+            // A write before this one broke it.
+            Err(fjall::Error::Poisoned) => {
+                self.close();
+                Err(OrderedError::Refused("the table broke, and is opened again".to_owned()))
+            }
+            Err(error) => {
+                self.close();
+                Err(OrderedError::Unknown(format!("a write to the disk failed: {error}")))
+            }
+        }
+    }
+
+    /// Hands writes to the disk, by groups, until the store is dropped.
+    fn sync_on(&self) {
+        let mut synced = 0;
+        loop {
+            let mut written = self.written();
+            while written.count == synced && !written.over {
+                written = self.more.wait(written).unwrap_or_else(PoisonError::into_inner);
+            }
+            if written.count == synced {
+                return;
+            }
+            let over = written.over;
+            drop(written);
+            if self.durability == Durability::Process && !over {
+                std::thread::sleep(GROUP);
+            }
+            let count = self.written().count;
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            let done = open.as_ref().map(|open| open.database.persist(PersistMode::SyncData));
+            drop(open);
+            if let Some(Err(error)) = done {
+                tracing::error!(%error, "writes don't reach the disk; the table is opened again");
+                self.close();
+            }
+            synced = count;
+            // Those who wait for the disk look by themselves whether the store broke meanwhile.
+            self.synced.send_replace(count);
+        }
+    }
+
+    /// Waits until the disk has all that was written so far.
+    async fn synced(&self) -> Result<(), OrderedError> {
+        let count = self.written().count;
+        let mut synced = self.synced.subscribe();
+        let waited = synced.wait_for(|done| *done >= count).await;
+        let broken = self.open.read().unwrap_or_else(PoisonError::into_inner).is_none();
+        match (waited, broken) {
+            (Ok(_), false) => Ok(()),
+            _ => Err(OrderedError::Unknown("it isn't known whether the disk has it".to_owned())),
+        }
+    }
+}
+
+impl Ordered for Disk {
+    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), OrderedError> {
+        let open = self.shared.opened()?;
+        let Some(Open { keyspace, .. }) = &*open else { return Err(closed()) };
+        if let Some(value) = keyspace.get(key).map_err(unreadable)? {
+            read(&value);
+        }
+        Ok(())
+    }
+
+    fn visit(&self, bounds: Bounds, descending: bool, visit: Visit<'_>) -> Result<(), OrderedError> {
+        if is_empty(&bounds) {
+            return Ok(());
+        }
+        // Others may have to open the store again while this goes on.
+        let keyspace = match &*self.shared.opened()? {
+            Some(open) => open.keyspace.clone(),
+            None => return Err(closed()),
+        };
+        let mut range = keyspace.range::<Vec<u8>, _>(bounds);
+        loop {
+            let next = if descending { range.next_back() } else { range.next() };
+            let Some(entry) = next else { return Ok(()) };
+            let (key, value) = entry.into_inner().map_err(unreadable)?;
+            if visit(&key, &value).is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), OrderedError> {
+        self.shared.apply(batch)
+    }
+
+    fn settled(&self) -> Option<BoxFuture<'_, Result<(), OrderedError>>> {
+        (self.shared.durability == Durability::Disk).then(|| self.shared.synced().boxed())
+    }
+}
+
+fn closed() -> OrderedError {
+    OrderedError::Refused("the table is being opened again".to_owned())
+}
+
+fn unreadable(error: fjall::Error) -> OrderedError {
+    OrderedError::Unreadable(format!("the disk can't be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::ops::{Bound, ControlFlow};
+
+    fn batch(n: u32, size: usize) -> Batch {
+        (0..5).map(|part| (format!("{n:04}/{part}").into_bytes(), Some(vec![b'x'; size]))).collect()
+    }
+
+    /// How many keys there are of each batch.
+    fn kept(disk: &Disk) -> BTreeMap<String, usize> {
+        let mut kept: BTreeMap<String, usize> = BTreeMap::new();
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        disk.visit(all, false, &mut |key, _| {
+            *kept.entry(String::from_utf8_lossy(&key[..4]).into_owned()).or_default() += 1;
+            ControlFlow::Continue(())
+        })
+        .expect("all keys");
+        kept
+    }
+
+    fn copied(from: &Path, to: &Path) {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder") {
+            let name = entry.expect("an entry").file_name();
+            match from.join(&name).is_dir() {
+                true => copied(&from.join(&name), &to.join(&name)),
+                false => drop(fs::copy(from.join(&name), to.join(&name)).expect("a copy")),
+            }
+        }
+    }
+
+    fn log_in(folder: &Path) -> PathBuf {
+        let mut all: Vec<PathBuf> =
+            fs::read_dir(folder).expect("a folder").map(|one| one.expect("one").path()).collect();
+        all.retain(|path| path.extension().is_some_and(|extension| extension == "jnl"));
+        all.into_iter().max().expect("a log")
+    }
+
+    #[test]
+    fn a_log_that_ends_at_any_byte_opens_without_half_a_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
+        let disk = Disk::open(&whole, Durability::Process).expect("a store");
+        for n in 0..20 {
+            disk.apply(batch(n, 10)).expect("a write");
+        }
+        // As after `kill -9`: what was acknowledged is in the log, and what is closed in order isn't.
+        copied(&whole, &cut);
+        drop(disk);
+        let log = fs::read(log_in(&cut)).expect("a log");
+        let end = log.iter().rposition(|byte| *byte != 0).expect("some bytes") + 1;
+        let step = if std::env::var("FULL").is_ok_and(|full| full == "1") { 1 } else { 37 };
+        let mut least = 20;
+        for at in (end.saturating_sub(800)..=end).rev().step_by(step) {
+            // The log is longer than what is in it: its end is either gone, or was never written.
+            for zeroed in [false, true] {
+                let tried = folder.path().join("tried");
+                copied(&cut, &tried);
+                let mut bytes = log[..at].to_vec();
+                if zeroed {
+                    bytes.resize(end + 4096, 0);
+                }
+                fs::write(log_in(&tried), bytes).expect("a log");
+                let disk = Disk::open(&tried, Durability::Process)
+                    .unwrap_or_else(|error| panic!("cut at {at} of {end}, zeroed: {zeroed}: {error}"));
+                let kept = kept(&disk);
+                assert!(kept.values().all(|parts| *parts == 5), "cut at {at}: half a write: {kept:?}");
+                assert!(kept.keys().zip(0..).all(|(n, expected)| *n == format!("{expected:04}")), "{kept:?}");
+                assert!(at < end || kept.len() == 20, "an acknowledged write is gone: {kept:?}");
+                least = least.min(kept.len());
+                disk.apply(batch(99, 10)).expect("a write after it");
+                drop(disk);
+                let disk = Disk::open(&tried, Durability::Process).expect("it opens once more");
+                assert_eq!(self::kept(&disk).len(), kept.len() + 1);
+                drop(disk);
+                fs::remove_dir_all(&tried).expect("it goes");
+            }
+        }
+        assert!((10..20).contains(&least), "only whole writes were cut off: {least}");
+    }
+
+    #[test]
+    fn a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Disk::open(folder.path(), Durability::Process).expect("a store");
+        disk.apply(batch(1, 10)).expect("a write");
+        disk.shared.kept_free.store(u64::MAX, Ordering::Relaxed);
+        let refused = disk.apply(batch(2, 10));
+        assert!(matches!(&refused, Err(OrderedError::Refused(why)) if why.contains("full")), "{refused:?}");
+        assert_eq!(kept(&disk).len(), 1);
+        disk.shared.kept_free.store(0, Ordering::Relaxed);
+        disk.apply(batch(2, 10)).expect("a write");
+        assert_eq!(kept(&disk).len(), 2);
+    }
+
+    #[test]
+    fn a_store_that_broke_is_opened_again_with_all_that_was_acknowledged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Disk::open(folder.path(), Durability::Process).expect("a store");
+        disk.apply(batch(1, 10)).expect("a write");
+        disk.shared.close();
+        assert_eq!(kept(&disk).len(), 1);
+        disk.shared.close();
+        disk.apply(batch(2, 10)).expect("a write");
+        assert_eq!(kept(&disk).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn writes_wait_for_the_disk_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Disk::open(folder.path(), Durability::Disk).expect("a store");
+        disk.apply(batch(1, 10)).expect("a write");
+        let count = disk.shared.written().count;
+        disk.settled().expect("a wait").await.expect("the disk has it");
+        assert!(*disk.shared.synced.borrow() >= count);
+        drop(disk);
+        let disk = Disk::open(folder.path(), Durability::Process).expect("a store");
+        assert!(disk.settled().is_none());
+    }
+}

@@ -1,0 +1,405 @@
+//! The table on one machine: DynamoDB's promises over an ordered key-value store in this process.
+
+use crate::disk::{Disk, Durability, OpenError};
+use crate::layout::{ITEMS, bounds, copies, item_key, key_at, key_of_copy, place_at, with_key};
+use crate::memory::Memory;
+use crate::ordered::{Batch, Ordered, OrderedError};
+use crate::{codec, evaluate, size};
+use daybook_store::engine::{Act, Action, Engine, Failure, MOST_READ, Part, QueryAsk, QueryPage};
+use daybook_store::item::Item;
+use daybook_store::schema::{Index, Key, Range};
+use daybook_store::{Error, Result};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::{Bound, ControlFlow};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many items are looked at for those that have expired before others get their turn.
+const LOOKED_AT: usize = 2_000;
+
+/// How much was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Entries: items, and their copies in the indexes.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// After so many entries it is told how far a copy has come.
+const TOLD: u64 = 10_000;
+
+/// A table in this process. No other process may have it open.
+///
+/// A read sees whole writes alone. Conditions are looked at and actions carried out under one lock, so that writes
+/// happen one after the other; the lock isn't held while anything is waited for. Indexes are never behind.
+#[derive(Clone)]
+pub struct Local {
+    store: Arc<dyn Ordered>,
+    writing: Arc<Mutex<()>>,
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Local")
+    }
+}
+
+impl Local {
+    /// A table that is gone with the process.
+    pub fn in_memory() -> Local {
+        Local::on(Arc::new(Memory::default()))
+    }
+
+    /// The table in a folder, which is made where there is none.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Local, OpenError> {
+        Ok(Local::on(Arc::new(Disk::open(folder, durability)?)))
+    }
+
+    /// A table on a key-value store.
+    pub(crate) fn on(store: Arc<dyn Ordered>) -> Local {
+        Local { store, writing: Arc::default() }
+    }
+
+    /// All items, in the order of their keys: for looking whether something is left.
+    pub fn everything(&self) -> Result<Vec<Item>> {
+        let mut all = Vec::new();
+        let mut broken = None;
+        let visited = self.store.visit(all_items(), false, &mut |key, value| match whole(key, value) {
+            Some(item) => {
+                all.push(item);
+                ControlFlow::Continue(())
+            }
+            None => {
+                broken = Some(key_at(key));
+                ControlFlow::Break(())
+            }
+        });
+        visited.map_err(|error| of_read("read all items", error))?;
+        match broken {
+            Some(key) => Err(unreadable("read all items", key)),
+            None => Ok(all),
+        }
+    }
+
+    /// Copies the table as it is at one moment into a folder, where there must be none. Reads and writes go on meanwhile. Tells
+    /// again and again how far it has come, and says how much it was in the end.
+    pub fn copy_to(&self, folder: &Path, mut told: impl FnMut(Copied)) -> Result<Copied> {
+        let mut copied = Copied::default();
+        let filled = Disk::filled(folder, |write| {
+            let mut failed = None;
+            self.store.visit((Bound::Unbounded, Bound::Unbounded), false, &mut |key, value| {
+                if let Err(error) = write(key, value) {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+                copied.entries += 1;
+                copied.bytes += (key.len() + value.len()) as u64;
+                if copied.entries.is_multiple_of(TOLD) {
+                    told(copied);
+                }
+                ControlFlow::Continue(())
+            })?;
+            failed.map_or(Ok(()), Err)
+        });
+        filled.map_err(|error| of_read("copy the table", error))?;
+        told(copied);
+        Ok(copied)
+    }
+
+    /// Removes items whose time is over, and says how many. Takes a while, with others in between.
+    pub fn remove_expired(&self, now: i64) -> Result<usize> {
+        let failed = |error| of_read("remove expired items", error);
+        let (mut removed, mut from) = (0, all_items().0);
+        loop {
+            let (mut expired, mut looked_at, mut last) = (Vec::new(), 0, None);
+            self.store
+                .visit((from, all_items().1), false, &mut |key, value| {
+                    if codec::head(value).and_then(|head| head.expires_at).is_some_and(|at| at <= now) {
+                        expired.push(key.to_vec());
+                    }
+                    looked_at += 1;
+                    last = Some(key.to_vec());
+                    if looked_at < LOOKED_AT { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })
+                .map_err(failed)?;
+            for key in expired {
+                removed += usize::from(self.expire(&key, now).map_err(failed)?);
+            }
+            match last {
+                Some(last) if looked_at == LOOKED_AT => from = Bound::Excluded(last),
+                _ => return Ok(removed),
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Removes an item unless it was given more time since.
+    fn expire(&self, key: &[u8], now: i64) -> Result<bool, OrderedError> {
+        let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = None;
+        self.store.get(key, &mut |value| {
+            let over = codec::head(value).and_then(|head| head.expires_at).is_some_and(|at| at <= now);
+            gone = over.then(|| codec::decode(value)).flatten();
+        })?;
+        let Some(item) = gone else { return Ok(false) };
+        let places = copies(&item, key).into_iter().chain([key.to_vec()]);
+        self.store.apply(places.map(|place| (place, None)).collect())?;
+        Ok(true)
+    }
+
+    fn read(&self, keys: &[Key], part: Part) -> Result<Vec<Item>> {
+        let distinct: HashSet<&Key> = keys.iter().collect();
+        if keys.len() > MOST_READ || distinct.len() < keys.len() {
+            let why = format!("{} keys, {} of them different; {MOST_READ} are the most", keys.len(), distinct.len());
+            return Err(Error::internal("read items", why));
+        }
+        let mut items = Vec::with_capacity(keys.len());
+        for key in keys {
+            let (mut found, mut broken) = (None, false);
+            let read = self.store.get(&item_key(key), &mut |value| match part {
+                Part::Only(name) => match codec::decode_only(value, name) {
+                    Some(value) => found = Some(value.into_iter().map(|value| (name.to_owned(), value)).collect()),
+                    None => broken = true,
+                },
+                Part::Whole | Part::Count => match codec::decode(value) {
+                    Some(item) => found = Some(with_key(item, key.clone())),
+                    None => broken = true,
+                },
+            });
+            read.map_err(|error| of_read("read an item", error))?;
+            if broken {
+                return Err(unreadable("read an item", Some(key.clone())));
+            }
+            items.extend(found);
+        }
+        Ok(items)
+    }
+
+    fn page(&self, range: &Range, ask: &QueryAsk) -> Result<QueryPage> {
+        if ask.limit == Some(0) {
+            return Err(Error::internal("list items", "a page of no items was asked for"));
+        }
+        let mut page =
+            Filling { ask, page: QueryPage::default(), bytes: 0, last: Vec::new(), over: true, broken: None };
+        let bounds = bounds(range, ask.after.as_ref(), ask.descending);
+        let visited = self.store.visit(bounds, ask.descending, &mut |at, value| page.take(range, at, value));
+        visited.map_err(|error| of_read("list items", error))?;
+        if let Some(key) = page.broken {
+            return Err(unreadable("list items", key));
+        }
+        let Filling { mut page, last, over, .. } = page;
+        if !over {
+            page.more = place_at(&last, range);
+        }
+        Ok(page)
+    }
+
+    /// Looks at the conditions of actions, and carries them out if all hold; tells what the last update changed.
+    fn carry_out(&self, actions: &[Action]) -> Result<Item, Failure> {
+        // What is wrong with the actions themselves is said whatever the conditions, and looked for before others have to wait.
+        let mut wanted = Vec::with_capacity(actions.len());
+        for action in actions {
+            size::check_key(&action.key).map_err(invalid)?;
+            let key = item_key(&action.key);
+            let new = match &action.act {
+                Act::Put(item) => Some(Stored::of(item, &key).map_err(invalid)?),
+                _ => None,
+            };
+            wanted.push((key, new));
+        }
+        let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = actions.iter().zip(&wanted).map(|(action, (key, _))| self.as_it_is(key, &action.key));
+        let before = before.collect::<Result<Vec<Option<Item>>, Failure>>()?;
+        let nothing = Item::new();
+        let refused = |(action, item): (&Action, &Option<Item>)| {
+            let met = evaluate::holds(&action.condition, item.as_ref().unwrap_or(&nothing));
+            (!met).then(|| item.clone().unwrap_or_default())
+        };
+        let refused: Vec<Option<Item>> = actions.iter().zip(&before).map(refused).collect();
+        if refused.iter().any(Option::is_some) {
+            return Err(Failure::Refused(refused));
+        }
+        let mut batch = Batch::new();
+        let mut changed = Item::new();
+        for ((action, (key, new)), before) in actions.iter().zip(wanted).zip(before) {
+            let new = match &action.act {
+                Act::Check => continue,
+                Act::Delete | Act::Put(_) => new,
+                Act::Update(update) => {
+                    let mut item = before.clone().unwrap_or_else(|| with_key(Item::new(), action.key.clone()));
+                    changed = evaluate::change(&mut item, update).map_err(invalid)?;
+                    Some(Stored::of(&item, &key).map_err(invalid)?)
+                }
+            };
+            replace(&mut batch, key, before.as_ref(), new);
+        }
+        if !batch.is_empty() {
+            self.store.apply(batch).map_err(of_write)?;
+        }
+        Ok(changed)
+    }
+
+    /// An item as it is while nothing else is written.
+    fn as_it_is(&self, place: &[u8], key: &Key) -> Result<Option<Item>, Failure> {
+        let (mut found, mut broken) = (None, false);
+        let read = self.store.get(place, &mut |value| match codec::decode(value) {
+            Some(item) => found = Some(with_key(item, key.clone())),
+            None => broken = true,
+        });
+        read.map_err(of_write)?;
+        match broken {
+            true => Err(Failure::Invalid(format!("what is stored at {key:?} can't be read").into())),
+            false => Ok(found),
+        }
+    }
+
+    /// Waits until what was written is as durable as was asked for.
+    fn settled<T: Send + 'static>(&self, done: Result<T, Failure>) -> BoxFuture<'_, Result<T, Failure>> {
+        match done {
+            Ok(value) => match self.store.settled() {
+                None => ready(Ok(value)).boxed(),
+                Some(settled) => settled.map(|done| done.map(|()| value).map_err(of_write)).boxed(),
+            },
+            Err(failure) => ready(Err(failure)).boxed(),
+        }
+    }
+}
+
+/// An item as it is to be stored: its bytes, and the places of its copies in the indexes.
+struct Stored {
+    bytes: Vec<u8>,
+    copies: Vec<Vec<u8>>,
+}
+
+impl Stored {
+    fn of(item: &Item, key: &[u8]) -> Result<Stored, String> {
+        for name in Index::ALL.into_iter().flat_map(|index| [index.pk(), index.sk()]) {
+            if item.get(name).is_some_and(|value| value.as_s().map_or(true, String::is_empty)) {
+                return Err(format!("`{name}` is part of an index, so it must be a text that isn't empty"));
+            }
+        }
+        Ok(Stored { bytes: codec::encode(item)?, copies: copies(item, key) })
+    }
+}
+
+/// What is to be written where an item takes the place of another: itself, and its copies in the indexes.
+fn replace(batch: &mut Batch, key: Vec<u8>, before: Option<&Item>, after: Option<Stored>) {
+    let old = before.map(|item| copies(item, &key)).unwrap_or_default();
+    let new = after.as_ref().map(|after| &after.copies[..]).unwrap_or_default();
+    batch.extend(old.into_iter().filter(|place| !new.contains(place)).map(|place| (place, None)));
+    match after {
+        None => batch.push((key, None)),
+        Some(Stored { bytes, copies }) => {
+            batch.extend(copies.into_iter().map(|place| (place, Some(bytes.clone()))));
+            batch.push((key, Some(bytes)));
+        }
+    }
+}
+
+/// A page that is being filled.
+struct Filling<'a> {
+    ask: &'a QueryAsk,
+    page: QueryPage,
+    bytes: usize,
+    /// Where the last item lies.
+    last: Vec<u8>,
+    /// Whether the range ended before the page was full.
+    over: bool,
+    /// The item that can't be read.
+    broken: Option<Option<Key>>,
+}
+
+impl Filling<'_> {
+    fn take(&mut self, range: &Range, at: &[u8], value: &[u8]) -> ControlFlow<()> {
+        let key = || if range.index.is_some() { key_of_copy(at) } else { key_at(at) };
+        let Some(head) = codec::head(value) else {
+            self.broken = Some(key());
+            return ControlFlow::Break(());
+        };
+        if self.page.count > 0 && self.bytes + head.size > size::PAGE {
+            self.over = false;
+            return ControlFlow::Break(());
+        }
+        let item = match self.ask.part {
+            Part::Count => Some(None),
+            Part::Whole => key().and_then(|key| Some(Some(with_key(codec::decode(value)?, key)))),
+            Part::Only(name) if name == daybook_store::schema::PK || name == daybook_store::schema::SK => {
+                key().map(|key| Some(with_key(Item::new(), key).into_iter().filter(|(own, _)| own == name).collect()))
+            }
+            Part::Only(name) => codec::decode_only(value, name)
+                .map(|value| Some(value.into_iter().map(|value| (name.to_owned(), value)).collect())),
+        };
+        let Some(item) = item else {
+            self.broken = Some(key());
+            return ControlFlow::Break(());
+        };
+        self.page.items.extend(item);
+        self.page.count += 1;
+        self.bytes += head.size;
+        self.last.clear();
+        self.last.extend(at);
+        match self.ask.limit {
+            Some(limit) if self.page.count >= limit => {
+                self.over = false;
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Engine for Local {
+    fn get<'a>(&'a self, keys: &'a [Key], part: Part) -> BoxFuture<'a, Result<Vec<Item>>> {
+        ready(self.read(keys, part)).boxed()
+    }
+
+    fn query<'a>(&'a self, range: &'a Range, ask: QueryAsk) -> BoxFuture<'a, Result<QueryPage>> {
+        ready(self.page(range, &ask)).boxed()
+    }
+
+    fn write<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Item, Failure>> {
+        self.settled(self.carry_out(std::slice::from_ref(action)))
+    }
+
+    fn transact<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, Result<(), Failure>> {
+        let checked = size::check_transaction(actions).map_err(invalid);
+        self.settled(checked.and_then(|()| self.carry_out(actions).map(drop)))
+    }
+}
+
+/// The bounds of all items.
+fn all_items() -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    (Bound::Included(vec![ITEMS]), Bound::Excluded(vec![ITEMS + 1]))
+}
+
+/// An item with its key.
+fn whole(at: &[u8], value: &[u8]) -> Option<Item> {
+    Some(with_key(codec::decode(value)?, key_at(at)?))
+}
+
+fn unreadable(operation: &'static str, key: Option<Key>) -> Error {
+    Error::internal(operation, format!("what is stored at {key:?} can't be read"))
+}
+
+fn invalid(why: String) -> Failure {
+    Failure::Invalid(why.into())
+}
+
+fn of_read(operation: &'static str, error: OrderedError) -> Error {
+    match error {
+        OrderedError::Unreadable(_) => Error::internal(operation, error),
+        _ => Error::unavailable(operation, error),
+    }
+}
+
+fn of_write(error: OrderedError) -> Failure {
+    match error {
+        OrderedError::Refused(_) => Failure::Busy(error.into()),
+        OrderedError::Unknown(_) => Failure::Unheard(error.into()),
+        OrderedError::Unreadable(_) => Failure::Invalid(error.into()),
+    }
+}

@@ -1,0 +1,59 @@
+//! A key-value store in memory, which is gone with the process.
+
+use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Visit};
+use futures::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{PoisonError, RwLock};
+
+/// Keys and values in memory.
+#[derive(Debug, Default)]
+pub struct Memory(RwLock<BTreeMap<Vec<u8>, Vec<u8>>>);
+
+impl Ordered for Memory {
+    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), OrderedError> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = all.get(key) {
+            read(value);
+        }
+        Ok(())
+    }
+
+    fn visit(&self, bounds: Bounds, descending: bool, visit: Visit<'_>) -> Result<(), OrderedError> {
+        if is_empty(&bounds) {
+            return Ok(());
+        }
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let range = all.range(bounds);
+        let mut each = |(key, value): (&Vec<u8>, &Vec<u8>)| visit(key, value);
+        let _ = match descending {
+            true => range.rev().try_for_each(&mut each),
+            false => { range }.try_for_each(&mut each),
+        };
+        Ok(())
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), OrderedError> {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in batch {
+            match value {
+                Some(value) => all.insert(key, value),
+                None => all.remove(&key),
+            };
+        }
+        Ok(())
+    }
+
+    fn settled(&self) -> Option<BoxFuture<'_, Result<(), OrderedError>>> {
+        None
+    }
+}
+
+/// Whether nothing can be between bounds.
+pub(crate) fn is_empty((from, to): &Bounds) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+        _ => false,
+    }
+}

@@ -1,0 +1,42 @@
+//! An ordered key-value store: what an embedded table stands on.
+
+use futures::future::BoxFuture;
+use std::ops::{Bound, ControlFlow};
+
+/// Bounds of keys.
+pub type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// Is told of a key and its value, and says whether to go on.
+pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// Keys to write, with their values, and keys to remove. No key is named twice.
+pub type Batch = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// Keeps values by key, in the order of the keys' bytes.
+pub trait Ordered: Send + Sync {
+    /// The value of a key, handed to a function.
+    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), OrderedError>;
+
+    /// Visits a range of keys, as they are at one moment.
+    fn visit(&self, bounds: Bounds, descending: bool, visit: Visit<'_>) -> Result<(), OrderedError>;
+
+    /// Writes all of a batch, or nothing. Whoever reads sees all of it or nothing.
+    fn apply(&self, batch: Batch) -> Result<(), OrderedError>;
+
+    /// Is done once all that was applied is as durable as was asked for; none where it is already.
+    fn settled(&self) -> Option<BoxFuture<'_, Result<(), OrderedError>>>;
+}
+
+/// Why a key-value store fails.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderedError {
+    /// Nothing was written; it may work later.
+    #[error("{0}")]
+    Refused(String),
+    /// It isn't known whether it was written.
+    #[error("{0}")]
+    Unknown(String),
+    /// What is stored can't be read.
+    #[error("{0}")]
+    Unreadable(String),
+}
