@@ -321,3 +321,46 @@ fn the_suite_of_the_store_holds_on_disk() {
 fn the_suite_of_the_store_holds_on_the_emulator() {
     suite_over("emulator");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_sees_whole_writes_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = |n: usize| Key { pk: "p".to_owned(), sk: n.to_string() };
+    for over in [Over::Memory, Over::Disk] {
+        let engine = Raw::make(over, folder.path()).await.engine();
+        let written = |round: usize| -> Vec<Action> {
+            let item = |n| {
+                let mut item = key_item(&key(n));
+                item.insert("round".to_owned(), attribute(round));
+                item
+            };
+            (0..20).map(|n| Action::put(item(n), Condition::ALWAYS).expect("a key")).collect()
+        };
+        engine.transact(&written(0)).await.expect("a write");
+        let writer = tokio::spawn({
+            let (engine, rounds) = (engine.clone(), if is_full() { 20_000 } else { 500 });
+            let all: Vec<_> = (1..rounds).map(written).collect();
+            async move {
+                for actions in all {
+                    engine.transact(&actions).await.expect("a write");
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        let keys: Vec<Key> = (0..20).map(key).collect();
+        let range = Range { index: None, pk: "p".to_owned(), sk: SortRange::All };
+        let mut seen = 0;
+        while !writer.is_finished() {
+            let page = engine.query(&range, QueryAsk::default()).await.expect("a page").items;
+            for items in [engine.get(&keys, Part::Whole).await.expect("items"), page] {
+                let mut rounds: Vec<_> = items.iter().map(|item| &item["round"]).collect();
+                rounds.dedup();
+                assert_eq!((items.len(), rounds.len()), (20, 1), "{over:?}: half a write: {rounds:?}");
+            }
+            seen += 1;
+            tokio::task::yield_now().await;
+        }
+        writer.await.expect("all were written");
+        assert!(seen > 10, "{over:?}: only {seen} looks");
+    }
+}

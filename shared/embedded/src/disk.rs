@@ -2,8 +2,8 @@
 //! is acknowledged, and to the disk by groups.
 
 use crate::memory::is_empty;
-use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Visit};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::path::{Path, PathBuf};
@@ -254,11 +254,14 @@ impl Shared {
 }
 
 impl Ordered for Disk {
-    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), OrderedError> {
+    fn get(&self, keys: &[Vec<u8>], read: Read<'_>) -> Result<(), OrderedError> {
         let open = self.shared.opened()?;
-        let Some(Open { keyspace, .. }) = &*open else { return Err(closed()) };
-        if let Some(value) = keyspace.get(key).map_err(unreadable)? {
-            read(&value);
+        let Some(Open { database, keyspace }) = &*open else { return Err(closed()) };
+        let now = database.snapshot();
+        for (at, key) in keys.iter().enumerate() {
+            if let Some(value) = now.get(keyspace, key).map_err(unreadable)? {
+                read(at, &value);
+            }
         }
         Ok(())
     }
@@ -268,11 +271,11 @@ impl Ordered for Disk {
             return Ok(());
         }
         // Others may have to open the store again while this goes on.
-        let keyspace = match &*self.shared.opened()? {
-            Some(open) => open.keyspace.clone(),
+        let mut range = match &*self.shared.opened()? {
+            // A keyspace's own range would show half of a write that is being made.
+            Some(Open { database, keyspace }) => database.snapshot().range::<Vec<u8>, _>(keyspace, bounds),
             None => return Err(closed()),
         };
-        let mut range = keyspace.range::<Vec<u8>, _>(bounds);
         loop {
             let next = if descending { range.next_back() } else { range.next() };
             let Some(entry) = next else { return Ok(()) };

@@ -141,7 +141,7 @@ impl Local {
     fn expire(&self, key: &[u8], now: i64) -> Result<bool, OrderedError> {
         let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone = None;
-        self.store.get(key, &mut |value| {
+        self.store.get(&[key.to_vec()], &mut |_, value| {
             let over = codec::head(value).and_then(|head| head.expires_at).is_some_and(|at| at <= now);
             gone = over.then(|| codec::decode(value)).flatten();
         })?;
@@ -157,26 +157,24 @@ impl Local {
             let why = format!("{} keys, {} of them different; {MOST_READ} are the most", keys.len(), distinct.len());
             return Err(Error::internal("read items", why));
         }
-        let mut items = Vec::with_capacity(keys.len());
-        for key in keys {
-            let (mut found, mut broken) = (None, false);
-            let read = self.store.get(&item_key(key), &mut |value| match part {
-                Part::Only(name) => match codec::decode_only(value, name) {
-                    Some(value) => found = Some(value.into_iter().map(|value| (name.to_owned(), value)).collect()),
-                    None => broken = true,
-                },
-                Part::Whole | Part::Count => match codec::decode(value) {
-                    Some(item) => found = Some(with_key(item, key.clone())),
-                    None => broken = true,
-                },
-            });
-            read.map_err(|error| of_read("read an item", error))?;
-            if broken {
-                return Err(unreadable("read an item", Some(key.clone())));
+        let places: Vec<Vec<u8>> = keys.iter().map(item_key).collect();
+        let (mut items, mut broken) = (Vec::with_capacity(keys.len()), None);
+        let read = self.store.get(&places, &mut |at, value| {
+            let item = match part {
+                Part::Only(name) => codec::decode_only(value, name)
+                    .map(|value| value.into_iter().map(|value| (name.to_owned(), value)).collect()),
+                Part::Whole | Part::Count => codec::decode(value).map(|item| with_key(item, keys[at].clone())),
+            };
+            match item {
+                Some(item) => items.push(item),
+                None => broken = Some(keys[at].clone()),
             }
-            items.extend(found);
+        });
+        read.map_err(|error| of_read("read items", error))?;
+        match broken {
+            Some(key) => Err(unreadable("read items", Some(key))),
+            None => Ok(items),
         }
-        Ok(items)
     }
 
     fn page(&self, range: &Range, ask: &QueryAsk) -> Result<QueryPage> {
@@ -201,19 +199,18 @@ impl Local {
     /// Looks at the conditions of actions, and carries them out if all hold; tells what the last update changed.
     fn carry_out(&self, actions: &[Action]) -> Result<Item, Failure> {
         // What is wrong with the actions themselves is said whatever the conditions, and looked for before others have to wait.
-        let mut wanted = Vec::with_capacity(actions.len());
+        let (mut places, mut wanted) = (Vec::with_capacity(actions.len()), Vec::with_capacity(actions.len()));
         for action in actions {
             size::check_key(&action.key).map_err(invalid)?;
-            let key = item_key(&action.key);
-            let new = match &action.act {
-                Act::Put(item) => Some(Stored::of(item, &key).map_err(invalid)?),
+            let place = item_key(&action.key);
+            wanted.push(match &action.act {
+                Act::Put(item) => Some(Stored::of(item, &place).map_err(invalid)?),
                 _ => None,
-            };
-            wanted.push((key, new));
+            });
+            places.push(place);
         }
         let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = actions.iter().zip(&wanted).map(|(action, (key, _))| self.as_it_is(key, &action.key));
-        let before = before.collect::<Result<Vec<Option<Item>>, Failure>>()?;
+        let before = self.as_they_are(actions, &places)?;
         let nothing = Item::new();
         let refused = |(action, item): (&Action, &Option<Item>)| {
             let met = evaluate::holds(&action.condition, item.as_ref().unwrap_or(&nothing));
@@ -225,7 +222,7 @@ impl Local {
         }
         let mut batch = Batch::new();
         let mut changed = Item::new();
-        for ((action, (key, new)), before) in actions.iter().zip(wanted).zip(before) {
+        for (((action, key), new), before) in actions.iter().zip(places).zip(wanted).zip(before) {
             let new = match &action.act {
                 Act::Check => continue,
                 Act::Delete | Act::Put(_) => new,
@@ -243,17 +240,18 @@ impl Local {
         Ok(changed)
     }
 
-    /// An item as it is while nothing else is written.
-    fn as_it_is(&self, place: &[u8], key: &Key) -> Result<Option<Item>, Failure> {
-        let (mut found, mut broken) = (None, false);
-        let read = self.store.get(place, &mut |value| match codec::decode(value) {
-            Some(item) => found = Some(with_key(item, key.clone())),
-            None => broken = true,
+    /// The items that actions are on, as they are while nothing else is written.
+    fn as_they_are(&self, actions: &[Action], places: &[Vec<u8>]) -> Result<Vec<Option<Item>>, Failure> {
+        let mut found: Vec<Option<Item>> = vec![None; actions.len()];
+        let mut broken = None;
+        let read = self.store.get(places, &mut |at, value| match codec::decode(value) {
+            Some(item) => found[at] = Some(with_key(item, actions[at].key.clone())),
+            None => broken = Some(at),
         });
         read.map_err(of_write)?;
         match broken {
-            true => Err(Failure::Invalid(format!("what is stored at {key:?} can't be read").into())),
-            false => Ok(found),
+            Some(at) => Err(invalid(format!("what is stored at {:?} can't be read", actions[at].key))),
+            None => Ok(found),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A key-value store in memory, which is gone with the process.
 
-use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Visit};
+use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -11,10 +11,12 @@ use std::sync::{PoisonError, RwLock};
 pub struct Memory(RwLock<BTreeMap<Vec<u8>, Vec<u8>>>);
 
 impl Ordered for Memory {
-    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), OrderedError> {
+    fn get(&self, keys: &[Vec<u8>], read: Read<'_>) -> Result<(), OrderedError> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = all.get(key) {
-            read(value);
+        for (at, key) in keys.iter().enumerate() {
+            if let Some(value) = all.get(key) {
+                read(at, value);
+            }
         }
         Ok(())
     }

@@ -9,13 +9,16 @@ pub type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 /// Is told of a key and its value, and says whether to go on.
 pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
+/// Is told of the value of the key at a place.
+pub type Read<'r> = &'r mut dyn FnMut(usize, &[u8]);
+
 /// Keys to write, with their values, and keys to remove. No key is named twice.
 pub type Batch = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// Keeps values by key, in the order of the keys' bytes.
 pub trait Ordered: Send + Sync {
-    /// The value of a key, handed to a function.
-    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), OrderedError>;
+    /// The values of keys, as they are at one moment: a function is told which of the keys it is, and its value, if it has one.
+    fn get(&self, keys: &[Vec<u8>], read: Read<'_>) -> Result<(), OrderedError>;
 
     /// Visits a range of keys, as they are at one moment.
     fn visit(&self, bounds: Bounds, descending: bool, visit: Visit<'_>) -> Result<(), OrderedError>;

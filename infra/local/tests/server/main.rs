@@ -1,6 +1,7 @@
 //! The real server: killed again and again, nothing accepted is lost and nothing is done twice; asked to stop, it
 //! finishes what was begun; its pages work in a browser, with and without a script.
 
+mod backup;
 mod browser;
 mod crash;
 mod family;
