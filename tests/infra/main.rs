@@ -138,6 +138,44 @@ fn the_store_knows_no_type_of_record() {
     }
 }
 
+/// Conditions and updates are values; one file puts them into DynamoDB's words.
+#[test]
+fn one_file_alone_holds_the_text_of_expressions() {
+    let words = [["attribute_", "exists"], ["attribute_not_", "exists"], ["if_not_", "exists"], ["begins_", "with("]];
+    let words = words.map(|parts| parts.concat());
+    let mut files = Vec::new();
+    for folder in ["shared", "functions", "infra/local", "tests"] {
+        collect(&root().join(folder), &mut files);
+    }
+    let found: Vec<String> = files
+        .into_iter()
+        .filter(|file| words.iter().any(|word| fs::read_to_string(file).expect("a source file").contains(word)))
+        .map(|file| file.strip_prefix(root()).expect("a file of ours").display().to_string())
+        .collect();
+    assert_eq!(found, ["shared/store/src/dynamodb/expression.rs"]);
+}
+
+/// What `cargo dev` builds has no SQLite in it, and functions have no embedded table.
+#[test]
+fn the_emulator_is_for_tests_and_the_embedded_table_for_one_machine() {
+    let named = |manifest: &str, what: &str| {
+        let text = read(&format!("{manifest}/Cargo.toml"));
+        let own = text.split("[dev-dependencies]").next().unwrap_or_default();
+        own.lines().any(|line| line.starts_with(what))
+    };
+    let shared = folders("shared").into_iter().map(|name| format!("shared/{name}"));
+    let functions = folders("functions").into_iter().map(|name| format!("functions/{name}"));
+    for manifest in shared.chain(functions) {
+        assert!(!named(&manifest, "daybook-emulator"), "{manifest} builds the emulator");
+        assert!(!named(&manifest, "daybook-embedded"), "{manifest} builds the embedded table");
+        assert_eq!(named(&manifest, "fjall"), manifest == "shared/embedded", "{manifest}");
+    }
+    assert!(!named("infra/local", "daybook-emulator") && named("infra/local", "daybook-embedded"));
+    for manifest in ["infra/local", "tests/support", "tests/bench"] {
+        assert!(!named(manifest, "dynoxide-rs"), "{manifest} names the emulator's own crate");
+    }
+}
+
 /// A rule holds on every way in where there is one way: the steps of a change in `shared/records`.
 #[test]
 fn records_are_made_and_changed_by_the_steps_of_a_change_alone() {

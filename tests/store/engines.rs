@@ -298,6 +298,35 @@ async fn the_limits_of_dynamodb_hold_on_every_table() {
     }
 }
 
+#[tokio::test]
+async fn items_go_when_their_time_is_over_from_the_indexes_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = daybook_store::Clock::System.now().as_second();
+    for over in [Over::Emulator, Over::Memory, Over::Disk] {
+        let raw = Raw::make(over, folder.path()).await;
+        for (sk, expires) in
+            [("over", Some(now - 10)), ("later", Some(now + 1000)), ("kept", None), ("longer", Some(now - 10))]
+        {
+            let mut item = key_item(&Key { pk: "p".to_owned(), sk: sk.to_owned() });
+            item.extend(expires.map(|at| ("expires_at".to_owned(), attribute(at))));
+            item.insert(Index::ByState.pk().to_owned(), attribute("x"));
+            item.insert(Index::ByState.sk().to_owned(), attribute(sk));
+            raw.put(item).await;
+        }
+        let longer = Action::update(
+            Key { pk: "p".to_owned(), sk: "longer".to_owned() },
+            Update::set("expires_at", now + 1000),
+            Condition::exists(),
+        );
+        raw.engine().write(&longer).await.expect("a write");
+        assert_eq!(raw.remove_expired(now), 1, "{over:?}");
+        assert_eq!(raw.remove_expired(now), 0, "{over:?}");
+        let range = Range { index: Some(Index::ByState), pk: "x".to_owned(), sk: SortRange::All };
+        let indexed = raw.engine().query(&range, QueryAsk::default()).await.expect("a page").count;
+        assert_eq!((raw.everything().len(), indexed), (3, 3), "{over:?}");
+    }
+}
+
 /// The suite of the store runs over memory; here it runs over the others.
 fn suite_over(table: &str) {
     if std::env::var("TABLE").is_ok() {

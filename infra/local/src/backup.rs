@@ -3,8 +3,8 @@
 //! A backup is a data folder itself. What is in it is verified by the journal's chain before it is called one.
 
 use crate::DEFAULT_ORG;
+use crate::data::{ADDRESS, DataError, TABLE, check_format, lock, table, unusable};
 use crate::secrets::keyring;
-use crate::serve::{ServeError, check_format, lock, unusable};
 use daybook_domain::{EmailAddress, OrgId, Timestamp};
 use daybook_embedded::{Copied, Durability, Local};
 use daybook_store::chain::Anchor;
@@ -16,12 +16,6 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The file in a data folder that says where its server is.
-pub(crate) const ADDRESS: &str = "address";
-
-/// The folder of the table in a data folder.
-pub(crate) const TABLE: &str = "table";
 
 /// What else belongs to a data folder, in the order in which it is copied. Anchors come before the table, as they must not
 /// tell of more than is in it; files after it, as jobs in it tell of them.
@@ -41,7 +35,7 @@ const CALL: Duration = Duration::from_secs(60);
 pub enum BackupError {
     /// A folder can't be used.
     #[error(transparent)]
-    Folder(#[from] ServeError),
+    Data(#[from] DataError),
     /// There is something where the copy is to be.
     #[error("{0} is there already, and nothing is overwritten; name a folder that isn't there yet")]
     Taken(PathBuf),
@@ -89,10 +83,10 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
     let copied = match lock(data) {
         Ok(_lock) => {
             check_format(data)?;
-            let table = opened(data)?;
+            let table = table(data, Durability::default())?;
             copy(&table, data, &folder, shown)?
         }
-        Err(ServeError::InUse(_)) => ask(data, &folder, shown).await?,
+        Err(DataError::InUse(_)) => ask(data, &folder, shown).await?,
         Err(error) => return Err(error.into()),
     };
     bar.finish_and_clear();
@@ -257,7 +251,7 @@ struct Checked {
 /// Verifies the journals in a data folder, by their chains and anchors.
 async fn verified(folder: &Path) -> Result<Checked> {
     let keys = keyring(folder).map_err(|error| unusable(folder, error))?;
-    let env = env_of(opened(folder)?, keys)?;
+    let env = env_of(table(folder, Durability::default())?, keys)?;
     let now = env.clock.now();
     let mut checked = Checked { organizations: 0, entries: 0 };
     for org in env.organizations().await? {
@@ -286,11 +280,6 @@ fn anchors_of(env: &Env, folder: &Path, org: OrgId, first: Timestamp) -> Vec<Anc
         Some(Anchor::parse(env, &bytes, org, day))
     };
     (0..DAYS).filter_map(anchor).collect()
-}
-
-fn opened(folder: &Path) -> Result<Local> {
-    let table = Local::open(&folder.join(TABLE), Durability::default()).map_err(|error| unusable(folder, error))?;
-    Ok(table)
 }
 
 /// What reading a journal needs.

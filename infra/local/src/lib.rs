@@ -1,6 +1,7 @@
 //! Daybook on one machine: the same routes and workers as in the cloud, in one process, on a table in a folder.
 
 mod backup;
+mod data;
 mod demo_data;
 mod feed;
 mod files;
@@ -14,6 +15,7 @@ mod system;
 mod workers;
 
 pub use backup::{BackupError, backup, restore};
+pub use data::DataError;
 pub use demo_data::{DemoData, demo_data};
 pub use files::Folder;
 pub use queue::MemoryQueues;

@@ -1,11 +1,12 @@
 //! Serving: start-up, workers in the background, and an orderly end.
 
+use crate::data::{ADDRESS, DataError, check_format, lock, table, unusable};
 use crate::files::Folder;
 use crate::pace::{Pace, counted};
 use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::{BATCH, Workers};
-use crate::{backup, log, secrets};
+use crate::{log, secrets};
 use daybook_domain::job::KEPT;
 use daybook_domain::{FormId, Phone};
 use daybook_embedded::{Durability, Local};
@@ -14,8 +15,7 @@ use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
-use std::fmt::Display;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -58,11 +58,8 @@ pub enum ServeError {
     #[error("port {0} can't be used ({1}); choose another with --port")]
     Port(u16, io::Error),
     /// The data folder can't be used.
-    #[error("the folder {0} can't be used: {1}")]
-    Folder(PathBuf, String),
-    /// Another process uses the data folder.
-    #[error("the folder {0} can't be used: another server is using it")]
-    InUse(PathBuf),
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// A variable of the environment is wrong.
     #[error("{0}")]
     Environment(#[from] daybook_store::config::ConfigError),
@@ -94,7 +91,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let working = tokio::spawn(work(system.workers.clone(), pace.clone(), stopped));
     let tidying = tokio::spawn(tidy(table.clone(), system.files.clone()));
     let url = format!("http://127.0.0.1:{}", address.port());
-    std::fs::write(options.data.join(backup::ADDRESS), url).map_err(|error| unusable(&options.data, error))?;
+    std::fs::write(options.data.join(ADDRESS), url).map_err(|error| unusable(&options.data, error))?;
     announce(address, &options, left, rate_limits);
 
     let shown = Shown {
@@ -142,48 +139,11 @@ pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
     check_format(data)?;
     let keys = secrets::keyring(data).map_err(|error| unusable(data, error))?;
     let durability = durability()?;
-    let table = Local::open(&data.join(backup::TABLE), durability).map_err(|error| unusable(data, error))?;
+    let table = table(data, durability)?;
     let outbox =
         Outbox::open(&data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| unusable(data, error))?;
     let options = Options::new(Arc::new(table.clone()), clock, keys, outbox, data.to_owned());
     Ok(Opened { _lock: lock, table, options: options.map_err(StartError::from)? })
-}
-
-/// The form in which data is kept. Another one isn't understood.
-const FORMAT: &str = "4";
-
-/// Data of another version is refused at once, rather than with every request.
-pub(crate) fn check_format(folder: &Path) -> Result<(), ServeError> {
-    let file = folder.join("format");
-    let found = match std::fs::read_to_string(&file) {
-        Ok(text) if !text.is_empty() => text.trim().to_owned(),
-        _ if folder.join("daybook.db").exists() => "1".to_owned(),
-        _ => return std::fs::write(&file, FORMAT).map_err(|error| unusable(folder, error)),
-    };
-    match found == FORMAT {
-        true => Ok(()),
-        false => Err(unusable(
-            folder,
-            format!(
-                "another version of Daybook made its data (format {found}, this version has {FORMAT}); \
-             name another folder with --data, or remove this one"
-            ),
-        )),
-    }
-}
-
-pub(crate) fn unusable(folder: &Path, why: impl Display) -> ServeError {
-    ServeError::Folder(folder.to_owned(), why.to_string())
-}
-
-/// The data of a folder is one server's: two would send the same mail.
-pub(crate) fn lock(folder: &Path) -> Result<File, ServeError> {
-    let file = File::create(folder.join("lock")).map_err(|error| unusable(folder, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServeError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(folder, error)),
-    }
 }
 
 /// Works until told to stop, on each queue by itself so that none waits for another's other system; then

@@ -87,6 +87,14 @@ impl Raw {
         self.engine.write(&action).await.expect("a write");
     }
 
+    /// Removes items whose time is over, and says how many; the emulator goes by the clock on the wall.
+    pub fn remove_expired(&self, now: i64) -> usize {
+        match &self.kept {
+            Kept::Local(local) => local.remove_expired(now).expect("a sweep"),
+            Kept::Emulator(emulator) => emulator.remove_expired().expect("a sweep"),
+        }
+    }
+
     /// Everything there is, as DynamoDB writes it in JSON.
     pub fn everything(&self) -> Vec<Value> {
         match &self.kept {
