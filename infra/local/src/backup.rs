@@ -114,18 +114,18 @@ pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
     }
     check_format(folder)?;
     refuse_taken(data)?;
-    let unfinished = beside(data);
+    let unfinished = Unfinished(beside(data));
     let bar = bar("restored");
     let mut bytes = 0;
     let parts = BEFORE.into_iter().chain([TABLE]).chain(AFTER);
     for part in parts {
-        copy_tree(&folder.join(part), &unfinished.join(part), &mut |more| {
+        copy_tree(&folder.join(part), &unfinished.0.join(part), &mut |more| {
             bytes += more;
             bar.set_message(format!("{}", HumanBytes(bytes)));
             bar.tick();
         })?;
     }
-    finish(&unfinished, data)?;
+    finish(&unfinished.0, data)?;
     bar.finish_and_clear();
     let checked = verified(data).await?;
     eprintln!(
@@ -142,16 +142,26 @@ pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
 /// Copies a data folder whose table this process has open.
 pub(crate) fn copy(table: &Local, data: &Path, folder: &Path, told: impl FnMut(Copied)) -> Result<Copied> {
     refuse_taken(folder)?;
-    let unfinished = beside(folder);
+    let unfinished = Unfinished(beside(folder));
     for part in BEFORE {
-        copy_tree(&data.join(part), &unfinished.join(part), &mut |_| ())?;
+        copy_tree(&data.join(part), &unfinished.0.join(part), &mut |_| ())?;
     }
-    let copied = table.copy_to(&unfinished.join(TABLE), told)?;
+    let copied = table.copy_to(&unfinished.0.join(TABLE), told)?;
     for part in AFTER {
-        copy_tree(&data.join(part), &unfinished.join(part), &mut |_| ())?;
+        copy_tree(&data.join(part), &unfinished.0.join(part), &mut |_| ())?;
     }
-    finish(&unfinished, folder)?;
+    finish(&unfinished.0, folder)?;
     Ok(copied)
+}
+
+/// A copy that isn't whole yet: it goes if it doesn't become so.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Once it is whole it has another name.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// A call for a backup, signed with the secret of the data folder: whoever can read that may ask.

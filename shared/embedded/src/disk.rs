@@ -20,10 +20,14 @@ const GROUP: Duration = Duration::from_millis(50);
 const KEPT_FREE: u64 = 128 << 20;
 
 /// The most bytes of blocks that are kept in memory.
-const CACHE: u64 = 24 << 20;
+const CACHE: u64 = 16 << 20;
 
 /// The most bytes of new entries in memory before they become a file.
-const NEW: u64 = 8 << 20;
+const NEW: u64 = 4 << 20;
+
+/// The threads that write files: the first is for new entries alone, which would pile up in memory behind a long merge of
+/// files; the others merge.
+const WRITERS: usize = 2;
 
 /// The name of the one keyspace.
 const KEYSPACE: &str = "table";
@@ -72,12 +76,21 @@ struct Shared {
     /// How far writes have come.
     written: Mutex<Written>,
     more: Condvar,
-    synced: watch::Sender<u64>,
+    synced: watch::Sender<Synced>,
 }
 
 struct Open {
     database: Database,
     keyspace: Keyspace,
+}
+
+/// How many writes the disk has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Synced {
+    /// The disk has so many, but for those that follow.
+    upto: u64,
+    /// Of so many it isn't known, as handing them over failed.
+    unknown: u64,
 }
 
 #[derive(Default)]
@@ -98,7 +111,7 @@ impl Disk {
             open: RwLock::new(Some(open)),
             written: Mutex::default(),
             more: Condvar::new(),
-            synced: watch::Sender::new(0),
+            synced: watch::Sender::new(Synced::default()),
         });
         let own = shared.clone();
         let syncing = std::thread::Builder::new().name("table-sync".to_owned()).spawn(move || own.sync_on());
@@ -125,7 +138,7 @@ impl Disk {
 
 impl Open {
     fn at(folder: &Path) -> fjall::Result<Open> {
-        let database = Database::builder(folder).cache_size(CACHE).worker_threads(1).open()?;
+        let database = Database::builder(folder).cache_size(CACHE).worker_threads(WRITERS).open()?;
         let keyspace = database.keyspace(KEYSPACE, || KeyspaceCreateOptions::default().max_memtable_size(NEW))?;
         Ok(Open { database, keyspace })
     }
@@ -230,13 +243,20 @@ impl Shared {
             let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
             let done = open.as_ref().map(|open| open.database.persist(PersistMode::SyncData));
             drop(open);
-            if let Some(Err(error)) = done {
-                tracing::error!(%error, "writes don't reach the disk; the table is opened again");
-                self.close();
-            }
             synced = count;
-            // Those who wait for the disk look by themselves whether the store broke meanwhile.
-            self.synced.send_replace(count);
+            let failed = match done {
+                Some(Ok(())) => false,
+                Some(Err(error)) => {
+                    tracing::error!(%error, "writes don't reach the disk; the table is opened again");
+                    self.close();
+                    true
+                }
+                None => true,
+            };
+            self.synced.send_modify(|known| {
+                known.upto = count;
+                known.unknown = if failed { count } else { known.unknown };
+            });
         }
     }
 
@@ -244,10 +264,8 @@ impl Shared {
     async fn synced(&self) -> Result<(), OrderedError> {
         let count = self.written().count;
         let mut synced = self.synced.subscribe();
-        let waited = synced.wait_for(|done| *done >= count).await;
-        let broken = self.open.read().unwrap_or_else(PoisonError::into_inner).is_none();
-        match (waited, broken) {
-            (Ok(_), false) => Ok(()),
+        match synced.wait_for(|known| known.upto >= count).await {
+            Ok(known) if known.unknown < count => Ok(()),
             _ => Err(OrderedError::Unknown("it isn't known whether the disk has it".to_owned())),
         }
     }
@@ -420,7 +438,7 @@ mod tests {
         disk.apply(batch(1, 10)).expect("a write");
         let count = disk.shared.written().count;
         disk.settled().expect("a wait").await.expect("the disk has it");
-        assert!(*disk.shared.synced.borrow() >= count);
+        assert!(disk.shared.synced.borrow().upto >= count);
         drop(disk);
         let disk = Disk::open(folder.path(), Durability::Process).expect("a store");
         assert!(disk.settled().is_none());

@@ -215,8 +215,8 @@ pub async fn chain(env: &Arc<Env>, fact: &SignedFact) -> Result<()> {
         match env.table.put_all(vec![(row, Condition::absent()), (head_row, same)]).await? {
             PutAll::Done => return Ok(()),
             PutAll::Refused(failed) if failed.first() == Some(&true) => return Ok(()),
-            // Another fact was chained meanwhile.
-            PutAll::Refused(_) | PutAll::Contended => {}
+            // Another fact was chained meanwhile, or the next look tells whether this one was.
+            PutAll::Refused(_) | PutAll::Again => {}
         }
         cx.pause(attempt).await;
         attempt += 1;

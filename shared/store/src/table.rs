@@ -46,8 +46,8 @@ pub enum Written {
 pub(crate) enum PutAll {
     /// All were written.
     Done,
-    /// Somebody else wrote one of them at the same time; none was.
-    Contended,
+    /// It wasn't done, or nobody heard whether it was: others wrote one of them at the same time, or the table is busy.
+    Again,
     /// None was; says of each whether its condition failed.
     Refused(Vec<bool>),
 }
@@ -116,7 +116,7 @@ impl Table {
             rows.into_iter().map(|(item, condition)| Action::put(item, condition)).collect::<Result<_>>()?;
         match self.transact(&actions).await {
             Ok(()) => Ok(PutAll::Done),
-            Err(Failure::Contended(_)) => Ok(PutAll::Contended),
+            Err(Failure::Contended(_) | Failure::Busy(_) | Failure::Unheard(_)) => Ok(PutAll::Again),
             Err(Failure::Refused(refused)) => Ok(PutAll::Refused(refused.iter().map(Option::is_some).collect())),
             Err(failure) => Err(error_of("write rows", failure)),
         }
