@@ -3,6 +3,7 @@
 
 use crate::memory::is_empty;
 use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit};
+use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -23,11 +24,20 @@ const KEPT_FREE: u64 = 128 << 20;
 const CACHE: u64 = 16 << 20;
 
 /// The most bytes of new entries in memory before they become a file.
-const NEW: u64 = 4 << 20;
+const NEW: u64 = 8 << 20;
 
 /// The threads that write files: the first is for new entries alone, which would pile up in memory behind a long merge of
 /// files; the others merge.
 const WRITERS: usize = 2;
+
+/// So many files of new entries are waited for before they are merged into those before, and the bytes of a merged file:
+/// what comes in lies all over the range of keys, so that each merge writes all of the first level anew.
+const MERGED_AT: u8 = 12;
+const FILE: u64 = 8 << 20;
+
+/// By how much the threads that write files stand back behind those who read and write the table, where the processor
+/// is short (`nice`).
+const STAND_BACK: i32 = 5;
 
 /// The name of the one keyspace.
 const KEYSPACE: &str = "table";
@@ -59,6 +69,13 @@ impl std::str::FromStr for Durability {
 #[derive(Debug, thiserror::Error)]
 #[error("the table in {0} can't be opened: {1}")]
 pub struct OpenError(PathBuf, String);
+
+impl OpenError {
+    /// Says why a folder can't be opened.
+    pub(crate) fn of(folder: &Path, why: impl std::fmt::Display) -> OpenError {
+        OpenError(folder.to_owned(), why.to_string())
+    }
+}
 
 /// Keys and values in a folder.
 pub struct Disk {
@@ -103,7 +120,7 @@ struct Written {
 impl Disk {
     /// The store in a folder, which is made where there is none.
     pub fn open(folder: &Path, durability: Durability) -> Result<Disk, OpenError> {
-        let open = Open::at(folder).map_err(|error| OpenError(folder.to_owned(), error.to_string()))?;
+        let open = Open::at(folder).map_err(|error| OpenError::of(folder, error))?;
         let shared = Arc::new(Shared {
             folder: folder.to_owned(),
             durability,
@@ -115,7 +132,7 @@ impl Disk {
         });
         let own = shared.clone();
         let syncing = std::thread::Builder::new().name("table-sync".to_owned()).spawn(move || own.sync_on());
-        let syncing = syncing.map_err(|error| OpenError(folder.to_owned(), error.to_string()))?;
+        let syncing = syncing.map_err(|error| OpenError::of(folder, error))?;
         Ok(Disk { shared, syncing: Some(syncing) })
     }
 
@@ -138,8 +155,18 @@ impl Disk {
 
 impl Open {
     fn at(folder: &Path) -> fjall::Result<Open> {
-        let database = Database::builder(folder).cache_size(CACHE).worker_threads(WRITERS).open()?;
-        let keyspace = database.keyspace(KEYSPACE, || KeyspaceCreateOptions::default().max_memtable_size(NEW))?;
+        let merging = Leveled::default().with_l0_threshold(MERGED_AT).with_table_target_size(FILE);
+        let options = KeyspaceCreateOptions::default().max_memtable_size(NEW).compaction_strategy(Arc::new(merging));
+        // Threads have the priority of the thread that starts them.
+        let opened = std::thread::scope(|scope| {
+            let opening = scope.spawn(|| {
+                let _ = rustix::process::setpriority_process(None, STAND_BACK);
+                Database::builder(folder).cache_size(CACHE).worker_threads(WRITERS).open()
+            });
+            opening.join()
+        });
+        let database = opened.unwrap_or(Err(fjall::Error::Unrecoverable))?;
+        let keyspace = database.keyspace(KEYSPACE, || options)?;
         Ok(Open { database, keyspace })
     }
 }
@@ -272,7 +299,7 @@ impl Shared {
 }
 
 impl Ordered for Disk {
-    fn get(&self, keys: &[Vec<u8>], read: Read<'_>) -> Result<(), OrderedError> {
+    fn get(&self, keys: &[&[u8]], read: Read<'_>) -> Result<(), OrderedError> {
         let open = self.shared.opened()?;
         let Some(Open { database, keyspace }) = &*open else { return Err(closed()) };
         let now = database.snapshot();

@@ -12,6 +12,7 @@ mod local;
 mod memory;
 mod ordered;
 mod size;
+mod writer;
 
 pub use disk::{Durability, OpenError};
 pub use local::{Copied, Local};

@@ -4,7 +4,9 @@ use crate::disk::{Disk, Durability, OpenError};
 use crate::layout::{ITEMS, bounds, copies, item_key, key_at, key_of_copy, place_at, with_key};
 use crate::memory::Memory;
 use crate::ordered::{Batch, Ordered, OrderedError};
+use crate::writer::Writer;
 use crate::{codec, evaluate, size};
+use daybook_store::condition::{Condition, Update};
 use daybook_store::engine::{Act, Action, Engine, Failure, MOST_READ, Part, QueryAsk, QueryPage};
 use daybook_store::item::Item;
 use daybook_store::schema::{Index, Key, Range};
@@ -35,11 +37,19 @@ const TOLD: u64 = 10_000;
 /// A table in this process. No other process may have it open.
 ///
 /// A read sees whole writes alone. Conditions are looked at and actions carried out under one lock, so that writes
-/// happen one after the other; the lock isn't held while anything is waited for. Indexes are never behind.
+/// happen one after the other; the lock isn't held across an await. On disk a thread of its own writes, so that a disk
+/// that is busy holds up nobody who reads. Indexes are never behind.
 #[derive(Clone)]
 pub struct Local {
-    store: Arc<dyn Ordered>,
-    writing: Arc<Mutex<()>>,
+    kept: Arc<Kept>,
+    /// The thread that writes; without one whoever writes does it themselves.
+    writer: Option<Arc<Writer>>,
+}
+
+/// The store, and the lock of those who write to it.
+struct Kept {
+    store: Box<dyn Ordered>,
+    writing: Mutex<()>,
 }
 
 impl fmt::Debug for Local {
@@ -51,24 +61,22 @@ impl fmt::Debug for Local {
 impl Local {
     /// A table that is gone with the process.
     pub fn in_memory() -> Local {
-        Local::on(Arc::new(Memory::default()))
+        Local { kept: Arc::new(Kept { store: Box::new(Memory::default()), writing: Mutex::default() }), writer: None }
     }
 
     /// The table in a folder, which is made where there is none.
     pub fn open(folder: &Path, durability: Durability) -> Result<Local, OpenError> {
-        Ok(Local::on(Arc::new(Disk::open(folder, durability)?)))
-    }
-
-    /// A table on a key-value store.
-    pub(crate) fn on(store: Arc<dyn Ordered>) -> Local {
-        Local { store, writing: Arc::default() }
+        let store = Box::new(Disk::open(folder, durability)?);
+        let writer = Writer::start().map_err(|error| OpenError::of(folder, error))?;
+        let kept = Kept { store, writing: Mutex::default() };
+        Ok(Local { kept: Arc::new(kept), writer: Some(Arc::new(writer)) })
     }
 
     /// All items, in the order of their keys: for looking whether something is left.
     pub fn everything(&self) -> Result<Vec<Item>> {
         let mut all = Vec::new();
         let mut broken = None;
-        let visited = self.store.visit(all_items(), false, &mut |key, value| match whole(key, value) {
+        let visited = self.kept.store.visit(all_items(), false, &mut |key, value| match whole(key, value) {
             Some(item) => {
                 all.push(item);
                 ControlFlow::Continue(())
@@ -91,7 +99,7 @@ impl Local {
         let mut copied = Copied::default();
         let filled = Disk::filled(folder, |write| {
             let mut failed = None;
-            self.store.visit((Bound::Unbounded, Bound::Unbounded), false, &mut |key, value| {
+            self.kept.store.visit((Bound::Unbounded, Bound::Unbounded), false, &mut |key, value| {
                 if let Err(error) = write(key, value) {
                     failed = Some(error);
                     return ControlFlow::Break(());
@@ -116,7 +124,7 @@ impl Local {
         let (mut removed, mut from) = (0, all_items().0);
         loop {
             let (mut expired, mut looked_at, mut last) = (Vec::new(), 0, None);
-            self.store
+            self.kept.store
                 .visit((from, all_items().1), false, &mut |key, value| {
                     if codec::head(value).and_then(|head| head.expires_at).is_some_and(|at| at <= now) {
                         expired.push(key.to_vec());
@@ -127,7 +135,7 @@ impl Local {
                 })
                 .map_err(failed)?;
             for key in expired {
-                removed += usize::from(self.expire(&key, now).map_err(failed)?);
+                removed += usize::from(self.kept.expire(&key, now).map_err(failed)?);
             }
             match last {
                 Some(last) if looked_at == LOOKED_AT => from = Bound::Excluded(last),
@@ -137,20 +145,6 @@ impl Local {
         }
     }
 
-    /// Removes an item unless it was given more time since.
-    fn expire(&self, key: &[u8], now: i64) -> Result<bool, OrderedError> {
-        let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone = None;
-        self.store.get(&[key.to_vec()], &mut |_, value| {
-            let over = codec::head(value).and_then(|head| head.expires_at).is_some_and(|at| at <= now);
-            gone = over.then(|| codec::decode(value)).flatten();
-        })?;
-        let Some(item) = gone else { return Ok(false) };
-        let places = copies(&item, key).into_iter().chain([key.to_vec()]);
-        self.store.apply(places.map(|place| (place, None)).collect())?;
-        Ok(true)
-    }
-
     fn read(&self, keys: &[Key], part: Part) -> Result<Vec<Item>> {
         let distinct: HashSet<&Key> = keys.iter().collect();
         if keys.len() > MOST_READ || distinct.len() < keys.len() {
@@ -158,8 +152,9 @@ impl Local {
             return Err(Error::internal("read items", why));
         }
         let places: Vec<Vec<u8>> = keys.iter().map(item_key).collect();
+        let places: Vec<&[u8]> = places.iter().map(Vec::as_slice).collect();
         let (mut items, mut broken) = (Vec::with_capacity(keys.len()), None);
-        let read = self.store.get(&places, &mut |at, value| {
+        let read = self.kept.store.get(&places, &mut |at, value| {
             let item = match part {
                 Part::Only(name) => codec::decode_only(value, name)
                     .map(|value| value.into_iter().map(|value| (name.to_owned(), value)).collect()),
@@ -184,7 +179,7 @@ impl Local {
         let mut page =
             Filling { ask, page: QueryPage::default(), bytes: 0, last: Vec::new(), over: true, broken: None };
         let bounds = bounds(range, ask.after.as_ref(), ask.descending);
-        let visited = self.store.visit(bounds, ask.descending, &mut |at, value| page.take(range, at, value));
+        let visited = self.kept.store.visit(bounds, ask.descending, &mut |at, value| page.take(range, at, value));
         visited.map_err(|error| of_read("list items", error))?;
         if let Some(key) = page.broken {
             return Err(unreadable("list items", key));
@@ -196,43 +191,56 @@ impl Local {
         Ok(page)
     }
 
-    /// Looks at the conditions of actions, and carries them out if all hold; tells what the last update changed.
-    fn carry_out(&self, actions: &[Action]) -> Result<Item, Failure> {
-        // What is wrong with the actions themselves is said whatever the conditions, and looked for before others have to wait.
-        let (mut places, mut wanted) = (Vec::with_capacity(actions.len()), Vec::with_capacity(actions.len()));
-        for action in actions {
-            size::check_key(&action.key).map_err(invalid)?;
-            let place = item_key(&action.key);
-            wanted.push(match &action.act {
-                Act::Put(item) => Some(Stored::of(item, &place).map_err(invalid)?),
-                _ => None,
-            });
-            places.push(place);
+    /// Carries out actions, and waits until that is as durable as was asked for.
+    fn written(&self, actions: &[Action]) -> BoxFuture<'static, Result<Item, Failure>> {
+        let wanted = match actions.iter().map(Wanted::of).collect::<Result<Vec<_>, String>>() {
+            Ok(wanted) => wanted,
+            Err(why) => return ready(Err(invalid(why))).boxed(),
+        };
+        let kept = self.kept.clone();
+        let Some(writer) = &self.writer else { return ready(kept.carry_out(wanted)).boxed() };
+        let own = kept.clone();
+        let done = writer.run(move || own.carry_out(wanted));
+        async move {
+            let gone = |_| Failure::Unheard("the thread that writes is gone".into());
+            let changed = done.await.map_err(gone)??;
+            if let Some(settled) = kept.store.settled() {
+                settled.await.map_err(of_write)?;
+            }
+            Ok(changed)
         }
+        .boxed()
+    }
+}
+
+impl Kept {
+    /// Looks at the conditions of actions, and carries them out if all hold; tells what the last update changed.
+    fn carry_out(&self, wanted: Vec<Wanted>) -> Result<Item, Failure> {
         let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.as_they_are(actions, &places)?;
+        let before = self.as_they_are(&wanted)?;
         let nothing = Item::new();
-        let refused = |(action, item): (&Action, &Option<Item>)| {
-            let met = evaluate::holds(&action.condition, item.as_ref().unwrap_or(&nothing));
+        let refused = |(wanted, item): (&Wanted, &Option<Item>)| {
+            let met = evaluate::holds(&wanted.condition, item.as_ref().unwrap_or(&nothing));
             (!met).then(|| item.clone().unwrap_or_default())
         };
-        let refused: Vec<Option<Item>> = actions.iter().zip(&before).map(refused).collect();
+        let refused: Vec<Option<Item>> = wanted.iter().zip(&before).map(refused).collect();
         if refused.iter().any(Option::is_some) {
             return Err(Failure::Refused(refused));
         }
         let mut batch = Batch::new();
         let mut changed = Item::new();
-        for (((action, key), new), before) in actions.iter().zip(places).zip(wanted).zip(before) {
-            let new = match &action.act {
-                Act::Check => continue,
-                Act::Delete | Act::Put(_) => new,
-                Act::Update(update) => {
-                    let mut item = before.clone().unwrap_or_else(|| with_key(Item::new(), action.key.clone()));
-                    changed = evaluate::change(&mut item, update).map_err(invalid)?;
-                    Some(Stored::of(&item, &key).map_err(invalid)?)
+        for (Wanted { key, place, doing, .. }, before) in wanted.into_iter().zip(before) {
+            let new = match doing {
+                Doing::Nothing => continue,
+                Doing::Remove => None,
+                Doing::Write(new) => Some(new),
+                Doing::Change(update) => {
+                    let mut item = before.clone().unwrap_or_else(|| with_key(Item::new(), key));
+                    changed = evaluate::change(&mut item, &update).map_err(invalid)?;
+                    Some(Stored::of(&item, &place).map_err(invalid)?)
                 }
             };
-            replace(&mut batch, key, before.as_ref(), new);
+            replace(&mut batch, place, before.as_ref(), new);
         }
         if !batch.is_empty() {
             self.store.apply(batch).map_err(of_write)?;
@@ -241,29 +249,63 @@ impl Local {
     }
 
     /// The items that actions are on, as they are while nothing else is written.
-    fn as_they_are(&self, actions: &[Action], places: &[Vec<u8>]) -> Result<Vec<Option<Item>>, Failure> {
-        let mut found: Vec<Option<Item>> = vec![None; actions.len()];
+    fn as_they_are(&self, wanted: &[Wanted]) -> Result<Vec<Option<Item>>, Failure> {
+        let places: Vec<&[u8]> = wanted.iter().map(|wanted| &wanted.place[..]).collect();
+        let mut found: Vec<Option<Item>> = vec![None; wanted.len()];
         let mut broken = None;
-        let read = self.store.get(places, &mut |at, value| match codec::decode(value) {
-            Some(item) => found[at] = Some(with_key(item, actions[at].key.clone())),
+        let read = self.store.get(&places, &mut |at, value| match codec::decode(value) {
+            Some(item) => found[at] = Some(with_key(item, wanted[at].key.clone())),
             None => broken = Some(at),
         });
         read.map_err(of_write)?;
         match broken {
-            Some(at) => Err(invalid(format!("what is stored at {:?} can't be read", actions[at].key))),
+            Some(at) => Err(invalid(format!("what is stored at {:?} can't be read", wanted[at].key))),
             None => Ok(found),
         }
     }
 
-    /// Waits until what was written is as durable as was asked for.
-    fn settled<T: Send + 'static>(&self, done: Result<T, Failure>) -> BoxFuture<'_, Result<T, Failure>> {
-        match done {
-            Ok(value) => match self.store.settled() {
-                None => ready(Ok(value)).boxed(),
-                Some(settled) => settled.map(|done| done.map(|()| value).map_err(of_write)).boxed(),
-            },
-            Err(failure) => ready(Err(failure)).boxed(),
-        }
+    /// Removes an item unless it was given more time since.
+    fn expire(&self, key: &[u8], now: i64) -> Result<bool, OrderedError> {
+        let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = None;
+        self.store.get(&[key], &mut |_, value| {
+            let over = codec::head(value).and_then(|head| head.expires_at).is_some_and(|at| at <= now);
+            gone = over.then(|| codec::decode(value)).flatten();
+        })?;
+        let Some(item) = gone else { return Ok(false) };
+        let places = copies(&item, key).into_iter().chain([key.to_vec()]);
+        self.store.apply(places.map(|place| (place, None)).collect())?;
+        Ok(true)
+    }
+}
+
+/// An action that is right in itself, whatever there is: that is said, and made ready, before others have to wait.
+struct Wanted {
+    key: Key,
+    place: Vec<u8>,
+    doing: Doing,
+    condition: Condition,
+}
+
+/// What an action does to what is stored.
+enum Doing {
+    Write(Stored),
+    Change(Update),
+    Remove,
+    Nothing,
+}
+
+impl Wanted {
+    fn of(action: &Action) -> Result<Wanted, String> {
+        size::check_key(&action.key)?;
+        let place = item_key(&action.key);
+        let doing = match &action.act {
+            Act::Put(item) => Doing::Write(Stored::of(item, &place)?),
+            Act::Update(update) => Doing::Change(update.clone()),
+            Act::Delete => Doing::Remove,
+            Act::Check => Doing::Nothing,
+        };
+        Ok(Wanted { key: action.key.clone(), place, doing, condition: action.condition.clone() })
     }
 }
 
@@ -360,12 +402,14 @@ impl Engine for Local {
     }
 
     fn write<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Item, Failure>> {
-        self.settled(self.carry_out(std::slice::from_ref(action)))
+        self.written(std::slice::from_ref(action))
     }
 
     fn transact<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, Result<(), Failure>> {
-        let checked = size::check_transaction(actions).map_err(invalid);
-        self.settled(checked.and_then(|()| self.carry_out(actions).map(drop)))
+        match size::check_transaction(actions) {
+            Ok(()) => self.written(actions).map(|done| done.map(drop)).boxed(),
+            Err(why) => ready(Err(invalid(why))).boxed(),
+        }
     }
 }
 

@@ -11,10 +11,10 @@ use std::sync::{PoisonError, RwLock};
 pub struct Memory(RwLock<BTreeMap<Vec<u8>, Vec<u8>>>);
 
 impl Ordered for Memory {
-    fn get(&self, keys: &[Vec<u8>], read: Read<'_>) -> Result<(), OrderedError> {
+    fn get(&self, keys: &[&[u8]], read: Read<'_>) -> Result<(), OrderedError> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         for (at, key) in keys.iter().enumerate() {
-            if let Some(value) = all.get(key) {
+            if let Some(value) = all.get(*key) {
                 read(at, value);
             }
         }

@@ -18,7 +18,7 @@ pub type Batch = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 /// Keeps values by key, in the order of the keys' bytes.
 pub trait Ordered: Send + Sync {
     /// The values of keys, as they are at one moment: a function is told which of the keys it is, and its value, if it has one.
-    fn get(&self, keys: &[Vec<u8>], read: Read<'_>) -> Result<(), OrderedError>;
+    fn get(&self, keys: &[&[u8]], read: Read<'_>) -> Result<(), OrderedError>;
 
     /// Visits a range of keys, as they are at one moment.
     fn visit(&self, bounds: Bounds, descending: bool, visit: Visit<'_>) -> Result<(), OrderedError>;
