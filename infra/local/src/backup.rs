@@ -5,17 +5,22 @@
 use crate::DEFAULT_ORG;
 use crate::data::{ADDRESS, DataError, TABLE, check_format, lock, table, unusable};
 use crate::secrets::keyring;
-use daybook_domain::{EmailAddress, OrgId, Timestamp};
+use daybook_domain::{EmailAddress, EntryId, OrgId, Timestamp};
 use daybook_embedded::{Copied, Durability, Local};
 use daybook_store::chain::Anchor;
+use daybook_store::engine::QueryAsk;
+use daybook_store::item::text;
+use daybook_store::schema::{Question, SK};
 use daybook_store::{Clock, Env, Ids, Keyring, Purpose, Secrets, Settings, Table, TableOptions};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// What else belongs to a data folder, in the order in which it is copied. Anchors come before the table, as they must not
 /// tell of more than is in it; files after it, as jobs in it tell of them.
@@ -39,6 +44,9 @@ pub enum BackupError {
     /// There is something where the copy is to be.
     #[error("{0} is there already, and nothing is overwritten; name a folder that isn't there yet")]
     Taken(PathBuf),
+    /// A folder can't be copied into itself.
+    #[error("nothing is copied into {0}, which is what is copied; name a folder outside it")]
+    Inside(PathBuf),
     /// What is to be restored isn't a backup.
     #[error("{0} is no backup: it has no `{1}`")]
     NoBackup(PathBuf, &'static str),
@@ -53,8 +61,8 @@ pub enum BackupError {
     Server(PathBuf, String),
     /// The journal isn't as it was written.
     #[error(
-        "the copy in {folder} is complete, but the journal isn't as it was written: {wrong} entries of {org} are wrong, {first} \
-         the first; GET /api/audit-logs/verify says more"
+        "the journal isn't as it was written: {wrong} entries of {org} are wrong, {first} the first; nothing was kept in {folder}; \
+         GET /api/audit-logs/verify says more"
     )]
     Tampered {
         /// The folder.
@@ -78,20 +86,26 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
     if !data.join("format").is_file() {
         return Err(BackupError::NoBackup(data.to_owned(), "format"));
     }
+    let unfinished = unfinished(&folder)?;
     let bar = bar("copied");
-    let shown = |copied: Copied| show(&bar, copied);
+    let shown = |copied: Copied| {
+        bar.set_message(format!("{} entries, {}", HumanCount(copied.entries), HumanBytes(copied.bytes)));
+        bar.tick();
+        ControlFlow::Continue(())
+    };
     let copied = match lock(data) {
         Ok(_lock) => {
             check_format(data)?;
             let table = table(data, Durability::default())?;
-            copy(&table, data, &folder, shown)?
+            copy(&table, data, unfinished.path(), shown)?
         }
-        Err(DataError::InUse(_)) => ask(data, &folder, shown).await?,
+        Err(DataError::InUse(_)) => ask(data, unfinished.path(), shown).await?,
         Err(error) => return Err(error.into()),
     };
     bar.finish_and_clear();
-    let checked = verified(&folder).await?;
-    let size = size_of(&folder)?;
+    let checked = verified(unfinished.path()).await?;
+    let size = size_of(unfinished.path())?;
+    finish(unfinished, &folder)?;
     eprintln!(
         "Backed up {} entries to {}: {} in {:.1} s. The journal's chain is whole: {} entries of {} organisations.",
         HumanCount(copied.entries),
@@ -107,27 +121,33 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
 /// Makes a data folder of a backup, and verifies it. Nothing is overwritten.
 pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
     let began = Instant::now();
+    let data = std::path::absolute(data).map_err(|error| BackupError::File(data.to_owned(), error))?;
     for part in ["secret", TABLE, "format"] {
         if !folder.join(part).exists() {
             return Err(BackupError::NoBackup(folder.to_owned(), part));
         }
     }
+    // A backup may be served itself; one that can't be written to isn't.
+    let _lock = match lock(folder) {
+        Err(error @ DataError::InUse(_)) => return Err(error.into()),
+        other => other,
+    };
     check_format(folder)?;
-    refuse_taken(data)?;
-    let unfinished = Unfinished(beside(data));
+    refuse_taken(&data)?;
+    let unfinished = unfinished(&data)?;
+    refuse_inside(unfinished.path(), folder)?;
     let bar = bar("restored");
     let mut bytes = 0;
-    let parts = BEFORE.into_iter().chain([TABLE]).chain(AFTER);
-    for part in parts {
-        copy_tree(&folder.join(part), &unfinished.0.join(part), &mut |more| {
+    for part in BEFORE.into_iter().chain([TABLE]).chain(AFTER) {
+        copy_tree(&folder.join(part), &unfinished.path().join(part), &mut |more| {
             bytes += more;
             bar.set_message(format!("{}", HumanBytes(bytes)));
             bar.tick();
         })?;
     }
-    finish(&unfinished.0, data)?;
     bar.finish_and_clear();
-    let checked = verified(data).await?;
+    let checked = verified(unfinished.path()).await?;
+    finish(unfinished, &data)?;
     eprintln!(
         "Restored {} to {} in {:.1} s. The journal's chain is whole: {} entries of {} organisations.",
         HumanBytes(bytes),
@@ -139,40 +159,65 @@ pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a data folder whose table this process has open.
-pub(crate) fn copy(table: &Local, data: &Path, folder: &Path, told: impl FnMut(Copied)) -> Result<Copied> {
-    refuse_taken(folder)?;
-    let unfinished = Unfinished(beside(folder));
+/// Copies a data folder, whose table this process has open, into an empty folder.
+pub(crate) fn copy(
+    table: &Local,
+    data: &Path,
+    into: &Path,
+    told: impl FnMut(Copied) -> ControlFlow<()>,
+) -> Result<Copied> {
+    refuse_taken(into)?;
+    refuse_inside(into, data)?;
     for part in BEFORE {
-        copy_tree(&data.join(part), &unfinished.0.join(part), &mut |_| ())?;
+        copy_tree(&data.join(part), &into.join(part), &mut |_| ())?;
     }
-    let copied = table.copy_to(&unfinished.0.join(TABLE), told)?;
+    let copied = table.copy_to(&into.join(TABLE), told)?;
     for part in AFTER {
-        copy_tree(&data.join(part), &unfinished.0.join(part), &mut |_| ())?;
+        copy_tree(&data.join(part), &into.join(part), &mut |_| ())?;
     }
-    finish(&unfinished.0, folder)?;
     Ok(copied)
 }
 
-/// A copy that isn't whole yet: it goes if it doesn't become so.
-struct Unfinished(PathBuf);
+/// A folder of this user alone beside another one, in which a copy is made until it is whole; it goes if it doesn't become so.
+fn unfinished(folder: &Path) -> Result<TempDir> {
+    let parent = folder.parent().unwrap_or(folder);
+    let failed = |error| BackupError::File(parent.to_owned(), error);
+    fs::create_dir_all(parent).map_err(failed)?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    tempfile::Builder::new().prefix(&format!("{name}.unfinished-")).tempdir_in(parent).map_err(failed)
+}
 
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Once it is whole it has another name.
-        let _ = fs::remove_dir_all(&self.0);
+/// Gives a whole copy its name, where there may be an empty folder, and no more than that.
+fn finish(unfinished: TempDir, folder: &Path) -> Result<()> {
+    let failed = |error| BackupError::File(folder.to_owned(), error);
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+        _ => fs::rename(unfinished.path(), folder).map_err(failed)?,
+    }
+    // There is nothing left to go with it.
+    let _ = unfinished.keep();
+    let parent = folder.parent().unwrap_or(folder);
+    fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)
+}
+
+/// Refuses to copy a folder into itself.
+fn refuse_inside(into: &Path, folder: &Path) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().map_err(|error| BackupError::File(path.to_owned(), error));
+    match real(into)?.starts_with(real(folder)?) {
+        true => Err(BackupError::Inside(folder.to_owned())),
+        false => Ok(()),
     }
 }
 
 /// A call for a backup, signed with the secret of the data folder: whoever can read that may ask.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct BackUp {
+pub(crate) struct BackupRequest {
     pub folder: String,
     expires: i64,
     signature: String,
 }
 
-impl BackUp {
+impl BackupRequest {
     /// Whether it is genuine, and of now.
     pub fn is_good(&self, env: &Env) -> bool {
         let signed = signed(&self.folder, self.expires);
@@ -186,15 +231,18 @@ fn signed(folder: &str, expires: i64) -> String {
 }
 
 /// Asks the server that uses a data folder for the backup.
-async fn ask(data: &Path, folder: &Path, mut told: impl FnMut(Copied)) -> Result<Copied> {
+async fn ask(data: &Path, into: &Path, mut told: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
     let failed = |why: String| BackupError::Server(data.to_owned(), why);
     let at = fs::read_to_string(data.join(ADDRESS)).map_err(|error| failed(format!("{ADDRESS}: {error}")))?;
     let keys = keyring(data).map_err(|error| unusable(data, error))?;
     let expires = Clock::System.now().plus(CALL).as_second();
-    let name = folder.to_string_lossy();
-    let signature = keys.sign(Purpose::Backup, signed(&name, expires).as_bytes());
-    let asked = BackUp { folder: name.into_owned(), expires, signature };
-    let call = reqwest::Client::new().post(format!("{}/_local/backup", at.trim())).json(&asked);
+    let folder = into.to_str().ok_or_else(|| failed(format!("{} isn't UTF-8", into.display())))?.to_owned();
+    let signature = keys.sign(Purpose::Backup, signed(&folder, expires).as_bytes());
+    let asked = BackupRequest { folder, expires, signature };
+    // It is on this machine, and no proxy is to hear of it.
+    let client = reqwest::Client::builder().no_proxy().read_timeout(CALL).build();
+    let client = client.map_err(|error| failed(error.to_string()))?;
+    let call = client.post(format!("{}/_local/backup", at.trim())).json(&asked);
     let mut answer = call.send().await.map_err(|error| failed(error.to_string()))?;
     if !answer.status().is_success() {
         return Err(failed(answer.text().await.unwrap_or_default()));
@@ -207,7 +255,7 @@ async fn ask(data: &Path, folder: &Path, mut told: impl FnMut(Copied)) -> Result
             said.drain(..=end);
             match Said::read(&line) {
                 Some(Said::Copied(copied)) => {
-                    told(copied);
+                    let _ = told(copied);
                     last = copied;
                 }
                 Some(Said::Done) => return Ok(last),
@@ -258,17 +306,26 @@ struct Checked {
     entries: usize,
 }
 
-/// Verifies the journals in a data folder, by their chains and anchors.
+/// Verifies the journals in a data folder, by their chains and anchors, as of the newest entry: entries are chained
+/// some moments after they are written, and a copy has all moments in it.
 async fn verified(folder: &Path) -> Result<Checked> {
+    for part in ["secret", TABLE] {
+        if !folder.join(part).exists() {
+            return Err(BackupError::NoBackup(folder.to_owned(), part));
+        }
+    }
     let keys = keyring(folder).map_err(|error| unusable(folder, error))?;
-    let env = env_of(table(folder, Durability::default())?, keys)?;
-    let now = env.clock.now();
+    let table = table(folder, Durability::default())?;
+    let env = env_of(table.clone(), keys.clone(), Clock::System)?;
     let mut checked = Checked { organizations: 0, entries: 0 };
     for org in env.organizations().await? {
-        let cx = env.system(org, "backup");
+        checked.organizations += 1;
+        let Some(newest) = newest(&env, org).await? else { continue };
+        let then = env_of(table.clone(), keys.clone(), Clock::fake(newest.time()))?;
+        let cx = then.system(org, "backup");
         let mut day = org.time().start_of_day();
-        while day <= now {
-            let anchors = anchors_of(&env, folder, org, day);
+        while day <= newest.time() {
+            let anchors = anchors_of(&then, folder, org, day);
             let found = cx.verify(day, DAYS, &anchors).await?;
             if let Some((first, what)) = found.first_wrong {
                 let first = format!("{first} ({what:?})");
@@ -277,9 +334,23 @@ async fn verified(folder: &Path) -> Result<Checked> {
             checked.entries += found.entries;
             day = day.plus(DAY * DAYS);
         }
-        checked.organizations += 1;
     }
     Ok(checked)
+}
+
+/// The newest entry of an organisation's journal.
+async fn newest(env: &Env, org: OrgId) -> Result<Option<EntryId>> {
+    let mut day = env.clock.now().start_of_day();
+    while day >= org.time().start_of_day() {
+        let (first, last) = (EntryId::first_at(day), EntryId::last_at(day.plus(DAY)));
+        let ask = QueryAsk { limit: Some(1), descending: true, ..QueryAsk::default() };
+        let page = env.table.query(&Question::Facts(org, day, first, last).range(), ask).await?;
+        if let Some(sk) = page.items.first().and_then(|item| text(item, SK)) {
+            return Ok(sk.parse().ok());
+        }
+        day = day.minus(DAY);
+    }
+    Ok(None)
 }
 
 /// The anchors of some days, as far as there are any.
@@ -293,12 +364,12 @@ fn anchors_of(env: &Env, folder: &Path, org: OrgId, first: Timestamp) -> Vec<Anc
 }
 
 /// What reading a journal needs.
-fn env_of(table: Local, keys: Keyring) -> Result<Arc<Env>> {
+fn env_of(table: Local, keys: Keyring, clock: Clock) -> Result<Arc<Env>> {
     let address = EmailAddress::parse("team@example.com").map_err(|rule| unusable(Path::new("."), rule))?;
     Ok(Arc::new(Env {
         table: Table::new(Arc::new(table), TableOptions::default()),
-        clock: Clock::System,
-        ids: Ids::new(Clock::System),
+        ids: Ids::new(clock.clone()),
+        clock,
         keys,
         settings: Settings::new(DEFAULT_ORG, address),
         secrets: Secrets::default(),
@@ -314,42 +385,29 @@ fn refuse_taken(folder: &Path) -> Result<()> {
     if empty { Ok(()) } else { Err(BackupError::Taken(folder.to_owned())) }
 }
 
-/// Where a copy is made, until it is whole.
-fn beside(folder: &Path) -> PathBuf {
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".unfinished-{}", std::process::id()));
-    folder.with_file_name(name)
-}
-
-fn finish(unfinished: &Path, folder: &Path) -> Result<()> {
-    let failed = |error| BackupError::File(folder.to_owned(), error);
-    // An empty folder may be there.
-    match fs::remove_dir(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-        _ => fs::rename(unfinished, folder).map_err(failed)?,
-    }
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)
-}
-
-/// Copies a file, or a folder with all that is in it, if it is there; each is on the disk then.
+/// Copies a file, or a folder with all that is in it, if it is there; each is on the disk then. Files that are still being
+/// written, and those that go meanwhile, are left out.
 fn copy_tree(from: &Path, to: &Path, told: &mut dyn FnMut(u64)) -> Result<()> {
     let failed = |error| BackupError::File(from.to_owned(), error);
     if from.is_dir() {
         fs::create_dir_all(to).map_err(failed)?;
         for entry in fs::read_dir(from).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            copy_tree(&from.join(&name), &to.join(&name), told)?;
+            if !name.to_string_lossy().starts_with(".tmp") {
+                copy_tree(&from.join(&name), &to.join(&name), told)?;
+            }
         }
-    } else if from.is_file() {
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        let bytes = fs::copy(from, to).map_err(failed)?;
-        fs::File::open(to).and_then(|copy| copy.sync_all()).map_err(failed)?;
-        told(bytes);
+        return fs::File::open(to).and_then(|folder| folder.sync_all()).map_err(failed);
     }
-    Ok(())
+    match fs::copy(from, to) {
+        Ok(bytes) => {
+            fs::File::open(to).and_then(|copy| copy.sync_all()).map_err(failed)?;
+            told(bytes);
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// The bytes of a folder on the disk.
@@ -380,9 +438,4 @@ fn bar(what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar
-}
-
-fn show(bar: &ProgressBar, copied: Copied) {
-    bar.set_message(format!("{} entries, {}", HumanCount(copied.entries), HumanBytes(copied.bytes)));
-    bar.tick();
 }

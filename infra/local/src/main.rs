@@ -4,6 +4,10 @@ use clap::{Parser, Subcommand};
 use daybook_local::{DemoData, ServeOptions, backup, demo_data, functions, restore, serve};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long work that blocks a thread is waited for at the end.
+const LONGEST_END: Duration = Duration::from_secs(2);
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -82,7 +86,10 @@ fn run<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitC
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(work) {
+    let done = runtime.block_on(work);
+    // A copy, or a look for what has expired, isn't waited for.
+    runtime.shutdown_timeout(LONGEST_END);
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

@@ -16,12 +16,13 @@ use daybook_jobs::mail::{Caught, Outbox};
 use daybook_store::rows::ledger;
 use daybook_store::{Cx, Env};
 use serde::Deserialize;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::DEFAULT_ORG;
-use crate::backup::{self, BackUp, Said};
+use crate::backup::{self, BackupRequest, Said};
 
 /// What pages of the website may do: their own script and styles, and posting forms here.
 const SITE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -66,17 +67,20 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
 }
 
 /// Makes a backup, and says line by line how far it has come.
-async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackUp>) -> Response {
+async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackupRequest>) -> Response {
     if !asked.is_good(&shown.env) {
         let why = "Only `daybook backup` asks for backups: it signs with the secret of the data folder.";
         return (StatusCode::FORBIDDEN, why).into_response();
     }
     let (say, said) = mpsc::unbounded_channel();
     tokio::task::spawn_blocking(move || {
-        let told = |copied| drop(say.send(Said::Copied(copied)));
+        let told = |copied| match say.send(Said::Copied(copied)) {
+            Ok(()) => ControlFlow::Continue(()),
+            // Whoever asked has gone.
+            Err(_) => ControlFlow::Break(()),
+        };
         let done = backup::copy(&shown.table, &shown.data, &PathBuf::from(asked.folder), told);
         let end = done.map_or_else(|error| Said::Failed(error.to_string()), |_| Said::Done);
-        // Whoever asked may have gone.
         let _ = say.send(end);
     });
     let lines = futures::stream::unfold(said, async |mut said| {

@@ -78,6 +78,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Port(options.port, error))?;
     let address = listener.local_addr().map_err(ServeError::Broken)?;
     let Opened { _lock, table, options: mut system } = opened(&options.data, Clock::System)?;
+    let here = format!("http://127.0.0.1:{}", address.port());
+    std::fs::write(options.data.join(ADDRESS), here).map_err(|error| unusable(&options.data, error))?;
     system.settings.public_url = format!("http://localhost:{}", address.port());
     system.hubspot = from_environment(&mut system.settings)?;
     let rate_limits = system.settings.rate_limits;
@@ -90,8 +92,6 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let pace = Pace::new();
     let working = tokio::spawn(work(system.workers.clone(), pace.clone(), stopped));
     let tidying = tokio::spawn(tidy(table.clone(), system.files.clone()));
-    let url = format!("http://127.0.0.1:{}", address.port());
-    std::fs::write(options.data.join(ADDRESS), url).map_err(|error| unusable(&options.data, error))?;
     announce(address, &options, left, rate_limits);
 
     let shown = Shown {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How long a group of writes is waited for before it goes to the disk: with the time that this takes, less than 100 ms.
@@ -38,6 +38,14 @@ const FILE: u64 = 8 << 20;
 /// By how much the threads that write files stand back behind those who read and write the table, where the processor
 /// is short (`nice`).
 const STAND_BACK: i32 = 5;
+
+/// With so many lots of new entries in memory that wait to become files, or so many files that wait to be merged, writes wait.
+const MOST_SEALED: usize = 3;
+const MOST_UNMERGED: usize = 18;
+
+/// How long they wait, and in what steps.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(2);
 
 /// The name of the one keyspace.
 const KEYSPACE: &str = "table";
@@ -195,7 +203,12 @@ impl Shared {
         drop(open);
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {
-            *open = Some(Open::at(&self.folder).map_err(|error| OrderedError::Refused(error.to_string()))?);
+            let again = Open::at(&self.folder).and_then(|again| {
+                // What it has read back is to be on the disk before anybody hears of it.
+                again.database.persist(PersistMode::SyncAll)?;
+                Ok(again)
+            });
+            *open = Some(again.map_err(|error| OrderedError::Refused(error.to_string()))?);
             tracing::warn!("the table is open again");
         }
         drop(open);
@@ -219,8 +232,30 @@ impl Shared {
         }
     }
 
+    /// Waits while files are written and merged more slowly than new entries come in. The store would wait by itself, but
+    /// without end, and in long steps.
+    fn wait_for_writers(&self) -> Result<(), OrderedError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let open = self.opened()?;
+            let Some(Open { keyspace, .. }) = &*open else { return Err(closed()) };
+            if keyspace.sealed_memtable_count() < MOST_SEALED && keyspace.l0_table_count() < MOST_UNMERGED {
+                return Ok(());
+            }
+            drop(open);
+            if Instant::now() > until {
+                return Err(OrderedError::Refused("the disk doesn't keep up; nothing was written".to_owned()));
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
     fn apply(&self, batch: Batch) -> Result<(), OrderedError> {
-        self.check_room()?;
+        // What only removes makes room.
+        if batch.iter().any(|(_, value)| value.is_some()) {
+            self.check_room()?;
+        }
+        self.wait_for_writers()?;
         let open = self.opened()?;
         let Some(Open { database, keyspace }) = &*open else { return Err(closed()) };
         let mut writes = database.batch().durability(Some(PersistMode::Buffer));
@@ -231,13 +266,14 @@ impl Shared {
             }
         }
         let done = writes.commit();
+        if done.is_ok() {
+            // Before the store can be closed: who closes it counts what isn't known to be on the disk.
+            self.written().count += 1;
+            self.more.notify_one();
+        }
         drop(open);
         match done {
-            Ok(()) => {
-                self.written().count += 1;
-                self.more.notify_one();
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             // A write before this one broke it.
             Err(fjall::Error::Poisoned) => {
                 self.close();
@@ -266,23 +302,20 @@ impl Shared {
             if self.durability == Durability::Process && !over {
                 std::thread::sleep(GROUP);
             }
-            let count = self.written().count;
-            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-            let done = open.as_ref().map(|open| open.database.persist(PersistMode::SyncData));
-            drop(open);
+            let mut count = self.written().count;
+            let handed = self.opened().and_then(|open| match &*open {
+                Some(Open { database, .. }) => database.persist(PersistMode::SyncData).map_err(unreadable),
+                None => Err(closed()),
+            });
+            if let Err(error) = &handed {
+                tracing::error!(%error, "writes don't reach the disk; the table is opened again");
+                self.close();
+                count = self.written().count;
+            }
             synced = count;
-            let failed = match done {
-                Some(Ok(())) => false,
-                Some(Err(error)) => {
-                    tracing::error!(%error, "writes don't reach the disk; the table is opened again");
-                    self.close();
-                    true
-                }
-                None => true,
-            };
             self.synced.send_modify(|known| {
                 known.upto = count;
-                known.unknown = if failed { count } else { known.unknown };
+                known.unknown = if handed.is_err() { count } else { known.unknown };
             });
         }
     }

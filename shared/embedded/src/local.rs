@@ -8,7 +8,7 @@ use crate::writer::Writer;
 use crate::{codec, evaluate, size};
 use daybook_store::condition::{Condition, Update};
 use daybook_store::engine::{Act, Action, Engine, Failure, MOST_READ, Part, QueryAsk, QueryPage};
-use daybook_store::item::Item;
+use daybook_store::item::{Item, text};
 use daybook_store::schema::{Index, Key, Range};
 use daybook_store::{Error, Result};
 use futures::FutureExt as _;
@@ -94,8 +94,8 @@ impl Local {
     }
 
     /// Copies the table as it is at one moment into a folder, where there must be none. Reads and writes go on meanwhile. Tells
-    /// again and again how far it has come, and says how much it was in the end.
-    pub fn copy_to(&self, folder: &Path, mut told: impl FnMut(Copied)) -> Result<Copied> {
+    /// again and again how far it has come, until that says to stop, and says how much it was in the end.
+    pub fn copy_to(&self, folder: &Path, mut told: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
         let mut copied = Copied::default();
         let filled = Disk::filled(folder, |write| {
             let mut failed = None;
@@ -106,15 +106,16 @@ impl Local {
                 }
                 copied.entries += 1;
                 copied.bytes += (key.len() + value.len()) as u64;
-                if copied.entries.is_multiple_of(TOLD) {
-                    told(copied);
+                if copied.entries.is_multiple_of(TOLD) && told(copied).is_break() {
+                    failed = Some(OrderedError::Refused("it was called off".to_owned()));
+                    return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())
             })?;
             failed.map_or(Ok(()), Err)
         });
         filled.map_err(|error| of_read("copy the table", error))?;
-        told(copied);
+        let _ = told(copied);
         Ok(copied)
     }
 
@@ -124,7 +125,8 @@ impl Local {
         let (mut removed, mut from) = (0, all_items().0);
         loop {
             let (mut expired, mut looked_at, mut last) = (Vec::new(), 0, None);
-            self.kept.store
+            self.kept
+                .store
                 .visit((from, all_items().1), false, &mut |key, value| {
                     if codec::head(value).and_then(|head| head.expires_at).is_some_and(|at| at <= now) {
                         expired.push(key.to_vec());
@@ -203,11 +205,12 @@ impl Local {
         let done = writer.run(move || own.carry_out(wanted));
         async move {
             let gone = |_| Failure::Unheard("the thread that writes is gone".into());
-            let changed = done.await.map_err(gone)??;
+            let done = done.await.map_err(gone)?;
+            // Also who is refused is told of what is there, which is to be as durable.
             if let Some(settled) = kept.store.settled() {
                 settled.await.map_err(of_write)?;
             }
-            Ok(changed)
+            done
         }
         .boxed()
     }
@@ -301,7 +304,10 @@ impl Wanted {
         let place = item_key(&action.key);
         let doing = match &action.act {
             Act::Put(item) => Doing::Write(Stored::of(item, &place)?),
-            Act::Update(update) => Doing::Change(update.clone()),
+            Act::Update(update) => {
+                size::check_update(update)?;
+                Doing::Change(update.clone())
+            }
             Act::Delete => Doing::Remove,
             Act::Check => Doing::Nothing,
         };
@@ -317,6 +323,9 @@ struct Stored {
 
 impl Stored {
     fn of(item: &Item, key: &[u8]) -> Result<Stored, String> {
+        for index in Index::ALL {
+            size::check_indexed(text(item, index.pk()), text(item, index.sk()))?;
+        }
         for name in Index::ALL.into_iter().flat_map(|index| [index.pk(), index.sk()]) {
             if item.get(name).is_some_and(|value| value.as_s().map_or(true, String::is_empty)) {
                 return Err(format!("`{name}` is part of an index, so it must be a text that isn't empty"));

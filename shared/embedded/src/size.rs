@@ -2,9 +2,11 @@
 //!
 //! Source: "Amazon DynamoDB item sizes and formats" and "Service quotas" of the DynamoDB Developer Guide.
 
+use daybook_store::condition::{Change, Update};
 use daybook_store::engine::{Act, Action, MOST_ACTIONS};
 use daybook_store::item::{AttributeValue, Item};
-use daybook_store::schema::Key;
+use daybook_store::schema::{Key, PK, SK};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// The most bytes of an item.
@@ -70,6 +72,33 @@ pub fn check_key(key: &Key) -> Result<(), String> {
     Ok(())
 }
 
+/// Refuses keys of an index that are too long.
+pub fn check_indexed(pk: Option<&String>, sk: Option<&String>) -> Result<(), String> {
+    match (pk, sk) {
+        (Some(pk), _) if pk.len() > PARTITION_KEY => Err(format!("a partition key of an index has {} bytes", pk.len())),
+        (_, Some(sk)) if sk.len() > SORT_KEY => Err(format!("a sort key of an index has {} bytes", sk.len())),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses updates of nothing, and of the key.
+pub fn check_update(update: &Update) -> Result<(), String> {
+    match update.changes.iter().find(|(name, _)| name == PK || name == SK) {
+        Some((name, _)) => Err(format!("`{name}` is part of the key, and isn't changed")),
+        None if update.changes.is_empty() => Err("an update changes nothing".to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// The bytes that an update writes.
+fn of_changes(update: &Update) -> usize {
+    let of_change = |(name, change): &(Cow<str>, Change)| match change {
+        Change::Set(value) | Change::SetIfAbsent(value) => name.len() + of_value(value),
+        Change::Add(_) | Change::Remove => 0,
+    };
+    update.changes.iter().map(of_change).sum()
+}
+
 /// Refuses items that are too large.
 pub fn check_item(bytes: usize) -> Result<(), String> {
     match bytes {
@@ -91,7 +120,8 @@ pub fn check_transaction(actions: &[Action]) -> Result<(), String> {
         }
         bytes += match act {
             Act::Put(item) => of(item),
-            Act::Update(_) | Act::Delete | Act::Check => key.pk.len() + key.sk.len(),
+            Act::Update(update) => key.pk.len() + key.sk.len() + of_changes(update),
+            Act::Delete | Act::Check => key.pk.len() + key.sk.len(),
         };
     }
     match bytes > TRANSACTION {

@@ -63,6 +63,8 @@ async fn a_backup_under_load_holds_what_was_acknowledged_before_it_and_comes_bac
         "{}",
         said(&over_there)
     );
+    let inside = daybook(&data, "backup", &data.join("files").join("copy"));
+    assert!(!inside.status.success() && said(&inside).contains("outside it"), "{}", said(&inside));
     let nothing = daybook(&restored, "restore", &restored.join("none"));
     assert!(!nothing.status.success() && said(&nothing).contains("is no backup"), "{}", said(&nothing));
     let done = daybook(&restored, "restore", &backup);
@@ -105,6 +107,7 @@ async fn a_journal_that_was_tampered_with_is_told_of_when_it_is_backed_up() {
     std::fs::write(data.join("secret"), "0".repeat(64)).expect("a secret");
     let done = daybook(&data, "backup", &backup);
     assert!(!done.status.success() && said(&done).contains("isn't as it was written"), "{}", said(&done));
+    assert!(!backup.exists(), "what isn't whole was kept");
     for folder in [data, backup] {
         let _ = std::fs::remove_dir_all(folder);
     }
