@@ -21,10 +21,10 @@ const GROUP: Duration = Duration::from_millis(50);
 const KEPT_FREE: u64 = 128 << 20;
 
 /// The most bytes of blocks that are kept in memory.
-const CACHE: u64 = 16 << 20;
+const CACHE: u64 = 12 << 20;
 
 /// The most bytes of new entries in memory before they become a file.
-const NEW: u64 = 8 << 20;
+const NEW: u64 = 4 << 20;
 
 /// The threads that write files: the first is for new entries alone, which would pile up in memory behind a long merge of
 /// files; the others merge.

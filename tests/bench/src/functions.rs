@@ -1,5 +1,5 @@
-//! The benchmark of functions: each as Lambda runs it, as a process that asks for events over HTTP, against the embedded
-//! engine: how large it is, how long it takes to start, what memory it takes, how fast it answers when warm.
+//! The benchmark of functions: each as Lambda runs it, as a process that asks for events over HTTP, against an
+//! emulator of DynamoDB: how large it is, how long it takes to start, what memory it takes, how fast it answers when warm.
 
 mod package;
 mod report;
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments, ours: &Path) -> Result<String> {
         Some(folder) => folder.clone(),
         None => package::build(ours, &names)?,
     };
-    // The engine and what stands for Lambda have the other core.
+    // The emulator and what stands for Lambda have the other core.
     machine.stay_on(LOAD_CORE)?;
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = tokio.enter();

@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The core of the server, and of the engine alone.
+/// The core of the server, and of the table alone.
 pub const SERVER_CORE: usize = 0;
 
 /// The core of the load.

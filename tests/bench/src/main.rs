@@ -1,5 +1,5 @@
 //! The benchmark: how many requests a second Daybook answers on one core, how fast, in how much memory, and
-//! how that compares with what the embedded engine itself can do.
+//! how that compares with what the table itself can do.
 //!
 //! The server has a core to itself and the load another. Progress goes to standard error, tables to standard
 //! output.
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The server's, so that the engine alone has the same memory under it.
+/// The server's, so that the table alone has the same memory under it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -42,7 +42,7 @@ const WARM_UP: Duration = Duration::from_millis(500);
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Measures Daybook on this machine: requests a second, latency, memory, and the engine alone.
+/// Measures Daybook on this machine: requests a second, latency, memory, and the table alone.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -58,7 +58,7 @@ const MADE: [Case; 5] =
 /// The longest that making one of these takes, in times of making a lead.
 const OF_A_LEAD: f64 = 1.5;
 
-/// The least share of the engine's transactions that creates reach, in per cent.
+/// The least share of the table's transactions that creates reach, in per cent.
 const OF_ENGINE: f64 = 70.0;
 
 /// The most memory under load, in MB.
@@ -97,7 +97,7 @@ pub struct Findings {
     items: Option<usize>,
     /// The cases.
     pub rows: Vec<Row>,
-    /// The engine's transactions a second, run by run.
+    /// The table's transactions a second, run by run.
     pub engine: Vec<f64>,
     /// The memory.
     pub memories: Vec<Memories>,
@@ -170,7 +170,7 @@ impl Findings {
         }
         if let (Some(items), false) = (self.items, self.engine.is_empty()) {
             let engine = Spread::of(self.engine.iter().copied()).shown(count);
-            line(&mut text, &format!("| The engine alone, a create's {items} items | | {engine} | | | | | |"));
+            line(&mut text, &format!("| The table alone, a create's {items} items | | {engine} | | | | | |"));
         }
         text.push('\n');
         for (leads, (least, most)) in &self.hits {
@@ -223,7 +223,7 @@ impl Findings {
         }
         let (create, engine) = (of(Case::Create), Spread::of(self.engine.iter().copied()).median);
         let share = create.map(|row| 100.0 * row.per_second().median / engine);
-        line(&mut text, &verdict("Creates, in % of the engine", ("≥", OF_ENGINE), share, count));
+        line(&mut text, &verdict("Creates, in % of the table", ("≥", OF_ENGINE), share, count));
         for (case, longest) in SWIFT {
             let found = of(case).map(|row| row.median_alone().median);
             let name = format!("{}, median ms", case.title());
