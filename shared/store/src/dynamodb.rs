@@ -3,6 +3,7 @@
 mod expression;
 mod failure;
 
+use crate::condition;
 use crate::engine::{Act, Action, Engine, Failure, Part, Position, QueryAsk, QueryPage};
 use crate::item::{Item, attribute, key_item, key_of, text};
 use crate::meter::Meter;
@@ -24,6 +25,24 @@ use failure::{from_sdk, of_transaction, of_write};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::sync::Arc;
+
+/// Puts an action's condition, and all names and values, into a call of the SDK or a part of one: their builders have the
+/// same methods, and no trait.
+macro_rules! on_condition {
+    ($builder:expr, $words:expr, $action:ident) => {{
+        let mut words = $words;
+        let condition = words.condition(&$action.condition);
+        on_condition!($builder, words, condition => text)
+    }};
+    ($builder:expr, $words:expr, $condition:expr => text) => {{
+        let (words, condition): (Words, Option<String>) = ($words, $condition);
+        $builder
+            .set_return_values_on_condition_check_failure(condition.as_ref().map(|_| OnFailure::AllOld))
+            .set_condition_expression(condition)
+            .set_expression_attribute_names(words.names())
+            .set_expression_attribute_values(words.into_values())
+    }};
+}
 
 /// A table of DynamoDB, by name.
 #[derive(Clone, Debug)]
@@ -150,56 +169,26 @@ impl DynamoDb {
     }
 
     async fn put(&self, action: &Action, item: &Item) -> Result<Item, Failure> {
-        let mut words = Words::default();
-        let condition = words.condition(&action.condition);
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item.clone()))
-            .set_return_values_on_condition_check_failure(condition.as_ref().map(|_| OnFailure::AllOld))
-            .set_condition_expression(condition)
-            .set_expression_attribute_names(words.names())
-            .set_expression_attribute_values(words.into_values())
-            .set_return_consumed_capacity(self.counted());
+        let call = self.client.put_item().table_name(&self.name).set_item(Some(item.clone()));
+        let call = on_condition!(call, Words::default(), action).set_return_consumed_capacity(self.counted());
         let reply = call.send().await.map_err(of_write)?;
         self.count(1, reply.consumed_capacity.as_slice(), true);
         Ok(Item::new())
     }
 
-    async fn update(&self, action: &Action, update: &crate::condition::Update) -> Result<Item, Failure> {
+    async fn update(&self, action: &Action, update: &condition::Update) -> Result<Item, Failure> {
         let mut words = Words::default();
-        let (text, condition) = (words.update(update), words.condition(&action.condition));
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(&action.key)))
-            .update_expression(text)
-            .set_return_values_on_condition_check_failure(condition.as_ref().map(|_| OnFailure::AllOld))
-            .set_condition_expression(condition)
-            .set_expression_attribute_names(words.names())
-            .set_expression_attribute_values(words.into_values())
-            .return_values(ReturnValue::UpdatedNew)
-            .set_return_consumed_capacity(self.counted());
+        let call = self.client.update_item().table_name(&self.name).set_key(Some(key_item(&action.key)));
+        let call = call.update_expression(words.update(update)).return_values(ReturnValue::UpdatedNew);
+        let call = on_condition!(call, words, action).set_return_consumed_capacity(self.counted());
         let reply = call.send().await.map_err(of_write)?;
         self.count(1, reply.consumed_capacity.as_slice(), true);
         Ok(reply.attributes.unwrap_or_default())
     }
 
     async fn delete(&self, action: &Action) -> Result<Item, Failure> {
-        let mut words = Words::default();
-        let condition = words.condition(&action.condition);
-        let call = self
-            .client
-            .delete_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(&action.key)))
-            .set_return_values_on_condition_check_failure(condition.as_ref().map(|_| OnFailure::AllOld))
-            .set_condition_expression(condition)
-            .set_expression_attribute_names(words.names())
-            .set_expression_attribute_values(words.into_values())
-            .set_return_consumed_capacity(self.counted());
+        let call = self.client.delete_item().table_name(&self.name).set_key(Some(key_item(&action.key)));
+        let call = on_condition!(call, Words::default(), action).set_return_consumed_capacity(self.counted());
         let reply = call.send().await.map_err(of_write)?;
         self.count(1, reply.consumed_capacity.as_slice(), true);
         Ok(Item::new())
@@ -220,38 +209,26 @@ impl DynamoDb {
     /// An action as part of a transaction.
     fn part(&self, action: &Action) -> Result<TransactWriteItem, BuildError> {
         let mut words = Words::default();
-        let item = TransactWriteItem::builder();
-        let key = || Some(key_item(&action.key));
-        let on_failure = (!action.condition.is_always()).then_some(OnFailure::AllOld);
+        let (item, key) = (TransactWriteItem::builder(), Some(key_item(&action.key)));
         Ok(match &action.act {
             Act::Put(row) => {
                 let put = Put::builder().table_name(&self.name).set_item(Some(row.clone()));
-                let put = put.set_condition_expression(words.condition(&action.condition));
-                let put = put.set_return_values_on_condition_check_failure(on_failure);
-                let put = put.set_expression_attribute_names(words.names());
-                item.put(put.set_expression_attribute_values(words.into_values()).build()?)
+                item.put(on_condition!(put, words, action).build()?)
             }
             Act::Update(update) => {
-                let all = Update::builder().table_name(&self.name).set_key(key());
+                let all = Update::builder().table_name(&self.name).set_key(key);
                 let all = all.update_expression(words.update(update));
-                let all = all.set_condition_expression(words.condition(&action.condition));
-                let all = all.set_return_values_on_condition_check_failure(on_failure);
-                let all = all.set_expression_attribute_names(words.names());
-                item.update(all.set_expression_attribute_values(words.into_values()).build()?)
+                item.update(on_condition!(all, words, action).build()?)
             }
             Act::Delete => {
-                let delete = Delete::builder().table_name(&self.name).set_key(key());
-                let delete = delete.set_condition_expression(words.condition(&action.condition));
-                let delete = delete.set_return_values_on_condition_check_failure(on_failure);
-                let delete = delete.set_expression_attribute_names(words.names());
-                item.delete(delete.set_expression_attribute_values(words.into_values()).build()?)
+                let delete = Delete::builder().table_name(&self.name).set_key(key);
+                item.delete(on_condition!(delete, words, action).build()?)
             }
             Act::Check => {
-                let check = ConditionCheck::builder().table_name(&self.name).set_key(key());
-                let check = check.condition_expression(words.part(&action.condition));
-                let check = check.set_return_values_on_condition_check_failure(on_failure);
-                let check = check.set_expression_attribute_names(words.names());
-                item.condition_check(check.set_expression_attribute_values(words.into_values()).build()?)
+                let check = ConditionCheck::builder().table_name(&self.name).set_key(key);
+                // A check has a condition, whatever that is.
+                let condition = words.part(&action.condition);
+                item.condition_check(on_condition!(check, words, Some(condition) => text).build()?)
             }
         }
         .build())
