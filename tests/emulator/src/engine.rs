@@ -17,10 +17,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
-/// The emulator, in memory or in a file. A transaction is on disk before it is answered.
+/// The emulator, in memory.
 #[derive(Clone)]
 pub struct Emulator(Database);
 
@@ -34,11 +33,6 @@ impl Emulator {
     /// An emulator that is gone with the process.
     pub fn in_memory() -> Result<Emulator, DynoxideError> {
         Database::memory().map(Emulator)
-    }
-
-    /// The emulator on a file, which is made where there is none.
-    pub fn open(path: &Path) -> Result<Emulator, DynoxideError> {
-        Database::new(&path.to_string_lossy()).map(Emulator)
     }
 
     /// The emulator as the SDK's HTTP client.

@@ -1,4 +1,4 @@
-//! The fault proxy between the SDK and the engine.
+//! Faults on the way to the table: which call goes wrong, and how; and the proxy that makes it so between SDK and emulator.
 
 use crate::stale::Lag;
 use aws_smithy_runtime_api::client::http::{
