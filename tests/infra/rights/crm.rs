@@ -187,7 +187,7 @@ async fn last_job(seen: &mut Seen) {
     seen.work(daybook_run_jobs::worker(), vec![serde_json::to_string(&message).expect("JSON")]).await;
 }
 
-/// The moments of a task: heard of before their time, which is waited for, and when it has come.
+/// The moments of a task: heard of before their time, which is waited for, and when it has come; and the mails about it.
 async fn reminders(seen: &mut Seen, owner: &Person) {
     let due = seen.world.clock.now().plus(Duration::from_secs(3600));
     let task = json!({"title": "Call", "due_date": due, "reminders": [{"offset_minutes": 10}]});
@@ -198,6 +198,15 @@ async fn reminders(seen: &mut Seen, owner: &Person) {
         seen.work(daybook_remind::worker(), alarms).await;
         seen.world.clock.advance(Duration::from_secs(7200));
     }
+    let facts = seen.world.journal(DEFAULT_ORG).await;
+    let wanted = facts.iter().filter(|fact| fact.event.name().starts_with("task."));
+    let mails = wanted.flat_map(|fact| daybook_dispatch::wanted(fact, DEFAULT_ORG)).filter_map(|wanted| match wanted {
+        Dispatched::Mail(job) => serde_json::to_string(&Message::new(job)).ok(),
+        _ => None,
+    });
+    let mails: Vec<String> = mails.collect();
+    assert!(!mails.is_empty(), "no mail about a task");
+    seen.work(daybook_send_mail::worker(), mails).await;
 }
 
 fn id_of(path: &str) -> &str {
