@@ -209,7 +209,7 @@ fn refuse_inside(into: &Path, folder: &Path) -> Result<()> {
     }
 }
 
-/// A call for a backup, signed with the secret of the data folder: whoever can read that may ask.
+/// A call for a backup, signed with the secret of the data folder: who can read the secret may ask.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct BackupRequest {
     pub folder: String,

@@ -76,7 +76,7 @@ async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackupRequest>) -
     tokio::task::spawn_blocking(move || {
         let told = |copied| match say.send(Said::Copied(copied)) {
             Ok(()) => ControlFlow::Continue(()),
-            // Whoever asked has gone.
+            // The caller has gone.
             Err(_) => ControlFlow::Break(()),
         };
         let done = backup::copy(&shown.table, &shown.data, &PathBuf::from(asked.folder), told);

@@ -1,8 +1,7 @@
 //! A key-value store in a folder: an LSM tree of `fjall`, with a log that is handed to the operating system before a write
 //! is acknowledged, and to the disk by groups.
 
-use crate::memory::is_empty;
-use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit};
+use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit, is_empty};
 use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 use futures::FutureExt as _;
@@ -35,8 +34,8 @@ const WRITERS: usize = 2;
 const MERGED_AT: u8 = 12;
 const FILE: u64 = 8 << 20;
 
-/// By how much the threads that write files stand back behind those who read and write the table, where the processor
-/// is short (`nice`).
+/// How much lower the priority of the threads that write files is than that of the requests, where the processor is
+/// short (`nice`).
 const STAND_BACK: i32 = 5;
 
 /// With so many lots of new entries in memory that wait to become files, or so many files that wait to be merged, writes wait.

@@ -11,7 +11,7 @@
 
 use daybook_store::engine::Position;
 use daybook_store::item::{AttributeValue, Item, text};
-use daybook_store::schema::{Index, Key, Range, SortRange};
+use daybook_store::schema::{Index, Key, PK, Range, SK, SortRange};
 use std::ops::Bound;
 
 /// The first byte of items' keys.
@@ -170,7 +170,7 @@ fn least(bound: Bound<Vec<u8>>, place: Vec<u8>) -> Bound<Vec<u8>> {
 
 /// An item with the attributes of its key.
 pub fn with_key(mut item: Item, key: Key) -> Item {
-    item.insert(daybook_store::schema::PK.to_owned(), AttributeValue::S(key.pk));
-    item.insert(daybook_store::schema::SK.to_owned(), AttributeValue::S(key.sk));
+    item.insert(PK.to_owned(), AttributeValue::S(key.pk));
+    item.insert(SK.to_owned(), AttributeValue::S(key.sk));
     item
 }

@@ -9,7 +9,7 @@ use crate::{codec, evaluate, size};
 use daybook_store::condition::{Condition, Update};
 use daybook_store::engine::{Act, Action, Engine, Failure, MOST_READ, Part, QueryAsk, QueryPage};
 use daybook_store::item::{Item, text};
-use daybook_store::schema::{Index, Key, Range};
+use daybook_store::schema::{Index, Key, PK, Range, SK};
 use daybook_store::{Error, Result};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
@@ -37,16 +37,16 @@ const TOLD: u64 = 10_000;
 /// A table in this process. No other process may have it open.
 ///
 /// A read sees whole writes alone. Conditions are looked at and actions carried out under one lock, so that writes
-/// happen one after the other; the lock isn't held across an await. On disk a thread of its own writes, so that a disk
-/// that is busy holds up nobody who reads. Indexes are never behind.
+/// happen one after the other; the lock isn't held across an await. On disk a thread of its own writes, so that reads
+/// don't wait for a busy disk. Indexes are never behind.
 #[derive(Clone)]
 pub struct Local {
     kept: Arc<Kept>,
-    /// The thread that writes; without one whoever writes does it themselves.
+    /// The thread that writes; without one the caller does.
     writer: Option<Arc<Writer>>,
 }
 
-/// The store, and the lock of those who write to it.
+/// The store, and the lock under which it is written.
 struct Kept {
     store: Box<dyn Ordered>,
     writing: Mutex<()>,
@@ -158,8 +158,7 @@ impl Local {
         let (mut items, mut broken) = (Vec::with_capacity(keys.len()), None);
         let read = self.kept.store.get(&places, &mut |at, value| {
             let item = match part {
-                Part::Only(name) => codec::decode_only(value, name)
-                    .map(|value| value.into_iter().map(|value| (name.to_owned(), value)).collect()),
+                Part::Only(name) => only(value, name),
                 Part::Whole | Part::Count => codec::decode(value).map(|item| with_key(item, keys[at].clone())),
             };
             match item {
@@ -376,11 +375,10 @@ impl Filling<'_> {
         let item = match self.ask.part {
             Part::Count => Some(None),
             Part::Whole => key().and_then(|key| Some(Some(with_key(codec::decode(value)?, key)))),
-            Part::Only(name) if name == daybook_store::schema::PK || name == daybook_store::schema::SK => {
+            Part::Only(name) if name == PK || name == SK => {
                 key().map(|key| Some(with_key(Item::new(), key).into_iter().filter(|(own, _)| own == name).collect()))
             }
-            Part::Only(name) => codec::decode_only(value, name)
-                .map(|value| Some(value.into_iter().map(|value| (name.to_owned(), value)).collect())),
+            Part::Only(name) => only(value, name).map(Some),
         };
         let Some(item) = item else {
             self.broken = Some(key());
@@ -430,6 +428,11 @@ fn all_items() -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
 /// An item with its key.
 fn whole(at: &[u8], value: &[u8]) -> Option<Item> {
     Some(with_key(codec::decode(value)?, key_at(at)?))
+}
+
+/// An item with one attribute alone, if it has that.
+fn only(value: &[u8], name: &str) -> Option<Item> {
+    Some(codec::decode_only(value, name)?.into_iter().map(|value| (name.to_owned(), value)).collect())
 }
 
 fn unreadable(operation: &'static str, key: Option<Key>) -> Error {

@@ -1,9 +1,8 @@
 //! A key-value store in memory, which is gone with the process.
 
-use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit};
+use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit, is_empty};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
 /// Keys and values in memory.
@@ -48,14 +47,5 @@ impl Ordered for Memory {
 
     fn settled(&self) -> Option<BoxFuture<'_, Result<(), OrderedError>>> {
         None
-    }
-}
-
-/// Whether nothing can be between bounds.
-pub(crate) fn is_empty((from, to): &Bounds) -> bool {
-    match (from, to) {
-        (Bound::Included(from), Bound::Included(to)) => from > to,
-        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
-        _ => false,
     }
 }

@@ -23,11 +23,20 @@ pub trait Ordered: Send + Sync {
     /// Visits a range of keys, as they are at one moment.
     fn visit(&self, bounds: Bounds, descending: bool, visit: Visit<'_>) -> Result<(), OrderedError>;
 
-    /// Writes all of a batch, or nothing. Whoever reads sees all of it or nothing.
+    /// Writes all of a batch, or nothing. A read sees all of it or nothing.
     fn apply(&self, batch: Batch) -> Result<(), OrderedError>;
 
     /// Is done once all that was applied is as durable as was asked for; none where it is already.
     fn settled(&self) -> Option<BoxFuture<'_, Result<(), OrderedError>>>;
+}
+
+/// Whether nothing can be between bounds.
+pub fn is_empty((from, to): &Bounds) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+        _ => false,
+    }
 }
 
 /// Why a key-value store fails.

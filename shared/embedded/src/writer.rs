@@ -1,4 +1,4 @@
-//! A thread that writes, so that those who read don't wait behind a disk that is busy.
+//! A thread that writes, so that reads don't wait for a busy disk.
 
 use std::io;
 use std::sync::mpsc::{Sender, channel};
@@ -22,10 +22,10 @@ impl Writer {
         Ok(Writer(jobs))
     }
 
-    /// Has work done; whether anybody waits for its outcome or not.
+    /// Has work done, also where the caller doesn't wait for its outcome.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
         let (tell, told) = oneshot::channel();
-        // Whoever waits hears of it where the thread is gone, as the job goes with it.
+        // If the thread is gone, the job is dropped, and the receiver gets an error.
         let _ = self.0.send(Box::new(move || drop(tell.send(work()))));
         told
     }

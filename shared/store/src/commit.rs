@@ -155,7 +155,7 @@ fn refused_by(plan: &Plan, refused: Vec<Option<Item>>) -> Result<Outcome> {
     let Some((first, item)) = refused.next() else {
         return Err(Error::internal("commit", "conditions failed, and none of the plan's"));
     };
-    // The entry is there: it is this very transaction, which nobody had heard of.
+    // The entry is there: an earlier try of this very transaction went through, and its answer was lost.
     if matches!(first, Blame::Fact) || refused.any(|(blame, _)| matches!(blame, Blame::Fact)) {
         return Ok(Outcome::Done);
     }

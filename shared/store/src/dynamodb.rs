@@ -274,7 +274,7 @@ impl Engine for DynamoDb {
 
 fn only(words: &mut Words, part: Part) -> Option<String> {
     match part {
-        Part::Only(name) => Some(words.only(name)),
+        Part::Only(name) => Some(words.name(name)),
         Part::Whole | Part::Count => None,
     }
 }

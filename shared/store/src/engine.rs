@@ -28,8 +28,8 @@ pub trait Engine: std::fmt::Debug + Send + Sync {
     /// Carries out one action; tells the attributes that an update changed, as they are since.
     fn write<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Item, Failure>>;
 
-    /// Carries out actions on different items, at most [`MOST_ACTIONS`]: all of them, or none. It isn't tried again where nobody
-    /// heard what became of it.
+    /// Carries out actions on different items, at most [`MOST_ACTIONS`]: all of them, or none. It isn't tried again
+    /// where its outcome is unknown.
     fn transact<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
@@ -142,10 +142,23 @@ pub enum Failure {
     Contended(Cause),
     /// Not now; it didn't happen.
     Busy(Cause),
-    /// Nobody heard whether it happened.
+    /// The outcome is unknown: it may have happened.
     Unheard(Cause),
     /// It can't be done, now or later: a defect, or wrong rights.
     Invalid(Cause),
+}
+
+impl Failure {
+    /// The error, where nothing but that can be told.
+    pub fn into_error(self, operation: &'static str) -> Error {
+        match self {
+            Failure::Refused(_) => Error::internal(operation, "a condition failed where there is none"),
+            Failure::Contended(cause) | Failure::Busy(cause) | Failure::Unheard(cause) => {
+                Error::unavailable(operation, cause)
+            }
+            Failure::Invalid(cause) => Error::internal(operation, cause),
+        }
+    }
 }
 
 /// What lies behind a failure.

@@ -4,10 +4,9 @@ use crate::Result;
 pub use crate::condition::{Condition, Update};
 use crate::engine::{Action, Engine, Failure, MOST_READ, Part};
 pub use crate::engine::{Position, QueryAsk, QueryPage};
-use crate::error::Error;
 use crate::feed::Feed;
 pub use crate::item::{Item, attribute, key_item, parse_item, row_item, text};
-use crate::schema::{DATA, Key, Place, Range};
+use crate::schema::{DATA, Key, PK, Place, Range, SK};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +117,7 @@ impl Table {
             Ok(()) => Ok(PutAll::Done),
             Err(Failure::Contended(_) | Failure::Busy(_) | Failure::Unheard(_)) => Ok(PutAll::Again),
             Err(Failure::Refused(refused)) => Ok(PutAll::Refused(refused.iter().map(Option::is_some).collect())),
-            Err(failure) => Err(error_of("write rows", failure)),
+            Err(failure) => Err(failure.into_error("write rows")),
         }
     }
 
@@ -149,7 +148,7 @@ impl Table {
             Err(Failure::Refused(items)) => {
                 Ok(Written::Refused(items.into_iter().flatten().next().unwrap_or_default()))
             }
-            Err(failure) => Err(error_of(operation, failure)),
+            Err(failure) => Err(failure.into_error(operation)),
         }
     }
 
@@ -194,16 +193,5 @@ impl Table {
 
 /// Whether an item is that of a key.
 pub(crate) fn is_item_of(item: &Item, key: &Key) -> bool {
-    text(item, crate::schema::PK) == Some(&key.pk) && text(item, crate::schema::SK) == Some(&key.sk)
-}
-
-/// A failure where nothing but an error can be told.
-fn error_of(operation: &'static str, failure: Failure) -> Error {
-    match failure {
-        Failure::Refused(_) => Error::internal(operation, "a condition failed where there is none"),
-        Failure::Contended(cause) | Failure::Busy(cause) | Failure::Unheard(cause) => {
-            Error::unavailable(operation, cause)
-        }
-        Failure::Invalid(cause) => Error::internal(operation, cause),
-    }
+    text(item, PK) == Some(&key.pk) && text(item, SK) == Some(&key.sk)
 }

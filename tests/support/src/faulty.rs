@@ -97,17 +97,6 @@ fn right(name: &str) -> Right {
     (format!("dynamodb:{name}"), None)
 }
 
-/// A failure of a read: only an error can be told.
-fn read_error(operation: &'static str) -> impl FnOnce(Failure) -> Error {
-    move |failure| match failure {
-        Failure::Contended(cause) | Failure::Busy(cause) | Failure::Unheard(cause) => {
-            Error::unavailable(operation, cause)
-        }
-        Failure::Invalid(cause) => Error::internal(operation, cause),
-        Failure::Refused(_) => Error::internal(operation, "a read has no condition"),
-    }
-}
-
 fn failure_of(error: Error) -> Failure {
     match error {
         Error::Internal { source, .. } => Failure::Invalid(source),
@@ -122,7 +111,7 @@ impl Engine for Faulty {
         async move {
             let call =
                 self.call(operation, TRIES, || self.inner.get(keys, part).map(|read| read.map_err(failure_of)).boxed());
-            call.await.map_err(read_error("read items"))
+            call.await.map_err(|failure| failure.into_error("read items"))
         }
         .boxed()
     }
@@ -134,7 +123,8 @@ impl Engine for Faulty {
             let lagging = range.index.is_some() && self.faults.lagging().is_some();
             let inner = QueryAsk { part: if lagging { Part::Whole } else { ask.part }, ..ask.clone() };
             let run = || self.inner.query(range, inner.clone()).map(|read| read.map_err(failure_of)).boxed();
-            let page = self.call("Query", TRIES, run).await.map_err(read_error("list items"))?;
+            let page = self.call("Query", TRIES, run).await;
+            let page = page.map_err(|failure| failure.into_error("list items"))?;
             let stale = |lag: &mut Lag| lag.stale(range, &ask, page.clone());
             Ok(if lagging { self.faults.with_lag(stale).unwrap_or(page) } else { page })
         }

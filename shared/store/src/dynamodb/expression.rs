@@ -15,7 +15,8 @@ pub(super) struct Words {
 }
 
 impl Words {
-    fn name(&mut self, name: &str) -> String {
+    /// An attribute.
+    pub fn name(&mut self, name: &str) -> String {
         let known = self.names.iter().position(|known| known == name);
         let at = known.unwrap_or_else(|| {
             self.names.push(name.to_owned());
@@ -124,10 +125,5 @@ impl Words {
             SortRange::Between(from, to) => write!(text, " AND {sk} BETWEEN {} AND {}", bound(from), bound(to)),
         };
         text
-    }
-
-    /// One attribute alone.
-    pub fn only(&mut self, name: &str) -> String {
-        self.name(name)
     }
 }
