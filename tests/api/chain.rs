@@ -175,10 +175,9 @@ async fn each_entry_is_chained_once_however_often_it_is_told() {
     owner.post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
     let facts = world.journal(DEFAULT_ORG).await;
-    let services = world.system.workers.services.clone();
     world.faults.at_a_distance();
     let again = facts.iter().cycle().take(4 * facts.len()).cloned();
-    let again = again.map(|fact| daybook_dispatch::dispatch(services.clone(), fact));
+    let again = again.map(|fact| world.dispatch(fact));
     assert!(futures::future::join_all(again).await.into_iter().all(|outcome| outcome.is_ok()));
     let found = verified(&owner, "").await;
     assert_eq!((found["head"]["seq"].as_u64(), found["intact"].as_bool()), (Some(facts.len() as u64), Some(true)));

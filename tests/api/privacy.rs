@@ -258,7 +258,7 @@ async fn what_is_about_others_is_neither_told_nor_taken_from_them() {
     let timeline = owner.get(&format!("/api/leads/{bob}/timeline")).await.expect(200).text;
     assert!(timeline.contains("mail") && timeline.contains("sent"), "{timeline}");
     for fact in world.journal(DEFAULT_ORG).await {
-        daybook_dispatch::dispatch(world.system.workers.services.clone(), fact).await.expect("a dispatch");
+        world.dispatch(fact).await.expect("a dispatch");
     }
     world.work().await;
     assert_eq!(world.mails().len(), mails, "nobody is written to twice");

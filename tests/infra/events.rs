@@ -1,7 +1,7 @@
 //! The sample events: each does what it shows, in the form in which Lambda hands it over.
 
 use crate::{folders, read, root};
-use daybook_jobs::{SqsEvent, StreamEvent, Worker, on_queue, on_stream};
+use daybook_jobs::{SqsEvent, StreamEvent, on_queue, on_stream};
 use daybook_local::functions;
 use daybook_store::telemetry::Invocation;
 use daybook_testing::World;
@@ -70,10 +70,12 @@ async fn answer(world: &World, name: &str) -> (u16, Value) {
     (status, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-async fn batch(world: &World, worker: Worker, name: &str) -> Value {
+async fn batch(world: &World, name: &str) -> Value {
+    let function = name.split_once('/').expect("a function and an event").0;
+    let worker = world.system.workers.of_function(function).expect("a worker");
     let event: SqsEvent = serde_json::from_value(event(name)).expect("an event of SQS");
     let soon = Instant::now() + Duration::from_secs(30);
-    on_queue(&worker, &world.system.workers.services, event, soon, &Invocation::default()).await
+    on_queue(worker, &world.system.env, event, soon, &Invocation::default()).await
 }
 
 #[tokio::test]
@@ -102,29 +104,28 @@ async fn an_event_of_a_form_makes_a_lead_from_the_gateways_address() {
 async fn what_triggers_hand_over_is_dealt_with() {
     let world = World::new().await;
     let nothing = json!({"batchItemFailures": []});
-    let services = &world.system.workers.services;
     let stream: StreamEvent = serde_json::from_value(event("dispatch/stream")).expect("an event of the stream");
-    assert_eq!(on_stream(services, stream, daybook_dispatch::dispatch, &Invocation::default()).await, nothing);
+    assert_eq!(on_stream(stream, |fact| world.dispatch(fact), &Invocation::default()).await, nothing);
     // The entry's two mails came out of it; its submission isn't here, so nobody is written to.
     assert_eq!(world.work().await, 2);
-    assert_eq!(batch(&world, daybook_send_mail::worker(), "send-mail/queue").await, nothing);
+    assert_eq!(batch(&world, "send-mail/queue").await, nothing);
     assert!(world.mails().is_empty());
-    assert_eq!(batch(&world, daybook_send_mail::worker(), "send-mail/ses").await, nothing);
+    assert_eq!(batch(&world, "send-mail/ses").await, nothing);
     let lead = json!({"email": "zhangsan@example.com"});
     world.visitor().post("/api/leads", lead).await.expect(201);
     world.work().await;
     let to: Vec<String> = world.mails().into_iter().map(|mail| mail.to.clone()).collect();
     // The team is told; the visitor's address was said to bounce.
     assert_eq!(to, ["team@example.com"]);
-    assert_eq!(batch(&world, daybook_sync_hubspot::worker(), "sync-hubspot/queue").await, nothing);
+    assert_eq!(batch(&world, "sync-hubspot/queue").await, nothing);
     // The entry of this job isn't here, so there is nothing to do.
-    assert_eq!(batch(&world, daybook_run_jobs::worker(), "run-jobs/queue").await, nothing);
+    assert_eq!(batch(&world, "run-jobs/queue").await, nothing);
     // Nor are this task and its due item.
-    assert_eq!(batch(&world, daybook_remind::worker(), "remind/queue").await, nothing);
+    assert_eq!(batch(&world, "remind/queue").await, nothing);
     // Nothing of these events is read.
     assert!(event("sweep/schedule").is_object() && event("anchor-journal/schedule").is_object());
-    daybook_sweep::sweep(services.clone()).await.expect("a sweep");
-    assert_eq!(daybook_anchor_journal::anchor(services.clone()).await.expect("anchors"), 1);
+    world.system.workers.sweep().await.expect("a sweep");
+    assert_eq!(world.system.workers.anchor().await.expect("anchors"), 1);
 }
 
 #[test]

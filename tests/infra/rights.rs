@@ -14,17 +14,16 @@ use daybook_domain::team::Team;
 use daybook_domain::{AnyId, InvitationId};
 use daybook_http::{Access, Routes};
 use daybook_jobs::mail::SendError;
-use daybook_jobs::{Delivered, Dispatched, Message, Queue, SyncJob, Worker, run_batch};
 use daybook_local::{DEFAULT_ORG, functions};
 use daybook_records::invite;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Kept, Meter, Tx};
+use daybook_store::{Kept, Meter, SignedFact, Tx};
 use daybook_testing::hubspot::{Fault, HubSpot};
 use daybook_testing::{Person, Right, ScriptedMailer, World, WorldOptions, lead};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the functions did, by function.
 struct Seen {
@@ -65,14 +64,19 @@ impl Seen {
         self.rights.entry(function).or_default().extend(self.world.faults.take_rights());
     }
 
-    async fn work(&mut self, worker: Worker, bodies: Vec<String>) {
+    async fn work(&mut self, function: &'static str, bodies: Vec<String>) {
         self.world.faults.take_rights();
-        let number = |(at, body): (usize, String)| Delivered { id: at.to_string(), body };
-        let batch = bodies.into_iter().enumerate().map(number).collect();
-        let until = Instant::now() + Duration::from_secs(30);
-        let failed = run_batch(&worker, &self.world.system.workers.services, batch, until).await;
-        assert!(failed.is_empty(), "{}: {failed:?}", worker.function);
-        self.note(worker.function);
+        let failed = self.world.deliver(function, bodies).await;
+        assert!(failed.is_empty(), "{function}: {failed:?}");
+        self.note(function);
+    }
+
+    /// The messages that an entry gives rise to for a function.
+    fn wanted(&self, facts: &[SignedFact], function: &str) -> Vec<String> {
+        let settings = &self.world.system.env.settings;
+        let consumer = daybook_dispatch::consumers().find(|consumer| consumer.function() == function);
+        let consumer = consumer.unwrap_or_else(|| panic!("{function} wants no entries"));
+        facts.iter().flat_map(|fact| consumer.messages(fact, settings).expect("messages")).collect()
     }
 
     /// The messages that due items hold, as sweep sends them on.
@@ -401,50 +405,38 @@ async fn people(seen: &mut Seen) {
 
 async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
     let facts = seen.world.journal(DEFAULT_ORG).await;
-    let services = seen.world.system.workers.services.clone();
     seen.world.faults.take_rights();
-    let (mut mails, mut records): (Vec<String>, BTreeSet<AnyId>) = (Vec::new(), BTreeSet::new());
     for fact in &facts {
-        daybook_dispatch::dispatch(services.clone(), fact.clone()).await.expect("a dispatch");
-        for wanted in daybook_dispatch::wanted(fact, DEFAULT_ORG) {
-            match wanted {
-                Dispatched::Mail(job) => mails.push(serde_json::to_string(&Message::new(job)).expect("JSON")),
-                Dispatched::HubSpot(job) => _ = records.insert(job.record),
-                Dispatched::Job(_) => {}
-            }
-        }
+        seen.world.dispatch(fact.clone()).await.expect("a dispatch");
     }
     seen.note("dispatch");
 
-    let records: Vec<String> = records
-        .into_iter()
-        .map(|record| {
-            serde_json::to_string(&Message::new(SyncJob { org: DEFAULT_ORG, record, erased: false })).expect("JSON")
-        })
-        .collect();
+    let mails = seen.wanted(&facts, "send-mail");
+    let records: BTreeSet<String> = seen.wanted(&facts, "sync-hubspot").into_iter().collect();
+    let records: Vec<String> = records.into_iter().collect();
     hubspot.fail_next(Fault::status(500));
     for _ in 0..2 {
-        seen.work(daybook_sync_hubspot::worker(), records.clone()).await;
+        seen.work("sync-hubspot", records.clone()).await;
         seen.world.clock.advance(Duration::from_secs(3600));
         let again = seen.due().await;
-        seen.work(daybook_sync_hubspot::worker(), again).await;
+        seen.work("sync-hubspot", again).await;
     }
     for error in
         [SendError::NotNow("x".to_owned()), SendError::Unheard("x".to_owned()), SendError::Refused("x".to_owned())]
     {
         mailer.fail_next(error);
     }
-    seen.work(daybook_send_mail::worker(), mails).await;
+    seen.work("send-mail", mails).await;
     seen.world.clock.advance(Duration::from_secs(3600));
     seen.world.faults.take_rights();
-    daybook_sweep::sweep(services).await.expect("a sweep");
+    seen.world.system.workers.sweep().await.expect("a sweep");
     seen.note("sweep");
     let again = seen.due().await;
     assert!(!again.is_empty(), "no mail waits");
-    seen.work(daybook_send_mail::worker(), again).await;
+    seen.work("send-mail", again).await;
     let ses: Value = serde_json::from_str(&crate::read("events/send-mail/ses.json")).expect("JSON");
     let event = ses["Records"][0]["body"].as_str().expect("a body").to_owned();
-    seen.work(daybook_send_mail::worker(), vec![event]).await;
+    seen.work("send-mail", vec![event]).await;
 }
 
 /// Jobs, asked for, done and looked at; and what an erasure leads to.
@@ -468,23 +460,12 @@ async fn jobs(seen: &mut Seen, owner: &Person) {
             seen.ask(owner, Method::POST, &path, json!({"email": lead.email}), 202).await;
         }
     }
-    let wanted = async |seen: &Seen| -> Vec<Dispatched> {
-        let facts = seen.world.journal(DEFAULT_ORG).await;
-        facts.iter().flat_map(|fact| daybook_dispatch::wanted(fact, DEFAULT_ORG)).collect()
-    };
-    let text = |message: Dispatched| match message {
-        Dispatched::Job(job) => Some((Queue::Jobs, serde_json::to_string(&Message::new(job)).expect("JSON"))),
-        Dispatched::HubSpot(job) if job.erased => {
-            Some((Queue::HubSpot, serde_json::to_string(&Message::new(job)).expect("JSON")))
-        }
-        _ => None,
-    };
-    for worker in [daybook_run_jobs::worker(), daybook_sync_hubspot::worker()] {
-        let messages = wanted(seen).await.into_iter().filter_map(text).filter(|(queue, _)| *queue == worker.queue);
-        let messages: Vec<String> = messages.map(|(_, text)| text).collect();
-        assert!(!messages.is_empty(), "nothing for {}", worker.function);
+    for function in ["run-jobs", "sync-hubspot"] {
+        let mut messages = seen.wanted(&seen.world.journal(DEFAULT_ORG).await, function);
+        messages.retain(|message| function == "run-jobs" || message.contains("\"erased\":true"));
+        assert!(!messages.is_empty(), "nothing for {function}");
         for message in messages {
-            seen.work(worker.clone(), vec![message]).await;
+            seen.work(function, vec![message]).await;
             seen.world.clock.advance(Duration::from_secs(10));
         }
     }
@@ -496,18 +477,17 @@ async fn jobs(seen: &mut Seen, owner: &Person) {
     }
     // One that can't be done yet waits, and is tried again.
     seen.ask(owner, Method::POST, "/api/privacy/exports", json!({"email": "nobody@example.com"}), 202).await;
-    let last = wanted(seen).await.into_iter().filter_map(text).rfind(|(queue, _)| *queue == Queue::Jobs);
+    let last = seen.wanted(&seen.world.journal(DEFAULT_ORG).await, "run-jobs").pop();
     let files = seen.world.folder().join("files");
     std::fs::rename(&files, seen.world.folder().join("elsewhere")).expect("a folder");
     std::fs::write(&files, "").expect("a file");
-    seen.work(daybook_run_jobs::worker(), vec![last.expect("a job").1]).await;
+    seen.work("run-jobs", vec![last.expect("a job")]).await;
     std::fs::remove_file(&files).expect("a file");
     let again = seen.due().await.into_iter().filter(|message| message.contains("job_")).collect::<Vec<_>>();
     assert_eq!(again.len(), 1, "the job waits");
-    seen.work(daybook_run_jobs::worker(), again).await;
+    seen.work("run-jobs", again).await;
     seen.world.faults.take_rights();
-    let services = seen.world.system.workers.services.clone();
-    daybook_anchor_journal::anchor(services).await.expect("anchors");
+    seen.world.system.workers.anchor().await.expect("anchors");
     seen.note("anchor-journal");
 }
 

@@ -1,6 +1,8 @@
 //! The template: it fits the code it deploys, and grants no more than that needs.
 
 use crate::{folders, read};
+use daybook_consumers::CONSUMERS;
+use daybook_jobs::AnyConsumer;
 use daybook_local::functions;
 use daybook_store::schema::{EXPIRES_AT, Index, Kind, PK, SK};
 use serde_json::{Map, Value, json};
@@ -75,6 +77,25 @@ impl Template {
             }
         }
         routes
+    }
+
+    /// The queue that a function works on: a reference to its ARN.
+    pub fn queue_of(&self, function: &str) -> Value {
+        self.trigger(function)["Queue"].clone()
+    }
+
+    /// What a function's queue triggers it by.
+    fn trigger(&self, function: &str) -> &Value {
+        let events = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"]["Events"];
+        let trigger = events.as_object().into_iter().flat_map(Map::values).find(|event| event["Type"] == "SQS");
+        &trigger.unwrap_or_else(|| panic!("infra/template.yaml: {function} works on no queue"))["Properties"]
+    }
+
+    /// The names of a function's queue variables.
+    fn queue_variables(&self, function: &str) -> BTreeSet<String> {
+        let properties = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"];
+        let variables = properties["Environment"]["Variables"].as_object().into_iter().flat_map(Map::keys);
+        variables.filter(|name| name.ends_with("_QUEUE_URL")).cloned().collect()
     }
 
     /// Every statement of a function's role.
@@ -335,20 +356,64 @@ fn a_gateway_takes_the_route_that_says_most() {
     }
 }
 
+/// A trigger is checked for its rights when it is made, and a function reads its public address when it starts.
 #[test]
 fn workers_are_made_after_what_their_start_needs() {
     let template = Template::read();
-    for (function, needs) in [
-        ("DispatchFunction", &["ReadStream", "SendToMailQueue", "SendToJobsQueue", "PublicUrl"][..]),
-        ("SendMailFunction", &["WorkOnMailQueue", "SendToMailQueue", "PublicUrl"]),
-        ("SyncHubSpotFunction", &["WorkOnHubSpotQueue", "PublicUrl"]),
-        ("RunJobsFunction", &["WorkOnJobsQueue", "SendToJobsQueue", "WriteFiles", "PublicUrl"]),
-        ("AnchorJournalFunction", &["WriteAnchors", "PublicUrl"]),
-        ("RemindFunction", &["WorkOnRemindersQueue", "SendToRemindersQueue", "PublicUrl"]),
-        ("SweepFunction", &["SendToMailQueue", "SendToJobsQueue", "SendToRemindersQueue", "PublicUrl"]),
-    ] {
-        assert_eq!(template.resources[function]["DependsOn"], json!(needs), "{function}");
+    for (folder, name) in template.functions() {
+        let function = &template.resources[&format!("{name}Function")];
+        let Some(needs) = function["DependsOn"].as_array() else { continue };
+        let role = json!({"Ref": format!("{name}Role")});
+        let mut expected = vec!["PublicUrl"];
+        for (policy, of) in template.of("AWS::IAM::Policy") {
+            let reaches = of["PolicyDocument"].to_string();
+            let counts = ["\"sqs:", "\"s3:", "/stream/"].iter().any(|part| reaches.contains(part));
+            let optional = template.resources[policy].get("Condition").is_some();
+            if counts && !optional && listed(&of["Roles"]).contains(&role) {
+                expected.push(policy);
+            }
+        }
+        expected.sort_unstable();
+        let mut needs: Vec<&str> = needs.iter().filter_map(Value::as_str).collect();
+        needs.sort_unstable();
+        assert_eq!(needs, expected, "{folder}: DependsOn");
     }
+}
+
+/// What the table of consumers says is what the template deploys.
+#[test]
+fn every_consumer_has_its_queue_function_and_alarm() {
+    let template = Template::read();
+    let alarms = template.of("AWS::CloudWatch::Alarm");
+    for consumer in CONSUMERS {
+        let function = consumer.function();
+        let name = template.functions()[function].clone();
+        let properties = &template.resources[&format!("{name}Function")]["Properties"];
+        let timeout = consumer.limits().timeout.as_secs();
+        assert_eq!(properties["Timeout"], timeout, "{function}: Timeout");
+        assert_eq!(
+            template.trigger(function)["FunctionResponseTypes"],
+            json!(["ReportBatchItemFailures"]),
+            "{function}"
+        );
+        assert_eq!(template.queue_variables(function), BTreeSet::from([consumer.queue().variable()]), "{function}");
+        let queue = template.queue_of(function)["Fn::GetAtt"].as_str().expect("a queue").replace(".Arn", "");
+        let queue = &template.resources[&queue]["Properties"];
+        assert!(queue["VisibilityTimeout"].as_u64() > Some(timeout), "{function}: VisibilityTimeout of its queue");
+        let age = alarms.values().find(|alarm| {
+            alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+                && alarm["Dimensions"][0]["Value"] == queue["QueueName"]
+        });
+        let age = age.unwrap_or_else(|| panic!("{function}: no alarm watches the age of its queue's messages"));
+        assert_eq!(age["Threshold"], (4 * timeout).max(900), "{function}: a quarter of an hour, or four time-outs");
+    }
+    let variables = |consumers: &mut dyn Iterator<Item = &'static dyn AnyConsumer>| -> BTreeSet<String> {
+        consumers.map(|consumer| consumer.queue().variable()).collect()
+    };
+    assert_eq!(template.queue_variables("dispatch"), variables(&mut daybook_dispatch::consumers()));
+    assert_eq!(template.queue_variables("sweep"), variables(&mut CONSUMERS.iter().copied()));
+    let names: BTreeSet<&str> = CONSUMERS.iter().map(|consumer| consumer.queue().name).collect();
+    assert_eq!(names.len(), CONSUMERS.len(), "two consumers share a queue");
 }
 
 #[test]

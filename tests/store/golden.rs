@@ -10,8 +10,10 @@ use daybook_domain::{
     for_each_record_type,
 };
 use daybook_http::Result;
-use daybook_jobs::{JobRun, MailJob, MailKind, Message, SyncJob};
+use daybook_jobs::Message;
 use daybook_local::DEFAULT_ORG;
+use daybook_run_jobs::JobRun;
+use daybook_send_mail::{MailJob, MailKind};
 use daybook_store::chain::Anchor;
 use daybook_store::rows::alarm::Alarm;
 use daybook_store::rows::credential::Credential;
@@ -25,6 +27,7 @@ use daybook_store::rows::suppression::Reason;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::rows::{attempts, bucket, checkpoint, delivery, due, suppression, tally};
 use daybook_store::{Detail, EntryRef, Kept, SignedFact, Tx};
+use daybook_sync_hubspot::SyncJob;
 use daybook_testing::hubspot::HubSpot;
 use daybook_testing::{World, WorldOptions, lead};
 use serde_json::{Map, Value, json};

@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
+const MAIL: Queue = Queue { name: "mail" };
+
 /// A server that answers everything alike, and keeps what it was sent.
 struct Fake {
     config: SdkConfig,
@@ -130,7 +132,7 @@ async fn a_message_reaches_its_queue_with_its_delay_in_whole_seconds() {
     let fake =
         Fake::answering(200, "", json!({"MessageId": "m-1", "MD5OfMessageBody": "c5e179508b1710fec2b8c51a8a5efd8e"}))
             .await;
-    let queues = Sqs::new(&fake.config, HashMap::from([(Queue::Mail, "http://queue/mail".to_owned())]));
+    let queues = Sqs::new(&fake.config, HashMap::from([(MAIL, "http://queue/mail".to_owned())]));
     let trace = "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1";
     let outgoing = |trace: &str| Outgoing {
         body: "{\"job\":1}".to_owned(),
@@ -139,7 +141,7 @@ async fn a_message_reaches_its_queue_with_its_delay_in_whole_seconds() {
         trace: Some(trace.to_owned()),
     };
 
-    queues.send(Queue::Mail, outgoing(trace)).await.expect("sent");
+    queues.send(MAIL, outgoing(trace)).await.expect("sent");
 
     let (headers, sent) = fake.request();
     assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessage");
@@ -147,7 +149,7 @@ async fn a_message_reaches_its_queue_with_its_delay_in_whole_seconds() {
     assert_eq!(sent["MessageBody"], "{\"job\":1}");
     assert_eq!(sent["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"], trace);
     // Another kind of trace is none of X-Ray's.
-    queues.send(Queue::Mail, outgoing("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")).await.expect("sent");
+    queues.send(MAIL, outgoing("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")).await.expect("sent");
     assert!(fake.request().1.get("MessageSystemAttributes").is_none());
 }
 

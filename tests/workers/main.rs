@@ -5,10 +5,11 @@ mod fake_hubspot;
 mod hubspot;
 mod tasks;
 
-use daybook_domain::{EmailAddress, EntryId};
+use daybook_domain::{EmailAddress, EntryId, OrgId};
 use daybook_jobs::mail::SendError;
-use daybook_jobs::{Delivered, MailJob, MailKind, Message, Outcome, Queue, Worker, mail_id, run_batch};
+use daybook_jobs::{Consumer, Delivered, Limits, Message, Outcome, Presence, Queue, RetryPolicy, Worker, run_batch};
 use daybook_local::DEFAULT_ORG;
+use daybook_send_mail::{MailEvent, MailJob, MailKind, mail_id};
 use daybook_store::EntryRef;
 use daybook_store::rows::delivery::{self, State};
 use daybook_store::rows::{due, suppression};
@@ -16,6 +17,7 @@ use daybook_testing::{ScriptedMailer, World, WorldOptions, lead};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 const QUARTER: Duration = Duration::from_secs(15 * 60 + 120);
 
@@ -139,14 +141,7 @@ async fn a_mail_nobody_heard_of_waits_for_word_and_goes_once_more_only_when_none
     let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation, about: None };
     let event =
         json!({"detail": {"eventType": "Delivery", "mail": {"tags": {"mail_id": [mail_id(&job)]}}}}).to_string();
-    let failed = run_batch(
-        &daybook_send_mail::worker(),
-        &world.system.workers.services,
-        vec![Delivered { id: "1".to_owned(), body: event }],
-        soon(),
-    )
-    .await;
-    assert!(failed.is_empty());
+    assert!(world.deliver("send-mail", [event]).await.is_empty());
     world.pass(QUARTER).await;
     assert_eq!(addressees(&mailer), ["ada@example.com", "team@example.com", "team@example.com"]);
     assert!(due::all(&world.system.env).await.expect("a read").is_empty());
@@ -159,8 +154,7 @@ async fn a_bounce_puts_an_address_on_the_list_and_the_list_is_heeded() {
     world.work().await;
     let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation, about: None };
     let event = json!({"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "Ada@example.com"}]}, "mail": {"tags": {"mail_id": [mail_id(&job)]}}});
-    let body = Delivered { id: "1".to_owned(), body: event.to_string() };
-    run_batch(&daybook_send_mail::worker(), &world.system.workers.services, vec![body], soon()).await;
+    assert!(world.deliver("send-mail", [event.to_string()]).await.is_empty());
     let address = EmailAddress::parse("ADA@example.com").expect("an address");
     assert!(suppression::holds(&world.system.env, DEFAULT_ORG, &address).await.expect("a read"));
 
@@ -189,13 +183,23 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-/// A worker whose job is a number: even ones go well, odd ones fail as their remainder says.
-fn numbers() -> Worker {
-    let work = |_, message: Message<u32>| async move {
+/// A consumer whose job is a number.
+static NUMBERS: Consumer<u32> = Consumer {
+    queue: Queue { name: "numbers" },
+    function: "numbers",
+    presence: Presence::Always,
+    wants: None,
+    limits: Limits::DEFAULT,
+    retry: RetryPolicy::DEFAULT,
+};
+
+/// Its worker: even numbers go well, odd ones fail as their remainder says.
+fn numbers(world: &World) -> Worker {
+    let work = |_, _, message: Message<u32>| async move {
         assert!(message.job % 4 != 3, "a job that panics");
         Ok(Outcome::Done)
     };
-    Worker::new("numbers", Queue::Mail, work, |_, _| async { Ok(false) })
+    NUMBERS.worker(world.system.workers.queues(), (), work)
 }
 
 #[tokio::test]
@@ -214,7 +218,7 @@ async fn of_a_batch_just_those_come_back_that_failed_in_every_combination() {
                 Delivered { id: n.to_string(), body }
             })
             .collect();
-        let mut failed = run_batch(&numbers(), &world.system.workers.services, batch, soon()).await;
+        let mut failed = run_batch(&numbers(&world), &world.system.env, batch, soon()).await;
         failed.sort();
         let expected: Vec<String> = (0..10).filter(|n| bad(*n)).map(|n| n.to_string()).collect();
         assert_eq!(failed, expected);
@@ -227,7 +231,7 @@ async fn messages_for_which_no_time_is_left_go_back() {
     let world = World::new().await;
     let batch = vec![Delivered { id: "1".to_owned(), body: json!({"job": 4}).to_string() }];
     let late = Instant::now() + Duration::from_secs(1);
-    assert_eq!(run_batch(&numbers(), &world.system.workers.services, batch, late).await, ["1"]);
+    assert_eq!(run_batch(&numbers(&world), &world.system.env, batch, late).await, ["1"]);
 }
 
 #[tokio::test]
@@ -237,14 +241,7 @@ async fn an_entry_that_is_gone_sends_nothing() {
     let body =
         serde_json::to_string(&Message::new(MailJob { entry: nothing, kind: MailKind::Confirmation, about: None }))
             .expect("JSON");
-    let failed = run_batch(
-        &daybook_send_mail::worker(),
-        &world.system.workers.services,
-        vec![Delivered { id: "1".to_owned(), body }],
-        soon(),
-    )
-    .await;
-    assert!(failed.is_empty() && mailer.sent().is_empty());
+    assert!(world.deliver("send-mail", [body]).await.is_empty() && mailer.sent().is_empty());
 }
 
 #[tokio::test]
@@ -297,8 +294,7 @@ async fn a_mail_that_is_refused_further_on_is_failed_in_the_end() {
     world.work().await;
     let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation, about: None };
     let event = json!({"eventType": "Reject", "mail": {"tags": {"mail_id": [mail_id(&job)]}}}).to_string();
-    let body = Delivered { id: "1".to_owned(), body: event };
-    run_batch(&daybook_send_mail::worker(), &world.system.workers.services, vec![body], soon()).await;
+    assert!(world.deliver("send-mail", [event]).await.is_empty());
     assert_eq!(state(&world, MailKind::Confirmation).await, State::Failed);
 }
 
@@ -310,10 +306,36 @@ async fn an_outage_of_the_table_that_outlasts_any_number_of_receives_loses_no_ma
     world.faults.randomly(1, 1.1);
     for _ in 0..12 {
         world.clock.advance(Duration::from_secs(61));
-        world.system.workers.work_on(Queue::Mail, 10).await;
+        let workers = &world.system.workers;
+        workers.work_on(workers.of_function("send-mail").expect("a worker"), 10).await;
     }
     world.faults.heal();
     world.pass(QUARTER).await;
     assert_eq!(world.mails().len(), 2);
     assert!(due::all(&world.system.env).await.expect("a read").is_empty());
+}
+
+fn the_job() -> MailJob {
+    let id = Uuid::from_u128(0x0193_4567_89ab_7def_8123_4567_89ab_cdef);
+    let entry = EntryRef { org: OrgId::new(id), entry: EntryId::new(id) };
+    MailJob { entry, kind: MailKind::Confirmation, about: None }
+}
+
+#[test]
+fn an_event_finds_its_mail() {
+    let body = json!({
+        "source": "aws.ses", "detail-type": "Email Bounced",
+        "detail": {"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "a@b.example"}]}, "mail": {"tags": {"mail_id": [mail_id(&the_job())]}}}
+    });
+    assert_eq!(
+        MailEvent::read(&body.to_string()),
+        Some((the_job(), MailEvent::Bounced(vec![EmailAddress::parse("a@b.example").expect("an address")])))
+    );
+}
+
+#[test]
+fn what_is_no_event_is_none() {
+    for body in ["", "{}", "[]", "{\"detail\":{\"eventType\":\"Send\"}}", "{\"job\":1}"] {
+        assert_eq!(MailEvent::read(body), None, "{body}");
+    }
 }

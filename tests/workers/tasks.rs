@@ -96,11 +96,7 @@ async fn an_alarm_that_comes_twice_is_told_of_once() {
     let record = path.trim_start_matches("/api/tasks/");
     let body = json!({"job": {"org": owner.org, "record": record, "at": due}}).to_string();
     for _ in 0..3 {
-        let one = daybook_jobs::Delivered { id: "1".to_owned(), body: body.clone() };
-        let until = std::time::Instant::now() + Duration::from_secs(20);
-        let services = &world.system.workers.services;
-        let failed = daybook_jobs::run_batch(&daybook_remind::worker(), services, vec![one], until).await;
-        assert!(failed.is_empty());
+        assert!(world.deliver("remind", vec![body.clone()]).await.is_empty());
     }
     assert_eq!(times(&world, &owner, Event::TaskOverdue).await.len(), 1);
 }

@@ -3,7 +3,6 @@
 //! So a chain whose end was cut off, or that was written anew by somebody with all secrets, differs from its anchors.
 
 use daybook_domain::{OrgId, Timestamp};
-use daybook_jobs::Services;
 use daybook_jobs::files::Archive;
 use daybook_store::chain::Anchor;
 use daybook_store::{Env, Error, Result};
@@ -13,13 +12,11 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Writes the anchor of the day before, once, for every organisation; says how many it wrote.
-pub async fn anchor(services: Arc<Services>) -> Result<usize> {
-    let env = &services.env;
-    let anchors = services.anchors.as_ref().ok_or_else(|| Error::internal("anchor", "ANCHORS_BUCKET isn't set"))?;
+pub async fn anchor(env: Arc<Env>, anchors: Arc<dyn Archive>) -> Result<usize> {
     let day = env.clock.now().minus(DAY);
     let (mut written, mut failed) = (0, None);
     for org in env.organizations().await? {
-        match anchored(env, anchors.as_ref(), org, day).await {
+        match anchored(&env, anchors.as_ref(), org, day).await {
             Ok(new) => written += usize::from(new),
             // The others get theirs; this one with the next try.
             Err(error) => failed = Some(error),

@@ -1,7 +1,8 @@
 //! The Lambda function `anchor-journal`.
 
+use daybook_jobs::Provider;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_jobs::run_schedule_with_anchors("anchor-journal", daybook_anchor_journal::anchor)
+    daybook_jobs::run_schedule("anchor-journal", Provider::archive, daybook_anchor_journal::anchor)
 }

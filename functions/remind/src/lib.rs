@@ -5,9 +5,9 @@
 
 use daybook_domain::task::Task;
 use daybook_domain::{Audit, Event, Timestamp};
-use daybook_jobs::{Message, Outcome, Queue, Services, Worker, nothing_foreign};
-use daybook_store::rows::alarm::Alarm;
-use daybook_store::{Cx, Result, Tx};
+use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
+use daybook_store::rows::alarm::{self, Alarm};
+use daybook_store::{Cx, Env, Result, Tx};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,25 @@ const KEPT: Duration = Duration::from_secs(400 * 86_400);
 /// A reminder may be so late and a task be changed meanwhile.
 const LATE: Duration = Duration::from_secs(300);
 
-/// The worker of this function.
-pub fn worker() -> Worker {
-    Worker::new("remind", Queue::Reminders, handle, nothing_foreign)
+/// The consumer of alarms. Commit writes them as due items; no entry gives rise to one.
+pub static CONSUMER: Consumer<Alarm> = Consumer {
+    queue: Queue { name: alarm::QUEUE },
+    function: "remind",
+    presence: Presence::Always,
+    wants: None,
+    limits: Limits::DEFAULT,
+    retry: RetryPolicy::DEFAULT,
+};
+
+/// Its worker.
+pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
+    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, (), handle))
 }
 
 /// Makes it true that everybody was told whom this moment concerns.
-async fn handle(services: Arc<Services>, message: Message<Alarm>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, _: Arc<()>, message: Message<Alarm>) -> Result<Outcome> {
     let Alarm { org, record, at } = message.job;
-    let cx = services.env.system(org, "remind");
+    let cx = env.system(org, "remind");
     if cx.now() < at {
         return Ok(Outcome::RetryAt(at, "its time hasn't come".to_owned()));
     }

@@ -10,34 +10,60 @@ mod person;
 mod person_export;
 
 use daybook_domain::job::{Job, Status, Work};
-use daybook_domain::{ApiKeyId, Audit, Conflict, Error as Domain, Event, Record, Stored, UserId};
+use daybook_domain::{ApiKeyId, Audit, Conflict, Error as Domain, Event, JobId, Record, Stored, UserId};
 use daybook_jobs::files::{FileError, Files};
-use daybook_jobs::{JobRun, Message, Outcome, Queue, Services, Worker, back_off, nothing_foreign};
+use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
 use daybook_records::{Draft, updated};
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::errand::Errand;
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::rows::second_factor::SecondFactor;
 use daybook_store::rows::session::Session;
-use daybook_store::{Cx, Error, Fact, Kept, Result, Tx};
+use daybook_store::{Cx, EntryRef, Env, Error, Fact, Kept, Result, Settings, Tx};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// So often a job is tried before it has failed: with back-off, for most of a day.
-const MOST_ATTEMPTS: u32 = 100;
 
 /// How long a try may take: a function runs for 15 minutes at most.
 const LONGEST: Duration = Duration::from_secs(13 * 60);
 
-/// The worker of this function.
-pub fn worker() -> Worker {
-    Worker::new("run-jobs", Queue::Jobs, handle, nothing_foreign)
+/// The consumer of entries that ask for a job.
+pub static CONSUMER: Consumer<JobRun> = Consumer {
+    queue: Queue { name: "jobs" },
+    function: "run-jobs",
+    presence: Presence::Always,
+    wants: Some(wanted),
+    limits: Limits { timeout: Duration::from_secs(15 * 60), ..Limits::DEFAULT },
+    // With the pauses, most of a day.
+    retry: RetryPolicy::attempts(100),
+};
+
+/// A job to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRun {
+    /// The entry by which it was asked for.
+    #[serde(flatten)]
+    pub entry: EntryRef,
+    /// The job.
+    pub job: JobId,
+}
+
+fn wanted(fact: &Fact, _: &Settings) -> Vec<JobRun> {
+    let entry = EntryRef { org: fact.org, entry: fact.id };
+    let job = JobId::try_from(fact.record).ok().filter(|_| fact.event == Event::JobQueued);
+    job.map(|job| JobRun { entry, job }).into_iter().collect()
+}
+
+/// Its worker.
+pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
+    let files = from.files()?;
+    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, files, handle))
 }
 
 /// Makes it true that the job is done, or has failed.
-async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, files: Arc<Arc<dyn Files>>, message: Message<JobRun>) -> Result<Outcome> {
     let JobRun { entry, job: id } = message.job;
-    let env = &services.env;
+    let env = &env;
     // Rows alone can be written by whoever has rights on the table; entries can't.
     let asked = Fact::genuine(env, entry).await?;
     let Some(fact) = asked.filter(|fact| fact.event == Event::JobQueued && fact.record == id.into()) else {
@@ -53,7 +79,7 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
         return Ok(Outcome::RetryAt(job.begins_at(), "it may still be taken back".to_owned()));
     }
     let began = Instant::now();
-    let done = tokio::time::timeout(LONGEST, done(&services, &cx, &fact, &job)).await;
+    let done = tokio::time::timeout(LONGEST, done(files.as_ref().as_ref(), &cx, &fact, &job)).await;
     let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
         Ok(done) => done,
         // It would begin anew, and take as long.
@@ -61,11 +87,13 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
             job.failed("it took longer than 13 minutes; ask for less time at once")
         }
         // What half of a family waits for is never given up, nor what a newer version can do.
-        Err(error) if message.attempt < MOST_ATTEMPTS || job.work.is_of_a_family() || is_for_newer(&error) => {
-            if message.attempt >= MOST_ATTEMPTS {
+        Err(error)
+            if !CONSUMER.retry.is_exhausted(message.attempt) || job.work.is_of_a_family() || is_for_newer(&error) =>
+        {
+            if CONSUMER.retry.is_exhausted(message.attempt) {
                 tracing::error!(job = %job.id, error = %error.chain(), "a job fails again and again");
             }
-            let at = back_off(env.clock.now(), message.attempt, env.settings.retry_base, env.ids.next().as_u128());
+            let at = CONSUMER.retry.next_attempt(env, message.attempt);
             return Ok(Outcome::RetryAt(at, error.chain()));
         }
         Err(error) => {
@@ -77,8 +105,7 @@ async fn handle(services: Arc<Services>, message: Message<JobRun>) -> Result<Out
 }
 
 /// The job as it is once it is done, or can't be.
-async fn done(services: &Services, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Result<Job> {
-    let files = services.files.as_deref().ok_or_else(|| Error::internal("run a job", "FILES_BUCKET isn't set"))?;
+async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Result<Job> {
     match &job.work {
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
         Work::PersonExport { .. } => person_export::run(cx, files, job, &errand(cx, fact, job).await?).await,

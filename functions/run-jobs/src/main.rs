@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_jobs::run_queue_with_files(daybook_run_jobs::worker())
+    daybook_jobs::run_queue(daybook_run_jobs::worker)
 }

@@ -1,5 +1,6 @@
 //! To whom a mail goes and what it says, from the entry it belongs to.
 
+use crate::message::{MailJob, MailKind};
 use daybook_domain::invitation::{self, Invitation};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
@@ -7,12 +8,12 @@ use daybook_domain::task::{Channel, Task};
 use daybook_domain::user::{Status, User};
 use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
-use daybook_jobs::mail::{Content, templates};
-use daybook_jobs::{MailJob, MailKind, Services};
+use daybook_jobs::mail::{Content, Sender, templates};
 use daybook_records::invite;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Cx, EntryRef, Error, Fact, Result};
+use daybook_store::{Cx, EntryRef, Env, Error, Fact, Result};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// To whom a mail goes and what it says.
 pub struct Composed {
@@ -27,17 +28,17 @@ pub struct Composed {
 }
 
 /// Composes a mail from what its entry is about; none where there is nobody to send it to.
-pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Composed>> {
-    let cx = services.env.system(job.entry.org, "send-mail");
+pub async fn compose(env: &Arc<Env>, sender: &Sender, job: MailJob) -> Result<Option<Composed>> {
+    let cx = env.system(job.entry.org, "send-mail");
     let about = match job.about {
         Some(id) => id.into(),
-        None => match Fact::read(&services.env, job.entry).await? {
+        None => match Fact::read(env, job.entry).await? {
             Some(fact) => fact.record,
             None => return Ok(None),
         },
     };
     let organization = cx.find_often::<Organization>(job.entry.org).await?;
-    let from = From { services, cx, organization: organization.map(Stored::into_inner) };
+    let from = From { env, sender, cx, organization: organization.map(Stored::into_inner) };
     match job.kind {
         MailKind::Confirmation => from.submission(about, From::confirmation).await,
         MailKind::Notification => from.submission(about, From::notification).await,
@@ -53,7 +54,8 @@ pub async fn compose(services: &Services, job: MailJob) -> Result<Option<Compose
 
 /// Whom mails are from.
 struct From<'a> {
-    services: &'a Services,
+    env: &'a Arc<Env>,
+    sender: &'a Sender,
     cx: Cx,
     organization: Option<Organization>,
 }
@@ -79,7 +81,7 @@ impl From<'_> {
     }
 
     fn notification(&self, submission: Submission) -> Result<Option<Composed>> {
-        let settings = &self.services.env.settings;
+        let settings = &self.env.settings;
         let to = match &self.organization {
             Some(organization) => organization.team_addresses.first(),
             None => Some(&settings.team_address),
@@ -95,7 +97,7 @@ impl From<'_> {
     /// A mail with a ticket of a user's, unless it was used or has gone to another address.
     async fn ticket(&self, about: AnyId, to: Use, mail: AccountMail) -> Result<Option<Composed>> {
         let Ok(id) = UserId::try_from(about) else { return Ok(None) };
-        let env = &self.services.env;
+        let env = self.env;
         let Some(ticket) = Ticket::read(env, self.cx.org, id, to).await?.filter(|ticket| !ticket.used) else {
             return Ok(None);
         };
@@ -127,7 +129,7 @@ impl From<'_> {
         let Some(invitation) = invitation.filter(|one| one.status == invitation::Status::Pending) else {
             return Ok(None);
         };
-        let env = &self.services.env;
+        let env = self.env;
         let token = invite::token(&env.keys, self.cx.org, &invitation);
         let link = env.settings.account_link(&format!("invite={token}"));
         let name = invitation.name.clone();
@@ -136,7 +138,7 @@ impl From<'_> {
 
     /// A mail to whoever a task is given to by somebody else.
     async fn task_assigned(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
-        let (Some(task), Some(fact)) = (self.open_task(id).await?, Fact::read(&self.services.env, entry).await?) else {
+        let (Some(task), Some(fact)) = (self.open_task(id).await?, Fact::read(self.env, entry).await?) else {
             return Ok(None);
         };
         match task.assignee_id.filter(|assignee| fact.actor.user() != Some(*assignee)) {
@@ -170,7 +172,7 @@ impl From<'_> {
         let name = user.name.as_ref().map_or(user.email.as_str(), Line::as_str);
         let zone = self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
         let due = task.due_date.map(|at| format!("{} ({})", zone.wall_time(at).replace('T', " "), zone.name()));
-        let url = format!("{}/api/tasks/{}", self.services.env.settings.public_url, task.id);
+        let url = format!("{}/api/tasks/{}", self.env.settings.public_url, task.id);
         let said = templates::TaskSaid { title: task.title.as_str(), due: due.as_deref(), url: &url };
         let content = templates::task(mail, name, self.name(), &said, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to: user.email.clone(), reply_to: None, content, about: Some(task.id.into()) }))
@@ -189,7 +191,7 @@ impl From<'_> {
     }
 
     fn name(&self) -> &Line<120> {
-        self.organization.as_ref().map_or(&self.services.sender.name, |organization| &organization.name)
+        self.organization.as_ref().map_or(&self.sender.name, |organization| &organization.name)
     }
 
     fn locale(&self) -> Locale {

@@ -1,15 +1,15 @@
 //! What SES reports of mails that went out: settles unknown ones, and fills the suppression list.
 
-use daybook_jobs::{MailEvent, Services};
-use daybook_store::Result;
+use crate::message::MailEvent;
 use daybook_store::rows::delivery::{self, Settled, State};
 use daybook_store::rows::suppression::{self, Reason};
+use daybook_store::{Env, Result};
 use std::sync::Arc;
 
 /// Takes an event, if the message is one. A permanent bounce or a complaint suppresses the addresses it names.
-pub async fn take(services: Arc<Services>, body: String) -> Result<bool> {
+pub async fn take(env: Arc<Env>, body: String) -> Result<bool> {
     let Some((job, event)) = MailEvent::read(&body) else { return Ok(false) };
-    let (env, consumer) = (&services.env, job.kind.consumer());
+    let (env, consumer) = (&env, job.kind.consumer());
     if event == MailEvent::Rejected {
         delivery::reject(env, job.entry, consumer, "the mail service refused it").await?;
         return Ok(true);

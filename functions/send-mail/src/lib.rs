@@ -6,43 +6,63 @@
 
 mod compose;
 mod events;
+mod message;
+mod wants;
+
+pub use message::{MailEvent, MailJob, MailKind, mail_id};
 
 use compose::Composed;
 use daybook_domain::{AnyId, Timestamp};
-use daybook_jobs::mail::{Mail, SendError};
-use daybook_jobs::{MailJob, Message, Outcome, Queue, Services, Worker, back_off, mail_id};
+use daybook_jobs::mail::{Mail, Mailer, SendError, Sender};
+use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
 use daybook_store::rows::delivery::{self, Delivery, Settled, State, Turn};
 use daybook_store::rows::suppression;
-use daybook_store::{EntryRef, Result};
+use daybook_store::{EntryRef, Env, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the other side's events are waited for before an unknown mail is sent once more.
 const EVENTS: Duration = Duration::from_secs(15 * 60);
 
-/// After so many tries a mail is given up: with back-off, more than a day.
-const MOST_ATTEMPTS: u32 = 100;
+/// The consumer of entries that mails are sent about.
+pub static CONSUMER: Consumer<MailJob> = Consumer {
+    queue: Queue { name: "mail" },
+    function: "send-mail",
+    presence: Presence::Always,
+    wants: Some(wants::mails),
+    // A mail is written on this machine: a request waits for one of them, rather than ten.
+    limits: Limits { batch_under_load: 1, ..Limits::DEFAULT },
+    // With the pauses, more than a day.
+    retry: RetryPolicy::attempts(100),
+};
 
-/// The worker of this function.
-pub fn worker() -> Worker {
-    Worker::new("send-mail", Queue::Mail, handle, events::take)
+/// Its worker.
+pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
+    let post = Post { mailer: from.mailer()?, sender: from.sender()? };
+    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, post, handle).and_messages_of_others(events::take))
+}
+
+/// The way out for mail, and who mail is from.
+pub(crate) struct Post {
+    mailer: Arc<dyn Mailer>,
+    sender: Sender,
 }
 
 /// Makes it true that the mail went out.
-async fn handle(services: Arc<Services>, message: Message<MailJob>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, post: Arc<Post>, message: Message<MailJob>) -> Result<Outcome> {
     let job = message.job;
     let consumer = job.kind.consumer();
-    match delivery::take(&services.env, job.entry, consumer, services.lease).await? {
+    match delivery::take(&env, job.entry, consumer, env.settings.lease).await? {
         Turn::Over => Ok(Outcome::Done),
         Turn::Busy(until) => Ok(Outcome::RetryAt(until, "another worker is at it".to_owned())),
-        Turn::Go => send(&services, job, message.attempt).await,
-        Turn::FindOut(found) => find_out(&services, job, &found, message.attempt).await,
+        Turn::Go => send(&env, &post, job, message.attempt).await,
+        Turn::FindOut(found) => find_out(&env, &post, job, &found, message.attempt).await,
     }
 }
 
-async fn send(services: &Services, job: MailJob, attempt: u32) -> Result<Outcome> {
-    let mut settle = Settle::of(services, job);
-    let composed = match written(services, job).await {
+async fn send(env: &Arc<Env>, post: &Post, job: MailJob, attempt: u32) -> Result<Outcome> {
+    let mut settle = Settle::of(env, job);
+    let composed = match written(env, post, job).await {
         Ok(Written::Mail(composed)) => composed,
         Ok(Written::Nothing(why)) => return settle.over(State::Suppressed, None, Some(why)).await,
         // Nothing was sent yet, so nothing is in doubt.
@@ -50,17 +70,15 @@ async fn send(services: &Services, job: MailJob, attempt: u32) -> Result<Outcome
     };
     let Composed { to, reply_to, content, about } = composed;
     settle.about = about;
-    let mail = Mail { id: mail_id(&job), from: services.sender.clone(), to, reply_to, content };
-    match services.mailer.send(&mail).await {
+    let mail = Mail { id: mail_id(&job), from: post.sender.clone(), to, reply_to, content };
+    match post.mailer.send(&mail).await {
         Ok(remote_id) => settle.over(State::Sent, Some(&remote_id), None).await,
         Err(SendError::Refused(reason)) => settle.over(State::Failed, None, Some(&reason)).await,
-        Err(SendError::NotNow(reason)) if attempt >= MOST_ATTEMPTS => {
+        Err(SendError::NotNow(reason)) if CONSUMER.retry.is_exhausted(attempt) => {
             settle.over(State::Failed, None, Some(&reason)).await
         }
         Err(SendError::NotNow(reason)) => settle.later(attempt, reason).await,
-        Err(SendError::Unheard(reason)) => {
-            settle.wait(State::Unheard, services.env.clock.now().plus(EVENTS), reason).await
-        }
+        Err(SendError::Unheard(reason)) => settle.wait(State::Unheard, env.clock.now().plus(EVENTS), reason).await,
     }
 }
 
@@ -70,23 +88,22 @@ enum Written {
     Nothing(&'static str),
 }
 
-async fn written(services: &Services, job: MailJob) -> Result<Written> {
-    let Some(composed) = compose::compose(services, job).await? else {
+async fn written(env: &Arc<Env>, post: &Post, job: MailJob) -> Result<Written> {
+    let Some(composed) = compose::compose(env, &post.sender, job).await? else {
         return Ok(Written::Nothing("there is nobody to send it to"));
     };
-    if suppression::holds(&services.env, job.entry.org, &composed.to).await? {
+    if suppression::holds(env, job.entry.org, &composed.to).await? {
         return Ok(Written::Nothing("the addressee gets no mail"));
     }
     Ok(Written::Mail(composed))
 }
 
 /// Finds out what became of a mail that nobody heard of, and sends it again only if it didn't go out.
-async fn find_out(services: &Services, job: MailJob, found: &Delivery, attempt: u32) -> Result<Outcome> {
-    let env = &services.env;
-    let settle = Settle::of(services, job);
+async fn find_out(env: &Arc<Env>, post: &Post, job: MailJob, found: &Delivery, attempt: u32) -> Result<Outcome> {
+    let settle = Settle::of(env, job);
     let id = mail_id(&job);
     let silent_since = found.updated_at.plus(EVENTS);
-    match services.mailer.was_sent(&id).await {
+    match post.mailer.was_sent(&id).await {
         Some(true) => return settle.over(State::Sent, Some(&id), None).await,
         Some(false) => {}
         None if env.clock.now() < silent_since => {
@@ -102,15 +119,15 @@ async fn find_out(services: &Services, job: MailJob, found: &Delivery, attempt: 
         }
         None => tracing::warn!(mail_id = id, "sending once more: nobody heard whether it went out"),
     }
-    match delivery::again(env, job.entry, job.kind.consumer(), found, services.lease).await? {
-        Turn::Go => send(services, job, attempt).await,
-        _ => Ok(Outcome::RetryAt(env.clock.now().plus(services.lease), "another worker is at it".to_owned())),
+    match delivery::again(env, job.entry, job.kind.consumer(), found, env.settings.lease).await? {
+        Turn::Go => send(env, post, job, attempt).await,
+        _ => Ok(Outcome::RetryAt(env.clock.now().plus(env.settings.lease), "another worker is at it".to_owned())),
     }
 }
 
 /// Writes down how a delivery went, and says so.
 struct Settle<'a> {
-    services: &'a Services,
+    env: &'a Arc<Env>,
     entry: EntryRef,
     consumer: &'static str,
     /// The lead it is about, once that is known.
@@ -118,14 +135,13 @@ struct Settle<'a> {
 }
 
 impl<'a> Settle<'a> {
-    fn of(services: &'a Services, job: MailJob) -> Settle<'a> {
-        Settle { services, entry: job.entry, consumer: job.kind.consumer(), about: None }
+    fn of(env: &'a Arc<Env>, job: MailJob) -> Settle<'a> {
+        Settle { env, entry: job.entry, consumer: job.kind.consumer(), about: None }
     }
 
     /// It didn't go out; again after a pause.
     async fn later(&self, attempt: u32, reason: String) -> Result<Outcome> {
-        let env = &self.services.env;
-        let at = back_off(env.clock.now(), attempt, env.settings.retry_base, env.ids.next().as_u128());
+        let at = CONSUMER.retry.next_attempt(self.env, attempt);
         self.wait(State::Waiting, at, reason).await
     }
 
@@ -144,6 +160,6 @@ impl<'a> Settle<'a> {
 
     async fn write(&self, state: State, remote_id: Option<&str>, error: Option<&str>) -> Result<()> {
         let how = Settled { state, remote_id, error, about: self.about };
-        delivery::settle(&self.services.env, self.entry, self.consumer, how).await
+        delivery::settle(self.env, self.entry, self.consumer, how).await
     }
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_jobs::run_queue(daybook_send_mail::worker())
+    daybook_jobs::run_queue(daybook_send_mail::worker)
 }

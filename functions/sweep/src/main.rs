@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_jobs::run_schedule("sweep", daybook_sweep::QUEUES, daybook_sweep::sweep)
+    daybook_jobs::run_schedule("sweep", daybook_sweep::queues, daybook_sweep::sweep)
 }

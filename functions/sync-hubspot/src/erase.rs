@@ -1,10 +1,11 @@
 //! Erasing: what HubSpot knows of a lead that was removed for good.
 
+use crate::CONSUMER;
 use crate::governor::Governor;
 use crate::pushed::Pushed;
 use daybook_domain::{AnyId, OrgId};
+use daybook_jobs::Outcome;
 use daybook_jobs::hubspot::{HubSpot, Refusal};
-use daybook_jobs::{Outcome, back_off};
 use daybook_store::Result;
 use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State, Taken};
 
@@ -45,7 +46,7 @@ pub async fn erase(
     if ledger::settle(env, org, HUBSPOT, taken, how).await? {
         return Ok(outcome);
     }
-    let at = back_off(env.clock.now(), 0, env.settings.retry_base, env.ids.next().as_u128());
+    let at = CONSUMER.retry.next_attempt(env, 0);
     Ok(Outcome::RetryAt(at, "another worker was at the same lead".to_owned()))
 }
 

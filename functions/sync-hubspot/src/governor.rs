@@ -1,8 +1,8 @@
 //! The limits of HubSpot, which all workers keep together.
 
+use crate::CONSUMER;
 use crate::pushed::Pushed;
 use daybook_domain::Timestamp;
-use daybook_jobs::back_off;
 use daybook_jobs::hubspot::{HubSpotSettings, Refusal, Wait};
 use daybook_store::rows::bucket::{self, Rate, Taken};
 use daybook_store::rows::ledger::HUBSPOT;
@@ -32,7 +32,7 @@ impl Governor<'_> {
                 let opens = self.env.clock.now().plus(Duration::from_secs(seconds));
                 // Spread out, more with each try, so that those who wait don't all come back at once.
                 let random = self.env.ids.next().as_u128();
-                Ok(Some(back_off(opens, attempt.min(4), Duration::from_secs(2), random)))
+                Ok(Some(opens.plus(CONSUMER.retry.pause(attempt.min(4), Duration::from_secs(2), random))))
             }
         }
     }
@@ -50,7 +50,7 @@ impl Governor<'_> {
         };
         let times = attempts.clamp(1, 6);
         let at = match wait {
-            Wait::Growing => back_off(now, attempts, self.env.settings.retry_base, self.env.ids.next().as_u128()),
+            Wait::Growing => CONSUMER.retry.next_attempt(self.env, attempts),
             Wait::Times(pause) => now.plus(pause * times),
             Wait::Exactly(pause) => now.plus(pause.min(Duration::from_secs(86_400))),
             Wait::Midnight => self.settings.timezone.next_midnight(now),

@@ -11,35 +11,80 @@ mod mapping;
 mod push;
 mod pushed;
 
-use daybook_domain::AnyId;
-use daybook_jobs::{Message, Outcome, Queue, Services, SyncJob, Worker, back_off, nothing_foreign};
-use daybook_store::Result;
+use daybook_domain::{AnyId, Event, LeadId, OrgId};
+use daybook_jobs::hubspot::HubSpot;
+use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
 use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State};
+use daybook_store::{Env, Fact, Result, Settings};
 use governor::Governor;
 use push::Push;
 use pushed::Pushed;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// After so many tries a lead is given up: with back-off, most of a day or more.
-const MOST_ATTEMPTS: u32 = 200;
 
 /// How long a job waits while HubSpot is switched off.
 const SWITCHED_OFF: Duration = Duration::from_secs(3600);
 
-/// The worker of this function.
-pub fn worker() -> Worker {
-    Worker::new("sync-hubspot", Queue::HubSpot, handle, nothing_foreign)
+/// The consumer of entries about what HubSpot has, too.
+pub static CONSUMER: Consumer<SyncJob> = Consumer {
+    queue: Queue { name: "hubspot" },
+    function: "sync-hubspot",
+    presence: Presence::Optional,
+    wants: Some(wanted),
+    limits: Limits::DEFAULT,
+    // With the pauses, most of a day or more.
+    retry: RetryPolicy::attempts(200),
+};
+
+/// A record to be made equal in HubSpot, as it is when the job is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncJob {
+    /// The organisation.
+    pub org: OrgId,
+    /// The record.
+    pub record: AnyId,
+    /// Whether it was removed for good, and is to be there.
+    #[serde(default)]
+    pub erased: bool,
+}
+
+/// HubSpot is told of changes of leads, those of the default organisation alone: the credentials in the environment are its own.
+fn wanted(fact: &Fact, settings: &Settings) -> Vec<SyncJob> {
+    let erased = match fact.event {
+        Event::LeadCreated
+        | Event::LeadUpdated
+        | Event::LeadAssigned
+        | Event::LeadStatusChanged
+        | Event::LeadDeleted
+        | Event::LeadRestored
+        | Event::LeadConverted
+        | Event::ContactUpdated
+        | Event::ContactRestored
+        | Event::SyncRequested => false,
+        Event::RecordErased if LeadId::try_from(fact.record).is_ok() => true,
+        _ => return Vec::new(),
+    };
+    match fact.org == settings.default_org {
+        true => vec![SyncJob { org: fact.org, record: fact.record, erased }],
+        false => Vec::new(),
+    }
+}
+
+/// Its worker.
+pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
+    let hubspot = from.hubspot()?;
+    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, hubspot, handle))
 }
 
 /// Makes HubSpot's contact equal to the lead.
-async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, hubspot: Arc<Option<HubSpot>>, message: Message<SyncJob>) -> Result<Outcome> {
     let SyncJob { org, record, erased } = message.job;
-    let env = &services.env;
+    let env = &env;
     let cx = env.system(org, "sync-hubspot");
     let Some(id) = contact::lead_of(&cx, record).await? else { return Ok(Outcome::Done) };
     let record = AnyId::from(id);
-    let Some(hubspot) = &services.hubspot else {
+    let Some(hubspot) = hubspot.as_ref() else {
         // It may be switched on again, and nothing that waits is to be lost.
         return Ok(Outcome::RetryAt(env.clock.now().plus(SWITCHED_OFF), "HubSpot is switched off".to_owned()));
     };
@@ -81,7 +126,7 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
             (Settled { remote_id: Some(id), error: left_out, written, ..how }, Outcome::Done)
         }
         Pushed::Left(why) => (Settled { state: State::Skipped, error: Some(why), ..how }, Outcome::Done),
-        Pushed::NotNow { at, reason } if row.attempts < MOST_ATTEMPTS => (
+        Pushed::NotNow { at, reason } if !CONSUMER.retry.is_exhausted(row.attempts) => (
             Settled {
                 state: State::Waiting,
                 version: row.version,
@@ -99,6 +144,6 @@ async fn handle(services: Arc<Services>, message: Message<SyncJob>) -> Result<Ou
     if ledger::settle(env, org, HUBSPOT, &taken, how).await? {
         return Ok(outcome);
     }
-    let at = back_off(env.clock.now(), 0, env.settings.retry_base, env.ids.next().as_u128());
+    let at = CONSUMER.retry.next_attempt(env, 0);
     Ok(Outcome::RetryAt(at, "another worker was at the same lead".to_owned()))
 }

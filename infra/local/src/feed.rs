@@ -1,9 +1,9 @@
 //! The local feed: every committed entry goes to dispatch; after a start, those since the checkpoint once more.
 
 use daybook_domain::{EntryId, Timestamp};
-use daybook_jobs::Services;
+use daybook_jobs::Queues;
 use daybook_store::rows::checkpoint;
-use daybook_store::{EntryRef, Fact, Result, SignedFact, Told};
+use daybook_store::{EntryRef, Env, Fact, Result, SignedFact, Told};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,8 +45,7 @@ impl Feed {
     }
 
     /// Reads the journal of every organisation since the checkpoint.
-    pub async fn catch_up(&self, services: &Services) -> Result<usize> {
-        let env = &services.env;
+    pub async fn catch_up(&self, env: &Env) -> Result<usize> {
         let now = env.clock.now();
         let since = checkpoint::read(env).await?.unwrap_or(now.minus(FURTHEST)).minus(OVERLAP);
         let mut count = 0;
@@ -60,21 +59,21 @@ impl Feed {
     }
 
     /// Dispatches what was told and is due; says how many entries that were.
-    pub async fn run(&self, services: &Arc<Services>) -> usize {
+    pub async fn run(&self, env: &Arc<Env>, queues: &Arc<dyn Queues>) -> usize {
         self.listen().await;
-        let now = services.env.clock.now();
+        let now = env.clock.now();
         let due: Vec<Told> =
             self.open().values().filter(|open| open.at <= now).map(|open| open.told.clone()).take(MOST).collect();
         let count = due.len();
         for told in due {
             let entry = told.entry;
-            match dispatch(services, told).await {
+            match dispatch(env, queues, told).await {
                 Ok(()) => {
                     self.open().remove(&entry.entry);
                 }
                 Err(error) => {
                     tracing::warn!(entry = %entry.entry, error = %error.chain(), "entry not dispatched yet");
-                    let at = now.plus(services.env.settings.retry_base);
+                    let at = now.plus(env.settings.retry_base);
                     self.open().insert(entry.entry, Open { told: Told { entry, fact: None }, at });
                 }
             }
@@ -83,11 +82,11 @@ impl Feed {
     }
 
     /// Waits until an entry is told.
-    pub async fn arrival(&self, services: &Services) {
+    pub async fn arrival(&self, env: &Env) {
         let told = self.told.lock().await.recv().await;
         match told {
             Some(told) => {
-                self.open().insert(told.entry.entry, Open { told, at: services.env.clock.now() });
+                self.open().insert(told.entry.entry, Open { told, at: env.clock.now() });
             }
             // The table is gone; nothing will come any more.
             None => std::future::pending().await,
@@ -113,13 +112,13 @@ impl Feed {
     }
 }
 
-async fn dispatch(services: &Arc<Services>, told: Told) -> Result<()> {
+async fn dispatch(env: &Arc<Env>, queues: &Arc<dyn Queues>, told: Told) -> Result<()> {
     let fact = match told.fact {
         Some(fact) => Some(*fact),
-        None => SignedFact::read(&services.env, told.entry).await?,
+        None => SignedFact::read(env, told.entry).await?,
     };
     match fact {
-        Some(fact) => daybook_dispatch::dispatch(services.clone(), fact).await,
+        Some(fact) => daybook_dispatch::dispatch(env.clone(), queues.clone(), fact).await,
         None => Ok(()),
     }
 }

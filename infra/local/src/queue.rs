@@ -1,5 +1,6 @@
 //! The queues, in memory. What is lost with the process is dispatched again from the journal, or due in the table.
 
+use daybook_consumers::CONSUMERS;
 use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::{Outgoing, Queue, QueueError, Queues};
 use daybook_store::Clock;
@@ -30,7 +31,7 @@ pub struct Waiting {
 #[derive(Clone, Debug)]
 pub struct MemoryQueues {
     clock: Clock,
-    optional: Vec<Queue>,
+    absent: Vec<Queue>,
     inner: Arc<Mutex<Inner>>,
     arrived: Arc<HashMap<Queue, Notify>>,
 }
@@ -45,10 +46,10 @@ struct Inner {
 impl MemoryQueues {
     const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-    /// Empty queues: those that every deployment has, and these.
-    pub fn new(clock: Clock, optional: Vec<Queue>) -> MemoryQueues {
-        let arrived = Queue::ALL.into_iter().map(|queue| (queue, Notify::new())).collect();
-        MemoryQueues { clock, optional, inner: Arc::default(), arrived: Arc::new(arrived) }
+    /// Empty queues of all consumers; entries are not sent to those that are absent.
+    pub fn new(clock: Clock, absent: Vec<Queue>) -> MemoryQueues {
+        let arrived = CONSUMERS.iter().map(|consumer| (consumer.queue(), Notify::new())).collect();
+        MemoryQueues { clock, absent, inner: Arc::default(), arrived: Arc::new(arrived) }
     }
 
     /// Takes the messages of a queue whose time has come, at most so many.
@@ -104,7 +105,7 @@ impl MemoryQueues {
 
 impl Queues for MemoryQueues {
     fn has(&self, queue: Queue) -> bool {
-        queue.is_required() || self.optional.contains(&queue)
+        !self.absent.contains(&queue)
     }
 
     fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>> {

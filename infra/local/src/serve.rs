@@ -10,7 +10,6 @@ use crate::{log, secrets};
 use daybook_domain::job::KEPT;
 use daybook_domain::{FormId, Phone};
 use daybook_embedded::{Durability, Local};
-use daybook_jobs::Queue;
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
@@ -82,7 +81,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     std::fs::write(options.data.join(ADDRESS), here).map_err(|error| unusable(&options.data, error))?;
     system.settings.public_url = format!("http://localhost:{}", address.port());
     system.hubspot = from_environment(&mut system.settings)?;
-    let rate_limits = system.settings.rate_limits;
+    let (rate_limits, has_hubspot) = (system.settings.rate_limits, system.hubspot.is_some());
     let system = System::start(system).await?;
 
     // Loads the numbering plans now rather than in the first visitor's request.
@@ -97,7 +96,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let shown = Shown {
         env: system.env.clone(),
         outbox: system.outbox.clone(),
-        hubspot: system.workers.services.hubspot.is_some(),
+        hubspot: has_hubspot,
         table: table.clone(),
         data: options.data.clone(),
     };
@@ -163,20 +162,16 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
             }
         }
     });
-    for queue in Queue::ALL {
-        let (workers, paced, mut stopped) = (workers.clone(), pace.clone(), stop.clone());
+    for worker in workers.all() {
+        let (workers, worker, paced, mut stopped) = (workers.clone(), worker.clone(), pace.clone(), stop.clone());
         tasks.spawn(async move {
             while stopped.has_changed().is_ok() {
                 paced.room().await;
-                let most = match queue {
-                    // A mail is written here and now: whoever asks meanwhile waits for one of them, rather than ten.
-                    Queue::Mail if paced.is_busy() => 1,
-                    _ => BATCH,
-                };
-                if workers.work_on(queue, most).await == 0 {
+                let most = if paced.is_busy() { worker.consumer.limits().batch_under_load } else { BATCH };
+                if workers.work_on(&worker, most).await == 0 {
                     tokio::select! {
                         _ = stopped.changed() => {}
-                        () = workers.arrival(queue) => {}
+                        () = workers.arrival(worker.consumer.queue()) => {}
                         () = tokio::time::sleep(LOOK) => {}
                     }
                 }
@@ -191,7 +186,7 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
         while stopped.has_changed().is_ok() {
             note("sweep", sweeper.sweep().await.map(|_| ()));
             note("checkpoint", sweeper.keep_checkpoint().await);
-            let today = sweeper.services.env.clock.now().start_of_day();
+            let today = sweeper.env.clock.now().start_of_day();
             if anchored != Some(today) {
                 note("the day's anchor", sweeper.anchor().await.map(|_| anchored = Some(today)));
             }

@@ -8,13 +8,15 @@ use axum::Extension;
 use axum::routing::get;
 use daybook_domain::{EmailAddress, Line, OrgId, Rule};
 use daybook_http::{Places, Routes, app};
+use daybook_jobs::files::{Archive, Files};
 use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
-use daybook_jobs::{Queue, Services};
+use daybook_jobs::{AnyConsumer, NotSet, Provider, Queues};
 use daybook_store::engine::Engine;
 use daybook_store::{
     Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions,
 };
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +87,8 @@ impl Options {
         settings.first_owner = FirstOwner::Anybody;
         settings.allowed_origins = vec!["*".to_owned()];
         settings.common_passwords = CommonPasswords::Warn;
+        // A worker that is gone went with the process, so this need only outlast a mail's writing.
+        settings.lease = Duration::from_secs(2);
         let retry_pause = Duration::from_millis(5);
         Ok(Options {
             engine,
@@ -109,10 +113,12 @@ pub enum StartError {
     /// Something that a constant holds is wrong.
     #[error("a constant: {0}")]
     Constant(#[from] Rule),
+    /// Something that a worker needs is not set.
+    #[error(transparent)]
+    NotSet(#[from] NotSet),
 }
 
 /// All of Daybook in one process.
-#[derive(Debug)]
 pub struct System {
     /// What functions share.
     pub env: Arc<Env>,
@@ -122,6 +128,13 @@ pub struct System {
     pub workers: Arc<Workers>,
     /// The files that jobs made.
     pub files: Folder,
+    archive: Arc<dyn Archive>,
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("env", &self.env).field("workers", &self.workers).finish_non_exhaustive()
+    }
 }
 
 impl System {
@@ -131,8 +144,8 @@ impl System {
         let of_table = TableOptions { feed: Feed::Local(told), retry_base: Some(options.retry_pause) };
         let table = Table::new(options.engine, of_table);
         let ids = Ids::new(options.clock.clone());
-        let switched_on = options.hubspot.as_ref().map(|_| Queue::HubSpot);
-        let queues = MemoryQueues::new(options.clock.clone(), switched_on.into_iter().collect());
+        let absent = options.hubspot.is_none().then_some(daybook_sync_hubspot::CONSUMER.queue);
+        let queues = MemoryQueues::new(options.clock.clone(), absent.into_iter().collect());
         let env = Arc::new(Env {
             table,
             clock: options.clock,
@@ -143,21 +156,18 @@ impl System {
         });
         let files = Folder::at(env.clone(), options.files.join("files"));
         let anchors = Folder::at(env.clone(), options.files.join("anchors"));
-        let mailer = options.mailer.unwrap_or_else(|| options.outbox.clone());
-        let sender = Sender { name: Line::parse("Daybook")?, address: EmailAddress::parse("daybook@example.com")? };
-        let services = Services {
-            env: env.clone(),
+        let mut machine = OneMachine {
             queues: Arc::new(queues.clone()),
-            mailer,
-            sender,
+            mailer: options.mailer.unwrap_or_else(|| options.outbox.clone()),
+            sender: Sender { name: Line::parse("Daybook")?, address: EmailAddress::parse("daybook@example.com")? },
             hubspot: options.hubspot,
-            files: Some(Arc::new(files.clone())),
-            anchors: Some(Arc::new(anchors)),
-            // A worker that is gone went with the process, so this need only outlast a mail's writing.
-            lease: Duration::from_secs(2),
+            files: Arc::new(files.clone()),
+            archive: Arc::new(anchors),
         };
-        let workers = Workers::new(Arc::new(services), LocalFeed::new(entries), queues);
-        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files })
+        let workers = daybook_consumers::workers(&mut machine)?;
+        let feed = LocalFeed::new(entries);
+        let workers = Workers::new(env.clone(), feed, queues, machine.archive.clone(), workers);
+        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files, archive: machine.archive })
     }
 
     /// The service that answers all routes.
@@ -168,10 +178,49 @@ impl System {
     /// The service that answers all routes, and more.
     pub fn app_with(&self, more: impl FnOnce(axum::Router) -> axum::Router) -> axum::Router {
         let files = self.files.clone();
-        let anchors = self.workers.services.anchors.clone();
-        let places = Places { files: Some(Arc::new(files.clone())), anchors };
+        let places = Places { files: Some(Arc::new(files.clone())), anchors: Some(self.archive.clone()) };
         app(functions(), self.env.clone(), |api| {
             more(api.layer(Extension(places)).route("/_local/files/{*key}", get(Folder::serve).with_state(files)))
         })
+    }
+}
+
+/// One machine as a provider: everything is in this process or in its data folder.
+struct OneMachine {
+    queues: Arc<dyn Queues>,
+    mailer: Arc<dyn Mailer>,
+    sender: Sender,
+    hubspot: Option<HubSpot>,
+    files: Arc<dyn Files>,
+    archive: Arc<dyn Archive>,
+}
+
+impl Provider for OneMachine {
+    fn own_queue(&mut self, _: &dyn AnyConsumer) -> Result<Arc<dyn Queues>, NotSet> {
+        Ok(self.queues.clone())
+    }
+
+    fn queues(&mut self, _: &mut dyn Iterator<Item = &dyn AnyConsumer>) -> Result<Arc<dyn Queues>, NotSet> {
+        Ok(self.queues.clone())
+    }
+
+    fn mailer(&mut self) -> Result<Arc<dyn Mailer>, NotSet> {
+        Ok(self.mailer.clone())
+    }
+
+    fn sender(&mut self) -> Result<Sender, NotSet> {
+        Ok(self.sender.clone())
+    }
+
+    fn hubspot(&mut self) -> Result<Option<HubSpot>, NotSet> {
+        Ok(self.hubspot.clone())
+    }
+
+    fn files(&mut self) -> Result<Arc<dyn Files>, NotSet> {
+        Ok(self.files.clone())
+    }
+
+    fn archive(&mut self) -> Result<Arc<dyn Archive>, NotSet> {
+        Ok(self.archive.clone())
     }
 }

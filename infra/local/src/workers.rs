@@ -2,9 +2,11 @@
 
 use crate::feed::Feed;
 use crate::queue::MemoryQueues;
-use daybook_jobs::{Delivered, Queue, Services, Worker, run_batch};
-use daybook_store::Result;
+use daybook_jobs::files::Archive;
+use daybook_jobs::{Delivered, Queue, Queues, Worker, run_batch};
 use daybook_store::rows::checkpoint;
+use daybook_store::{Env, Result};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,35 +16,52 @@ pub const BATCH: usize = 10;
 /// How long a batch may take.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Dispatch, sweep and the workers, on one machine.
-#[derive(Debug)]
+/// Dispatch, sweep and the workers of all consumers, on one machine.
 pub struct Workers {
-    /// What they work with.
-    pub services: Arc<Services>,
+    /// The table, the time, the settings.
+    pub env: Arc<Env>,
     feed: Feed,
     queues: MemoryQueues,
+    anchors: Arc<dyn Archive>,
     workers: Vec<Worker>,
 }
 
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.workers).finish()
+    }
+}
+
 impl Workers {
-    /// The workers of these services.
-    pub(crate) fn new(services: Arc<Services>, feed: Feed, queues: MemoryQueues) -> Workers {
-        Workers {
-            services,
-            feed,
-            queues,
-            workers: vec![
-                daybook_send_mail::worker(),
-                daybook_sync_hubspot::worker(),
-                daybook_run_jobs::worker(),
-                daybook_remind::worker(),
-            ],
-        }
+    /// These workers, fed from here.
+    pub(crate) fn new(
+        env: Arc<Env>,
+        feed: Feed,
+        queues: MemoryQueues,
+        anchors: Arc<dyn Archive>,
+        workers: Vec<Worker>,
+    ) -> Workers {
+        Workers { env, feed, queues, anchors, workers }
+    }
+
+    /// The worker of every consumer.
+    pub fn all(&self) -> &[Worker] {
+        &self.workers
+    }
+
+    /// The worker that is run by a Lambda function of this name.
+    pub fn of_function(&self, function: &str) -> Option<&Worker> {
+        self.workers.iter().find(|worker| worker.consumer.function() == function)
+    }
+
+    /// The queues, as dispatch and sweep have them.
+    pub fn queues(&self) -> Arc<dyn Queues> {
+        Arc::new(self.queues.clone())
     }
 
     /// Takes up what an earlier process left: the entries since the checkpoint.
     pub async fn catch_up(&self) -> Result<usize> {
-        self.feed.catch_up(&self.services).await
+        self.feed.catch_up(&self.env).await
     }
 
     /// Does everything that can be done now; says how many entries and messages that were.
@@ -50,8 +69,8 @@ impl Workers {
         let mut total = 0;
         loop {
             let mut done = self.dispatch().await;
-            for queue in Queue::ALL {
-                done += self.work_on(queue, BATCH).await;
+            for worker in &self.workers {
+                done += self.work_on(worker, BATCH).await;
             }
             if done == 0 {
                 return total;
@@ -62,29 +81,29 @@ impl Workers {
 
     /// Dispatches what is told; says how many entries that were.
     pub async fn dispatch(&self) -> usize {
-        self.feed.run(&self.services).await
+        self.feed.run(&self.env, &self.queues()).await
     }
 
     /// Waits until an entry is told.
     pub async fn told(&self) {
-        self.feed.arrival(&self.services).await;
+        self.feed.arrival(&self.env).await;
     }
 
     /// Sends on what has become due.
     pub async fn sweep(&self) -> Result<usize> {
-        daybook_sweep::sweep(self.services.clone()).await
+        daybook_sweep::sweep(self.env.clone(), self.queues()).await
     }
 
     /// Keeps the heads of the journal's chains, as every day.
     pub async fn anchor(&self) -> Result<usize> {
-        daybook_anchor_journal::anchor(self.services.clone()).await
+        daybook_anchor_journal::anchor(self.env.clone(), self.anchors.clone()).await
     }
 
     /// Keeps the moment up to which every entry is finished: done, or standing as a due item.
     pub async fn keep_checkpoint(&self) -> Result<()> {
-        let now = self.services.env.clock.now();
+        let now = self.env.clock.now();
         let oldest = [self.feed.oldest(), self.queues.oldest_entry()].into_iter().flatten().min();
-        checkpoint::keep(&self.services.env, oldest.map_or(now, |entry| entry.time().min(now))).await
+        checkpoint::keep(&self.env, oldest.map_or(now, |entry| entry.time().min(now))).await
     }
 
     /// Waits until a message arrives in a queue.
@@ -92,19 +111,18 @@ impl Workers {
         self.queues.arrival(queue).await;
     }
 
-    /// Works on so many messages of a queue at most; says how many there were.
-    pub async fn work_on(&self, queue: Queue, most: usize) -> usize {
-        let messages = self.queues.take(queue, most);
-        let Some(worker) = self.workers.iter().find(|worker| worker.queue == queue) else { return 0 };
+    /// Lets a worker work on so many messages of its queue at most; returns how many there were.
+    pub async fn work_on(&self, worker: &Worker, most: usize) -> usize {
+        let messages = self.queues.take(worker.consumer.queue(), most);
         let batch = messages
             .iter()
             .map(|message| Delivered { id: message.number.to_string(), body: message.body.clone() })
             .collect();
-        let failed = run_batch(worker, &self.services, batch, Instant::now() + LONGEST).await;
+        let failed = run_batch(worker, &self.env, batch, Instant::now() + LONGEST).await;
         let count = messages.len();
         for message in messages {
             if failed.contains(&message.number.to_string()) {
-                self.queues.failed(message, self.services.env.settings.retry_base);
+                self.queues.failed(message, self.env.settings.retry_base);
             } else {
                 self.queues.done(&message);
             }

@@ -10,62 +10,17 @@ use std::time::Duration;
 /// The longest a message may be delayed (SQS).
 pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
-/// A consumer's queue.
+/// A queue, by its name: lower-case letters, digits and `-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Queue {
-    /// Mail to visitors and staff.
-    Mail,
-    /// Records that are kept equal in HubSpot.
-    HubSpot,
-    /// Work that takes longer than a request.
-    Jobs,
-    /// Moments at which something is to be done about a record.
-    Reminders,
+pub struct Queue {
+    /// The name.
+    pub name: &'static str,
 }
 
 impl Queue {
-    /// Every queue.
-    pub const ALL: [Queue; 4] = [Queue::Mail, Queue::HubSpot, Queue::Jobs, Queue::Reminders];
-
-    /// The name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Queue::Mail => "mail",
-            Queue::HubSpot => "hubspot",
-            Queue::Jobs => "jobs",
-            Queue::Reminders => "reminders",
-        }
-    }
-
-    /// The queue of this name.
-    pub fn of(name: &str) -> Option<Queue> {
-        Queue::ALL.into_iter().find(|queue| queue.name() == name)
-    }
-
-    /// Whether every deployment has it; the others are there where their system is switched on.
-    pub fn is_required(self) -> bool {
-        match self {
-            Queue::Mail | Queue::Jobs | Queue::Reminders => true,
-            Queue::HubSpot => false,
-        }
-    }
-
-    /// How long a worker may be at one of its messages: its function's time-out.
-    pub fn longest(self) -> Duration {
-        match self {
-            Queue::Mail | Queue::HubSpot | Queue::Reminders => Duration::from_secs(60),
-            Queue::Jobs => Duration::from_secs(900),
-        }
-    }
-
-    /// The variable that holds its address.
-    pub fn variable(self) -> &'static str {
-        match self {
-            Queue::Mail => "MAIL_QUEUE_URL",
-            Queue::HubSpot => "HUBSPOT_QUEUE_URL",
-            Queue::Jobs => "JOBS_QUEUE_URL",
-            Queue::Reminders => "REMINDERS_QUEUE_URL",
-        }
+    /// The environment variable that holds its address.
+    pub fn variable(self) -> String {
+        format!("{}_QUEUE_URL", self.name.to_uppercase().replace('-', "_"))
     }
 }
 
@@ -121,7 +76,7 @@ impl Queues for Sqs {
     }
 
     fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>> {
-        let failed = move |reason: String| QueueError { queue: queue.name(), reason };
+        let failed = move |reason: String| QueueError { queue: queue.name, reason };
         Box::pin(async move {
             let address =
                 self.addresses.get(&queue).ok_or_else(|| failed(format!("{} is not set", queue.variable())))?;

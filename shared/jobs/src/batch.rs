@@ -1,7 +1,7 @@
 //! A batch of messages: each is worked on for itself, and only those that failed come back.
 
-use crate::outcome::{Outcome, back_off};
-use crate::worker::{Retry, Services, Worked, Worker};
+use crate::outcome::Outcome;
+use crate::worker::{Attempt, Retry, Worker};
 use daybook_connectors::queues::{LONGEST_DELAY, Outgoing};
 use daybook_store::rows::due::{self, DueRef};
 use daybook_store::{Env, Error, Result, sha256_hex};
@@ -34,39 +34,34 @@ pub struct Delivered {
 ///
 /// A message that can't be read, a panic or an error touches no other message. A job that says when to
 /// try again is not a failure: it waits as a due item.
-pub async fn run_batch(
-    worker: &Worker,
-    services: &Arc<Services>,
-    batch: Vec<Delivered>,
-    until: Instant,
-) -> Vec<String> {
+pub async fn run_batch(worker: &Worker, env: &Arc<Env>, batch: Vec<Delivered>, until: Instant) -> Vec<String> {
+    let function = worker.consumer.function();
     stream::iter(batch)
         .map(|message| async move {
             if until.saturating_duration_since(Instant::now()) < LEAST_TIME {
                 return Some(message.id);
             }
             let started = Instant::now();
-            let work = (worker.work)(services.clone(), message.body);
-            let worked = AssertUnwindSafe(work).catch_unwind().await;
+            let attempt = AssertUnwindSafe(worker.attempt(env, message.body)).catch_unwind().await;
             let mut trace = None;
-            let failure = match worked {
+            let failure = match attempt {
                 Err(_) => Some("it panicked".to_owned()),
-                Ok(Worked::Nothing) => None,
-                Ok(Worked::Unreadable(why)) => Some(why),
-                Ok(Worked::Tried(outcome, message)) => {
+                Ok(Attempt::Nothing) => None,
+                Ok(Attempt::Unreadable(why) | Attempt::Failed(why)) => Some(why),
+                Ok(Attempt::Made(outcome, message)) => {
                     trace = message.trace().map(str::to_owned);
-                    settle(worker, services, outcome, message.as_ref()).await.err().map(|e| e.chain())
+                    settle(worker, env, outcome, message.as_ref()).await.err().map(|e| e.chain())
                 }
             };
             let ms = started.elapsed().as_micros() as f64 / 1000.0;
             match failure {
                 None => {
-                    tracing::info!(function = worker.function, message_id = %message.id, ms, xray_trace_id = trace, "job");
+                    tracing::info!(function, message_id = %message.id, ms, xray_trace_id = trace, "job");
                     None
                 }
                 Some(why) => {
                     metrics::counter!("JobsFailed").increment(1);
-                    tracing::error!(function = worker.function, message_id = %message.id, ms, xray_trace_id = trace, error = %why, "job failed");
+                    tracing::error!(function, message_id = %message.id, ms, xray_trace_id = trace, error = %why, "job failed");
                     Some(message.id)
                 }
             }
@@ -78,25 +73,25 @@ pub async fn run_batch(
 }
 
 /// Follows up on what a worker says: removes the due item of a job that is over, or writes the next one.
-async fn settle(worker: &Worker, services: &Services, outcome: Result<Outcome>, message: &dyn Retry) -> Result<()> {
-    let env = &services.env;
+async fn settle(worker: &Worker, env: &Env, outcome: Result<Outcome>, message: &dyn Retry) -> Result<()> {
+    let function = worker.consumer.function();
     let at = match outcome {
         Ok(Outcome::Done) => return over(env, message).await,
         Ok(Outcome::Failed(reason)) => {
             metrics::counter!("JobsGivenUp").increment(1);
-            tracing::error!(function = worker.function, job = message.identity(), reason, "job given up");
+            tracing::error!(function, job = message.identity(), reason, "job given up");
             return over(env, message).await;
         }
         Ok(Outcome::RetryAt(at, reason)) => {
-            tracing::info!(function = worker.function, job = message.identity(), %at, reason, "job waits");
+            tracing::info!(function, job = message.identity(), %at, reason, "job waits");
             at
         }
         Err(error) => {
-            tracing::warn!(function = worker.function, job = message.identity(), error = %error.chain(), "job waits");
-            back_off(env.clock.now(), message.attempt(), env.settings.retry_base, env.ids.next().as_u128())
+            tracing::warn!(function, job = message.identity(), error = %error.chain(), "job waits");
+            worker.consumer.retry().next_attempt(env, message.attempt())
         }
     };
-    retry(worker, services, message, at).await
+    retry(worker, env, message, at).await
 }
 
 /// Removes the due item of a job that is over.
@@ -109,22 +104,23 @@ async fn over(env: &Env, message: &dyn Retry) -> Result<()> {
 
 /// Sees to it that a job is tried again at a time: by a delayed message with a due item as the net, or,
 /// where the time is more than 15 minutes off, by the due item alone.
-async fn retry(worker: &Worker, services: &Services, message: &dyn Retry, at: daybook_domain::Timestamp) -> Result<()> {
+async fn retry(worker: &Worker, env: &Env, message: &dyn Retry, at: daybook_domain::Timestamp) -> Result<()> {
     metrics::counter!("JobsRetried").increment(1);
-    let env = &services.env;
+    let (queue, timeout) = (worker.consumer.queue(), worker.consumer.limits().timeout);
     let delay = env.clock.now().until(at);
     let near = delay <= LONGEST_DELAY;
-    let id = sha256_hex(format!("{} {}", worker.queue.name(), message.identity()).as_bytes());
-    let place = DueRef { at: if near { at.plus(NET + worker.queue.longest()) } else { at }, id };
+    let id = sha256_hex(format!("{} {}", queue.name, message.identity()).as_bytes());
+    let place = DueRef { at: if near { at.plus(NET + timeout) } else { at }, id };
     let body = message.next(place.clone());
-    due::put(env, &place, worker.queue.name(), &body).await?;
+    due::put(env, &place, queue.name, &body).await?;
     if let Some(old) = message.due().filter(|old| **old != place) {
         due::remove(env, old).await?;
     }
     let outgoing = Outgoing { body, delay, entry: None, trace: message.trace().map(str::to_owned) };
-    if near && let Err(error) = services.queues.send(worker.queue, outgoing).await {
+    if near && let Err(error) = worker.queues.send(queue, outgoing).await {
+        let function = worker.consumer.function();
         // The due item stands: the job is late, not lost.
-        tracing::warn!(function = worker.function, error = %Error::unavailable("send a retry", error).chain(), "retry left to sweep");
+        tracing::warn!(function, error = %Error::unavailable("send a retry", error).chain(), "retry left to sweep");
     }
     Ok(())
 }

@@ -1,25 +1,27 @@
-//! Jobs: what everything behind a queue shares, from the batch to the retry.
+//! Jobs: what all functions behind a queue, the table's stream or a schedule share, from the batch to the retry.
 //!
-//! A worker is an async function of a context and a job that says how it went ([`Outcome`]). A job that
-//! must wait becomes a due item in the table; `sweep` sends it on when its time has come.
+//! A worker is an async function of a job that says how the attempt ended ([`Outcome`]). A job that must wait becomes a due
+//! item in the table; `sweep` sends it on when its time has come.
 
 mod batch;
 pub mod config;
+mod consumer;
 mod message;
 mod outcome;
+mod provider;
 mod start;
-mod stream;
 mod trigger;
 mod worker;
 
 pub use batch::{Delivered, run_batch};
+pub use consumer::{AnyConsumer, Consumer, Limits, Presence, RetryPolicy};
 pub use daybook_connectors::files;
 pub use daybook_connectors::hubspot;
 pub use daybook_connectors::queues::{LONGEST_DELAY, Outgoing, Queue, QueueError, Queues, Sqs};
 pub use daybook_mail as mail;
-pub use message::{JobRun, MailEvent, MailJob, MailKind, Message, SyncJob, mail_id};
-pub use outcome::{Outcome, back_off};
-pub use start::{run_queue, run_queue_with_files, run_schedule, run_schedule_with_anchors, run_stream};
-pub use stream::{Dispatched, dispatch_all};
+pub use message::Message;
+pub use outcome::Outcome;
+pub use provider::{NotSet, Provider};
+pub use start::{FunctionEnvironment, run_queue, run_schedule, run_stream};
 pub use trigger::{SqsEvent, StreamEvent, on_queue, on_stream};
-pub use worker::{Services, Worker, nothing_foreign};
+pub use worker::Worker;

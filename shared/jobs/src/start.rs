@@ -1,17 +1,18 @@
-//! Starting a worker in Lambda.
+//! The start of a function in Lambda that is not called by HTTP: on a queue, the table's stream, or a schedule.
 
 use crate::config::{self, sender_of};
+use crate::consumer::{AnyConsumer, Presence};
+use crate::provider::{NotSet, Provider};
 use crate::trigger::{SqsEvent, StreamEvent, ended, on_queue, on_stream};
-use crate::worker::{Services, Worker};
-use aws_config::SdkConfig;
+use crate::worker::Worker;
 use daybook_connectors::files::{Archive, Bucket, Files};
 use daybook_connectors::hubspot::HubSpot;
-use daybook_connectors::queues::{Queue, Sqs};
-use daybook_domain::{Line, Secret};
-use daybook_mail::{Sender, Ses};
-use daybook_store::config::{Surroundings, Variables, start};
+use daybook_connectors::queues::{Queues, Sqs};
+use daybook_domain::Secret;
+use daybook_mail::{Mailer, Sender, Ses};
+use daybook_store::config::{ConfigError, Surroundings, Variables, start};
 use daybook_store::telemetry::Invocation;
-use daybook_store::{Result, SignedFact};
+use daybook_store::{Env, LEASE, Result, SignedFact};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -20,102 +21,63 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Not less than the functions' time-out.
-const LEASE: Duration = Duration::from_secs(60);
-
 /// Runs a worker on its queue: this is all of its `main`.
-pub fn run_queue(worker: Worker) -> ExitCode {
-    on_its_queue(worker, None)
-}
-
-/// Runs a worker that reaches files on its queue: this is all of its `main`.
-pub fn run_queue_with_files(worker: Worker) -> ExitCode {
-    on_its_queue(worker, Some(|sdk, name| Bucket::shared(sdk, name)))
-}
-
-fn on_its_queue(worker: Worker, files: Option<Reaching<dyn Files>>) -> ExitCode {
-    let needs = Needs { works_on: Some(worker.queue), queues: vec![worker.queue], files, anchors: None };
-    run(needs, move |services, event: LambdaEvent<SqsEvent>, invocation| {
-        let worker = worker.clone();
-        async move { Ok(on_queue(&worker, &services, event.payload, deadline(&event.context), &invocation).await) }
+pub fn run_queue<B>(worker: B) -> ExitCode
+where
+    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<Worker, NotSet>,
+{
+    run(worker, |env, worker: Worker, event: LambdaEvent<SqsEvent>, invocation| async move {
+        Ok(on_queue(&worker, &env, event.payload, deadline(&event.context), &invocation).await)
     })
 }
 
-/// Runs a function on the table's stream: this is all of its `main`.
-pub fn run_stream<F, Fut>(queues: &'static [Queue], handle: F) -> ExitCode
+/// Runs a function on the table's stream: this is all of its `main`. `needs` builds what it works with.
+pub fn run_stream<B, N, F, Fut>(needs: B, handle: F) -> ExitCode
 where
-    F: Fn(Arc<Services>, SignedFact) -> Fut + Clone + Send + Sync + 'static,
+    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
+    N: Clone + Send + Sync + 'static,
+    F: Fn(Arc<Env>, N, SignedFact) -> Fut + Copy + Send + Sync + 'static,
     Fut: Future<Output = Result<()>> + Send,
 {
-    run(
-        Needs { works_on: None, queues: queues.to_vec(), files: None, anchors: None },
-        move |services, event: LambdaEvent<StreamEvent>, invocation| {
-            let handle = handle.clone();
-            async move { Ok(on_stream(&services, event.payload, handle, &invocation).await) }
-        },
-    )
-}
-
-/// Runs a function on a schedule: this is all of its `main`.
-pub fn run_schedule<F, Fut>(function: &'static str, queues: &'static [Queue], handle: F) -> ExitCode
-where
-    F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<usize>> + Send,
-{
-    scheduled(function, Needs { works_on: None, queues: queues.to_vec(), files: None, anchors: None }, handle)
-}
-
-/// Runs a function that reaches what nobody may change on a schedule: this is all of its `main`.
-pub fn run_schedule_with_anchors<F, Fut>(function: &'static str, handle: F) -> ExitCode
-where
-    F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<usize>> + Send,
-{
-    let needs =
-        Needs { works_on: None, queues: Vec::new(), files: None, anchors: Some(|sdk, name| Bucket::shared(sdk, name)) };
-    scheduled(function, needs, handle)
-}
-
-fn scheduled<F, Fut>(function: &'static str, needs: Needs, handle: F) -> ExitCode
-where
-    F: Fn(Arc<Services>) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<usize>> + Send,
-{
-    run(needs, move |services, _event: LambdaEvent<Value>, invocation| {
-        let handle = handle.clone();
-        async move {
-            let done = handle(services).await;
-            ended(function, *done.as_ref().unwrap_or(&0), usize::from(done.is_err()), &invocation);
-            done.map(|_| Value::Null).map_err(|error| error.chain().into())
-        }
+    run(needs, move |env, needs: N, event: LambdaEvent<StreamEvent>, invocation| async move {
+        Ok(on_stream(event.payload, |fact| handle(env.clone(), needs.clone(), fact), &invocation).await)
     })
 }
 
-/// What a worker needs besides the table.
-struct Needs {
-    works_on: Option<Queue>,
-    queues: Vec<Queue>,
-    files: Option<Reaching<dyn Files>>,
-    anchors: Option<Reaching<dyn Archive>>,
+/// Runs a function on a schedule: this is all of its `main`. `needs` builds what it works with.
+pub fn run_schedule<B, N, F, Fut>(function: &'static str, needs: B, handle: F) -> ExitCode
+where
+    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
+    N: Clone + Send + Sync + 'static,
+    F: Fn(Arc<Env>, N) -> Fut + Copy + Send + Sync + 'static,
+    Fut: Future<Output = Result<usize>> + Send,
+{
+    run(needs, move |env, needs: N, _: LambdaEvent<Value>, invocation| async move {
+        let done = handle(env, needs).await;
+        ended(function, *done.as_ref().unwrap_or(&0), usize::from(done.is_err()), &invocation);
+        done.map(|_| Value::Null).map_err(|error| error.chain().into())
+    })
 }
 
-/// How a bucket is reached. What a function doesn't name isn't linked into it.
-type Reaching<P> = fn(&SdkConfig, &str) -> Arc<P>;
-
-fn run<E, F, Fut>(needs: Needs, handle: F) -> ExitCode
+fn run<B, N, E, F, Fut>(needs: B, handle: F) -> ExitCode
 where
+    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
+    N: Clone + Send + Sync + 'static,
     E: serde::de::DeserializeOwned + Send + 'static,
-    F: Fn(Arc<Services>, LambdaEvent<E>, Invocation) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<Value, lambda_runtime::Error>> + Send,
+    F: Fn(Arc<Env>, N, LambdaEvent<E>, Invocation) -> Fut + Copy + Send + Sync + 'static,
+    Fut: Future<Output = std::result::Result<Value, lambda_runtime::Error>> + Send,
 {
     start(async {
-        let services = Arc::new(services(&needs).await?);
+        let mut from = FunctionEnvironment { surroundings: Surroundings::read().await?, wrong: Vec::new() };
+        let needs = needs(&mut from);
+        let env = Arc::new(from.env()?);
+        let needs = needs?;
         lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
-            let (handle, services) = (handle.clone(), services.clone());
+            let (env, needs) = (env.clone(), needs.clone());
             async move {
                 let invocation = Invocation::begin(&event.context.request_id, event.context.xray_trace_id.as_deref());
-                services.env.secrets.refresh().await;
-                let answer = handle(services, event, invocation.clone()).await;
+                env.secrets.refresh().await;
+                let answer = handle(env, needs, event, invocation.clone()).await;
                 invocation.end();
                 answer
             }
@@ -124,61 +86,97 @@ where
     })
 }
 
-async fn services(needs: &Needs) -> Result<Services, lambda_runtime::Error> {
-    let surroundings = Surroundings::read().await?;
-    let get = |name: &str| surroundings.get(name);
-    let mut variables = Variables::new(&get);
-    let mut addresses = HashMap::new();
-    for queue in &needs.queues {
-        let text = |text: &str| Ok::<_, String>(text.to_owned());
-        let needed = queue.is_required() || needs.works_on == Some(*queue);
-        let address = match needed {
-            true => variables.required(queue.variable(), text),
-            false => variables.optional(queue.variable(), text),
-        };
-        addresses.extend(address.map(|address| (*queue, address)));
-    }
-    let sender = if needs.works_on == Some(Queue::Mail) {
-        variables.required("MAIL_FROM", sender_of)
-    } else {
-        variables.optional("MAIL_FROM", sender_of)
-    };
-    let hubspot = config::hubspot(&mut variables);
-    if needs.works_on == Some(Queue::HubSpot) && hubspot.is_none() {
-        variables.wrong.push("HUBSPOT_ACCESS_TOKEN: is missing".to_owned());
-    }
-    let files = reached(needs.files, "FILES_BUCKET", &surroundings.sdk, &mut variables);
-    let anchors = reached(needs.anchors, "ANCHORS_BUCKET", &surroundings.sdk, &mut variables);
-    let configuration_set = get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
-    let env = surroundings.env(variables)?;
-    // Without `MAIL_FROM` nothing is sent; the address is only a placeholder then.
-    let sender = sender.unwrap_or(Sender { name: Line::parse("Daybook")?, address: env.settings.team_address.clone() });
-    let hubspot = hubspot.map(HubSpot::new).transpose()?;
-    if let Some(hubspot) = hubspot.clone() {
-        let renew = move |token: &str| hubspot.renew(Secret::new(token.to_owned()));
-        env.secrets.watch("HUBSPOT_ACCESS_TOKEN", renew);
-    }
-    Ok(Services {
-        env: Arc::new(env),
-        queues: Arc::new(Sqs::new(&surroundings.sdk, addresses)),
-        mailer: Arc::new(Ses::new(&surroundings.sdk, configuration_set)),
-        sender,
-        hubspot,
-        files,
-        anchors,
-        lease: LEASE,
-    })
+/// The environment of a Lambda function as a provider: what its variables name. All mistakes are said at once.
+pub struct FunctionEnvironment {
+    surroundings: Surroundings,
+    wrong: Vec<String>,
 }
 
-fn reached<P: ?Sized>(
-    reaching: Option<Reaching<P>>,
-    variable: &str,
-    sdk: &SdkConfig,
-    variables: &mut Variables<'_>,
-) -> Option<Arc<P>> {
-    let reach = reaching?;
-    let name = variables.required(variable, |name| Ok::<_, String>(name.to_owned()))?;
-    Some(reach(sdk, &name))
+impl FunctionEnvironment {
+    fn variables<T>(&mut self, read: impl FnOnce(&mut Variables<'_>) -> Option<T>) -> std::result::Result<T, NotSet> {
+        let get = |name: &str| self.surroundings.get(name);
+        let mut variables = Variables::new(&get);
+        let value = read(&mut variables);
+        self.wrong.append(&mut variables.wrong);
+        value.ok_or(NotSet)
+    }
+
+    fn text(&mut self, variable: &str) -> std::result::Result<String, NotSet> {
+        self.variables(|from| from.required(variable, |text| Ok::<_, String>(text.to_owned())))
+    }
+
+    fn bucket(&mut self, variable: &str) -> std::result::Result<Arc<Bucket>, NotSet> {
+        let name = self.text(variable)?;
+        Ok(Bucket::shared(&self.surroundings.sdk, &name))
+    }
+
+    fn env(self) -> std::result::Result<Env, ConfigError> {
+        let get = |name: &str| self.surroundings.get(name);
+        let mut variables = Variables::new(&get);
+        variables.wrong = self.wrong;
+        self.surroundings.env(variables)
+    }
+}
+
+impl Provider for FunctionEnvironment {
+    fn own_queue(&mut self, of: &dyn AnyConsumer) -> std::result::Result<Arc<dyn Queues>, NotSet> {
+        let address = self.text(&of.queue().variable())?;
+        Ok(Arc::new(Sqs::new(&self.surroundings.sdk, HashMap::from([(of.queue(), address)]))))
+    }
+
+    fn queues(
+        &mut self,
+        of: &mut dyn Iterator<Item = &dyn AnyConsumer>,
+    ) -> std::result::Result<Arc<dyn Queues>, NotSet> {
+        let addresses = self.variables(|from| {
+            let text = |text: &str| Ok::<_, String>(text.to_owned());
+            let address = |consumer: &dyn AnyConsumer| {
+                let queue = consumer.queue();
+                let address = match consumer.presence() {
+                    Presence::Always => from.required(&queue.variable(), text),
+                    Presence::Optional => from.optional(&queue.variable(), text),
+                };
+                Some((queue, address?))
+            };
+            Some(of.filter_map(address).collect::<HashMap<_, _>>())
+        })?;
+        Ok(Arc::new(Sqs::new(&self.surroundings.sdk, addresses)))
+    }
+
+    fn mailer(&mut self) -> std::result::Result<Arc<dyn Mailer>, NotSet> {
+        let configuration_set = self.surroundings.get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
+        Ok(Arc::new(Ses::new(&self.surroundings.sdk, configuration_set)))
+    }
+
+    fn sender(&mut self) -> std::result::Result<Sender, NotSet> {
+        self.variables(|from| from.required("MAIL_FROM", sender_of))
+    }
+
+    fn hubspot(&mut self) -> std::result::Result<Option<HubSpot>, NotSet> {
+        let settings = self.variables(|from| {
+            let settings = config::hubspot(from);
+            if settings.is_none() && from.wrong.is_empty() {
+                from.wrong.push("HUBSPOT_ACCESS_TOKEN: is missing".to_owned());
+            }
+            settings
+        })?;
+        let hubspot = HubSpot::new(settings).map_err(|error| {
+            self.wrong.push(format!("HUBSPOT_BASE_URL: {error}"));
+            NotSet
+        })?;
+        let renewed = hubspot.clone();
+        let renew = move |token: &str| renewed.renew(Secret::new(token.to_owned()));
+        self.surroundings.secrets.watch("HUBSPOT_ACCESS_TOKEN", renew);
+        Ok(Some(hubspot))
+    }
+
+    fn files(&mut self) -> std::result::Result<Arc<dyn Files>, NotSet> {
+        Ok(self.bucket("FILES_BUCKET")?)
+    }
+
+    fn archive(&mut self) -> std::result::Result<Arc<dyn Archive>, NotSet> {
+        Ok(self.bucket("ANCHORS_BUCKET")?)
+    }
 }
 
 /// When the invocation must be over. What stands for Lambda on a developer's machine may say nothing that can be used.

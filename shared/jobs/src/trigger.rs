@@ -1,13 +1,13 @@
 //! What Lambda hands over to workers, and what it hears back: which part must come again.
 
 use crate::batch::{Delivered, run_batch};
-use crate::worker::{Services, Worker};
+use crate::worker::Worker;
 pub use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 pub use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
 use daybook_domain::Timestamp;
 use daybook_store::telemetry::Invocation;
-use daybook_store::{Error, Result, SignedFact};
+use daybook_store::{Env, Error, Result, SignedFact};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 /// Works on a batch of a queue. Messages that failed come again, by themselves.
 pub async fn on_queue(
     worker: &Worker,
-    services: &Arc<Services>,
+    env: &Arc<Env>,
     event: SqsEvent,
     until: Instant,
     invocation: &Invocation,
 ) -> Value {
-    let now = services.env.clock.now();
+    let now = env.clock.now();
     for waited in event.records.iter().filter_map(|message| waited(message, now)) {
         metrics::histogram!("QueueAge").record(waited.as_secs_f64());
     }
@@ -29,20 +29,15 @@ pub async fn on_queue(
         |message: SqsMessage| Some(Delivered { id: message.message_id?, body: message.body.unwrap_or_default() });
     let batch: Vec<Delivered> = event.records.into_iter().filter_map(delivered).collect();
     let count = batch.len();
-    let failed = run_batch(worker, services, batch, until).await;
-    ended(worker.function, count, failed.len(), invocation);
+    let failed = run_batch(worker, env, batch, until).await;
+    ended(worker.consumer.function(), count, failed.len(), invocation);
     failures(failed)
 }
 
 /// Hands on the entries in a batch of the table's stream. After a failure the rest of the batch comes again, in order.
-pub async fn on_stream<F, Fut>(
-    services: &Arc<Services>,
-    event: StreamEvent,
-    handle: F,
-    invocation: &Invocation,
-) -> Value
+pub async fn on_stream<F, Fut>(event: StreamEvent, handle: F, invocation: &Invocation) -> Value
 where
-    F: Fn(Arc<Services>, SignedFact) -> Fut,
+    F: Fn(SignedFact) -> Fut,
     Fut: Future<Output = Result<()>>,
 {
     let count = event.records.len();
@@ -53,7 +48,7 @@ where
             continue;
         }
         let outcome = match serde_dynamo::from_item(record.change.new_image) {
-            Ok(fact) => handle(services.clone(), fact).await,
+            Ok(fact) => handle(fact).await,
             Err(error) => Err(Error::internal("read a stream record", error)),
         };
         if let Err(error) = outcome {

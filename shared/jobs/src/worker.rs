@@ -1,11 +1,9 @@
-//! Workers, and what they work with.
+//! Workers: what a consumer does with each message of its queue.
 
+use crate::consumer::{AnyConsumer, Consumer};
 use crate::message::Message;
 use crate::outcome::Outcome;
-use daybook_connectors::files::{Archive, Files};
-use daybook_connectors::hubspot::HubSpot;
-use daybook_connectors::queues::{Queue, Queues};
-use daybook_mail::{Mailer, Sender};
+use daybook_connectors::queues::Queues;
 use daybook_store::rows::due::{self, DueRef};
 use daybook_store::{Env, Result};
 use futures::future::BoxFuture;
@@ -14,58 +12,33 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// What workers share.
-#[derive(Clone)]
-pub struct Services {
-    /// The table, the time, the settings.
-    pub env: Arc<Env>,
-    /// The queues.
-    pub queues: Arc<dyn Queues>,
-    /// The way out for mail.
-    pub mailer: Arc<dyn Mailer>,
-    /// Who mail is from.
-    pub sender: Sender,
-    /// HubSpot, where it is switched on.
-    pub hubspot: Option<HubSpot>,
-    /// The place for files that jobs make, where the function has one.
-    pub files: Option<Arc<dyn Files>>,
-    /// The place for what nobody may change, where the function has one.
-    pub anchors: Option<Arc<dyn Archive>>,
-    /// How long a worker has a piece of work for itself; not less than a function may run.
-    pub lease: Duration,
-}
+type Working = Arc<dyn Fn(Arc<Env>, String) -> BoxFuture<'static, Attempt> + Send + Sync>;
+type Other = Arc<dyn Fn(Arc<Env>, String) -> BoxFuture<'static, Result<bool>> + Send + Sync>;
 
-impl fmt::Debug for Services {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Services").field("env", &self.env).finish_non_exhaustive()
-    }
-}
-
-type Working = Arc<dyn Fn(Arc<Services>, String) -> BoxFuture<'static, Worked> + Send + Sync>;
-
-/// What a worker made of a message.
-pub(crate) enum Worked {
+/// What came of a message.
+pub(crate) enum Attempt {
     /// There was nothing to do, and nothing follows.
     Nothing,
-    /// The message isn't one of its own.
+    /// The message isn't one of the consumer's.
     Unreadable(String),
-    /// It did the job, or says when to try again; with the message, to be sent again.
-    Tried(Result<Outcome>, Box<dyn Retry>),
+    /// The job wasn't attempted; the queue hands it out again.
+    Failed(String),
+    /// The job was attempted; with the message, to be sent again.
+    Made(Result<Outcome>, Box<dyn Retry>),
 }
 
 /// A message that can be sent again.
 pub(crate) trait Retry: Send + Sync {
     /// The due item that stands for it.
     fn due(&self) -> Option<&DueRef>;
-    /// How often it was tried before.
+    /// How often it was attempted before.
     fn attempt(&self) -> u32;
     /// The trace it is part of.
     fn trace(&self) -> Option<&str>;
-    /// What identifies the job, the same at every try.
+    /// What identifies the job, the same at every attempt.
     fn identity(&self) -> String;
-    /// The message for the next try, with the due item that stands for it.
+    /// The message for the next attempt, with the due item that stands for it.
     fn next(&self, due: DueRef) -> String;
 }
 
@@ -92,60 +65,74 @@ impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
     }
 }
 
-/// A function that works on the messages of a queue.
+/// A consumer with all it needs to work on its messages.
 #[derive(Clone)]
 pub struct Worker {
-    /// The function's name.
-    pub function: &'static str,
-    /// The queue.
-    pub queue: Queue,
-    pub(crate) work: Working,
+    /// Whose worker it is.
+    pub consumer: &'static dyn AnyConsumer,
+    /// The consumer's queue, for retries.
+    pub(crate) queues: Arc<dyn Queues>,
+    work: Working,
+    other: Option<Other>,
 }
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}", self.function, self.queue.name())
+        write!(f, "{} on {}", self.consumer.function(), self.consumer.queue().name)
     }
 }
 
-/// Takes no messages but one's own.
-pub async fn nothing_foreign(_: Arc<Services>, _: String) -> Result<bool> {
-    Ok(false)
+impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J> {
+    /// Its worker: its queue, for retries; what else it needs; and what it does with a message.
+    pub fn worker<N, W, Fut>(&'static self, queue: Arc<dyn Queues>, needs: N, work: W) -> Worker
+    where
+        N: Send + Sync + 'static,
+        W: Fn(Arc<Env>, Arc<N>, Message<J>) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<Outcome>> + Send,
+    {
+        let needs = Arc::new(needs);
+        let working: Working = Arc::new(move |env, body| {
+            let needs = needs.clone();
+            Box::pin(async move {
+                let message = match serde_json::from_str::<Message<J>>(&body) {
+                    Ok(message) => message,
+                    Err(error) => return Attempt::Unreadable(error.to_string()),
+                };
+                if let Some(place) = &message.due {
+                    match due::stands(&env, place).await {
+                        Ok(true) => {}
+                        // Another copy of this message came first.
+                        Ok(false) => return Attempt::Nothing,
+                        Err(error) => return Attempt::Failed(error.chain()),
+                    }
+                }
+                Attempt::Made(work(env, needs, message.clone()).await, Box::new(message))
+            })
+        });
+        Worker { consumer: self, queues: queue, work: working, other: None }
+    }
 }
 
 impl Worker {
-    /// A worker of jobs of one type. `foreign` may take messages that other systems put into the queue.
-    pub fn new<J, W, Fut, F, Other>(function: &'static str, queue: Queue, work: W, foreign: F) -> Worker
+    /// Lets it take messages that other systems put into the queue: the function says whether a message was one of those.
+    pub fn and_messages_of_others<F, Fut>(self, take: F) -> Worker
     where
-        J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
-        W: Fn(Arc<Services>, Message<J>) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<Outcome>> + Send,
-        F: Fn(Arc<Services>, String) -> Other + Clone + Send + Sync + 'static,
-        Other: Future<Output = Result<bool>> + Send,
+        F: Fn(Arc<Env>, String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<bool>> + Send + 'static,
     {
-        let working: Working = Arc::new(move |services, body| {
-            let (work, foreign) = (work.clone(), foreign.clone());
-            Box::pin(async move {
-                match serde_json::from_str::<Message<J>>(&body) {
-                    Ok(message) => {
-                        if let Some(place) = &message.due {
-                            match due::stands(&services.env, place).await {
-                                Ok(true) => {}
-                                // Another copy of this message came first.
-                                Ok(false) => return Worked::Nothing,
-                                Err(error) => return Worked::Unreadable(error.chain()),
-                            }
-                        }
-                        Worked::Tried(work(services, message.clone()).await, Box::new(message))
-                    }
-                    Err(unreadable) => match foreign(services, body.clone()).await {
-                        Ok(true) => Worked::Nothing,
-                        Ok(false) => Worked::Unreadable(unreadable.to_string()),
-                        Err(error) => Worked::Unreadable(error.chain()),
-                    },
-                }
-            })
-        });
-        Worker { function, queue, work: working }
+        Worker { other: Some(Arc::new(move |env, body| Box::pin(take(env, body)))), ..self }
+    }
+
+    /// Attempts what a message asks for.
+    pub(crate) async fn attempt(&self, env: &Arc<Env>, body: String) -> Attempt {
+        let Some(other) = &self.other else { return (self.work)(env.clone(), body).await };
+        match (self.work)(env.clone(), body.clone()).await {
+            Attempt::Unreadable(why) => match other(env.clone(), body).await {
+                Ok(true) => Attempt::Nothing,
+                Ok(false) => Attempt::Unreadable(why),
+                Err(error) => Attempt::Failed(error.chain()),
+            },
+            attempt => attempt,
+        }
     }
 }

@@ -3,6 +3,9 @@
 use daybook_domain::{EmailAddress, OrgId};
 use std::time::Duration;
 
+/// How long a worker has a piece of work to itself where nothing else is set: the time-out of most functions.
+pub const LEASE: Duration = Duration::from_secs(60);
+
 /// Settings that handlers and workers share.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -22,6 +25,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// First step of the back-off of retries.
     pub retry_base: Duration,
+    /// How long a worker has a piece of work to itself; not less than a function may run.
+    pub lease: Duration,
     /// Where the deployment is reached, for links in mails.
     pub public_url: String,
     /// Where the links of mails lead that need a page (a new password, an invitation); the deployment's own page
@@ -80,6 +85,7 @@ impl Settings {
             access_token: Duration::from_secs(1800),
             allowed_origins: Vec::new(),
             retry_base: Duration::from_secs(2),
+            lease: LEASE,
             public_url: "http://localhost:3000".to_owned(),
             account_url: None,
             common_passwords: CommonPasswords::Refuse,

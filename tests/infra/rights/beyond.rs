@@ -1,12 +1,13 @@
 //! What roles grant besides the table.
 
 use crate::template::{Template, listed};
-use daybook_jobs::Queue;
+use daybook_consumers::CONSUMERS;
+use daybook_jobs::AnyConsumer;
 use serde_json::json;
 use std::collections::BTreeSet;
 
 /// What a function may do besides the table: actions, each with what it may do it to.
-fn beyond_the_table(function: &str) -> BTreeSet<String> {
+fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
     let sub = |text: &str| json!({"Fn::Sub": text});
     let arn = |service: &str, rest: &str| {
         sub(&format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}"))
@@ -19,12 +20,7 @@ fn beyond_the_table(function: &str) -> BTreeSet<String> {
             ("secretsmanager:GetSecretValue", json!({"Ref": arn_of})),
         ]
     };
-    let address = |queue: Queue| match queue {
-        Queue::Mail => get("MailQueue.Arn"),
-        Queue::HubSpot => get("HubSpotQueue.Arn"),
-        Queue::Jobs => get("JobsQueue.Arn"),
-        Queue::Reminders => get("RemindersQueue.Arn"),
-    };
+    let address = |consumer: &dyn AnyConsumer| template.queue_of(consumer.function());
     let log = json!({"Fn::Sub": [
         "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-${Name}:*",
         {"Name": function}
@@ -37,23 +33,15 @@ fn beyond_the_table(function: &str) -> BTreeSet<String> {
         ("xray:PutTelemetryRecords", json!("*")),
     ];
     may.extend(secret("JwtSecretArn"));
-    let works_on = [
-        daybook_send_mail::worker(),
-        daybook_sync_hubspot::worker(),
-        daybook_run_jobs::worker(),
-        daybook_remind::worker(),
-    ];
-    let works_on = works_on.into_iter().find(|worker| worker.function == function).map(|worker| worker.queue);
-    if let Some(queue) = works_on {
-        let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
-        may.extend(actions.map(|action| (action, address(queue))));
+    for consumer in CONSUMERS {
+        if consumer.function() == function {
+            let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
+            may.extend(actions.map(|action| (action, address(*consumer))));
+        }
+        if function == "sweep" || function == "dispatch" && consumer.wants_entries() {
+            may.push(("sqs:SendMessage", address(*consumer)));
+        }
     }
-    let sends_to = match function {
-        "dispatch" => daybook_dispatch::QUEUES,
-        "sweep" => daybook_sweep::QUEUES,
-        _ => &[],
-    };
-    may.extend(sends_to.iter().map(|queue| ("sqs:SendMessage", address(*queue))));
     match function {
         "dispatch" => {
             let actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
@@ -94,6 +82,6 @@ fn roles_grant_beyond_the_table_what_is_said_here_and_nothing_else() {
                 granted.extend(listed(&statement["Resource"]).iter().map(|resource| format!("{action} {resource}")));
             }
         }
-        assert_eq!(granted, beyond_the_table(function), "infra/template.yaml: the role of {function}");
+        assert_eq!(granted, beyond_the_table(&template, function), "infra/template.yaml: the role of {function}");
     }
 }

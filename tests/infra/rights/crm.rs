@@ -3,7 +3,6 @@
 use super::{Seen, made};
 use axum::http::Method;
 use daybook_domain::permission::Role;
-use daybook_jobs::{Dispatched, Message};
 use daybook_local::DEFAULT_ORG;
 use daybook_testing::{Person, lead};
 use serde_json::{Value, json};
@@ -178,13 +177,8 @@ async fn large_family(seen: &mut Seen, owner: &Person) {
 /// Does the job that was asked for last.
 async fn last_job(seen: &mut Seen) {
     let facts = seen.world.journal(DEFAULT_ORG).await;
-    let wanted = facts.iter().rev().flat_map(|fact| daybook_dispatch::wanted(fact, DEFAULT_ORG));
-    let mut jobs = wanted.filter_map(|wanted| match wanted {
-        Dispatched::Job(job) => Some(job),
-        Dispatched::Mail(_) | Dispatched::HubSpot(_) => None,
-    });
-    let message = Message::new(jobs.next().expect("a job"));
-    seen.work(daybook_run_jobs::worker(), vec![serde_json::to_string(&message).expect("JSON")]).await;
+    let last = seen.wanted(&facts, "run-jobs").pop();
+    seen.work("run-jobs", vec![last.expect("a job")]).await;
 }
 
 /// The moments of a task: heard of before their time, which is waited for, and when it has come; and the mails about it.
@@ -195,18 +189,14 @@ async fn reminders(seen: &mut Seen, owner: &Person) {
     for _ in 0..2 {
         let alarms: Vec<String> = seen.due().await.into_iter().filter(|message| message.contains("tsk_")).collect();
         assert_eq!(alarms.len(), 2, "{alarms:?}");
-        seen.work(daybook_remind::worker(), alarms).await;
+        seen.work("remind", alarms).await;
         seen.world.clock.advance(Duration::from_secs(7200));
     }
-    let facts = seen.world.journal(DEFAULT_ORG).await;
-    let wanted = facts.iter().filter(|fact| fact.event.name().starts_with("task."));
-    let mails = wanted.flat_map(|fact| daybook_dispatch::wanted(fact, DEFAULT_ORG)).filter_map(|wanted| match wanted {
-        Dispatched::Mail(job) => serde_json::to_string(&Message::new(job)).ok(),
-        _ => None,
-    });
-    let mails: Vec<String> = mails.collect();
+    let mut facts = seen.world.journal(DEFAULT_ORG).await;
+    facts.retain(|fact| fact.event.name().starts_with("task."));
+    let mails = seen.wanted(&facts, "send-mail");
     assert!(!mails.is_empty(), "no mail about a task");
-    seen.work(daybook_send_mail::worker(), mails).await;
+    seen.work("send-mail", mails).await;
 }
 
 fn id_of(path: &str) -> &str {

@@ -15,6 +15,7 @@ use daybook_domain::{EmailAddress, Line, Locale, OrgId, Record as _, Secret, Ses
 use daybook_http::token;
 use daybook_jobs::hubspot::{HubSpot as Client, HubSpotSettings};
 use daybook_jobs::mail::{Caught, Outbox};
+use daybook_jobs::{Delivered, run_batch};
 use daybook_local::{DEFAULT_ORG, Options, System};
 use daybook_store::rows::session::Session;
 use daybook_store::{
@@ -23,7 +24,7 @@ use daybook_store::{
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What a world is like.
@@ -176,6 +177,21 @@ impl World {
     /// Lets the workers do everything that can be done now.
     pub async fn work(&self) -> usize {
         self.system.workers.run().await
+    }
+
+    /// Delivers messages to the worker of a Lambda function; returns the positions of those that are to come again.
+    pub async fn deliver(&self, function: &str, bodies: impl IntoIterator<Item = String>) -> Vec<usize> {
+        let workers = &self.system.workers;
+        let worker = workers.of_function(function).unwrap_or_else(|| panic!("{function} has no worker"));
+        let message = |(at, body): (usize, String)| Delivered { id: at.to_string(), body };
+        let batch = bodies.into_iter().enumerate().map(message).collect();
+        let failed = run_batch(worker, &workers.env, batch, Instant::now() + Duration::from_secs(30)).await;
+        failed.iter().map(|id| id.parse().expect("a position")).collect()
+    }
+
+    /// Hands a journal entry to dispatch.
+    pub async fn dispatch(&self, fact: SignedFact) -> daybook_store::Result<()> {
+        daybook_dispatch::dispatch(self.system.env.clone(), self.system.workers.queues(), fact).await
     }
 
     /// Moves the clock, in steps of 30 s, with sweep and workers at each.

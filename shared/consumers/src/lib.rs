@@ -1,0 +1,25 @@
+//! The table of consumers: every function that takes messages from a queue has a line here.
+//!
+//! Dispatch and sweep read [`CONSUMERS`], the one-machine server runs their [`workers`], and tests hold the template and its
+//! alarms against both.
+
+use daybook_jobs::{AnyConsumer, NotSet, Provider, Worker};
+
+macro_rules! consumers {
+    ($($function:ident,)*) => {
+        /// Every consumer.
+        pub static CONSUMERS: &[&dyn AnyConsumer] = &[$(&$function::CONSUMER,)*];
+
+        /// The worker of each.
+        pub fn workers<P: Provider>(from: &mut P) -> Result<Vec<Worker>, NotSet> {
+            Ok(vec![$($function::worker(from)?,)*])
+        }
+    };
+}
+
+consumers! {
+    daybook_send_mail,
+    daybook_sync_hubspot,
+    daybook_run_jobs,
+    daybook_remind,
+}

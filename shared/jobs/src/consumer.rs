@@ -1,0 +1,157 @@
+//! Consumers: who takes messages from a queue, which journal entries give rise to them, and how they are retried.
+//!
+//! A consumer is a value in the folder of its function. Dispatch, sweep, the one-machine server and the checks of the
+//! template read all of them from one table (`daybook-consumers`). What its worker needs besides the table of records is not
+//! part of the value, so that a function which only sends to its queue is not linked with other systems' clients.
+
+use crate::message::Message;
+use daybook_connectors::queues::Queue;
+use daybook_domain::Timestamp;
+use daybook_store::{Env, Error, Fact, Result, Settings};
+use serde::Serialize;
+use std::time::Duration;
+
+/// A consumer of messages about jobs of one type.
+#[derive(Debug)]
+pub struct Consumer<J> {
+    /// Its queue.
+    pub queue: Queue,
+    /// The Lambda function that works on the queue.
+    pub function: &'static str,
+    /// Whether every deployment has it.
+    pub presence: Presence,
+    /// The jobs that a journal entry gives rise to; none where all of its jobs come from due items.
+    pub wants: Option<fn(&Fact, &Settings) -> Vec<J>>,
+    /// Its limits.
+    pub limits: Limits,
+    /// How its jobs are retried.
+    pub retry: RetryPolicy,
+}
+
+/// Whether a deployment has a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Every deployment has it.
+    Always,
+    /// Only where its system is switched on; elsewhere entries are not sent to it.
+    Optional,
+}
+
+/// What a consumer's worker is limited to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The time-out of its function, and so the longest that one message is worked on.
+    pub timeout: Duration,
+    /// How many messages it gets at once on one machine while requests are being answered, which share the processor.
+    pub batch_under_load: usize,
+}
+
+impl Limits {
+    /// A minute, and batches of the same size at all times.
+    pub const DEFAULT: Limits = Limits { timeout: Duration::from_secs(60), batch_under_load: 10 };
+}
+
+/// How a job that failed is retried: after random pauses of up to a limit that doubles with each attempt ("full jitter").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The longest pause.
+    pub longest_pause: Duration,
+    /// After so many attempts a job has failed for good; without a number it is retried for ever.
+    pub most_attempts: Option<u32>,
+}
+
+impl RetryPolicy {
+    /// Retried for ever, at least every 15 minutes.
+    pub const DEFAULT: RetryPolicy = RetryPolicy { longest_pause: Duration::from_secs(15 * 60), most_attempts: None };
+
+    /// Retried at least every 15 minutes, so many times.
+    pub const fn attempts(most: u32) -> RetryPolicy {
+        RetryPolicy { most_attempts: Some(most), ..RetryPolicy::DEFAULT }
+    }
+
+    /// Whether a job that was attempted so often has failed for good.
+    pub fn is_exhausted(&self, attempts: u32) -> bool {
+        self.most_attempts.is_some_and(|most| attempts >= most)
+    }
+
+    /// When a job that failed so often before is attempted next.
+    pub fn next_attempt(&self, env: &Env, attempt: u32) -> Timestamp {
+        env.clock.now().plus(self.pause(attempt, env.settings.retry_base, env.ids.next().as_u128()))
+    }
+
+    /// How long a job that failed so often before waits, given a first step and a random number.
+    pub fn pause(&self, attempt: u32, base: Duration, random: u128) -> Duration {
+        let ceiling = base.saturating_mul(1_u32 << attempt.min(20)).min(self.longest_pause);
+        let share = (random as u32) as f64 / f64::from(u32::MAX);
+        // Never at once: at least half of the first step.
+        ceiling.mul_f64(share).max(base / 2)
+    }
+}
+
+/// A consumer of jobs of any type.
+pub trait AnyConsumer: Sync {
+    /// Its queue.
+    fn queue(&self) -> Queue;
+    /// The Lambda function that works on the queue.
+    fn function(&self) -> &'static str;
+    /// Whether every deployment has it.
+    fn presence(&self) -> Presence;
+    /// Whether journal entries give rise to its jobs.
+    fn wants_entries(&self) -> bool;
+    /// The messages that a journal entry gives rise to.
+    fn messages(&self, fact: &Fact, settings: &Settings) -> Result<Vec<String>>;
+    /// Its limits.
+    fn limits(&self) -> Limits;
+    /// How its jobs are retried.
+    fn retry(&self) -> RetryPolicy;
+}
+
+impl<J: Serialize> AnyConsumer for Consumer<J> {
+    fn queue(&self) -> Queue {
+        self.queue
+    }
+
+    fn function(&self) -> &'static str {
+        self.function
+    }
+
+    fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    fn wants_entries(&self) -> bool {
+        self.wants.is_some()
+    }
+
+    fn messages(&self, fact: &Fact, settings: &Settings) -> Result<Vec<String>> {
+        let jobs = self.wants.map_or(Vec::new(), |wants| wants(fact, settings));
+        let message = |job: J| serde_json::to_string(&Message { trace: fact.trace.clone(), ..Message::new(job) });
+        let messages: serde_json::Result<Vec<String>> = jobs.into_iter().map(message).collect();
+        messages.map_err(|error| Error::internal("write a message", error))
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn retry(&self) -> RetryPolicy {
+        self.retry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_stay_within_bounds() {
+        let (policy, base) = (RetryPolicy::attempts(3), Duration::from_secs(2));
+        let longest = |attempt| policy.pause(attempt, base, u128::MAX);
+        assert_eq!(longest(0), Duration::from_secs(2));
+        assert_eq!(longest(3), Duration::from_secs(16));
+        assert_eq!(longest(60), policy.longest_pause);
+        assert_eq!(policy.pause(5, base, 0), Duration::from_secs(1));
+        assert_eq!([2, 3].map(|attempts| policy.is_exhausted(attempts)), [false, true]);
+        assert!(!RetryPolicy::DEFAULT.is_exhausted(u32::MAX));
+    }
+}
