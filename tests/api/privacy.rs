@@ -294,7 +294,7 @@ async fn a_job_that_nobody_asked_for_isn_t_done() {
     let job = owner.post("/api/privacy/erasures", json!({"email": "eva@example.com"})).await.expect(202).id();
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     // Somebody with rights on the table puts another address into the errand.
-    let key = Place::Errand(DEFAULT_ORG, job.parse().expect("an id")).key();
+    let key = Place::DataSubject(DEFAULT_ORG, job.parse().expect("an id")).key();
     let mut errand = key_item(&key);
     errand.insert("address".to_owned(), AttributeValue::S("ada@example.com".to_owned()));
     errand.insert("expires_at".to_owned(), AttributeValue::N("9999999999".to_owned()));

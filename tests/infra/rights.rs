@@ -421,9 +421,11 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
         let again = seen.due().await;
         seen.work("sync-hubspot", again).await;
     }
-    for error in
-        [SendError::NotNow("x".to_owned()), SendError::Unheard("x".to_owned()), SendError::Refused("x".to_owned())]
-    {
+    for error in [
+        SendError::NotNow("x".to_owned()),
+        SendError::OutcomeUnknown("x".to_owned()),
+        SendError::Refused("x".to_owned()),
+    ] {
         mailer.fail_next(error);
     }
     seen.work("send-mail", mails).await;

@@ -16,9 +16,9 @@ use daybook_run_jobs::JobRun;
 use daybook_send_mail::{MailJob, MailKind};
 use daybook_store::chain::Anchor;
 use daybook_store::rows::alarm::Alarm;
+use daybook_store::rows::cascade::Cascades;
 use daybook_store::rows::credential::Credential;
-use daybook_store::rows::errand::Errand;
-use daybook_store::rows::falling::Falling;
+use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::rows::ledger::{self, HUBSPOT};
 use daybook_store::rows::second_factor::SecondFactor;
@@ -147,7 +147,7 @@ async fn written() -> Golden {
     let cx = world.cx(DEFAULT_ORG);
     let falls: AnyId = customer.parse().expect("an id");
     let job = daybook_domain::job::Job::new(daybook_domain::job::Work::Removal { record: falls }, &cx.stamp());
-    let row = Falling::default().and(DEFAULT_ORG, falls, (job.id, job.created_at)).expect("a row");
+    let row = Cascades::default().and(DEFAULT_ORG, falls, (job.id, job.created_at)).expect("a row");
     cx.commit(Tx::create(&job).with_row(row), ()).await.expect("a commit");
     let facts = world.journal(DEFAULT_ORG).await;
     for fact in &facts {
@@ -318,10 +318,10 @@ async fn rows_are_read(world: &World, golden: &Golden) -> Result<()> {
                 let to = uses.into_iter().find(|to| to.name() == text(item, "sk")).expect("a use");
                 Ticket::read(env, org, user, to).await?.is_some()
             }
-            "errand" => Errand::read(env, org, id().parse().expect("an id")).await?.is_some(),
+            "errand" => DataSubject::read(env, org, id().parse().expect("an id")).await?.is_some(),
             "ledger" => ledger::read(env, org, HUBSPOT, text(item, "sk").parse().expect("an id")).await?.is_some(),
             "delivery" => !delivery::of_entry(env, org, id().parse().expect("an id")).await?.is_empty(),
-            "falling" => !Falling::read(env, org).await?.is_empty(),
+            "falling" => !Cascades::read(env, org).await?.is_empty(),
             "journal" => {
                 let entry: EntryId = text(item, "sk").parse().expect("an id");
                 SignedFact::read(env, EntryRef { org, entry }).await?.is_some_and(|fact| fact.id == entry)

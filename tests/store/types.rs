@@ -46,8 +46,8 @@ fn what_a_type_says_of_its_fields_names_fields_that_it_has() {
         assert_eq!(record.id().kind, T::TYPE);
         assert!(T::PERSONAL != Personal::No || record.person().is_none(), "{}", T::TYPE);
         // What takes it along is among what it belongs to.
-        let with = record.falls_with();
-        assert_eq!(with.is_empty(), T::FALLS_WITH.is_empty(), "{}: its sample belongs to none of those", T::TYPE);
+        let with = record.cascade_parents();
+        assert_eq!(with.is_empty(), T::CASCADES_FROM.is_empty(), "{}: its sample belongs to none of those", T::TYPE);
     });
 }
 

@@ -110,7 +110,7 @@ async fn answers_of_ses_mean_what_they_say_and_none_is_asked_twice() {
     };
     let refused: fn(&SendError) -> bool = |error| matches!(error, SendError::Refused(_));
     let not_now: fn(&SendError) -> bool = |error| matches!(error, SendError::NotNow(_));
-    let unheard: fn(&SendError) -> bool = |error| matches!(error, SendError::Unheard(_));
+    let unheard: fn(&SendError) -> bool = |error| matches!(error, SendError::OutcomeUnknown(_));
     check(400, "MessageRejected", refused).await;
     check(400, "BadRequestException", refused).await;
     check(429, "TooManyRequestsException", not_now).await;

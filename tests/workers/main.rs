@@ -128,12 +128,12 @@ async fn a_mail_that_is_refused_is_given_up_at_once() {
 #[tokio::test]
 async fn a_mail_nobody_heard_of_waits_for_word_and_goes_once_more_only_when_none_comes() {
     let (world, mailer) = scripted().await;
-    mailer.fail_next(SendError::Unheard("timeout".to_owned()));
-    mailer.fail_next(SendError::Unheard("timeout".to_owned()));
+    mailer.fail_next(SendError::OutcomeUnknown("timeout".to_owned()));
+    mailer.fail_next(SendError::OutcomeUnknown("timeout".to_owned()));
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
     assert_eq!(mailer.sent().len(), 2);
-    assert_eq!(state(&world, MailKind::Confirmation).await, State::Unheard);
+    assert_eq!(state(&world, MailKind::Confirmation).await, State::OutcomeUnknown);
     world.pass(Duration::from_secs(600)).await;
     assert_eq!(mailer.sent().len(), 2, "sent again before its time");
 
@@ -248,7 +248,7 @@ async fn an_entry_that_is_gone_sends_nothing() {
 async fn a_mail_nobody_ever_hears_of_goes_twice_and_is_given_up() {
     let (world, mailer) = scripted().await;
     for _ in 0..20 {
-        mailer.fail_next(SendError::Unheard("timeout".to_owned()));
+        mailer.fail_next(SendError::OutcomeUnknown("timeout".to_owned()));
     }
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;

@@ -4,7 +4,7 @@ use daybook_audit::AuditQuery;
 use daybook_domain::audit::Filter;
 use daybook_domain::read::{escape, read};
 use daybook_domain::{Error as Domain, Rule, Violations};
-use daybook_http::{Argument, Call, Operation, Result, USUAL_LIMIT, limit_of, query_pairs};
+use daybook_http::{Argument, Call, DEFAULT_LIMIT, Operation, Result, limit_of, query_pairs};
 use serde_json::{Map, Value};
 
 /// A page of entries, from a query.
@@ -46,7 +46,7 @@ impl Argument for Asked {
 
     async fn read(call: &Call) -> Result<Self> {
         let mut fields = Map::new();
-        let mut query = AuditQuery { filter: Filter::default(), limit: USUAL_LIMIT, ascending: false, cursor: None };
+        let mut query = AuditQuery { filter: Filter::default(), limit: DEFAULT_LIMIT, ascending: false, cursor: None };
         let mut violations = Violations::default();
         for (name, value) in query_pairs(call)? {
             match name.as_str() {

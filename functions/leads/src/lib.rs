@@ -14,7 +14,7 @@ use daybook_handlers::{Moment, timeline_of};
 use daybook_http::{
     Cx, Data, Error, IfMatch, ListQuery, Listed, PageQuery, Patch, Path, Result, Routes, Searched, can,
 };
-use daybook_intake::{find_lead, lead_told};
+use daybook_intake::{announced_lead, find_lead};
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -50,7 +50,7 @@ async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch
     let fields = patch.fields;
     match daybook_records::amend(&cx, id, version, fields.clone(), Data::<Lead>).await {
         Err(Error::Domain(Domain::NotFound(_))) => {
-            daybook_records::amend(&cx, lead_told(&cx, id).await?, version, fields, Data::<Lead>).await
+            daybook_records::amend(&cx, announced_lead(&cx, id).await?, version, fields, Data::<Lead>).await
         }
         outcome => outcome,
     }
@@ -60,7 +60,7 @@ async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch
 async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
     match daybook_records::remove(&cx, id, version, Data::<Lead>).await {
         Err(Error::Domain(Domain::NotFound(_))) => {
-            daybook_records::remove(&cx, lead_told(&cx, id).await?, version, Data::<Lead>).await
+            daybook_records::remove(&cx, announced_lead(&cx, id).await?, version, Data::<Lead>).await
         }
         outcome => outcome,
     }
@@ -70,7 +70,7 @@ async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Re
 async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
     match daybook_records::restore(&cx, id, version, Data::<Lead>).await {
         Err(Error::Domain(Domain::NotFound(_))) => {
-            daybook_records::restore(&cx, lead_told(&cx, id).await?, version, Data::<Lead>).await
+            daybook_records::restore(&cx, announced_lead(&cx, id).await?, version, Data::<Lead>).await
         }
         outcome => outcome,
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The most opportunities of a stage unless the query says how many.
-const USUAL: usize = 20;
+const DEFAULT_LIMIT: usize = 20;
 
 /// Which board.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Argument for BoardQuery {
     const READS_QUERY: bool = true;
 
     async fn read(call: &Call) -> Result<Self> {
-        let mut query = BoardQuery { pipeline: None, limit: USUAL };
+        let mut query = BoardQuery { pipeline: None, limit: DEFAULT_LIMIT };
         for (name, value) in query_pairs(call)? {
             let outcome = match name.as_str() {
                 "pipeline_id" => value

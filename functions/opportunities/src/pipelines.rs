@@ -16,8 +16,8 @@ pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
     if let Some(cursor) = &query.cursor {
         let last: PipelineId =
             cx.cursors().open(cursor, CURSOR)?.parse().map_err(|_| Domain::query("cursor", Rule::Cursor))?;
-        let usual = PipelineId::default_of(cx.org);
-        all.retain(|pipeline| pipeline.id != usual && (last == usual || pipeline.id > last));
+        let default = PipelineId::default_of(cx.org);
+        all.retain(|pipeline| pipeline.id != default && (last == default || pipeline.id > last));
     }
     let more = all.len() > query.limit;
     all.truncate(query.limit);
@@ -42,15 +42,15 @@ pub async fn update(
     IfMatch(version): IfMatch,
     patch: Patch<Pipeline>,
 ) -> Result<Data<Pipeline>> {
-    let usual = Pipeline::default_of(cx.org);
-    if id != usual.id || cx.find::<Pipeline>(id).await?.is_some() {
+    let default = Pipeline::default_of(cx.org);
+    if id != default.id || cx.find::<Pipeline>(id).await?.is_some() {
         return daybook_records::amend(&cx, id, version, patch.fields, Data).await;
     }
     // The default one isn't stored before somebody changes it.
-    let draft = amended::<Pipeline>(&cx, &usual, patch.fields).await?;
-    is_at(&usual, version)?;
+    let draft = amended::<Pipeline>(&cx, &default, patch.fields).await?;
+    is_at(&default, version)?;
     let draft = draft.with(|pipeline| Pipeline { created_at: cx.now(), ..pipeline });
-    let (first, tx) = stored_first(&cx, Tx::default(), &usual, draft).await?;
+    let (first, tx) = stored_first(&cx, Tx::default(), &default, draft).await?;
     cx.commit(tx, Data(first)).await
 }
 

@@ -8,7 +8,7 @@ use daybook_domain::{Audit, EmailAddress, JobId};
 use daybook_http::{Accepted, Cx, Data, Error, Json, ListQuery, Listed, Path, Result, Routes, Stored, can};
 use daybook_records::{Draft, created};
 use daybook_store::Tx;
-use daybook_store::rows::errand::Errand;
+use daybook_store::rows::data_subject::DataSubject;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -55,12 +55,12 @@ async fn erase(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
     begin(&cx, person, Work::PersonErasure { person: person_of }, Audit::Erase).await
 }
 
-/// The address stands in the errand alone, until the job is done: neither in the job's record nor in the journal.
+/// The address stands in the subject alone, until the job is done: neither in the job's record nor in the journal.
 async fn begin(cx: &Cx, person: Person, work: Work, audit: Audit) -> Result<Accepted<Job>> {
     let job = Job::new(work, &cx.stamp());
-    let errand = Errand::new(person.email, cx.now()).write(cx.org, job.id)?;
+    let subject = DataSubject::new(person.email, cx.now()).write(cx.org, job.id)?;
     let (job, tx) = created(cx, Tx::default(), Draft::of(job)).await?;
-    cx.commit(tx.called(audit).with_row(errand).discreetly(), Accepted(job)).await
+    cx.commit(tx.called(audit).with_row(subject).without_request(), Accepted(job)).await
 }
 
 /// Lists jobs, the newest first.

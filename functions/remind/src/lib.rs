@@ -47,19 +47,19 @@ async fn handle(env: Arc<Env>, _: Arc<()>, message: Message<Alarm>) -> Result<Ou
     let mut channels: Vec<&str> = reminders.map(|reminder| reminder.channel.name()).collect();
     channels.dedup();
     if !channels.is_empty() && !over {
-        let said = json!({"at": at, "channels": channels, "assignee_id": task.assignee_id});
-        say(&cx, Event::TaskDue, &task, at, said).await?;
+        let detail = json!({"at": at, "channels": channels, "assignee_id": task.assignee_id});
+        announce(&cx, Event::TaskDue, &task, at, detail).await?;
     }
     if task.due_date == Some(at) {
-        say(&cx, Event::TaskOverdue, &task, at, json!({"at": at, "assignee_id": task.assignee_id})).await?;
+        announce(&cx, Event::TaskOverdue, &task, at, json!({"at": at, "assignee_id": task.assignee_id})).await?;
     }
     Ok(Outcome::Done)
 }
 
 /// Puts it on record, unless it is.
-async fn say(cx: &Cx, event: Event, task: &Task, at: Timestamp, said: Value) -> Result<()> {
-    let said: Map<String, Value> = said.as_object().cloned().unwrap_or_default();
+async fn announce(cx: &Cx, event: Event, task: &Task, at: Timestamp, detail: Value) -> Result<()> {
+    let detail: Map<String, Value> = detail.as_object().cloned().unwrap_or_default();
     let content = format!("{} {} {at}", event.name(), task.id);
-    let tx = Tx::happened(event, Audit::Remind, task.id).saying(said);
+    let tx = Tx::happened(event, Audit::Remind, task.id).with_detail(detail);
     cx.next_step().once_by("remind", &content, KEPT).commit(tx, ()).await
 }

@@ -7,17 +7,17 @@ use daybook_domain::registry::boxed;
 use daybook_domain::user::User;
 use daybook_domain::{AnyId, Audit, Event, RecordType, Stored, with_record_type};
 use daybook_jobs::files::Files;
+use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::delivery;
-use daybook_store::rows::errand::Errand;
 use daybook_store::rows::ledger::{self, HUBSPOT};
 use daybook_store::{Cx, Error, Kept, Result, Tx};
 
 /// Erases what was known when it was asked for: first what entries were about, then records, by which the entries are
 /// found. A record that changed since it was looked at is refused, and all of it looked at once more, so no entry about it
 /// is missed.
-pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Result<Job> {
+pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -> Result<Job> {
     let Known { records, gone, mentions, entries, mentioning, former } =
-        known(cx, &errand.address, job.created_at).await?;
+        known(cx, &subject.address, job.created_at).await?;
     for record in &records {
         if let (Some(user), Kept::Live) = (record.record::<User>(), record.kept) {
             let why = format!("this is the address of user {}; remove the user first, and ask again", user.id);
@@ -36,7 +36,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
     }
     cx.journal().erase(&[entries, mentioning].concat(), job.id.into()).await?;
     for lead in &gone {
-        hush(cx, *lead, &mut erased).await?;
+        forget_remotely(cx, *lead, &mut erased).await?;
         cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, *lead), ()).await?;
     }
     for record in &records {
@@ -47,11 +47,11 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
             continue;
         }
         if record.id.kind == RecordType::Lead {
-            hush(cx, record.id, &mut erased).await?;
+            forget_remotely(cx, record.id, &mut erased).await?;
         }
         // What a contact is known by since it was a lead stands in other systems under the lead.
         if let Some(lead) = record.lead_id.filter(|_| record.id.kind == RecordType::Contact) {
-            hush(cx, lead.into(), &mut erased).await?;
+            forget_remotely(cx, lead.into(), &mut erased).await?;
             cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, lead), ()).await?;
         }
         with_record_type!(record.id.kind, T => if let Some(theirs) = record.record::<T>() {
@@ -59,13 +59,13 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
         });
         erased.records += 1;
     }
-    for address in former.iter().chain([&errand.address.normalized()]) {
+    for address in former.iter().chain([&subject.address.normalized()]) {
         daybook_records::forget_address(cx, address).await?;
     }
     Ok(job.with_erased(erased))
 }
 
-async fn hush(cx: &Cx, lead: AnyId, erased: &mut Erased) -> Result<()> {
-    erased.contacts += u64::from(ledger::hush(&cx.env, cx.org, HUBSPOT, lead).await?);
+async fn forget_remotely(cx: &Cx, lead: AnyId, erased: &mut Erased) -> Result<()> {
+    erased.contacts += u64::from(ledger::mark_erased(&cx.env, cx.org, HUBSPOT, lead).await?);
     Ok(())
 }

@@ -15,7 +15,7 @@ use daybook_jobs::files::{FileError, Files};
 use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
 use daybook_records::{Draft, updated};
 use daybook_store::rows::credential::Credential;
-use daybook_store::rows::errand::Errand;
+use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::rows::second_factor::SecondFactor;
 use daybook_store::rows::session::Session;
@@ -72,7 +72,7 @@ async fn handle(env: Arc<Env>, files: Arc<Arc<dyn Files>>, message: Message<JobR
     let cx = env.on_behalf_of(&fact, "run-jobs");
     let Some(job) = cx.find::<Job>(id).await?.filter(|job| job.status == Status::Queued) else {
         // An earlier try may have got no further.
-        Errand::remove(env, cx.org, id).await?;
+        DataSubject::remove(env, cx.org, id).await?;
         return Ok(Outcome::Done);
     };
     if env.clock.now() < job.begins_at() {
@@ -108,8 +108,8 @@ async fn handle(env: Arc<Env>, files: Arc<Arc<dyn Files>>, message: Message<JobR
 async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Result<Job> {
     match &job.work {
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
-        Work::PersonExport { .. } => person_export::run(cx, files, job, &errand(cx, fact, job).await?).await,
-        Work::PersonErasure { .. } => erasure::run(cx, files, job, &errand(cx, fact, job).await?).await,
+        Work::PersonExport { .. } => person_export::run(cx, files, job, &subject(cx, fact, job).await?).await,
+        Work::PersonErasure { .. } => erasure::run(cx, files, job, &subject(cx, fact, job).await?).await,
         Work::Removal { record } => family::remove(cx, job, *record).await,
         Work::Return { record } => family::restore(cx, job, *record).await,
         Work::OrganizationErasure => organization::run(cx, job).await,
@@ -123,19 +123,19 @@ fn is_for_newer(error: &Error) -> bool {
 }
 
 /// What a job about a person needs to know, if its entry says the same.
-async fn errand(cx: &Cx, fact: &Fact, job: &Job) -> Result<Errand> {
-    let untrue = || Error::internal("run a job", "its errand isn't what was asked for");
-    let errand = Errand::read(&cx.env, cx.org, job.id).await?.ok_or_else(untrue)?;
+async fn subject(cx: &Cx, fact: &Fact, job: &Job) -> Result<DataSubject> {
+    let untrue = || Error::internal("run a job", "its subject isn't what was asked for");
+    let subject = DataSubject::read(&cx.env, cx.org, job.id).await?.ok_or_else(untrue)?;
     let detail = fact.detail(&cx.env).await?.ok_or_else(untrue)?;
     let person = detail.after.get("work").and_then(|work| work.get("person")?.as_str()).ok_or_else(untrue)?;
     let asked = job.work.person() == Some(person);
-    match asked && cx.env.is_pseudonym(cx.org, &errand.address, person) {
-        true => Ok(errand),
+    match asked && cx.env.is_pseudonym(cx.org, &subject.address, person) {
+        true => Ok(subject),
         false => Err(untrue()),
     }
 }
 
-/// Writes down how a job ended; then its errand is over.
+/// Writes down how a job ended; then its data subject is forgotten.
 async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
     // It may have told how far it came.
     let Some(job) = &cx.find::<Job>(job.id).await? else { return Ok(Outcome::Done) };
@@ -148,7 +148,7 @@ async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
     };
     let (_, tx) = updated(cx, Tx::default(), job, Draft::of(done)).await?;
     cx.next_step().commit(tx.called(audit), ()).await?;
-    Errand::remove(&cx.env, cx.org, job.id).await?;
+    DataSubject::remove(&cx.env, cx.org, job.id).await?;
     Ok(Outcome::Done)
 }
 

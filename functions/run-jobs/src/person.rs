@@ -10,7 +10,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 
 /// A record of a person, as it was looked at.
-pub struct Theirs {
+pub struct PersonalRecord {
     /// Its id.
     pub id: AnyId,
     /// Where it is kept.
@@ -22,11 +22,11 @@ pub struct Theirs {
     record: Box<dyn Any + Send + Sync>,
 }
 
-impl Theirs {
-    fn of<T: Record>(record: Stored<T>, kept: Kept) -> Theirs {
+impl PersonalRecord {
+    fn of<T: Record>(record: Stored<T>, kept: Kept) -> PersonalRecord {
         let text = record.text().to_owned();
         let lead = serde_json::from_str::<Value>(&text).ok().and_then(|json| json["lead_id"].as_str()?.parse().ok());
-        Theirs { id: record.id(), kept, lead_id: lead, text, record: Box::new(record) }
+        PersonalRecord { id: record.id(), kept, lead_id: lead, text, record: Box::new(record) }
     }
 
     /// The record, where it is of this type.
@@ -39,7 +39,7 @@ impl Theirs {
 #[derive(Default)]
 pub struct Known {
     /// Their records.
-    pub records: Vec<Theirs>,
+    pub records: Vec<PersonalRecord>,
     /// Leads of theirs that have left the trash.
     pub gone: Vec<AnyId>,
     /// Records about others that mention their address, as far as they are named.
@@ -139,7 +139,7 @@ impl Looking<'_> {
                     // By its id: a post that was held makes its lead later.
                     if theirs && id.time() <= self.until {
                         self.ids.insert(id);
-                        self.known.records.push(Theirs::of(record, kept));
+                        self.known.records.push(PersonalRecord::of(record, kept));
                     } else {
                         self.mentioned(id, record.text());
                     }
@@ -156,7 +156,7 @@ impl Looking<'_> {
             .each(|job| {
                 let of = job.work.person().is_some_and(|person| cx.env.is_pseudonym(cx.org, self.address, person));
                 if of && job.created_at <= self.until {
-                    self.known.records.push(Theirs::of(job, Kept::Live));
+                    self.known.records.push(PersonalRecord::of(job, Kept::Live));
                 }
             })
             .await

@@ -6,7 +6,7 @@ use daybook_audit::{Entry, WhoKind, shown};
 use daybook_domain::job::Job;
 use daybook_domain::{AnyId, EmailAddress, EntryId, RecordType, Timestamp};
 use daybook_jobs::files::Files;
-use daybook_store::rows::errand::Errand;
+use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::{delivery, ledger, suppression};
 use daybook_store::schema::day_of;
 use daybook_store::{Cx, Error, Kept, Result};
@@ -15,11 +15,11 @@ use serde_json::Value;
 
 /// What the file says.
 #[derive(Serialize)]
-struct Told {
+struct PersonExport {
     email: EmailAddress,
     generated_at: Timestamp,
-    records: Vec<ToldRecord>,
-    mails: Vec<ToldMail>,
+    records: Vec<ExportedRecord>,
+    mails: Vec<ExportedMail>,
     gets_no_mail: bool,
     sync: Vec<ledger::Row>,
     audit_log: Vec<Entry>,
@@ -28,7 +28,7 @@ struct Told {
 }
 
 #[derive(Serialize)]
-struct ToldRecord {
+struct ExportedRecord {
     in_trash: bool,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -36,7 +36,7 @@ struct ToldRecord {
 }
 
 #[derive(Serialize)]
-struct ToldMail {
+struct ExportedMail {
     mail: String,
     entry: EntryId,
     #[serde(flatten)]
@@ -44,14 +44,14 @@ struct ToldMail {
 }
 
 /// Writes what was known when it was asked for.
-pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Result<Job> {
-    let Known { records, mentions, entries, mentioning, .. } = known(cx, &errand.address, job.created_at).await?;
-    let mut told = Told {
-        email: errand.address.clone(),
+pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -> Result<Job> {
+    let Known { records, mentions, entries, mentioning, .. } = known(cx, &subject.address, job.created_at).await?;
+    let mut export = PersonExport {
+        email: subject.address.clone(),
         generated_at: cx.now(),
         records: Vec::new(),
         mails: Vec::new(),
-        gets_no_mail: suppression::holds(&cx.env, cx.org, &errand.address).await?,
+        gets_no_mail: suppression::holds(&cx.env, cx.org, &subject.address).await?,
         sync: Vec::new(),
         audit_log: Vec::new(),
         // What is about others is theirs; that it is there is told.
@@ -60,26 +60,26 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, errand: &Errand) -> Resu
     };
     // What was asked about them before is no data of theirs.
     for record in records.iter().filter(|record| record.id.kind != RecordType::Job) {
-        told.records.push(ToldRecord {
+        export.records.push(ExportedRecord {
             in_trash: record.kept == Kept::InTrash,
             kind: record.id.kind.name(),
             record: json(&record.text)?,
         });
         if record.id.kind == RecordType::Lead {
-            told.sync.extend(ledger::read(&cx.env, cx.org, ledger::HUBSPOT, record.id).await?);
+            export.sync.extend(ledger::read(&cx.env, cx.org, ledger::HUBSPOT, record.id).await?);
         }
     }
     for entry in &entries {
         for (mail, delivery) in delivery::of_entry(&cx.env, cx.org, *entry).await? {
-            told.mails.push(ToldMail { mail, entry: *entry, delivery });
+            export.mails.push(ExportedMail { mail, entry: *entry, delivery });
         }
     }
     let mut facts = Vec::new();
     for entry in &entries {
         facts.extend(cx.journal().fact(*entry).await?);
     }
-    told.audit_log = shown(cx, facts).await?.into_iter().map(of_others_hidden).collect();
-    let text = serde_json::to_vec_pretty(&told).map_err(|error| Error::internal("write a job's file", error))?;
+    export.audit_log = shown(cx, facts).await?.into_iter().map(of_others_hidden).collect();
+    let text = serde_json::to_vec_pretty(&export).map_err(|error| Error::internal("write a job's file", error))?;
     let bytes = write(cx, files, job, "application/json", &text).await?;
     let name = format!("person-{}.json", day_of(job.created_at));
     Ok(job.with_file(name, bytes, cx.now()))

@@ -173,8 +173,8 @@ impl From<'_> {
         let zone = self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
         let due = task.due_date.map(|at| format!("{} ({})", zone.wall_time(at).replace('T', " "), zone.name()));
         let url = format!("{}/api/tasks/{}", self.env.settings.public_url, task.id);
-        let said = templates::TaskSaid { title: task.title.as_str(), due: due.as_deref(), url: &url };
-        let content = templates::task(mail, name, self.name(), &said, self.locale()).map_err(unwritten)?;
+        let details = templates::TaskDetails { title: task.title.as_str(), due: due.as_deref(), url: &url };
+        let content = templates::task(mail, name, self.name(), &details, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to: user.email.clone(), reply_to: None, content, about: Some(task.id.into()) }))
     }
 

@@ -78,7 +78,9 @@ async fn send(env: &Arc<Env>, post: &Post, job: MailJob, attempt: u32) -> Result
             settle.over(State::Failed, None, Some(&reason)).await
         }
         Err(SendError::NotNow(reason)) => settle.later(attempt, reason).await,
-        Err(SendError::Unheard(reason)) => settle.wait(State::Unheard, env.clock.now().plus(EVENTS), reason).await,
+        Err(SendError::OutcomeUnknown(reason)) => {
+            settle.wait(State::OutcomeUnknown, env.clock.now().plus(EVENTS), reason).await
+        }
     }
 }
 
@@ -109,8 +111,8 @@ async fn find_out(env: &Arc<Env>, post: &Post, job: MailJob, found: &Delivery, a
         None if env.clock.now() < silent_since => {
             let reason = "waiting to hear whether it went out".to_owned();
             return match found.state {
-                State::Unheard => Ok(Outcome::RetryAt(silent_since, reason)),
-                _ => settle.wait(State::Unheard, env.clock.now().plus(EVENTS), reason).await,
+                State::OutcomeUnknown => Ok(Outcome::RetryAt(silent_since, reason)),
+                _ => settle.wait(State::OutcomeUnknown, env.clock.now().plus(EVENTS), reason).await,
             };
         }
         None if found.resent => {

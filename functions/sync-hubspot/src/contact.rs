@@ -9,7 +9,7 @@ use daybook_store::rows::ledger::{self, HUBSPOT, State};
 use daybook_store::{Cx, Result};
 
 /// Whose a contact is that has a lead's address.
-pub enum Whose {
+pub enum ContactHolder {
     /// No lead's, or the lead's own.
     Free,
     /// It was this lead's, which has no use for it any more.
@@ -73,18 +73,18 @@ pub async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<LeadId>> {
 }
 
 /// Whose the contact is that has a lead's address and this id of ours.
-pub async fn whose(cx: &Cx, lead: &Lead, external_id: Option<&str>) -> Result<Whose> {
+pub async fn holder(cx: &Cx, lead: &Lead, external_id: Option<&str>) -> Result<ContactHolder> {
     let Some(other) = external_id.and_then(|id| id.parse::<LeadId>().ok()).filter(|other| *other != lead.id) else {
-        return Ok(Whose::Free);
+        return Ok(ContactHolder::Free);
     };
-    let Some(there) = cx.find::<Lead>(other).await? else { return Ok(Whose::Left(other)) };
+    let Some(there) = cx.find::<Lead>(other).await? else { return Ok(ContactHolder::Left(other)) };
     if !is_meant(&there)
         || there.email.normalized() == lead.email.normalized()
         || successor(cx, &there).await?.is_some()
     {
-        return Ok(Whose::Left(other));
+        return Ok(ContactHolder::Left(other));
     }
     let row = ledger::read(&cx.env, cx.org, HUBSPOT, other.into()).await?;
     let is_behind = row.is_none_or(|row| row.state != State::Failed && row.version < there.version);
-    Ok(if is_behind { Whose::Leaving(other) } else { Whose::Staying(other) })
+    Ok(if is_behind { ContactHolder::Leaving(other) } else { ContactHolder::Staying(other) })
 }

@@ -1,6 +1,6 @@
 //! One push: the contact is written until it is equal, or nothing more can be done about it.
 
-use crate::contact::{self, Whose};
+use crate::contact::{self, ContactHolder};
 use crate::governor::Governor;
 use crate::mapping;
 use crate::pushed::Pushed;
@@ -19,9 +19,9 @@ const AT_ONCE: u32 = 2;
 /// What a contact is known by.
 enum Target {
     /// Our id.
-    Ours,
+    ByExternalId,
     /// HubSpot's.
-    Theirs(String),
+    ByRemoteId(String),
 }
 
 /// A push on its way.
@@ -47,9 +47,9 @@ pub struct Push<'a> {
 impl<'a> Push<'a> {
     /// The push of a lead that stands like this.
     pub fn of(hubspot: &'a HubSpot, governor: &'a Governor<'a>, cx: &'a Cx, lead: &'a Lead, row: &Row) -> Push<'a> {
-        let target = row.remote_id.clone().map_or(Target::Ours, Target::Theirs);
+        let target = row.remote_id.clone().map_or(Target::ByExternalId, Target::ByRemoteId);
         let mut properties = mapping::properties(lead, &row.written, &hubspot.settings().external_id);
-        if matches!(target, Target::Ours) {
+        if matches!(target, Target::ByExternalId) {
             properties.extend(mapping::beginning());
         }
         Push {
@@ -76,8 +76,8 @@ impl<'a> Push<'a> {
                 return Ok(pushed);
             }
             let outcome = match &self.target {
-                Target::Ours => self.hubspot.upsert(&self.lead.id.to_string(), &self.properties).await,
-                Target::Theirs(id) => self.hubspot.update(id, &self.properties).await,
+                Target::ByExternalId => self.hubspot.upsert(&self.lead.id.to_string(), &self.properties).await,
+                Target::ByRemoteId(id) => self.hubspot.update(id, &self.properties).await,
             };
             let settled = match outcome {
                 Ok(id) => {
@@ -118,8 +118,8 @@ impl<'a> Push<'a> {
                 Ok(None)
             }
             // Deleted or merged there: made anew, under our id.
-            Refusal::Gone if matches!(self.target, Target::Theirs(_)) => {
-                self.target = Target::Ours;
+            Refusal::Gone if matches!(self.target, Target::ByRemoteId(_)) => {
+                self.target = Target::ByExternalId;
                 self.properties = mapping::properties(self.lead, &[], self.external_id());
                 self.properties.extend(mapping::beginning());
                 Ok(None)
@@ -144,28 +144,28 @@ impl<'a> Push<'a> {
             Err(refusal) => return self.put_off(refusal).await,
         };
         let address = &self.lead.email;
-        match (contact::whose(self.cx, self.lead, external_id.as_deref()).await?, &self.target) {
-            (Whose::Leaving(other), _) => {
+        match (contact::holder(self.cx, self.lead, external_id.as_deref()).await?, &self.target) {
+            (ContactHolder::Leaving(other), _) => {
                 let reason = format!("contact {id} is lead {other}'s until that one's new address is there");
                 self.put_off(Refusal::NotNow { wait: Wait::Growing, everybody: false, reason }).await
             }
             // It may have left between the refusal and this look.
-            (Whose::Staying(_), _) if !self.met_another => {
+            (ContactHolder::Staying(_), _) if !self.met_another => {
                 self.met_another = true;
                 Ok(None)
             }
-            (Whose::Staying(other), _) => Ok(Some(Pushed::Never(format!(
+            (ContactHolder::Staying(other), _) => Ok(Some(Pushed::Never(format!(
                 "contact {id}, which is lead {other}'s, has the address {address} in HubSpot; \
                  change it there, or replay lead {other}, and replay this one"
             )))),
-            (_, Target::Theirs(_)) => Ok(Some(Pushed::Never(format!(
+            (_, Target::ByRemoteId(_)) => Ok(Some(Pushed::Never(format!(
                 "in HubSpot contact {id} has the address {address} already; merge the two contacts there and replay"
             )))),
-            (whose, Target::Ours) => {
-                if let Whose::Left(other) = whose {
+            (holder, Target::ByExternalId) => {
+                if let ContactHolder::Left(other) = holder {
                     ledger::leave(&self.cx.env, self.cx.org, HUBSPOT, other.into(), &id).await?;
                 }
-                self.target = Target::Theirs(id);
+                self.target = Target::ByRemoteId(id);
                 // What it has come to there is not begun anew.
                 self.properties.retain(|name, _| !mapping::is_state(name));
                 Ok(None)

@@ -253,13 +253,13 @@ async fn ask(data: &Path, into: &Path, mut told: impl FnMut(Copied) -> ControlFl
         while let Some(end) = said.iter().position(|byte| *byte == b'\n') {
             let line = String::from_utf8_lossy(&said[..end]).into_owned();
             said.drain(..=end);
-            match Said::read(&line) {
-                Some(Said::Copied(copied)) => {
+            match Progress::read(&line) {
+                Some(Progress::Copied(copied)) => {
                     let _ = told(copied);
                     last = copied;
                 }
-                Some(Said::Done) => return Ok(last),
-                Some(Said::Failed(why)) => return Err(failed(why)),
+                Some(Progress::Done) => return Ok(last),
+                Some(Progress::Failed(why)) => return Err(failed(why)),
                 None => return Err(failed(format!("it said `{line}`"))),
             }
         }
@@ -268,7 +268,7 @@ async fn ask(data: &Path, into: &Path, mut told: impl FnMut(Copied) -> ControlFl
 }
 
 /// A line of what a server says while it makes a backup.
-pub(crate) enum Said {
+pub(crate) enum Progress {
     /// It has come so far.
     Copied(Copied),
     /// It is done.
@@ -277,24 +277,24 @@ pub(crate) enum Said {
     Failed(String),
 }
 
-impl Said {
+impl Progress {
     /// The line.
     pub fn line(&self) -> String {
         match self {
-            Said::Copied(Copied { entries, bytes }) => format!("copied {entries} {bytes}\n"),
-            Said::Done => "done\n".to_owned(),
-            Said::Failed(why) => format!("failed {}\n", why.replace('\n', " ")),
+            Progress::Copied(Copied { entries, bytes }) => format!("copied {entries} {bytes}\n"),
+            Progress::Done => "done\n".to_owned(),
+            Progress::Failed(why) => format!("failed {}\n", why.replace('\n', " ")),
         }
     }
 
-    fn read(line: &str) -> Option<Said> {
+    fn read(line: &str) -> Option<Progress> {
         match line.split_once(' ') {
-            None if line == "done" => Some(Said::Done),
+            None if line == "done" => Some(Progress::Done),
             Some(("copied", numbers)) => {
                 let (entries, bytes) = numbers.split_once(' ')?;
-                Some(Said::Copied(Copied { entries: entries.parse().ok()?, bytes: bytes.parse().ok()? }))
+                Some(Progress::Copied(Copied { entries: entries.parse().ok()?, bytes: bytes.parse().ok()? }))
             }
-            Some(("failed", why)) => Some(Said::Failed(why.to_owned())),
+            Some(("failed", why)) => Some(Progress::Failed(why.to_owned())),
             _ => None,
         }
     }

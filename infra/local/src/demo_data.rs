@@ -233,7 +233,7 @@ fn lead(cx: &Cx, n: usize, companies: usize) -> Result<Lead, Error> {
     }))?;
     let source = Line::parse(DEMO_DATA).map_err(|rule| Domain::invalid("/source", rule))?;
     let origin =
-        LeadOrigin { form: None, default_source: &source, phone_country: Phone::USUAL_COUNTRY, previous: None };
+        LeadOrigin { form: None, default_source: &source, phone_country: Phone::DEFAULT_COUNTRY, previous: None };
     let made = Lead::from_enquiry(&enquiry, origin, LeadId::new(stamp.id), stamp.at);
     Ok(Lead { status: STATUSES[n / 2 % STATUSES.len()], ..made })
 }

@@ -3,7 +3,7 @@
 use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::Queues;
 use daybook_store::rows::checkpoint;
-use daybook_store::{EntryRef, Env, Fact, Result, SignedFact, Told};
+use daybook_store::{Committed, EntryRef, Env, Fact, Result, SignedFact};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +25,7 @@ const FURTHEST: Duration = Duration::from_secs(2 * 86_400);
 /// The entries on their way to dispatch.
 #[derive(Debug)]
 pub struct Feed {
-    told: AsyncMutex<UnboundedReceiver<Told>>,
+    committed: AsyncMutex<UnboundedReceiver<Committed>>,
     /// Entries that dispatch hasn't taken yet.
     open: Mutex<BTreeMap<EntryId, Open>>,
 }
@@ -33,15 +33,15 @@ pub struct Feed {
 /// An entry that dispatch hasn't taken yet.
 #[derive(Clone, Debug)]
 struct Open {
-    told: Told,
+    committed: Committed,
     /// When it is tried.
     at: Timestamp,
 }
 
 impl Feed {
     /// A feed of the entries that the table tells.
-    pub fn new(told: UnboundedReceiver<Told>) -> Feed {
-        Feed { told: AsyncMutex::new(told), open: Mutex::default() }
+    pub fn new(committed: UnboundedReceiver<Committed>) -> Feed {
+        Feed { committed: AsyncMutex::new(committed), open: Mutex::default() }
     }
 
     /// Reads the journal of every organisation since the checkpoint.
@@ -52,7 +52,7 @@ impl Feed {
         for org in env.organizations().await? {
             let entries = Fact::since(env, org, since).await?;
             count += entries.len();
-            let open = |entry: EntryRef| (entry.entry, Open { told: Told { entry, fact: None }, at: now });
+            let open = |entry: EntryRef| (entry.entry, Open { committed: Committed { entry, fact: None }, at: now });
             self.open().extend(entries.into_iter().map(open));
         }
         Ok(count)
@@ -62,19 +62,19 @@ impl Feed {
     pub async fn run(&self, env: &Arc<Env>, queues: &Arc<dyn Queues>) -> usize {
         self.listen().await;
         let now = env.clock.now();
-        let due: Vec<Told> =
-            self.open().values().filter(|open| open.at <= now).map(|open| open.told.clone()).take(MOST).collect();
+        let due: Vec<Committed> =
+            self.open().values().filter(|open| open.at <= now).map(|open| open.committed.clone()).take(MOST).collect();
         let count = due.len();
-        for told in due {
-            let entry = told.entry;
-            match dispatch(env, queues, told).await {
+        for committed in due {
+            let entry = committed.entry;
+            match dispatch(env, queues, committed).await {
                 Ok(()) => {
                     self.open().remove(&entry.entry);
                 }
                 Err(error) => {
                     tracing::warn!(entry = %entry.entry, error = %error.chain(), "entry not dispatched yet");
                     let at = now.plus(env.settings.retry_base);
-                    self.open().insert(entry.entry, Open { told: Told { entry, fact: None }, at });
+                    self.open().insert(entry.entry, Open { committed: Committed { entry, fact: None }, at });
                 }
             }
         }
@@ -83,10 +83,10 @@ impl Feed {
 
     /// Waits until an entry is told.
     pub async fn arrival(&self, env: &Env) {
-        let told = self.told.lock().await.recv().await;
-        match told {
-            Some(told) => {
-                self.open().insert(told.entry.entry, Open { told, at: env.clock.now() });
+        let committed = self.committed.lock().await.recv().await;
+        match committed {
+            Some(committed) => {
+                self.open().insert(committed.entry.entry, Open { committed, at: env.clock.now() });
             }
             // The table is gone; nothing will come any more.
             None => std::future::pending().await,
@@ -99,11 +99,11 @@ impl Feed {
     }
 
     async fn listen(&self) {
-        let mut channel = self.told.lock().await;
+        let mut channel = self.committed.lock().await;
         let mut open = self.open();
-        while let Ok(Told { entry, fact }) = channel.try_recv() {
+        while let Ok(Committed { entry, fact }) = channel.try_recv() {
             let fact = fact.filter(|_| open.len() < HELD);
-            open.insert(entry.entry, Open { told: Told { entry, fact }, at: Timestamp::UNIX_EPOCH });
+            open.insert(entry.entry, Open { committed: Committed { entry, fact }, at: Timestamp::UNIX_EPOCH });
         }
     }
 
@@ -112,10 +112,10 @@ impl Feed {
     }
 }
 
-async fn dispatch(env: &Arc<Env>, queues: &Arc<dyn Queues>, told: Told) -> Result<()> {
-    let fact = match told.fact {
+async fn dispatch(env: &Arc<Env>, queues: &Arc<dyn Queues>, committed: Committed) -> Result<()> {
+    let fact = match committed.fact {
         Some(fact) => Some(*fact),
-        None => SignedFact::read(env, told.entry).await?,
+        None => SignedFact::read(env, committed.entry).await?,
     };
     match fact {
         Some(fact) => daybook_dispatch::dispatch(env.clone(), queues.clone(), fact).await,

@@ -105,7 +105,7 @@ impl Files for Folder {
         Box::pin(async move {
             let place = self.file("begin a file", key)?;
             let file = temporary("begin a file", key, &place)?;
-            Ok(Box::new(Begun { key: key.to_owned(), place, file, bytes: 0 }) as Box<dyn Writing>)
+            Ok(Box::new(PartialFile { key: key.to_owned(), place, file, bytes: 0 }) as Box<dyn Writing>)
         })
     }
 
@@ -158,14 +158,14 @@ impl Archive for Folder {
 }
 
 /// A file that is being written.
-struct Begun {
+struct PartialFile {
     key: String,
     place: PathBuf,
     file: tempfile::NamedTempFile,
     bytes: u64,
 }
 
-impl Writing for Begun {
+impl Writing for PartialFile {
     fn add<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>> {
         self.bytes += bytes.len() as u64;
         let written = self.file.write_all(bytes).map_err(failed("write a file", &self.key));
@@ -173,7 +173,7 @@ impl Writing for Begun {
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<u64>> {
-        let Begun { key, place, file, bytes } = *self;
+        let PartialFile { key, place, file, bytes } = *self;
         let ended = file.as_file().sync_all().and_then(|()| file.persist(&place).map_err(|error| error.error));
         let ended = ended.map(|_| bytes).map_err(failed("end a file", &key));
         Box::pin(async { ended })

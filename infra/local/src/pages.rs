@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::DEFAULT_ORG;
-use crate::backup::{self, BackupRequest, Said};
+use crate::backup::{self, BackupRequest, Progress};
 
 /// What pages of the website may do: their own script and styles, and posting forms here.
 const SITE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -74,13 +74,13 @@ async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackupRequest>) -
     }
     let (say, said) = mpsc::unbounded_channel();
     tokio::task::spawn_blocking(move || {
-        let told = |copied| match say.send(Said::Copied(copied)) {
+        let told = |copied| match say.send(Progress::Copied(copied)) {
             Ok(()) => ControlFlow::Continue(()),
             // The caller has gone.
             Err(_) => ControlFlow::Break(()),
         };
         let done = backup::copy(&shown.table, &shown.data, &PathBuf::from(asked.folder), told);
-        let end = done.map_or_else(|error| Said::Failed(error.to_string()), |_| Said::Done);
+        let end = done.map_or_else(|error| Progress::Failed(error.to_string()), |_| Progress::Done);
         let _ = say.send(end);
     });
     let lines = futures::stream::unfold(said, async |mut said| {

@@ -85,7 +85,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let system = System::start(system).await?;
 
     // Loads the numbering plans now rather than in the first visitor's request.
-    tokio::task::spawn_blocking(|| Phone::parse("+86 138 0013 8000").map(|phone| phone.e164(Phone::USUAL_COUNTRY)));
+    tokio::task::spawn_blocking(|| Phone::parse("+86 138 0013 8000").map(|phone| phone.e164(Phone::DEFAULT_COUNTRY)));
     let left = system.workers.catch_up().await.map_err(StartError::from)?;
     let (stop, stopped) = watch::channel(());
     let pace = Pace::new();
@@ -156,7 +156,7 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
             if told.dispatch().await == 0 {
                 tokio::select! {
                     _ = stopped.changed() => {}
-                    () = told.told() => {}
+                    () = told.committed() => {}
                     () = tokio::time::sleep(LOOK) => {}
                 }
             }

@@ -85,7 +85,7 @@ impl Workers {
     }
 
     /// Waits until an entry is told.
-    pub async fn told(&self) {
+    pub async fn committed(&self) {
         self.feed.arrival(&self.env).await;
     }
 

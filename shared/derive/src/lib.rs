@@ -43,7 +43,7 @@ fn derived(input: &DeriveInput) -> syn::Result<Tokens> {
         let name = name_of(field)?;
         let ty = &field.ty;
         all.push(quote! { crate::field::Field { name: #name, kind: <#ty as crate::field::FieldType>::KIND } });
-        let Said { facts, default } = said_of(field)?;
+        let FieldAttributes { facts, default } = attributes_of(field)?;
         facts.into_iter().for_each(|at| lists[at].push(name.clone()));
         defaults.extend(default.map(|value| {
             quote! {
@@ -92,25 +92,26 @@ fn name_of(field: &Field) -> syn::Result<LitStr> {
 
 /// What `#[field(…)]` says of a field.
 #[derive(Default)]
-struct Said {
+struct FieldAttributes {
     /// The lists that it joins.
     facts: Vec<usize>,
     default: Option<syn::Expr>,
 }
 
-fn said_of(field: &Field) -> syn::Result<Said> {
-    let mut said = Said::default();
+fn attributes_of(field: &Field) -> syn::Result<FieldAttributes> {
+    let mut attributes = FieldAttributes::default();
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("field")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("default") {
-                said.default = Some(meta.value()?.parse()?);
+                attributes.default = Some(meta.value()?.parse()?);
                 return Ok(());
             }
             let at = FACTS.iter().position(|(fact, _)| meta.path.is_ident(fact));
-            said.facts
+            attributes
+                .facts
                 .push(at.ok_or_else(|| meta.error("read_only, fixed, required, moment, deadline or default = …"))?);
             Ok(())
         })?;
     }
-    Ok(said)
+    Ok(attributes)
 }

@@ -83,7 +83,7 @@ impl ApiKey {
             let (min, max) = (i64::from(*LIMITS.start()), i64::from(*LIMITS.end()));
             return Err(Error::invalid("/requests_per_minute", Rule::Range { min, max }));
         }
-        Ok(ApiKey { permissions: HeldPermission::tidied(&self.permissions), ..self })
+        Ok(ApiKey { permissions: HeldPermission::normalized(&self.permissions), ..self })
     }
 
     /// What it lets a program do.

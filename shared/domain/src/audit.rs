@@ -78,11 +78,11 @@ impl Filter {
     /// The time asked for: all there is since the earliest moment, unless it is said.
     pub fn bounds(&self, earliest: Timestamp, now: Timestamp) -> Result<(Timestamp, Timestamp), Error> {
         let mut violations = Violations::default();
-        let mut bound = |name: &str, text: &Option<String>, of_day: Duration, usual: Timestamp| match text {
-            None => usual,
+        let mut bound = |name: &str, text: &Option<String>, of_day: Duration, otherwise: Timestamp| match text {
+            None => otherwise,
             Some(text) => moment(text, of_day).unwrap_or_else(|rule| {
                 violations.add(format!("/{name}"), rule);
-                usual
+                otherwise
             }),
         };
         let from = bound("from", &self.from, Duration::ZERO, earliest).max(earliest);

@@ -12,7 +12,7 @@ use std::fmt;
 
 /// A value that somebody sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Door<'de> {
+pub(crate) struct InputDeserializer<'de> {
     value: &'de Value,
     /// What stands there already: one value, or in a list any of its entries.
     before: Vec<&'de Value>,
@@ -101,22 +101,22 @@ fn said(expected: &str) -> &str {
     }
 }
 
-impl<'de> Door<'de> {
+impl<'de> InputDeserializer<'de> {
     /// A value, and the one whose place it takes.
-    pub fn of(value: &'de Value, before: Option<&'de Value>) -> Door<'de> {
-        Door { value, before: before.into_iter().collect() }
+    pub fn of(value: &'de Value, before: Option<&'de Value>) -> InputDeserializer<'de> {
+        InputDeserializer { value, before: before.into_iter().collect() }
     }
 
     /// The value of a field.
-    fn field(&self, (name, value): (&'de String, &'de Value)) -> (&'de str, Door<'de>) {
+    fn field(&self, (name, value): (&'de String, &'de Value)) -> (&'de str, InputDeserializer<'de>) {
         let before = self.before.iter().filter_map(|before| before.get(name)).collect();
-        (name.as_str(), Door { value, before })
+        (name.as_str(), InputDeserializer { value, before })
     }
 
     /// An entry of a list.
-    fn entry(&self, value: &'de Value) -> Door<'de> {
+    fn entry(&self, value: &'de Value) -> InputDeserializer<'de> {
         let before = self.before.iter().filter_map(|before| before.as_array()).flatten().collect();
-        Door { value, before }
+        InputDeserializer { value, before }
     }
 
     fn unfit(self, visitor: &dyn Expected) -> Refusal {
@@ -131,7 +131,7 @@ impl<'de> Door<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Refusal> for Door<'de> {
+impl<'de> IntoDeserializer<'de, Refusal> for InputDeserializer<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -154,7 +154,7 @@ macro_rules! forwarded {
     };
 }
 
-impl<'de> Deserializer<'de> for Door<'de> {
+impl<'de> Deserializer<'de> for InputDeserializer<'de> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {

@@ -163,7 +163,7 @@ pub enum Conflict {
     HasFamily,
     /// What went to the trash with it is still on its way there.
     #[error("what goes to the trash with it is still on its way")]
-    StillFalling,
+    CascadePending,
     /// The stage was removed, or its pipeline.
     #[error("the stage was removed")]
     StageGone,

@@ -33,7 +33,7 @@ pub struct Form {
     #[field(default = Vec::new())]
     pub allowed_origins: Vec<Line<200>>,
     /// The source its leads have unless the post names one; `website` unless set.
-    #[field(default = usual_source())]
+    #[field(default = default_source_name())]
     pub default_source: Line<100>,
     /// The country whose phone numbers are written without a country code (ISO 3166); that of the organisation unless set.
     pub phone_country: Line<2>,
@@ -45,7 +45,7 @@ pub struct Form {
 /// The most origins of a form.
 const MOST_ORIGINS: usize = 100;
 
-fn usual_source() -> Line<100> {
+fn default_source_name() -> Line<100> {
     Line::parse("website").expect("a short constant line")
 }
 
@@ -76,8 +76,8 @@ impl Form {
             updated_at: org.time(),
             name: Line::parse("Website").expect("a short constant line"),
             allowed_origins: Vec::new(),
-            default_source: usual_source(),
-            phone_country: Phone::usual_country(),
+            default_source: default_source_name(),
+            phone_country: Phone::default_country(),
             locale: Locale::Chinese,
         }
     }
@@ -110,7 +110,7 @@ impl Record for Form {
 
     /// The organisation's country, where there is an organisation yet.
     fn defaults(by: &Stamp, country: &Option<Line<2>>) -> Map<String, Value> {
-        let country = country.clone().unwrap_or_else(Phone::usual_country);
+        let country = country.clone().unwrap_or_else(Phone::default_country);
         let mut fields = <Form as Fields>::defaults(by);
         fields.insert("phone_country".to_owned(), Value::from(country.as_str()));
         fields

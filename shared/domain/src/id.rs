@@ -254,14 +254,14 @@ impl RecordType {
     /// Whether records go with one of this type when it is removed.
     pub fn has_family(self) -> bool {
         let mut any = false;
-        for_each_record_type!(T => any |= T::FALLS_WITH.contains(&self));
+        for_each_record_type!(T => any |= T::CASCADES_FROM.contains(&self));
         any
     }
 
     /// The types whose records go with one of this type when it is removed.
     pub fn family(self) -> Vec<RecordType> {
         let mut family = Vec::new();
-        for_each_record_type!(T => if T::FALLS_WITH.contains(&self) {
+        for_each_record_type!(T => if T::CASCADES_FROM.contains(&self) {
             family.push(T::TYPE);
         });
         family

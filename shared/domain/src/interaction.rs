@@ -97,7 +97,7 @@ impl Record for Interaction {
     const RESOURCE: Resource = Resource::Interactions;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("Something was talked about.");
-    const FALLS_WITH: &'static [RecordType] = &[RecordType::Customer];
+    const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer];
     const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "interaction_type": "call", "occurred_at": "{at}"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("interaction_type", InteractionType::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");

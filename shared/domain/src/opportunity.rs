@@ -161,7 +161,7 @@ impl Record for Opportunity {
     const RESOURCE: Resource = Resource::Opportunities;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An opportunity was seen.");
-    const FALLS_WITH: &'static [RecordType] = &[RecordType::Customer];
+    const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer];
     const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "title": "ERP", "currency": "CNY", "pipeline_id": "pipe_{id}", "stage": "first", "probability": 10, "status": "open", "tags": [], "stage_history": []}"#;
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("stage", &[]));

@@ -45,7 +45,7 @@ pub struct Organization {
     pub timezone: Zone,
     /// The country whose phone numbers are written without a country code (ISO 3166), but for those that come through a
     /// form, which names its own.
-    #[serde(default = "Phone::usual_country")]
+    #[serde(default = "Phone::default_country")]
     pub phone_country: Line<2>,
     /// Where its team is told of new leads.
     pub team_addresses: Vec<EmailAddress>,
@@ -90,7 +90,7 @@ impl Organization {
             name: new.name,
             locale: new.locale.unwrap_or(Locale::Chinese),
             timezone: new.timezone.unwrap_or_default(),
-            phone_country: new.phone_country.unwrap_or_else(Phone::usual_country),
+            phone_country: new.phone_country.unwrap_or_else(Phone::default_country),
             team_addresses: vec![new.owner_email],
             owner_ids: Vec::new(),
             allowed_networks: Vec::new(),
@@ -125,7 +125,7 @@ impl Organization {
             name,
             locale,
             timezone: Zone::default(),
-            phone_country: Phone::usual_country(),
+            phone_country: Phone::default_country(),
             team_addresses: vec![owner.email.clone()],
             owner_ids: vec![owner.id],
             allowed_networks: Vec::new(),

@@ -303,7 +303,7 @@ pub enum HeldPermission {
 
 impl HeldPermission {
     /// These permissions, each once and of one action the widest scope; those that aren't known as they are.
-    pub fn tidied(held: &[HeldPermission]) -> Vec<HeldPermission> {
+    pub fn normalized(held: &[HeldPermission]) -> Vec<HeldPermission> {
         let grants: Grants = held.iter().copied().collect();
         let mut known = grants.list();
         known.sort_by_key(ToString::to_string);

@@ -22,7 +22,7 @@ impl Phone {
     }
 
     /// The country of numbers without a country code, until an organisation or a form says otherwise (ISO 3166).
-    pub const USUAL_COUNTRY: &'static str = "CN";
+    pub const DEFAULT_COUNTRY: &'static str = "CN";
 
     /// Refuses, at this place, what isn't written as a country.
     pub(crate) fn check_country(country: &Line<2>, violations: &mut Violations) {
@@ -33,8 +33,8 @@ impl Phone {
     }
 
     /// The usual country, as organisations and forms have it.
-    pub(crate) fn usual_country() -> Line<2> {
-        Line::parse(Phone::USUAL_COUNTRY).expect("two letters")
+    pub(crate) fn default_country() -> Line<2> {
+        Line::parse(Phone::DEFAULT_COUNTRY).expect("two letters")
     }
 
     /// Whether it says its country itself.

@@ -3,7 +3,7 @@
 //! Serde stops at the first error. Here a value that fails is noted and taken out, and the rest is
 //! read again, so that a client sees all violations in one answer. Good input is read once.
 
-use crate::door::{Door, Refusal};
+use crate::door::{InputDeserializer, Refusal};
 use crate::error::{Error, Rule, Violations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,7 +28,7 @@ fn read_over<T: DeserializeOwned + PartialSchema>(value: Value, before: Option<&
     let mut violations = Violations::default();
     let mut taken_out: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     loop {
-        let failure = match serde_path_to_error::deserialize::<_, T>(Door::of(&value, before)) {
+        let failure = match serde_path_to_error::deserialize::<_, T>(InputDeserializer::of(&value, before)) {
             Ok(good) if violations.0.is_empty() => return Ok(good),
             Ok(_) => return Err(Error::Invalid(violations)),
             Err(failure) => failure,

@@ -54,8 +54,8 @@ pub trait Record:
     /// What permissions call it.
     const RESOURCE: Resource;
 
-    /// The types of record that take one along when they are removed: of those it belongs to, see `falls_with`.
-    const FALLS_WITH: &'static [RecordType] = &[];
+    /// The types of record that take one along when they are removed: of those it belongs to, see `cascade_parents`.
+    const CASCADES_FROM: &'static [RecordType] = &[];
 
     /// Whether it may be a person's data.
     const PERSONAL: Personal = Personal::No;
@@ -166,8 +166,8 @@ pub trait Record:
     }
 
     /// Those of the records it belongs to that take it along when they are removed.
-    fn falls_with(&self) -> Vec<AnyId> {
-        self.parents().into_iter().filter(|parent| Self::FALLS_WITH.contains(&parent.kind)).collect()
+    fn cascade_parents(&self) -> Vec<AnyId> {
+        self.parents().into_iter().filter(|parent| Self::CASCADES_FROM.contains(&parent.kind)).collect()
     }
 
     /// The records whose person it is about, too.

@@ -39,8 +39,8 @@ impl CustomRole {
     }
 
     /// The role with each permission once.
-    fn tidied(self) -> CustomRole {
-        CustomRole { permissions: HeldPermission::tidied(&self.permissions), ..self }
+    fn normalized(self) -> CustomRole {
+        CustomRole { permissions: HeldPermission::normalized(&self.permissions), ..self }
     }
 }
 
@@ -55,7 +55,7 @@ impl Record for CustomRole {
     record_events!(RoleCreated, RoleUpdated, RoleDeleted, RoleRestored);
 
     fn settle(edit: Edit<'_, CustomRole>, (): &()) -> Result<CustomRole, Error> {
-        Ok(edit.wanted.tidied())
+        Ok(edit.wanted.normalized())
     }
 
     fn claims(&self) -> Vec<Claim> {

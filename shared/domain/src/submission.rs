@@ -88,7 +88,7 @@ pub struct Submission {
 
 impl Submission {
     /// The lead id that the visitor was told.
-    pub fn told_lead_id(&self) -> LeadId {
+    pub fn announced_lead_id(&self) -> LeadId {
         LeadId::of_submission(self.id)
     }
 

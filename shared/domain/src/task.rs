@@ -240,7 +240,7 @@ impl Record for Task {
     const RESOURCE: Resource = Resource::Tasks;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A task was set.");
-    const FALLS_WITH: &'static [RecordType] = &[RecordType::Customer, RecordType::Opportunity];
+    const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer, RecordType::Opportunity];
     const SAMPLE: &'static str = r#"{"title": "Call", "status": "todo", "priority": "medium", "progress": 0, "related_to": {"type": "opportunity", "id": "opp_{id}"}, "customer_id": "cus_{id}", "reminders": [], "checklist": [{"text": "Dial"}], "tags": []}"#;
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", TaskStatus::NAMES));

@@ -32,7 +32,7 @@ pub struct Copied {
 }
 
 /// After so many entries it is told how far a copy has come.
-const TOLD: u64 = 10_000;
+const PROGRESS_EVERY: u64 = 10_000;
 
 /// A table in this process. No other process may have it open.
 ///
@@ -106,7 +106,7 @@ impl Local {
                 }
                 copied.entries += 1;
                 copied.bytes += (key.len() + value.len()) as u64;
-                if copied.entries.is_multiple_of(TOLD) && told(copied).is_break() {
+                if copied.entries.is_multiple_of(PROGRESS_EVERY) && told(copied).is_break() {
                     failed = Some(OrderedError::Refused("it was called off".to_owned()));
                     return ControlFlow::Break(());
                 }
@@ -203,7 +203,7 @@ impl Local {
         let own = kept.clone();
         let done = writer.run(move || own.carry_out(wanted));
         async move {
-            let gone = |_| Failure::Unheard("the thread that writes is gone".into());
+            let gone = |_| Failure::OutcomeUnknown("the thread that writes is gone".into());
             let done = done.await.map_err(gone)?;
             // Also who is refused is told of what is there, which is to be as durable.
             if let Some(settled) = kept.store.settled() {
@@ -233,10 +233,10 @@ impl Kept {
         let mut changed = Item::new();
         for (Wanted { key, place, doing, .. }, before) in wanted.into_iter().zip(before) {
             let new = match doing {
-                Doing::Nothing => continue,
-                Doing::Remove => None,
-                Doing::Write(new) => Some(new),
-                Doing::Change(update) => {
+                Effect::Nothing => continue,
+                Effect::Remove => None,
+                Effect::Write(new) => Some(new),
+                Effect::Change(update) => {
                     let mut item = before.clone().unwrap_or_else(|| with_key(Item::new(), key));
                     changed = evaluate::change(&mut item, &update).map_err(invalid)?;
                     Some(Stored::of(&item, &place).map_err(invalid)?)
@@ -285,12 +285,12 @@ impl Kept {
 struct Wanted {
     key: Key,
     place: Vec<u8>,
-    doing: Doing,
+    doing: Effect,
     condition: Condition,
 }
 
 /// What an action does to what is stored.
-enum Doing {
+enum Effect {
     Write(Stored),
     Change(Update),
     Remove,
@@ -302,13 +302,13 @@ impl Wanted {
         size::check_key(&action.key)?;
         let place = item_key(&action.key);
         let doing = match &action.act {
-            Act::Put(item) => Doing::Write(Stored::of(item, &place)?),
+            Act::Put(item) => Effect::Write(Stored::of(item, &place)?),
             Act::Update(update) => {
                 size::check_update(update)?;
-                Doing::Change(update.clone())
+                Effect::Change(update.clone())
             }
-            Act::Delete => Doing::Remove,
-            Act::Check => Doing::Nothing,
+            Act::Delete => Effect::Remove,
+            Act::Check => Effect::Nothing,
         };
         Ok(Wanted { key: action.key.clone(), place, doing, condition: action.condition.clone() })
     }
@@ -453,7 +453,7 @@ fn of_read(operation: &'static str, error: OrderedError) -> Error {
 fn of_write(error: OrderedError) -> Failure {
     match error {
         OrderedError::Refused(_) => Failure::Busy(error.into()),
-        OrderedError::Unknown(_) => Failure::Unheard(error.into()),
+        OrderedError::Unknown(_) => Failure::OutcomeUnknown(error.into()),
         OrderedError::Unreadable(_) => Failure::Invalid(error.into()),
     }
 }

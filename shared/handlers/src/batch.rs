@@ -111,7 +111,7 @@ async fn one<T: Model>(cx: &Cx, item: &BatchItem) -> Result<Part> {
         };
         return match whole {
             Removed::Done(Data(record)) => done(Answer::Ok, &record),
-            Removed::Begun(Accepted(job)) => done(Answer::Accepted, &job),
+            Removed::Started(Accepted(job)) => done(Answer::Accepted, &job),
         };
     }
     let Data(record) = match (cx.earlier_reply::<Data<T>>().await?, item.action) {

@@ -29,7 +29,7 @@ pub use app::app;
 pub use audit::{denied, refused};
 pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
 pub use call::{Call, Places, is_plain_form, query_pairs};
-pub use daybook_records::query::{ListQuery, USUAL_LIMIT, limit_of, pairs_of};
+pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{

@@ -8,7 +8,7 @@ use daybook_domain::permission::{Action, Resource};
 use daybook_domain::read::escape;
 use daybook_domain::view::{View, ViewOf};
 use daybook_domain::{Error as Domain, Record, Rule, ViewId, Violations};
-use daybook_records::query::{ListQuery, Param, USUAL_LIMIT, VIEW, limit_of, names_of, pairs_of};
+use daybook_records::query::{DEFAULT_LIMIT, ListQuery, Param, VIEW, limit_of, names_of, pairs_of};
 use daybook_store::Result;
 use serde_json::Value;
 use std::marker::PhantomData;
@@ -151,7 +151,7 @@ impl<S: Narrowed> Argument for PageQuery<S> {
     const READS_QUERY: bool = true;
 
     async fn read(call: &Call) -> Result<Self> {
-        let mut query = PageQuery { limit: USUAL_LIMIT, cursor: None, only: None, of: PhantomData };
+        let mut query = PageQuery { limit: DEFAULT_LIMIT, cursor: None, only: None, of: PhantomData };
         let mut violations = Violations::default();
         for (name, value) in query_pairs(call)? {
             let outcome = match name.as_str() {

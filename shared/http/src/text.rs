@@ -137,8 +137,8 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "Other records belong to it; delete it, and they go with it.",
             "仍有其他记录属于它；请删除该记录，所属记录会随之删除。",
         ),
-        Conflict::StillFalling => (
-            "What goes to the trash with it is still on its way there; try again in a minute.",
+        Conflict::CascadePending => (
+            "What goes to the trash with it is still on its purpose there; try again in a minute.",
             "随其删除的记录仍在移入回收站，请一分钟后重试。",
         ),
         Conflict::StageGone => {

@@ -85,12 +85,12 @@ pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Resul
 pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Stored<Lead>> {
     match cx.find(id).await? {
         Some(lead) => Ok(lead),
-        None => cx.get(lead_told(cx, id).await?).await,
+        None => cx.get(announced_lead(cx, id).await?).await,
     }
 }
 
 /// The lead behind an id that a visitor was told: that of the submission with the same UUID.
-pub async fn lead_told(cx: &Cx, id: LeadId) -> Result<LeadId> {
+pub async fn announced_lead(cx: &Cx, id: LeadId) -> Result<LeadId> {
     let submission = cx.find::<Submission>(id.submission()).await?;
     let lead = submission.and_then(|submission| submission.lead_id).filter(|lead| *lead != id);
     lead.ok_or_else(|| Domain::not_found(RecordType::Lead).into())
@@ -190,7 +190,7 @@ async fn receipt(
     trusted: bool,
 ) -> Result<Receipt> {
     let told = Receipt {
-        id: submission.told_lead_id(),
+        id: submission.announced_lead_id(),
         submission_id: submission.id,
         submission_token: token::of_submission(cx, submission.id),
         created_at: submission.created_at,

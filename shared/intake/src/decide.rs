@@ -85,7 +85,7 @@ pub(crate) fn makes(
     };
     let lead = match known.lead {
         Some(_) => None,
-        None => Some(Lead::from_enquiry(&enquiry, origin, submission.told_lead_id(), now)),
+        None => Some(Lead::from_enquiry(&enquiry, origin, submission.announced_lead_id(), now)),
     };
     let lead_id = lead.as_ref().map(|lead| lead.id).or(known.lead);
     submission.lead_id = lead_id;

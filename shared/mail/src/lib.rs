@@ -22,7 +22,7 @@ pub enum SendError {
     NotNow(String),
     /// Nobody knows whether it did.
     #[error("no answer: {0}")]
-    Unheard(String),
+    OutcomeUnknown(String),
 }
 
 /// A way for mail to go out: SES, or the mailbox of the one-machine server.

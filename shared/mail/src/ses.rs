@@ -77,11 +77,11 @@ fn classify<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkEr
                 | "Throttling"
                 | "ThrottlingException",
             ) => SendError::NotNow(reason),
-            // Told that it was not done, for a reason that somebody can mend: rights, a paused account.
+            // It answered that it was not done, for a reason that somebody can mend: rights, a paused account.
             _ if service.raw().status().is_client_error() => SendError::NotNow(reason),
-            _ => SendError::Unheard(reason),
+            _ => SendError::OutcomeUnknown(reason),
         },
-        _ => SendError::Unheard(reason),
+        _ => SendError::OutcomeUnknown(reason),
     }
 }
 

@@ -132,7 +132,7 @@ pub enum TaskMail {
 
 /// What a mail says of a task.
 #[derive(Clone, Copy, Debug)]
-pub struct TaskSaid<'a> {
+pub struct TaskDetails<'a> {
     /// What is to be done.
     pub title: &'a str,
     /// Until when, as clocks show it.
@@ -146,7 +146,7 @@ pub fn task(
     mail: TaskMail,
     name: &str,
     organization: &Line<120>,
-    task: &TaskSaid<'_>,
+    task: &TaskDetails<'_>,
     locale: Locale,
 ) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;

@@ -1,7 +1,7 @@
 //! The one way to make, change, remove and restore a record: a draft, what its type makes of it
 //! ([`Record::settle`](daybook_domain::Record::settle)), the rules that need the table ([`guarded`]), then one commit.
 
-use crate::context::{Fields, Model, Way};
+use crate::context::{Fields, Model, Purpose};
 use crate::draft::{Draft, Given, draft};
 use crate::rules::guarded;
 use daybook_domain::{AnyId, Error as Domain, Stored};
@@ -24,7 +24,7 @@ pub async fn amend<T: Model, R: Reply>(
     reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
     let id = id.into();
-    let given = Given::<T>::read(cx, fields, Way::Changed).await?;
+    let given = Given::<T>::read(cx, fields, Purpose::Update).await?;
     given.may_name(cx, async || cx.get::<T>(id).await.map(Stored::into_inner)).await?;
     decided(cx, id, if_match, |before: &T| given.over(before), reply).await
 }
@@ -112,10 +112,10 @@ pub async fn updated<T: Model>(cx: &Cx, tx: Tx, before: &Stored<T>, draft: Draft
 }
 
 /// A transaction that stores the first version of a record which is there from the start; and that version.
-pub async fn stored_first<T: Model>(cx: &Cx, tx: Tx, usual: &T, draft: Draft<T>) -> Result<(T, Tx)> {
-    let mut first = draft.settled(cx, Some(usual)).await?;
+pub async fn stored_first<T: Model>(cx: &Cx, tx: Tx, default: &T, draft: Draft<T>) -> Result<(T, Tx)> {
+    let mut first = draft.settled(cx, Some(default)).await?;
     first.revise(1, cx.now());
-    let tx = guarded(cx, Some(usual), Some(&first), tx.and_create(&first)).await?;
+    let tx = guarded(cx, Some(default), Some(&first), tx.and_create(&first)).await?;
     Ok((first, tx))
 }
 

@@ -16,27 +16,27 @@ pub type Fields = Map<String, Value>;
 
 /// How a record comes to be as it is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Purpose {
     /// It is made.
-    New,
+    Create,
     /// It is changed.
-    Changed,
+    Update,
     /// It becomes again what it was, also where what it rested on has gone since.
-    Again,
+    Replay,
 }
 
 /// A type of record whose context can be read.
 pub trait Model: Record {
     /// What these fields depend on.
-    fn context(cx: &Cx, given: &Fields, way: Way) -> impl Future<Output = Result<Self::Context>> + Send;
+    fn context(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<Self::Context>> + Send;
 
     /// The states that its records are in, where an organisation names its own.
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send;
 }
 
 impl<T: Record<Context: Context<T>>> Model for T {
-    fn context(cx: &Cx, given: &Fields, way: Way) -> impl Future<Output = Result<T::Context>> + Send {
-        T::Context::read(cx, given, way)
+    fn context(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<T::Context>> + Send {
+        T::Context::read(cx, given, purpose)
     }
 
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
@@ -47,7 +47,7 @@ impl<T: Record<Context: Context<T>>> Model for T {
 /// What a type depends on.
 pub trait Context<T>: Sized + Send {
     /// Reads it.
-    fn read(cx: &Cx, given: &Fields, way: Way) -> impl Future<Output = Result<Self>> + Send;
+    fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<Self>> + Send;
 
     /// The states that records of the type are in, where an organisation names its own.
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
@@ -58,23 +58,23 @@ pub trait Context<T>: Sized + Send {
 
 /// Most depend on nothing.
 impl<T: Record<Context = ()>> Context<T> for () {
-    async fn read(_: &Cx, _: &Fields, _: Way) -> Result<()> {
+    async fn read(_: &Cx, _: &Fields, _: Purpose) -> Result<()> {
         Ok(())
     }
 }
 
 /// The pipeline, where the fields say anything of it or of a stage.
 impl Context<Opportunity> for Option<Pipeline> {
-    async fn read(cx: &Cx, given: &Fields, way: Way) -> Result<Option<Pipeline>> {
+    async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Pipeline>> {
         let text = |name: &str| given.get(name).and_then(Value::as_str);
         // What can't be read is told of with all else that can't.
         let stage = text("stage").and_then(|key| StageKey::parse(key).ok());
         let pipeline = text("pipeline_id").and_then(|id| id.parse().ok());
-        if way != Way::New && stage.is_none() && pipeline.is_none() {
+        if purpose != Purpose::Create && stage.is_none() && pipeline.is_none() {
             return Ok(None);
         }
         match pipeline_of(cx, pipeline, stage.as_ref()).await {
-            Err(Error::Domain(Domain::Invalid(_))) if way == Way::Again => Ok(None),
+            Err(Error::Domain(Domain::Invalid(_))) if purpose == Purpose::Replay => Ok(None),
             found => found.map(Some),
         }
     }
@@ -86,8 +86,8 @@ impl Context<Opportunity> for Option<Pipeline> {
 
 /// The customer, where the fields say what the task is about.
 impl Context<Task> for Option<Option<CustomerId>> {
-    async fn read(cx: &Cx, given: &Fields, way: Way) -> Result<Option<Option<CustomerId>>> {
-        let Some(related) = given.get("related_to").filter(|_| way != Way::Again) else { return Ok(None) };
+    async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Option<CustomerId>>> {
+        let Some(related) = given.get("related_to").filter(|_| purpose != Purpose::Replay) else { return Ok(None) };
         let id = related.get("id").and_then(Value::as_str).and_then(|id| id.parse::<AnyId>().ok());
         let customer = match id {
             Some(id) if id.kind == RecordType::Opportunity => {
@@ -105,8 +105,8 @@ impl Context<Task> for Option<Option<CustomerId>> {
 
 /// The organisation's country, for a new form that has none of its own.
 impl Context<Form> for Option<Line<2>> {
-    async fn read(cx: &Cx, given: &Fields, way: Way) -> Result<Option<Line<2>>> {
-        if way != Way::New || given.get("phone_country").is_some_and(|country| !country.is_null()) {
+    async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Line<2>>> {
+        if purpose != Purpose::Create || given.get("phone_country").is_some_and(|country| !country.is_null()) {
             return Ok(None);
         }
         let organization = cx.find_often::<Organization>(cx.org).await?;

@@ -1,6 +1,6 @@
 //! What somebody wants a record to be, before its type and the rules had their say.
 
-use crate::context::{Fields, Model, Way};
+use crate::context::{Fields, Model, Purpose};
 use crate::moments::with_offsets;
 use crate::named::{known, named};
 use crate::phone::dialled;
@@ -72,12 +72,12 @@ impl<T: Model> Draft<T> {
         let context = match context {
             Some(context) => context,
             None => {
-                let way = match (again, before) {
-                    (true, _) => Way::Again,
-                    (false, None) => Way::New,
-                    (false, Some(_)) => Way::Changed,
+                let purpose = match (again, before) {
+                    (true, _) => Purpose::Replay,
+                    (false, None) => Purpose::Create,
+                    (false, Some(_)) => Purpose::Update,
                 };
-                T::context(cx, &given, way).await?
+                T::context(cx, &given, purpose).await?
             }
         };
         let settled = T::settle(Edit { before, wanted, given: &given, again, at: cx.now() }, &context)?;
@@ -97,11 +97,11 @@ pub(crate) struct Given<T: Model> {
 }
 
 impl<T: Model> Given<T> {
-    pub async fn read(cx: &Cx, fields: Fields, way: Way) -> Result<Given<T>> {
+    pub async fn read(cx: &Cx, fields: Fields, purpose: Purpose) -> Result<Given<T>> {
         let mut raw = without_empty(fields);
         let (ready, wrong) = with_offsets::<T>(cx, raw.clone()).await?;
         raw.retain(|name, _| !T::READ_ONLY.contains(&name.as_str()));
-        let context = T::context(cx, &raw, way).await?;
+        let context = T::context(cx, &raw, purpose).await?;
         Ok(Given { ready, raw, wrong, context })
     }
 
@@ -140,7 +140,7 @@ impl<T: Model> Given<T> {
 
 /// A new record of these fields.
 pub async fn draft<T: Model>(cx: &Cx, fields: Fields) -> Result<Draft<T>> {
-    let given = Given::<T>::read(cx, fields, Way::New).await?;
+    let given = Given::<T>::read(cx, fields, Purpose::Create).await?;
     let stamp = cx.stamp();
     let mut defaults = <T as daybook_domain::Record>::defaults(&stamp, &given.context);
     // Nobody's, where that was said.
@@ -157,7 +157,7 @@ pub async fn draft<T: Model>(cx: &Cx, fields: Fields) -> Result<Draft<T>> {
 
 /// A record with fields laid over it, as whoever asks may.
 pub async fn amended<T: Model>(cx: &Cx, before: &T, fields: Fields) -> Result<Draft<T>> {
-    let given = Given::<T>::read(cx, fields, Way::Changed).await?;
+    let given = Given::<T>::read(cx, fields, Purpose::Update).await?;
     given.may_name(cx, async || Ok(before.clone())).await?;
     Ok(given.over(before)?)
 }

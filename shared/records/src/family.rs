@@ -4,7 +4,7 @@ use crate::change::{cascaded, restored};
 use daybook_domain::registry::boxed;
 use daybook_domain::{AnyId, Record as _, with_record_type};
 use daybook_store::family::Family;
-use daybook_store::rows::falling::Falling;
+use daybook_store::rows::cascade::Cascades;
 use daybook_store::{Cx, Result, Tx};
 
 /// A change with which members of a family go to the trash too.
@@ -41,23 +41,23 @@ pub async fn members(cx: &Cx, parent: AnyId) -> Result<Vec<AnyId>> {
     for kind in parent.kind.family() {
         members.extend(cx.children(parent, kind).await?);
     }
-    let falling = Falling::read(&cx.env, cx.org).await?;
-    if falling.is_but(parent) {
-        members = not_falling(cx, members, &falling, parent).await?;
+    let cascades = Cascades::read(&cx.env, cx.org).await?;
+    if cascades.is_but(parent) {
+        members = without_cascading(cx, members, &cascades, parent).await?;
     }
     Ok(members)
 }
 
 /// Those that don't go to the trash with another record: of two whose families fall, the first takes what belongs to
 /// both.
-async fn not_falling(cx: &Cx, members: Vec<AnyId>, falling: &Falling, parent: AnyId) -> Result<Vec<AnyId>> {
+async fn without_cascading(cx: &Cx, members: Vec<AnyId>, cascades: &Cascades, parent: AnyId) -> Result<Vec<AnyId>> {
     let mut left = Vec::new();
-    let falls = |others: Vec<AnyId>| others.into_iter().any(|other| falling.is_others(other, parent));
+    let is_taken = |others: Vec<AnyId>| others.into_iter().any(|other| cascades.is_others(other, parent));
     for kind in parent.kind.family() {
         let ids = members.iter().copied().filter(|id| id.kind == kind);
         with_record_type!(kind, T => {
             let records = boxed(|| cx.raw_records::<T>(ids)).await?;
-            left.extend(records.values().filter(|record| !falls(record.falls_with())).map(|record| record.id()));
+            left.extend(records.values().filter(|record| !is_taken(record.cascade_parents())).map(|record| record.id()));
         });
     }
     Ok(left)

@@ -11,7 +11,7 @@ pub(crate) async fn dialled<T: Record>(cx: &Cx, before: Option<&T>, mut after: T
         return Ok(after);
     }
     let number = match after.phone() {
-        Some(phone) if phone.names_its_country() => phone.e164(Phone::USUAL_COUNTRY),
+        Some(phone) if phone.names_its_country() => phone.e164(Phone::DEFAULT_COUNTRY),
         Some(phone) => phone.e164(&country(cx, &after).await?),
         None => None,
     };
@@ -26,5 +26,5 @@ async fn country(cx: &Cx, record: &impl Record) -> Result<String> {
         return Ok(form.phone_country.as_str().to_owned());
     }
     let organization = cx.find_often::<Organization>(cx.org).await?;
-    Ok(organization.map_or_else(|| Phone::USUAL_COUNTRY.to_owned(), |found| found.phone_country.as_str().to_owned()))
+    Ok(organization.map_or_else(|| Phone::DEFAULT_COUNTRY.to_owned(), |found| found.phone_country.as_str().to_owned()))
 }

@@ -11,10 +11,10 @@ pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKe
         let unknown = || Domain::invalid("/pipeline_id", Rule::Id { prefix: PipelineId::PREFIX.to_owned() });
         return Ok(found.ok_or_else(unknown)?.into_inner());
     }
-    let usual = cx.find_often::<Pipeline>(PipelineId::default_of(cx.org)).await?;
-    let usual = usual.map_or_else(|| Pipeline::default_of(cx.org), Stored::into_inner);
-    match stage.filter(|stage| id.is_none() && usual.stage(stage).is_none()) {
-        None => Ok(usual),
+    let default = cx.find_often::<Pipeline>(PipelineId::default_of(cx.org)).await?;
+    let default = default.map_or_else(|| Pipeline::default_of(cx.org), Stored::into_inner);
+    match stage.filter(|stage| id.is_none() && default.stage(stage).is_none()) {
+        None => Ok(default),
         Some(stage) => {
             let claim = Claim { kind: ClaimKind::Stage, value: stage.as_str().to_owned() };
             let holder = cx.holder(RecordType::Pipeline, &claim).await?.current;
@@ -23,7 +23,7 @@ pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKe
                 None => None,
             };
             // Where no pipeline has it, the default one says which stages there are.
-            Ok(other.map_or(usual, Stored::into_inner))
+            Ok(other.map_or(default, Stored::into_inner))
         }
     }
 }

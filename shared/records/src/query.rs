@@ -14,7 +14,7 @@ pub use param::{Operand, Param};
 use std::marker::PhantomData;
 
 /// The records of a page unless the query says how many.
-pub const USUAL_LIMIT: usize = 50;
+pub const DEFAULT_LIMIT: usize = 50;
 
 /// The most records of a page.
 const MOST: usize = 200;
@@ -88,7 +88,7 @@ impl<T: Record> ListQuery<T> {
     /// The page that parameters ask for, or everything that is wrong with them. Days are those of a zone.
     pub fn read(params: &[Param], zone: &Zone) -> Result<Self, Violations> {
         let mut query = ListQuery {
-            limit: USUAL_LIMIT,
+            limit: DEFAULT_LIMIT,
             cursor: None,
             order: Order::Usual,
             ascending: false,

@@ -77,17 +77,17 @@ impl<'a, T: Record> Change<'a, T> {
 
 /// A stage that opportunities are in stays; so does the default pipeline, whose stages are no other's.
 async fn pipeline(cx: &Cx, before: Option<&Pipeline>, after: Option<&Pipeline>) -> Result<()> {
-    let usual = PipelineId::default_of(cx.org);
-    if let Some(after) = after.filter(|after| after.id != usual)
-        && cx.find::<Pipeline>(usual).await?.is_none()
+    let default = PipelineId::default_of(cx.org);
+    if let Some(after) = after.filter(|after| after.id != default)
+        && cx.find::<Pipeline>(default).await?.is_none()
     {
         let taken = Pipeline::default_of(cx.org).keys();
         if after.stages.iter().any(|stage| taken.contains(&stage.key.as_str().to_owned())) {
-            return Err(Domain::Duplicate { field: "stages", existing_id: Some(usual.into()) }.into());
+            return Err(Domain::Duplicate { field: "stages", existing_id: Some(default.into()) }.into());
         }
     }
     let Some(before) = before else { return Ok(()) };
-    if after.is_none() && before.id == usual {
+    if after.is_none() && before.id == default {
         return Err(Domain::Conflict(Conflict::StageInUse).into());
     }
     let left: Vec<&str> = match after {
@@ -221,7 +221,7 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
     if let (Some(before), Some(after)) = (before, after)
         && cx.actor.owner() == Some(after.id)
     {
-        ones_own(before, after)?;
+        own_account(before, after)?;
     }
     if cx.actor != Actor::System {
         let roles: Vec<RoleRef> = [before, after].into_iter().flatten().map(|user| user.role).collect();
@@ -252,7 +252,7 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
 
 /// What of oneself takes one's own password to change, and goes another way: whoever found a session open can't make it
 /// their own by another address.
-fn ones_own(before: &User, after: &User) -> Result<(), Domain> {
+fn own_account(before: &User, after: &User) -> Result<(), Domain> {
     let mut violations = Violations::default();
     if after.email != before.email {
         violations.add("/email", Rule::Format { expected: "changed by POST /api/auth/change-email".to_owned() });

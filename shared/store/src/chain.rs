@@ -282,7 +282,7 @@ fn has_expired(entry: EntryId, now: Timestamp) -> bool {
 }
 
 /// The links of some days, and of those around them.
-struct Around {
+struct LinkWindow {
     links: BTreeMap<u64, Found>,
     /// From when on they were looked for.
     since: Timestamp,
@@ -299,7 +299,7 @@ impl Cx {
         // Read before all else: what is chained meanwhile comes after it, and is left for the next look.
         let row = HeadRow::read(&self.env, self.org).await?;
         let head = row.as_ref().map(HeadRow::head).transpose()?.unwrap_or_default();
-        let Around { mut links, since, to_head } = self.links_around(first, last).await?;
+        let LinkWindow { mut links, since, to_head } = self.links_around(first, last).await?;
         links.retain(|seq, _| *seq <= head.seq);
         let of_entry: HashMap<EntryId, &Found> = links.values().map(|link| (link.entry, link)).collect();
         let mut found = Verified::default();
@@ -411,7 +411,7 @@ impl Cx {
     }
 
     /// The links of some days and of those around them, as far as there is one before and one after.
-    async fn links_around(&self, first: Timestamp, last: Timestamp) -> Result<Around> {
+    async fn links_around(&self, first: Timestamp, last: Timestamp) -> Result<LinkWindow> {
         let mut links = BTreeMap::new();
         let now = self.now();
         let earliest = self.org.time().max(now.minus(RETENTION)).start_of_day();
@@ -437,7 +437,7 @@ impl Cx {
             }
             found += self.add_links(day, &mut links).await?;
         }
-        Ok(Around { links, since, to_head: day > now })
+        Ok(LinkWindow { links, since, to_head: day > now })
     }
 
     async fn add_links(&self, day: Timestamp, links: &mut BTreeMap<u64, Found>) -> Result<usize> {

@@ -1,8 +1,8 @@
 //! Carrying out a transaction: conditions that fail, conflicts, and outcomes nobody heard of.
 
-use crate::blame::{Blame, refusal};
+use crate::constraint::{Constraint, refusal};
 use crate::engine::Failure;
-use crate::feed::{Feed, Told};
+use crate::feed::{Committed, Feed};
 use crate::item::{Item, expires_after, text};
 use crate::plan::{Plan, plan};
 use crate::reply::Reply;
@@ -26,26 +26,26 @@ impl Cx {
             return Err(Error::internal("commit", "a request commits once; make it one transaction or a job"));
         }
         let mut plan = plan(self, tx, &reply)?;
-        let mut telling = Telling { feed: &self.env.table.options.feed, told: Vec::new() };
+        let mut telling = Telling { feed: &self.env.table.options.feed, committed: Vec::new() };
         if matches!(telling.feed, Feed::Local(_)) {
-            telling.told = plan.facts.iter().map(unheard_of).collect();
+            telling.committed = plan.facts.iter().map(entry_alone).collect();
         }
         let outcome = self.carry_out(&plan).await;
         match outcome {
             Ok(Outcome::Done) => {
-                for (told, fact) in telling.told.iter_mut().zip(plan.facts.drain(..)) {
-                    told.fact = Some(Box::new(fact));
+                for (committed, fact) in telling.committed.iter_mut().zip(plan.facts.drain(..)) {
+                    committed.fact = Some(Box::new(fact));
                 }
                 self.request.commits.fetch_add(1, Ordering::SeqCst);
                 Ok(reply)
             }
             Ok(Outcome::Repeat(kept)) => {
-                telling.told.clear();
+                telling.committed.clear();
                 self.replay(&kept)
             }
             Err(error) => {
                 if matches!(error, Error::Domain(_)) {
-                    telling.told.clear();
+                    telling.committed.clear();
                 }
                 Err(error)
             }
@@ -88,7 +88,7 @@ impl Cx {
                 Failure::Invalid(cause) => return Err(Error::internal("commit", cause)),
                 Failure::Contended(_) => Domain::Conflict(Conflict::Contended).into(),
                 Failure::Busy(cause) => Error::unavailable("commit", cause),
-                Failure::Unheard(cause) => {
+                Failure::OutcomeUnknown(cause) => {
                     if self.is_committed(plan).await.unwrap_or(false) {
                         return Ok(Outcome::Done);
                     }
@@ -126,19 +126,19 @@ impl Cx {
 /// outcome stayed unknown. Then the feed looks whether they are there.
 struct Telling<'a> {
     feed: &'a Feed,
-    told: Vec<Told>,
+    committed: Vec<Committed>,
 }
 
-fn unheard_of(fact: &SignedFact) -> Told {
-    Told { entry: EntryRef { org: fact.org, entry: fact.id }, fact: None }
+fn entry_alone(fact: &SignedFact) -> Committed {
+    Committed { entry: EntryRef { org: fact.org, entry: fact.id }, fact: None }
 }
 
 impl Drop for Telling<'_> {
     fn drop(&mut self) {
         if let Feed::Local(feed) = self.feed {
-            for told in self.told.drain(..) {
+            for committed in self.committed.drain(..) {
                 // The receiver is gone only when the process ends; the journal is read again at the next start.
-                let _ = feed.send(told);
+                let _ = feed.send(committed);
             }
         }
     }
@@ -151,16 +151,16 @@ enum Outcome {
 
 /// What it means that conditions of a transaction failed.
 fn refused_by(plan: &Plan, refused: Vec<Option<Item>>) -> Result<Outcome> {
-    let mut refused = plan.blames.iter().zip(refused).filter_map(|(blame, item)| Some((blame, item?)));
+    let mut refused = plan.constraints.iter().zip(refused).filter_map(|(constraint, item)| Some((constraint, item?)));
     let Some((first, item)) = refused.next() else {
         return Err(Error::internal("commit", "conditions failed, and none of the plan's"));
     };
     // The entry is there: an earlier try of this very transaction went through, and its answer was lost.
-    if matches!(first, Blame::Fact) || refused.any(|(blame, _)| matches!(blame, Blame::Fact)) {
+    if matches!(first, Constraint::Fact) || refused.any(|(constraint, _)| matches!(constraint, Constraint::Fact)) {
         return Ok(Outcome::Done);
     }
     match first {
-        Blame::Once => Ok(Outcome::Repeat(item)),
-        blame => Err(refusal(blame, &item)),
+        Constraint::Once => Ok(Outcome::Repeat(item)),
+        constraint => Err(refusal(constraint, &item)),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::item::expires_after;
 use crate::json::object_of;
-use crate::rows::falling::Falling;
+use crate::rows::cascade::Cascades;
 use crate::schema::{DATA, Index, Key, Place, Question, SK};
 use crate::settings::Settings;
 use crate::table::{Item, Table, is_item_of, text};
@@ -173,25 +173,25 @@ impl Cx {
     /// A record, unless there is none or the actor may not know of it.
     pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let key = Place::Record(self.org, id.into()).key();
-        let record = match falls::<T>() {
-            true => self.find_upright(key).await?,
+        let record = match is_cascaded::<T>() {
+            true => self.find_unless_cascading(key).await?,
             false => self.env.table.get_record(&key).await?.map(record_of::<T>).transpose()?,
         };
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
     /// A record that may go with others, unless it is about to: with one call.
-    async fn find_upright<T: Record>(&self, key: Key) -> Result<Option<Stored<T>>> {
-        let items = self.env.table.get_all(&[key.clone(), Falling::key(self.org)]).await?;
-        let (found, falling): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_item_of(item, &key));
-        let falling = Falling::of(falling.into_iter().next())?;
+    async fn find_unless_cascading<T: Record>(&self, key: Key) -> Result<Option<Stored<T>>> {
+        let items = self.env.table.get_all(&[key.clone(), Cascades::key(self.org)]).await?;
+        let (found, cascades): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_item_of(item, &key));
+        let cascades = Cascades::of(cascades.into_iter().next())?;
         let record = found.into_iter().next().map(record_of::<T>).transpose()?;
-        Ok(record.filter(|record| !falling.holds_any(&record.falls_with())))
+        Ok(record.filter(|record| !cascades.holds_any(&record.cascade_parents())))
     }
 
     /// What falls, where records of a type may.
-    pub(crate) async fn falling<T: Record>(&self) -> Result<Falling> {
-        if falls::<T>() { Falling::read(&self.env, self.org).await } else { Ok(Falling::default()) }
+    pub(crate) async fn cascades<T: Record>(&self) -> Result<Cascades> {
+        if is_cascaded::<T>() { Cascades::read(&self.env, self.org).await } else { Ok(Cascades::default()) }
     }
 
     /// A record that is asked for again and again and seldom changes, as it was when this request first asked for it, unless
@@ -388,8 +388,8 @@ pub fn is_at<T: Record>(record: &T, version: Option<u64>) -> Result<(), Domain> 
 }
 
 /// Whether records of a type go with others when these are removed.
-pub(crate) fn falls<T: Record>() -> bool {
-    !T::FALLS_WITH.is_empty()
+pub(crate) fn is_cascaded<T: Record>() -> bool {
+    !T::CASCADES_FROM.is_empty()
 }
 
 /// How many bytes of JSON a record's item holds.

@@ -143,7 +143,7 @@ pub enum Failure {
     /// Not now; it didn't happen.
     Busy(Cause),
     /// The outcome is unknown: it may have happened.
-    Unheard(Cause),
+    OutcomeUnknown(Cause),
     /// It can't be done, now or later: a defect, or wrong rights.
     Invalid(Cause),
 }
@@ -153,7 +153,7 @@ impl Failure {
     pub fn into_error(self, operation: &'static str) -> Error {
         match self {
             Failure::Refused(_) => Error::internal(operation, "a condition failed where there is none"),
-            Failure::Contended(cause) | Failure::Busy(cause) | Failure::Unheard(cause) => {
+            Failure::Contended(cause) | Failure::Busy(cause) | Failure::OutcomeUnknown(cause) => {
                 Error::unavailable(operation, cause)
             }
             Failure::Invalid(cause) => Error::internal(operation, cause),

@@ -10,12 +10,12 @@ pub enum Feed {
     #[default]
     Stream,
     /// To the workers in this process.
-    Local(mpsc::UnboundedSender<Told>),
+    Local(mpsc::UnboundedSender<Committed>),
 }
 
 /// A committed entry, as the workers in this process are told of it.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Committed {
     /// The entry.
     pub entry: EntryRef,
     /// What it says; none where nobody heard whether it was committed, so that somebody has to look.

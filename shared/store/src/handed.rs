@@ -1,7 +1,7 @@
 //! Unique values that change hands within a transaction.
 
 use crate::schema::{Key, Place};
-use crate::tx::{Doing, Image, Tx};
+use crate::tx::{ChangeKind, Image, Tx};
 use daybook_domain::{AnyId, Claim, OrgId};
 
 /// Unique values that change hands within a transaction.
@@ -17,7 +17,7 @@ impl Handed {
         let mut handed = Handed { left: Vec::new(), taken: Vec::new() };
         for change in &tx.changes {
             let live = match change.doing {
-                Doing::Restore | Doing::Erase(_) => None,
+                ChangeKind::Restore | ChangeKind::Erase(_) => None,
                 _ => change.earlier(),
             };
             let Some(id) = change.later().or(live).map(|image| image.id) else { continue };

@@ -8,12 +8,12 @@
 
 mod ask;
 pub mod aws;
-mod blame;
 pub mod chain;
 mod clock;
 mod commit;
 pub mod condition;
 pub mod config;
+mod constraint;
 mod cursor;
 mod cx;
 mod dynamodb;
@@ -51,7 +51,7 @@ pub use clock::{Clock, Ids};
 pub use cx::{Cx, Decision, Env, Holder, RequestInfo, changed_fields, is_at, overlap, record_of};
 pub use dynamodb::DynamoDb;
 pub use error::Error;
-pub use feed::{Feed, Told};
+pub use feed::{Committed, Feed};
 pub use journal::{Detail, EntryRef, Fact, SignedFact};
 pub use json::{bytes_of, object_of};
 pub use keyring::{BadKeyring, Keyring, Purpose, fill_random, ids_in_token, place_in_token, sha256_hex};

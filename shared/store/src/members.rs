@@ -1,6 +1,6 @@
 //! Who joins and leaves which family in a transaction.
 
-use crate::tx::{Doing, Tx};
+use crate::tx::{ChangeKind, Tx};
 use daybook_domain::AnyId;
 
 /// Who joins and leaves which family in a transaction.
@@ -15,11 +15,11 @@ impl Members {
         let mut members = Members { joining: Vec::new(), leaving: Vec::new(), new: Vec::new() };
         for change in &tx.changes {
             match (change.doing, change.earlier(), change.later()) {
-                (Doing::Create | Doing::Restore, _, Some(image)) => {
+                (ChangeKind::Create | ChangeKind::Restore, _, Some(image)) => {
                     members.new.push(image.id);
-                    members.joining.extend(&image.falls_with);
+                    members.joining.extend(&image.cascade_parents);
                 }
-                (Doing::Delete, Some(image), _) => members.leaving.extend(&image.falls_with),
+                (ChangeKind::Delete, Some(image), _) => members.leaving.extend(&image.cascade_parents),
                 _ => {}
             }
         }

@@ -65,7 +65,7 @@ impl Cx {
             None => self.listed(ask).await?,
         };
         page.fields = ask.fields.to_vec();
-        let hidden = ask.with_total && !ask.parents.is_empty() && self.falling::<T>().await?.holds_any(ask.parents);
+        let hidden = ask.with_total && !ask.parents.is_empty() && self.cascades::<T>().await?.holds_any(ask.parents);
         if hidden {
             page.total = Some(Total::Exactly(0));
         } else if ask.with_total {
@@ -106,11 +106,11 @@ impl Cx {
         let binding = binding::<T>(self, ask);
         let begin = ask.cursor.map(|cursor| self.place_of(cursor, &binding)).transpose()?;
         let ListPlan { sources, filters, others } = self.plan_list::<T>(ask);
-        let falling = self.falling::<T>().await?;
-        if falling.holds_any(ask.parents) {
+        let cascades = self.cascades::<T>().await?;
+        if cascades.holds_any(ask.parents) {
             return Ok(Page::of(Vec::new(), ask.limit, None));
         }
-        let plain = filters.is_empty() && others.is_empty() && self.reach == Reach::All && falling.is_empty();
+        let plain = filters.is_empty() && others.is_empty() && self.reach == Reach::All && cascades.is_empty();
         let may_outgrow = ask.bytes_before + ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
         let mut bytes = ask.bytes_before;
@@ -132,8 +132,8 @@ impl Cx {
                 return Ok(Page::of(items, ask.limit, end));
             }
             last = Some((record.date(), record.id()));
-            let upright = !falling.holds_any(&record.falls_with());
-            if upright && self.reaches(record.owner()) && is_of(&record, others) && meets(&record, &filters)? {
+            let is_visible = !cascades.holds_any(&record.cascade_parents());
+            if is_visible && self.reaches(record.owner()) && is_of(&record, others) && meets(&record, &filters)? {
                 if may_outgrow {
                     bytes += bytes_of(&record)?;
                 }

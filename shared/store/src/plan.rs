@@ -3,7 +3,7 @@
 //! What is derived from a record is written as the difference between its old and new version, so an
 //! update that changes no name writes no token. Each action carries what its failure means.
 
-use crate::blame::Blame;
+use crate::constraint::Constraint;
 use crate::engine::{Action, MOST_ACTIONS};
 use crate::family::Family;
 use crate::handed::{Handed, claims_of};
@@ -16,7 +16,7 @@ use crate::rows::Write;
 use crate::rows::alarm::Alarm;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, Update, attribute, key_item};
-use crate::tx::{Changed, Doing, Image, Kept, Tx};
+use crate::tx::{ChangeKind, Changed, Image, Kept, Tx};
 use crate::{Cx, Error, Result};
 use daybook_domain::record::TRASH;
 use daybook_domain::stored::FORM;
@@ -29,7 +29,7 @@ pub const RECORD_BYTES: usize = 64 * 1024;
 
 /// How a record takes part in a removal: with which one it goes, and who goes with it.
 #[derive(Clone, Copy)]
-struct Falls<'a> {
+struct Cascade<'a> {
     with: Option<AnyId>,
     family: Option<&'a Family>,
 }
@@ -38,7 +38,7 @@ struct Falls<'a> {
 pub(crate) struct Plan {
     pub actions: Vec<Action>,
     /// What it means that the condition of an action failed, by its place.
-    pub blames: Vec<Blame>,
+    pub constraints: Vec<Constraint>,
     pub facts: Vec<SignedFact>,
 }
 
@@ -52,7 +52,7 @@ impl Plan {
 /// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
 pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     let mut plan =
-        Planner { cx, org: cx.org, actions: Vec::new(), blames: Vec::new(), handed: Handed::of(cx.org, &tx) };
+        Planner { cx, org: cx.org, actions: Vec::new(), constraints: Vec::new(), handed: Handed::of(cx.org, &tx) };
     let at = cx.now();
     // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
     let members = Members::of(&tx);
@@ -61,10 +61,10 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     let (mut facts, mut unjournaled) = (Vec::new(), Vec::new());
     let (mut checked, mut families) = (Vec::new(), Vec::new());
     for change in tx.changes {
-        let Changed { doing, audit, event, also, before, after, fell_with, family } = change;
+        let Changed { doing, audit, event, also, before, after, deleted_with, family } = change;
         let (before, after) = (before?, after?);
         let (live_before, live_after) = match doing {
-            Doing::Restore | Doing::Erase(Kept::InTrash) => (None, after.as_ref()),
+            ChangeKind::Restore | ChangeKind::Erase(Kept::InTrash) => (None, after.as_ref()),
             _ => (before.as_ref(), after.as_ref()),
         };
         let Some(image) = after.as_ref().or(before.as_ref()) else { continue };
@@ -74,11 +74,11 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             live_after,
             before.as_ref(),
             at,
-            Falls { with: fell_with, family: family.as_ref() },
+            Cascade { with: deleted_with, family: family.as_ref() },
         )?;
-        plan.head(doing, image.id, &members, family.as_ref(), fell_with)?;
+        plan.head(doing, image.id, &members, family.as_ref(), deleted_with)?;
         match doing {
-            Doing::Erase(_) => plan.freed(image),
+            ChangeKind::Erase(_) => plan.freed(image),
             _ => plan.claims(doing, image.id, live_before, live_after, at)?,
         }
         plan.links(image.id, live_before, live_after)?;
@@ -89,7 +89,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         let form = Some(image.form).filter(|form| *form > 1);
         let (old, new) = match doing {
             // Nothing of it stays, here neither.
-            Doing::Erase(_) => (Map::new(), Map::new()),
+            ChangeKind::Erase(_) => (Map::new(), Map::new()),
             _ => difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data)),
         };
         let fields = fields_of(&old, &new);
@@ -115,10 +115,10 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
         erased = entries;
     }
     for row in tx.rows {
-        let blame = Blame::Row(row.refusal);
+        let constraint = Constraint::Row(row.refusal);
         match row.write {
-            Write::Put(item) => plan.put(item, row.condition, blame)?,
-            Write::Follow(key, update) => plan.add(Action::update(key, update, row.condition), blame),
+            Write::Put(item) => plan.put(item, row.condition, constraint)?,
+            Write::Follow(key, update) => plan.add(Action::update(key, update, row.condition), constraint),
         }
     }
     let once = plan.actions.len();
@@ -148,13 +148,13 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             trace: cx.request.trace.clone(),
             detail_sha256: sha256_base64(detail.as_bytes()),
         })?;
-        plan.put(fact.item(&cx.env.keys), Condition::absent(), Blame::Fact)?;
-        plan.put(Detail::item(cx.org, id, &detail), Condition::ALWAYS, Blame::Nothing)?;
+        plan.put(fact.item(&cx.env.keys), Condition::absent(), Constraint::Fact)?;
+        plan.put(Detail::item(cx.org, id, &detail), Condition::ALWAYS, Constraint::Nothing)?;
         written_facts.push(fact);
     }
     if let Some(by) = written_facts.last().map(|fact| fact.id) {
         for entry in erased {
-            plan.put(Detail::erased_item(cx.org, entry, by), Condition::ALWAYS, Blame::Nothing)?;
+            plan.put(Detail::erased_item(cx.org, entry, by), Condition::ALWAYS, Constraint::Nothing)?;
         }
     }
     let entries: Vec<EntryId> = written_facts.iter().map(|fact| fact.id).collect();
@@ -164,13 +164,13 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     // A repeat must be known as one before its other conditions are looked at.
     if cx.once.is_some() {
         plan.actions[..=once].rotate_right(1);
-        plan.blames[..=once].rotate_right(1);
+        plan.constraints[..=once].rotate_right(1);
     }
-    let Planner { actions, blames, .. } = plan;
+    let Planner { actions, constraints, .. } = plan;
     if actions.len() > MOST_ACTIONS {
         return Err(daybook_domain::Error::Unfit { actions: actions.len(), limit: MOST_ACTIONS }.into());
     }
-    Ok(Plan { actions, blames, facts: written_facts })
+    Ok(Plan { actions, constraints, facts: written_facts })
 }
 
 /// What an entry is to say.
@@ -198,66 +198,66 @@ struct Planner<'a> {
     cx: &'a Cx,
     org: OrgId,
     actions: Vec<Action>,
-    blames: Vec<Blame>,
+    constraints: Vec<Constraint>,
     handed: Handed,
 }
 
 impl Planner<'_> {
-    fn add(&mut self, action: Action, blame: Blame) {
+    fn add(&mut self, action: Action, constraint: Constraint) {
         self.actions.push(action);
-        self.blames.push(blame);
+        self.constraints.push(constraint);
     }
 
-    fn put(&mut self, item: Item, condition: Condition, blame: Blame) -> Result<()> {
-        self.add(Action::put(item, condition)?, blame);
+    fn put(&mut self, item: Item, condition: Condition, constraint: Constraint) -> Result<()> {
+        self.add(Action::put(item, condition)?, constraint);
         Ok(())
     }
 
-    fn delete(&mut self, place: Place<'_>, condition: Condition, blame: Blame) {
-        self.add(Action::delete(place.key(), condition), blame);
+    fn delete(&mut self, place: Place<'_>, condition: Condition, constraint: Constraint) {
+        self.add(Action::delete(place.key(), condition), constraint);
     }
 
     fn record(
         &mut self,
-        doing: Doing,
+        doing: ChangeKind,
         before: Option<&Image>,
         after: Option<&Image>,
         trashed: Option<&Image>,
         at: Timestamp,
-        falls: Falls<'_>,
+        cascade: Cascade<'_>,
     ) -> Result<()> {
         let org = self.org;
         if let Some(image) = before
-            && falls.with.is_none()
+            && cascade.with.is_none()
             && !self.cx.reaches(image.owner)
         {
             return Err(daybook_domain::Error::not_found(image.id.kind).into());
         }
         match (before, after) {
             (None, Some(new)) => {
-                if doing == Doing::Restore
+                if doing == ChangeKind::Restore
                     && let Some(old) = trashed
                 {
-                    self.delete(Place::Trash(org, old.id), at_version(old), Blame::Trash);
+                    self.delete(Place::Trash(org, old.id), at_version(old), Constraint::Trash);
                 }
                 let item = record_item(org, new, Place::Record(org, new.id).key())?;
-                self.put(item, Condition::absent(), Blame::Id)
+                self.put(item, Condition::absent(), Constraint::Id)
             }
             (Some(old), Some(new)) => {
                 let (_, changed) = difference(&old.data, &new.data);
-                let blame = Blame::Version(new.id.kind, fields_of(&Map::new(), &changed));
-                self.put(record_item(org, new, Place::Record(org, new.id).key())?, at_version(old), blame)
+                let constraint = Constraint::Version(new.id.kind, fields_of(&Map::new(), &changed));
+                self.put(record_item(org, new, Place::Record(org, new.id).key())?, at_version(old), constraint)
             }
             (None, None) => {
                 if let Some(old) = trashed {
-                    self.delete(Place::Trash(org, old.id), at_version(old), Blame::Trash);
+                    self.delete(Place::Trash(org, old.id), at_version(old), Constraint::Trash);
                 }
                 Ok(())
             }
             (Some(old), None) => {
-                let blame = Blame::Version(old.id.kind, Vec::new());
-                self.delete(Place::Record(org, old.id), at_version(old), blame);
-                if matches!(doing, Doing::Erase(_)) {
+                let constraint = Constraint::Version(old.id.kind, Vec::new());
+                self.delete(Place::Record(org, old.id), at_version(old), constraint);
+                if matches!(doing, ChangeKind::Erase(_)) {
                     return Ok(());
                 }
                 let mut item = record_item(org, old, Place::Trash(org, old.id).key())?;
@@ -267,16 +267,16 @@ impl Planner<'_> {
                 }
                 item.insert("deleted_at".to_owned(), attribute(at));
                 item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
-                if let Some(parent) = falls.with {
-                    item.insert(Index::ByState.pk().to_owned(), attribute(schema::fell_with(org, parent)));
+                if let Some(parent) = cascade.with {
+                    item.insert(Index::ByState.pk().to_owned(), attribute(schema::deleted_with(org, parent)));
                     item.insert(Index::ByState.sk().to_owned(), attribute(old.id));
                 }
-                if let Some(family) = falls.family {
+                if let Some(family) = cascade.family {
                     // Somebody else may have joined, where that wasn't asked.
                     let others = usize::from(family.joined.is_none());
                     item.insert("fell".to_owned(), attribute(family.members.len() + others));
                 }
-                self.put(item, Condition::ALWAYS, Blame::Nothing)
+                self.put(item, Condition::ALWAYS, Constraint::Nothing)
             }
         }
     }
@@ -284,53 +284,53 @@ impl Planner<'_> {
     /// The head of a family comes and goes with its record.
     fn head(
         &mut self,
-        doing: Doing,
+        doing: ChangeKind,
         id: AnyId,
         members: &Members,
         family: Option<&Family>,
-        fell_with: Option<AnyId>,
+        deleted_with: Option<AnyId>,
     ) -> Result<()> {
         let place = Place::Family(self.org, id);
         if !id.kind.has_family() {
             return Ok(());
         }
         match doing {
-            Doing::Create | Doing::Restore => {
+            ChangeKind::Create | ChangeKind::Restore => {
                 let mut item = key_item(&place.key());
                 item.insert(KIND.to_owned(), attribute(Kind::Link.name()));
                 item.insert("joined".to_owned(), attribute(members.joining(id)));
-                self.put(item, Condition::ALWAYS, Blame::Nothing)
+                self.put(item, Condition::ALWAYS, Constraint::Nothing)
             }
-            Doing::Update | Doing::Erase(Kept::InTrash) => Ok(()),
+            ChangeKind::Update | ChangeKind::Erase(Kept::InTrash) => Ok(()),
             // Whoever joined this one joined what it goes with, too.
-            Doing::Delete if fell_with.is_some() => {
-                self.delete(place, Condition::ALWAYS, Blame::Nothing);
+            ChangeKind::Delete if deleted_with.is_some() => {
+                self.delete(place, Condition::ALWAYS, Constraint::Nothing);
                 Ok(())
             }
-            Doing::Erase(Kept::Live) => {
-                self.delete(place, Condition::ALWAYS, Blame::Nothing);
+            ChangeKind::Erase(Kept::Live) => {
+                self.delete(place, Condition::ALWAYS, Constraint::Nothing);
                 Ok(())
             }
-            Doing::Delete => {
+            ChangeKind::Delete => {
                 let joined = family.map_or_else(|| Some(members.leaving(id)), |family| family.joined);
                 let same = joined.map_or(Condition::ALWAYS, |joined| Condition::equal("joined", joined));
-                self.delete(place, same, Blame::Family(family.is_some()));
+                self.delete(place, same, Constraint::Family(family.is_some()));
                 Ok(())
             }
         }
     }
 
     /// Counts somebody who joins the family of a record, which must be there.
-    fn join(&mut self, parent: AnyId, blame: Blame) {
+    fn join(&mut self, parent: AnyId, constraint: Constraint) {
         let key = Place::Family(self.org, parent).key();
-        self.add(Action::update(key, Update::add("joined", 1), Condition::exists()), blame);
+        self.add(Action::update(key, Update::add("joined", 1), Condition::exists()), constraint);
     }
 
     fn alarms(&mut self, before: Option<&Image>, after: Option<&Image>) -> Result<()> {
         let Some(after) = after else { return Ok(()) };
         let known = before.map_or(&[][..], |before| &before.alarms);
         for &at in after.alarms.iter().filter(|at| !known.contains(at)) {
-            self.put(Alarm { org: self.org, record: after.id, at }.item()?, Condition::ALWAYS, Blame::Nothing)?;
+            self.put(Alarm { org: self.org, record: after.id, at }.item()?, Condition::ALWAYS, Constraint::Nothing)?;
         }
         Ok(())
     }
@@ -339,13 +339,13 @@ impl Planner<'_> {
     fn freed(&mut self, image: &Image) {
         for claim in &image.claims {
             let place = Place::Claim(self.org, image.id.kind, claim);
-            self.delete(place, free_or_held_by(image.id), Blame::Claim(claim.clone()));
+            self.delete(place, free_or_held_by(image.id), Constraint::Claim(claim.clone()));
         }
     }
 
     fn claims(
         &mut self,
-        doing: Doing,
+        doing: ChangeKind,
         id: AnyId,
         before: Option<&Image>,
         after: Option<&Image>,
@@ -361,10 +361,10 @@ impl Planner<'_> {
             // What stays behind says who held the value last, for as long as that record can be found.
             let mut item = claim_item(org, id.kind, claim);
             item.insert("previous".to_owned(), attribute(id));
-            if doing == Doing::Delete {
+            if doing == ChangeKind::Delete {
                 item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
             }
-            self.put(item, free_or_held_by(id), Blame::Claim((*claim).clone()))?;
+            self.put(item, free_or_held_by(id), Constraint::Claim((*claim).clone()))?;
         }
         for claim in new.iter().filter(|claim| !old.contains(claim)) {
             let mut item = claim_item(org, id.kind, claim);
@@ -374,7 +374,7 @@ impl Planner<'_> {
             }
             item.insert("id".to_owned(), attribute(id));
             let holder = self.handed.left.iter().find(|(left, _)| *left == key).map_or(id, |(_, holder)| *holder);
-            self.put(item, free_or_held_by(holder), Blame::Claim((*claim).clone()))?;
+            self.put(item, free_or_held_by(holder), Constraint::Claim((*claim).clone()))?;
         }
         Ok(())
     }
@@ -384,12 +384,12 @@ impl Planner<'_> {
         let parents = |image: Option<&Image>| image.map(|image| image.parents.clone()).unwrap_or_default();
         let (old, new) = (parents(before), parents(after));
         for parent in old.iter().filter(|parent| !new.contains(parent)) {
-            self.delete(Place::Link(org, *parent, id), Condition::ALWAYS, Blame::Nothing);
+            self.delete(Place::Link(org, *parent, id), Condition::ALWAYS, Constraint::Nothing);
         }
         for parent in new.iter().filter(|parent| !old.contains(parent)) {
             let mut item = key_item(&Place::Link(org, *parent, id).key());
             item.insert(KIND.to_owned(), attribute(Kind::Link.name()));
-            self.put(item, Condition::ALWAYS, Blame::Nothing)?;
+            self.put(item, Condition::ALWAYS, Constraint::Nothing)?;
         }
         Ok(())
     }
@@ -399,13 +399,13 @@ impl Planner<'_> {
         let words = |image: Option<&Image>| image.map(|image| image.words.clone()).unwrap_or_default();
         let (old, new) = (words(before), words(after));
         for token in old.tokens().iter().filter(|token| !new.tokens().contains(token)) {
-            self.delete(Place::Token(org, token, id), Condition::ALWAYS, Blame::Nothing);
+            self.delete(Place::Token(org, token, id), Condition::ALWAYS, Constraint::Nothing);
         }
         for token in new.tokens().iter().filter(|token| old.text() != new.text() || !old.tokens().contains(token)) {
             let mut item = key_item(&Place::Token(org, token, id).key());
             item.insert(KIND.to_owned(), attribute(Kind::Token.name()));
             item.insert("text".to_owned(), attribute(new.text()));
-            self.put(item, Condition::ALWAYS, Blame::Nothing)?;
+            self.put(item, Condition::ALWAYS, Constraint::Nothing)?;
         }
         Ok(())
     }
@@ -414,7 +414,7 @@ impl Planner<'_> {
     /// on.
     fn existence(
         &mut self,
-        doing: Doing,
+        doing: ChangeKind,
         before: Option<&Image>,
         after: Option<&Image>,
         (written, members): (&[AnyId], &Members),
@@ -423,27 +423,27 @@ impl Planner<'_> {
         let Some(after) = after else { return };
         // What a record named when it went to the trash may have gone since, as it may while the record is live.
         let known = |id: &AnyId| {
-            (doing == Doing::Restore && !after.rests_on.contains(id))
+            (doing == ChangeKind::Restore && !after.rests_on.contains(id))
                 || before.is_some_and(|old| old.parents.contains(id) || old.references.iter().any(|r| r.id == *id))
         };
-        let parents = after.parents.iter().map(|id| (*id, Blame::Parent));
-        let references = after.references.iter().map(|reference| (reference.id, Blame::Reference(*reference)));
+        let parents = after.parents.iter().map(|id| (*id, Constraint::Parent));
+        let references = after.references.iter().map(|reference| (reference.id, Constraint::Reference(*reference)));
         // What is there from the start may not be stored.
         let org = self.org;
-        for (id, blame) in references.chain(parents).filter(|(id, _)| !id.is_from_start(org)) {
+        for (id, constraint) in references.chain(parents).filter(|(id, _)| !id.is_from_start(org)) {
             // Whoever restores a record names no fields.
-            let blame = if doing == Doing::Restore { Blame::Parent } else { blame };
-            if after.falls_with.contains(&id) {
-                let joined = before.is_some_and(|old| old.falls_with.contains(&id));
+            let constraint = if doing == ChangeKind::Restore { Constraint::Parent } else { constraint };
+            if after.cascade_parents.contains(&id) {
+                let joined = before.is_some_and(|old| old.cascade_parents.contains(&id));
                 if !joined && !members.is_new(id) && !families.contains(&id) {
                     families.push(id);
-                    self.join(id, blame);
+                    self.join(id, constraint);
                 }
                 continue;
             }
             if !known(&id) && !written.contains(&id) && !checked.contains(&id) {
                 checked.push(id);
-                self.add(Action::check(Place::Record(org, id).key(), Condition::exists()), blame);
+                self.add(Action::check(Place::Record(org, id).key(), Condition::exists()), constraint);
             }
         }
     }
@@ -458,7 +458,7 @@ impl Planner<'_> {
             item.insert("reply".to_owned(), attribute(json));
         }
         let free = Condition::absent().or(Condition::at_most(EXPIRES_AT, at.as_second()));
-        self.put(item, free, Blame::Once)
+        self.put(item, free, Constraint::Once)
     }
 
     fn request(&mut self, entry: EntryId, entries: &[EntryId], at: Timestamp) -> Result<()> {
@@ -469,7 +469,7 @@ impl Planner<'_> {
         }
         item.insert(KIND.to_owned(), attribute(Kind::Request.name()));
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(RETENTION).as_second()));
-        self.put(item, Condition::ALWAYS, Blame::Nothing)
+        self.put(item, Condition::ALWAYS, Constraint::Nothing)
     }
 }
 

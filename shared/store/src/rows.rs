@@ -4,12 +4,12 @@
 pub mod alarm;
 pub mod attempts;
 pub mod bucket;
+pub mod cascade;
 pub mod checkpoint;
 pub mod credential;
+pub mod data_subject;
 pub mod delivery;
 pub mod due;
-pub mod errand;
-pub mod falling;
 pub mod key_secret;
 pub mod ledger;
 pub mod second_factor;

@@ -219,9 +219,9 @@ pub enum Place<'a> {
     /// An address that gets no mail, by hash.
     Suppression(OrgId, &'a str),
     /// What a job needs to know and its record doesn't hold.
-    Errand(OrgId, JobId),
+    DataSubject(OrgId, JobId),
     /// The records whose families are on their way to the trash.
-    Falling(OrgId),
+    Cascades(OrgId),
     /// Something to do at a time: shard, time, id.
     Due(u8, Timestamp, &'a str),
     /// Up to where the local feed has come.
@@ -246,7 +246,7 @@ impl Place<'_> {
             },
             Place::Link(org, parent, child) => key(format!("{org}#of#{parent}"), format!("{}#{child}", child.kind)),
             Place::Family(org, parent) => key(format!("{org}#of#{parent}"), alone()),
-            Place::Falling(org) => key(format!("{org}#falling"), alone()),
+            Place::Cascades(org) => key(format!("{org}#falling"), alone()),
             Place::Token(org, token, id) => {
                 let token = escape(token);
                 let first = token.chars().next().unwrap_or('-');
@@ -269,7 +269,7 @@ impl Place<'_> {
             Place::Delivery(org, entry, consumer) => key(format!("{org}#delivery#{entry}"), escape(consumer)),
             Place::Ledger(org, system, id) => key(format!("{org}#ledger#{system}"), id.to_string()),
             Place::Suppression(org, hash) => key(format!("{org}#suppression"), hash.to_owned()),
-            Place::Errand(org, job) => key(format!("{org}#errand#{job}"), alone()),
+            Place::DataSubject(org, job) => key(format!("{org}#errand#{job}"), alone()),
             Place::Due(shard, at, id) => key(format!("~due#{shard}"), format!("{}#{}", at, escape(id))),
             Place::Feed => key("~feed".to_owned(), alone()),
         }
@@ -320,7 +320,7 @@ pub enum Question<'a> {
     /// 18. Deliveries of an entry, by consumer.
     DeliveriesOf(OrgId, EntryId),
     /// 19. Records that went to the trash with another, by id.
-    FellWith(OrgId, AnyId),
+    DeletedWith(OrgId, AnyId),
 }
 
 /// The range of keys that answers a question.
@@ -385,7 +385,9 @@ impl Question<'_> {
             Question::Trashed(org, of) => range(None, format!("{org}#trash#{of}"), SortRange::All),
             Question::Details(org, day) => range(None, format!("{org}#detail#{}", day_of(day)), SortRange::All),
             Question::DeliveriesOf(org, entry) => range(None, format!("{org}#delivery#{entry}"), SortRange::All),
-            Question::FellWith(org, parent) => range(Some(Index::ByState), fell_with(org, parent), SortRange::All),
+            Question::DeletedWith(org, parent) => {
+                range(Some(Index::ByState), deleted_with(org, parent), SortRange::All)
+            }
             Question::SessionsOf(org, user) => range(Some(Index::ByOwner), sessions_of(org, user), SortRange::All),
         }
     }
@@ -401,7 +403,7 @@ pub fn in_state(org: OrgId, of: RecordType, state: &str) -> String {
 }
 
 /// The `by_state` key of records that went to the trash with another.
-pub fn fell_with(org: OrgId, parent: AnyId) -> String {
+pub fn deleted_with(org: OrgId, parent: AnyId) -> String {
     format!("{org}#fell#{parent}")
 }
 

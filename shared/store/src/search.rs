@@ -92,8 +92,8 @@ impl Cx {
         &self,
         ids: impl Iterator<Item = AnyId>,
     ) -> Result<HashMap<AnyId, T>> {
-        let (mut records, falling) = tokio::try_join!(self.raw_records::<T>(ids), self.falling::<T>())?;
-        records.retain(|_, record| !falling.holds_any(&record.falls_with()));
+        let (mut records, cascades) = tokio::try_join!(self.raw_records::<T>(ids), self.cascades::<T>())?;
+        records.retain(|_, record| !cascades.holds_any(&record.cascade_parents()));
         Ok(records.into_iter().map(|(id, record)| (id, record.into_inner())).collect())
     }
 

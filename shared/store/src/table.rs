@@ -115,7 +115,7 @@ impl Table {
             rows.into_iter().map(|(item, condition)| Action::put(item, condition)).collect::<Result<_>>()?;
         match self.transact(&actions).await {
             Ok(()) => Ok(PutAll::Done),
-            Err(Failure::Contended(_) | Failure::Busy(_) | Failure::Unheard(_)) => Ok(PutAll::Again),
+            Err(Failure::Contended(_) | Failure::Busy(_) | Failure::OutcomeUnknown(_)) => Ok(PutAll::Again),
             Err(Failure::Refused(refused)) => Ok(PutAll::Refused(refused.iter().map(Option::is_some).collect())),
             Err(failure) => Err(failure.into_error("write rows")),
         }

@@ -2,7 +2,7 @@
 
 use crate::cx::{is_at, record_of};
 use crate::item::expires_after;
-use crate::rows::falling::{Falling, LAG};
+use crate::rows::cascade::{Cascades, LAG};
 use crate::schema::{Place, Question, SK};
 use crate::table::{Item, text};
 use crate::{Cx, Result};
@@ -43,7 +43,7 @@ impl Trash<'_> {
 
     /// Who went to the trash with a record, as far as the index has it.
     pub async fn indexed_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
-        let items = self.cx.env.table.query_all(&Question::FellWith(self.cx.org, parent).range()).await?;
+        let items = self.cx.env.table.query_all(&Question::DeletedWith(self.cx.org, parent).range()).await?;
         let id = |item: &Item| text(item, SK)?.parse().ok();
         Ok(items.iter().filter_map(id).collect())
     }
@@ -51,9 +51,9 @@ impl Trash<'_> {
     /// Who went to the trash with a record that is there; refused while not all of it is, and just after it went, while
     /// that can't be known.
     pub async fn deleted_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
-        let falling = Falling::read(&self.cx.env, self.cx.org).await?;
-        if falling.holds(parent) {
-            return Err(Domain::Conflict(Conflict::StillFalling).into());
+        let cascades = Cascades::read(&self.cx.env, self.cx.org).await?;
+        if cascades.holds(parent) {
+            return Err(Domain::Conflict(Conflict::CascadePending).into());
         }
         let trashed = self.cx.env.table.get(&Place::Trash(self.cx.org, parent).key()).await?;
         let Some(trashed) = trashed.filter(|item| expires_after(item, self.cx.now().as_second())) else {
@@ -61,8 +61,9 @@ impl Trash<'_> {
         };
         let went = text(&trashed, "deleted_at").and_then(|at| at.parse::<Timestamp>().ok());
         // A job that moved them knows better how many they were, and when.
-        let (count, at) = match falling.fallen(parent).filter(|fallen| went.is_none_or(|went| fallen.at >= went)) {
-            Some(fallen) => (fallen.count, Some(fallen.at)),
+        let (count, at) = match cascades.finished(parent).filter(|finished| went.is_none_or(|went| finished.at >= went))
+        {
+            Some(finished) => (finished.count, Some(finished.at)),
             None => (trashed.get("fell").and_then(|n| n.as_n().ok()?.parse().ok()).unwrap_or_default(), went),
         };
         if count == 0 {
@@ -70,6 +71,6 @@ impl Trash<'_> {
         }
         let found = self.indexed_with(parent).await?;
         let settled = found.len() as u64 >= count || at.is_none_or(|at| at.plus(LAG) < self.cx.now());
-        if settled { Ok(found) } else { Err(Domain::Conflict(Conflict::StillFalling).into()) }
+        if settled { Ok(found) } else { Err(Domain::Conflict(Conflict::CascadePending).into()) }
     }
 }

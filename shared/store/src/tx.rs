@@ -1,6 +1,6 @@
 //! What a request wants to change, as it hands it to commit.
 
-use crate::cx::falls;
+use crate::cx::is_cascaded;
 use crate::family::Family;
 use crate::json::object_of;
 use crate::rows::RowWrite;
@@ -61,7 +61,7 @@ impl Tx {
     pub fn and_cascade<T: Record>(mut self, record: &Stored<T>, with: AnyId) -> Tx {
         self = self.and_delete(record);
         if let Some(change) = self.changes.last_mut() {
-            change.fell_with = Some(with);
+            change.deleted_with = Some(with);
         }
         self
     }
@@ -102,7 +102,7 @@ impl Tx {
 
     /// Says more of the last thing that happened.
     #[must_use]
-    pub fn saying(mut self, more: Map<String, Value>) -> Tx {
+    pub fn with_detail(mut self, more: Map<String, Value>) -> Tx {
         if let Some((.., said)) = self.events.last_mut() {
             *said = more;
         }
@@ -151,7 +151,7 @@ impl Tx {
 
     /// Keeps the request's query and body out of the journal.
     #[must_use]
-    pub fn discreetly(mut self) -> Tx {
+    pub fn without_request(mut self) -> Tx {
         self.discreet = true;
         self
     }
@@ -160,13 +160,13 @@ impl Tx {
     pub(crate) fn erase<T: Record>(record: &Stored<T>, kept: Kept, freed: Vec<Claim>) -> Tx {
         let with_freed = |image: Image| Image { claims: freed, ..image };
         let change = Changed {
-            doing: Doing::Erase(kept),
+            doing: ChangeKind::Erase(kept),
             audit: Audit::Erase,
             event: Event::RecordErased,
             also: Vec::new(),
             before: image_of(record, record).map(|image| image.map(with_freed)),
             after: Ok(None),
-            fell_with: None,
+            deleted_with: None,
             family: None,
         };
         Tx { changes: vec![change], ..Tx::default() }
@@ -196,7 +196,7 @@ impl Tx {
 
 /// What a change does to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doing {
+pub(crate) enum ChangeKind {
     Create,
     Update,
     Delete,
@@ -216,7 +216,7 @@ pub enum Kept {
 /// A change of one record.
 #[derive(Debug)]
 pub(crate) struct Changed {
-    pub doing: Doing,
+    pub doing: ChangeKind,
     pub audit: Audit,
     pub event: Event,
     /// What else it is announced as.
@@ -224,7 +224,7 @@ pub(crate) struct Changed {
     pub before: Result<Option<Image>>,
     pub after: Result<Option<Image>>,
     /// The record that it goes to the trash with.
-    pub fell_with: Option<AnyId>,
+    pub deleted_with: Option<AnyId>,
     /// Who goes to the trash with it.
     pub family: Option<Family>,
 }
@@ -233,13 +233,13 @@ impl Changed {
     /// A change, as its type announces it, from one version to another.
     fn of<T: Record>(change: Change<'_, T>, before: Result<Option<Image>>, after: Result<Option<Image>>) -> Changed {
         let (doing, audit) = match change {
-            Change::Create(_) => (Doing::Create, Audit::Create),
-            Change::Update(..) => (Doing::Update, Audit::Update),
-            Change::Delete(_) => (Doing::Delete, Audit::Delete),
-            Change::Restore(_) => (Doing::Restore, Audit::Restore),
+            Change::Create(_) => (ChangeKind::Create, Audit::Create),
+            Change::Update(..) => (ChangeKind::Update, Audit::Update),
+            Change::Delete(_) => (ChangeKind::Delete, Audit::Delete),
+            Change::Restore(_) => (ChangeKind::Restore, Audit::Restore),
         };
         let (event, also) = (T::event(change), T::also(change));
-        Changed { doing, audit, event, also, before, after, fell_with: None, family: None }
+        Changed { doing, audit, event, also, before, after, deleted_with: None, family: None }
     }
 
     /// The version before, if there is one that could be written down.
@@ -265,7 +265,7 @@ pub(crate) struct Image {
     pub claims: Vec<Claim>,
     pub words: Words,
     pub parents: Vec<AnyId>,
-    pub falls_with: Vec<AnyId>,
+    pub cascade_parents: Vec<AnyId>,
     /// The records that must be there when it comes back from the trash.
     pub rests_on: Vec<AnyId>,
     pub alarms: Vec<Timestamp>,
@@ -307,8 +307,8 @@ fn image<T: Record>(record: &T, data: Map<String, Value>) -> Result<Option<Image
         claims: record.claims(),
         words: record.words(),
         parents: record.parents(),
-        falls_with: record.falls_with(),
-        rests_on: if falls::<T>() { record.falls_with() } else { record.about() },
+        cascade_parents: record.cascade_parents(),
+        rests_on: if is_cascaded::<T>() { record.cascade_parents() } else { record.about() },
         alarms: record.alarms(),
         references: record.references(),
         owner: record.owner(),

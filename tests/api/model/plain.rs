@@ -57,7 +57,7 @@ pub struct Model {
     /// By address in lower case.
     holders: BTreeMap<String, Holder>,
     /// In the order of the submissions.
-    pub told: Vec<Told>,
+    pub told: Vec<Committed>,
     /// The last post of a visitor, and what it was answered with.
     pub last: Option<(Value, String)>,
 }
@@ -78,7 +78,7 @@ struct Holder {
 
 /// The id that a submission was answered with, the lead it leads to, and what the submission said.
 #[derive(Debug)]
-pub struct Told {
+pub struct Committed {
     pub id: String,
     lead: usize,
     pub enquiry: Value,
@@ -116,7 +116,7 @@ impl Model {
                 self.leads.len() - 1
             }
         };
-        self.told.push(Told { id, lead, enquiry });
+        self.told.push(Committed { id, lead, enquiry });
         lead
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Faulty {
 
 /// A failure of a call that nothing but the way to the engine is to blame for.
 fn broken() -> Failure {
-    Failure::Unheard("the connection broke".into())
+    Failure::OutcomeUnknown("the connection broke".into())
 }
 
 impl Faulty {
@@ -50,10 +50,10 @@ impl Faulty {
                 Some(Fault::Before) => broken(),
                 Some(Fault::AnswerLost) => {
                     let _ = run().await;
-                    Failure::Unheard("the answer was lost".into())
+                    Failure::OutcomeUnknown("the answer was lost".into())
                 }
                 Some(Fault::Throttled) => Failure::Busy("slow down".into()),
-                Some(Fault::ServerError) => Failure::Unheard("oops".into()),
+                Some(Fault::ServerError) => Failure::OutcomeUnknown("oops".into()),
                 Some(Fault::Conflict) if is_read(operation) => broken(),
                 Some(Fault::Conflict) => {
                     return Err(Failure::Contended("a transaction is ongoing for the item".into()));
@@ -100,7 +100,7 @@ fn right(name: &str) -> Right {
 fn failure_of(error: Error) -> Failure {
     match error {
         Error::Internal { source, .. } => Failure::Invalid(source),
-        error => Failure::Unheard(error.into()),
+        error => Failure::OutcomeUnknown(error.into()),
     }
 }
 

@@ -32,7 +32,7 @@ impl ScriptedMailer {
 impl Mailer for ScriptedMailer {
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<String, SendError>> {
         let failure = self.failures.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        if failure.is_none() || matches!(failure, Some(SendError::Unheard(_))) {
+        if failure.is_none() || matches!(failure, Some(SendError::OutcomeUnknown(_))) {
             self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(mail.clone());
         }
         Box::pin(async move { failure.map_or_else(|| Ok("remote".to_owned()), Err) })

@@ -84,7 +84,7 @@ impl Answered {
 pub(super) fn classify(answered: &Answered) -> Refusal {
     let body = answered.json().unwrap_or_default();
     let said = |status: u16| format!("HubSpot answered {status}: {}", message(&body));
-    let exactly = |usual: u64| Wait::Exactly(answered.retry_after.unwrap_or(Duration::from_secs(usual)));
+    let exactly = |default: u64| Wait::Exactly(answered.retry_after.unwrap_or(Duration::from_secs(default)));
     let wait = |wait: Wait, everybody: bool| Refusal::NotNow { wait, everybody, reason: said(answered.status) };
     match answered.status {
         500 | 502..=504 | 524 => Refusal::Broken(said(answered.status)),

@@ -37,9 +37,9 @@ pub(super) fn of_write<E: Refusal, R: std::fmt::Debug + Send + Sync + 'static>(e
             (Some(item), _) => Failure::Refused(vec![Some(item)]),
             (None, Some("TransactionConflictException")) => Failure::Contended(error.into()),
             (None, Some(code)) if !is_passing(code) => Failure::Invalid(error.into()),
-            _ => Failure::Unheard(error.into()),
+            _ => Failure::OutcomeUnknown(error.into()),
         },
-        None => Failure::Unheard(error.into()),
+        None => Failure::OutcomeUnknown(error.into()),
     }
 }
 
@@ -49,13 +49,13 @@ pub(super) fn of_transaction(error: SdkError<TransactWriteItemsError>) -> Failur
     let service = match &error {
         SdkError::ServiceError(service) => service.err(),
         SdkError::ConstructionFailure(_) => return Failure::Invalid(error.into()),
-        _ => return Failure::Unheard(error.into()),
+        _ => return Failure::OutcomeUnknown(error.into()),
     };
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = service else {
         return match service.code() {
             Some(code) if is_passing(code) && code != "InternalServerError" => Failure::Busy(error.into()),
-            _ if failed_inside => Failure::Unheard(error.into()),
-            Some("TransactionInProgressException") | None => Failure::Unheard(error.into()),
+            _ if failed_inside => Failure::OutcomeUnknown(error.into()),
+            Some("TransactionInProgressException") | None => Failure::OutcomeUnknown(error.into()),
             Some(code) => Failure::Invalid(format!("{code}: {}", service.message().unwrap_or("")).into()),
         };
     };

@@ -16,7 +16,7 @@ choices! {
         /// It failed and will be tried again.
         Waiting = "waiting",
         /// It was sent, or not; nobody heard.
-        Unheard = "unknown",
+        OutcomeUnknown = "unknown",
         /// It was sent.
         Sent = "sent",
         /// It can't be sent.
@@ -81,7 +81,7 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
         // What a newer version made of it is its own to go on with.
         State::Sent | State::Failed | State::Suppressed | State::Unknown(_) => Ok(Turn::Over),
         State::Sending if found.leased_until > now => Ok(Turn::Busy(found.leased_until)),
-        State::Sending | State::Unheard => Ok(Turn::FindOut(found)),
+        State::Sending | State::OutcomeUnknown => Ok(Turn::FindOut(found)),
         State::Waiting => again(env, entry, consumer, &found, lease).await,
     }
 }

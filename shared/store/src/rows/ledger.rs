@@ -104,7 +104,7 @@ pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<
     let now = env.clock.now();
     let key = Place::Ledger(org, system, record).key();
     let fresh = Row { attempts: 1, ..Row::fresh(record, now) };
-    let new = Shelved::of(org, system, &fresh, 1);
+    let new = IndexedRow::of(org, system, &fresh, 1);
     let Written::Refused(_) = env.table.put(&key, &new, Condition::absent()).await? else {
         return Ok(Taken { row: fresh, turn: 1 });
     };
@@ -128,11 +128,11 @@ pub async fn wait(
     let now = env.clock.now();
     let key = Place::Ledger(org, system, record).key();
     let fresh = Row { last_error: Some(reason.to_owned()), next_try: Some(until), ..Row::fresh(record, now) };
-    let new = Shelved::of(org, system, &fresh, 0);
+    let new = IndexedRow::of(org, system, &fresh, 0);
     let Written::Refused(_) = env.table.put(&key, &new, Condition::absent()).await? else {
         return Ok(());
     };
-    let waiting = shelved(org, system, (record, State::Waiting, now))
+    let waiting = indexed(org, system, (record, State::Waiting, now))
         .and_set("last_error", reason)
         .and_set("next_try", until)
         .and_set("attempts", 0);
@@ -140,7 +140,7 @@ pub async fn wait(
 }
 
 /// A row comes to be in a state, and so among the rows in that state.
-fn shelved(org: OrgId, system: &str, (record, state, now): (AnyId, State, Timestamp)) -> Update {
+fn indexed(org: OrgId, system: &str, (record, state, now): (AnyId, State, Timestamp)) -> Update {
     Update::set("state", state)
         .and_set("updated_at", now)
         .and_set(Index::ByState.pk(), ledger_in(org, system, state.name()))
@@ -165,7 +165,7 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
     };
     let mine = Condition::equal("turn", taken.turn);
     let key = Place::Ledger(org, system, taken.row.record).key();
-    match env.table.follow(&key, &Shelved::of(org, system, &row, taken.turn), mine).await? {
+    match env.table.follow(&key, &IndexedRow::of(org, system, &row, taken.turn), mine).await? {
         Written::Done(_) => Ok(true),
         Written::Refused(_) => Ok(false),
     }
@@ -187,9 +187,9 @@ pub async fn leave(env: &Env, org: OrgId, system: &str, record: AnyId, remote_id
 
 /// Writes down that a record was removed for good and the other side is to forget it, and nothing of what was said of it;
 /// says whether it was ever meant to be there. Until a worker has seen to it, it stands among those that failed.
-pub async fn hush(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<bool> {
+pub async fn mark_erased(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<bool> {
     let now = env.clock.now();
-    let erased = shelved(org, system, (record, State::Failed, now))
+    let erased = indexed(org, system, (record, State::Failed, now))
         .and_set("erased", true)
         .and_set("last_error", "is being erased; replay it if this stays")
         .and_remove("next_try");
@@ -232,7 +232,7 @@ pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, curs
 
 /// A row with its place in the index of states.
 #[derive(Serialize)]
-struct Shelved<'a> {
+struct IndexedRow<'a> {
     #[serde(flatten)]
     row: &'a Row,
     turn: u64,
@@ -240,10 +240,10 @@ struct Shelved<'a> {
     state_sk: String,
 }
 
-impl Shelved<'_> {
-    fn of<'a>(org: OrgId, system: &str, row: &'a Row, turn: u64) -> Shelved<'a> {
+impl IndexedRow<'_> {
+    fn of<'a>(org: OrgId, system: &str, row: &'a Row, turn: u64) -> IndexedRow<'a> {
         debug_assert_eq!((Index::ByState.pk(), Index::ByState.sk()), ("state_pk", "state_sk"));
-        Shelved {
+        IndexedRow {
             row,
             turn,
             state_pk: ledger_in(org, system, row.state.name()),
