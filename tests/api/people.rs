@@ -364,7 +364,7 @@ async fn one_changes_one_s_own_name_and_nothing_else_of_oneself() {
 async fn the_people_who_run_the_deployment_make_organisations_for_others() {
     let options = WorldOptions {
         registration: Some(Registration::Invite),
-        first_owner: Some(FirstOwner::Nobody),
+        first_owner: Some(FirstOwner::NotSet),
         ..WorldOptions::default()
     };
     let world = World::with(options).await;

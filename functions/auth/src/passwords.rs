@@ -19,7 +19,8 @@ static PERMITS: LazyLock<Arc<Semaphore>> =
 static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// A hash to compare with where there is no user, so that unknown users take as long as known ones.
-static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now(&Secret::new("nobody's password".to_owned())).ok());
+static DUMMY_HASH: LazyLock<Option<String>> =
+    LazyLock::new(|| hash_now(&Secret::new("nobody's password".to_owned())).ok());
 
 /// The passwords that are used most, in order, in lower case.
 static COMMON: &str = include_str!("../assets/common-passwords.txt");
@@ -70,7 +71,7 @@ pub async fn hash(password: Secret) -> Result<String> {
 pub async fn verify(password: Secret, phc: Option<String>) -> Result<bool> {
     on_a_core(move || {
         let known = phc.is_some();
-        let Some(phc) = phc.or_else(|| NOBODY.clone()) else { return Ok(false) };
+        let Some(phc) = phc.or_else(|| DUMMY_HASH.clone()) else { return Ok(false) };
         Ok(matches(&password, &phc)? && known)
     })
     .await?

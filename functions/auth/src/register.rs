@@ -111,9 +111,9 @@ async fn home_of(cx: &Cx, new: &NewUser) -> Result<Home> {
         return if genuine { Ok(Home::Invited(org, Box::new(invitation))) } else { Err(unusable()) };
     }
     let may_own = match &settings.first_owner {
-        FirstOwner::Anybody => true,
+        FirstOwner::FirstToRegister => true,
         FirstOwner::Address(owner) => owner.normalized() == new.email.normalized(),
-        FirstOwner::Nobody => false,
+        FirstOwner::NotSet => false,
     };
     let default = cx.in_organization(settings.default_org);
     if may_own && default.find::<Organization>(settings.default_org).await?.is_none() {

@@ -43,9 +43,9 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
     let attempt = Attempt::of(&cx, name, known.map(|(_, user)| user), &device);
     attempt.take(&cx).await?;
-    // Read for nobody, too, as that takes its time.
-    let nobody = UserId::new(cx.org.uuid());
-    let (id, org) = known.map_or((nobody, cx.org), |(org, user)| (user, org));
+    // Read for unknown, too, as that takes its time.
+    let unknown = UserId::new(cx.org.uuid());
+    let (id, org) = known.map_or((unknown, cx.org), |(org, user)| (user, org));
     let (credential, user) = tokio::try_join!(Credential::read(&cx.env, org, id), cx.find::<User>(id))?;
     let phc = credential.as_ref().map(|credential| credential.phc.clone());
     let right = passwords::verify(login.password.clone(), phc).await?;
@@ -85,7 +85,7 @@ async fn wrong_code<T>(cx: &Cx, user: UserId) -> Result<T> {
 
 /// Whether a user's organisation takes them from where they are.
 async fn admitted(cx: &Cx, user: &User) -> Result<()> {
-    // Of one in the trash nobody is known.
+    // Of one in the trash unknown is known.
     let organization = cx.find::<Organization>(cx.org).await?;
     let organization = organization.ok_or(Domain::Unauthenticated(Unauthenticated::Password))?;
     if organization.admits(cx.request.ip) {

@@ -37,11 +37,11 @@ impl Governor<'_> {
         }
     }
 
-    /// What a refusal means for the job, and where it concerns everybody, for all workers.
+    /// What a refusal means for the job, and where it concerns account_wide, for all workers.
     pub async fn put_off(&self, refusal: Refusal, attempts: u32) -> Result<Pushed> {
         let now = self.env.clock.now();
-        let (wait, everybody, reason) = match refusal {
-            Refusal::NotNow { wait, everybody, reason } => (wait, everybody, reason),
+        let (wait, account_wide, reason) = match refusal {
+            Refusal::NotNow { wait, account_wide, reason } => (wait, account_wide, reason),
             Refusal::Broken(reason) => (Wait::Growing, false, reason),
             Refusal::Gone => return Ok(Pushed::Never("HubSpot has no such thing".to_owned())),
             refusal @ (Refusal::Exists(_) | Refusal::Properties { .. } | Refusal::Never(_)) => {
@@ -55,7 +55,7 @@ impl Governor<'_> {
             Wait::Exactly(pause) => now.plus(pause.min(Duration::from_secs(86_400))),
             Wait::Midnight => self.settings.timezone.next_midnight(now),
         };
-        if everybody {
+        if account_wide {
             let org = self.env.settings.default_org;
             // One pause is enough for the others: the windows roll on.
             let until = match wait {

@@ -147,7 +147,7 @@ impl<'a> Push<'a> {
         match (contact::holder(self.cx, self.lead, external_id.as_deref()).await?, &self.target) {
             (ContactHolder::Leaving(other), _) => {
                 let reason = format!("contact {id} is lead {other}'s until that one's new address is there");
-                self.put_off(Refusal::NotNow { wait: Wait::Growing, everybody: false, reason }).await
+                self.put_off(Refusal::NotNow { wait: Wait::Growing, account_wide: false, reason }).await
             }
             // It may have left between the refusal and this look.
             (ContactHolder::Staying(_), _) if !self.met_another => {

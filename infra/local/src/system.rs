@@ -84,7 +84,7 @@ impl Options {
     ) -> Result<Options, Rule> {
         let mut settings = Settings::new(DEFAULT_ORG, EmailAddress::parse("team@example.com")?);
         settings.registration = Registration::Open;
-        settings.first_owner = FirstOwner::Anybody;
+        settings.first_owner = FirstOwner::FirstToRegister;
         settings.allowed_origins = vec!["*".to_owned()];
         settings.common_passwords = CommonPasswords::Warn;
         // A worker that is gone went with the process, so this need only outlast a mail's writing.

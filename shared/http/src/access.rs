@@ -143,37 +143,37 @@ pub(crate) struct Admitted {
 /// Lets a request in, or says why not.
 pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<Admitted> {
     match access {
-        Access::Public(class) => nobody(env, class, ip).await,
-        Access::PublicOr(class, ..) if !has_credentials(headers) => nobody(env, class, ip).await,
+        Access::Public(class) => anonymous(env, class, ip).await,
+        Access::PublicOr(class, ..) if !has_credentials(headers) => anonymous(env, class, ip).await,
         Access::SignedIn => {
-            let mut somebody = authenticate(env, headers, ip).await?;
-            if somebody.actor.user().is_none() {
-                somebody.refused.get_or_insert(Domain::NotAPerson);
+            let mut admitted = authenticate(env, headers, ip).await?;
+            if admitted.actor.user().is_none() {
+                admitted.refused.get_or_insert(Domain::NotAPerson);
             }
-            Ok(somebody)
+            Ok(admitted)
         }
         Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
-            let mut somebody = authenticate(env, headers, ip).await?;
-            let Admitted { org, actor, grants, .. } = &somebody;
+            let mut admitted = authenticate(env, headers, ip).await?;
+            let Admitted { org, actor, grants, .. } = &admitted;
             match daybook_records::admission::reach_of(env, (*org, actor), grants, (resource, action)).await? {
-                Some(reach) => somebody.reach = reach,
-                None => _ = somebody.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, action))),
+                Some(reach) => admitted.reach = reach,
+                None => _ = admitted.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, action))),
             }
-            Ok(somebody)
+            Ok(admitted)
         }
         Access::CanAny(resource, actions) => {
-            let mut somebody = authenticate(env, headers, ip).await?;
+            let mut admitted = authenticate(env, headers, ip).await?;
             // Until a part says what it takes, it reaches nothing.
-            somebody.reach = Reach::own(None);
-            if actions.iter().all(|action| somebody.grants.scope(resource, *action).is_none()) {
-                somebody.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, actions[0])));
+            admitted.reach = Reach::own(None);
+            if actions.iter().all(|action| admitted.grants.scope(resource, *action).is_none()) {
+                admitted.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, actions[0])));
             }
-            Ok(somebody)
+            Ok(admitted)
         }
     }
 }
 
-async fn nobody(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Admitted> {
+async fn anonymous(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Admitted> {
     let rate = class.rate().filter(|_| env.settings.rate_limits);
     let allowance = match rate {
         Some(rate) => {
@@ -236,7 +236,7 @@ async fn with_token(env: &Arc<Env>, credential: &str, ip: Option<IpAddr>) -> Res
     let SignedIn { session, user, organization } =
         SignedIn::read(env, claims.org, claims.sub, claims.sid).await?.ok_or_else(invalid)?;
     let grants = daybook_records::grants_of(env, claims.org, user.role).await?;
-    Ok(somebody(session.actor(user.role), grants, &organization, ip))
+    Ok(admitted(session.actor(user.role), grants, &organization, ip))
 }
 
 async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpAddr>) -> Result<Admitted> {
@@ -250,10 +250,10 @@ async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpA
     }
     secret.note_use(env, credential.org, key.id).await?;
     let actor = Actor::ApiKey { id: key.id, made_by: key.made_by };
-    Ok(somebody(actor, key.grants(), &organization, ip))
+    Ok(admitted(actor, key.grants(), &organization, ip))
 }
 
-fn somebody(actor: Actor, grants: Grants, organization: &Organization, ip: Option<IpAddr>) -> Admitted {
+fn admitted(actor: Actor, grants: Grants, organization: &Organization, ip: Option<IpAddr>) -> Admitted {
     Admitted {
         org: organization.id,
         actor,

@@ -5,7 +5,7 @@ use crate::engine::Failure;
 use crate::feed::{Committed, Feed};
 use crate::item::{Item, expires_after, text};
 use crate::plan::{Plan, plan};
-use crate::reply::Reply;
+use crate::reply::{KeptReply, Reply};
 use crate::schema::Place;
 use crate::{Cx, EntryRef, Error, Purpose, Result, SignedFact, Tx};
 use daybook_domain::{Conflict, Error as Domain};
@@ -22,34 +22,34 @@ impl Cx {
     /// An outcome that got lost on the way is found out by the journal entry. Of equal requests at once
     /// one commits; the others get its reply. At most one commit of a request succeeds.
     pub async fn commit<R: Reply>(&self, tx: Tx, reply: R) -> Result<R> {
+        let kept = KeptReply::of(&reply, self.once.is_some())?;
+        match self.commit_or_repeat(tx, kept).await? {
+            Outcome::Done => Ok(reply),
+            Outcome::Repeat(kept) => self.replay(&kept),
+        }
+    }
+
+    async fn commit_or_repeat(&self, tx: Tx, reply: KeptReply) -> Result<Outcome> {
         if self.request.commits.load(Ordering::SeqCst) > 0 {
             return Err(Error::internal("commit", "a request commits once; make it one transaction or a job"));
         }
-        let mut plan = plan(self, tx, &reply)?;
+        let mut plan = plan(self, tx, reply)?;
         let mut telling = Telling { feed: &self.env.table.options.feed, committed: Vec::new() };
         if matches!(telling.feed, Feed::Local(_)) {
             telling.committed = plan.facts.iter().map(entry_alone).collect();
         }
         let outcome = self.carry_out(&plan).await;
-        match outcome {
+        match &outcome {
             Ok(Outcome::Done) => {
                 for (committed, fact) in telling.committed.iter_mut().zip(plan.facts.drain(..)) {
                     committed.fact = Some(Box::new(fact));
                 }
                 self.request.commits.fetch_add(1, Ordering::SeqCst);
-                Ok(reply)
             }
-            Ok(Outcome::Repeat(kept)) => {
-                telling.committed.clear();
-                self.replay(&kept)
-            }
-            Err(error) => {
-                if matches!(error, Error::Domain(_)) {
-                    telling.committed.clear();
-                }
-                Err(error)
-            }
+            Ok(Outcome::Repeat(_)) | Err(Error::Domain(_)) => telling.committed.clear(),
+            Err(_) => {}
         }
+        outcome
     }
 
     /// The reply to an earlier request with the same key, if there was one.

@@ -59,9 +59,9 @@ pub fn settings(from: &mut Variables<'_>) -> Option<Settings> {
     let org = from.required("DEFAULT_ORG_ID", str::parse::<OrgId>);
     let team = from.required("TEAM_EMAIL", address);
     // The rest is read all the same, so that all mistakes are said at once.
-    let nobody = || EmailAddress::parse("nobody@example.com").ok();
+    let placeholder = || EmailAddress::parse("nobody@example.com").ok();
     let complete = org.is_some() && team.is_some();
-    let mut settings = Settings::new(org.unwrap_or(OrgId::new(uuid::Uuid::nil())), team.or_else(nobody)?);
+    let mut settings = Settings::new(org.unwrap_or(OrgId::new(uuid::Uuid::nil())), team.or_else(placeholder)?);
     adjust(&mut settings, from);
     from.required("PUBLIC_URL", |text| Ok::<_, String>(text.to_owned()));
     complete.then_some(settings)

@@ -11,13 +11,13 @@ use crate::journal::{Detail, ERASED, EntryRef, Fact, RETENTION, RequestDetail, S
 use crate::json::text_of;
 use crate::keyring::sha256_base64;
 use crate::members::Members;
-use crate::reply::{Once, Reply};
+use crate::reply::{KeptReply, Once};
 use crate::rows::Write;
 use crate::rows::alarm::Alarm;
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, Update, attribute, key_item};
 use crate::tx::{ChangeKind, Changed, Image, Kept, Tx};
-use crate::{Cx, Error, Result};
+use crate::{Cx, Result};
 use daybook_domain::record::TRASH;
 use daybook_domain::stored::FORM;
 use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Timestamp};
@@ -50,7 +50,8 @@ impl Plan {
 }
 
 /// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
-pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
+pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
+    let KeptReply { answer, json } = reply;
     let mut plan =
         Planner { cx, org: cx.org, actions: Vec::new(), constraints: Vec::new(), handed: Handed::of(cx.org, &tx) };
     let at = cx.now();
@@ -123,7 +124,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
     }
     let once = plan.actions.len();
     if let Some(key) = &cx.once {
-        plan.once(key, reply, at)?;
+        plan.once(key, json, at)?;
     }
 
     let mut written_facts: Vec<SignedFact> = Vec::new();
@@ -142,7 +143,7 @@ pub(crate) fn plan<R: Reply>(cx: &Cx, tx: Tx, reply: &R) -> Result<Plan> {
             record,
             version,
             fields,
-            answer: R::ANSWER,
+            answer,
             duration_ms: cx.request.started.elapsed().as_millis() as u64,
             request_id: cx.request.id.clone(),
             trace: cx.request.trace.clone(),
@@ -448,13 +449,12 @@ impl Planner<'_> {
         }
     }
 
-    fn once<R: Reply>(&mut self, once: &Once, reply: &R, at: Timestamp) -> Result<()> {
+    fn once(&mut self, once: &Once, reply: Option<String>, at: Timestamp) -> Result<()> {
         let mut item = key_item(&Place::Once(once.org, &once.hash).key());
         item.insert(KIND.to_owned(), attribute(Kind::Once.name()));
         item.insert("fingerprint".to_owned(), attribute(&once.fingerprint));
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(once.kept).as_second()));
-        if !R::SECRET {
-            let json = serde_json::to_string(reply).map_err(|error| Error::internal("write a reply as JSON", error))?;
+        if let Some(json) = reply {
             item.insert("reply".to_owned(), attribute(json));
         }
         let free = Condition::absent().or(Condition::at_most(EXPIRES_AT, at.as_second()));

@@ -1,5 +1,6 @@
 //! What requests are answered with, as far as the store keeps it.
 
+use crate::{Error, Result};
 use daybook_domain::{OrgId, choices};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,24 @@ pub trait Reply: Serialize + DeserializeOwned + Send {
     const ANSWER: Answer;
     /// Whether it holds a secret; then it isn't kept, and a repeat is refused.
     const SECRET: bool = false;
+}
+
+/// A reply as commit keeps it: without its type, so that the program holds one commit, rather than one per type of reply.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptReply {
+    /// What kind of answer it is.
+    pub answer: Answer,
+    /// The reply as JSON, for a repeat of the request; none where it holds a secret, or no repeat is recognised.
+    pub json: Option<String>,
+}
+
+impl KeptReply {
+    /// The reply of a request; `repeats` says whether a repeat of it would be recognised.
+    pub fn of<R: Reply>(reply: &R, repeats: bool) -> Result<KeptReply> {
+        let json = (repeats && !R::SECRET).then(|| serde_json::to_string(reply)).transpose();
+        let json = json.map_err(|error| Error::internal("write a reply as JSON", error))?;
+        Ok(KeptReply { answer: R::ANSWER, json })
+    }
 }
 
 impl Reply for () {

@@ -99,9 +99,13 @@ impl Cx {
 
     /// Records by id, whatever is about to become of them.
     pub async fn raw_records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, Stored<T>>> {
-        let keys: Vec<Key> = ids.map(|id| Place::Record(self.org, id).key()).collect();
-        let items = self.env.table.get_records(&keys).await?;
+        let items = self.record_items(ids.collect()).await?;
         items.into_iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record))).collect()
+    }
+
+    async fn record_items(&self, ids: Vec<AnyId>) -> Result<Vec<Item>> {
+        let keys: Vec<Key> = ids.into_iter().map(|id| Place::Record(self.org, id).key()).collect();
+        self.env.table.get_records(&keys).await
     }
 
     /// Whether a record has a matching token at or before a place, so that an earlier page counted it.

@@ -60,11 +60,11 @@ pub enum Registration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FirstOwner {
     /// Whoever comes first. On one machine only.
-    Anybody,
+    FirstToRegister,
     /// Who registers with this address.
     Address(EmailAddress),
     /// Nobody.
-    Nobody,
+    NotSet,
 }
 
 impl Settings {
@@ -80,7 +80,7 @@ impl Settings {
             default_org,
             team_address,
             registration: Registration::Invite,
-            first_owner: FirstOwner::Nobody,
+            first_owner: FirstOwner::NotSet,
             rate_limits: true,
             access_token: Duration::from_secs(1800),
             allowed_origins: Vec::new(),

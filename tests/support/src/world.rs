@@ -98,7 +98,7 @@ impl World {
         let faulty = Arc::new(Faulty { inner, faults: faults.clone(), on_the_wire });
         let mut parts = Options::new(faulty, clock.clone(), keys, outbox, files).expect("options");
         parts.settings.rate_limits = options.rate_limits;
-        parts.settings.first_owner = options.first_owner.unwrap_or(FirstOwner::Anybody);
+        parts.settings.first_owner = options.first_owner.unwrap_or(FirstOwner::FirstToRegister);
         parts.settings.allowed_origins = vec!["https://app.example.com".to_owned()];
         parts.settings.registration = options.registration.unwrap_or(Registration::Open);
         parts.settings.common_passwords = options.common_passwords.unwrap_or(CommonPasswords::Warn);

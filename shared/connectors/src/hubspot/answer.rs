@@ -12,7 +12,7 @@ pub enum Refusal {
         /// When to try again.
         wait: Wait,
         /// Whether other calls would be refused as well.
-        everybody: bool,
+        account_wide: bool,
         /// What HubSpot said.
         reason: String,
     },
@@ -56,7 +56,7 @@ pub enum Wait {
 impl Refusal {
     /// Not now, for a reason that concerns this call alone.
     pub(super) fn not_now(reason: impl Into<String>) -> Refusal {
-        Refusal::NotNow { wait: Wait::Growing, everybody: false, reason: reason.into() }
+        Refusal::NotNow { wait: Wait::Growing, account_wide: false, reason: reason.into() }
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn classify(answered: &Answered) -> Refusal {
     let body = answered.json().unwrap_or_default();
     let said = |status: u16| format!("HubSpot answered {status}: {}", message(&body));
     let exactly = |default: u64| Wait::Exactly(answered.retry_after.unwrap_or(Duration::from_secs(default)));
-    let wait = |wait: Wait, everybody: bool| Refusal::NotNow { wait, everybody, reason: said(answered.status) };
+    let wait = |wait: Wait, account_wide: bool| Refusal::NotNow { wait, account_wide, reason: said(answered.status) };
     match answered.status {
         500 | 502..=504 | 524 => Refusal::Broken(said(answered.status)),
         429 => match text(&body, "policyName") {
@@ -128,7 +128,7 @@ pub(super) fn item_problem(error: &Value) -> Refusal {
     }
     match text(error, "category") {
         "RATE_LIMITS" => {
-            Refusal::NotNow { wait: Wait::Times(Duration::from_secs(10)), everybody: true, reason: message }
+            Refusal::NotNow { wait: Wait::Times(Duration::from_secs(10)), account_wide: true, reason: message }
         }
         "OBJECT_NOT_FOUND" => Refusal::Gone,
         "CONFLICT" if text(error, "subCategory").is_empty() && message.contains("already exists") => {
@@ -196,7 +196,7 @@ mod tests {
             let refusal =
                 classify(&Answered { status, retry_after: (status == 477).then_some(Duration::from_secs(7)), body });
             let found = match &refusal {
-                Refusal::NotNow { wait, everybody, .. } => format!("{wait:?} {everybody}"),
+                Refusal::NotNow { wait, account_wide, .. } => format!("{wait:?} {account_wide}"),
                 Refusal::Exists(id) => format!("exists {id}"),
                 Refusal::Properties { names, unknown, .. } => format!("properties {names:?} {unknown}"),
                 Refusal::Gone => "gone".to_owned(),
