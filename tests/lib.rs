@@ -1,1 +1,1 @@
-//! The tests of Daybook as a whole; see the folders beside this file.
+//! The integration tests of Daybook, which are in the folders beside this file.

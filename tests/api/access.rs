@@ -1,4 +1,5 @@
-//! Every route: nobody, tokens that have ended, the weakest role, another owner, another organisation.
+//! Access tests: every route is called without a token, with expired and forged tokens, with the weakest role, as another
+//! owner and from another organisation.
 
 use axum::http::Method;
 use daybook_domain::permission::{Action, Permission, Resource, Role, RoleRef, Scope};
@@ -16,20 +17,20 @@ fn routes() -> Vec<Route> {
     functions().into_iter().flat_map(|function| function.list).collect()
 }
 
-/// Something of each kind that paths name, by the part of the path before its id.
+/// Ids of existing records for path parameters, by the part of the path before the id.
 type Ids = BTreeMap<&'static str, String>;
 
-/// The last part of ids that never were.
+/// The last part of ids that don't exist.
 const NEVER: &str = "01m7wjas70ec3sttn163jbej2c";
 
-/// A path of the route, with something in it.
+/// The route's path, with ids in place of its parameters.
 fn path(route: &Route, ids: &Ids) -> String {
     let form = "form_01kdvpaw00fpgv030000000001";
     let mut path = route.path.replace("{form_id}", form);
     while let Some((before, after)) = path.split_once("/{") {
         let kind = before.rsplit('/').next().unwrap_or_default();
         let id = ids.get(kind).unwrap_or_else(|| {
-            panic!("{path}: make something of this kind here, so that the tests of access can try the route")
+            panic!("{path}: create a record of this kind here, so that the access tests can call the route")
         });
         path = format!("{before}/{id}{}", after.split_once('}').expect("a whole parameter").1);
     }
@@ -56,7 +57,7 @@ async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Ans
     if route.method == Method::GET { call.await } else { call.json(body).await }
 }
 
-/// A world in which the default organisation has something of everything, and its owner.
+/// A world whose default organisation has a record of every kind; returns it with the owner.
 async fn full_world() -> (World, Person, Ids) {
     let clock = World::noon();
     let hubspot = HubSpot::start(clock.clone()).await;
@@ -103,7 +104,7 @@ async fn full_world() -> (World, Person, Ids) {
     (world, owner, ids)
 }
 
-/// Makes a record as the sample of its type says, where none is there yet and people make them.
+/// Creates a record from its type's sample, if none exists and the API can create one.
 async fn sampled<T: Record>(owner: &Person, ids: &mut Ids) {
     let name = T::TYPE.name().replace('_', "-");
     let plural = name.strip_suffix('y').map_or_else(|| format!("{name}s"), |stem| format!("{stem}ies"));
@@ -122,7 +123,7 @@ async fn sampled<T: Record>(owner: &Person, ids: &mut Ids) {
     ids.insert(kind, owner.post(&path, Value::Object(fields)).await.expect(201).id());
 }
 
-/// Brings back what a route deleted, where it comes back.
+/// Restores what a route deleted, if it can be restored.
 async fn restored(owner: &Person, route: &Route, ids: &Ids) {
     let back = format!("{}/restore", route.path);
     if let Some(route) = routes().iter().find(|other| other.path == back) {
@@ -130,7 +131,7 @@ async fn restored(owner: &Person, route: &Route, ids: &Ids) {
     }
 }
 
-/// Tokens that were good once, or look as if they were.
+/// Tokens that have expired, were revoked, or are forged.
 async fn tokens_that_ended(world: &World) -> Vec<(&'static str, String)> {
     let mut tokens: Vec<(&str, String)> =
         ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."].map(|token| ("nonsense", token.to_owned())).to_vec();
@@ -210,7 +211,7 @@ async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record()
     let since = world.clock.now().minus(Duration::from_secs(3600));
     let tallies = daybook_store::rows::tally::since(&world.system.env, daybook_local::DEFAULT_ORG, since).await;
     let counted: u64 = tallies.expect("a read").iter().map(|tally| tally.count).sum();
-    assert!(denied > 0 && counted > 0, "too few were refused, so this shows nothing");
+    assert!(denied > 0 && counted > 0, "too few requests were refused, so the test proves nothing");
     assert_eq!(denied as u64 + counted, refused);
 }
 
@@ -228,9 +229,9 @@ async fn another_organisation_s_records_are_not_found_like_ones_that_never_were(
         if !route.path.ends_with("/restore") {
             let (_, owner, ids) = full_world().await;
             let own = send(&owner, route, &ids).await;
-            // 409 is an answer about the record too: it was found.
+            // 409 also shows that the record was found.
             let reached = own.status.is_success() || own.status.as_u16() == 409;
-            assert!(reached, "{route:?} refuses the owner, so this shows nothing: {}", own.text);
+            assert!(reached, "{route:?} refuses the owner, so the test proves nothing: {}", own.text);
         }
         let theirs = send(&stranger, route, &ids).await.expect_problem(404, "not_found").json();
         let nothing = send(&stranger, route, &never).await.expect_problem(404, "not_found").json();
@@ -248,7 +249,7 @@ async fn another_organisation_s_records_are_not_found_like_ones_that_never_were(
                 list.iter().map(|one| one["id"].to_string() + &one["record"].to_string()).collect()
             };
             let mine = ids(mine.json());
-            assert!(!mine.is_empty(), "{route:?}: the owner has nothing, so this shows nothing");
+            assert!(!mine.is_empty(), "{route:?}: the owner has no records, so the test proves nothing");
             assert!(mine.is_disjoint(&ids(theirs.expect(200).json())), "{route:?}");
         }
     }
@@ -286,7 +287,7 @@ async fn who_reaches_only_their_own_finds_nothing_of_others_on_any_route() {
     let mut tried = 0;
     for route in routes().iter().filter(|route| route.path.contains("{id}")) {
         let (Access::Can(resource, _) | Access::PublicOr(_, resource, _)) = route.access else { continue };
-        // A posted form has no owner; what is in the trash isn't live for anybody.
+        // Submissions have no owner, and for `restore` the record would have to be in the trash.
         let owned = resource.is_owned() && resource != Resource::Submissions && !route.path.ends_with("/restore");
         if !owned || route.path.ends_with("{id}/demo") {
             continue;
@@ -324,7 +325,7 @@ async fn keys_do_what_their_permissions_say_and_nothing_else_on_any_route() {
         match route.access {
             Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
                 let refused = send(&without[&(resource, action)], &route, &ids).await.expect_problem(403, "forbidden");
-                // Some answers are problems about what was sent, or need a person; none is about the permission.
+                // The answer may be an error about the body, or require a user, but never about the permission.
                 let answer = send(&with[&(resource, action)], &route, &ids).await;
                 let same = || answer.json()["detail"] == refused.json()["detail"];
                 let refused_otherwise =
@@ -345,7 +346,7 @@ async fn keys_do_what_their_permissions_say_and_nothing_else_on_any_route() {
                 let (other, _) = with.iter().find(|((other, _), _)| *other != resource).expect("another resource");
                 send(&with[other], &route, &ids).await.expect_problem(403, "forbidden");
             }
-            // A session is a person's.
+            // API keys have no sessions.
             Access::SignedIn => {
                 let answer = send(&with[&(Resource::Leads, Action::Read)], &route, &ids).await;
                 assert!(matches!(answer.status.as_u16(), 401 | 403), "{route:?}: {}", answer.text);

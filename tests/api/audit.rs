@@ -1,4 +1,4 @@
-//! The audit log: what is on record, how it is found, and how it is taken out.
+//! Audit log tests: which entries are written, and how they are filtered, paged and exported.
 
 use daybook_domain::permission::Role;
 use daybook_local::DEFAULT_ORG;
@@ -12,7 +12,7 @@ async fn log(person: &Person, query: &str) -> Vec<Value> {
     answer.data().as_array().expect("a list").clone()
 }
 
-/// All entries of a query, page by page.
+/// All entries that match a query, read page by page.
 async fn pages(person: &Person, query: &str) -> (Vec<Value>, usize) {
     let (mut all, mut cursor, mut count) = (Vec::new(), String::new(), 0);
     loop {

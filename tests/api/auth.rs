@@ -1,4 +1,4 @@
-//! Registering, signing in, and who one is.
+//! Authentication tests: registration, sign-in and `/api/auth/me`.
 
 use daybook_domain::permission::Role;
 use daybook_local::DEFAULT_ORG;
@@ -44,7 +44,7 @@ async fn hashes_of_other_implementations_are_understood() {
         .expect(200)
         .data();
     let user = me["id"].as_str().expect("an id").parse().expect("an id");
-    // By the reference implementation, with the parameters used here.
+    // Hashed by the reference implementation of argon2, with the parameters used here.
     let phc = "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gy5SuVm5Z7Vw7keB9se9p87QGcomaseB/S2U1OhTsM0";
     let credential = Credential { phc: phc.to_owned(), set_at: world.clock.now() };
     let key = Place::Credential(DEFAULT_ORG, user).key();
@@ -253,7 +253,7 @@ async fn unknown_and_known_addresses_take_the_same_calls_of_the_table_and_the_sa
     let mut at = 0_u32;
     let mut tries = async |known: bool, path: &str| {
         at += 1;
-        // Each try from a network, and about a name, of its own: no wait is in the way.
+        // Each attempt has its own network and its own name, so no rate limit delays it.
         let visitor = world.visitor().from(&format!("2001:db8:{:x}:{:x}::1", at / 65_536, at % 65_536));
         let email = if known { "test@example.com".to_owned() } else { format!("nobody{at}@example.com") };
         let mut body = json!({ "email": email });

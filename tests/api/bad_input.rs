@@ -1,4 +1,4 @@
-//! Bad input: a clear problem, and nothing changed.
+//! Bad input tests: invalid requests get a clear problem document and change nothing.
 
 use axum::http::Method;
 use daybook_local::DEFAULT_ORG;
@@ -114,7 +114,7 @@ async fn messages_are_in_the_language_asked_for() {
     assert_eq!((chinese.header("content-language"), english.header("content-language")), ("zh-CN", "en"));
 }
 
-/// Any JSON, with names that the API knows among the others.
+/// Arbitrary JSON, in which some of the names are fields of the API.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

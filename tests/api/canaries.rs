@@ -1,4 +1,4 @@
-//! What people write and what is secret reaches no log line and no error.
+//! Leak tests: personal data and secrets appear in no log line and no error message.
 
 use daybook_testing::{World, WorldOptions};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Everything that this process logs.
+/// All log lines of this process.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -38,7 +38,7 @@ impl<'w> MakeWriter<'w> for Lines {
     }
 }
 
-/// A word that stands nowhere else, in a field of this name.
+/// A unique word for the field of this name.
 fn canary(field: &str) -> String {
     format!("canary9f3{}", field.replace(['_', '/'], ""))
 }
@@ -46,7 +46,7 @@ fn canary(field: &str) -> String {
 #[tokio::test]
 async fn what_people_write_and_what_is_secret_reaches_no_log_line_and_no_error() {
     let lines = Lines::default();
-    // All that is ours, and of others what is logged unless somebody asks for more.
+    // All levels of our own crates, and the default level of the dependencies.
     let filter: Targets = "info,daybook=trace".parse().expect("a filter");
     let layer = tracing_subscriber::fmt::layer().json().with_writer(lines.clone());
     tracing_subscriber::registry().with(filter).with(layer).try_init().expect("no other test takes the log");
@@ -92,7 +92,7 @@ async fn what_people_write_and_what_is_secret_reaches_no_log_line_and_no_error()
     ] {
         let answer = owner.post(path, body).await;
         assert!(answer.status.is_client_error(), "{path}: {}", answer.text);
-        // What is unknown is named by its place, which the client sent; values are not repeated.
+        // Errors name an unknown field by its JSON pointer and never repeat values.
         errors += &answer.text;
     }
     errors += &owner.get("/api/leads?search=canary9f3search&status=canary9f3status").await.expect(400).text;

@@ -1,4 +1,4 @@
-//! What shows that the audit log was tampered with.
+//! Tamper detection tests: `verify` finds altered, removed and forged entries of the audit log.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::form::Form;
@@ -25,14 +25,14 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-/// The text of a fact, but for the request that it tells of.
+/// A fact as JSON, without the fields of its request.
 fn forged_text(fact: &Item) -> AttributeValue {
     let mut json: Value = serde_json::from_str(fact["json"].as_s().expect("a text")).expect("JSON");
     json["request"] = "req_forged".into();
     text(&json.to_string())
 }
 
-/// The place of a fact, of its detail and of its link.
+/// The keys of a fact, of its detail and of its link.
 fn places(entry: EntryId) -> [Key; 3] {
     [Place::Fact(DEFAULT_ORG, entry), Place::Detail(DEFAULT_ORG, entry), Place::ChainLink(DEFAULT_ORG, entry)]
         .map(|place| place.key())
@@ -42,12 +42,12 @@ async fn item(world: &World, key: &Key) -> Item {
     world.system.env.table.get(key).await.expect("a read").expect("an item")
 }
 
-/// Writes an item past Daybook, as somebody with rights on the table would.
+/// Writes an item directly to the table, as an attacker with write access would.
 async fn put(world: &World, item: &Item) {
     world.raw.put(item.clone()).await;
 }
 
-/// A world with so many entries over some days, each chained.
+/// A world with this number of chained entries, spread over several days.
 async fn with_entries(count: usize) -> (World, Vec<SignedFact>) {
     let world = World::new().await;
     world.owner().await;
@@ -83,7 +83,7 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
     let table = &world.system.env.table;
     let tries = if is_full() { 10 } else { 4 };
     for n in 0..tries {
-        // The first and the last of them too, and the ends of days.
+        // Including the first and the last entry, and those at the ends of days.
         let at = match n {
             0 => 0,
             1 => facts.len() - 1,
@@ -108,18 +108,18 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
         put(&world, &altered).await;
         assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
 
-        // Forged as a whole, by somebody without our key.
+        // A whole fact forged without the signing key.
         let mut forged = kept_fact.clone();
         forged.insert("hmac".to_owned(), text("test.AAAAAAAAAAAAAAAAAAAAAA"));
         put(&world, &forged).await;
         assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
 
-        // Also where it says that it has expired long ago.
+        // Also if the forged fact has an expiry in the past.
         altered.insert("expires_at".to_owned(), AttributeValue::N("1".to_owned()));
         put(&world, &altered).await;
         assert_eq!(found_as(&["altered"]).await.as_deref(), Some(&*id));
 
-        // Another genuine fact in its place.
+        // Replaced by another genuine fact.
         let mut swapped = item(&world, &places(other.id)[0]).await;
         for name in ["pk", "sk"] {
             swapped.insert(name.to_owned(), kept_fact[name].clone());
@@ -130,7 +130,7 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
         table.delete(fact_key).await.expect("a removal");
         assert_eq!(found_as(&["missing"]).await.as_deref(), Some(&*id));
 
-        // With its link: the chain has a gap.
+        // Its link is removed too, so the chain has a gap.
         table.delete(link_key).await.expect("a removal");
         found_as(&["chain_broken"]).await;
         put(&world, &kept_fact).await;
@@ -142,7 +142,7 @@ async fn an_entry_that_is_altered_removed_swapped_or_put_in_is_found_every_time(
         put(&world, &detail).await;
         assert_eq!(found_as(&["detail_altered"]).await.as_deref(), Some(&*id));
 
-        // No entry says that it was erased.
+        // Removed, and no entry records an erasure.
         table.delete(detail_key).await.expect("a removal");
         assert_eq!(found_as(&["detail_missing"]).await.as_deref(), Some(&*id));
         put(&world, &kept_detail).await;
@@ -210,7 +210,7 @@ async fn a_year_is_verified_a_month_at_a_time_also_with_idle_weeks() {
     assert!(looks >= 12);
 }
 
-/// The items of a chain's head and of all links, as they are.
+/// The stored items of a chain's head and of all its links.
 async fn chained(world: &World, facts: &[SignedFact]) -> Vec<Item> {
     let mut items = vec![item(world, &Place::ChainHead(DEFAULT_ORG).key()).await];
     for fact in facts {
@@ -229,7 +229,7 @@ async fn a_chain_that_was_cut_off_with_its_head_differs_from_its_anchor() {
     let before = chained(&world, &facts[..15]).await;
     world.clock.advance(Duration::from_secs(86_400));
     assert_eq!((anchored(&world).await, anchored(&world).await), (1, 0), "once a day");
-    // A head as it once was, and nothing that came after it.
+    // An attacker puts back an older head and removes all later entries.
     let table = &world.system.env.table;
     for fact in &facts[15..] {
         for key in places(fact.id) {
@@ -252,7 +252,7 @@ async fn a_chain_that_was_cut_off_with_its_head_differs_from_its_anchor() {
     let cut_off = (Some(&*last), Some("cut_off"));
     assert_eq!(first_wrong(&found), cut_off, "{found}");
 
-    // Also once it has grown again, and by the day alone.
+    // Still found after the chain has grown again, and when only that day is verified.
     for n in 0..10 {
         owner.post("/api/leads", daybook_testing::lead(&format!("more{n}@example.com"))).await.expect(201);
     }
@@ -277,12 +277,12 @@ async fn a_chain_that_somebody_with_our_secrets_wrote_anew_differs_from_its_anch
     for key in places(facts[7].id) {
         table.delete(&key).await.expect("a removal");
     }
-    // With the deployment's own code and secret, but for one entry.
+    // The chain is rebuilt with the deployment's code and secret, leaving out one entry.
     for fact in facts.iter().filter(|fact| fact.id != facts[7].id) {
         chain::chain(&world.system.env, fact).await.expect("a link");
     }
 
-    // By now it is as long as it was.
+    // The chain is now as long as before.
     let owner = world.owner().await;
     world.work().await;
     let found = verified(&owner, "").await;
@@ -313,7 +313,7 @@ async fn an_anchor_that_was_altered_shows_and_one_that_is_whole_is_named() {
         std::fs::write(&file, altered).expect("a file");
         assert_eq!(first_wrong(&verified(&owner, "").await).1, Some("anchor_altered"));
     }
-    // One of another day, and none at all.
+    // An anchor of another day, and a missing anchor.
     let other_day = file.with_file_name("2026-11-20.json");
     std::fs::write(&other_day, &text).expect("a file");
     std::fs::write(&file, &text).expect("a file");
@@ -325,7 +325,7 @@ async fn an_anchor_that_was_altered_shows_and_one_that_is_whole_is_named() {
     world.work().await;
     let unanchored = verified(&owner, "").await["unanchored"].clone();
     assert_eq!(unanchored.as_array().map(Vec::len), Some(1), "{unanchored}");
-    // Another organisation's.
+    // An anchor of another organisation.
     let stranger = world.stranger().await;
     world.work().await;
     world.clock.advance(Duration::from_secs(86_400));

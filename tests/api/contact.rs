@@ -1,4 +1,4 @@
-//! Messages through contact forms.
+//! Contact form tests: `POST /api/contact`.
 
 use daybook_testing::World;
 use serde_json::json;

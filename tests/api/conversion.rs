@@ -1,4 +1,4 @@
-//! A lead becomes a customer, a contact and an opportunity: once, at once, or not at all.
+//! Lead conversion tests: one transaction makes a customer, a contact and an opportunity, exactly once or not at all.
 
 use daybook_domain::permission::Role;
 use daybook_testing::{Person, World, lead};
@@ -41,12 +41,12 @@ async fn a_lead_becomes_a_customer_a_contact_and_an_opportunity() {
     for event in ["lead.converted", "customer.created", "contact.created", "opportunity.created"] {
         assert_eq!(events.iter().filter(|name| **name == event).count(), 1, "{event}");
     }
-    // Who writes again is a new lead.
+    // Another post from the same address makes a new lead.
     let mut more = daybook_testing::lead("ada@example.com");
     more["requirements"] = json!("Another engine");
     let again = world.visitor().post("/api/leads", more).await.expect(201).id();
     assert!(!path.ends_with(&again));
-    // The customer goes, and its opportunity with it; the contact stays.
+    // Deleting the customer deletes its opportunity too; the contact stays.
     owner.delete(&format!("/api/customers/{}", customer["id"].as_str().expect("an id"))).await.expect(200);
     assert_eq!((count(&owner, "opportunities").await, count(&owner, "contacts").await), (0, 1));
 }
@@ -84,7 +84,7 @@ async fn it_joins_a_customer_and_a_contact_that_are_there() {
     assert_eq!((&done["opportunity"], &done["contact"]["customer_id"]), (&Value::Null, &json!(customer)));
 }
 
-/// What is said of the contact holds for one that is there, too, whichever address it is known by.
+/// The `contact` fields of a conversion also update an existing contact, whichever address it is found by.
 #[tokio::test]
 async fn it_says_of_a_contact_that_is_there_what_was_asked_for() {
     let (_world, owner, path) = world_with_lead().await;
@@ -98,7 +98,7 @@ async fn it_says_of_a_contact_that_is_there_what_was_asked_for() {
     assert_eq!(count(&owner, "contacts").await, 1);
 }
 
-/// Whoever converts a lead doesn't change, nor read, the contact of somebody else; the answer names it.
+/// A conversion neither changes nor shows another user's contact; the answer gives its id.
 #[tokio::test]
 async fn it_leaves_somebody_else_s_contact_alone() {
     let (world, owner, path) = world_with_lead().await;
@@ -155,7 +155,7 @@ async fn it_can_be_undone_as_a_whole() {
         assert_eq!(count(&owner, kind).await, 0, "{kind}");
     }
     assert_eq!(owner.get(&path).await.expect(200).data()["status"], json!("new"));
-    // Undoing that would convert it by another way than converting.
+    // Reverting the change would set the status to `converted` without a conversion.
     let id = path.rsplit('/').next().expect("an id");
     let entries = owner.get(&format!("/api/audit-logs/resources/lead/{id}?limit=1")).await.expect(200).data();
     let again = format!("/api/audit-logs/{}/revert", entries[0]["id"].as_str().expect("an id"));

@@ -1,4 +1,4 @@
-//! Contacts with groups, pipelines, tasks, batches and timelines.
+//! CRM tests: contacts with groups, pipelines, tasks, batches and timelines.
 
 use daybook_domain::OpportunityId;
 use daybook_domain::opportunity::Opportunity;
@@ -114,7 +114,7 @@ async fn an_opportunity_remembers_its_stages_and_how_long_it_was_there() {
     let expected = ["opportunity.created", stage, stage, "opportunity.lost", stage, stage, "opportunity.won"];
     assert_eq!(events[..7], expected);
     assert_eq!(events[7..], ["opportunity.updated", "opportunity.deleted"]);
-    // Whoever hears of it by either event is told the stage before.
+    // The details of both events have the previous stage.
     for (n, from, to) in [(1, "lead", "proposal"), (2, "proposal", "lost"), (3, "proposal", "lost")] {
         let detail = facts[n].detail(&world.system.env).await.expect("a read").expect("a detail");
         assert_eq!((&detail.before["stage"], &detail.after["stage"]), (&json!(from), &json!(to)));
@@ -163,7 +163,7 @@ async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
     let trashed = id_of(&owner, "/api/opportunities", deal("trashed")).await;
     owner.delete(&format!("/api/opportunities/{trashed}")).await.expect(200);
 
-    // The index doesn't know of the newest when the stage is removed.
+    // When the stage is removed, the index doesn't contain the newest opportunity yet.
     world.faults.indexes_lag_by(50);
     let newest = id_of(&owner, "/api/opportunities", deal("newest")).await;
     assert!(listed(&owner, "/api/opportunities?stage=proposal").await.is_empty());
@@ -186,20 +186,20 @@ async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
     assert_eq!((columns.len(), &columns[4]), (5, &(json!("proposal"), json!(2))));
     assert_eq!(listed(&owner, "/api/opportunities?sort=close_date").await.len(), 2);
 
-    // Nothing enters it any more, and its key is nobody else's.
+    // No opportunity can enter the retired stage, and its key can't be used again.
     let entering = json!({"stage": "proposal"});
     let other = id_of(&owner, "/api/opportunities", json!({"customer_id": customer, "title": "other"})).await;
     let entered = owner.put(&format!("/api/opportunities/{other}"), entering).await;
     entered.expect_problem(422, "validation_error");
     owner.post("/api/pipelines", again_of(&usual)).await.expect_problem(409, "duplicate");
-    // It isn't forgotten, nor does it ever come back as something else.
+    // It can't be left out of `retired` yet, nor come back with another type.
     owner.patch(&path, json!({"retired": []})).await.expect_problem(409, "conflict");
     let mut other = usual["stages"].clone();
     other[1]["type"] = json!("won");
     owner.patch(&path, json!({"stages": other})).await.expect_problem(422, "validation_error");
     let made_up = json!({"retired": [{"stage": usual["stages"][0], "retired_at": "2026-11-20T00:00:00Z"}]});
     owner.patch(&path, made_up).await.expect_problem(422, "validation_error");
-    // What doesn't move it leaves it there.
+    // Updates of other fields leave the opportunity in the retired stage.
     let same = json!({"pipeline_id": usual["id"], "title": "the newest"});
     let changed = owner.patch(&format!("/api/opportunities/{newest}"), same).await.expect(200).data();
     assert_eq!((&changed["stage"], &changed["title"]), (&json!("proposal"), &json!("the newest")));
@@ -207,15 +207,15 @@ async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
         owner.put(&format!("/api/opportunities/{id}"), json!({"stage": "lead"})).await.expect(200);
     }
     assert_eq!(board().await.len(), 4);
-    // Nor does undoing put it back there.
+    // Reverting a move can't put it back into the retired stage.
     let moved = listed(&owner, "/api/audit-logs?limit=1").await[0].clone();
     let moved = format!("/api/audit-logs/{}/revert", moved["id"].as_str().expect("an id"));
     owner.post(&moved, json!({})).await.expect_problem(409, "conflict");
-    // It may come back as it was.
+    // The stage can be restored unchanged.
     let whole = owner.patch(&path, json!({"stages": usual["stages"]})).await.expect(200).data();
     assert_eq!((&whole["stages"], &whole["retired"]), (&usual["stages"], &json!([])));
 
-    // Removing it can be undone.
+    // The removal of the stage can be reverted.
     owner.patch(&path, json!({"stages": stages})).await.expect(200);
     let entry = listed(&owner, "/api/audit-logs?limit=1").await[0].clone();
     owner
@@ -225,7 +225,7 @@ async fn what_is_in_a_removed_stage_is_seen_until_it_is_moved() {
     let back = owner.get(&path).await.expect(200).data();
     assert_eq!((&back["stages"], &back["retired"]), (&usual["stages"], &json!([])));
 
-    // Once nothing can come back to it from the trash, it may be forgotten, and its key is free.
+    // After 30 days the trash holds no opportunity of that stage: it can be left out of `retired`, which frees its key.
     owner.patch(&path, json!({"stages": stages})).await.expect(200);
     owner.patch(&path, json!({"retired": []})).await.expect_problem(409, "conflict");
     world.clock.advance(daybook_domain::record::TRASH);
@@ -243,7 +243,7 @@ fn again_of(usual: &Value) -> Value {
 async fn a_board_fits_an_answer() {
     let (_world, owner) = world().await;
     let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;
-    // 40 KB of text each, which makes more than 4 MB in the first stage.
+    // 40 KB of text each, more than 4 MB in the first stage.
     let text = "😀".repeat(10_000);
     let deal = |stage: &str| json!({"customer_id": customer, "title": "A", "stage": stage, "description": text});
     for stage in std::iter::repeat_n("lead", 19).chain(["proposal"]) {
@@ -289,7 +289,7 @@ async fn pipelines_are_an_organisation_s_own() {
     owner.patch(&partners_path, json!({"stages": [stage("p_other", "open", 9)]})).await.expect_problem(409, "conflict");
     let turned = json!({"stages": [stage("p_new", "open", 5), stage("p_won", "lost", 0)]});
     owner.patch(&partners_path, turned).await.expect_problem(422, "validation_error");
-    // A stage says which pipeline it is.
+    // The key of a stage determines the pipeline.
     let moved = owner.put(&path, json!({"stage": "p_won"})).await.expect(200).data();
     assert_eq!((&moved["status"], &moved["pipeline_id"]), (&json!("won"), &partners["id"]));
     let moved = owner.put(&path, json!({"stage": "proposal"})).await.expect(200).data();
@@ -299,7 +299,7 @@ async fn pipelines_are_an_organisation_s_own() {
     let retired = json!([{"stage": stage("q", "open", 1), "retired_at": "2026-11-20T00:00:00Z"}]);
     let body = json!({"name": "P", "stages": [stage("p", "open", 1)], "retired": retired});
     owner.post("/api/pipelines", body).await.expect_problem(422, "validation_error");
-    // Who read the pipeline a moment before it went is told by the commit.
+    // An update that read the pipeline just before it was deleted fails at the commit.
     let told: Opportunity = serde_json::from_value(owner.get(&path).await.expect(200).data()).expect("an opportunity");
     let cx = world.cx(owner.org);
     let late = Opportunity {
@@ -353,7 +353,7 @@ async fn a_task_is_done_when_it_is_done() {
 
     let nobody_s = made(&owner, "/api/tasks", json!({"title": "x", "assignee_id": null})).await;
     assert_eq!(nobody_s["assignee_id"], Value::Null);
-    // All that is wrong is said at once.
+    // The answer lists all violations at once.
     let wrong = json!({"title": "x", "due_date": "soon", "priority": "most", "progress": 200, "timezone": "Mars"});
     let problem = owner.post("/api/tasks", wrong).await.expect_problem(422, "validation_error").json();
     let fields: Vec<_> = problem["errors"].as_array().expect("errors").iter().map(|one| one["field"].clone()).collect();
@@ -407,7 +407,7 @@ async fn what_a_change_of_a_task_or_an_opportunity_means_is_told_beside_it() {
         let deal = id_of(&owner, "/api/opportunities", body).await;
         assert_eq!(events(&deal).await, ["opportunity.created", event]);
     }
-    // Undoing what was done undoes what it meant, by either entry; and a timeline tells both.
+    // Reverting either entry reverts both, and the timeline shows both.
     let timeline = listed(&owner, &format!("{path}/timeline")).await;
     assert_eq!(
         (&timeline[0]["change"]["event"], &timeline[1]["change"]["event"]),
@@ -450,7 +450,7 @@ async fn a_batch_tells_of_each_change_and_repeats_as_a_whole() {
     assert_eq!(world.journal(owner.org).await.len(), entries);
     let other = json!({"items": [{"action": "create", "data": {"name": "Q"}}]});
     owner.post("/api/customers/batch", other).key("batch-1").await.expect_problem(422, "idempotency_key_reused");
-    // Of the first batch's parts the second was refused, and left nothing; the key is known all the same.
+    // The second part of the first batch was refused and has no record, but its idempotency key is taken nevertheless.
     let late =
         json!({"items": [{"action": "create", "data": {"name": ""}}, {"action": "create", "data": {"name": "R"}}]});
     owner.post("/api/customers/batch", late).key("batch-2").await.expect(200);
@@ -490,7 +490,7 @@ async fn an_atomic_batch_happens_as_a_whole_or_not_at_all() {
     let first = &done["data"][0]["data"]["id"];
     let same = json!({"items": [{"action": "update", "id": first, "data": {"name": "A"}}]});
     assert_eq!(owner.post(path, same).await.expect(200).json()["data"][0]["data"]["version"], json!(1));
-    // An address may go from one to another.
+    // An address can move from one record to another within a batch.
     let swap = json!({"items": [
         {"action": "update", "id": first, "data": {"email": "c@example.com"}}, create("D", "a@example.com"),
     ]});

@@ -1,4 +1,4 @@
-//! Lists of what people work with: sorts, scopes, parents, views, searches by a body, and pages while others write.
+//! CRM list tests: sorting, permission scopes, lists by parent, views, `POST …/search`, and paging during concurrent writes.
 
 use crate::crm::{id_of, listed, made, told, world};
 use daybook_domain::permission::Role;
@@ -100,7 +100,7 @@ async fn a_view_is_a_list_that_is_kept() {
     sales.get(&format!("/api/customers?view_id={view}")).await.expect_problem(400, "invalid_query");
     owner.patch(&format!("/api/views/{view}"), json!({"owner_id": null})).await.expect(200);
     sales.get(&format!("/api/customers?view_id={view}")).await.expect(200);
-    // What is everybody's isn't theirs to take, nor to remove.
+    // They can neither take over nor delete a shared view.
     let path = format!("/api/views/{view}");
     sales.patch(&path, json!({"owner_id": sales.user})).await.expect_problem(403, "forbidden");
     sales.delete(&path).await.expect_problem(403, "forbidden");
@@ -116,7 +116,7 @@ async fn a_view_is_a_list_that_is_kept() {
     }
 }
 
-/// 10,000 in the full set.
+/// 10,000 records in the full set.
 #[tokio::test]
 async fn pages_hold_each_record_once_while_others_are_made() {
     let count = if daybook_testing::is_full() { 10_000 } else { 500 };
@@ -141,7 +141,7 @@ async fn pages_hold_each_record_once_while_others_are_made() {
         (&owner, "sort=created_at".to_owned(), count),
         (&owner, "sort=close_date".to_owned(), count),
         (&owner, "sort=-close_date&stage=lead".to_owned(), count.div_ceil(3)),
-        // Theirs, and what is nobody's.
+        // Their own records and unassigned ones.
         (&sales, "sort=close_date".to_owned(), count - count.div_ceil(3)),
         (&owner, format!("customer_id={customer}"), count),
         (&owner, "search=deal".to_owned(), count),
@@ -205,7 +205,7 @@ async fn a_list_of_several_parents_has_what_belongs_to_all_of_them() {
     assert_eq!(problem["errors"][0]["code"], "not_allowed", "{problem}");
 }
 
-/// Written as a day, or as a clock shows it, a time is the organisation's, in fields and in conditions alike.
+/// A day, or a time without an offset, is in the organisation's time zone, in fields and in filters alike.
 #[tokio::test]
 async fn a_day_is_a_day_where_the_organisation_is() {
     let (_world, owner) = world().await;
@@ -265,7 +265,7 @@ async fn what_is_in_the_trash_is_listed_to_whoever_it_was_of() {
     owner.get("/api/opportunities?trashed=true&sort=close_date").await.expect_problem(400, "invalid_query");
     owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(200);
     assert_eq!(told(&owner, "/api/customers?trashed=true", "name").await, ["B"]);
-    // After 30 days it is gone, whether or not it was removed yet.
+    // After 30 days it is no longer listed, even if TTL hasn't removed the item yet.
     world.clock.advance(daybook_domain::record::TRASH);
     assert_eq!(told(&world.owner().await, "/api/customers?trashed=true", "name").await, Vec::<String>::new());
 }
@@ -306,13 +306,13 @@ async fn a_body_asks_for_a_list_as_a_query_does() {
     ] {
         assert_eq!(found("opportunities", body.clone(), "title").await, expected, "{body}");
     }
-    // A value with a comma can be one of several.
-    let either = json!({"filter": {"name": {"in": ["Smith, Jones & Co.", "Nobody"]}}});
+    // Values of a list in the body may contain commas.
+    let either = json!({"filter": {"name": {"in": ["Smith, Jones & Co.", "Unknown"]}}});
     assert_eq!(found("customers", either, "name").await, ["Smith, Jones & Co."]);
     let shown = owner.post("/api/customers/search", json!({"fields": ["name"], "with_total": true})).await.expect(200);
     assert_eq!((&shown.json()["meta"]["total"], &shown.data()[0]["status"]), (&json!(2), &Value::Null));
 
-    // It goes on where it was, also by a query, and only for the same list.
+    // The cursor also works in a query string, but only for the same list.
     let page = owner.post("/api/opportunities/search", json!({"limit": 2})).await.expect(200).json();
     let cursor = page["meta"]["next_cursor"].clone();
     assert_eq!(found("opportunities", json!({"limit": 2, "cursor": cursor}), "title").await, ["small"]);

@@ -1,7 +1,8 @@
-//! The CRM against a plain one in memory: what people do, at random, and after each step the same outcome.
+//! Model-based test of the CRM: random operations run against the API and an in-memory model, and each step must have the
+//! same result in both.
 //!
-//! The plain one knows who holds an address, what goes with what, and what comes back; nothing of how that is kept. A
-//! sequence that tells the two apart is shrunk to a short one.
+//! The model knows who holds an address, what is deleted with what, and what is restored, but not how it is stored. A
+//! sequence with different results is shrunk to a short one.
 
 mod plain;
 
@@ -21,7 +22,7 @@ struct Case {
     plain: Plain,
     /// Whether indexes lag behind.
     lags: bool,
-    /// How often an index told what was.
+    /// How often an index answered with stale data.
     behind: usize,
 }
 
@@ -33,7 +34,7 @@ fn expect(answer: &Answer, status: u16) -> Checked {
 }
 
 impl Case {
-    /// A live or trashed record of some kinds that a number stands for.
+    /// The live or trashed record of some kinds that a number refers to.
     fn pick(&self, which: usize, kinds: &[Kind]) -> Option<usize> {
         let all: Vec<usize> = (0..self.plain.0.len()).filter(|n| kinds.contains(&self.plain.0[*n].kind)).collect();
         (!all.is_empty()).then(|| all[which % all.len()])
@@ -93,7 +94,7 @@ impl Case {
                 let expected = self.plain.live(kind).map(|(_, one)| one.id.clone()).rev().collect();
                 self.same(&format!("{}?limit=200", kind.path()), expected).await
             }
-            // An index may tell what was.
+            // An index may answer with stale data.
             Op::Stage { stage } => {
                 let in_stage = self.plain.live(Opportunity).filter(|(_, one)| one.stage == STAGES[stage]);
                 let expected: Vec<String> = in_stage.map(|(_, one)| one.id.clone()).rev().collect();
@@ -161,7 +162,7 @@ impl Case {
         Ok(())
     }
 
-    /// Sends a patch, and tells whether it found the record and changed it.
+    /// Sends a patch; returns whether it found and changed the record.
     async fn patch(&mut self, which: usize, body: Value, changes: bool) -> Result<bool, String> {
         let answer = self.owner.patch(&self.path(which), body).await;
         if !self.plain.0[which].live {
@@ -191,7 +192,7 @@ impl Case {
         Ok(())
     }
 
-    /// Renames a record at the version that it has, or had before.
+    /// Renames a record with `If-Match` of its current version or an earlier one.
     async fn guarded(&mut self, which: usize, name: &str, late: bool) -> Checked {
         let thing = &self.plain.0[which];
         let at = thing.version - u64::from(late);
@@ -219,7 +220,7 @@ impl Case {
         Ok(())
     }
 
-    /// A contact is at one more customer.
+    /// Adds another customer to a contact.
     async fn join(&mut self, which: usize, of: usize) -> Checked {
         let thing = &self.plain.0[which];
         let changes = !thing.is_of(of);
@@ -361,7 +362,7 @@ impl Case {
         if found == expected { Ok(()) } else { Err(format!("{path}: {found:?} rather than {expected:?}")) }
     }
 
-    /// Whether the journal says what happened to each record, and nothing else.
+    /// Whether the journal has exactly the events of each record.
     async fn journal(&self) -> Checked {
         let mut facts = self.world.journal(self.owner.org).await;
         facts.sort_by_key(|fact| fact.id);
@@ -397,12 +398,12 @@ impl Case {
     }
 }
 
-/// Says how often an index told what was.
+/// Returns how often an index answered with stale data.
 async fn play(ops: &[Op], lags: bool) -> Result<usize, String> {
     let world = World::new().await;
     let owner = world.owner().await;
     if lags {
-        // By little, or by nearly all there is.
+        // By few writes, or by nearly all of them.
         world.faults.indexes_lag_by([3, 15, 50][ops.len() % 3]);
     }
     let mut case = Case { world, owner, plain: Plain::default(), lags, behind: 0 };
@@ -431,8 +432,8 @@ fn the_crm_does_what_a_plain_one_does() {
     if is_full() { check(1300, 70..=90, 100_000, false) } else { check(34, 60..=70, 2_000, false) }
 }
 
-/// Lists of all, of a customer's, and searches answer from the table, whatever indexes know. What comes back with a
-/// record is told by an index, so nobody who asks too early is told half of it.
+/// With lagging indexes: lists of all records, lists by customer and searches read the table and are never stale. A cascade
+/// restore reads an index, so a request that comes too early is refused instead of restoring a part.
 #[test]
 fn indexes_that_lag_behind_change_no_answer_that_promises_otherwise() {
     if is_full() { check(200, 70..=90, 10_000, true) } else { check(8, 60..=70, 400, true) }

@@ -1,10 +1,10 @@
-//! Demonstrations: asked for by visitors, arranged by staff.
+//! Demonstration tests: requests from visitors, and their scheduling by staff.
 
 use daybook_testing::{World, WorldOptions, lead};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The example of the website's own documentation, as it stands there.
+/// The unchanged example from the website's documentation.
 fn wish() -> Value {
     json!({
         "demo_type": "virtual", "preferred_date": "2024-02-15T14:00:00", "attendees_count": 5,
@@ -125,7 +125,7 @@ async fn a_demo_of_a_held_form_is_released_with_it() {
         assert_eq!(owner.post(&path, json!({})).await.expect(200).data(), released, "a second release changes nothing");
     }
     let made = owner.get(&format!("/api/demos/{}", demo["id"].as_str().expect("an id"))).await.expect(200).data();
-    // The demo came first, so the lead has its id; the id the visitor was told leads to the same lead.
+    // The demonstration was released first, so the lead has its UUID; the id from the visitor's answer names the same lead.
     let lead = owner.get(&format!("/api/leads/{}", told["id"].as_str().expect("an id"))).await.expect(200).data();
     assert_eq!(made["lead_id"], lead["id"]);
     world.work().await;

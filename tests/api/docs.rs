@@ -1,4 +1,4 @@
-//! The document of the API, the pages that show it, and the script for forms.
+//! Tests of the OpenAPI document, the reference pages and the form script.
 
 use daybook_testing::World;
 

@@ -1,4 +1,5 @@
-//! What belongs to a customer goes with it and comes back with it, however much it is and whoever is at it.
+//! Cascade tests: deleting a customer deletes its children and restoring it restores them, for any number of children and
+//! with concurrent writes.
 
 use daybook_domain::AnyId;
 use daybook_domain::opportunity::Opportunity;
@@ -23,7 +24,7 @@ async fn count(owner: &Person, path: &str) -> usize {
     owner.get(path).await.expect(200).data().as_array().expect("a list").len()
 }
 
-/// An opportunity of a customer with so many tasks about it.
+/// An opportunity of a customer with this number of tasks about it.
 async fn deal_with_tasks(owner: &Person, customer: &str, count: usize) -> String {
     let deal = made(owner, "/api/opportunities", json!({"customer_id": customer, "title": "ERP"})).await;
     let task = json!({"title": "Call", "related_to": {"type": "opportunity", "id": deal}});
@@ -77,7 +78,7 @@ async fn an_opportunity_takes_its_tasks_along() {
     owner.get(&task).await.expect(200);
 }
 
-/// Children of others' go along, whoever sees them.
+/// The cascade includes children that the user can't see.
 #[tokio::test]
 async fn a_manager_deletes_a_customer_with_what_others_added_to_it() {
     let world = World::new().await;
@@ -91,7 +92,7 @@ async fn a_manager_deletes_a_customer_with_what_others_added_to_it() {
     owner.get(&others).await.expect_problem(404, "not_found");
 }
 
-/// Makes so many interactions of a customer, by batches.
+/// Makes this number of interactions of a customer, in batches.
 async fn many(owner: &Person, customer: &str, count: usize) {
     let call = json!({"action": "create", "data": {"customer_id": customer, "interaction_type": "call"}});
     for first in (0..count).step_by(100) {
@@ -128,8 +129,8 @@ async fn what_does_not_fit_one_transaction_is_hidden_at_once_and_moved_by_a_job(
     assert_eq!(count(&owner, &format!("{list}&limit=200")).await, 60);
 }
 
-/// The table stops answering after some calls of the job, for longer than anybody retries at once. 1,000 children in the
-/// full set.
+/// The table stops answering after some calls of the job, for longer than the immediate retries last. 1,000 children in
+/// the full set.
 #[tokio::test]
 async fn a_removal_that_is_broken_off_midway_leaves_nobody() {
     let children = if is_full() { 1000 } else { 40 };
@@ -157,10 +158,10 @@ async fn a_removal_that_is_broken_off_midway_leaves_nobody() {
         let done = owner.get(&format!("/api/jobs/{job}")).await.expect(200).data();
         assert_eq!((&done["status"], &done["progress"]["done"]), (&json!("done"), &json!(children)));
     }
-    assert!(midway >= 2, "{midway} removals were broken off midway, so this shows nothing");
+    assert!(midway >= 2, "only {midway} cascades were interrupted midway");
 }
 
-/// The job did all there was to do, but couldn't say so; then the customer comes back, and the job is tried again.
+/// The job did its work but couldn't record that; then the customer is restored, and the job is retried.
 #[tokio::test]
 async fn a_removal_that_is_tried_again_leaves_alone_what_came_back_meanwhile() {
     let removed = async || {
@@ -176,7 +177,7 @@ async fn a_removal_that_is_tried_again_leaves_alone_what_came_back_meanwhile() {
     let calls = world.faults.calls().split_off(before);
     let commits: Vec<usize> = (0..calls.len()).filter(|number| calls[*number] == "TransactWriteItems").collect();
     let mut came_back_before = 0;
-    // The first of its commits move the children, the last two end it; the others are of what follows.
+    // The job's first commits move the children, its last two end it; all others belong to other work.
     for &commit in commits.iter().skip(4).take(5) {
         let (world, owner, customer, job) = removed().await;
         for number in commit..calls.len() + 40 {
@@ -192,7 +193,7 @@ async fn a_removal_that_is_tried_again_leaves_alone_what_came_back_meanwhile() {
         let expected = if restored.status.is_success() { 26 } else { 0 };
         assert_eq!(count(&owner, &list).await, expected, "broken off at call {commit} of {}", calls.len());
     }
-    assert!(came_back_before > 0, "the customer never came back before the job was done, so this shows nothing");
+    assert!(came_back_before > 0, "the customer was never restored before the end of the job");
 }
 
 #[tokio::test]
@@ -202,7 +203,7 @@ async fn whoever_adds_children_while_a_customer_is_deleted_leaves_no_orphan() {
         let (world, owner, customer) = world_with_customer().await;
         world.faults.at_a_distance();
         let call = json!({"customer_id": customer, "interaction_type": "call"});
-        // Each adds until it is told that there is no such customer any more.
+        // Each client adds interactions until it is answered that the customer doesn't exist any more.
         let adding = futures::future::join_all((0..4).map(|n| {
             let (owner, call) = (&owner, call.clone());
             async move {
@@ -233,7 +234,7 @@ async fn whoever_adds_children_while_a_customer_is_deleted_leaves_no_orphan() {
             assert!([409, 422].contains(&answer.status.as_u16()), "{}", answer.text);
         }
         assert_eq!(count(&owner, "/api/interactions").await, 0);
-        // All of them come back.
+        // All of them are restored.
         owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(202);
         world.work().await;
         let id: daybook_domain::CustomerId = customer.parse().expect("an id");
@@ -243,7 +244,7 @@ async fn whoever_adds_children_while_a_customer_is_deleted_leaves_no_orphan() {
     assert!(in_time > 0 && too_late > 0, "{in_time} came in time and {too_late} too late, so nothing raced");
 }
 
-/// Whoever converts a lead to a customer adds a child to it.
+/// Converting a lead into an existing customer adds a child to that customer.
 #[tokio::test]
 async fn converting_to_a_customer_while_it_is_deleted_leaves_no_orphan() {
     let (mut in_time, mut too_late) = (0, 0);
@@ -271,7 +272,7 @@ async fn converting_to_a_customer_while_it_is_deleted_leaves_no_orphan() {
     assert!(in_time > 0 && too_late > 0, "{in_time} came in time and {too_late} too late, so nothing raced");
 }
 
-/// What was done in one go can be undone in one go, by its entry too.
+/// A cascade that was one transaction can be reverted by its journal entry.
 #[tokio::test]
 async fn undoing_a_deletion_brings_back_the_family_and_undoing_a_creation_leaves_no_orphan() {
     let (world, owner, customer) = world_with_customer().await;
@@ -304,7 +305,7 @@ async fn nobody_joins_what_is_on_its_way_to_the_trash() {
     assert_eq!(count(&owner, "/api/tasks").await, 0);
 }
 
-/// In the full set more is hidden than a request looks at.
+/// In the full set more records are hidden than one request reads.
 #[tokio::test]
 async fn a_list_goes_on_behind_what_is_hidden() {
     let hidden = if is_full() { 4_200 } else { 60 };
@@ -334,7 +335,7 @@ async fn a_list_goes_on_behind_what_is_hidden() {
     assert_eq!(seen, 3);
 }
 
-/// Tasks belong to an opportunity and its customer, whose families fall at the same time: the first takes them.
+/// Tasks belong to an opportunity and to its customer. When both are being deleted, the first cascade takes the tasks.
 #[tokio::test]
 async fn what_belongs_to_two_that_fall_goes_with_one_of_them() {
     let (world, owner, customer) = world_with_customer().await;
@@ -352,8 +353,8 @@ async fn what_belongs_to_two_that_fall_goes_with_one_of_them() {
     assert_eq!(count(&owner, "/api/tasks").await, 30);
 }
 
-/// While a family comes back, somebody removes one of those that others of it belong to: these stay in the trash, the
-/// rest comes back.
+/// An opportunity is removed during the cascade restore of its customer: its tasks stay in the trash, and all other
+/// children are restored.
 #[tokio::test]
 async fn what_can_t_come_back_stops_nobody_else() {
     let (world, owner, customer) = world_with_customer().await;
@@ -362,7 +363,7 @@ async fn what_can_t_come_back_stops_nobody_else() {
     owner.delete(&format!("/api/customers/{customer}")).await.expect(202);
     world.work().await;
     let job = owner.post(&format!("/api/customers/{customer}/restore"), json!({})).await.expect(202).id();
-    // The opportunity is erased before its tasks are back, as somebody might who removes it for good.
+    // The opportunity is erased for good before its tasks are restored.
     let cx = world.cx(owner.org);
     let gone =
         cx.trash().find::<Opportunity>(deal.parse::<AnyId>().expect("an id")).await.expect("a read").expect("a record");
@@ -372,7 +373,7 @@ async fn what_can_t_come_back_stops_nobody_else() {
     assert_eq!((count(&owner, "/api/interactions").await, count(&owner, "/api/tasks").await), (40, 0));
 }
 
-/// An opportunity's tasks are on their way to the trash when its customer goes there.
+/// A customer is deleted while the cascade of one of its opportunities is in progress.
 #[tokio::test]
 async fn families_within_families_come_back_one_by_one() {
     let (world, owner, customer) = world_with_customer().await;

@@ -1,4 +1,4 @@
-//! Fields that mean the same whichever type of record has them, and whichever way they come.
+//! Field tests: a field means the same in every type of record and in every kind of request.
 
 use crate::crm::{id_of, made, world};
 use daybook_testing::lead;
@@ -51,7 +51,7 @@ async fn a_number_without_a_country_is_in_that_of_its_form_or_of_the_organisatio
     assert_eq!(e164(&changed), "+41446681801");
     let done = owner.post(&format!("{one}/convert"), json!({})).await.expect(201).data();
     assert_eq!(e164(&done["contact"]), "+41446681801");
-    // What is no number in the country of its form is none anywhere.
+    // A text that is no phone number in the form's country isn't tried with other countries.
     let mut chinese = lead("eva@example.com");
     chinese["phone"] = json!("12");
     chinese["form_id"] = json!(swiss);
@@ -72,7 +72,7 @@ async fn an_empty_text_is_nothing_whatever_the_type() {
     let form = id_of(&owner, "/api/forms", json!({"name": "A", "allowed_origins": ["https://a.example"]})).await;
     let changed = owner.patch(&format!("/api/forms/{form}"), json!({"allowed_origins": null})).await.expect(200);
     assert_eq!(changed.data()["allowed_origins"], json!([]));
-    // A new record says as little by it as a changed one.
+    // An empty text means "no value" when a record is created, too.
     for (path, body, field, expected) in [
         ("/api/teams", json!({"name": "North", "member_ids": ""}), "member_ids", json!([])),
         ("/api/forms", json!({"name": "B", "phone_country": "", "locale": " "}), "phone_country", json!("CN")),

@@ -1,4 +1,4 @@
-//! Equal requests have one effect and equal answers.
+//! Idempotency tests: repeated requests have one effect and get equal answers.
 
 use daybook_local::DEFAULT_ORG;
 use daybook_testing::{Answer, World, lead};

@@ -1,4 +1,4 @@
-//! What forms post, and what becomes of it.
+//! Form intake tests: posted forms, and the submissions and leads that result.
 
 use daybook_domain::permission::Role;
 use daybook_domain::submission::{Submission, Verdict};
@@ -191,7 +191,7 @@ async fn a_repeat_adds_a_submission_and_tells_the_visitor_nothing() {
     let owner = world.owner().await;
     assert_eq!(world.leads(&owner).await.len(), 1);
     let told = owner.get(&format!("/api/leads/{}", second.id())).await.expect(200);
-    assert_eq!(told.id(), first.id(), "the id that the visitor was told leads to the lead");
+    assert_eq!(told.id(), first.id(), "the id in the visitor's answer names the lead");
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn the_honeypot_makes_spam_and_doubts_hold_and_visitors_see_no_difference(
     check(json!({"_started_at": world.clock.now().as_millisecond() - 100}), Verdict::Held).await;
     check(json!({"first_name": "http://spam.example"}), Verdict::Held).await;
     world.work().await;
-    assert!(world.mails().is_empty(), "nobody is written to about held submissions and spam");
+    assert!(world.mails().is_empty(), "no mail is sent about held submissions and spam");
     let owner = world.owner().await;
     assert!(world.leads(&owner).await.is_empty());
 }

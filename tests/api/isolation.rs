@@ -1,4 +1,4 @@
-//! Two organisations never see each other's data: not by walking through all routes at random.
+//! Tenant isolation test: a random walk over all routes shows neither of two organisations the other's data.
 
 use axum::http::Method;
 use daybook_http::Route;
@@ -8,17 +8,17 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An organisation with somebody who walks through it, and the word that all of its texts hold.
+/// An organisation, the user who sends its requests, and the word that all of its texts contain.
 struct Side {
     person: Person,
     canary: &'static str,
-    /// What was last seen of it, by the prefix of the ids.
+    /// The last ids seen of it, by prefix.
     ids: BTreeMap<String, Vec<String>>,
-    /// All ids that were ever seen of it.
+    /// All ids ever seen of it.
     all: BTreeSet<String>,
 }
 
-/// Numbers that come out the same for the same seed.
+/// A random number generator with a fixed seed.
 struct Dice(TestRunner);
 
 impl Dice {
@@ -39,7 +39,7 @@ impl Dice {
     }
 }
 
-/// All ids in a value, but for those in the body of a request that the log shows: somebody may name anything.
+/// All ids in a value, except those in request bodies shown by the audit log: a client can send any id.
 fn ids_in(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => {
@@ -89,7 +89,7 @@ fn body(dice: &mut Dice, side: &Side, route: &Route, ids: &BTreeMap<String, Vec<
         "/api/teams/{id}" => json!({"member_ids": [any(dice, "usr"), any(dice, "usr")]}),
         "/api/api-keys" => json!({"name": format!("{word} {n}"), "permissions": ["leads:read:all"]}),
         "/api/forms" => json!({"name": format!("{word} {n}")}),
-        // A person of either side: what one knows of them is nothing to the other.
+        // A person known to both organisations: neither sees what the other stores about them.
         "/api/privacy/exports" | "/api/privacy/erasures" => {
             let canary = if dice.below(2) == 0 { "alphacanary" } else { "betacanary" };
             json!({"email": format!("{canary}{}@example.com", dice.below(n + 1))})
@@ -122,7 +122,7 @@ fn body(dice: &mut Dice, side: &Side, route: &Route, ids: &BTreeMap<String, Vec<
     }
 }
 
-/// Routes that end the walk, or have no organisation.
+/// Routes that would end the walk, or that belong to no organisation.
 fn is_walked(route: &Route) -> bool {
     let ends =
         ["/api/auth/", "/account", "/docs", "/redoc", "/openapi", "/health", "/api/health", "/daybook-form", "/f/"];
@@ -145,13 +145,13 @@ async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
     let mut dice = Dice::new(20_261_120);
     let (mut succeeded, mut of_others) = (BTreeSet::new(), 0);
     for n in 0..steps {
-        // Now and then what follows from it all is done: journals, mails, jobs.
+        // From time to time the workers run: dispatch, mails, jobs.
         if n % 300 == 299 {
             world.work().await;
         }
         let me = dice.below(2);
         let route = dice.pick(&routes).clone();
-        // Ids of one's own half of the time, of the others for the rest.
+        // Half of the requests use ids of the own organisation, half those of the other.
         let from = if dice.below(2) == 0 { me } else { 1 - me };
         of_others += usize::from(from != me);
         let ids = sides[from].ids.clone();
@@ -187,12 +187,12 @@ async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
         let told: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         if answer.status.is_success() {
             succeeded.insert(format!("{} {}", route.method, route.path));
-            // What somebody sent themselves comes back to them in the log of their requests alone.
+            // Texts that the client sent itself may come back only in its own audit log.
             let mut shown = told.clone();
             without_requests(&mut shown);
             assert!(!shown.to_string().contains(other.canary), "{route:?} {path}: {}", answer.text);
         }
-        // Of the other's records nothing is told and nothing done; the log answers that it knows of none.
+        // The other organisation's records are neither shown nor changed; the audit log has no entries about them.
         let named = path.split(['/', '?']).any(|part| other.all.contains(part));
         assert!(
             !named || !answer.status.is_success() || path.starts_with("/api/audit-logs"),
@@ -227,16 +227,16 @@ async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
     let never: Vec<String> = routes
         .iter()
         .map(|route| format!("{} {}", route.method, route.path))
-        // Other systems are off here, and nothing is held without limits.
+        // Integrations are off here, and without rate limits no submission is held.
         .filter(|name| !succeeded.contains(name) && !name.contains("integrations") && !name.ends_with("/spam"))
         .collect();
-    // A short walk may miss a few.
+    // A short walk doesn't reach every route.
     let most = if is_full() { 0 } else { 30 };
-    assert!(never.len() <= most, "never succeeded, so hardly walked: {never:?}");
+    assert!(never.len() <= most, "routes that never succeeded: {never:?}");
     assert!(of_others > steps / 3);
 }
 
-/// What ids begin with, and the part of paths before them.
+/// The prefixes of ids, and the parts of paths before them.
 const KINDS: [(&str, &str); 20] = [
     ("lead", "leads"),
     ("sub", "submissions"),

@@ -1,4 +1,4 @@
-//! API keys, and the keys of forms.
+//! API key and form key tests.
 
 use daybook_domain::permission::Role;
 use daybook_store::Reach;

@@ -1,4 +1,4 @@
-//! Leads as staff work with them.
+//! Lead tests: staff create, read, list, update, delete and restore leads.
 
 use daybook_testing::{Person, World, lead};
 use serde_json::json;

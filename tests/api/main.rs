@@ -1,4 +1,4 @@
-//! The API in process, through the real pipeline.
+//! API tests: requests run in this process, through the real HTTP pipeline.
 
 mod access;
 mod audit;

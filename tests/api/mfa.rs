@@ -1,4 +1,4 @@
-//! The second factor.
+//! Second factor tests: TOTP codes and recovery codes.
 
 use daybook_testing::{Answer, Person, World, WorldOptions};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use totp_rs::{Builder, Secret};
 
 const PASSWORD: &str = "correct horse battery";
 
-/// What an app shows at the world's time.
+/// The TOTP code at the world's time.
 fn code(world: &World, secret: &str) -> String {
     let secret = Secret::try_from_base32(secret).expect("base 32");
     let totp = Builder::new().with_secret(secret).with_account_name("ada").build().expect("a factor");
@@ -19,7 +19,7 @@ fn login(world: &World, code: Option<&str>) -> daybook_testing::Call {
     world.visitor().post("/api/auth/login", json!({"email": "ada@example.com", "password": PASSWORD, "code": code}))
 }
 
-/// Somebody with a second factor, its secret, and their recovery codes.
+/// A user with a second factor, its secret, and their recovery codes.
 async fn with_factor(world: &World) -> (Person, String, Vec<String>) {
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     let answer = world.visitor().post("/api/auth/register", body).await.expect(201);
@@ -28,7 +28,7 @@ async fn with_factor(world: &World) -> (Person, String, Vec<String>) {
     let secret = begun["secret"].as_str().expect("a secret").to_owned();
     let url = begun["otpauth_url"].as_str().expect("an address");
     assert!(url.starts_with("otpauth://totp/Daybook:ada%40example.com?") && url.contains(&secret), "{url}");
-    // It counts only once a code of it is confirmed.
+    // It takes effect only when a code has been confirmed.
     login(world, None).await.expect(200);
     let wrong = ada.post("/api/auth/mfa/confirm", json!({"code": "000000"})).await;
     assert_eq!(wrong.expect_problem(422, "validation_error").violations()[0].1, "wrong_code");
@@ -38,7 +38,7 @@ async fn with_factor(world: &World) -> (Person, String, Vec<String>) {
     assert_eq!(codes.len(), 10);
     let me = ada.get("/api/auth/me").await.expect(200).data();
     assert_eq!(me["second_factor"], true);
-    // Taking that back by undoing takes neither password nor code, and so isn't done.
+    // Reverting the entry would need neither password nor code, so it is refused.
     let entries = ada.get("/api/audit-logs?resource_type=user&limit=1").await.expect(200).data();
     let undo = format!("/api/audit-logs/{}/revert", entries[0]["id"].as_str().expect("an id"));
     ada.post(&undo, json!({})).await.expect_problem(422, "validation_error");
@@ -56,7 +56,7 @@ async fn signing_in_takes_a_code_that_works_once_within_half_a_minute_of_its_tim
     let (_, secret, _) = with_factor(&world).await;
     assert_eq!(at_code(login(&world, None).await), "required");
     assert_eq!(at_code(login(&world, Some("000000")).await), "wrong_code");
-    // The one that confirmed it was used.
+    // The code that confirmed it has been used.
     assert_eq!(at_code(login(&world, Some(&code(&world, &secret))).await), "wrong_code");
     world.clock.advance(Duration::from_secs(30));
     let now = code(&world, &secret);
@@ -71,7 +71,7 @@ async fn signing_in_takes_a_code_that_works_once_within_half_a_minute_of_its_tim
     assert_eq!(at_code(login(&world, Some(&late)).await), "wrong_code");
     let wrong = json!({"email": "ada@example.com", "password": "wrong", "code": code(&world, &secret)});
     let answer = world.visitor().post("/api/auth/login", wrong).await.expect_problem(401, "unauthenticated");
-    assert!(answer.json().get("errors").is_none(), "a wrong password isn't told of codes");
+    assert!(answer.json().get("errors").is_none(), "the answer to a wrong password doesn't mention codes");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn it_is_switched_off_by_password_and_code_or_by_an_administrator() {
     let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
     owner.patch(&path, json!({"second_factor": false})).await.expect(200);
     login(&other, None).await.expect(200);
-    // Nobody else sets one up for them.
+    // An administrator can't set up a second factor for a user.
     owner.patch(&path, json!({"second_factor": true})).await.expect(200);
     assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], Value::Bool(false));
     assert!(!secret.is_empty());

@@ -1,7 +1,8 @@
-//! Leads against a plain model of them: what people do, at random, and after each step the same outcome.
+//! Model-based test of leads: random operations run against the API and an in-memory model, and each step must have the
+//! same result in both.
 //!
-//! The model knows the rules and nothing of how they are kept: who holds an address and who held it last, what a
-//! patch changes, which words find whom. A sequence that tells the two apart is shrunk to a short one.
+//! The model knows the rules but not how they are stored: who holds an address and who held it last, what a
+//! patch changes, which words find which lead. A sequence with different results is shrunk to a short one.
 
 mod plain;
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 const EMAILS: &[&str] =
     &["ada@example.com", "ADA@Example.com", "eva@example.com", "li.si@example.com", "bob@sales.example"];
 
-/// Given name, family name, company and phone number of those who post; empty where they leave a field empty.
+/// Given name, family name, company and phone number of the visitors; empty where they leave a field empty.
 const PEOPLE: &[[&str; 4]] = &[
     ["Ada", "Lovelace", "Analytical Engines", PHONE],
     ["三", "张", "示例科技有限公司", ""],
@@ -26,10 +27,10 @@ const PEOPLE: &[[&str; 4]] = &[
     ["", "", "", ""],
 ];
 const SEARCHES: &[&str] =
-    &["ada", "lovel", "张三", "科技", "abc", "8000", "ada@example.com", "analytical engines", "nobody"];
+    &["ada", "lovel", "张三", "科技", "abc", "8000", "ada@example.com", "analytical engines", "unknown"];
 const LIMITS: &[usize] = &[1, 2, 3, 200];
 
-/// What somebody does. Ids stand for one of those that were told so far.
+/// An operation. Numbers refer to one of the ids answered so far.
 #[derive(Clone, Debug)]
 enum Op {
     Post { staff: bool, email: &'static str, who: [&'static str; 4] },
@@ -70,7 +71,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What a patch may hold, good and bad.
+/// The possible contents of a patch, valid and invalid.
 fn changes() -> Vec<(&'static str, Value)> {
     let mut all = vec![
         ("company", json!("ABC 科技")),
@@ -96,13 +97,13 @@ fn changes() -> Vec<(&'static str, Value)> {
         ("version", json!(99)),
     ];
     all.extend(EMAILS.iter().map(|email| ("email", json!(email))));
-    // A lead is converted by converting it alone.
+    // Only a conversion sets the status `converted`.
     let by_hand = Status::NAMES.iter().filter(|status| **status != "converted");
     all.extend(by_hand.map(|status| ("status", json!(status))));
     all
 }
 
-/// Whether a step came out as the model says, and if not, how they differ.
+/// Whether a step had the result of the model, and if not, how they differ.
 type Checked = Result<(), String>;
 
 fn same<T: PartialEq + Debug + ?Sized>(what: &str, found: &T, expected: &T) -> Checked {
@@ -130,7 +131,7 @@ fn compare(answer: &Answer, expected: Outcome) -> Checked {
     }
 }
 
-/// The real thing and the model, side by side.
+/// The API and the model, side by side.
 struct Case {
     owner: Person,
     visitor: Person,
@@ -212,11 +213,11 @@ impl Case {
         same("receipt", &receipt, &expected)?;
         let duplicate_of = (staff && lead < before).then(|| expected["id"].clone());
         same("duplicate_of", &receipt.get("duplicate_of").cloned(), &duplicate_of)?;
-        same("a visitor is told a status", &receipt.get("status").is_some(), &staff)?;
+        same("the visitor's answer has a status", &receipt.get("status").is_some(), &staff)?;
         self.read(told).await
     }
 
-    /// The same post to the letter, within ten minutes, has no effect and the same answer.
+    /// An identical post within ten minutes has no effect and gets the same answer.
     async fn double_click(&self) -> Checked {
         let Some((body, text)) = &self.model.last else { return Ok(()) };
         let answer = self.visitor.post("/api/leads", body.clone()).await;
@@ -240,7 +241,7 @@ impl Case {
         same("list", &found, &expected)
     }
 
-    /// Hits come in the order of their words, so they are compared as a set.
+    /// Hits are sorted by the words found, so they are compared as a set.
     async fn search(&self, words: &str, status: Option<&str>, limit: usize) -> Checked {
         let escaped: String = words.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let mut found = self.walk(&format!("search={escaped}"), status, limit).await?;
@@ -250,7 +251,7 @@ impl Case {
         same(&format!("hits of {words}"), &found, &expected)
     }
 
-    /// All pages of a list. Only the last one may be short.
+    /// All pages of a list. Only the last one may have fewer items.
     async fn walk(&self, query: &str, status: Option<&str>, limit: usize) -> Result<Vec<Value>, String> {
         let only = status.map(|status| format!("&status={status}")).unwrap_or_default();
         let (mut all, mut cursor) = (Vec::new(), String::new());
@@ -283,7 +284,7 @@ impl Case {
         }
     }
 
-    /// A visitor's wish is a submission too: where its lead is gone, it makes another.
+    /// A demonstration request is a submission too: if its lead no longer exists, it makes a new one.
     async fn ask_for_demo(&mut self, id: usize, now: &str) -> Checked {
         let (path, lead) = self.model.find(id);
         let wish = json!({"special_requirements": format!("Demo {}", self.model.told.len())});

@@ -1,7 +1,7 @@
-//! The Big List of Naughty Strings in every field that takes text: kept as it was sent, or refused by a rule.
+//! The Big List of Naughty Strings in every text field: each string is stored unchanged or refused by a rule.
 //!
-//! Each string goes into all fields of a form at once, which tells every rule that it breaks, and then into those
-//! alone that take it. What is stored, mailed and sent to HubSpot is equal to what was posted.
+//! Each string is posted in all fields of a form at once, which reports every rule that it violates, and then only in
+//! the fields that accept it. What is stored, mailed and sent to HubSpot is equal to what was posted.
 
 mod fields;
 
@@ -13,7 +13,7 @@ use naughty_strings::BLNS;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Every string of the list and some of our own; in the quick set, a sample of them.
+/// Every string of the list and some more of our own; in the quick set, a sample of them.
 fn strings() -> Vec<String> {
     let ours = [
         "\0",
@@ -30,7 +30,7 @@ fn strings() -> Vec<String> {
     all.step_by(if is_full() { 1 } else { 12 }).collect()
 }
 
-/// A body with these on top of what it has anyway.
+/// The default body with these fields added.
 fn body<'c>(base: &Value, cases: impl Iterator<Item = &'c Case>) -> Value {
     let mut body = base.clone();
     for case in cases {
@@ -52,7 +52,7 @@ fn plain_address(n: usize) -> String {
     format!("lead{n}@naughty.example")
 }
 
-/// Those who post, and how many submissions of each address were accepted.
+/// The visitors, and the number of accepted submissions by address.
 struct Forms {
     visitor: Person,
     owner: Person,
@@ -78,7 +78,7 @@ impl Forms {
     async fn contact(&mut self, n: usize, text: &str) {
         let mut cases = Case::all(CONTACT, text);
         cases.push(self.address(&format!("x@{text}.example"), n).await);
-        // A name of nothing but blanks is none.
+        // A name of blanks alone counts as absent.
         if !text.trim().is_empty() {
             let (first, last) = split(text);
             let names = [("/first_name", line(first, 100)), ("/last_name", line(last, 100))].map(|(told, verdict)| {
@@ -105,7 +105,7 @@ impl Forms {
         assert_eq!(found(&demo, "/raw/interested_products"), products(text).unwrap_or_default(), "{text:?}");
     }
 
-    /// The address that a string makes, or a plain one after it was refused.
+    /// The address made of a string, or a plain one if that was refused.
     async fn address(&self, made: &str, n: usize) -> Case {
         let case = Case::email(made);
         match case.violation() {
@@ -125,7 +125,7 @@ impl Forms {
         assert_eq!(answer.expect_problem(422, "validation_error").violations(), broken, "{path} {body}");
     }
 
-    /// Posts a string in all of these fields, then in those that take it, and reads the submission back.
+    /// Posts a string in all of these fields, then in those that accept it, and reads the submission back.
     async fn post(&mut self, path: &str, base: Value, cases: &[Case]) -> Value {
         let broken: Vec<_> = cases.iter().filter_map(Case::violation).collect();
         if !broken.is_empty() {
@@ -137,7 +137,7 @@ impl Forms {
         let told = answer.data();
         let stored = format!("/api/submissions/{}", text_of(&told["submission_id"]));
         let mut submission = self.owner.get(&stored).await.expect(200).data();
-        // Web addresses in names hold a submission.
+        // A web address in a name causes a submission to be held.
         if submission["status"] == "held" {
             submission = self.owner.post(&format!("{stored}/release"), json!({})).await.expect(200).data();
         }
@@ -212,7 +212,7 @@ async fn naughty_strings_are_searched_for_or_refused_and_companies_found_by_thei
         if line(text, 200).is_ok() {
             let lead = json!({"email": plain_address(n), "company": text});
             let id = owner.post("/api/leads", lead).await.expect(201).id();
-            // Longer ones than a query may be are left out.
+            // Words longer than a query may be are skipped.
             if let Some(word) = runs(&normalize(text)).first().filter(|word| word.len() <= 400) {
                 let query = format!("/api/leads?search={}&email={}&limit=1", escaped(word), plain_address(n));
                 let (mut hits, mut cursor) = (Vec::new(), String::new());

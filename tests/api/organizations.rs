@@ -1,4 +1,4 @@
-//! Organisations come and go.
+//! Organisation tests: creation, deletion, restoration and final erasure.
 
 use crate::privacy::all_there_is;
 use daybook_domain::permission::Role;
@@ -11,7 +11,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 const PASSWORD: &str = "correct horse battery";
 
-/// Somebody who registers, and so owns an organisation; with its id.
+/// A user who has registered and owns a new organisation, with its id.
 async fn registered(world: &World, email: &str) -> (Person, String) {
     world.owner().await;
     let body = json!({"email": email, "password": PASSWORD, "name": "Canaryowner"});
@@ -21,7 +21,7 @@ async fn registered(world: &World, email: &str) -> (Person, String) {
     (person, me["organization_id"].as_str().expect("an id").to_owned())
 }
 
-/// A form and a key of an organisation, in use.
+/// A form and an API key of an organisation, both in use.
 async fn used(world: &World, owner: &Person) -> (String, Person) {
     let form = owner.post("/api/forms", json!({"name": "Canaryform"})).await.expect(201).id();
     let key = json!({"name": "Canarykey", "permissions": ["leads:read:all"]});
@@ -57,7 +57,7 @@ async fn nobody_gets_into_an_organisation_that_was_removed_until_it_is_brought_b
     let mut posted = lead("late@example.com");
     posted["form_id"] = json!(form);
     world.visitor().post("/api/leads", posted.clone()).await.expect_problem(404, "not_found");
-    // Its addresses are still its own.
+    // The addresses of its users are still taken.
     let again = json!({"email": "eva@example.com", "password": PASSWORD});
     world.visitor().post("/api/auth/register", again).await.expect(409);
 
@@ -67,7 +67,7 @@ async fn nobody_gets_into_an_organisation_that_was_removed_until_it_is_brought_b
     world.visitor().post("/api/leads", posted).await.expect(201);
     world.work().await;
     assert_eq!(key.get("/api/leads").await.expect(200).json()["meta"]["count"], 2);
-    // What would have been erased isn't.
+    // The scheduled erasure doesn't happen.
     world.clock.advance(DAY * 31);
     world.pass(Duration::from_secs(60)).await;
     let job = job_of(&world, &org);
@@ -75,7 +75,7 @@ async fn nobody_gets_into_an_organisation_that_was_removed_until_it_is_brought_b
     assert!(all_there_is(&world).iter().any(|item| item.contains("Canarykey")));
 }
 
-/// The record of the job that erases an organisation.
+/// The job that erases an organisation.
 fn job_of(world: &World, org: &str) -> String {
     let all = all_there_is(world);
     let job = all.iter().find(|item| item.contains(&format!("{org}#job\"")) && item.contains("organization_erasure"));
@@ -105,7 +105,7 @@ async fn thirty_days_after_an_organisation_was_removed_nothing_of_it_is_left_but
     let left: Vec<String> =
         all_there_is(&world).into_iter().filter(|item| item.to_lowercase().contains("canary")).collect();
     assert!(left.is_empty(), "{left:#?}");
-    // Others have theirs, and the address is free.
+    // Other organisations keep their data, and the address is free.
     let stay = world.owner().await;
     assert_eq!(world.leads(&stay).await.len(), 1);
     let (_, new) = registered(&world, "canaryowner@example.com").await;

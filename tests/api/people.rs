@@ -1,4 +1,4 @@
-//! Users, roles, teams, invitations and organisations.
+//! Tests of users, roles, teams, invitations and organisations.
 
 use daybook_domain::permission::{Permission, Role};
 use daybook_local::DEFAULT_ORG;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// The token in the newest mail to somebody with a link of this kind.
+/// The token of the newest mail to an address with a link of this kind.
 async fn mailed(world: &World, to: &str, kind: &str) -> String {
     world.work().await;
     let start = format!("/account#{kind}=");
@@ -147,7 +147,7 @@ async fn nobody_gives_or_takes_away_more_than_they_have() {
         .expect_problem(403, "forbidden");
     admin.patch(&path(&sales), json!({"role": "admin"})).await.expect(200);
 
-    // Somebody who may manage users and roles, and little else.
+    // A user who may manage users and roles, and little else.
     let few = ["users:read", "users:manage", "roles:manage", "leads:read:own", "org:manage"];
     let few = owner.post("/api/roles", json!({"name": "Personnel", "permissions": few})).await.expect(201).id();
     let clerk = world.person(few.parse::<daybook_domain::permission::RoleRef>().expect("a role")).await;
@@ -177,7 +177,7 @@ async fn a_role_of_its_own_lets_its_users_do_what_it_says_from_the_next_request_
     let reader = world.person(id.parse::<daybook_domain::permission::RoleRef>().expect("a role")).await;
     assert_eq!(reader.get("/api/leads").await.expect(200).json()["meta"]["count"], 1);
     reader.get("/api/users").await.expect_problem(403, "forbidden");
-    // Nor does undoing take it away from who has it.
+    // A revert can't remove a role that a user has, either.
     owner.post(&unmake, json!({})).await.expect_problem(409, "conflict");
     let effective = owner.get(&format!("{}/permissions", path(&reader))).await.expect(200).data();
     assert_eq!(effective, json!({"role": id, "permissions": ["leads:read:all"]}));
@@ -212,7 +212,7 @@ async fn a_manager_reaches_the_records_of_their_teams_and_those_nobody_owns() {
     }
     owner.post("/api/leads", lead("free@example.com")).await.expect(201);
     let count = async || manager.get("/api/leads").await.expect(200).json()["meta"]["count"].clone();
-    assert_eq!(count().await, 1, "in no team: what nobody owns");
+    assert_eq!(count().await, 1, "in no team: unassigned records only");
     let team = json!({"name": "North", "member_ids": [manager.user, ada.user]});
     let team = format!("/api/teams/{}", owner.post("/api/teams", team).await.expect(201).id());
     assert_eq!(count().await, 2);
@@ -222,7 +222,7 @@ async fn a_manager_reaches_the_records_of_their_teams_and_those_nobody_owns() {
     owner.patch(&team, json!({"member_ids": [manager.user, eva.user]})).await.expect(200);
     manager.get(&leads[0]).await.expect_problem(404, "not_found");
     manager.get(&leads[1]).await.expect(200);
-    // Who has left is still in the team, so that their records stay in reach.
+    // A deleted user stays in the team, so the team can still read their records.
     owner.delete(&path(&eva)).await.expect(200);
     manager.get(&leads[1]).await.expect(200);
     owner.delete(&team).await.expect(200);
@@ -310,7 +310,7 @@ async fn a_session_that_was_found_open_can_t_be_made_one_s_own_by_another_addres
     other.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
     let now = ada.get("/api/auth/me").await.expect(200).data();
     assert_eq!((&now["email"], &now["email_verified_at"]), (&json!("ada@new.example"), &Value::Null));
-    // Neither by a key of their own, nor by taking the change back.
+    // Neither with an API key of the same user, nor by reverting the change.
     let key = json!({"name": "K", "permissions": ["users:manage", "users:read"]});
     let key = ada.post("/api/api-keys", key).await.expect(201).data();
     let by_key = world.visitor().with_token(key["key"].as_str().expect("a secret"));
@@ -391,7 +391,7 @@ async fn an_organisation_says_which_networks_its_people_come_from() {
     let set = |allowed: Value, denied: Value| {
         owner.patch(&one, json!({"allowed_networks": allowed, "denied_networks": denied}))
     };
-    // 203.0.113.7 is where they are: shutting oneself out is refused.
+    // The request comes from 203.0.113.7: a list that locks out its own author is refused.
     set(json!(["198.51.100.0/24"]), json!([])).await.expect_problem(422, "validation_error");
     set(json!([]), json!(["203.0.113.0/24"])).await.expect_problem(422, "validation_error");
     set(json!(["203.0.113.0/33"]), json!([])).await.expect_problem(422, "validation_error");
@@ -403,12 +403,12 @@ async fn an_organisation_says_which_networks_its_people_come_from() {
     for elsewhere in ["198.51.100.1", "2001:db8:bad::1", "2001:db9::1"] {
         from(elsewhere).await.expect_problem(403, "forbidden");
     }
-    // What a client says of itself counts for nothing.
+    // Address headers sent by the client are ignored.
     let said = owner.from("198.51.100.1").get("/api/leads").header("x-forwarded-for", "203.0.113.7");
     said.header("forwarded", "for=203.0.113.7").await.expect_problem(403, "forbidden");
     let denied = world.journal(DEFAULT_ORG).await;
     assert_eq!(denied.iter().filter(|fact| fact.event.name() == "access.denied").count(), 4);
-    // Visitors of websites come from anywhere.
+    // The list of networks doesn't apply to anonymous visitors.
     world.visitor().from("198.51.100.1").post("/api/leads", lead("v@example.com")).await.expect(201);
 }
 
@@ -446,7 +446,7 @@ async fn what_is_read_is_on_record_where_the_organisation_wants_it() {
     let seen = views().await;
     let records: Vec<String> = seen.iter().map(|fact| fact.record.to_string()).collect();
     assert_eq!(records, [made, DEFAULT_ORG.to_string()]);
-    // However it is asked for.
+    // Reads by POST are recorded, too.
     owner.post("/api/leads/search", json!({})).await.expect(200);
     assert_eq!(views().await.len(), 3);
 }

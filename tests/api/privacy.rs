@@ -1,4 +1,4 @@
-//! What the law lets a person ask for: all that is known of them, and that it be erased.
+//! Privacy tests: exports of a person's data, and erasure of a person.
 
 use daybook_domain::permission::Role;
 use daybook_local::DEFAULT_ORG;
@@ -17,7 +17,7 @@ async fn world() -> (World, HubSpot) {
     (World::at(WorldOptions { hubspot: Some(hubspot.clone()), ..WorldOptions::default() }, clock).await, hubspot)
 }
 
-/// Asks for something about a person, and says what became of it.
+/// Requests an export or erasure for a person, and returns the finished job.
 async fn asked(world: &World, owner: &Person, what: &str, email: &str) -> Value {
     let body = json!({"email": email});
     let job = owner.post(&format!("/api/privacy/{what}"), body).await.expect(202).data();
@@ -26,7 +26,7 @@ async fn asked(world: &World, owner: &Person, what: &str, email: &str) -> Value 
     owner.get(&format!("/api/jobs/{}", job["id"].as_str().expect("an id"))).await.expect(200).data()
 }
 
-/// The file of a job, fetched by somebody who has nothing but the link.
+/// The file of a job, fetched with the link alone.
 async fn fetched(world: &World, job: &Value) -> daybook_testing::Answer {
     let url = job["download_url"].as_str().unwrap_or_else(|| panic!("no link: {job}"));
     let path = url.strip_prefix(&world.system.env.settings.public_url).expect("an address here");
@@ -42,7 +42,7 @@ pub(crate) fn all_there_is(world: &World) -> Vec<String> {
     all.into_iter().filter(|item| expires(item) > now).map(|item| item.to_string()).collect()
 }
 
-/// A person who has written in every way there is, and about whom staff has written.
+/// A person who has posted every kind of form, and about whom staff has written.
 async fn somebody_known(world: &World, owner: &Person) -> String {
     let visitor = world.visitor().from("203.0.113.99");
     let mut posted = lead(ADA);
@@ -85,7 +85,7 @@ async fn all_that_is_known_of_a_person_comes_as_a_file_behind_a_link_that_ends()
     let log = told["audit_log"].as_array().expect("a list");
     let of = |event: &str| log.iter().find(|entry| entry["event"] == event).unwrap_or_else(|| panic!("no {event}"));
     assert_eq!(of("lead.created")["request"]["ip"], "203.0.113.99");
-    // Where staff was is nothing of theirs.
+    // The network address of a staff member isn't the person's data.
     assert_eq!(of("lead.updated")["request"]["ip"], Value::Null);
     assert!(!answer.text.contains("panda"), "another person's data");
 
@@ -101,7 +101,7 @@ async fn after_an_erasure_nothing_of_the_person_is_left_but_that_something_was_d
     let (world, hubspot) = world().await;
     let owner = world.owner().await;
     let path = somebody_known(&world, &owner).await;
-    // One more in the trash, one that somebody else's record names, and one that only looks alike.
+    // Another lead in the trash, a mention in another person's record, and a similar address.
     let other = world.visitor().post("/api/leads", lead("panda.canary@example.com")).await.expect(201).id();
     let mention = json!({"requirements": format!("Ask {ADA}, too")});
     owner.patch(&format!("/api/leads/{other}"), mention).await.expect(200);
@@ -120,7 +120,7 @@ async fn after_an_erasure_nothing_of_the_person_is_left_but_that_something_was_d
     assert_eq!((job["erased"]["records"].as_u64(), job["erased"]["contacts"].as_u64()), (Some(8), Some(2)), "{job}");
     world.pass(Duration::from_secs(60)).await;
     assert!(hubspot.contacts().iter().all(|contact| !format!("{contact:?}").to_lowercase().contains("ada.canary")));
-    // Replies that were kept for repeats go by themselves within a day.
+    // Stored replies of idempotency keys expire within a day.
     world.clock.advance(Duration::from_secs(25 * 3600));
     fetched(&world, &exported).await.expect(403);
     let owner = world.owner().await;
@@ -128,14 +128,14 @@ async fn after_an_erasure_nothing_of_the_person_is_left_but_that_something_was_d
     let (mine, theirs) = ("ada.canary", ["canarylace", "998877665", "canaryengine", "canarymessage", "canarycountess"]);
     for item in all_there_is(&world) {
         let text = item.to_lowercase();
-        // What the other lead said of them is another's, and was undone just now.
+        // The mention in the other lead belongs to another person; it was reverted just now.
         let of_other = text.contains(&other) && !theirs.iter().any(|canary| text.contains(canary));
         assert!(of_other || !text.contains(mine), "{item}");
         assert!(!theirs.iter().any(|canary| text.contains(canary)), "{item}");
         assert!(!text.contains("203.0.113.99"), "{item}");
     }
 
-    // Every fact is there, and the log says which lost their details, by which entry.
+    // Every fact still exists, and the log names the erased details and the entry that erased each.
     let after = world.journal(DEFAULT_ORG).await;
     assert!(before.iter().all(|fact| after.contains(fact)));
     world.work().await;
@@ -149,9 +149,9 @@ async fn after_an_erasure_nothing_of_the_person_is_left_but_that_something_was_d
     let by = erased[0]["erased_by"].as_str().expect("an entry");
     let eraser = owner.get(&format!("/api/audit-logs/{by}")).await.expect(200).data();
     assert_eq!((&eraser["event"], &eraser["action"]), (&json!("audit.erased"), &json!("erase")));
-    assert_eq!(eraser["actor"]["type"], "user", "whoever asked for it");
+    assert_eq!(eraser["actor"]["type"], "user", "the user who requested the erasure");
 
-    // Nothing finds them, and their address is free.
+    // No search finds the person, and the address is free.
     assert_eq!(owner.get("/api/leads?search=canarylace").await.expect(200).json()["meta"]["count"], 0);
     owner.post(&format!("{path}/restore"), json!({})).await.expect_problem(404, "not_found");
     let again = world.visitor().post("/api/leads", lead(ADA)).await.expect(201).id();
@@ -177,7 +177,7 @@ async fn what_comes_in_after_an_erasure_was_asked_for_stays() {
     assert_eq!(owner.get(&format!("/api/jobs/{job}")).await.expect(200).data()["status"], "done");
     owner.get(&format!("/api/leads/{second}")).await.expect(200);
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
-    assert_eq!(world.leads(&owner).await.len(), 1, "the address is still the second lead's");
+    assert_eq!(world.leads(&owner).await.len(), 1, "the second lead still has the address");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn what_left_the_trash_long_ago_is_erased_from_the_log_and_elsewhere() {
     let owner = world.owner().await;
     let demo = world.visitor().post("/api/demos", lead("ada.canary@example.com")).await.expect(201).id();
     let lead_of = demo.replace("demo_", "lead_");
-    // Corrected once; an entry that doesn't name the address; one that was refused.
+    // A corrected address; an entry that doesn't contain the address; a refused request.
     owner.patch(&format!("/api/leads/{lead_of}"), json!({"email": "ada.canary@exmple.com"})).await.expect(200);
     owner.patch(&format!("/api/leads/{lead_of}"), json!({"email": "ada.canary@example.com"})).await.expect(200);
     owner.patch(&format!("/api/leads/{lead_of}"), json!({"job_title": "Canarycountess"})).await.expect(200);
@@ -213,7 +213,7 @@ async fn what_left_the_trash_long_ago_is_erased_from_the_log_and_elsewhere() {
     world.work().await;
     world.clock.advance(Duration::from_secs(31 * 86_400));
     world.pass(Duration::from_secs(60)).await;
-    // What DynamoDB removes in its own time.
+    // Stands for DynamoDB's TTL.
     let key = Place::Trash(DEFAULT_ORG, lead_of.parse().expect("an id")).key();
     world.system.env.table.delete(&key).await.expect("a removal");
 
@@ -261,14 +261,14 @@ async fn what_is_about_others_is_neither_told_nor_taken_from_them() {
         world.dispatch(fact).await.expect("a dispatch");
     }
     world.work().await;
-    assert_eq!(world.mails().len(), mails, "nobody is written to twice");
+    assert_eq!(world.mails().len(), mails, "no mail is sent twice");
 }
 
 #[tokio::test]
 async fn a_contact_is_forgotten_though_the_answer_that_told_of_it_was_lost() {
     let (world, hubspot) = world().await;
     let owner = world.owner().await;
-    // With this one HubSpot learns of our ids.
+    // The first lead defines the property for our ids at HubSpot.
     owner.post("/api/leads", lead("eva@example.com")).await.expect(201);
     world.work().await;
     hubspot.fail_next(daybook_testing::hubspot::Fault::CommitThenDrop);
@@ -293,7 +293,7 @@ async fn a_job_that_nobody_asked_for_isn_t_done() {
     let owner = world.owner().await;
     let job = owner.post("/api/privacy/erasures", json!({"email": "eva@example.com"})).await.expect(202).id();
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
-    // Somebody with rights on the table puts another address into the errand.
+    // An attacker with write access to the table puts another address into the data subject row.
     let key = Place::DataSubject(DEFAULT_ORG, job.parse().expect("an id")).key();
     let mut errand = key_item(&key);
     errand.insert("address".to_owned(), AttributeValue::S("ada@example.com".to_owned()));
@@ -311,12 +311,12 @@ async fn an_erasure_that_breaks_off_anywhere_is_finished_by_its_next_try() {
     let mut calls = 1;
     let mut step = 0;
     while step < calls {
-        // Of an organisation as young as that, one day is looked at.
+        // A new organisation has one day of journal to read.
         let owner = world.stranger().await;
         let email = format!("person{step}@example.com");
         let posted = json!({"email": email, "last_name": "Lovelace", "demo_type": "onsite"});
         let demo = owner.post("/api/demos", posted).await.expect(201).id();
-        // An entry that doesn't name the address.
+        // An entry that doesn't contain the address.
         let lead = demo.replace("demo_", "lead_");
         owner.patch(&format!("/api/leads/{lead}"), json!({"job_title": "Canarycountess"})).await.expect(200);
         world.work().await;
@@ -324,7 +324,7 @@ async fn an_erasure_that_breaks_off_anywhere_is_finished_by_its_next_try() {
         world.system.workers.dispatch().await;
         let before = world.faults.calls().len();
         if step > 0 {
-            // Nothing gets through, for longer than anybody tries at once.
+            // All calls fail, for longer than the immediate retries last.
             (step..step + 40).for_each(|call| world.faults.at(call, Fault::Before));
         }
         world.work().await;
@@ -403,7 +403,7 @@ async fn an_export_of_the_audit_log_that_no_answer_holds_becomes_a_file() {
 
     let job = owner.post("/api/audit-logs/export", json!({"format": "json"})).await.expect(202).data();
 
-    // What is done meanwhile isn't part of it.
+    // Later changes aren't part of the export.
     world.clock.advance(Duration::from_secs(1));
     owner.patch(&format!("/api/leads/{id}"), json!({"requirements": "later"})).await.expect(200);
     world.work().await;
@@ -419,7 +419,7 @@ async fn an_export_of_the_audit_log_that_no_answer_holds_becomes_a_file() {
         (list["meta"]["count"].as_u64(), list["data"][0]["action"].clone())
     };
     assert_eq!(of("audit.exported").await, (Some(1), json!("export")));
-    // Others see neither job nor file.
+    // Other users see neither job nor file.
     world.person(Role::Viewer).await.get(&path).await.expect_problem(404, "not_found");
     // A day later the file is gone.
     world.clock.advance(Duration::from_secs(86_400));
@@ -437,7 +437,7 @@ async fn a_demonstration_goes_with_its_lead() {
     assert_eq!(owner.get("/api/demos").await.expect(200).json()["meta"]["count"], 0);
 }
 
-/// A person who became a customer, and somebody at a company.
+/// A person who became a customer, and a contact at a company.
 #[tokio::test]
 async fn an_erasure_takes_what_a_lead_became_and_leaves_what_is_the_company_s() {
     let (world, hubspot) = world().await;

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Concurrency tests: simultaneous requests on the same records.
 
 use daybook_domain::lead::Lead;
 use daybook_local::DEFAULT_ORG;
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::future::IntoFuture as _;
 
-/// Equal but for case, differently for each number.
+/// The same address in upper and lower case, varied by the number.
 fn mixed_case(text: &str, number: usize) -> String {
     let change = |(n, c): (usize, char)| if number >> (n % 10) & 1 == 1 { c.to_ascii_uppercase() } else { c };
     text.chars().enumerate().map(change).collect()
@@ -28,7 +28,7 @@ async fn two_hundred_leads_with_one_address_are_one_lead_with_two_hundred_submis
     let ids: HashSet<String> = answers.into_iter().map(|answer| answer.expect("a task").expect(201).id()).collect();
     assert_eq!(ids.len(), 200);
     let commits = world.faults.calls().iter().filter(|call| *call == "TransactWriteItems").count();
-    assert!(commits > 200, "the {commits} commits came one by one, so nothing raced");
+    assert!(commits > 200, "only {commits} commits: the requests didn't overlap");
 
     let owner = world.owner().await;
     let leads = world.leads(&owner).await;
@@ -77,7 +77,7 @@ async fn two_hundred_writers_without_a_version_lose_no_update() {
     assert!(successes > 40, "{successes} writers succeeded, so none came between others");
     let after = owner.get(&path).await.expect(200).data();
     assert_eq!(after["version"], 1 + successes);
-    // Each field has what one of its writers wrote: who knew only of an earlier version would have taken it away.
+    // Each field has a value of one of its writers: an update of an outdated version would have lost it.
     for field in 0..40 {
         let of_it: Vec<_> = written.iter().filter(|n| *n % 40 == field).map(|n| json!(n)).collect();
         let found = &after["extra"][format!("f{field}")];
@@ -173,7 +173,7 @@ async fn addresses_that_cross_stay_one_contact_s_each() {
         let email = owner.get(path).await.expect(200).data()["email"].clone();
         assert!(email.is_null() || held.insert(email.to_string()), "{email} is two contacts'");
     }
-    // What nobody has is free, what somebody has isn't.
+    // An address is free exactly if no record holds it.
     for address in addresses {
         let free = !held.contains(&json!(address).to_string());
         let status = owner.post("/api/contacts", json!({"email": address})).await.status.as_u16();

@@ -1,4 +1,4 @@
-//! Passwords that are forgotten or changed, and proving an address.
+//! Account recovery tests: forgotten and changed passwords, and e-mail verification.
 
 use daybook_domain::EmailAddress;
 use daybook_store::CommonPasswords;
@@ -24,7 +24,7 @@ async fn forgot(world: &World, email: &str) -> Value {
     answer
 }
 
-/// The token in the newest mail to somebody with a link of this kind.
+/// The token of the newest mail to an address with a link of this kind.
 fn token(world: &World, to: &str, kind: &str) -> String {
     let mails = world.mails();
     let start = format!("http://localhost:3000/account#{kind}=");
@@ -56,7 +56,7 @@ async fn a_forgotten_password_is_replaced_by_the_link_of_a_mail_once_and_all_ses
     assert!(signs_in(&world, "ada@example.com", NEW).await);
     reset(&world, &link).await.expect_problem(409, "conflict");
     world.work().await;
-    assert!(world.mails().iter().any(|mail| mail.subject.contains("您的密码已修改")), "the owner isn't told");
+    assert!(world.mails().iter().any(|mail| mail.subject.contains("您的密码已修改")), "the owner gets no mail");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn nobody_learns_whether_an_address_is_known() {
     let mails = world.mails().len();
     let unknown = forgot(&world, "nobody@example.com").await;
     assert_eq!(known, unknown);
-    assert_eq!(world.mails().len(), mails, "a mail to nobody");
+    assert_eq!(world.mails().len(), mails, "a mail to an unknown address");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn an_address_is_proven_by_the_link_of_a_mail_that_can_be_sent_again() {
     verify(&second).await.expect(200);
     assert!(ada.get("/api/auth/me").await.expect(200).data()["email_verified_at"].is_string());
     verify(&second).await.expect_problem(409, "conflict");
-    // A link for one thing is no good for another.
+    // The token of one kind of link isn't valid for another.
     forgot(&world, "ada@example.com").await;
     verify(&token(&world, "ada@example.com", "reset-password")).await.expect_problem(409, "conflict");
     let mails = world.mails().len();
@@ -234,7 +234,7 @@ async fn hashes_with_other_parameters_are_made_anew_when_their_user_signs_in() {
     registered(&world, "ada@example.com").await;
     let (org, id) =
         daybook_records::admission::login(&world.system.env, "ada@example.com").await.expect("a read").expect("a user");
-    // "correct horse battery staple", by the reference implementation.
+    // "correct horse battery staple", hashed by the reference implementation of argon2.
     for phc in [
         "$argon2id$v=19$m=8192,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$E00YDK579zCFKHdylDWWbt4Db/32fqyFEYPCGpqFXXw",
         "$argon2id$v=19$m=12288,t=3,p=1$MDEyMzQ1Njc4OWFiY2RlZg$5DGhzV3Ezm2VvUKyC6M/R1ACwlzJe2X+pC6Xlq5/fZA",

@@ -1,4 +1,4 @@
-//! Searching leads, and the other ways of looking at a list of them.
+//! Search and list tests for leads.
 
 use daybook_domain::permission::Role;
 use daybook_testing::{Person, World, lead};
@@ -37,7 +37,7 @@ async fn people_are_found_by_what_is_known_of_them() {
         ("search=8000", &["zhang.san@example.com"]),
         ("search=138+0013", &["zhang.san@example.com"]),
         ("search=grace%40navy.example", &["grace@navy.example"]),
-        ("search=nobody", &[]),
+        ("search=unknown", &[]),
         ("search=ada&status=new", &["ada@engines.example", "adam.ada@adatum.example"]),
         ("search=ada&status=spam", &[]),
         ("search=ada&filter[company][starts]=adat", &["adam.ada@adatum.example"]),
@@ -84,7 +84,7 @@ async fn pages_of_hits_repeat_and_leave_out_nobody() {
     let world = World::new().await;
     let owner = world.owner().await;
     for n in 0..60 {
-        // Several words of each begin alike, so each could be found more than once.
+        // Several words of each lead have the same beginning, so the search must remove duplicates.
         let body = json!({"first_name": format!("Ann{n}"), "last_name": format!("Annex{n}"), "company": "Anna Anno", "email": format!("ann{n}@anna.example")});
         owner.post("/api/leads", body).await.expect(201);
     }

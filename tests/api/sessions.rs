@@ -1,4 +1,4 @@
-//! Sessions: fresh tokens, tokens that were stolen, and ending them.
+//! Session tests: token refresh, reuse of stolen refresh tokens, and sign-out.
 
 use daybook_domain::permission::Role;
 use daybook_testing::{Answer, Person, World, WorldOptions, is_full};
@@ -65,7 +65,7 @@ async fn a_token_that_is_used_again_later_ends_its_session_every_time() {
         let mut tokens = signed_in(&world, "ada@example.com").await;
         let other = signed_in(&world, "ada@example.com").await;
         let stolen = text(&tokens, "refresh_token").to_owned();
-        // The thief may come after any number of refreshes, or at once after the grace.
+        // The stolen token is used after a varying number of refreshes, or right after the grace period.
         for _ in 0..=run % 3 {
             tokens = refresh(&world, text(&tokens, "refresh_token")).await.expect(200).json();
             world.clock.advance(Duration::from_millis(10_000 + run));
@@ -115,7 +115,7 @@ async fn tokens_that_were_never_given_out_end_nobodys_session() {
         assert!(matches!(status, 401 | 422), "{bad}: {status}");
     }
     refresh(&world, token).await.expect(200);
-    // A refresh token is no access token.
+    // A refresh token isn't accepted as an access token.
     assert!(!is_in(&world, token).await);
 }
 
@@ -183,7 +183,7 @@ async fn a_wrong_password_counts_also_when_two_hundred_come_at_once() {
     };
     let answers = futures::future::join_all((0..200).map(wrong)).await;
     let count = |status: u16| answers.iter().filter(|answer| answer.status.as_u16() == status).count();
-    // Five reach the password; the others are told to wait, and all two hundred are counted.
+    // Five attempts reach the password check, the others are answered 429, and all two hundred are counted.
     assert_eq!((count(401), count(429)), (5, 195));
     let failed = world
         .journal(daybook_local::DEFAULT_ORG)
@@ -224,7 +224,7 @@ async fn waits_double_so_that_a_day_has_at_most_a_hundred_attempts_and_a_known_d
     owner.post("/api/auth/login", json!({"email": "ada@example.com", "password": "wrong"})).await.expect(401);
     owner.post("/api/auth/login", right.clone()).await.expect_problem(429, "rate_limited");
     owner.post("/api/auth/login", right.clone()).header("x-device-token", &device).await.expect(200);
-    // A device of somebody else's helps nobody.
+    // A device token of another user lifts no limit.
     let (_, eva) = registered(&world, "eva@example.com").await;
     let theirs = text(&eva, "device_token").to_owned();
     owner.post("/api/auth/login", right).header("x-device-token", &theirs).await.expect_problem(429, "rate_limited");

@@ -1,4 +1,4 @@
-//! The simple CRM that Daybook takes the place of: its cases, as its clients see them.
+//! Compatibility tests: the cases of the simple CRM that Daybook replaces, as its clients see them.
 
 use daybook_testing::{Person, World};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn health_and_root_say_what_this_is() {
     assert_eq!((&health["status"], &health["message"]), (&json!("healthy"), &json!("CRM API is running")));
     let root = world.visitor().get("/").await.expect(200).data();
     assert_eq!((&root["name"], &root["docs"]), (&json!("Daybook"), &json!("/docs")));
-    // Whatever it names is there.
+    // Every endpoint it lists exists.
     for path in root["endpoints"].as_object().expect("endpoints").values() {
         world.visitor().get(path.as_str().expect("a path")).await.expect_problem(401, "unauthenticated");
     }

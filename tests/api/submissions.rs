@@ -1,4 +1,4 @@
-//! What checks held back, and what staff make of it.
+//! Submission tests: staff list held and spam submissions, release them or mark them as spam.
 
 use daybook_domain::permission::Role;
 use daybook_testing::{World, lead};
@@ -89,7 +89,7 @@ async fn sales_people_neither_see_nor_release_submissions() {
     let told = world.visitor().post("/api/leads", held("ada@example.com")).await.expect(201).data();
     let path = format!("/api/submissions/{}", told["submission_id"].as_str().expect("an id"));
     let sales = world.person(Role::Sales).await;
-    // They may be a colleague's lead's.
+    // Submissions may belong to a colleague's lead.
     sales.get(&path).await.expect_problem(403, "forbidden");
     sales.post(&format!("{path}/release"), json!({})).await.expect_problem(403, "forbidden");
     world.stranger().await.post(&format!("{path}/release"), json!({})).await.expect_problem(404, "not_found");

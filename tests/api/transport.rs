@@ -1,4 +1,4 @@
-//! Headers, CORS, unknown paths and methods.
+//! HTTP tests: headers, CORS, unknown paths and methods.
 
 use axum::http::Method;
 use daybook_local::functions;

@@ -1,10 +1,10 @@
-//! Undoing what the audit log tells of.
+//! Undo tests: audit log entries are reverted, by entry and by request.
 
 use daybook_domain::permission::{Role, RoleRef};
 use daybook_testing::{Person, World, lead};
 use serde_json::{Value, json};
 
-/// The newest entry, by its path.
+/// The path of the newest entry.
 async fn last(person: &Person) -> String {
     let entry = person.get("/api/audit-logs?limit=1").await.expect(200).data()[0].clone();
     format!("/api/audit-logs/{}", entry["id"].as_str().expect("an id"))
@@ -26,7 +26,7 @@ async fn a_change_is_undone_while_what_it_changed_is_still_so() {
     let before = owner.get(&one).await.expect(200).data();
     owner.patch(&one, json!({"first_name": "Eva", "company": null, "status": "contacted"})).await.expect(200);
     let entry = last(&owner).await;
-    // Another field may have changed since.
+    // Later changes of other fields don't prevent the revert.
     owner.patch(&one, json!({"job_title": "Engineer"})).await.expect(200);
     let undone = undo(&owner, &entry).await.expect(200).data();
     assert_eq!(undone["records"], json!([before["id"]]));
@@ -38,7 +38,7 @@ async fn a_change_is_undone_while_what_it_changed_is_still_so() {
     assert_eq!(after, before);
     let undoing = owner.get(&last(&owner).await).await.expect(200).data();
     assert_eq!((&undoing["action"], &undoing["event"]), (&json!("revert"), &json!("lead.status_changed")));
-    // It isn't so any more, so it can't be undone twice; but the undoing can be undone.
+    // An entry can't be reverted twice, since its field has changed; but the revert can be reverted.
     let conflict = undo(&owner, &entry).await.expect_problem(412, "precondition_failed").json();
     assert_eq!(conflict["current"]["first_name"], "Ada");
     undo(&owner, &last(&owner).await).await.expect(200);
@@ -116,7 +116,7 @@ async fn all_that_a_request_did_is_undone_or_nothing() {
     let organization = format!("/api/organizations/{}", owner.org);
     let owners = async || owner.get(&organization).await.expect(200).data()["owner_ids"].as_array().map(Vec::len);
     assert_eq!(owners().await, Some(2));
-    // The owners of the organisation go along with the user.
+    // The organisation's list of owners is reverted together with the user.
     owner.post("/api/audit-logs/revert", json!({"request_id": "promote"})).await.expect(200);
     assert_eq!((owners().await, owner.get(&user).await.expect(200).data()["role"].clone()), (Some(1), json!("sales")));
     owner.post("/api/audit-logs/revert", json!({"request_id": "never"})).await.expect_problem(422, "validation_error");
@@ -143,7 +143,7 @@ async fn what_may_not_be_done_by_hand_is_not_done_by_undoing() {
     let one = made(&owner).await;
     owner.patch(&one, json!({"first_name": "Eva"})).await.expect(200);
     undo(&auditor, &last(&owner).await).await.expect_problem(403, "forbidden");
-    // What can't be taken back: a sign-in, a secret that was shown.
+    // A sign-in and a shown secret can't be reverted.
     let key = owner.post("/api/api-keys", json!({"name": "K", "permissions": ["leads:read:all"]})).await.expect(201);
     undo(&owner, &last(&owner).await).await.expect_problem(409, "conflict");
     drop(key);

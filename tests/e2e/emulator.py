@@ -1,4 +1,4 @@
-"""The emulator of AWS, and what stands for other people's systems: started, deployed to, stopped."""
+"""The emulator of AWS and the fakes of other systems: starts them, deploys to them and stops them."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def free_port():
 
 
 def wait_for(what, check, seconds=60.0, pause=0.2):
-    """What `check` returns once that is something; fails when it doesn't come in time."""
+    """Waits until `check` returns a truthy value and returns it; fails after the time-out."""
     until = time.monotonic() + seconds
     while True:
         found = check()
@@ -80,7 +80,7 @@ def inline_policies(iam, role):
 
 
 class Emulator:
-    """MiniStack with the roles' rights enforced; everybody but the root keys has what their role says."""
+    """MiniStack with IAM enforced: every caller but the root keys has only the rights of its role."""
 
     def __init__(self, temp):
         self.temp = Path(temp)
@@ -118,7 +118,7 @@ class Emulator:
         return values["HUBSPOT_ACCESS_TOKEN"], values["HUBSPOT_BASE_URL"]
 
     def deploy(self, build, overrides):
-        """`sam deploy`, with nothing but what the README names."""
+        """`sam deploy`, with only the parameters that the README names."""
         surroundings = {
             **os.environ, "AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
@@ -186,12 +186,12 @@ class Emulator:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def mails(self):
-        """Every mail that SES took, the oldest first."""
+        """Every mail that SES accepted, the oldest first."""
         accounts = request("GET", f"{self.url}/_ministack/ses/messages").json
         return accounts["messages"][ACCOUNT] if ACCOUNT in accounts.get("messages", {}) else []
 
     def log_lines(self, function):
-        """What a function logged, as far as it is JSON."""
+        """A function's log lines that are JSON."""
         events = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{STACK}-{function}")["events"]
         lines = []
         for event in events:

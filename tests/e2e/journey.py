@@ -1,4 +1,4 @@
-"""The main job of Daybook, over HTTP, as visitors and sales people do it; each step says what holds."""
+"""End-to-end test of Daybook's main use, over HTTP, as visitors and sales people use it; each step asserts its results."""
 
 import base64
 import json
@@ -65,7 +65,7 @@ class Journey:
 
     def both_mails_go_out(self):
         mails = wait_for("both mails", lambda: len(self.emulator.mails()) >= 2 and self.emulator.mails())
-        # Were one sent twice, it would come by now.
+        # A duplicate mail would have arrived by then.
         time.sleep(2)
         to = sorted(recipient for mail in self.emulator.mails() for recipient in recipients(mail))
         assert to == ["team@example.com", "zhang.san@example.com"], to
@@ -96,7 +96,7 @@ class Journey:
         for words in ["张三", "示例", "zhang", "8000"]:
             found = self.signed_in("GET", "/api/leads?search=" + quoted(words)).expect(200).json["data"]
             assert [lead["id"] for lead in found] == [self.lead], (words, found)
-        # The indexes are asked too.
+        # This list reads an index.
         assert self.signed_in("GET", "/api/leads?status=new").expect(200).json["data"][0]["id"] == self.lead
 
     def it_is_changed_trashed_and_restored(self):
@@ -190,7 +190,7 @@ class Journey:
         wait_for("four leads equal in HubSpot", synced)
 
     def made(self, path, body):
-        """Makes something; says where it is, and what."""
+        """Creates a record; returns its path and the record."""
         data = self.signed_in("POST", path, body).expect(201).json["data"]
         return f"{path}/{data['id']}", data
 
@@ -211,7 +211,7 @@ class Journey:
             asked = {"filter": {"customer_id": customer["id"], "created_at": {"gte": "2020-01-01"}}}
             found = self.signed_in("POST", f"{kind}/search", asked).expect(200).json["data"]
             assert [one["id"] for one in found] == [id], (kind, found)
-        # It isn't taken for a lead that comes in, nor for the id of one.
+        # This path must reach neither the intake of leads nor the route of a lead's id.
         found = self.signed_in("POST", "/api/leads/search", {"limit": 1}).expect(200).json["data"]
         assert len(found) == 1 and found[0]["id"].startswith("lead_"), found
         for words in ["ABC", "科技", "li.si@example.com"]:
@@ -236,7 +236,7 @@ class Journey:
         assert "FunctionError" not in swept, swept["Payload"].read()
         reminders = lambda: [mail for mail in self.emulator.mails() if asked["title"] in json.dumps(mail)]
         wait_for("the reminder", reminders)
-        # Were it sent twice, it would come by now.
+        # A duplicate would have arrived by then.
         time.sleep(2)
         assert [recipients(mail) for mail in reminders()] == [["owner@example.com"]], reminders()
         log = self.signed_in("GET", f"/api/audit-logs?resource_id={task['id']}").expect(200).json["data"]
@@ -270,8 +270,8 @@ class Journey:
             self.call("GET", path).expect(200)
 
     def a_page_of_another_origin_may_post(self):
-        # Preflights stay out of this: the emulator answers them itself, AWS hands them on to the function where the API
-        # has no CORS settings. How functions answer them is tested with the transport.
+        # Preflights aren't tested here: the emulator answers them itself, while AWS passes them to the function if the API
+        # has no CORS settings. tests/api/transport.rs tests how functions answer them.
         posted = self.call("POST", "/api/leads", {"email": "shop@example.com"}, origin="https://shop.example").expect(201)
         assert posted.headers["access-control-allow-origin"] == "https://shop.example"
         listed = self.signed_in("GET", "/api/leads", origin="https://shop.example").expect(200)
@@ -321,7 +321,7 @@ class Journey:
             raise AssertionError("an anchor was removed")
         except ClientError as error:
             assert error.response["Error"]["Code"] == "AccessDenied", error
-        # Once a day: the second try of the same day leaves it as it is.
+        # Once a day: the second run of the same day doesn't overwrite the anchor.
         invoked = self.emulator.client("lambda").invoke(FunctionName=f"{STACK}-anchor-journal", Payload="{}")
         assert "FunctionError" not in invoked, invoked["Payload"].read()
         assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 1
@@ -337,7 +337,7 @@ class Journey:
             assert "FunctionError" not in answer, f"{file}: {said}"
             said = json.loads(said) or {}
             assert said.get("batchItemFailures", []) == [], f"{file}: {said}"
-            # Here one registers by invitation, so the sample's user isn't known.
+            # Registration is by invitation here, so the sample's user doesn't exist.
             expected = {"auth/register": [403], "auth/login": [401]}.get(f"{file.parent.name}/{file.stem}", [200, 201, 202])
             assert said.get("statusCode", 200) in expected, f"{file}: {said}"
 
@@ -345,7 +345,7 @@ class Journey:
         sqs = self.emulator.client("sqs")
         mail = sqs.get_queue_url(QueueName=f"{STACK}-Mail")["QueueUrl"]
         dead = sqs.get_queue_url(QueueName=f"{STACK}-Mail-dead-letters")["QueueUrl"]
-        # Five tries would take half an hour.
+        # All five deliveries would take half an hour.
         sqs.set_queue_attributes(QueueUrl=mail, Attributes={"VisibilityTimeout": "1"})
         good = json.loads((ROOT / "events/send-mail/queue.json").read_text())["Records"][0]["body"]
         entries = [{"Id": "good", "MessageBody": good}, {"Id": "poison", "MessageBody": "no message of ours"}]
@@ -361,8 +361,8 @@ class Journey:
         sqs.set_queue_attributes(QueueUrl=mail, Attributes={"VisibilityTimeout": "360"})
 
     def a_bounce_is_heard_of(self):
-        # The emulator's SES tells nobody of bounces, and its bus takes no events of AWS from elsewhere: so the rule is
-        # asked whether it would take the event, and the queue is given it as the rule would.
+        # The emulator's SES reports no bounces, and its bus accepts no events of AWS services from clients. So the rule's
+        # pattern is tested with the event, and the event is sent to the queue directly.
         sent = json.loads((ROOT / "events/send-mail/ses.json").read_text())["Records"][0]["body"]
         event = json.loads(sent)
         event["detail"]["mail"]["tags"]["ses:configuration-set"] = [STACK]
@@ -379,7 +379,7 @@ class Journey:
         wait_for("the address among those that get no mail", lambda: self.suppressed() == before + 1, 30)
 
     def suppressed(self):
-        """How many addresses get no mail."""
+        """The number of suppressed addresses."""
         table = self.emulator.outputs()["Table"]
         asked = self.emulator.client("dynamodb").query(
             TableName=table, KeyConditionExpression="pk = :pk", Select="COUNT",
@@ -393,7 +393,7 @@ class Journey:
             Name="/daybook/jwt-secret", Type="SecureString", Overwrite=True,
             Value="second:fedcba9876543210fedcba9876543210,first:0123456789abcdef0123456789abcdef",
         )
-        # A new process of one function signs with the new key; those of the others run on.
+        # A new process of one function signs with the new key; processes of the others keep running.
         functions, name = self.emulator.client("lambda"), f"{STACK}-auth"
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": {**variables, "ANEW": "1"}})
@@ -405,7 +405,7 @@ class Journey:
             header = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
             return header["kid"] == "second" and token
         token = wait_for("a token of the new key", signed_anew, 30, pause=3)
-        # A function that has read its secret just now takes half a minute before it reads it again.
+        # A function that has just read its secret waits half a minute before it reads it again.
         known = lambda: self.call("GET", "/api/leads", authorization=f"Bearer {token}").status == 200
         wait_for("the new key where it wasn't known", known, 40)
         self.signed_in("GET", "/api/leads").expect(200)
@@ -433,7 +433,7 @@ class Journey:
 
 
 def recipients(mail):
-    """To whom a mail in the emulator's mailbox went."""
+    """The recipients of a mail in the emulator's mailbox."""
     for name in ["Destination", "destination", "To", "to"]:
         if name in mail:
             to = mail[name]

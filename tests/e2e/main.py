@@ -1,4 +1,4 @@
-"""Deploys on the emulator, goes the whole way once, and once more with single rights taken away."""
+"""End-to-end test: deploys to the emulator, runs the journey, and repeats parts of it with single rights removed."""
 
 import argparse
 import sys
@@ -31,7 +31,7 @@ def main():
         journey = Journey(emulator, hubspot)
         journey.go()
         without_right(journey)
-        print(f"everything holds, {time.monotonic() - began:.0f} s after the build", flush=True)
+        print(f"all passed, {time.monotonic() - began:.0f} s after the build", flush=True)
         if arguments.keep:
             print(f"{journey.base}/ until Ctrl-C", flush=True)
             while True:
@@ -46,7 +46,7 @@ def main():
 
 
 def prerequisites(emulator):
-    """What the README has ops do before a deployment: secrets, and an identity that mail may come from."""
+    """The README's steps before a deployment: secrets, and a verified sender identity."""
     token, address = emulator.fake_hubspot()
     ssm = emulator.client("ssm")
     ssm.put_parameter(Name="/daybook/jwt-secret", Type="SecureString", Value=SECRET)

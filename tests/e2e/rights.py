@@ -1,4 +1,4 @@
-"""Rights that are taken from a role: what needs them fails, visibly, and works again when they are back."""
+"""Tests with single rights removed from a role: the affected step fails with an error and works again afterwards."""
 
 import json
 import time
@@ -8,8 +8,8 @@ from emulator import inline_policies, role_of, wait_for
 
 
 def without_right(journey):
-    """Every right here stands in the template; that the run above needs it is seen by its failing without."""
-    print("== with single rights taken away", flush=True)
+    """Every right here is granted by the template; the failure without it shows that it is needed."""
+    print("== with single rights removed", flush=True)
     began = time.monotonic()
     a_lead_is_refused(journey)
     a_mail_waits(journey)
@@ -29,7 +29,7 @@ def a_lead_is_refused(journey):
 
 def a_mail_waits(journey):
     address = "waits@example.com"
-    # Of a lead that staff enter the team is told; nobody counts how many those are.
+    # The team gets a mail about a lead that staff enter, without rate limits.
     told = lambda: sum(address in json.dumps(mail) for mail in journey.emulator.mails())
     with taken_away(journey.emulator, "send-mail", "ses:SendEmail"):
         journey.signed_in("POST", "/api/leads", {"email": address}).expect(201)
@@ -42,7 +42,7 @@ def a_mail_waits(journey):
 
 @contextmanager
 def taken_away(emulator, function, action):
-    """Takes an action from all policies of a function's role, and gives it back."""
+    """Removes an action from all policies of a function's role, and restores it afterwards."""
     iam, role = emulator.client("iam"), role_of(emulator, function)
     before = {name: json.dumps(document) for name, document in inline_policies(iam, role).items()}
     assert any(json.dumps(action) in document for document in before.values()), f"{function} has no {action} to lose"
@@ -57,7 +57,7 @@ def taken_away(emulator, function, action):
 
 
 def without(statement, action):
-    """A statement without an action; none, if nothing is left of it."""
+    """A statement without an action; None if no action is left."""
     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
     left = [one for one in actions if one != action]
     return {**statement, "Action": left} if left else None

@@ -1,4 +1,4 @@
-//! Files that import each other in a circle can't be understood one at a time.
+//! Architecture test: no modules of a crate import each other in a cycle.
 
 use crate::{collect, folders, root};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +20,10 @@ fn no_file_imports_another_in_a_circle() {
         (one, found)
     });
     let found: BTreeMap<String, BTreeSet<String>> = found.filter(|(_, found)| !found.is_empty()).collect();
-    assert!(found.is_empty(), "files that import each other in a circle: {found:?}");
+    assert!(found.is_empty(), "modules that import each other in a cycle: {found:?}");
 }
 
-/// The text of each module of a crate, by its path, without its tests.
+/// The source text of each module of a crate, by its path, without its tests.
 fn modules(src: &Path) -> BTreeMap<String, String> {
     let mut files = Vec::new();
     if src.is_dir() {
@@ -41,7 +41,7 @@ fn modules(src: &Path) -> BTreeMap<String, String> {
     modules
 }
 
-/// The modules that reach themselves again.
+/// The modules that are part of an import cycle.
 fn circles(modules: &BTreeMap<String, String>) -> BTreeSet<String> {
     let uses: BTreeMap<&str, BTreeSet<&str>> =
         modules.iter().map(|(name, text)| (name.as_str(), imports(name, text, modules))).collect();
@@ -58,7 +58,7 @@ fn circles(modules: &BTreeMap<String, String>) -> BTreeSet<String> {
     modules.keys().filter(|name| reached(name).contains(name.as_str())).cloned().collect()
 }
 
-/// The modules that a module names, by the longest path that is one.
+/// The modules that a module imports: for each path, the longest prefix that is a module.
 fn imports<'a>(of: &str, text: &str, modules: &'a BTreeMap<String, String>) -> BTreeSet<&'a str> {
     let parent = of.rsplit_once("::").map_or("", |(parent, _)| parent);
     let mut found = BTreeSet::new();
@@ -79,7 +79,7 @@ fn imports<'a>(of: &str, text: &str, modules: &'a BTreeMap<String, String>) -> B
     found
 }
 
-/// The paths that follow a first part, those in braces one by one.
+/// The paths that begin with `first`, with braces expanded.
 pub(crate) fn paths(text: &str, first: &str) -> Vec<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let starts = code.match_indices(first).map(|(at, _)| at);
@@ -87,7 +87,7 @@ pub(crate) fn paths(text: &str, first: &str) -> Vec<String> {
     starts.flat_map(|at| tree(&code[at + first.len()..]).0).collect()
 }
 
-/// The paths of a use tree, and how much of the text it is.
+/// The paths of a use tree, and the length of its text.
 fn tree(text: &str) -> (Vec<String>, usize) {
     let in_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let length = text.find(|c| !in_path(c)).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! The sample events: each does what it shows, in the form in which Lambda hands it over.
+//! Tests of the sample events: each is replayed as Lambda would deliver it, and has the expected result.
 
 use crate::{folders, read, root};
 use daybook_jobs::{SqsEvent, StreamEvent, on_queue, on_stream};
@@ -11,7 +11,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
-/// The HTTP events, with the status that each is answered with.
+/// The HTTP events, each with the expected status of its answer.
 const HTTP: [(&str, u16); 23] = [
     ("audit-query/list", 200),
     ("auth/login", 200),
@@ -54,7 +54,7 @@ fn event(name: &str) -> Value {
     serde_json::from_str(&read(&format!("events/{name}.json"))).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Hands an HTTP event to the function it is for.
+/// Passes an HTTP event to its function.
 async fn answer(world: &World, name: &str) -> (u16, Value) {
     let function = name.split_once('/').expect("a function and an event").0;
     let routes = functions().into_iter().find(|routes| routes.function == function).expect("an HTTP function");
@@ -106,7 +106,7 @@ async fn what_triggers_hand_over_is_dealt_with() {
     let nothing = json!({"batchItemFailures": []});
     let stream: StreamEvent = serde_json::from_value(event("dispatch/stream")).expect("an event of the stream");
     assert_eq!(on_stream(stream, |fact| world.dispatch(fact), &Invocation::default()).await, nothing);
-    // The entry's two mails came out of it; its submission isn't here, so nobody is written to.
+    // The entry leads to two mail jobs; its submission doesn't exist here, so no mail is sent.
     assert_eq!(world.work().await, 2);
     assert_eq!(batch(&world, "send-mail/queue").await, nothing);
     assert!(world.mails().is_empty());
@@ -115,14 +115,14 @@ async fn what_triggers_hand_over_is_dealt_with() {
     world.visitor().post("/api/leads", lead).await.expect(201);
     world.work().await;
     let to: Vec<String> = world.mails().into_iter().map(|mail| mail.to.clone()).collect();
-    // The team is told; the visitor's address was said to bounce.
+    // Only the team gets a mail, since the visitor's address was reported as bouncing.
     assert_eq!(to, ["team@example.com"]);
     assert_eq!(batch(&world, "sync-hubspot/queue").await, nothing);
-    // The entry of this job isn't here, so there is nothing to do.
+    // The entry of this job doesn't exist here, so there is nothing to do.
     assert_eq!(batch(&world, "run-jobs/queue").await, nothing);
-    // Nor are this task and its due item.
+    // Neither do this task and its due item.
     assert_eq!(batch(&world, "remind/queue").await, nothing);
-    // Nothing of these events is read.
+    // The functions read nothing of these events.
     assert!(event("sweep/schedule").is_object() && event("anchor-journal/schedule").is_object());
     world.system.workers.sweep().await.expect("a sweep");
     assert_eq!(world.system.workers.anchor().await.expect("anchors"), 1);

@@ -1,4 +1,4 @@
-//! The repository keeps its own rules.
+//! Repository tests: crate dependencies, forbidden code patterns, the OpenAPI document and the README match the code.
 
 mod circles;
 mod events;
@@ -18,7 +18,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The dependencies of a crate, by the folder it is in.
+/// The dependencies of the crate in a folder.
 fn dependencies(folder: &str) -> BTreeSet<String> {
     let manifest: toml::Table = read(&format!("{folder}/Cargo.toml")).parse().expect("a manifest");
     manifest["dependencies"].as_table().expect("dependencies").keys().cloned().collect()
@@ -87,7 +87,7 @@ fn the_domain_is_pure_and_functions_know_no_sdk() {
     }
 }
 
-/// The lines of a source at which a match over record types takes the rest of them together.
+/// The line numbers of a source file with a wildcard branch in a `match` over record types.
 fn wildcards_over_types(source: &str) -> Vec<usize> {
     let (mut lines, mut matches) = (Vec::new(), Vec::<(usize, bool)>::new());
     for (number, line) in source.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -107,8 +107,7 @@ fn wildcards_over_types(source: &str) -> Vec<usize> {
     lines
 }
 
-/// What follows from the list of record types is derived from it: nothing compiles without a new type and then does nothing
-/// about it.
+/// Code about all record types is derived from the registry: no code may compile with a new type and silently ignore it.
 #[test]
 fn nothing_falls_through_a_match_over_record_types() {
     let sample = "match kind {\n    RecordType::Lead => match x {\n        _ => 1,\n    },\n    _ => 2,\n}\n";
@@ -123,7 +122,7 @@ fn nothing_falls_through_a_match_over_record_types() {
     }
 }
 
-/// The store knows how records are kept, and of no type what it is.
+/// The store crate knows how records are stored, but no record type.
 #[test]
 fn the_store_knows_no_type_of_record() {
     let mut modules: BTreeSet<&str> = BTreeSet::new();
@@ -142,7 +141,7 @@ fn the_store_knows_no_type_of_record() {
     }
 }
 
-/// Conditions and updates are values; one file puts them into DynamoDB's words.
+/// Conditions and updates are values; only one file renders them as DynamoDB expressions.
 #[test]
 fn one_file_alone_holds_the_text_of_expressions() {
     let words = [["attribute_", "exists"], ["attribute_not_", "exists"], ["if_not_", "exists"], ["begins_", "with("]];
@@ -159,7 +158,7 @@ fn one_file_alone_holds_the_text_of_expressions() {
     assert_eq!(found, ["shared/store/src/dynamodb/expression.rs"]);
 }
 
-/// What `cargo dev` builds has no SQLite in it, and functions have no embedded table.
+/// `cargo dev` doesn't build SQLite, and functions don't link the embedded table.
 #[test]
 fn the_emulator_is_for_tests_and_the_embedded_table_for_one_machine() {
     let named = |manifest: &str, what: &str| {
@@ -180,7 +179,7 @@ fn the_emulator_is_for_tests_and_the_embedded_table_for_one_machine() {
     }
 }
 
-/// A rule holds on every way in where there is one way: the steps of a change in `shared/records`.
+/// All records are changed by the functions of `shared/records`, so every rule applies to every request.
 #[test]
 fn records_are_made_and_changed_by_the_steps_of_a_change_alone() {
     let steps = ["create", "update", "delete", "restore", "cascade"];
@@ -189,7 +188,7 @@ fn records_are_made_and_changed_by_the_steps_of_a_change_alone() {
     for folder in ["shared", "functions"] {
         collect(&root().join(folder), &mut files);
     }
-    // Signing in is proven by passwords, codes and the tickets of mails: no rule of what others may change is asked.
+    // Sign-in and recovery are authorised by passwords, codes and tokens of mails, so no rule about changes applies.
     let signing_in =
         ["sessions", "second_factor", "register", "recovery"].map(|file| format!("/functions/auth/src/{file}.rs"));
     let mut may = vec!["/shared/records/", "/shared/store/src/tx.rs"];
@@ -215,6 +214,31 @@ fn functions_have_a_short_main_and_no_test_binary() {
             Some(false),
             "functions/{function}: set `test = false` for the library"
         );
+    }
+}
+
+/// Comments and texts name the role (the caller, a user, another process) and use the textbook's terms.
+#[test]
+fn comments_and_texts_use_standard_terms() {
+    let parts = [["who", "ever"], ["some", "body"], ["no", "body"], ["any", "body"], ["every", "body"]];
+    let people = parts.map(|parts| parts.concat());
+    let others = [["up", "right"], ["hu", "sh"], ["un", "heard"], ["fal", "len"]].map(|parts| parts.concat());
+    let mut files: Vec<PathBuf> =
+        ["README.md", "shared/README.md", "infra/template.yaml"].map(|file| root().join(file)).into();
+    for folder in ["shared", "functions", "infra/local/src"] {
+        collect(&root().join(folder), &mut files);
+    }
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a text file").to_lowercase();
+        for (number, line) in text.lines().enumerate() {
+            // Addresses in examples, and the stored names of attributes, are no prose.
+            let words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '@' && c != '#' && c != '"');
+            let found = words
+                .map(|word| word.trim_matches('"'))
+                .find(|word| people.iter().chain(&others).any(|other| other == word));
+            let is_stored = line.contains("rename") || line.contains("format!");
+            assert!(found.is_none() || is_stored, "{}:{}: {found:?}", file.display(), number + 1);
+        }
     }
 }
 

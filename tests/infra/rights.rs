@@ -1,4 +1,4 @@
-//! What functions do with the table is what their roles let them do: no more, no less.
+//! Least-privilege test: each function's calls of the table are exactly those that its IAM role allows.
 
 mod beyond;
 mod crm;
@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the functions did, by function.
+/// The recorded calls of the table, by function.
 struct Seen {
     world: World,
     routes: Vec<Routes>,
@@ -34,17 +34,17 @@ struct Seen {
 }
 
 impl Seen {
-    /// Nothing yet, in a world.
+    /// An empty record for a world.
     fn of(world: World) -> Seen {
         Seen { world, routes: functions(), rights: BTreeMap::new(), asked: 0 }
     }
 
-    /// Sends a request, which must be answered with this status, and notes what its function did.
+    /// Sends a request, which must be answered with this status, and records its function's calls.
     async fn ask(&mut self, who: &Person, method: Method, path: &str, body: Value, status: u16) -> Value {
         self.world.faults.take_rights();
         let call = who.call(method.clone(), path);
         let call = if body.is_null() { call } else { call.json(body) };
-        // A repeat is recognised by its key, which is a read more.
+        // An idempotency key costs one more read.
         self.asked += 1;
         let call = if method == Method::GET { call } else { call.key(&self.asked.to_string()) };
         let answer = call.await.expect(status);
@@ -71,22 +71,22 @@ impl Seen {
         self.note(function);
     }
 
-    /// The messages that an entry gives rise to for a function.
+    /// The messages that journal entries produce for a function.
     fn wanted(&self, facts: &[SignedFact], function: &str) -> Vec<String> {
         let settings = &self.world.system.env.settings;
         let consumer = daybook_dispatch::consumers().find(|consumer| consumer.function() == function);
-        let consumer = consumer.unwrap_or_else(|| panic!("{function} wants no entries"));
+        let consumer = consumer.unwrap_or_else(|| panic!("{function} consumes no entries"));
         facts.iter().flat_map(|fact| consumer.messages(fact, settings).expect("messages")).collect()
     }
 
-    /// The messages that due items hold, as sweep sends them on.
+    /// The messages of due items, as `sweep` sends them.
     async fn due(&self) -> Vec<String> {
         let all = daybook_store::rows::due::all(&self.world.system.env).await.expect("a read");
         all.into_iter().map(|item| item.message).collect()
     }
 }
 
-/// Everything that the functions do with the table, done once.
+/// Makes every function do everything it can do with the table, once.
 async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
     let (mailer, hubspot) = (Arc::new(ScriptedMailer::default()), HubSpot::start(World::noon()).await);
     let meter = Some(Arc::new(Meter::default()));
@@ -100,7 +100,7 @@ async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
     let world = World::with(of_world).await;
     let visitor = world.visitor();
     let owner = world.owner().await;
-    // Beside all the rest, as it takes as long.
+    // In parallel with the rest, since it takes as long.
     let of_crm = tokio::spawn(async {
         let mut seen = Seen::of(World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await);
         crm::crm(&mut seen).await;
@@ -115,7 +115,7 @@ async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
     for (function, rights) in of_crm.await.expect("a task") {
         seen.rights.entry(function).or_default().extend(rights);
     }
-    // Nobody is there yet: the first owner's registration makes the default organisation.
+    // No user exists yet: the first owner's registration makes the default organisation.
     let empty = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
     let person = json!({"username": "eva", "email": "eva@staff.example", "password": "correct horse battery"});
     empty.faults.take_rights();
@@ -184,14 +184,14 @@ async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
     }
     seen.ask(owner, put.clone(), &demo, json!({"status": "confirmed"}), 200).await;
     seen.ask(owner, patch.clone(), &demo, json!({"status": "cancelled"}), 200).await;
-    // The second is from a known address.
+    // The second message is from a known address.
     for message in ["x", "y"] {
         let body = json!({"name": "A B", "email": "four@example.com", "message": message});
         seen.ask(&visitor.from("198.51.100.10"), post.clone(), "/api/contact", body, 201).await;
     }
 
     let held = seen.ask(owner, get.clone(), "/api/submissions?status=spam", none.clone(), 200).await;
-    let held = held["data"][0]["id"].as_str().expect("what was caught").to_owned();
+    let held = held["data"][0]["id"].as_str().expect("the held submission").to_owned();
     seen.ask(owner, get.clone(), "/api/submissions?with_total=true", none.clone(), 200).await;
     seen.ask(owner, get.clone(), &format!("/api/submissions/{held}"), none.clone(), 200).await;
     seen.ask(owner, post.clone(), &format!("/api/submissions/{held}/release"), none.clone(), 200).await;
@@ -232,7 +232,7 @@ async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
     audit(seen, owner, &one).await;
 }
 
-/// What there is to do with one's account.
+/// Calls every route of `auth`.
 async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
     let none = Value::Null;
@@ -285,7 +285,7 @@ async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.ask(&ada, post.clone(), "/api/auth/logout", none, 200).await;
 }
 
-/// What there is to do with users, roles, teams, invitations, the organisation, keys and forms.
+/// Calls the routes of users, roles, teams, invitations, organisations, API keys and forms.
 async fn organization(seen: &mut Seen, visitor: &Person, owner: &Person) {
     let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
     let none = Value::Null;
@@ -341,11 +341,11 @@ async fn organization(seen: &mut Seen, visitor: &Person, owner: &Person) {
     for path in [&team, &invitation, &key] {
         seen.ask(owner, delete.clone(), path, none.clone(), 200).await;
     }
-    let unused = made(seen, owner, "/api/roles", json!({"name": "Nobody's", "permissions": []})).await;
+    let unused = made(seen, owner, "/api/roles", json!({"name": "Unused", "permissions": []})).await;
     seen.ask(owner, delete.clone(), &unused, none, 200).await;
 }
 
-/// What there is to do with the audit log.
+/// Calls the routes of the audit log.
 async fn audit(seen: &mut Seen, owner: &Person, lead: &str) {
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     let none = Value::Null;
@@ -375,13 +375,13 @@ async fn audit(seen: &mut Seen, owner: &Person, lead: &str) {
     seen.ask(owner, post.clone(), &format!("{entry}/revert"), none, 200).await;
 }
 
-/// Makes something, and says where it is.
+/// Creates a record and returns its path.
 async fn made(seen: &mut Seen, owner: &Person, path: &str, body: Value) -> String {
     let made = seen.ask(owner, Method::POST, path, body, 201).await;
     format!("{path}/{}", made["data"]["id"].as_str().expect("an id"))
 }
 
-/// What every function does with requests of people: it refuses some, and looks up who is in a manager's team.
+/// What every function does with signed-in requests: it refuses some, and reads the members of a manager's teams.
 async fn people(seen: &mut Seen) {
     let (nobody, manager) = (seen.world.person(Role::Viewer).await, seen.world.person(Role::Manager).await);
     let cx = seen.world.cx(DEFAULT_ORG);
@@ -422,7 +422,7 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
         seen.work("sync-hubspot", again).await;
     }
     for error in [
-        SendError::NotNow("x".to_owned()),
+        SendError::Temporary("x".to_owned()),
         SendError::OutcomeUnknown("x".to_owned()),
         SendError::Refused("x".to_owned()),
     ] {
@@ -441,7 +441,7 @@ async fn workers(seen: &mut Seen, mailer: &ScriptedMailer, hubspot: &HubSpot) {
     seen.work("send-mail", vec![event]).await;
 }
 
-/// Jobs, asked for, done and looked at; and what an erasure leads to.
+/// Requests, runs and reads jobs, including the follow-up work of an erasure.
 async fn jobs(seen: &mut Seen, owner: &Person) {
     let cx = seen.world.cx(DEFAULT_ORG);
     let mut leads: Vec<Lead> = Vec::new();
@@ -477,7 +477,7 @@ async fn jobs(seen: &mut Seen, owner: &Person) {
         let id = list["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no job: {list}")).to_owned();
         seen.ask(owner, Method::GET, &format!("/api/jobs/{id}"), Value::Null, 200).await;
     }
-    // One that can't be done yet waits, and is tried again.
+    // A job that can't be done yet becomes a due item and is retried.
     seen.ask(owner, Method::POST, "/api/privacy/exports", json!({"email": "nobody@example.com"}), 202).await;
     let last = seen.wanted(&seen.world.journal(DEFAULT_ORG).await, "run-jobs").pop();
     let files = seen.world.folder().join("files");
@@ -500,7 +500,7 @@ async fn roles_grant_what_functions_do_with_the_table_and_nothing_else() {
     let mut wrong: Vec<String> = Vec::new();
     for function in template.functions().keys() {
         let mut used = seen.get(function.as_str()).cloned().unwrap_or_default();
-        // Every function opens its connection to the table at the start.
+        // Every function reads one item at its start, to open the connection to the table.
         used.insert(("dynamodb:GetItem".to_owned(), None));
         let mut granted: BTreeSet<Right> = BTreeSet::new();
         for statement in template.statements(function) {

@@ -1,4 +1,4 @@
-//! The template: it fits the code it deploys, and grants no more than that needs.
+//! Template tests: `infra/template.yaml` matches the code it deploys, and grants no right that the code doesn't need.
 
 use crate::{folders, read};
 use daybook_consumers::CONSUMERS;
@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use yaml_serde::Value as Yaml;
 
-/// The template with its loops and look-ups done: intrinsic functions are objects such as `{"Ref": …}`.
+/// The template with loops and mappings expanded; intrinsic functions are objects such as `{"Ref": …}`.
 pub struct Template {
     whole: Value,
     resources: Map<String, Value>,
 }
 
-/// The dimensions that metrics come with (AWS's guides to Lambda, SQS, HTTP APIs and DynamoDB; ours from `telemetry`).
-/// An alarm with others rings never.
+/// The dimensions of each metric (AWS's guides to Lambda, SQS, HTTP APIs and DynamoDB; ours from `telemetry`).
+/// An alarm with other dimensions never fires.
 const DIMENSIONS: [(&str, &[&[&str]]); 9] = [
     ("Errors", &[&["FunctionName"]]),
     ("Throttles", &[&["FunctionName"]]),
@@ -56,7 +56,7 @@ impl Template {
         of_kind.map(|(name, resource)| (name.as_str(), &resource["Properties"])).collect()
     }
 
-    /// The functions: their names in the template by those of their folders.
+    /// The functions' names in the template, by the names of their folders.
     pub fn functions(&self) -> BTreeMap<String, String> {
         let mapped = self.whole["Mappings"]["Functions"].as_object().expect("functions");
         mapped.iter().map(|(name, of)| (of["Name"].as_str().expect("a name").to_owned(), name.clone())).collect()
@@ -79,19 +79,19 @@ impl Template {
         routes
     }
 
-    /// The queue that a function works on: a reference to its ARN.
+    /// The queue that a function consumes: a reference to its ARN.
     pub fn queue_of(&self, function: &str) -> Value {
         self.trigger(function)["Queue"].clone()
     }
 
-    /// What a function's queue triggers it by.
+    /// The properties of the event that connects a function to its queue.
     fn trigger(&self, function: &str) -> &Value {
         let events = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"]["Events"];
         let trigger = events.as_object().into_iter().flat_map(Map::values).find(|event| event["Type"] == "SQS");
-        &trigger.unwrap_or_else(|| panic!("infra/template.yaml: {function} works on no queue"))["Properties"]
+        &trigger.unwrap_or_else(|| panic!("infra/template.yaml: {function} consumes no queue"))["Properties"]
     }
 
-    /// The names of a function's queue variables.
+    /// The names of a function's environment variables for queues.
     fn queue_variables(&self, function: &str) -> BTreeSet<String> {
         let properties = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"];
         let variables = properties["Environment"]["Variables"].as_object().into_iter().flat_map(Map::keys);
@@ -117,7 +117,7 @@ impl Template {
 
 fn statements_of(document: &Value) -> Vec<Value> {
     let list = document["Statement"].as_array().expect("statements").iter();
-    // `If` has its statement second; the other is left out.
+    // The second argument of `If` is the statement; the third is ignored.
     list.map(|statement| statement.get("Fn::If").map_or(statement, |of| &of[1]).clone()).collect()
 }
 
@@ -143,7 +143,7 @@ fn json_of(yaml: Yaml) -> Value {
     }
 }
 
-/// What a loop makes: its body once for each of its names.
+/// The expansion of a loop: its body once for each of its names.
 fn looped(each: &Value) -> Map<String, Value> {
     let (variable, names, body) = (each[0].as_str().expect("a variable"), &each[1], each[2].to_string());
     let mut made = Map::new();
@@ -173,8 +173,8 @@ fn looked_up(value: Value, mappings: &Value) -> Value {
     }
 }
 
-/// The route that an HTTP API takes: one for the method before one for any, and of these the one whose path says most:
-/// plain parts before parameters, those before the rest of a path.
+/// The route that an HTTP API chooses: a route for the method before one for any method, then the most specific path:
+/// literal parts before parameters, and these before `{proxy+}`.
 fn taken<'a>(routes: &'a [(String, String)], method: &str, path: &str) -> Option<&'a (String, String)> {
     let fit = |key: &str| {
         let (of, pattern) = key.split_once(' ')?;
@@ -214,7 +214,7 @@ fn every_function_is_deployed_with_a_role_and_a_log_of_its_own() {
             assert!(template.resources.contains_key(&format!("{name}{own}")), "{folder} has no {own}");
         }
     }
-    assert_eq!(template.of("AWS::IAM::Role").len(), functions.len(), "one role per function, and no other");
+    assert_eq!(template.of("AWS::IAM::Role").len(), functions.len(), "one role for each function, and no others");
     assert_eq!(template.of("AWS::Serverless::Function").len(), functions.len());
 }
 
@@ -232,9 +232,9 @@ fn the_gateway_sends_every_route_to_its_function_and_has_no_other() {
         }
     }
     let all: BTreeSet<String> = routes.iter().map(|(key, _)| key.clone()).collect();
-    // The rest of a path is for what may come, and for a problem document in place of the gateway's own 404.
+    // Routes with `{proxy+}` are for later endpoints, and answer a problem document in place of the gateway's own 404.
     let spare: Vec<&String> = all.difference(&used).filter(|key| !key.ends_with("{proxy+}")).collect();
-    assert!(spare.is_empty(), "routes that nothing answers: {spare:?}");
+    assert!(spare.is_empty(), "routes without a function: {spare:?}");
     assert!(all.contains("$default"));
 }
 
@@ -250,7 +250,7 @@ fn nobody_changes_facts_of_the_journal() {
     assert_eq!(keys, &json!(["*#journal#*", "*#detail#*", "*#chain", "*#chain#*"]));
     let entry = daybook_domain::EntryId::new(uuid::Uuid::nil());
     let fact = daybook_store::schema::Place::Fact(daybook_local::DEFAULT_ORG, entry).key();
-    assert!(fact.pk.contains("#journal#"), "the pattern fits no fact any more: {}", fact.pk);
+    assert!(fact.pk.contains("#journal#"), "the pattern doesn't match the keys of facts any more: {}", fact.pk);
     for (name, role) in template.of("AWS::IAM::Role") {
         assert_eq!(role["ManagedPolicyArns"], json!([{"Ref": "JournalIsAppendOnly"}]), "{name}");
     }
@@ -291,7 +291,7 @@ fn every_queue_has_its_dead_letters_and_alarms_and_every_alarm_advice() {
     for (name, queue) in queues.iter().filter(|(name, _)| !name.ends_with("DeadLetters")) {
         let dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].as_str();
         redriven.insert(dead.unwrap_or_else(|| panic!("{name} has no dead letters")).replace(".Arn", ""));
-        assert!(watched("ApproximateAgeOfOldestMessage", &queue["QueueName"]), "nobody watches the age of {name}");
+        assert!(watched("ApproximateAgeOfOldestMessage", &queue["QueueName"]), "no alarm watches the age of {name}");
     }
     let dead: BTreeSet<String> =
         queues.keys().filter(|name| name.ends_with("DeadLetters")).map(|n| n.to_string()).collect();
@@ -299,7 +299,7 @@ fn every_queue_has_its_dead_letters_and_alarms_and_every_alarm_advice() {
     for name in &dead {
         assert!(
             watched("ApproximateNumberOfMessagesVisible", &queues[name.as_str()]["QueueName"]),
-            "nobody watches {name}"
+            "no alarm watches {name}"
         );
     }
     let readme = read("README.md");
@@ -312,10 +312,10 @@ fn every_queue_has_its_dead_letters_and_alarms_and_every_alarm_advice() {
         assert_eq!(alarm["AlarmActions"], json!([{"Ref": "Alarms"}]), "{name}");
         let says = alarm["AlarmDescription"].as_str().expect("a description");
         let topic = says.split_once("README, \"When an alarm rings\", ").map(|(_, topic)| topic.trim_end_matches('.'));
-        let topic = topic.unwrap_or_else(|| panic!("{name} doesn't say where in the README"));
+        let topic = topic.unwrap_or_else(|| panic!("{name} doesn't name its row in the README"));
         assert!(
             readme.contains(&format!("| {topic} |")),
-            "README.md doesn't say what to do when {name} rings: | {topic} |"
+            "README.md doesn't say what to do when {name} fires: | {topic} |"
         );
     }
 }
@@ -356,7 +356,7 @@ fn a_gateway_takes_the_route_that_says_most() {
     }
 }
 
-/// A trigger is checked for its rights when it is made, and a function reads its public address when it starts.
+/// AWS checks the rights of an event source when it is created, and a function reads its public address when it starts.
 #[test]
 fn workers_are_made_after_what_their_start_needs() {
     let template = Template::read();
@@ -380,7 +380,7 @@ fn workers_are_made_after_what_their_start_needs() {
     }
 }
 
-/// What the table of consumers says is what the template deploys.
+/// The template deploys every consumer as the table of consumers defines it.
 #[test]
 fn every_consumer_has_its_queue_function_and_alarm() {
     let template = Template::read();
@@ -423,6 +423,6 @@ fn searches_of_the_dashboard_match_parts_of_names() {
     let body = body.as_str().expect("a text");
     let parsed: Value = serde_json::from_str(body).expect("the dashboard is JSON");
     assert_eq!(parsed["widgets"].as_array().map(Vec::len), Some(9));
-    // In quotes it would have to be the whole name (CloudWatch, "Search expression syntax").
-    assert!(!body.contains("=\\\"${AWS::StackName}"), "a name of a function is searched for as a whole");
+    // A quoted term must match the whole name (CloudWatch, "Search expression syntax").
+    assert!(!body.contains("=\\\"${AWS::StackName}"), "the search matches whole function names only");
 }

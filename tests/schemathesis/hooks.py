@@ -1,8 +1,8 @@
-"""Real ids, fresh keys and new addresses, where made-up ones would only ever meet 404, 409 and 412.
+"""Schemathesis hooks: replace generated ids, keys and addresses by existing or fresh ones, as others only get 404, 409, 412.
 
-Three of four requests get them; the fourth keeps what was made up, so that the refusals are seen too. What a
-request is about, and what is wrong on purpose, is left alone. Forms come from staff and from visitors, from scripts
-and from browsers. Also notes which operations never succeeded.
+Three of four requests are changed; the fourth keeps its generated values, so that refusals are tested too. The tested
+parameter of a request and intended errors aren't changed. Forms are posted by staff and by visitors, by scripts
+and by browsers. The hooks also record which operations never succeeded.
 """
 
 import atexit
@@ -25,10 +25,10 @@ FORM = "form_01kdvpaw00fpgv030000000001"
 
 READ_ONLY = ("session_epoch", "email_verified_at")
 
-# Forms are posted here, by anybody; staff, who send a token, are told more.
+# Public routes for forms; staff, who send a token, get a longer answer.
 FORMS = {"/f/{form_id}", "/api/leads", "/api/leads/{id}/demo", "/api/demos", "/api/contact"}
 
-# These are somebody else's requests, as they end sessions or need an account that nobody uses otherwise.
+# Sent as another user, since they end sessions or need an account that no other request uses.
 OWN_ACCOUNT = {
     "/api/auth/logout",
     "/api/auth/sessions",
@@ -64,12 +64,12 @@ PASSWORD = "staple-horse-battery"
 
 
 def account():
-    """The tokens of a user of an organisation of their own."""
+    """The tokens of a new user with an organisation of their own."""
     return send("POST", "/api/auth/register", {"email": address(), "password": PASSWORD}, {})
 
 
 def second_factor(tokens, confirmed):
-    """The body that takes a second factor of an account one step further."""
+    """The body for the next step of setting up an account's second factor."""
     path = "/api/auth/mfa"
     secret = send("POST", f"{path}/setup", {"current_password": PASSWORD}, bearer(tokens))["data"]["secret"]
     counter = struct.pack(">Q", int(time.time()) // 30)
@@ -87,7 +87,7 @@ def bearer(tokens):
 
 
 def mailed(to, kind):
-    """The token behind `#<kind>=` in the newest mail to somebody."""
+    """The token after `#<kind>=` in the newest mail to an address."""
     for _ in range(100):
         for mail in reversed(requests.get(BASE + "/_local/mail", timeout=30).json()):
             found = re.search(f"#{kind}=(\\S+)", mail["text"])
@@ -165,12 +165,12 @@ def demo():
 
 
 def unwanted():
-    # A filled honeypot makes it spam, which may be released or left as it is.
+    # A filled honeypot field marks it as spam, which can be released or left as it is.
     return post("/api/leads", {"email": address(), "_gotcha": "x"}, {})["submission_id"]
 
 
 def entry():
-    """An entry of the audit log whose change can be undone."""
+    """An audit log entry whose change can be reverted."""
     id = lead()
     send("PATCH", f"/api/leads/{id}", {"first_name": "Eva"}, STAFF)
     return send("GET", f"/api/audit-logs?resource_id={id}", None, STAFF)["data"][0]["id"]
@@ -180,7 +180,7 @@ def stages():
     return [{"key": f"stage_{next(numbers)}", "name": "New", "type": "open", "probability": 10}]
 
 
-# What is sent to make a record that people work with.
+# The bodies to create CRM records.
 NEW = {
     "customers": lambda: {"name": "示例科技"},
     "contacts": lambda: {"first_name": "Ada", "email": address()},
@@ -218,7 +218,7 @@ RESTORERS["organizations"] = removed_organization
 
 
 def uses_up(method, path):
-    """Whether a request uses up the record that it is about."""
+    """Whether a request makes its record unusable for later requests."""
     return method == "DELETE" or path.endswith(("/restore", "/release", "/spam", "/revert", "/convert"))
 
 
@@ -229,7 +229,7 @@ def real_id(method, path, n):
     make = (RESTORERS if path.endswith("/restore") else MAKERS)[kind]
     if path.endswith("/organizations/{id}/resend"):
         return invited_organization()
-    # A demonstration's lead has its id with another prefix, and a timeline that shows it.
+    # The id of a demonstration's lead differs only in its prefix; the lead's timeline shows the demonstration.
     if kind == "leads" and path.endswith("/timeline"):
         return demo().replace("demo_", "lead_")
     if uses_up(method, path):
@@ -255,7 +255,7 @@ def real_path(case, about, n):
         given["form_id"] = FORM
 
 
-# Parameters of lists that are ids of other records.
+# List parameters that are ids of other records.
 NAMED = (
     "owner_id", "actor_id", "resource_id", "request_id", "view_id", "customer_id", "contact_id", "group_id",
     "opportunity_id", "pipeline_id", "assignee_id",
@@ -264,7 +264,7 @@ NAMED = (
 
 def real_query(case, about):
     given = case.query or {}
-    # Cursors are handed out, and ids and searches lead to empty pages.
+    # Generated cursors are invalid, and generated ids and search words only lead to empty pages.
     for name in ("cursor", "search", "from", "to", "action", "event", "related_to", *NAMED):
         if name != about:
             given.pop(name, None)
@@ -283,7 +283,7 @@ def real_headers(case, about, n):
                 headers[name] = f"key-{n}"
 
 
-# Fields that name other records, whose values depend on others, or that can't be changed.
+# Fields that name other records, that depend on other fields, or that can't be changed.
 MADE_UP = (
     "customer_id", "customer_ids", "contact_id", "group_ids", "opportunity_id", "pipeline_id", "assignee_id", "related_to",
     "stage", "start_date", "lead_id", "phone_e164", "closed_at", "stage_history", "completed_at", "retired",
@@ -291,7 +291,7 @@ MADE_UP = (
 
 
 def record_worked_with(path, body):
-    """The fields of a record to be made or changed, without others that never were, and with names that nobody has."""
+    """The fields of a record to create or change, without references to missing records, and with unique names."""
     kind = path.split("/")[2]
     given = {name: value for name, value in body.items() if name not in MADE_UP}
     if not path.endswith("{id}"):
@@ -310,7 +310,7 @@ def record_worked_with(path, body):
 
 
 def batch_item(kind, action):
-    """A change of a batch that can be done."""
+    """A batch action that can succeed."""
     if action == "create":
         return {"action": action, "data": NEW[kind]()}
     item = {"action": action, "id": (RESTORERS if action == "restore" else MAKERS)[kind]()}
@@ -354,7 +354,7 @@ def real_body(case):
     elif path.endswith("/batch"):
         body = {"items": [batch_item(kind, item["action"]) for item in body["items"][:3]]}
     elif path.endswith("/search"):
-        # Conditions and words that are made up are no field's, or find nobody.
+        # Generated conditions name no field, and generated search words find nothing.
         body = {name: value for name, value in body.items() if name in ("limit", "with_total")}
         body["filter"] = {"created_at": {"gte": "2020-01-01"}} if not body.get("with_total") else {}
     elif path.endswith("/stage"):
@@ -371,7 +371,7 @@ def real_body(case):
         body["allowed_origins"] = ["https://www.example.com"]
     for name in ("owner_id", "form_id", "invite_token", "username", "code"):
         body.pop(name, None)
-    # A record may be sent back as it was read, but what can't be changed was made up.
+    # A record may be sent back as it was read, but generated values of read-only fields are refused.
     for name in ("id", "version", "created_at", "updated_at", "made_by", "prefix", "owner_ids", *READ_ONLY):
         if "{id}" in path:
             body.pop(name, None)
@@ -383,13 +383,13 @@ def before_call(ctx, case, kwargs):
     n = next(numbers)
     given = case.path_parameters or {}
     if given.get("id") == ME["id"] and "audit-logs" not in case.operation.path:
-        # Sequences find the one who asks, and would change their address, or put them out.
+        # Sequences would use the requesting user, and change their address or suspend them.
         given["id"] = user()
     if case.operation.path == "/api/organizations/{id}" and IDS.fullmatch(str(given.get("id"))) and case.method != "DELETE":
-        # Sequences find one that was made for others, which is theirs alone to see.
+        # Sequences would use another organisation, which this user can't see.
         given["id"] = ME["organization_id"]
     tokens = None
-    # What is wrong with a token on purpose is left alone.
+    # Intentionally invalid tokens aren't replaced.
     if case.operation.path in OWN_ACCOUNT and (case.headers or {}).get("Authorization") == STAFF["Authorization"]:
         tokens = account()
         case.headers.update(bearer(tokens))
@@ -401,7 +401,7 @@ def before_call(ctx, case, kwargs):
             case.headers["Authorization"] = STAFF["Authorization"]
         if n % 3 == 0 and case.media_type != "application/json":
             case.headers["Accept"] = "text/html"
-    # Sequences of requests bring ids of their own.
+    # Sequences of requests use their own ids.
     if n % 4 == 0 or case.meta is None or case.meta.phase.name.value == "stateful":
         return
     about = getattr(case.meta.phase.data, "parameter", None)
@@ -409,7 +409,7 @@ def before_call(ctx, case, kwargs):
     if "path" not in wrong:
         real_path(case, about, n)
     if "path" not in wrong and (case.method, case.operation.path) == ("DELETE", "/api/organizations/{id}"):
-        # Whoever asks here goes on being needed.
+        # The requesting user is needed for later requests.
         if (case.headers or {}).get("Authorization") == STAFF["Authorization"]:
             tokens = account()
             case.headers.update(bearer(tokens))

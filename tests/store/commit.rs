@@ -1,4 +1,4 @@
-//! What commit writes, refuses and derives.
+//! Commit tests: the items that a commit writes and derives, and the changes it refuses.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::lead::Lead;
@@ -106,7 +106,7 @@ async fn a_reference_to_nobody_is_refused() {
     let nobody = UserId::new(Uuid::from_u128(5));
 
     let after = patched(&before, &cx, json!({"owner_id": nobody}));
-    let refused = cx.commit(Tx::update(&before, &after), ()).await.expect_err("nobody");
+    let refused = cx.commit(Tx::update(&before, &after), ()).await.expect_err("an unknown owner");
 
     assert!(
         matches!(&refused, Error::Domain(Domain::Invalid(found)) if found.0[0].pointer == "/owner_id"),
@@ -200,14 +200,14 @@ async fn the_journal_says_who_did_what_and_holds_what_it_signs() {
     assert_eq!((detail.before["status"].as_str(), detail.after["status"].as_str()), (Some("new"), Some("contacted")));
     assert_eq!((genuine, sha256), (true, fact.detail_sha256.clone()));
 
-    // Its text is signed, and the places beside it must be those that follow from it.
+    // The fact's JSON is signed, and the key attributes beside it must be those derived from the JSON.
     let json = item["json"].as_s().expect("a text").replace("\"version\":2", "\"version\":7");
     for (name, value) in [("json", json.as_str()), ("pk", "x"), ("state_sk", "x"), ("owner_pk", "x"), ("kind", "x")] {
         let mut forged = item.clone();
         let was = forged.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
         assert_ne!(was, forged.get(name).cloned(), "{name}");
         let (_, genuine) = daybook_store::SignedFact::from_item(forged, &cx.env.keys).expect("a fact");
-        assert!(!genuine, "a fact with a forged {name} passes for genuine");
+        assert!(!genuine, "a fact with a forged {name} is accepted as genuine");
     }
     let by_request =
         cx.env.table.query_all(&Question::OfRequest(DEFAULT_ORG, "my-request").range()).await.expect("a query");

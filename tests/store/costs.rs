@@ -1,4 +1,4 @@
-//! What operations cost, as DynamoDB counts it. The table stands in the README.
+//! Cost tests: calls and capacity units of common operations, compared with the table in the README.
 
 use daybook_store::{Meter, Units};
 use daybook_testing::{Person, World, WorldOptions, lead};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// US dollars per million units on demand (us-east-1, since 2024-11).
+/// Price in US dollars per million units on demand (us-east-1, since 2024-11).
 const DOLLARS_PER_MILLION_WRITES: f64 = 0.625;
 const DOLLARS_PER_MILLION_READS: f64 = 0.125;
 
@@ -53,7 +53,7 @@ async fn table() -> String {
     text
 }
 
-/// What the records of the CRM cost.
+/// The costs of the CRM's operations.
 async fn crm(meter: &Meter, owner: &Person) -> Vec<(&'static str, Units)> {
     let id = |text: &str| {
         let told: serde_json::Value = serde_json::from_str(text).expect("JSON");

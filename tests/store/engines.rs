@@ -1,5 +1,5 @@
-//! One store over three tables: whatever is asked of DynamoDB's emulator, the embedded table answers the same, in memory and on
-//! disk.
+//! Equivalence tests of the engines: the embedded table, in memory and on disk, answers random calls as the emulator of
+//! DynamoDB does.
 
 use daybook_store::condition::{Change, Condition, Update};
 use daybook_store::engine::{Action, Engine, Failure, Part, Position, QueryAsk};
@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The attributes that random conditions and updates are about.
+/// The attributes that random conditions and updates use.
 const NAMES: [&str; 4] = ["a", "b", "state", "count"];
 
 /// One call of a table.
@@ -62,7 +62,7 @@ fn condition() -> impl Strategy<Value = Condition> {
     })
 }
 
-/// Whoever writes isn't always careful.
+/// A condition, or none: writers don't always set one.
 fn conditioned() -> impl Strategy<Value = Condition> {
     prop_oneof![3 => Just(Condition::ALWAYS), 4 => condition()]
 }
@@ -88,7 +88,7 @@ fn item() -> impl Strategy<Value = Item> {
     })
 }
 
-/// Now and then an item is so large that a page has room for but a few, or that none may be.
+/// An item, occasionally so large that only a few fit a page, or that it exceeds the limit.
 fn large() -> impl Strategy<Value = Item> {
     prop_oneof![
         12 => Just(Item::new()),
@@ -160,7 +160,7 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// What a call came to, in a form that can be compared.
+/// The result of a call, in a form that can be compared.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Items(Vec<Value>),
@@ -212,7 +212,7 @@ async fn answer(engine: &Arc<dyn Engine>, call: &Call) -> Answer {
     }
 }
 
-/// A text with its longest runs left out: the largest values don't make a message readable.
+/// A text with long runs of one character shortened, so that messages stay readable.
 fn shortened(text: &str) -> String {
     let mut short = String::new();
     for part in text.split_inclusive(|c| c != 'x') {
@@ -299,7 +299,7 @@ async fn the_limits_of_dynamodb_hold_on_every_table() {
     ];
     for over in [Over::Emulator, Over::Memory, Over::Disk] {
         let raw = Raw::make(over, folder.path()).await;
-        // The emulator lets these pass; DynamoDB refuses them.
+        // The emulator accepts these; DynamoDB refuses them.
         let lax = |what: &str| {
             over == Over::Emulator && (what.starts_with("an update of") || what == "a long key of an index")
         };
@@ -344,7 +344,7 @@ async fn items_go_when_their_time_is_over_from_the_indexes_too() {
     }
 }
 
-/// The suite of the store runs over memory; here it runs over the others.
+/// By default the store's tests run on the table in memory; this test runs them on the other two.
 fn suite_over(table: &str) {
     if std::env::var("TABLE").is_ok() {
         return;

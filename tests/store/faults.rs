@@ -1,5 +1,5 @@
-//! Every single fault at every call from the post to mail and HubSpot, pairs of them, and random ones:
-//! nothing lost, nothing twice, nothing left lying about.
+//! Fault injection tests: every single fault at every call from the post to mail and HubSpot, pairs of faults and
+//! random ones. No lead, mail or contact may be lost or doubled, and no work may be left over.
 
 use daybook_local::DEFAULT_ORG;
 use daybook_store::SignedFact;
@@ -7,7 +7,7 @@ use daybook_testing::hubspot::{HubSpot, Property};
 use daybook_testing::{Answer, Fault, Person, World, WorldOptions, is_full, lead};
 use serde_json::json;
 
-/// A world whose leads are kept equal in HubSpot.
+/// A world that synchronises its leads with HubSpot.
 async fn connected() -> (World, HubSpot) {
     let clock = World::noon();
     let hubspot = HubSpot::start(clock.clone()).await;
@@ -16,8 +16,8 @@ async fn connected() -> (World, HubSpot) {
     (World::at(options, clock).await, hubspot)
 }
 
-/// The calls of the table that a submission makes when all goes well: those of the post, and with those of its
-/// mails and its contact.
+/// The number of calls of the table that a submission makes without faults: those of the post alone, and those
+/// including its mails and its contact.
 async fn calls_of_a_submission() -> (usize, usize) {
     let (world, _hubspot) = connected().await;
     let before = world.faults.calls().len();
@@ -27,13 +27,13 @@ async fn calls_of_a_submission() -> (usize, usize) {
     (posted, world.faults.calls().len() - before)
 }
 
-/// After any faults a client sends the same request again; then everything must be there once.
+/// After any faults the client repeats the request; then every lead, mail and contact must exist exactly once.
 async fn check((world, hubspot): &(World, HubSpot), what: &str) {
     let visitor = world.visitor();
     world.faults.heal();
     hubspot.heal();
     visitor.post("/api/leads", lead("ada@example.com")).key("one").await.expect(201);
-    // Longer than the net under a delayed message.
+    // Longer than the delay after which a lost message is sent again.
     world.pass(std::time::Duration::from_secs(300)).await;
     let facts = world.journal(DEFAULT_ORG).await;
     let count = |event: &str| facts.iter().filter(|fact| fact.event.name() == event).count();
@@ -66,14 +66,14 @@ async fn any_single_fault_at_any_call_loses_nothing_and_doubles_nothing() {
         })
     });
     for one in each {
-        one.await.expect("nothing lost, nothing doubled");
+        one.await.expect("no loss and no duplicate");
     }
 }
 
 /// The quick set tries every pair of calls with one pair of faults each, the full one all pairs of faults.
 #[tokio::test]
 async fn any_two_faults_on_the_way_of_a_post_lose_nothing_and_double_nothing() {
-    // A fault makes calls of its own: looking what became of the commit, and trying again.
+    // A fault causes more calls: reading the outcome of the commit, and retrying.
     let calls = calls_of_a_submission().await.0 + 4;
     let kinds = Fault::ALL.len();
     for first in 0..calls {
@@ -99,7 +99,7 @@ async fn any_two_faults_on_the_way_of_a_post_lose_nothing_and_double_nothing() {
     }
 }
 
-/// What signed-in people do to a lead, by name.
+/// The changes that a signed-in user makes to a lead, by name.
 async fn act(owner: &Person, path: &str, what: &str) -> Answer {
     match what {
         "update" => owner.patch(path, json!({"status": "contacted", "last_name": "King"})).await,
@@ -109,7 +109,7 @@ async fn act(owner: &Person, path: &str, what: &str) -> Answer {
     }
 }
 
-/// A world in which that can be done, and where.
+/// A world in which the change is possible, and the path for it.
 async fn ready_for(what: &str) -> (World, Person, String) {
     let world = World::new().await;
     let owner = world.owner().await;
@@ -200,14 +200,14 @@ async fn while_the_table_is_away_answers_are_503_and_nothing_changes() {
     world.faults.randomly(1, 1.1);
     let answer = world.visitor().post("/api/leads", lead("ada@example.com")).await;
     let detail = answer.expect_problem(503, "unavailable").json()["detail"].as_str().expect("a text").to_owned();
-    assert!(!detail.contains("dynamo") && !detail.contains("connection"), "a 5xx tells internals: {detail}");
+    assert!(!detail.contains("dynamo") && !detail.contains("connection"), "a 5xx reveals internals: {detail}");
     world.faults.heal();
     assert!(world.journal(DEFAULT_ORG).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_while_nobody_can_look_is_known_by_its_own_entry() {
-    // Staff without a key: no idempotency record hides what happened.
+    // Requests of staff without an idempotency key, so no stored reply hides the outcome.
     let post = async |world: &World, owner: &Person| {
         let before = world.faults.calls().len();
         let answer = owner.post("/api/leads", lead("ada@example.com")).await;
@@ -232,5 +232,5 @@ async fn a_commit_whose_answer_is_lost_while_nobody_can_look_is_known_by_its_own
         assert_eq!(made, told, "call {number}: answered {} with {made} submissions", answer.status);
         committed += made;
     }
-    assert!(committed > 0, "no round got as far as the commit");
+    assert!(committed > 0, "no round reached the commit");
 }

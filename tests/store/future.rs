@@ -1,8 +1,8 @@
-//! Versions run beside each other, and a release may be taken back: what a newer version wrote is read, changed and undone
-//! by this one without losing any of it, and what this one wrote is read by a newer one.
+//! Forward compatibility tests: this version reads, changes and reverts data of a newer version without losing any of
+//! it, and a newer version reads the data of this one. Both happen during a deployment and after a rollback.
 //!
-//! The newer version is played by items that say more than this one knows, and by types of record with more fields, in
-//! another form.
+//! The newer version is simulated by items with unknown attributes, and by record types with more fields in a higher
+//! form number.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::customer::Customer;
@@ -38,12 +38,12 @@ fn data_of(item: &Item) -> Value {
     serde_json::from_str(item["data"].as_s().expect("a text")).expect("JSON")
 }
 
-/// What is stored of a record, live.
+/// The stored JSON of a live record.
 async fn stored(world: &World, id: AnyId) -> Value {
     data_of(&item(world, Place::Record(DEFAULT_ORG, id)).await)
 }
 
-/// Writes more into a record than this version knows.
+/// Adds unknown fields to a stored record.
 async fn extended(world: &World, id: AnyId, change: impl FnOnce(&mut Value)) {
     let mut item = item(world, Place::Record(DEFAULT_ORG, id)).await;
     let mut data = data_of(&item);
@@ -52,7 +52,7 @@ async fn extended(world: &World, id: AnyId, change: impl FnOnce(&mut Value)) {
     put(world, item).await;
 }
 
-/// The journal is whole, and all of it chained.
+/// Asserts that the journal is intact and fully chained.
 async fn intact(world: &World) {
     world.work().await;
     world.clock.advance(daybook_store::chain::UNCHAINED);
@@ -67,7 +67,7 @@ fn id(text: &str) -> AnyId {
     text.parse().expect("an id")
 }
 
-/// Everything that only a newer version knows of a lead is there.
+/// Asserts that a lead still has all fields of the newer version.
 fn whole(data: &Value) {
     assert_eq!(data["score"], json!({"value": 7, "reasons": ["budget"]}), "{data}");
     assert_eq!(data["consent"]["channels"], json!(["wechat"]), "{data}");
@@ -75,7 +75,7 @@ fn whole(data: &Value) {
     assert_eq!(data["status"], "nurturing", "{data}");
 }
 
-/// A lead that a newer version wrote.
+/// A lead written by a newer version.
 async fn newer_lead(world: &World, owner: &Person) -> AnyId {
     let mut body = lead("ada@example.com");
     body["consent"] = json!({"marketing": true});
@@ -98,7 +98,7 @@ async fn what_a_newer_version_wrote_of_a_lead_outlives_every_way_of_changing_it(
     let lead = newer_lead(&world, &owner).await;
     let path = format!("/api/leads/{lead}");
 
-    // The word is shown as it is, the fields aren't, and a record may be sent back as it was read.
+    // The unknown status is shown, unknown fields aren't, and the record may be sent back as it was read.
     let shown = owner.get(&path).await.expect(200).data();
     assert_eq!((shown["status"].as_str(), shown.get("score")), (Some("nurturing"), None));
     assert_eq!(shown["consent"].get("channels"), None);
@@ -112,20 +112,20 @@ async fn what_a_newer_version_wrote_of_a_lead_outlives_every_way_of_changing_it(
     whole(&data);
     assert_eq!((data["company"].as_str(), &data["consent"]["marketing"]), (Some("Engines"), &json!(false)));
 
-    // Undone.
+    // Reverted.
     let changed = world.journal(DEFAULT_ORG).await.pop().expect("an entry").id;
     owner.post(&format!("/api/audit-logs/{changed}/revert"), json!({})).await.expect(200);
     let data = stored(&world, lead).await;
     whole(&data);
     assert_eq!((data["company"].as_str(), &data["consent"]["marketing"]), (Some("示例科技有限公司"), &json!(true)));
 
-    // To the trash and back.
+    // Deleted and restored.
     owner.delete(&path).await.expect(200);
     whole(&data_of(&item(&world, Place::Trash(DEFAULT_ORG, lead)).await));
     owner.post(&format!("{path}/restore"), json!({})).await.expect(200);
     whole(&stored(&world, lead).await);
 
-    // A list finds it, and what is known of a person says all of it.
+    // The list contains it, and the export of the person's data has all of its fields.
     let listed = owner.get("/api/leads?filter[status][eq]=nurturing").await;
     listed.expect_problem(400, "invalid_query");
     assert_eq!(owner.get("/api/leads?search=ada").await.expect(200).json()["meta"]["count"], 1);
@@ -137,7 +137,7 @@ async fn what_a_newer_version_wrote_of_a_lead_outlives_every_way_of_changing_it(
     let file = world.visitor().get(&path_of.expect("a path")).await.expect(200).text;
     assert!(file.contains("wechat") && file.contains("nurturing"), "{file}");
 
-    // Converted, it is what it became; the rest stays beside it.
+    // A conversion sets the status; the unknown fields stay.
     owner.post(&format!("{path}/convert"), json!({})).await.expect(201);
     let data = stored(&world, lead).await;
     assert_eq!((data["status"].as_str(), &data["score"]["value"]), (Some("converted"), &json!(7)));
@@ -167,7 +167,7 @@ async fn entries_of_lists_keep_what_only_a_newer_version_knows() {
         assert_eq!((minutes[0].as_i64(), minutes[1].as_i64()), (Some(2), Some(1)), "{data}");
         assert_eq!(data["priority"], "whenever");
     }
-    // With its customer to the trash and back.
+    // Deleted and restored together with its customer.
     let customer = owner.post("/api/customers", json!({"name": "ABC"})).await.expect(201).id();
     let related = json!({"related_to": {"type": "customer", "id": customer}});
     owner.patch(&format!("/api/tasks/{task}"), related).await.expect(200);
@@ -196,7 +196,7 @@ async fn a_role_with_a_permission_of_a_newer_version_works_and_keeps_it() {
     assert_eq!(data["permissions"], json!(["customers:read:all", "ai:use"]));
     let unknown = json!({"permissions": ["ai:abuse"]});
     owner.patch(&format!("/api/roles/{role}"), unknown).await.expect_problem(422, "validation_error");
-    // A built-in role that only a newer version has lets nobody do anything here.
+    // A built-in role known only to a newer version grants no permission here.
     let user = AnyId::from(reader.user.expect("a user"));
     extended(&world, user, |data| data["role"] = "partner".into()).await;
     owner.patch(&format!("/api/users/{user}"), json!({"name": "Eva"})).await.expect(200);
@@ -205,7 +205,7 @@ async fn a_role_with_a_permission_of_a_newer_version_works_and_keeps_it() {
     intact(&world).await;
 }
 
-/// A context of an actor that only a newer version knows.
+/// A context whose actor is of a kind known only to a newer version.
 fn newer_cx(world: &World) -> Cx {
     let fields = json!({"type": "agent", "id": UserId::new(world.system.env.ids.next()), "model": "m"});
     let actor: Actor = serde_json::from_value(fields).expect("an actor");
@@ -237,7 +237,7 @@ async fn entries_of_a_newer_version_are_chained_shown_by_name_and_dispatched_to_
     owner.post("/api/audit-logs/export", json!({"format": "csv"})).await.expect(200);
     intact(&world).await;
 
-    // A fact with more to it than this version knows, as it is signed.
+    // A fact with unknown fields, correctly signed.
     let fact = world.journal(DEFAULT_ORG).await.pop().expect("an entry");
     let mut raw = item(&world, Place::Fact(fact.org, fact.id)).await;
     let mut json: Value = serde_json::from_str(raw["json"].as_s().expect("a text")).expect("JSON");
@@ -265,7 +265,7 @@ async fn the_head_s_counter_agrees_with_what_the_head_says() {
     intact(&world).await;
 }
 
-/// Customers as a newer version knows them: in a second form, where `name` has become `title`, with a rating.
+/// The customer type of a newer version: form number 2, where `name` is called `title`, with a rating.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct NewerCustomer {
     #[serde(flatten)]
@@ -347,7 +347,7 @@ async fn an_older_form_is_upgraded_when_it_is_read_and_a_newer_one_is_read_and_n
     let customer = id(&owner.post("/api/customers", json!({"name": "ABC", "tags": ["vip"]})).await.expect(201).id());
     let path = format!("/api/customers/{customer}");
 
-    // The newer version reads what this one wrote, and writes it in its own form.
+    // The newer version reads the record of this one, and writes it in its own form.
     let cx = world.cx(DEFAULT_ORG);
     let before = cx.get::<NewerCustomer>(customer).await.expect("a customer");
     assert_eq!((before.title.as_str(), before.rating), ("ABC", None));
@@ -356,7 +356,7 @@ async fn an_older_form_is_upgraded_when_it_is_read_and_a_newer_one_is_read_and_n
     let data = stored(&world, customer).await;
     assert_eq!((&data[FORM], &data["rating"], &data["title"]), (&json!(2), &json!(5), &json!("ABC")));
 
-    // This one reads it, and leaves it as it is, whichever way it is asked.
+    // This version reads it, and refuses every request to change it.
     assert_eq!(owner.get(&path).await.expect(200).data()["name"], "ABC");
     assert_eq!(owner.get("/api/customers").await.expect(200).json()["meta"]["count"], 1);
     let refused = |answer: daybook_testing::Answer| {
@@ -375,7 +375,7 @@ async fn an_older_form_is_upgraded_when_it_is_read_and_a_newer_one_is_read_and_n
     refused(owner.post(&format!("/api/audit-logs/{}/revert", updated.id), json!({})).await);
     assert_eq!(stored(&world, customer).await, data);
 
-    // Of a field that means something else by now, it reads the rest.
+    // An optional field whose type has changed reads as null, and the rest of the record as it is.
     extended(&world, customer, |data| data["tags"] = json!({"vip": true})).await;
     assert_eq!(owner.get(&path).await.expect_problem(500, "internal").status.as_u16(), 500);
     extended(&world, customer, |data| {

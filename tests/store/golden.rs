@@ -1,7 +1,7 @@
-//! What is stored outlives the code that wrote it: items of each release are kept in `golden/`, and read here.
+//! Golden file tests: the current code must read the stored items of each release, which are kept in `golden/`.
 //!
-//! `GOLDEN=write cargo test -p daybook-tests --test store golden` writes them anew, with one of everything. From the tag of a
-//! release on its files stay as they are.
+//! `GOLDEN=write cargo test -p daybook-tests --test store golden` writes new ones, with an item of every kind. The files of
+//! a tagged release are never changed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Role;
@@ -38,7 +38,7 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 const PASSWORD: &str = "correct horse battery";
 
-/// What a release left: the items of its table, its messages, and when that was.
+/// The data of a release: the items of its table, its messages, and their time.
 struct Golden {
     at: Timestamp,
     items: Vec<Value>,
@@ -52,7 +52,7 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/store/golden"))
 }
 
-/// An attribute of JSON as DynamoDB writes it.
+/// An attribute value from DynamoDB's JSON.
 fn of_json(value: &Value) -> AttributeValue {
     let (kind, inner) = value.as_object().and_then(|map| map.iter().next()).expect("a typed value");
     match kind.as_str() {
@@ -74,14 +74,14 @@ fn text<'i>(item: &'i Value, name: &str) -> &'i str {
     item[name]["S"].as_str().unwrap_or_default()
 }
 
-/// Every item of a world's table, in the order of its keys.
+/// Every item of a world's table, ordered by key.
 fn dumped(world: &World) -> Vec<Value> {
     let mut items = world.raw.everything();
     items.sort_by(|a, b| (text(a, "pk"), text(a, "sk")).cmp(&(text(b, "pk"), text(b, "sk"))));
     items
 }
 
-/// Makes one of everything that is stored.
+/// Creates an item of every kind.
 async fn written() -> Golden {
     let clock = World::noon();
     let hubspot = HubSpot::start(clock.clone()).await;
@@ -115,7 +115,7 @@ async fn written() -> Golden {
     let trashed = made("/api/customers", json!({"name": "Gone"})).await;
     owner.delete(&format!("/api/customers/{trashed}")).await.expect(200);
 
-    // People: a session that was refreshed, a second factor, a forgotten password, one that was wrong.
+    // Users: a refreshed session, a second factor, a forgotten password, a wrong password.
     let body = json!({"email": "secret@example.com", "password": PASSWORD});
     let tokens = world.visitor().post("/api/auth/register", body).await.expect(201).json();
     let person = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
@@ -133,7 +133,7 @@ async fn written() -> Golden {
     world.work().await;
     checkpoint::keep(env, world.clock.now()).await.expect("a row");
 
-    // Somebody is erased, and the day is anchored.
+    // A person is erased, and the day's anchor is written.
     world.visitor().post("/api/leads", lead("erased@example.com")).await.expect(201);
     owner.post("/api/privacy/erasures", json!({"email": "erased@example.com"})).await.expect(202);
     world.work().await;
@@ -141,7 +141,7 @@ async fn written() -> Golden {
     world.clock.advance(DAY);
     world.system.workers.anchor().await.expect("an anchor");
 
-    // A job that waits, and a family that falls.
+    // A waiting job, and a cascade delete in progress.
     let owner = world.owner().await;
     owner.post("/api/privacy/exports", json!({"email": "ada@example.com"})).await.expect(202);
     let cx = world.cx(DEFAULT_ORG);
@@ -195,7 +195,7 @@ impl Golden {
         }
     }
 
-    /// A world with these items, at their time.
+    /// A world with these items, at the time of their release.
     async fn world(&self) -> World {
         let world = World::at(WorldOptions::default(), daybook_store::Clock::fake(self.at)).await;
         for item in &self.items {
@@ -205,7 +205,7 @@ impl Golden {
     }
 }
 
-/// The kinds of items there are, by their partition keys: the second part of an organisation's, or a global one.
+/// The kinds of items, by partition key: the second part of an organisation's key, or a global key.
 fn kinds(items: &[Value]) -> BTreeSet<String> {
     let kind = |item: &Value| {
         let pk = text(item, "pk");
@@ -270,9 +270,9 @@ async fn golden_items_are_read_and_verified() {
                     let written = daybook_store::fields_of(record, record).expect("fields");
                     let stored: Map<String, Value> = serde_json::from_str(record.text()).expect("JSON");
                     let written: Map<String, Value> =
-                        // A field that came later has its default.
+                        // Fields added later have their default.
                         written.into_iter().filter(|(name, _)| stored.contains_key(name)).collect();
-                    assert_eq!(written, stored, "written again as it was");
+                    assert_eq!(written, stored, "a record changes when it is written back");
                 }
                 records += all.len();
             }
@@ -285,7 +285,7 @@ async fn golden_items_are_read_and_verified() {
     messages_are_read(&golden);
 }
 
-/// The journal of an organisation is whole.
+/// Asserts that an organisation's journal is intact.
 async fn verified(world: &World, org: OrgId, golden: &Golden) {
     let cx = world.cx(org);
     let anchors: Vec<Anchor> = golden
@@ -327,7 +327,7 @@ async fn rows_are_read(world: &World, golden: &Golden) -> Result<()> {
                 SignedFact::read(env, EntryRef { org, entry }).await?.is_some_and(|fact| fact.id == entry)
             }
             "detail" if item["json"].is_object() => Detail::from_item(&item_of(item)).is_ok(),
-            "attempts" => attempts::take(env, org, "somebody").await?.is_ok(),
+            "attempts" => attempts::take(env, org, "ada").await?.is_ok(),
             _ => true,
         };
         assert!(there, "{} {}", text(item, "pk"), text(item, "sk"));

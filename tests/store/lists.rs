@@ -1,4 +1,4 @@
-//! Pages and cursors.
+//! Paging tests: pages and cursors of lists.
 
 use daybook_testing::{World, lead};
 use std::collections::HashSet;
@@ -120,7 +120,7 @@ async fn filters_narrow_a_list_by_index_or_by_looking() {
     refused("limit=0", "/limit", "out_of_range").await;
     refused("limit=201", "/limit", "out_of_range").await;
     refused("filter[company][like]=x", "/filter[company][like]", "not_allowed").await;
-    refused("owner_id=nobody", "/owner_id", "invalid_id").await;
+    refused("owner_id=unknown", "/owner_id", "invalid_id").await;
     let answer = owner.get("/api/leads?statsu=new").await.json();
     assert!(answer["errors"][0]["message"].as_str().expect("a text").contains("status"), "{answer}");
 }

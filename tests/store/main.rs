@@ -1,4 +1,4 @@
-//! The store on its tables, with faults on the way to them.
+//! Store tests: the store over each of its engines, with and without injected faults.
 
 mod commit;
 mod costs;

@@ -1,4 +1,4 @@
-//! Operational rows: buckets, due items, deliveries.
+//! Tests of operational rows: rate limit buckets, due items and mail deliveries.
 
 use daybook_domain::EntryId;
 use daybook_local::DEFAULT_ORG;

@@ -1,4 +1,5 @@
-//! What holds for every type of record, as the registry lists them.
+//! Record type tests: the metadata of every type in the registry is consistent, and its records can be created, changed,
+//! deleted, restored and erased.
 
 use daybook_domain::field::Fields;
 use daybook_domain::permission::{Action, Resource};
@@ -10,7 +11,7 @@ use daybook_testing::World;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// A sample of every type, stored.
+/// Stores the sample of every type.
 async fn sampled(world: &World) -> (Cx, Stamp) {
     world.owner().await;
     let cx = world.cx(DEFAULT_ORG);
@@ -37,7 +38,7 @@ fn what_a_type_says_of_its_fields_names_fields_that_it_has() {
             assert!(T::READ_ONLY.contains(&name), "{}: {name}", T::TYPE);
         }
         assert!(T::DEADLINES.iter().all(|name| T::MOMENTS.contains(name)), "{}", T::TYPE);
-        // Whoever owns records of it is asked for by permissions with scopes.
+        // A type with an owner field needs permissions with scopes.
         assert!(T::OWNER.is_none() || T::RESOURCE.is_owned(), "{}", T::TYPE);
         let stamp = Stamp { at: daybook_domain::Timestamp::UNIX_EPOCH, actor: Actor::System, id: uuid::Uuid::nil() };
         let record: T = sample(&stamp).expect("a sample that is a record");
@@ -45,7 +46,7 @@ fn what_a_type_says_of_its_fields_names_fields_that_it_has() {
         assert_eq!(json.keys().map(String::as_str).collect::<BTreeSet<_>>(), fields, "{}", T::TYPE);
         assert_eq!(record.id().kind, T::TYPE);
         assert!(T::PERSONAL != Personal::No || record.person().is_none(), "{}", T::TYPE);
-        // What takes it along is among what it belongs to.
+        // Its cascade parents are among the records it belongs to.
         let with = record.cascade_parents();
         assert_eq!(with.is_empty(), T::CASCADES_FROM.is_empty(), "{}: its sample belongs to none of those", T::TYPE);
     });
@@ -58,7 +59,7 @@ fn every_resource_of_permissions_is_about_a_type_or_about_none() {
         about.insert(T::RESOURCE);
         let actions = T::RESOURCE.actions();
         let changed = actions.contains(&Action::Update) || actions.contains(&Action::Manage) || !T::UNDONE;
-        assert!(changed, "{}: nobody may undo a change of it", T::TYPE);
+        assert!(changed, "{}: no change of it can be reverted", T::TYPE);
     });
     assert_eq!(about, Resource::ALL.iter().copied().collect());
 }
@@ -100,7 +101,7 @@ async fn a_record_of_every_type_is_made_changed_removed_restored_and_erased() {
     let (cx, stamp) = sampled(&world).await;
     let id = |kind| AnyId::new(kind, stamp.id);
     for_each_record_type!(T => Box::pin(changed::<T>(&cx, id(T::TYPE))).await);
-    // Those that others belong to go last.
+    // Parents are deleted after their children.
     for &kind in RecordType::ALL.iter().rev() {
         with_record_type!(kind, T => Box::pin(removed::<T>(&cx, id(kind))).await);
     }

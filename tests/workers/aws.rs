@@ -1,4 +1,4 @@
-//! The clients of SES, SQS and Parameter Store against sockets that answer as those do.
+//! Tests of the clients of SES, SQS and Parameter Store, against fake servers on local sockets.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 const MAIL: Queue = Queue { name: "mail" };
 
-/// A server that answers everything alike, and keeps what it was sent.
+/// A server that gives every request the same answer and records the requests.
 struct Fake {
     config: SdkConfig,
     requests: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
@@ -45,7 +45,7 @@ impl Fake {
         Fake { config: config(&format!("http://{address}")), requests, body }
     }
 
-    /// From now on it answers this.
+    /// Sets the answer.
     fn says(&self, body: Value) {
         *self.body.lock().expect("no panic") = body;
     }
@@ -109,7 +109,7 @@ async fn answers_of_ses_mean_what_they_say_and_none_is_asked_twice() {
         assert_eq!(fake.asked(), 1, "{status} {kind}");
     };
     let refused: fn(&SendError) -> bool = |error| matches!(error, SendError::Refused(_));
-    let not_now: fn(&SendError) -> bool = |error| matches!(error, SendError::NotNow(_));
+    let not_now: fn(&SendError) -> bool = |error| matches!(error, SendError::Temporary(_));
     let unheard: fn(&SendError) -> bool = |error| matches!(error, SendError::OutcomeUnknown(_));
     check(400, "MessageRejected", refused).await;
     check(400, "BadRequestException", refused).await;
@@ -124,7 +124,7 @@ async fn answers_of_ses_mean_what_they_say_and_none_is_asked_twice() {
 async fn a_mail_that_never_left_may_be_sent_again() {
     let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let error = Ses::new(&config(&format!("http://{gone}")), None).send(&mail()).await.expect_err("an error");
-    assert!(matches!(error, SendError::NotNow(_)), "{error:?}");
+    assert!(matches!(error, SendError::Temporary(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_message_reaches_its_queue_with_its_delay_in_whole_seconds() {
     assert_eq!((&sent["QueueUrl"], &sent["DelaySeconds"]), (&json!("http://queue/mail"), &json!(2)));
     assert_eq!(sent["MessageBody"], "{\"job\":1}");
     assert_eq!(sent["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"], trace);
-    // Another kind of trace is none of X-Ray's.
+    // A trace id in another format isn't forwarded as X-Ray's.
     queues.send(MAIL, outgoing("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")).await.expect("sent");
     assert!(fake.request().1.get("MessageSystemAttributes").is_none());
 }
@@ -181,7 +181,7 @@ async fn a_secret_is_read_at_the_start_and_again_when_it_is_five_minutes_old() {
     secrets.refresh().await;
     assert_eq!(*told.lock().expect("no panic"), ["new"]);
 
-    // Nobody makes functions ask again and again; and what can't be read stays as it was.
+    // Repeated requests for a refresh don't cause repeated reads, and after a failed read the previous value stays.
     fake.says(parameter(" \n"));
     secrets.refresh_now().await;
     assert_eq!(fake.asked(), 2);

@@ -1,4 +1,4 @@
-//! The stand-in for HubSpot does as HubSpot does, and fails as it is told.
+//! Tests of the fake HubSpot: it answers as HubSpot does, and fails when told to.
 
 mod faults;
 
@@ -12,7 +12,7 @@ const V3: &str = "/crm/v3/objects/contacts";
 const DATED: &str = "/crm/objects/2026-03/0-1";
 const DEFINITIONS: &str = "/crm/v3/properties/contacts";
 
-/// A HubSpot, its clock, and somebody who asks it.
+/// A fake HubSpot, its clock, and an HTTP client.
 struct Desk {
     hubspot: HubSpot,
     clock: Clock,
@@ -25,7 +25,7 @@ impl Desk {
         Desk { hubspot: HubSpot::start(clock.clone()).await, clock, client: Client::new() }
     }
 
-    /// With a unique property of ours.
+    /// With a unique property for our ids.
     async fn with_lead_ids() -> Desk {
         let desk = Desk::new().await;
         desk.hubspot.define_property(Property::text("daybook_lead_id").unique());
@@ -65,7 +65,7 @@ fn by_email(email: &str) -> Value {
     json!({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": email}]}]})
 }
 
-/// An input of an upsert by our own id.
+/// An input of an upsert by our id.
 fn upsert(lead: &str, email: &str) -> Value {
     json!({
         "id": lead, "idProperty": "daybook_lead_id", "objectWriteTraceId": format!("trace-{lead}"),
@@ -320,5 +320,5 @@ async fn a_contact_that_was_merged_is_found_in_the_other() {
     assert_eq!(desk.post(V3, taken).await.0, 409);
     let inputs = json!({"inputs": [{"id": gone, "properties": {"firstname": "Ada"}}]});
     let (status, body) = desk.post(&format!("{V3}/batch/update"), inputs).await;
-    assert_eq!((status, &body["results"]), (200, &json!([])), "it is left out without a word");
+    assert_eq!((status, &body["results"]), (200, &json!([])), "it is omitted without an error");
 }

@@ -1,4 +1,4 @@
-//! Leads in HubSpot: equal, once each, whatever HubSpot answers.
+//! HubSpot synchronisation tests: every lead becomes exactly one equal contact, whatever HubSpot answers.
 
 use daybook_testing::hubspot::{Fault, HubSpot, Policy, Property};
 use daybook_testing::{Person, World, WorldOptions, lead};
@@ -160,7 +160,7 @@ async fn an_address_that_moves_between_two_leads_leaves_each_its_contact() {
     let owner = world.owner().await;
     let ada = post(&world, "ada@example.com").await;
     let contact = rows(&owner, "").await[0]["remote_id"].clone();
-    // Ada's new address can't go there yet, when Eva comes with the old one.
+    // Ada's new address isn't synchronised yet when Eva's lead arrives with the old one.
     hubspot.fail_next(Fault::status(423));
     owner.patch(&format!("/api/leads/{ada}"), json!({"email": "ada@new.example.com"})).await.expect(200);
     world.work().await;
@@ -199,7 +199,7 @@ async fn a_lead_that_left_its_contact_gets_one_of_its_own() {
     let path = format!("/api/leads/{old}");
     owner.post(&format!("{path}/convert"), json!({})).await.expect(201);
     let newer = send(&world, json!({"email": "ada@example.com", "last_name": "Byron"})).await;
-    // Converted as well, it keeps what it has from the older one: the contact that both became.
+    // After its conversion it keeps the HubSpot contact that it took over from the older lead.
     owner.post(&format!("/api/leads/{newer}/convert"), json!({})).await.expect(201);
     owner.patch(&path, json!({"company": "ABC"})).await.expect(200);
     world.work().await;
@@ -221,7 +221,7 @@ async fn an_address_that_stays_with_another_lead_s_contact_is_told() {
     let ada = post(&world, "ada@example.com").await;
     owner.patch(&format!("/api/leads/{ada}"), json!({"email": "ada@new.example.com"})).await.expect(200);
     world.work().await;
-    // Somebody puts the old address back over there.
+    // A HubSpot user puts the old address back.
     let contact = row_of(&owner, &ada).await["remote_id"].as_str().expect("an id").to_owned();
     hubspot.edit_contact(&contact, [("email", "ada@example.com")]);
     let eva = send(&world, json!({"email": "ada@example.com", "first_name": "Eva"})).await;
@@ -286,11 +286,11 @@ async fn a_token_without_scopes_fails_with_what_to_do() {
     assert_eq!(contacts(&hubspot).len(), 1);
 }
 
-/// Every answer that isn't a success: what follows, and whether the contact is there in the end.
+/// Every unsuccessful answer: the back-off that follows, and that the contact exists in the end.
 #[tokio::test]
 async fn every_answer_is_dealt_with() {
     let waits = |seconds: u64| Duration::from_secs(seconds);
-    // What happens, how long nothing is tried then, and after how long it is.
+    // The fault, the minimum pause before the next call, and the time after which the contact must exist.
     for (fault, at_least, healed_after) in [
         (Fault::status(500), waits(0), waits(0)),
         (Fault::status(502), waits(0), waits(0)),
@@ -318,14 +318,14 @@ async fn every_answer_is_dealt_with() {
         let tried = hubspot.requests().len();
         world.clock.advance(at_least);
         if at_least > Duration::ZERO {
-            // Where the limit is everybody's, others wait as well.
+            // If the whole account is limited, other leads wait as well.
             let everybody = !matches!(&fault, Fault::Answer { status: 423, .. });
             post(&world, "bob@example.com").await;
             world.system.workers.sweep().await.expect("a sweep");
             world.work().await;
             let others = contacts(&hubspot).into_keys().collect::<Vec<_>>();
             assert_eq!(others, if everybody { vec![] } else { vec!["bob@example.com"] }, "{fault:?}");
-            assert!(!everybody || hubspot.requests().len() == tried, "{fault:?} is asked again too soon");
+            assert!(!everybody || hubspot.requests().len() == tried, "{fault:?}: called again too soon");
         }
         world.clock.advance(healed_after);
         world.pass(Duration::from_secs(300)).await;
@@ -356,7 +356,7 @@ async fn all_workers_together_stay_below_the_limit() {
     world.work().await;
     let at_once = hubspot.requests().len();
     assert!((1..=11).contains(&at_once), "{at_once} calls at once");
-    // Second by second, as what is allowed in ten of them is what counts.
+    // Counted by the second, since the limit is for any ten seconds.
     let mut after = vec![at_once];
     while contacts(&hubspot).len() < COUNT {
         assert!(after.len() < 1200, "{} of {COUNT} after twenty minutes", contacts(&hubspot).len());
@@ -443,7 +443,7 @@ async fn a_converted_lead_s_contact_is_what_the_person_is_known_by_since() {
     let contact = format!("/api/contacts/{}", done["contact"]["id"].as_str().expect("an id"));
     let change = json!({"email": "countess@example.com", "job_title": "Countess"});
     owner.patch(&contact, change).await.expect(200);
-    // Others' contacts never were leads; they are no business of HubSpot's.
+    // Contacts that never were leads aren't synchronised.
     let other = owner.post("/api/contacts", json!({"name": "Eva", "email": "eva@example.com"})).await.expect(201).id();
     owner.patch(&format!("/api/contacts/{other}"), json!({"job_title": "x"})).await.expect(200);
     world.work().await;

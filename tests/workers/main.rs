@@ -1,4 +1,4 @@
-//! Workers, fed from the journal.
+//! Worker tests: mail, jobs, retries and dead letters, driven by journal entries.
 
 mod aws;
 mod fake_hubspot;
@@ -79,7 +79,7 @@ async fn entries_that_come_again_send_nothing_twice() {
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     for _ in 0..5 {
         let again = world.system.workers.catch_up().await.expect("a journal");
-        assert!(again > 0, "nothing came again");
+        assert!(again > 0, "no message was delivered again");
         world.work().await;
     }
     assert_eq!(world.mails().len(), 2);
@@ -89,7 +89,7 @@ async fn entries_that_come_again_send_nothing_twice() {
 async fn a_mail_that_can_t_go_now_goes_later() {
     let (world, mailer) = scripted().await;
     for _ in 0..6 {
-        mailer.fail_next(SendError::NotNow("throttled".to_owned()));
+        mailer.fail_next(SendError::Temporary("throttled".to_owned()));
     }
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
@@ -103,7 +103,7 @@ async fn a_mail_that_can_t_go_now_goes_later() {
 #[tokio::test]
 async fn the_trace_of_a_request_goes_along_to_the_last_try_of_its_mails() {
     let (world, mailer) = scripted().await;
-    mailer.fail_next(SendError::NotNow("throttled".to_owned()));
+    mailer.fail_next(SendError::Temporary("throttled".to_owned()));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     world.visitor().post("/api/leads", lead("ada@example.com")).header("traceparent", trace).await.expect(201);
     world.work().await;
@@ -137,7 +137,7 @@ async fn a_mail_nobody_heard_of_waits_for_word_and_goes_once_more_only_when_none
     world.pass(Duration::from_secs(600)).await;
     assert_eq!(mailer.sent().len(), 2, "sent again before its time");
 
-    // SES reports one of the two; the other stays without word.
+    // SES reports the delivery of one mail; the other gets no event.
     let job = MailJob { entry: entry(&world).await, kind: MailKind::Confirmation, about: None };
     let event =
         json!({"detail": {"eventType": "Delivery", "mail": {"tags": {"mail_id": [mail_id(&job)]}}}}).to_string();
@@ -193,7 +193,7 @@ static NUMBERS: Consumer<u32> = Consumer {
     retry: RetryPolicy::DEFAULT,
 };
 
-/// Its worker: even numbers go well, odd ones fail as their remainder says.
+/// Its worker: even numbers succeed, odd ones fail in the way of their remainder.
 fn numbers(world: &World) -> Worker {
     let work = |_, _, message: Message<u32>| async move {
         assert!(message.job % 4 != 3, "a job that panics");
@@ -264,7 +264,7 @@ async fn a_mail_nobody_ever_hears_of_goes_twice_and_is_given_up() {
 async fn a_long_outage_leaves_one_chain_of_retries_per_mail() {
     let (world, mailer) = scripted().await;
     for _ in 0..100 {
-        mailer.fail_next(SendError::NotNow("throttled".to_owned()));
+        mailer.fail_next(SendError::Temporary("throttled".to_owned()));
     }
     world.visitor().post("/api/leads", lead("ada@example.com")).await.expect(201);
     world.work().await;
@@ -272,9 +272,9 @@ async fn a_long_outage_leaves_one_chain_of_retries_per_mail() {
         world.pass(QUARTER).await;
         assert_eq!(due::all(&world.system.env).await.expect("a read").len(), 2);
     }
-    // Three hours and a half of back-off of at most a quarter of an hour each: dozens of tries, not thousands.
+    // Three and a half hours with a back-off of at most 15 minutes: dozens of tries, not thousands.
     assert_eq!(mailer.sent().len(), 0);
-    assert!(mailer.left() > 0, "the tries have multiplied");
+    assert!(mailer.left() > 0, "there were too many tries");
 }
 
 #[tokio::test]

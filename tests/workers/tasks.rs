@@ -1,4 +1,4 @@
-//! Reminders, overdue tasks and assignments.
+//! Task tests: reminders, overdue events and mails about assignments.
 
 use daybook_domain::permission::Role;
 use daybook_domain::{Event, Timestamp};
@@ -41,9 +41,9 @@ async fn a_reminder_is_a_mail_within_a_minute_of_its_time_and_once() {
     });
     task(&owner, body).await;
     world.work().await;
-    assert_eq!(subjects(&world, "A task for you").len(), 1, "whoever is given a task is told");
+    assert_eq!(subjects(&world, "A task for you").len(), 1, "the new assignee gets a mail");
     let told = world.mails().into_iter().find(|mail| mail.subject.contains("A task for you"));
-    assert!(told.is_some_and(|mail| mail.text.contains("(Asia/Shanghai)")), "a time says where it is");
+    assert!(told.is_some_and(|mail| mail.text.contains("(Asia/Shanghai)")), "a time names its time zone");
     world.pass(Duration::from_secs(89 * 60)).await;
     assert_eq!(subjects(&world, "Reminder").len(), 0);
     world.pass(Duration::from_secs(120)).await;
@@ -86,7 +86,7 @@ async fn whoever_gives_themselves_a_task_gets_no_mail_of_it() {
     assert_eq!(subjects(&world, "A task for you"), ["A task for you: Mine"]);
 }
 
-/// The same alarm may come more than once.
+/// The same alarm may be delivered more than once.
 #[tokio::test]
 async fn an_alarm_that_comes_twice_is_told_of_once() {
     let (world, owner, _) = world().await;

@@ -1,6 +1,6 @@
-//! Anchor the journal: every day, keeps the head of each organisation's chain where nobody can change it.
+//! Daily anchors of the audit journal: the head of each organisation's hash chain, copied to write-once storage.
 //!
-//! So a chain whose end was cut off, or that was written anew by somebody with all secrets, differs from its anchors.
+//! Anchors reveal a chain whose end was cut off, or that was rewritten by an attacker who holds all secrets.
 
 use daybook_domain::{OrgId, Timestamp};
 use daybook_jobs::files::Archive;
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Writes the anchor of the day before, once, for every organisation; says how many it wrote.
+/// Writes yesterday's anchor of every organisation, unless it exists; returns the number of anchors written.
 pub async fn anchor(env: Arc<Env>, anchors: Arc<dyn Archive>) -> Result<usize> {
     let day = env.clock.now().minus(DAY);
     let (mut written, mut failed) = (0, None);
     for org in env.organizations().await? {
         match anchored(&env, anchors.as_ref(), org, day).await {
             Ok(new) => written += usize::from(new),
-            // The others get theirs; this one with the next try.
+            // The other organisations go on; this one is retried.
             Err(error) => failed = Some(error),
         }
     }

@@ -1,4 +1,4 @@
-//! The Lambda function `anchor-journal`.
+//! Entry point of the Lambda function `anchor-journal`.
 
 use daybook_jobs::Provider;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The audit log as a file: at once where it fits an answer, by a job where it doesn't.
+//! Audit log export: a file in the response if it is small enough, otherwise a background job that writes the file.
 
 use daybook_audit::{AuditQuery, EntryFile, bounds, shown};
 use daybook_domain::audit::{Filter, Format};
@@ -11,47 +11,47 @@ use daybook_store::{Answer as Kind, Reply, Tx};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The most bytes of a file in an answer: one has 6 MB at most.
+/// The most bytes of a file in a response; a response has 6 MB at most.
 const MOST_BYTES: usize = 4 << 20;
 
-/// How long a file may take in the request; what takes longer is a job's.
+/// How long a request may spend on a file; a longer export becomes a job.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How many entries are read at once.
+/// How many entries are read per page.
 const AT_ONCE: usize = 200;
 
-/// What to take out, and how.
+/// Which entries to export, and in which format.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AuditExport)]
 pub struct Export {
-    /// How to write it; `csv` unless said otherwise.
+    /// The format; `csv` by default.
     #[serde(default)]
     format: Format,
-    /// From this moment or day on.
+    /// Only entries from this moment or day on.
     from: Option<String>,
-    /// Until this moment, or the end of this day.
+    /// Only entries until this moment, or the end of this day.
     to: Option<String>,
-    /// What this user or API key did.
+    /// Only entries of this user or API key.
     #[serde(alias = "user_id")]
     #[schema(value_type = Option<String>)]
     actor_id: Option<daybook_domain::AnyId>,
-    /// What was done.
+    /// Only entries with this action.
     action: Option<Audit>,
-    /// The event it was announced as.
+    /// Only entries with this event.
     event: Option<Event>,
-    /// What was done to records of this type.
+    /// Only entries about records of this type.
     resource_type: Option<daybook_domain::RecordType>,
-    /// What was done to this record.
+    /// Only entries about this record.
     #[schema(value_type = Option<String>)]
     resource_id: Option<daybook_domain::AnyId>,
-    /// How it ended.
+    /// Only entries with this outcome.
     outcome: Option<daybook_domain::audit::Outcome>,
-    /// What this request did.
+    /// Only entries of this request.
     request_id: Option<String>,
 }
 
-/// The file, or the job that makes it.
+/// The exported file, or the job that writes it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Exported {
@@ -81,8 +81,8 @@ impl HttpReply for Exported {
     }
 }
 
-/// Takes entries out as a file, the newest first; what doesn't fit an answer is written by a job, whose link leads to
-/// the file. The export is itself on record.
+/// Exports entries as a file, the newest first. What doesn't fit a response is written by a job, which then links to
+/// the file. The export is itself in the audit log.
 pub async fn export(cx: Cx, Json(ask): Json<Export>) -> Result<Exported> {
     let format = ask.format;
     let filter = Filter {

@@ -1,4 +1,4 @@
-//! Which entries somebody wants to see, as a query says it.
+//! Query parameters of the audit log: the filter, the sort order and the page.
 
 use daybook_audit::AuditQuery;
 use daybook_domain::audit::Filter;
@@ -7,11 +7,11 @@ use daybook_domain::{Error as Domain, Rule, Violations};
 use daybook_http::{Argument, Call, DEFAULT_LIMIT, Operation, Result, limit_of, query_pairs};
 use serde_json::{Map, Value};
 
-/// A page of entries, from a query.
+/// The page of entries that a query string asks for.
 #[derive(Clone, Debug)]
 pub struct Asked(pub AuditQuery);
 
-/// A time, from a query: `from` and `to`.
+/// The period that a query string asks for: `from` and `to`.
 #[derive(Clone, Debug)]
 pub struct Period(pub Filter);
 
@@ -36,8 +36,8 @@ impl Argument for Period {
     }
 
     fn describe(operation: &mut Operation) {
-        operation.query_parameter("from", "From this moment or day on (UTC).");
-        operation.query_parameter("to", "Until this moment, or the end of this day (UTC).");
+        operation.query_parameter("from", "Only entries from this moment or day on (UTC).");
+        operation.query_parameter("to", "Only entries until this moment, or the end of this day (UTC).");
     }
 }
 
@@ -80,18 +80,18 @@ impl Argument for Asked {
 
     fn describe(operation: &mut Operation) {
         let lines = [
-            ("limit", "The most entries of a page: 1 to 200, usually 50."),
-            ("cursor", "`meta.next_cursor` of the page before."),
+            ("limit", "The most entries per page: 1 to 200, by default 50."),
+            ("cursor", "`meta.next_cursor` of the previous page."),
             ("sort", "`-occurred_at`, the newest first, or `occurred_at`."),
-            ("from", "From this moment or day on (UTC)."),
-            ("to", "Until this moment, or the end of this day (UTC)."),
-            ("actor_id", "What this user or API key did. `user_id` is the same."),
-            ("action", "What was done, such as `update` or `login_failed`."),
-            ("event", "The event it was announced as, such as `lead.created`."),
-            ("resource_type", "What was done to records of this type."),
-            ("resource_id", "What was done to this record."),
-            ("outcome", "`success`, `denied` or `failed`."),
-            ("request_id", "What this request did."),
+            ("from", "Only entries from this moment or day on (UTC)."),
+            ("to", "Only entries until this moment, or the end of this day (UTC)."),
+            ("actor_id", "Only entries of this user or API key; `user_id` is an alias."),
+            ("action", "Only entries with this action, such as `update` or `login_failed`."),
+            ("event", "Only entries with this event, such as `lead.created`."),
+            ("resource_type", "Only entries about records of this type."),
+            ("resource_id", "Only entries about this record."),
+            ("outcome", "Only entries with this outcome: `success`, `denied` or `failed`."),
+            ("request_id", "Only entries of this request."),
         ];
         for (name, text) in lines {
             operation.query_parameter(name, text);

@@ -1,6 +1,7 @@
-//! The audit log: who did what to which record, from where, and with what outcome; taking it out, and undoing.
+//! The audit log API: lists, exports, verifies and reverts entries that say who did what to which record, and how it
+//! ended.
 //!
-//! It is the journal itself: an entry is written in the transaction of what it tells of, and never changed.
+//! The audit log is the journal: an entry is written in the transaction of the change it records, and never changed.
 
 mod export;
 mod filter;
@@ -24,7 +25,7 @@ pub fn routes() -> Routes {
         .get("/api/audit-logs/resources/{resource_type}/{id}", can(Audit, Read), show::of_record)
         .get("/api/audit-logs/{id}", can(Audit, Read), show::read)
         .post("/api/audit-logs/{id}/revert", can(Audit, Revert), revert::revert_entry);
-    // The same by the paths of older front ends.
+    // Aliases for older front ends.
     routes
         .get("/api/foundation/audit-logs", can(Audit, Read), show::list)
         .post("/api/foundation/audit-logs/export", can(Audit, Export), export::export)

@@ -1,4 +1,4 @@
-//! The Lambda function `audit-query`.
+//! Entry point of the Lambda function `audit-query`.
 
 use std::process::ExitCode;
 

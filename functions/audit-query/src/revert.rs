@@ -1,7 +1,7 @@
-//! Undoing: a record becomes again what it was before an entry, as long as what the entry changed is still so.
+//! Reverting a change: gives a record the values it had before an entry, unless these fields have changed again since.
 //!
-//! What is undone is a change of its own, with an entry of its own. Whoever undoes needs the permission to make the
-//! change by hand, and the rules that hold for it then hold here.
+//! A revert is a change with an entry of its own. The caller needs the permission to make that change by hand, and the
+//! same rules apply.
 
 use daybook_domain::error::Thing;
 use daybook_domain::permission::{Action, Permission, Scope};
@@ -15,33 +15,33 @@ use daybook_store::{Fact, Tx, fields_of, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Which request to undo.
+/// Which request to revert.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AuditRevert)]
 pub struct Ask {
-    /// The request's id. Of several with the same id the last is undone.
+    /// The request's id. If several requests have it, the last one is reverted.
     request_id: String,
 }
 
-/// What was undone.
+/// What was reverted.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reverted {
-    /// The entries whose changes were undone.
+    /// The entries whose changes were reverted.
     entries: Vec<EntryId>,
-    /// The records that are again as they were.
+    /// The records that have their previous values again.
     #[schema(value_type = Vec<String>)]
     records: Vec<AnyId>,
 }
 
-/// Undoes what an entry tells of; refused with the current values where the record has changed since.
+/// Reverts the change of an entry. Refused with the record's current values if it has changed since.
 pub async fn revert_entry(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Reverted>> {
     let fact = cx.journal().fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
     let change = if fact.version == 0 { meant(&cx, &fact).await? } else { None };
     undo(&cx, vec![change.unwrap_or(fact)]).await
 }
 
-/// The change that an entry says more of, where it does: of the same record, in the same request.
+/// The change that an entry without a version belongs to, if any: the one to the same record in the same request.
 async fn meant(cx: &Cx, fact: &Fact) -> Result<Option<Fact>> {
     if fact.fields.is_empty() {
         return Ok(None);
@@ -57,16 +57,16 @@ async fn meant(cx: &Cx, fact: &Fact) -> Result<Option<Fact>> {
     Ok(None)
 }
 
-/// Undoes all that a request did, or nothing.
+/// Reverts all changes of a request, or none.
 pub async fn revert_request(cx: Cx, Json(ask): Json<Ask>) -> Result<Data<Reverted>> {
     let requests = cx.journal().of_request(&ask.request_id).await?;
     let unknown = || {
-        let expected = "the id of a request that is on record".to_owned();
+        let expected = "the id of a request in the audit log".to_owned();
         Domain::invalid("/request_id", Rule::Format { expected })
     };
     let (_, entries) = requests.into_iter().next_back().ok_or_else(unknown)?;
     let mut facts = Vec::new();
-    // What was done last is undone first.
+    // The last change is reverted first.
     for entry in entries.into_iter().rev() {
         facts.push(cx.journal().fact(entry).await?.ok_or_else(unknown)?);
     }
@@ -77,7 +77,7 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
     let mut details = cx.journal().details(facts.iter().map(|fact| fact.id)).await?;
     let mut tx = Tx::default();
     let mut reverted = Reverted { entries: Vec::new(), records: Vec::new() };
-    // What went to the trash with a record comes back with it.
+    // A cascade delete is reverted by a cascade restore.
     let mut risen: Vec<AnyId> = Vec::new();
     for fact in facts.iter().filter(|fact| fact.record.kind.has_family() && fact.action == Audit::Delete) {
         risen.extend(cx.trash().deleted_with(fact.record).await?);
@@ -89,7 +89,7 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
             reverted.records.push(fact.record);
             continue;
         }
-        // What changed no record needs no undoing.
+        // An entry that changed no record needs no revert.
         if fact.version == 0 {
             continue;
         }
@@ -105,17 +105,17 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
     cx.commit(tx, Data(reverted)).await
 }
 
-/// The change that undoes an entry; none where what it changed goes along with another record.
+/// The transaction that reverts an entry; none if the change follows from that of another record.
 async fn of_type(cx: &Cx, fact: &Fact, detail: Detail) -> Result<Option<Tx>> {
     let change = Undoing { cx, fact, detail };
-    // Of a type that only a newer version knows, nothing can be undone here.
+    // A type that only a newer version knows can't be reverted here.
     match with_record_type!(fact.record.kind, T => boxed(|| change.undone::<T>())) {
         Some(undone) => undone.await,
         None => Err(Domain::Conflict(Conflict::NothingToUndo).into()),
     }
 }
 
-/// A change that is being undone.
+/// A change that is being reverted.
 struct Undoing<'a> {
     cx: &'a Cx,
     fact: &'a Fact,
@@ -124,7 +124,7 @@ struct Undoing<'a> {
 
 impl Undoing<'_> {
     async fn undone<T: Model>(self) -> Result<Option<Tx>> {
-        // An organisation isn't removed by undoing that it was made.
+        // Reverting its creation doesn't delete an organisation.
         let unmakes = self.detail.before.is_empty() && T::TYPE == RecordType::Organization;
         if !T::UNDONE || unmakes {
             return Err(Domain::Conflict(Conflict::NothingToUndo).into());
@@ -132,7 +132,7 @@ impl Undoing<'_> {
         let resource = T::RESOURCE;
         let updates = resource.actions().contains(&Action::Update);
         let action = if updates { Action::Update } else { Action::Manage };
-        // Undoing that something was made takes what deleting it by hand does.
+        // Reverting a creation needs the permission to delete the record.
         let deletes = self.detail.before.is_empty() && resource.actions().contains(&Action::Delete);
         let action = if deletes { Action::Delete } else { action };
         if self.cx.grants.scope(resource, action) != Some(Scope::All) {
@@ -143,7 +143,7 @@ impl Undoing<'_> {
                 Some(tx) => tx,
                 None => return Ok(None),
             },
-            // Made, or taken back from the trash.
+            // Created, or restored from the trash.
             (true, false) => {
                 let current = self.unchanged::<T>().await?;
                 deleted(self.cx, Tx::default(), &current).await?
@@ -190,7 +190,7 @@ impl Undoing<'_> {
         }
         let wanted: T = serde_json::from_value(Value::Object(data))
             .map_err(|error| Error::internal("read a record as it was", error))?;
-        // What only a newer version knows, only that one can undo.
+        // Fields that only a newer version knows can only be reverted by that version.
         let written = fields_of(&current, &wanted)?;
         if fields.iter().any(|name| written.get(*name).cloned().unwrap_or_default() != was(name)) {
             return Err(Domain::Conflict(Conflict::NewerVersion).into());
@@ -198,7 +198,7 @@ impl Undoing<'_> {
         updated(self.cx, Tx::default(), &current, Draft::again(wanted)).await.map(|(_, tx)| Some(tx))
     }
 
-    /// The record, if nothing has happened to it since.
+    /// The record, if it hasn't changed since.
     async fn unchanged<T: Model>(&self) -> Result<Stored<T>> {
         let current = self.cx.get::<T>(self.fact.record).await?;
         if current.version() == self.fact.version {

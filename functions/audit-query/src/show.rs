@@ -1,4 +1,4 @@
-//! Showing entries.
+//! Reading the audit log: lists, single entries, and counts of refused requests.
 
 use crate::filter::Asked;
 use daybook_audit::{AuditQuery, Entry, bounds, outcome_of, shown};
@@ -14,17 +14,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
-/// How far back refusals are counted.
+/// How far back the counts of refused requests go: 31 days.
 const COUNTED: Duration = Duration::from_secs(31 * 86_400);
 
-/// Refusals of a minute that came too fast to be written down one by one.
+/// The refused requests of one minute that were too many to have entries of their own.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Counted {
     /// The minute.
     pub minute: Timestamp,
-    /// How they ended.
+    /// Their outcome.
     pub outcome: Outcome,
-    /// How many, besides the entries.
+    /// Their number, without those that have entries.
     pub count: u64,
 }
 
@@ -32,7 +32,7 @@ pub struct Counted {
 pub async fn list(cx: Cx, Asked(query): Asked) -> Result<Listed<Entry>> {
     let (page, mut next) = query.page(&cx).await?;
     let mut entries = shown(&cx, page.facts).await?;
-    // What doesn't fit the answer begins the next page.
+    // Entries that don't fit the response begin the next page.
     let (mut bytes, mut fitting) = (0, 0);
     for entry in &entries {
         bytes += bytes_of(entry)?;
@@ -48,14 +48,14 @@ pub async fn list(cx: Cx, Asked(query): Asked) -> Result<Listed<Entry>> {
     Ok(Listed(Page::of(entries, query.limit, next)))
 }
 
-/// Lists what a user did.
+/// Lists the entries of a user, the newest first.
 pub async fn of_user(cx: Cx, Path(id): Path<UserId>, Asked(query): Asked) -> Result<Listed<Entry>> {
     is_known(&cx, id.into(), [Source::Actor(id.into()), Source::Record(id.into())]).await?;
     let filter = Filter { actor_id: Some(id.into()), ..query.filter };
     list(cx, Asked(AuditQuery { filter, ..query })).await
 }
 
-/// Lists what was done to a record.
+/// Lists the entries about a record, the newest first.
 pub async fn of_record(cx: Cx, record: InPath, Asked(query): Asked) -> Result<Listed<Entry>> {
     is_known(&cx, record.0, [Source::Record(record.0)]).await?;
     let filter = Filter { resource_id: Some(record.0), ..query.filter };
@@ -69,7 +69,7 @@ pub async fn read(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Entry>> {
     Ok(Data(entry.ok_or_else(|| Domain::not_found(Thing::Entry))?))
 }
 
-/// Says how many refusals there were in each minute of the last 31 days that came too fast to have entries.
+/// Returns the number of refused requests without entries, per minute of the last 31 days.
 pub async fn counts(cx: Cx) -> Result<Data<Vec<Counted>>> {
     let tallies = tally::since(&cx.env, cx.org, cx.now().minus(COUNTED)).await?;
     let counted =
@@ -77,7 +77,7 @@ pub async fn counts(cx: Cx) -> Result<Data<Vec<Counted>>> {
     Ok(Data(tallies.into_iter().map(counted).collect()))
 }
 
-/// Refuses to list what the log of this organisation never heard of.
+/// Fails with "not found" if this organisation's log has no entry from one of the sources.
 async fn is_known<const N: usize>(cx: &Cx, id: AnyId, sources: [Source; N]) -> Result<()> {
     for source in &sources {
         let (from, to) = bounds(&Filter::default(), cx.org, cx.now())?;
@@ -89,7 +89,7 @@ async fn is_known<const N: usize>(cx: &Cx, id: AnyId, sources: [Source; N]) -> R
     Err(Domain::not_found(id.kind).into())
 }
 
-/// The record in a path, by type and id.
+/// A record, named by type and id in the path.
 #[derive(Clone, Copy, Debug)]
 pub struct InPath(AnyId);
 

@@ -1,4 +1,4 @@
-//! Whether the audit log is as it was written.
+//! Verification of the audit log: finds altered, missing and unchained entries by the hash chain and its anchors.
 
 use crate::filter::Period;
 use daybook_audit::{as_query, bounds};
@@ -13,36 +13,36 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a look at the log found.
+/// The result of verifying the log.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Verification {
-    /// Whether every entry is as it was written, there, and chained.
+    /// Whether every entry is unaltered, present and chained.
     intact: bool,
-    /// The first day that was looked at.
+    /// The first day that was verified.
     from: String,
-    /// The last day that was looked at: at most 31 days at once.
+    /// The last day that was verified: at most 31 days per request.
     to: String,
-    /// The day to go on from, where the time asked for is longer.
+    /// The day to continue from, if the requested period is longer.
     next_from: Option<String>,
-    /// How many entries were looked at.
+    /// The number of verified entries.
     entries: usize,
-    /// How many of them are wrong, or gone.
+    /// How many of them are altered or missing.
     wrong: usize,
-    /// The first that is.
+    /// The first of those.
     first_wrong: Option<WrongEntry>,
-    /// Entries whose details were erased; the entries themselves are as they were.
+    /// Entries whose details were erased; the entries themselves are unaltered.
     erased: Vec<ErasedEntry>,
-    /// Entries of the last minutes that have no link yet.
+    /// The number of entries of the last minutes that aren't chained yet.
     waiting: usize,
-    /// The days whose last link was kept where nobody can change it, and was compared.
+    /// The days whose anchor, a write-once copy of the day's last link, was compared.
     anchors: Vec<AnchoredDay>,
-    /// Days between the first of those and yesterday that have none: nobody was there to keep it, or it was removed.
+    /// Days between the first of those and yesterday without an anchor: it was never written, or it was removed.
     unanchored: Vec<String>,
     /// The last link of the chain.
     head: ChainHead,
 }
 
-/// An entry that is wrong, or gone.
+/// An entry that is altered or missing.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WrongEntry {
     /// The entry.
@@ -51,12 +51,12 @@ pub struct WrongEntry {
     what: Wrong,
 }
 
-/// A day whose last link was kept.
+/// A day with an anchor.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AnchoredDay {
     /// The day.
     day: String,
-    /// How many entries were chained by then.
+    /// The number of entries in the chain by then.
     seq: u64,
 }
 
@@ -72,14 +72,14 @@ pub struct ErasedEntry {
 /// The last link of the chain.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChainHead {
-    /// Its place: how many entries were chained.
+    /// Its sequence number: the number of entries in the chain.
     seq: u64,
     /// Its hash.
     hash: String,
 }
 
-/// Looks whether the entries are as they were written, each there, and chained; at most 31 days at once, from `from`
-/// on, or else the last.
+/// Verifies that entries are unaltered, present and chained: at most 31 days per request, from `from` on, by default
+/// the last 31.
 pub async fn verify(cx: Cx, period: Period, Anchored(kept): Anchored) -> Result<Data<Verification>> {
     let (from, to) = bounds(&period.0, cx.org, cx.now()).map_err(as_query)?;
     let last = to.start_of_day();

@@ -1,5 +1,5 @@
-// The page that the links of Daybook's mails lead to. The token stands behind the #, so that no server and no log sees
-// it; it is sent with the form alone.
+// The page that links in Daybook's e-mails open. The token is in the URL fragment (behind the #), so that no server
+// and no log sees it; it is sent with the form alone.
 "use strict";
 
 const chinese = navigator.language.toLowerCase().startsWith("zh");
@@ -9,7 +9,7 @@ const links = {
   "reset-password": {
     title: say("Choose a new password", "设置新密码"),
     button: say("Change the password", "修改密码"),
-    done: say("Your password is changed, and you are signed out everywhere. Sign in with the new one.", "密码已修改，所有设备均已退出登录，请使用新密码登录。"),
+    done: say("Your password has been changed and you have been signed out everywhere. Sign in with the new password.", "密码已修改，所有设备均已退出登录，请使用新密码登录。"),
     fields: ["password"],
     path: "/api/auth/reset-password",
     body: (token, field) => ({ token, password: field("password") }),
@@ -54,7 +54,7 @@ const tell = (text, role) => {
 
 document.documentElement.lang = chinese ? "zh-CN" : "en";
 if (use === undefined) {
-  tell(say("This page belongs to a link in a mail. Open the link again.", "请通过邮件中的链接打开此页面。"), "alert");
+  tell(say("Open this page with the link in your e-mail.", "请通过邮件中的链接打开此页面。"), "alert");
 } else {
   const link = links[use];
   const form = element("form");

@@ -1,4 +1,4 @@
-//! Who one is, and the page that the links of mails lead to.
+//! The signed-in user's account: reading and changing it, and the web page that links in e-mails open.
 
 use crate::sessions::who;
 use daybook_domain::edit::merged;
@@ -10,14 +10,14 @@ use daybook_store::rows::bucket::Rate;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What the page may load. It has no other content than its own, and sends what is typed nowhere else.
+/// The page's content security policy. The page loads its own content alone and sends input nowhere else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// So many user names an hour somebody may try to take: which are taken isn't to be found out by trying.
+/// How many user names a user may try per hour, so that the names in use can't be found out by trying.
 const NAMES: Rate = Rate { burst: 20, per: Duration::from_secs(3600) };
 
-/// Who asks.
+/// The signed-in user.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Me {
     /// The user.
@@ -25,17 +25,17 @@ pub struct Me {
     user: User,
     /// Their organisation.
     organization_id: OrgId,
-    /// What they may do.
+    /// Their permissions.
     permissions: Vec<Permission>,
 }
 
-/// Says who is signed in, and what they may do.
+/// Returns the signed-in user, their organisation and their permissions.
 pub async fn me(cx: Cx) -> Result<Data<Me>> {
     let user = cx.get::<User>(who(&cx)?.0).await?;
     Ok(Data(Me { user: user.into_inner(), organization_id: cx.org, permissions: cx.grants.list() }))
 }
 
-/// Changes what one is called, or the name to sign in with; `null` clears. All else is an administrator's to change.
+/// Changes one's own name or user name; `null` clears. Other fields are changed by an administrator.
 pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Result<Data<User>> {
     let (id, _) = who(&cx)?;
     if patch.fields.contains_key("username") {
@@ -60,12 +60,12 @@ pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Re
     daybook_records::change(&cx, id, version, change, Data).await
 }
 
-/// The page that the links of mails lead to: a new password, a proven address, an invitation.
+/// The page that links in e-mails open: a new password, a confirmed address, an invitation.
 pub async fn page(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new("text/html; charset=utf-8", include_bytes!("../assets/account.html")).with_policy(POLICY))
 }
 
-/// What the page does.
+/// The page's script.
 pub async fn script(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new("text/javascript; charset=utf-8", include_bytes!("../assets/account.js")))
 }

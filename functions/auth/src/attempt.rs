@@ -1,34 +1,34 @@
-//! Attempts to sign in, of which each name and each device has so many.
+//! Limits of sign-in attempts: per name, per known device, and per signed-in user who repeats their password.
 
 use daybook_domain::{Error as Domain, OrgId, UserId};
 use daybook_http::{Cx, DeviceToken, Result, token};
 use daybook_store::Answer;
 use daybook_store::rows::{attempts, tally};
 
-/// The attempts that count for a sign-in: those of the name, or of the device where the user signed in on it before.
+/// A counter of sign-in attempts.
 pub struct Attempt {
     subject: String,
 }
 
 impl Attempt {
-    /// The attempts that count for a sign-in by this name: those of the device where its user signed in there before, else
-    /// those of the name.
+    /// The counter for a sign-in by this name: that of the device if the user has signed in on it before, else that of
+    /// the name.
     pub fn of(cx: &Cx, name: String, user: Option<UserId>, DeviceToken(token): &DeviceToken) -> Attempt {
         let device = user.zip(token.as_deref()).and_then(|(user, token)| token::device_of(&cx.env.keys, user, token));
         device.map_or_else(|| Attempt::of_name(name), |device| Attempt { subject: format!("device {device}") })
     }
 
-    /// The attempts of a name, whether anybody has it or not.
+    /// The counter of a name, whether a user has it or not.
     pub fn of_name(name: String) -> Attempt {
         Attempt { subject: format!("name {name}") }
     }
 
-    /// The attempts of somebody who is signed in, and says their password once more.
+    /// The counter of a signed-in user who repeats their password.
     pub fn of_user(user: UserId) -> Attempt {
         Attempt { subject: format!("user {user}") }
     }
 
-    /// Takes one, or says when there will be one again.
+    /// Takes an attempt, or fails with the time after which there is one again.
     pub async fn take(&self, cx: &Cx) -> Result<()> {
         if !cx.env.settings.rate_limits {
             return Ok(());
@@ -38,12 +38,12 @@ impl Attempt {
         Err(Domain::Limited { retry_after }.into())
     }
 
-    /// The row once one has succeeded.
+    /// The write that resets the counter after a success.
     pub fn cleared(&self, cx: &Cx) -> Result<daybook_store::rows::RowWrite> {
         attempts::cleared(&cx.env, self.org(cx), &self.subject)
     }
 
-    /// In one place for all names, so that it says nothing of whose they are.
+    /// All names share one organisation, so that the row doesn't reveal whose name it is.
     fn org(&self, cx: &Cx) -> OrgId {
         cx.env.settings.default_org
     }

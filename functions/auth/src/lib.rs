@@ -1,8 +1,8 @@
-//! Auth: registering, signing in and staying so, passwords, and who one is.
+//! The authentication API: registration, sign-in, sessions, passwords, the second factor, and one's own account.
 //!
-//! Answers that hold tokens come without the envelope and are never kept: a repeat of such a request is
-//! refused. A registration without an invitation makes an organisation of its own. Whether an address is known
-//! shows where one is given to somebody (registering, another address, a new user), all of which is limited.
+//! Responses that hold tokens come without the envelope and are never stored: a repeat of such a request is refused. A
+//! registration without an invitation creates an organisation. Whether an address is in use shows only where a user
+//! takes one (registration, change of address, new user); these requests are rate-limited.
 
 mod account;
 mod attempt;

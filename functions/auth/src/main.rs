@@ -1,4 +1,4 @@
-//! The Lambda function `auth`.
+//! Entry point of the Lambda function `auth`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Passwords: argon2id with the parameters of OWASP (19 MiB, 2 passes, 1 lane), as many at once as there are cores.
+//! Password hashing: argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane), at most one hash per core at a time.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -10,22 +10,23 @@ use std::fmt::Display;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
-/// Hashing takes a core and 19 MiB for some 20 ms: more at once would only be slower, and larger.
+/// One permit per core. A hash takes a core and 19 MiB for some 20 ms: more at a time would be slower and need more
+/// memory.
 static PERMITS: LazyLock<Arc<Semaphore>> =
     LazyLock::new(|| Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))));
 
-/// The memory of hashes that are done, wiped, for the next ones: one for each permit at most. An allocator would keep
-/// as much for every thread that ever hashed.
+/// Wiped memory blocks of finished hashes, for reuse: at most one per permit. An allocator would keep as much for
+/// every thread that ever hashed.
 static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
-/// A hash to compare with where there is no user, so that unknown users take as long as known ones.
+/// The hash to compare with if there is no such user, so that unknown users take as long as known ones.
 static DUMMY_HASH: LazyLock<Option<String>> =
-    LazyLock::new(|| hash_now(&Secret::new("nobody's password".to_owned())).ok());
+    LazyLock::new(|| hash_now(&Secret::new("the password of no user".to_owned())).ok());
 
-/// The passwords that are used most, in order, in lower case.
+/// The most common passwords, in order and in lower case.
 static COMMON: &str = include_str!("../assets/common-passwords.txt");
 
-/// Refuses a password that many have, or warns of it, as the deployment is set to.
+/// Refuses a common password, or returns a warning, depending on the deployment's settings.
 pub fn judge(cx: &Cx, password: &NewPassword, pointer: &str) -> Result<Option<String>> {
     if !is_common(password.expose()) {
         return Ok(None);
@@ -33,7 +34,7 @@ pub fn judge(cx: &Cx, password: &NewPassword, pointer: &str) -> Result<Option<St
     match cx.env.settings.common_passwords {
         CommonPasswords::Refuse => Err(Domain::invalid(pointer, Rule::CommonPassword).into()),
         CommonPasswords::Warn => {
-            Ok(Some("This password is among those that are used most; production refuses it.".to_owned()))
+            Ok(Some("This password is too common; choose another one, as production refuses it.".to_owned()))
         }
     }
 }
@@ -44,12 +45,12 @@ fn is_common(password: &str) -> bool {
     LINES.contains(password.to_lowercase().as_str())
 }
 
-/// The parameters of a hash that is made now.
+/// The current parameters of new hashes.
 fn parameters() -> Result<Params> {
     Params::new(19_456, 2, 1, None).map_err(hash_failed)
 }
 
-/// Whether a hash is as one that is made now would be; if not, it is made anew when the password is known.
+/// Whether a hash has the current algorithm and parameters; if not, it is replaced when the password is known.
 pub fn is_up_to_date(phc: &str) -> bool {
     let read = || {
         let hash = PasswordHash::new(phc).ok()?;
@@ -67,7 +68,7 @@ pub async fn hash(password: Secret) -> Result<String> {
     on_a_core(move || hash_now(&password)).await?
 }
 
-/// Whether a password belongs to a hash; never, after the same work, where there is no hash.
+/// Whether a password matches a hash. Without a hash the result is false, after the same work.
 pub async fn verify(password: Secret, phc: Option<String>) -> Result<bool> {
     on_a_core(move || {
         let known = phc.is_some();
@@ -95,7 +96,7 @@ fn matches(password: &Secret, phc: &str) -> Result<bool> {
     Ok(Some(output(password, &hash)?) == hash.hash)
 }
 
-/// What a password comes to with the salt and the parameters of a hash.
+/// The output for a password with the salt and the parameters of a hash.
 fn output(password: &Secret, hash: &PasswordHash) -> Result<Output> {
     let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(hash_failed)?;
     let version = hash.version.map(Version::try_from).transpose().map_err(hash_failed)?.unwrap_or_default();
@@ -122,7 +123,7 @@ fn hash_failed(error: impl Display) -> Error {
 
 async fn on_a_core<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let permit = PERMITS.clone().acquire_owned().await.map_err(|error| Error::internal("wait for a core", error))?;
-    // The permit goes with the work, which runs on when the one who asked goes away.
+    // The permit moves into the work, which runs on if the request is cancelled.
     let done = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         work()

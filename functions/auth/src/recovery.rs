@@ -1,7 +1,7 @@
-//! Passwords that are forgotten or changed, and proving an address.
+//! Password reset, change of password, change of e-mail address, and confirmation of the address.
 //!
-//! What goes out by mail works once, within its time, and only while the user has that address and asked for no
-//! newer one. A new password ends all sessions; nobody is signed in by it.
+//! A token sent by e-mail works once, until it expires, and only while the user has that address and has requested no
+//! newer token. A password reset ends all sessions and starts none.
 
 use crate::attempt::Attempt;
 use crate::passwords;
@@ -19,29 +19,29 @@ use daybook_store::{Tx, sha256_hex};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// So many mails an hour can be asked for, for one address.
+/// How many e-mails may be requested per hour for one address.
 const MAILS: Rate = Rate { burst: 5, per: Duration::from_secs(3600) };
 
-/// Who forgot their password.
+/// A request to reset a forgotten password.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Forgot {
-    /// Their address.
+    /// The user's address.
     email: EmailAddress,
 }
 
-/// A new password, by the token of a mail.
+/// A new password, authorised by the token of an e-mail.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
-    /// The token of the mail.
+    /// The token of the e-mail.
     #[schema(value_type = String)]
     token: Secret,
     /// The new password.
     password: NewPassword,
 }
 
-/// A new password, by the old one.
+/// A new password, authorised by the old one.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Changed {
@@ -51,7 +51,7 @@ pub struct Changed {
     new_password: NewPassword,
 }
 
-/// Another address.
+/// A new address, authorised by the password.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAddress {
@@ -61,19 +61,19 @@ pub struct NewAddress {
     current_password: Secret,
 }
 
-/// The token of a mail.
+/// A request to confirm an address.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
-    /// The token of the mail.
+    /// The token of the e-mail.
     #[schema(value_type = String)]
     token: Secret,
 }
 
-/// What happens next.
+/// A message that says what happens next.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Next {
-    /// In words.
+    /// The message.
     message: String,
 }
 
@@ -81,8 +81,8 @@ fn next<T>(wrap: impl Fn(Next) -> T, message: &str) -> T {
     wrap(Next { message: message.to_owned() })
 }
 
-/// Sends a mail with which a new password can be chosen within the hour, if somebody has the address. The answer is
-/// the same either way.
+/// Sends an e-mail whose link sets a new password within the hour, if a user has the address. The response is the same
+/// either way.
 pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted<Next>> {
     let name = ask.email.normalized();
     cx.limited("forgot", &sha256_hex(name.as_bytes()), MAILS).await?;
@@ -90,16 +90,16 @@ pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
     let id = known.map_or(UserId::new(cx.org.uuid()), |(_, user)| user);
     let user = cx.find::<User>(id).await?.filter(|user| user.status == Status::Active);
-    // For nobody a ticket is written that nobody gets, as writing takes its time.
+    // Without a user a ticket is written all the same, as the write takes time.
     let of = user.as_ref().map_or_else(|| UserId::new(cx.env.ids.next()), |user| user.id);
     let about = user.as_ref().map_or_else(|| AnyId::from(cx.org), |user| user.id.into());
     let ticket = Ticket::new(&cx.env, &ask.email, Use::ResetPassword).write(cx.org, of, Use::ResetPassword)?;
     let tx = Tx::happened(Event::UserPasswordResetRequested, Audit::PasswordReset, about).with_row(ticket);
-    let reply = next(Accepted, "If somebody has this address, a mail is on its way. Its link works for an hour.");
+    let reply = next(Accepted, "If a user has this address, an e-mail is on its way. Its link works for one hour.");
     cx.commit(tx, reply).await
 }
 
-/// Sets a new password by the token of a mail, and ends all sessions.
+/// Sets a new password by the token of an e-mail, and ends all sessions.
 pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>> {
     let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
     passwords::judge(&cx, &ask.password, "/password")?;
@@ -119,7 +119,7 @@ pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>
             .with_row(ticket.spend(org, id, to)?)
             .with_row(Attempt::of_name(user.email.normalized()).cleared(&cx)?)
             .with_row(credential.replace(org, id)?);
-        cx.commit(tx, next(Data, "The password is changed and all sessions have ended; sign in.")).await
+        cx.commit(tx, next(Data, "The password has been changed. All sessions have ended; sign in again.")).await
     })
     .await
 }
@@ -141,13 +141,13 @@ pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Ne
             .with_row(credential.replace(cx.org, id)?)
             .with_row(attempt.cleared(&cx)?)
             .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
-        cx.commit(tx, next(Data, "The password is changed and all other sessions have ended.")).await
+        cx.commit(tx, next(Data, "The password has been changed. All other sessions have ended.")).await
     })
     .await
 }
 
-/// Gives whoever asks another address, by their password, and ends all other sessions. The address is to be confirmed by
-/// the link of a mail; the old one is told.
+/// Changes the signed-in user's address, by their password, and ends all other sessions. A link sent to the new
+/// address confirms it; the old address is notified.
 pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Next>> {
     let (id, current) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
@@ -163,13 +163,12 @@ pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Ne
             .with_row(ticket)
             .with_row(attempt.cleared(&cx)?)
             .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
-        cx.commit(tx, next(Data, "The address is changed; confirm it by the link of the mail that is on its way."))
-            .await
+        cx.commit(tx, next(Data, "The address has been changed. Confirm it with the link in the e-mail we sent.")).await
     })
     .await
 }
 
-/// Proves an address by the token of a mail.
+/// Confirms an address by the token of an e-mail.
 pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> {
     let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
     let to = Use::VerifyEmail;
@@ -180,22 +179,22 @@ pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> 
         let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
         let after = User { email_verified_at: Some(cx.now()), ..User::clone(&user) }.following(&user, cx.now());
         let tx = Tx::update(&user, &after).announced(Event::UserEmailVerified).with_row(ticket.spend(org, id, to)?);
-        cx.commit(tx, next(Data, "The address is proven to be yours.")).await
+        cx.commit(tx, next(Data, "Your address is confirmed.")).await
     })
     .await
 }
 
-/// Sends the mail that proves the address of whoever asks once more.
+/// Sends the confirmation e-mail to the signed-in user's address again.
 pub async fn resend_verification(cx: Cx) -> Result<Accepted<Next>> {
     let (id, _) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
     let user = cx.get::<User>(id).await?;
     if user.email_verified_at.is_some() {
-        return Ok(next(Accepted, "The address is proven already."));
+        return Ok(next(Accepted, "Your address is confirmed already."));
     }
     let ticket = Ticket::new(&cx.env, &user.email, Use::VerifyEmail).write(cx.org, id, Use::VerifyEmail)?;
     let tx = Tx::happened(Event::UserVerificationRequested, Audit::Update, id).with_row(ticket);
-    cx.commit(tx, next(Accepted, "A mail is on its way. Its link works for a week.")).await
+    cx.commit(tx, next(Accepted, "An e-mail is on its way. Its link works for one week.")).await
 }
 
 fn is_for(user: &User, ticket: &Ticket) -> bool {

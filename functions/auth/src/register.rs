@@ -1,4 +1,4 @@
-//! Registering: by invitation into an organisation, or with one of one's own.
+//! Registration: joins an organisation by invitation, or creates an organisation that the new user owns.
 
 use crate::passwords;
 use crate::sign_in::sign_in;
@@ -18,43 +18,43 @@ use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{FirstOwner, Registration, Tx};
 use serde::{Deserialize, Serialize};
 
-/// Who wants to register.
+/// A user to register.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The address to sign in with.
     email: EmailAddress,
-    /// At least 8 characters and at most 1,024 bytes; taken exactly as it is. Those that are used most are refused
-    /// in production.
+    /// At least 8 characters and at most 1,024 bytes; used exactly as given. Production refuses the most common
+    /// passwords.
     password: NewPassword,
-    /// A name to sign in with, besides the address.
+    /// A user name to sign in with, as an alternative to the address.
     username: Option<Username>,
-    /// What they are called.
+    /// The user's name.
     name: Option<Line<120>>,
-    /// What their organisation is called, where they make one.
+    /// The name of the organisation, if one is created.
     organization_name: Option<Line<120>>,
-    /// The token of an invitation: then they join the organisation that invites them.
+    /// The token of an invitation; the user then joins the organisation that sent it.
     #[schema(value_type = Option<String>)]
     invite_token: Option<Secret>,
 }
 
-/// Where somebody who registers belongs.
+/// The organisation that a new user joins.
 enum Home {
-    /// An organisation that is made for them.
+    /// A new organisation.
     New(OrgId),
-    /// The one that invites them.
+    /// The organisation that sent the invitation.
     Invited(OrgId, Box<Stored<Invitation>>),
 }
 
-/// Registers a user, and an organisation of their own unless they were invited.
+/// Registers a user, and creates their organisation unless they were invited.
 pub async fn register(cx: Cx, Json(new): Json<NewUser>) -> Result<BareCreated<Tokens>> {
     let warning = passwords::judge(&cx, &new.password, "/password")?;
-    // Refused before the password is hashed, which is the dear part; the commit's conditions decide.
+    // Checked before the costly password hash; the conditions of the commit decide.
     let mut home = home_of(&cx, &new).await?;
     let phc = passwords::hash(new.password.clone().into_secret()).await?;
     loop {
         match join(&cx, &new, &phc, &home, warning.clone()).await {
-            // Somebody else became the default organisation's first owner, or accepted the invitation, meanwhile.
+            // Meanwhile another user became the default organisation's first owner, or accepted the invitation.
             Err(Error::Domain(Domain::Duplicate { field: "id", .. } | Domain::Stale { .. })) => {
                 home = home_of(&cx, &new).await?;
             }
@@ -79,7 +79,7 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
         }
         Home::Invited(_, invitation) => {
             let name = if new.name.is_some() { &new.name } else { &invitation.name };
-            // The token came to their address, so it is theirs.
+            // The token was sent to this address, so the address is confirmed.
             let user = User { email_verified_at: Some(stamp.at), ..user(name, invitation.role) };
             let accepted = invitation.accepted(&new.email, user.id, stamp.at)?.following(invitation, stamp.at);
             let tx = daybook_records::with_owners(&cx, Tx::update(invitation, &accepted), user.id, Some(&user)).await?;
@@ -99,8 +99,9 @@ fn organization_name(new: &NewUser) -> Result<Line<120>> {
     Ok(Line::parse(&short).map_err(|rule| Domain::invalid("/email", rule))?)
 }
 
-/// Where a registration leads: to who invites; to the default organisation, for its first owner while it has none,
-/// whoever else may register; else to a new one, where the deployment takes registrations of anybody.
+/// The organisation for a registration: the inviting one; else the default organisation while it has no owner and this
+/// user may become its first, whatever the registration setting; else a new one if the deployment's registration is
+/// open.
 async fn home_of(cx: &Cx, new: &NewUser) -> Result<Home> {
     let settings = &cx.env.settings;
     if let Some(token) = new.invite_token.as_ref().filter(|_| settings.registration != Registration::Closed) {

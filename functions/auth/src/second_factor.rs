@@ -1,6 +1,7 @@
-//! A second factor: codes of an app that change every 30 seconds (TOTP, RFC 6238), and recovery codes.
+//! The second factor: codes of an authenticator app that change every 30 seconds (TOTP, RFC 6238), and recovery codes.
 //!
-//! A code works once, within half a minute of its time. Wrong codes count like wrong passwords.
+//! A code works once, within half a minute of its time. A wrong code counts as a failed attempt, like a wrong
+//! password.
 
 use crate::attempt::Attempt;
 use crate::passwords;
@@ -15,10 +16,10 @@ use daybook_store::{Purpose, Tx, fill_random, sha256_hex};
 use serde::{Deserialize, Serialize};
 use totp_rs::{Builder, Secret as Key, Totp};
 
-/// How many recovery codes there are.
+/// The number of recovery codes of a user.
 const RECOVERY_CODES: usize = 10;
 
-/// Who they are, once more.
+/// A request to set up the second factor.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SecondFactorSetup)]
@@ -27,16 +28,16 @@ pub struct SetUp {
     current_password: Secret,
 }
 
-/// What to give the app.
+/// The secret for the authenticator app.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewSecondFactor {
-    /// The secret, for apps that take it typed (base 32).
+    /// The secret in base 32, to type into the app.
     secret: String,
-    /// The same as an address, for a QR code.
+    /// The secret as an `otpauth:` URL, for a QR code.
     otpauth_url: String,
 }
 
-/// A code of the app.
+/// A code from the app.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Code {
@@ -44,32 +45,32 @@ pub struct Code {
     code: Secret,
 }
 
-/// Codes for when the app is lost.
+/// Recovery codes, in case the app is lost.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RecoveryCodes {
-    /// The codes; each works once in place of one of the app. They are shown this once.
+    /// The codes. Each works once in place of a code from the app. They are shown only this once.
     recovery_codes: Vec<String>,
 }
 
-/// Who they are, in full.
+/// A request to switch the second factor off.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SecondFactorDisable)]
 pub struct Disable {
     /// The password.
     current_password: Secret,
-    /// A code of the app, or a recovery code.
+    /// A code from the app, or a recovery code.
     code: Secret,
 }
 
-/// Whether signing in takes a code.
+/// Whether sign-in requires a code.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Off {
-    /// Whether it does.
+    /// Whether the second factor is on.
     second_factor: bool,
 }
 
-/// Begins a second factor; it counts once a code of it is confirmed.
+/// Sets up a second factor; it takes effect once a code from the app is confirmed.
 pub async fn set_up(cx: Cx, Json(ask): Json<SetUp>) -> Result<SecretData<NewSecondFactor>> {
     let (id, _) = who(&cx)?;
     let user = cx.get::<User>(id).await?;
@@ -84,13 +85,13 @@ pub async fn set_up(cx: Cx, Json(ask): Json<SetUp>) -> Result<SecretData<NewSeco
     let totp = totp_of(&key, user.email.as_str())?;
     let url = totp.to_url().map_err(|error| Error::internal("make a second factor", error.to_string()))?;
     let reply = SecretData(NewSecondFactor { secret: Key::from(key).to_base32(), otpauth_url: url });
-    // Counts as a change of the user, so that it can't overtake a confirmation.
+    // Updates the user's version, so that this can't overtake a confirmation.
     let after = User::clone(&user).following(&user, cx.now());
     let tx = Tx::update(&user, &after).with_row(row).with_row(attempt.cleared(&cx)?);
     cx.commit(tx, reply).await
 }
 
-/// Switches the second factor on, by a code of it.
+/// Switches the second factor on, by a code from the app.
 pub async fn confirm(cx: Cx, Json(ask): Json<Code>) -> Result<SecretData<RecoveryCodes>> {
     let (id, _) = who(&cx)?;
     let attempt = Attempt::of_user(id);
@@ -126,13 +127,13 @@ pub async fn disable(cx: Cx, Json(ask): Json<Disable>) -> Result<Data<Off>> {
     cx.commit(tx, Data(Off { second_factor: false })).await
 }
 
-/// The row of a user's second factor once a code is spent; none where the code is no good.
+/// The row of a user's second factor with a code marked as used; none if the code is wrong or was used before.
 pub async fn spent(cx: &Cx, org: OrgId, user: UserId, code: &str) -> Result<Option<RowWrite>> {
     let Some(before) = SecondFactor::read(&cx.env, org, user).await? else { return Ok(None) };
     used(cx, &before, code)?.map(|after| after.follow(org, user, &before)).transpose()
 }
 
-/// A second factor after a code of it was used, or a recovery code; none where the code is no good.
+/// A second factor with a code or recovery code marked as used; none if it is wrong or was used before.
 fn used(cx: &Cx, before: &SecondFactor, code: &str) -> Result<Option<SecondFactor>> {
     let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect::<String>().to_lowercase();
     let sha256 = sha256_hex(code.as_bytes());
@@ -142,17 +143,16 @@ fn used(cx: &Cx, before: &SecondFactor, code: &str) -> Result<Option<SecondFacto
         return Ok(Some(after));
     }
     let unsealed = cx.env.keys.open(Purpose::SecondFactor, &before.sealed);
-    let key =
-        unsealed.ok_or_else(|| Error::internal("read a second factor", "it was sealed with a key that is gone"))?;
+    let key = unsealed.ok_or_else(|| Error::internal("read a second factor", "its encryption key no longer exists"))?;
     let step = totp_of(&key, "user")?.check(&code, cx.now().as_second().max(0) as u64);
     let Some(last_step) = step.filter(|step| *step > before.last_step) else { return Ok(None) };
-    // Sealed anew with the key in force, so that the older one can go some day.
+    // Encrypted again with the current key, so that the older key can be retired some day.
     let sealed = cx.env.keys.seal(Purpose::SecondFactor, &key)?;
     Ok(Some(SecondFactor { last_step, sealed, ..before.clone() }))
 }
 
 fn totp_of(key: &[u8], account: &str) -> Result<Totp> {
-    // A colon parts issuer and account in the address.
+    // In the URL a colon separates issuer and account.
     let account = account.replace(':', " ");
     let builder = Builder::new().with_secret(key).with_issuer(Some("Daybook")).with_account_name(account);
     builder.build().map_err(|error| Error::internal("make a second factor", error.to_string()))
@@ -165,7 +165,7 @@ fn recovery_code() -> Result<String> {
     Ok(Key::from(&bytes[..]).to_base32().to_lowercase())
 }
 
-/// Takes an attempt of somebody who is signed in, and refuses another password than theirs.
+/// Checks the signed-in user's password and counts the attempt; fails if the password is wrong.
 pub async fn has_password(cx: &Cx, id: UserId, password: Secret) -> Result<Attempt> {
     let attempt = Attempt::of_user(id);
     attempt.take(cx).await?;

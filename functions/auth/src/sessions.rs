@@ -1,7 +1,7 @@
-//! Sessions: fresh tokens for them, which there are, and ending them.
+//! Sessions: refreshing their tokens, listing them, and ending them.
 //!
-//! A refresh token works once. Within ten seconds it answers with the same successor again, as its answer may
-//! have got lost; after that somebody else has it, and the session ends.
+//! A refresh token works once. Within ten seconds a repeat returns the same successor, as the first response may have
+//! been lost. A later repeat means that another client has the token, and ends the session.
 
 use crate::tokens::{Tokens, tokens};
 use daybook_domain::error::Thing;
@@ -15,45 +15,45 @@ use daybook_store::rows::session::{Session, Standing};
 use daybook_store::{Tx, Unauthenticated as Refused};
 use serde::{Deserialize, Serialize};
 
-/// How often a refresh is tried while others refresh the same session.
+/// How often a refresh is tried while other requests refresh the same session.
 const TRIES: usize = 10;
 
-/// Which token to refresh.
+/// A request for new tokens.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
-    /// The `refresh_token` of the last answer.
+    /// The `refresh_token` of the last response.
     #[schema(value_type = String)]
     refresh_token: daybook_domain::Secret,
 }
 
-/// Where somebody is signed in.
+/// A session of a user.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionShown {
     /// The id.
     id: SessionId,
-    /// When they signed in.
+    /// When the user signed in.
     created_at: Timestamp,
     /// When it was last refreshed.
     refreshed_at: Timestamp,
-    /// When it ends, refreshed or not.
+    /// When the session ends, refreshed or not.
     ends_at: Timestamp,
-    /// Where they signed in from.
+    /// The IP address of the sign-in.
     ip: Option<String>,
-    /// What the client called itself.
+    /// The client's `User-Agent`.
     user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     current: bool,
 }
 
-/// How many sessions there are, and were ended.
+/// The result of ending sessions.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ended {
-    /// So many were ended.
+    /// The number of ended sessions.
     ended: usize,
 }
 
-/// Answers fresh tokens for a refresh token, which works once.
+/// Returns new tokens for a refresh token, which works once.
 pub async fn refresh(cx: Cx, Json(ask): Json<Refresh>) -> Result<Bare<Tokens>> {
     let invalid = || Error::from(Domain::Unauthenticated(Unauthenticated::Invalid));
     let given = token::Refresh::read(&cx.env.keys, ask.refresh_token.expose()).ok_or_else(invalid)?;
@@ -61,7 +61,7 @@ pub async fn refresh(cx: Cx, Json(ask): Json<Refresh>) -> Result<Bare<Tokens>> {
     for _ in 0..TRIES {
         let session = Session::read(&cx.env, given.org, given.session).await?.ok_or_else(invalid)?;
         let found = SignedIn::read(&cx.env, given.org, session.user, given.session).await?.ok_or_else(invalid)?;
-        // From here on the actor is the user, who need not sign in for this.
+        // From here on the actor is the user; a refresh needs no access token.
         let cx = Cx { actor: session.actor(found.user.role), ..cx.in_organization(given.org) };
         if !found.organization.admits(cx.request.ip) {
             return Err(Domain::Network.into());
@@ -72,7 +72,7 @@ pub async fn refresh(cx: Cx, Json(ask): Json<Refresh>) -> Result<Bare<Tokens>> {
                 let tx = Tx::happened(Event::UserTokenRefreshed, Audit::TokenRefresh, found.user.id);
                 let answer = Bare(tokens(&cx, found.user, session.id, successor.text.clone())?);
                 match cx.commit(tx.with_row(next.follow(cx.org, &session)?), answer).await {
-                    // Another refresh of the same token was faster: it has the same successor.
+                    // Another refresh of the same token was faster: it returned the same successor.
                     Err(Error::Domain(Domain::Conflict(daybook_domain::Conflict::Contended))) => {}
                     outcome => return outcome,
                 }
@@ -91,13 +91,13 @@ pub async fn refresh(cx: Cx, Json(ask): Json<Refresh>) -> Result<Bare<Tokens>> {
     Err(Domain::Conflict(daybook_domain::Conflict::Contended).into())
 }
 
-/// Ends the session that asks.
+/// Ends the session of this request.
 pub async fn logout(cx: Cx) -> Result<Data<Ended>> {
     let (_, current) = who(&cx)?;
     end_one(&cx, current).await
 }
 
-/// Lists the sessions of whoever asks.
+/// Lists the signed-in user's sessions.
 pub async fn list(cx: Cx) -> Result<Data<Vec<SessionShown>>> {
     let (id, current) = who(&cx)?;
     let user = cx.get::<User>(id).await?;
@@ -114,12 +114,12 @@ pub async fn list(cx: Cx) -> Result<Data<Vec<SessionShown>>> {
     Ok(Data(sessions.into_iter().map(shown).collect()))
 }
 
-/// Ends one of the sessions of whoever asks.
+/// Ends one of the signed-in user's sessions.
 pub async fn end(cx: Cx, Path(id): Path<SessionId>) -> Result<Data<Ended>> {
     end_one(&cx, id).await
 }
 
-/// Ends all sessions of whoever asks but the one that asks.
+/// Ends all of the signed-in user's sessions but that of this request.
 pub async fn end_others(cx: Cx) -> Result<Data<Ended>> {
     let (id, current) = who(&cx)?;
     cx.decide(|| async {
@@ -146,14 +146,14 @@ async fn end_one(cx: &Cx, id: SessionId) -> Result<Data<Ended>> {
     cx.commit(tx, Data(Ended { ended: 1 })).await
 }
 
-/// A session of a user that is in force.
+/// A user's session, if it is valid; fails otherwise.
 pub async fn in_force(cx: &Cx, user: &User, id: SessionId) -> Result<Session> {
     let session = Session::read(&cx.env, cx.org, id).await?;
     let session = session.filter(|session| session.is_in_force(user.epoch(), cx.now()));
     session.ok_or_else(|| Domain::not_found(Thing::Session).into())
 }
 
-/// The user who asks, and the session they ask in.
+/// The signed-in user and their session; fails for any other caller.
 pub fn who(cx: &Cx) -> Result<(UserId, SessionId)> {
     match cx.actor {
         Actor::User { id, session: Some(session), .. } => Ok((id, session)),

@@ -1,7 +1,7 @@
-//! Signing in: by address or user name, with a password.
+//! Sign-in by e-mail address or user name, with a password and, if it is on, a second factor.
 //!
-//! Unknown names and wrong passwords are answered alike, after the same work. A name has five attempts, and from
-//! then on waits that double up to 17 minutes; a device that signed in before has attempts of its own.
+//! Unknown names and wrong passwords get the same response, after the same work. A name has five attempts; after that
+//! the waits double, up to 17 minutes. A device with an earlier sign-in has attempts of its own.
 
 use crate::attempt::Attempt;
 use crate::tokens::{Tokens, tokens};
@@ -18,22 +18,22 @@ use daybook_store::rows::session::Session;
 use daybook_store::{Forbidden, Reply, Tx, Unauthenticated as Refused};
 use serde::{Deserialize, Serialize};
 
-/// Who wants to sign in: by address or user name.
+/// A sign-in by address or user name.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The address.
     email: Option<String>,
-    /// The user name; an address is taken too.
+    /// The user name; an address is accepted, too.
     username: Option<String>,
     /// The password.
     password: Secret,
-    /// A code of their app, or a recovery code, where they have a second factor.
+    /// A code from the app, or a recovery code, if the user has a second factor.
     #[schema(value_type = Option<String>)]
     code: Option<Secret>,
 }
 
-/// Signs a user in. Unknown users and wrong passwords are answered alike, after the same work.
+/// Signs a user in. Unknown users and wrong passwords get the same response, after the same work.
 pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Result<Bare<Tokens>> {
     let Some(name) = login.email.as_deref().or(login.username.as_deref()) else {
         return Err(Domain::invalid("/email", Rule::Required).into());
@@ -43,7 +43,7 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
     let attempt = Attempt::of(&cx, name, known.map(|(_, user)| user), &device);
     attempt.take(&cx).await?;
-    // Read for unknown, too, as that takes its time.
+    // Read for an unknown user, too, as the read takes time.
     let unknown = UserId::new(cx.org.uuid());
     let (id, org) = known.map_or((unknown, cx.org), |(org, user)| (user, org));
     let (credential, user) = tokio::try_join!(Credential::read(&cx.env, org, id), cx.find::<User>(id))?;
@@ -72,7 +72,7 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
         tx = tx.with_row(row);
     }
     match sign_in(&cx, user.into_inner(), tx, Bare).await {
-        // Somebody used the code, or another one, at the same time.
+        // Another request used this code or another one at the same time.
         Err(Error::Domain(Domain::Conflict(Conflict::Contended))) => wrong_code(&cx, id).await,
         outcome => outcome,
     }
@@ -83,9 +83,9 @@ async fn wrong_code<T>(cx: &Cx, user: UserId) -> Result<T> {
     Err(Domain::Unauthenticated(Unauthenticated::Code).into())
 }
 
-/// Whether a user's organisation takes them from where they are.
+/// Fails unless the user's organisation admits the network that the request comes from.
 async fn admitted(cx: &Cx, user: &User) -> Result<()> {
-    // Of one in the trash unknown is known.
+    // An organisation in the trash counts as unknown.
     let organization = cx.find::<Organization>(cx.org).await?;
     let organization = organization.ok_or(Domain::Unauthenticated(Unauthenticated::Password))?;
     if organization.admits(cx.request.ip) {
@@ -95,7 +95,7 @@ async fn admitted(cx: &Cx, user: &User) -> Result<()> {
     Err(Error::from(Domain::Network))
 }
 
-/// Begins a session in the same transaction as what leads to it.
+/// Starts a session in the same transaction as the change that leads to it.
 pub async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Tokens) -> R) -> Result<R> {
     let id = SessionId::new(cx.env.ids.next());
     let refresh = token::Refresh::first(&cx.env.keys, cx.org, id)?;
@@ -109,7 +109,7 @@ pub async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Token
     cx.commit(tx.with_row(session.write(cx.org)?), reply(tokens)).await
 }
 
-/// A name to sign in with in the form in which names are compared.
+/// The normalised form of a sign-in name, as names are compared.
 pub fn sign_in_name(name: &str) -> String {
     match EmailAddress::parse(name) {
         Ok(address) => address.normalized(),

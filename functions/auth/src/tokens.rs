@@ -1,32 +1,32 @@
-//! What a client signs in with from now on.
+//! The tokens that a sign-in or refresh returns: access, refresh and device token.
 
 use daybook_domain::SessionId;
 use daybook_domain::user::User;
 use daybook_http::{Cx, Result, token};
 use serde::{Deserialize, Serialize};
 
-/// What signing in gives.
+/// The result of a sign-in or refresh.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Tokens {
     /// For the header `Authorization: Bearer …`.
     pub access_token: String,
     /// `bearer`.
     pub token_type: String,
-    /// Seconds until the access token ends.
+    /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// For a new access token, once: `POST /api/auth/refresh` answers the next one, too.
+    /// For `POST /api/auth/refresh`, once: it returns a new access token and the next refresh token.
     pub refresh_token: String,
-    /// For the header `X-Device-Token` when signing in again.
+    /// For the header `X-Device-Token` of later sign-ins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<String>,
-    /// What would be refused in production.
+    /// A warning about something that production refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
-    /// Who signed in.
+    /// The signed-in user.
     pub user: User,
 }
 
-/// What a client signs in with from now on.
+/// The tokens of a session.
 pub fn tokens(cx: &Cx, user: User, session: SessionId, refresh_token: String) -> Result<Tokens> {
     Ok(Tokens {
         access_token: token::issue(cx, user.id, cx.org, session)?,

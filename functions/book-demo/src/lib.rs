@@ -1,8 +1,7 @@
-//! Book a demo: somebody asks for a demonstration, right after their first form or together with it.
+//! The demonstrations API: visitors request demonstrations with or after a form; staff list, arrange and update them.
 //!
-//! A visitor asks with the id and token that their form was answered with, or within a day with the id
-//! alone; the answer is the same whoever they are, and where their form is held, the request is held with
-//! it. Staff list and arrange demonstrations here.
+//! A visitor requests one with the id and token of their form's response, or within a day with the id alone. The
+//! response is the same for every visitor. If their form is held, the request is held with it.
 
 use daybook_domain::ask::Asked as _;
 use daybook_domain::demo::{Demo, DemoFields, DemoOrigin, DemoStatus};
@@ -29,28 +28,28 @@ pub fn routes() -> Routes {
         .patch("/api/demos/{id}", can(Demos, Update), update)
 }
 
-/// What the one who asked is told: the record to staff, to a visitor the same as to every other.
+/// The response to a request: the record for staff, the same receipt for every visitor.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(untagged)]
 enum Booked {
-    /// The demonstration, to staff who made it for a lead.
+    /// The demonstration, for staff who created it for a lead.
     Demo(Box<Demo>),
-    /// What a form is answered with.
+    /// The receipt, for a form.
     Receipt(DemoReceipt),
 }
 
-/// What a form that asks for a demonstration is answered with.
+/// The receipt for a form that requests a demonstration.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 struct DemoReceipt {
     /// The demonstration.
     id: DemoId,
     /// The submission.
     submission_id: SubmissionId,
-    /// Lets its holder add to the submission.
+    /// A token that lets its holder add to the submission.
     submission_token: String,
     /// When it was stored.
     created_at: Timestamp,
-    /// How far it has come; only for trusted callers.
+    /// Its status; only for trusted callers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<DemoStatus>,
     /// The lead it is for; only for trusted callers.
@@ -62,21 +61,21 @@ struct DemoReceipt {
 }
 
 impl Booked {
-    fn receipt(told: Receipt) -> Booked {
-        let lead_id = told.status.map(|_| told.id);
+    fn receipt(receipt: Receipt) -> Booked {
+        let lead_id = receipt.status.map(|_| receipt.id);
         Booked::Receipt(DemoReceipt {
-            id: DemoId::of_submission(told.submission_id),
-            submission_id: told.submission_id,
-            submission_token: told.submission_token,
-            created_at: told.created_at,
+            id: DemoId::of_submission(receipt.submission_id),
+            submission_id: receipt.submission_id,
+            submission_token: receipt.submission_token,
+            created_at: receipt.created_at,
             status: lead_id.map(|_| DemoStatus::Requested),
             lead_id,
-            duplicate_of: told.duplicate_of,
+            duplicate_of: receipt.duplicate_of,
         })
     }
 }
 
-/// Asks for a demonstration for the lead of an earlier form.
+/// Requests a demonstration for the lead of an earlier form.
 async fn request(cx: Cx, Path(id): Path<LeadId>, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
     if cx.actor.user().is_some() {
         return arrange(cx, id, posted).await;
@@ -85,12 +84,12 @@ async fn request(cx: Cx, Path(id): Path<LeadId>, posted: PostedLater<DemoFields>
     Thanks::accept(&cx, Post::following(earlier, posted), Booked::receipt).await
 }
 
-/// Takes a lead in together with the demonstration it asks for.
+/// Accepts a lead together with the demonstration it requests.
 async fn book(cx: Cx, posted: Posted<DemoFields>) -> Result<Thanks<Booked>> {
     Thanks::accept(&cx, Post::of(posted), Booked::receipt).await
 }
 
-/// Makes a demonstration for a lead, by staff.
+/// Creates a demonstration for a lead, on behalf of staff.
 async fn arrange(cx: Cx, id: LeadId, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
     known_fields(&posted)?;
     let lead = find_lead(&cx, id).await?;
@@ -114,12 +113,12 @@ async fn read(cx: Cx, Path(id): Path<DemoId>) -> Result<Data<Demo>> {
     cx.get(id).await.map(Data::stored)
 }
 
-/// Changes the fields that are named; `null` clears.
+/// Changes the given fields; `null` clears.
 async fn update(cx: Cx, Path(id): Path<DemoId>, IfMatch(version): IfMatch, patch: Patch<Demo>) -> Result<Data<Demo>> {
     daybook_records::amend(&cx, id, version, patch.fields, Data).await
 }
 
-/// Refuses fields that mean nothing, as staff would want to know of a slip.
+/// Refuses unknown fields, as staff would want to know of a typing error.
 fn known_fields(posted: &PostedLater<DemoFields>) -> Result<()> {
     let mut violations = Violations::default();
     let names: Vec<String> = DemoFields::FIELDS.iter().map(|name| (*name).to_owned()).collect();

@@ -1,4 +1,4 @@
-//! The Lambda function `book-demo`.
+//! Entry point of the Lambda function `book-demo`.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Contact: a message through a contact form. It becomes a submission and a lead (source `contact_form`);
-//! the visitor gets an answer by mail, the team the message.
+//! The contact form endpoint: turns a message into a submission and a lead (source `contact_form`). The visitor gets a
+//! confirmation by e-mail, the team a notification.
 
 use daybook_domain::message::Message;
 use daybook_domain::permission::{Action::Create, Resource::Leads};
@@ -11,7 +11,7 @@ pub fn routes() -> Routes {
     Routes::of("contact").post("/api/contact", public(RateClass::Form).or_can(Leads, Create), send)
 }
 
-/// Takes a message in: answers a script in JSON, a plain form with a page or by sending it to `_next`.
+/// Accepts a message. A script gets JSON, a plain form gets a page or a redirect to its `_next`.
 async fn send(cx: Cx, posted: Posted<Message>) -> Result<Thanks> {
     Thanks::accept(&cx, Post::of(posted), |receipt| receipt).await
 }

@@ -1,4 +1,4 @@
-//! The Lambda function `contact`.
+//! Entry point of the Lambda function `contact`.
 
 use std::process::ExitCode;
 

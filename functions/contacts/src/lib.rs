@@ -1,6 +1,6 @@
-//! Contacts: the people one talks to, at any number of customers; and the groups they are in.
+//! The contacts API: people who work for customers, each linked to any number of customers, and groups of contacts.
 //!
-//! A contact's address is no other contact's. Contacts stay when a customer or a group of theirs is deleted.
+//! No two contacts share an e-mail address. Contacts stay when one of their customers or groups is deleted.
 
 use daybook_domain::contact::{Contact, Group};
 use daybook_domain::permission::Action::{Create, Delete, Manage, Read, Update};

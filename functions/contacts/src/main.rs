@@ -1,4 +1,4 @@
-//! The Lambda function `contacts`.
+//! Entry point of the Lambda function `contacts`.
 
 use std::process::ExitCode;
 

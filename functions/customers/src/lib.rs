@@ -1,7 +1,7 @@
-//! Customers: the people and companies that are sold to.
+//! The customers API: the people and companies that the organisation sells to.
 //!
-//! Deleting a customer takes its interactions, opportunities and tasks along, all or nothing; restoring brings back what
-//! went with it. Its address is no other customer's.
+//! Deleting a customer is a cascade delete of its interactions, opportunities and tasks, all or none of them.
+//! Restoring it restores what that delete moved to the trash. No two customers share an e-mail address.
 
 use daybook_domain::customer::Customer;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};

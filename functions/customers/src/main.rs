@@ -1,4 +1,4 @@
-//! The Lambda function `customers`.
+//! Entry point of the Lambda function `customers`.
 
 use std::process::ExitCode;
 

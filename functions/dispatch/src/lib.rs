@@ -1,6 +1,7 @@
-//! Dispatch: sends each journal entry to the consumers that want it, and chains it.
+//! Dispatch of the journal: sends each entry to the queues of the consumers that want it, and adds it to the hash
+//! chain.
 //!
-//! On AWS it reads the table's stream; on one machine, the local feed. An entry may come more than once.
+//! On AWS it reads the table's stream; on one machine, the local feed. Delivery is at least once.
 
 use daybook_consumers::CONSUMERS;
 use daybook_jobs::{AnyConsumer, NotSet, Outgoing, Provider, Queue, Queues};
@@ -8,18 +9,18 @@ use daybook_store::{Env, Error, Fact, Result, Settings, SignedFact, chain};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The consumers it sends to.
+/// The consumers that take journal entries.
 pub fn consumers() -> impl Iterator<Item = &'static dyn AnyConsumer> {
     CONSUMERS.iter().copied().filter(|consumer| consumer.wants_entries())
 }
 
-/// Their queues.
+/// The queues of these consumers.
 pub fn queues<P: Provider>(from: &mut P) -> std::result::Result<Arc<dyn Queues>, NotSet> {
     from.queues(&mut consumers().map(|consumer| consumer as &dyn AnyConsumer))
 }
 
-/// Sends an entry to every consumer that wants it and that the deployment has, and chains it. An entry that comes again is
-/// sent again, which consumers take, and is chained already.
+/// Sends an entry to every consumer that wants it and that the deployment has, then adds it to the chain. A repeated
+/// entry is sent again, which consumers tolerate, but is chained only once.
 pub async fn dispatch(env: Arc<Env>, queues: Arc<dyn Queues>, fact: SignedFact) -> Result<()> {
     for (queue, body) in wanted(&fact, &env.settings)? {
         if queues.has(queue) {
@@ -31,7 +32,7 @@ pub async fn dispatch(env: Arc<Env>, queues: Arc<dyn Queues>, fact: SignedFact) 
     chain::chain(&env, &fact).await
 }
 
-/// The messages that an entry gives rise to, each with its queue.
+/// The messages for an entry, each with its queue.
 pub fn wanted(fact: &Fact, settings: &Settings) -> Result<Vec<(Queue, String)>> {
     let mut wanted = Vec::new();
     for consumer in consumers() {

@@ -1,4 +1,4 @@
-//! The Lambda function `dispatch`.
+//! Entry point of the Lambda function `dispatch`.
 
 use std::process::ExitCode;
 

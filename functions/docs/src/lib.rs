@@ -1,12 +1,13 @@
-//! Docs: the OpenAPI document, and two ways to read it. Everything comes from here, no other host is asked.
+//! The API documentation: the OpenAPI document and two viewers for it, Scalar and Redoc, all served from this origin
+//! alone.
 
 use daybook_http::{Asset, Cx, RateClass, Result, Routes, public};
 
-/// What Scalar's page may load.
+/// The content security policy of Scalar's page.
 const SCALAR_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; \
                              connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What Redoc's page may load; it brings a small font along.
+/// The content security policy of Redoc's page, which embeds a small font.
 const REDOC_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; \
                             font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                             frame-ancestors 'none'";
@@ -30,7 +31,7 @@ async fn openapi(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new("application/json", include_bytes!("../../../infra/openapi.json")))
 }
 
-/// The reference, with a client to try requests.
+/// The reference in Scalar, with a client to try requests.
 async fn scalar(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(HTML, include_bytes!("../assets/docs.html")).with_policy(SCALAR_POLICY))
 }
@@ -43,7 +44,7 @@ async fn scalar_script(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(SCRIPT, include_bytes!("../assets/scalar.js.gz")).gzipped())
 }
 
-/// The reference, to read and print.
+/// The reference in Redoc, to read and print.
 async fn redoc(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(HTML, include_bytes!("../assets/redoc.html")).with_policy(REDOC_POLICY))
 }

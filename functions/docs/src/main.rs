@@ -1,4 +1,4 @@
-//! The Lambda function `docs`.
+//! Entry point of the Lambda function `docs`.
 
 use std::process::ExitCode;
 

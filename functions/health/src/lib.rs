@@ -1,4 +1,4 @@
-//! Health: whether Daybook runs, for people, monitors and load balancers.
+//! Health checks for people, monitors and load balancers: whether the process responds, and whether the table does.
 
 use daybook_domain::Timestamp;
 use daybook_domain::organization::Organization;
@@ -15,44 +15,44 @@ pub fn routes() -> Routes {
         .get("/health/ready", public(RateClass::Free), ready)
 }
 
-/// What this is, and where to go from here.
+/// An overview of the service.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 struct Info {
     name: String,
     version: String,
-    /// What to do first.
+    /// How to start.
     usage: String,
-    /// Where it says how it is.
+    /// The path of the health check.
     health: String,
-    /// The API reference.
+    /// The path of the API reference.
     docs: String,
-    /// The same as an OpenAPI document.
+    /// The path of the OpenAPI document.
     openapi: String,
-    /// What people work with, and where.
+    /// The resources, each with its path.
     endpoints: BTreeMap<String, String>,
 }
 
-/// The resources that people work with.
+/// The names of the resources.
 const RESOURCES: [&str; 9] =
     ["contacts", "customers", "demos", "interactions", "leads", "opportunities", "submissions", "tasks", "views"];
 
-/// How it is.
+/// The result of a health check.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 struct Health {
     /// `healthy`.
     status: String,
-    /// The same in words.
+    /// The status in words.
     message: String,
-    /// Now.
+    /// The server's time.
     timestamp: Timestamp,
-    /// The version that runs.
+    /// The running version.
     version: String,
 }
 
-/// Says what this is, and where to go from here.
+/// Returns an overview of the service.
 async fn info(_cx: Cx) -> Result<Data<Info>> {
     let usage = "Register with POST /api/auth/register or sign in with POST /api/auth/login, and send the access token as \
-                 `Authorization: Bearer`. Forms post to /api/leads without any.";
+                 `Authorization: Bearer`. Forms post to /api/leads without a token.";
     let endpoint = |name: &str| (name.to_owned(), format!("/api/{name}"));
     Ok(Data(Info {
         name: "Daybook".to_owned(),
@@ -65,13 +65,13 @@ async fn info(_cx: Cx) -> Result<Data<Info>> {
     }))
 }
 
-/// Says that the process answers; touches nothing else.
+/// Reports that the process responds; accesses nothing else.
 async fn health(cx: Cx) -> Result<Bare<Health>> {
     let message = "CRM API is running".to_owned();
     Ok(Bare(Health { status: "healthy".to_owned(), message, timestamp: cx.now(), version: version() }))
 }
 
-/// Says that the table answers too; fails with 503 where it doesn't.
+/// Reports that the table responds, too; fails with 503 if it doesn't.
 async fn ready(cx: Cx) -> Result<Bare<Health>> {
     cx.find::<Organization>(cx.org).await?;
     health(cx).await

@@ -1,4 +1,4 @@
-//! The Lambda function `health`.
+//! Entry point of the Lambda function `health`.
 
 use std::process::ExitCode;
 

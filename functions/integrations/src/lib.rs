@@ -1,4 +1,4 @@
-//! Integrations: how records stand in other systems, and asking for another try.
+//! The integrations API: lists the state of each record's sync to HubSpot, and replays failed syncs.
 
 use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::Manage;
@@ -9,7 +9,7 @@ use daybook_store::Tx;
 use daybook_store::rows::ledger::{self, HUBSPOT, Row, State};
 use serde::{Deserialize, Serialize};
 
-/// The most records one request has tried again: each has its own journal entry in one transaction.
+/// The most records of one replay: each has its own journal entry in one transaction.
 const AT_ONCE: usize = 30;
 
 /// The routes of this function.
@@ -21,7 +21,7 @@ pub fn routes() -> Routes {
     )
 }
 
-/// The states of the ledger.
+/// The states of the sync ledger.
 struct States;
 
 impl Narrowed for States {
@@ -29,31 +29,31 @@ impl Narrowed for States {
     const NAMES: &'static [&'static str] = State::NAMES;
 }
 
-/// Which records to try again.
+/// Which records to sync again.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Replay {
-    /// The leads, at most 30; those that failed unless said otherwise.
+    /// The leads, at most 30; by default those whose sync failed.
     records: Option<Vec<LeadId>>,
 }
 
-/// What will be tried again.
+/// The records that will be synced again.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 struct Replayed {
     /// The records, at most 30.
     #[schema(value_type = Vec<String>)]
     records: Vec<AnyId>,
-    /// Whether more have failed: then ask again.
+    /// Whether there are more failed records: repeat the request then.
     has_more: bool,
 }
 
-/// Lists how leads stand in HubSpot: all by id, or those in a state, what changed last first.
+/// Lists the sync states of leads: all by id, or those in one state, the last changed first.
 async fn records(cx: Cx, query: PageQuery<States>) -> Result<Listed<Row>> {
     let page = ledger::page(&cx, HUBSPOT, query.only.as_deref(), query.limit, query.cursor.as_deref()).await?;
     Ok(Listed(page))
 }
 
-/// Has leads made equal in HubSpot once more: those named, or those that failed.
+/// Syncs leads to HubSpot again: the given ones, or those whose sync failed.
 async fn replay(cx: Cx, Json(ask): Json<Replay>) -> Result<Accepted<Replayed>> {
     if cx.org != cx.env.settings.default_org {
         return Err(Domain::Conflict(Conflict::NotConnected).into());
@@ -86,10 +86,10 @@ async fn replay(cx: Cx, Json(ask): Json<Replay>) -> Result<Accepted<Replayed>> {
     }
     let records = replayed.records.clone();
     let reply = cx.commit(tx, Accepted(replayed)).await?;
-    // After the commit: a row that still says `failed` is replayed again, one that waits has its entry. What a
-    // worker wrote since stays.
+    // After the commit: a row that still says `failed` is replayed again, and one that waits has its entry. What a
+    // worker has written since stays.
     for record in records {
-        ledger::wait(&cx.env, cx.org, HUBSPOT, record, (asked, cx.now()), "is tried again").await?;
+        ledger::wait(&cx.env, cx.org, HUBSPOT, record, (asked, cx.now()), "waits for another try").await?;
     }
     Ok(reply)
 }

@@ -1,4 +1,4 @@
-//! The Lambda function `integrations`.
+//! Entry point of the Lambda function `integrations`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Interactions: what was talked about with customers. They go with their customer.
+//! The interactions API: calls, meetings and messages with customers. A cascade delete of the customer includes them.
 
 use daybook_domain::interaction::Interaction;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};

@@ -1,4 +1,4 @@
-//! The Lambda function `interactions`.
+//! Entry point of the Lambda function `interactions`.
 
 use std::process::ExitCode;
 

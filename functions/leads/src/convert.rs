@@ -1,4 +1,4 @@
-//! Converting: a lead becomes a customer, a contact and an opportunity, all at once, and once.
+//! Lead conversion: creates a customer, a contact and an opportunity from a lead, in one transaction and only once.
 
 use daybook_domain::contact::Contact;
 use daybook_domain::customer::Customer;
@@ -16,27 +16,28 @@ use daybook_store::{Decision, Tx, object_of};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What a lead is to become; all of it has defaults that follow from the lead.
+/// What to create from a lead. All fields have defaults that follow from the lead.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Conversion)]
 pub struct Ask {
-    /// A customer that is there already.
+    /// An existing customer, instead of a new one.
     customer_id: Option<CustomerId>,
-    /// Fields of the new customer; none with `customer_id`.
+    /// Fields of the new customer; not allowed with `customer_id`.
     #[schema(value_type = Option<Object>)]
     customer: Option<Fields>,
-    /// Fields of the contact. A contact that has its address, the lead's unless one is given, is kept and changed by them.
+    /// Fields of the contact. An existing contact with its address (by default the lead's) is reused and changed by
+    /// them.
     #[schema(value_type = Option<Object>)]
     contact: Option<Fields>,
-    /// Fields of the opportunity; none where there is to be none.
+    /// Fields of the opportunity; not allowed if `create_opportunity` is false.
     #[schema(value_type = Option<Object>)]
     opportunity: Option<Fields>,
-    /// Whether there is an opportunity at all; yes unless `false`.
+    /// Whether to create an opportunity; true by default.
     create_opportunity: Option<bool>,
 }
 
-/// What a lead has become.
+/// The result of a conversion.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Converted {
     /// The lead.
@@ -45,28 +46,28 @@ pub struct Converted {
     customer: Customer,
     /// The contact.
     contact: Contact,
-    /// The opportunity.
+    /// The opportunity, if one was created.
     opportunity: Option<Opportunity>,
 }
 
 impl Ask {
-    /// Refused where it gives fields of what isn't made.
+    /// Refuses fields of records that aren't created.
     fn checked(&self) -> Result<(), Domain> {
         let mut violations = Violations::default();
         let mut unfit = |place: &str, expected: &str| {
             violations.add(place, Rule::Format { expected: expected.to_owned() });
         };
         if self.customer_id.is_some() && self.customer.is_some() {
-            unfit("/customer", "left out with customer_id, which names a customer that is there");
+            unfit("/customer", "left out if customer_id is given, as it names an existing customer");
         }
         if self.create_opportunity == Some(false) && self.opportunity.is_some() {
-            unfit("/opportunity", "left out where create_opportunity is false");
+            unfit("/opportunity", "left out if create_opportunity is false");
         }
         violations.into_result()
     }
 }
 
-/// Turns a lead into a customer, a contact and an opportunity: all of them, once, or nothing.
+/// Converts a lead into a customer, a contact and an opportunity: all of them, only once, or none.
 pub async fn convert(
     cx: Cx,
     Path(id): Path<LeadId>,
@@ -75,7 +76,7 @@ pub async fn convert(
 ) -> Result<Created<Converted>> {
     ask.checked()?;
     let id = find_lead(&cx, id).await.map(|lead| lead.id)?;
-    // The lead is within reach; the contact may be by another permission.
+    // The caller can see the lead; the contact may be visible by another permission.
     cx.unscoped().alter(id, version, |lead| decided(&cx, lead, &ask)).await
 }
 
@@ -102,7 +103,7 @@ async fn decided(cx: &Cx, lead: Stored<Lead>, ask: &Ask) -> Result<Decision<Crea
     Ok(Decision::Commit(tx.called(Audit::Convert), Created(converted)))
 }
 
-/// A new record of what follows from the lead, with the fields that were asked for laid over it.
+/// A draft of a new record: the values derived from the lead, overridden by the given fields.
 async fn new<T: Model>(
     (cx, lead): (&Cx, &Lead),
     derived: &impl Serialize,
@@ -113,14 +114,14 @@ async fn new<T: Model>(
     let mut fields = object_of(derived)?;
     fields.extend(asked.cloned().unwrap_or_default());
     let draft = draft::<T>(&cx, fields).await.map_err(placed(place))?;
-    // The country of its form says what the lead's number means.
+    // The lead's phone number was read with the country of its form.
     Ok(match draft.wanted().phone() == lead.phone.as_ref() {
         true => draft.with_number(lead.phone_e164.clone()),
         false => draft,
     })
 }
 
-/// What is wrong with a part of what was asked for, by its place in the whole.
+/// Moves violations of a part of the request to their place in the whole.
 fn placed(place: &str) -> impl Fn(Error) -> Error {
     move |error| match error {
         Error::Domain(Domain::Invalid(violations)) => Domain::Invalid(violations.under(place)).into(),
@@ -161,7 +162,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
         let claim = Claim::of_address(&address);
         if let Some(holder) = cx.holder(RecordType::Contact, &claim).await?.current {
             let cx = daybook_records::reaching(cx, Resource::Contacts, Action::Update).await?;
-            // Somebody else's contact is theirs to change.
+            // A contact that the caller can't change belongs to another user.
             let others = || Domain::Duplicate { field: "contact", existing_id: Some(holder) };
             let before = cx.find::<Contact>(holder).await?.ok_or_else(others)?;
             let fields = asked.cloned().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Leads: the people who may become customers, as sales people work with them.
+//! The leads API for staff: lists, reads, changes, deletes, restores and converts prospective customers.
 //!
-//! Deleting moves a lead to the trash for 30 days and gives its address free; its submissions stay.
-//! Restoring takes the address back, unless a newer lead has it.
+//! Deleting moves a lead to the trash for 30 days and frees its address; its submissions stay. Restoring takes the
+//! address back, unless a newer lead has it.
 
 mod convert;
 
@@ -30,12 +30,12 @@ pub fn routes() -> Routes {
         .get("/api/leads/{id}/timeline", can(Leads, Read), timeline)
 }
 
-/// Lists leads, the newest first; or, with `search`, those whose words match.
+/// Lists leads, the newest first; with `search`, those whose words match.
 async fn list(cx: Cx, query: ListQuery<Lead>) -> Result<Listed<Lead>> {
     cx.list(&query.ask()).await.map(Listed)
 }
 
-/// Lists leads as a body asks for them.
+/// Lists the leads that match the query in the body.
 async fn search(cx: Cx, Searched(query): Searched<Lead>) -> Result<Listed<Lead>> {
     list(cx, query).await
 }
@@ -45,7 +45,7 @@ async fn read(cx: Cx, Path(id): Path<LeadId>) -> Result<Data<Lead>> {
     find_lead(&cx, id).await.map(Data::stored)
 }
 
-/// Changes the fields that are named; `null` clears.
+/// Changes the given fields; `null` clears.
 async fn update(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch, patch: Patch<Lead>) -> Result<Data<Lead>> {
     let fields = patch.fields;
     match daybook_records::amend(&cx, id, version, fields.clone(), Data::<Lead>).await {
@@ -66,7 +66,7 @@ async fn delete(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Re
     }
 }
 
-/// Takes a lead back from the trash.
+/// Restores a lead from the trash.
 async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> Result<Data<Lead>> {
     match daybook_records::restore(&cx, id, version, Data::<Lead>).await {
         Err(Error::Domain(Domain::NotFound(_))) => {
@@ -76,7 +76,7 @@ async fn restore(cx: Cx, Path(id): Path<LeadId>, IfMatch(version): IfMatch) -> R
     }
 }
 
-/// Lists what happened with a lead, the newest first.
+/// Lists the timeline of a lead, the newest first.
 async fn timeline(cx: Cx, Path(id): Path<LeadId>, query: PageQuery) -> Result<Listed<Moment>> {
     let lead = find_lead(&cx, id).await?;
     timeline_of(&cx, &*lead, &query).await

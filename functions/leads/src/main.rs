@@ -1,4 +1,4 @@
-//! The Lambda function `leads`.
+//! Entry point of the Lambda function `leads`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The board: the stages of a pipeline, each with its first opportunities.
+//! The board view of a pipeline: its stages, each with the first page of its opportunities.
 
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::pipeline::{Pipeline, Stage};
@@ -8,10 +8,10 @@ use daybook_store::{PageAsk, RECORD_BYTES, Total, bytes_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The most opportunities of a stage unless the query says how many.
+/// The most opportunities per stage by default.
 const DEFAULT_LIMIT: usize = 20;
 
-/// Which board.
+/// The query parameters of the board.
 #[derive(Debug)]
 pub struct BoardQuery {
     pipeline: Option<PipelineId>,
@@ -42,39 +42,39 @@ impl Argument for BoardQuery {
     }
 
     fn describe(operation: &mut Operation) {
-        operation.query_parameter("pipeline_id", "The pipeline; the default one unless given.");
-        operation.query_parameter("limit", "The most opportunities of each stage: 1 to 200, usually 20.");
+        operation.query_parameter("pipeline_id", "The pipeline; by default the organisation's default pipeline.");
+        operation.query_parameter("limit", "The most opportunities per stage: 1 to 200, by default 20.");
     }
 }
 
-/// The stages of a pipeline, with what is in them.
+/// A pipeline's stages with their opportunities.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Board {
     /// The pipeline.
     pipeline: Pipeline,
-    /// Its stages, in their order, and after them the retired ones that opportunities are in yet.
+    /// Its stages in order, followed by retired stages that still have opportunities.
     columns: Vec<Column>,
 }
 
-/// A stage, with what is in it.
+/// A stage with its opportunities.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Column {
     /// The stage.
     stage: Stage,
-    /// Its first opportunities, the last close date first, those without one before them; one at least where there is
-    /// one, and fewer than asked for where the board would have more than 4 MB.
+    /// Its first opportunities: those without a close date, then by close date, the latest first. At least one if the
+    /// stage has any; fewer than asked for if the board would exceed 4 MB.
     opportunities: Vec<Opportunity>,
-    /// How many it has, exactly up to 10,000; left out for those who see only their own.
+    /// The number of its opportunities, exact up to 10,000; left out for callers who see only their own.
     count: Option<usize>,
-    /// Goes on with `/api/opportunities?stage=`, where there are more.
+    /// The cursor for `/api/opportunities?stage=`, if there are more.
     next_cursor: Option<String>,
 }
 
-/// Shows the stages of a pipeline, each with its first opportunities.
+/// Returns the stages of a pipeline, each with its first opportunities.
 pub async fn board(cx: Cx, query: BoardQuery) -> Result<Data<Board>> {
     let pipeline = daybook_records::pipeline_of(&cx, query.pipeline, None).await?;
     let mut columns = Vec::with_capacity(pipeline.stages.len());
-    // Each column has one at least where there is one, however much the others have.
+    // Each column has room for at least one opportunity, however large the others are.
     let mut bytes_before = pipeline.all_stages().count() * RECORD_BYTES;
     for (at, stage) in pipeline.all_stages().enumerate() {
         bytes_before -= RECORD_BYTES;

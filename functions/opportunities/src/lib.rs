@@ -1,7 +1,7 @@
-//! Opportunities: what may be sold to whom, stage by stage; and the pipelines that these stages are of.
+//! The opportunities API: possible sales to customers, which move through the stages of a pipeline; and the pipelines.
 //!
-//! An opportunity goes with its customer, and takes tasks about it along. A stage says how an opportunity stands and how
-//! probable it is that it is won, unless the opportunity says otherwise.
+//! A cascade delete of the customer includes its opportunities, and one of an opportunity includes the tasks about it.
+//! A stage sets the opportunity's status and its probability of being won, unless the opportunity has its own.
 
 mod board;
 mod pipelines;
@@ -42,13 +42,13 @@ pub fn routes() -> Routes {
         .post("/api/pipelines/{id}/restore", can(Pipelines, Manage), pipelines::restore)
 }
 
-/// Where an opportunity goes.
+/// A move of an opportunity to a stage.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Move {
     /// The stage, of any pipeline.
     stage: StageKey,
-    /// How probable it is that it is won; the stage's own unless given.
+    /// The probability of winning; by default that of the stage.
     probability: Option<Percent>,
     /// Why it was lost.
     lost_reason: Option<Line<200>>,

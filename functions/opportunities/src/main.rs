@@ -1,4 +1,4 @@
-//! The Lambda function `opportunities`.
+//! Entry point of the Lambda function `opportunities`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! Pipelines. The default one is there from the start, and stored once somebody changes it.
+//! The pipelines API: the stages of opportunities. The default pipeline exists from the start and is stored once it is
+//! changed.
 
 use daybook_domain::Record;
 use daybook_domain::pipeline::Pipeline;
@@ -7,7 +8,7 @@ use daybook_http::{Cx, Data, IfMatch, Listed, PageQuery, Patch, Path, Result};
 use daybook_records::{amended, stored_first};
 use daybook_store::{Page, Tx, is_at};
 
-/// What cursors of this list are for.
+/// The purpose of this list's cursors, which ties a cursor to the list.
 const CURSOR: &str = "pipelines";
 
 /// Lists the pipelines, the default one first.
@@ -34,8 +35,8 @@ pub async fn read(cx: Cx, Path(id): Path<PipelineId>) -> Result<Data<Pipeline>> 
     }
 }
 
-/// Changes the fields that are named. A stage that opportunities are seen in stays, and means what it meant; one that is
-/// removed is retired, as what was just made, or is in the trash, may be in it yet.
+/// Changes the given fields. A stage that visible opportunities are in stays, and keeps its meaning. A removed stage
+/// is retired, as an opportunity that was just created, or one in the trash, may still be in it.
 pub async fn update(
     cx: Cx,
     Path(id): Path<PipelineId>,
@@ -46,7 +47,7 @@ pub async fn update(
     if id != default.id || cx.find::<Pipeline>(id).await?.is_some() {
         return daybook_records::amend(&cx, id, version, patch.fields, Data).await;
     }
-    // The default one isn't stored before somebody changes it.
+    // The default pipeline isn't stored until it is changed.
     let draft = amended::<Pipeline>(&cx, &default, patch.fields).await?;
     is_at(&default, version)?;
     let draft = draft.with(|pipeline| Pipeline { created_at: cx.now(), ..pipeline });
@@ -54,7 +55,7 @@ pub async fn update(
     cx.commit(tx, Data(first)).await
 }
 
-/// Moves a pipeline to the trash, unless opportunities are in it. The default one stays.
+/// Moves a pipeline to the trash, unless opportunities are in it. The default pipeline can't be deleted.
 pub async fn delete(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatch) -> Result<Data<Pipeline>> {
     if id == PipelineId::default_of(cx.org) {
         return Err(Domain::Conflict(Conflict::StageInUse).into());
@@ -62,7 +63,7 @@ pub async fn delete(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatc
     daybook_records::remove(&cx, id, version, Data::<Pipeline>).await
 }
 
-/// Takes a pipeline back from the trash.
+/// Restores a pipeline from the trash.
 pub async fn restore(cx: Cx, Path(id): Path<PipelineId>, IfMatch(version): IfMatch) -> Result<Data<Pipeline>> {
     daybook_records::restore(&cx, id, version, Data::<Pipeline>).await
 }

@@ -1,4 +1,4 @@
-//! API keys: what programs sign in with. A secret is shown once, when it is made.
+//! The API keys of programs: create, list, change, rotate and revoke. A secret is shown only once, when it is created.
 
 use daybook_domain::api_key::{ApiKey, NewApiKey};
 use daybook_domain::{ApiKeyId, Audit, Error as Domain, Stored, Timestamp};
@@ -12,17 +12,17 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How many characters of a secret stay readable, to know a key by.
+/// How many characters of a secret stay readable, to recognise a key by.
 const SHOWN: usize = 6;
 
-/// A key with its secret, which is shown this once.
+/// A key with its secret, which is shown only this once.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = ApiKeyWithSecret)]
 pub struct WithSecret {
     /// The key.
     #[serde(flatten)]
     api_key: ApiKey,
-    /// For the header `Authorization: Bearer …`, or `X-API-Key`. Keep it: it is stored nowhere.
+    /// The secret, for the header `Authorization: Bearer …` or `X-API-Key`. Keep it: only its hash is stored.
     key: String,
 }
 
@@ -33,7 +33,7 @@ pub async fn list(cx: Cx, query: ListQuery<ApiKey>) -> Result<Listed<ApiKey>> {
     Ok(Listed(page))
 }
 
-/// Makes a key that may do no more than whoever makes it.
+/// Creates a key, with no more permissions than its creator has.
 pub async fn create(cx: Cx, NewJson(new): NewJson<NewApiKey>) -> Result<CreatedSecret<WithSecret>> {
     let made_by = cx.actor.owner().ok_or(Domain::NotAPerson)?;
     let stamp = cx.stamp();
@@ -50,7 +50,7 @@ pub async fn read(cx: Cx, Path(id): Path<ApiKeyId>) -> Result<Data<ApiKey>> {
     Ok(Data(shown(&cx, cx.get::<ApiKey>(id).await?.into_inner()).await?))
 }
 
-/// Changes the fields that are named; `null` clears. It counts from the key's next request on.
+/// Changes the given fields; `null` clears. The change applies from the key's next request on.
 pub async fn update(
     cx: Cx,
     Path(id): Path<ApiKeyId>,
@@ -59,20 +59,20 @@ pub async fn update(
 ) -> Result<Data<ApiKey>> {
     let mut fields = patch.fields;
     let last_used_at = last_used_at(&cx, id).await?;
-    // A key may be sent back as it was shown.
-    let told = last_used_at.map_or(Value::Null, |at| Value::from(at.to_string()));
-    if fields.get("last_used_at") == Some(&told) {
+    // A client may send back the key as it was shown.
+    let shown = last_used_at.map_or(Value::Null, |at| Value::from(at.to_string()));
+    if fields.get("last_used_at") == Some(&shown) {
         fields.remove("last_used_at");
     }
     daybook_records::amend(&cx, id, version, fields, |after| Data(ApiKey { last_used_at, ..after })).await
 }
 
-/// Takes a key out of force, at once and for good.
+/// Revokes a key, at once and for good.
 pub async fn revoke(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch) -> Result<Data<ApiKey>> {
     daybook_records::remove(&cx, id, version, Data::<ApiKey>).await
 }
 
-/// Gives a key another secret; the one before it works no more.
+/// Gives a key a new secret; the previous one stops working.
 pub async fn rotate(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch) -> Result<SecretData<WithSecret>> {
     cx.alter(id, version, |before: Stored<ApiKey>| {
         let cx = &cx;
@@ -99,7 +99,7 @@ async fn last_used_at(cx: &Cx, id: ApiKeyId) -> Result<Option<Timestamp>> {
 }
 
 fn prefix(secret: &str) -> String {
-    // The place of the key comes first and is no secret; what tells keys apart stands behind it.
+    // The secret begins with the key's id, which isn't secret; the random part behind it distinguishes keys.
     let random = secret.split_once('.').map_or("", |(_, random)| random);
     format!("dbk_…{}", random.chars().take(SHOWN).collect::<String>())
 }

@@ -1,4 +1,4 @@
-//! Organisations: one's own, the keys that programs sign in with, and the forms of websites.
+//! The organisation's administration API: the organisation itself, its API keys, and the forms of its websites.
 
 mod api_keys;
 mod organizations;

@@ -1,4 +1,4 @@
-//! The Lambda function `organizations`.
+//! Entry point of the Lambda function `organizations`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Organisations themselves. Everybody sees and changes their own; the default one's administrators make others.
+//! The organisations API: users see and change their own; administrators of the default organisation create others.
 
 use daybook_domain::form::Form;
 use daybook_domain::invitation::{Invitation, NewInvitation, Status};
@@ -10,13 +10,13 @@ use daybook_http::{Created, Cx, Data, IfMatch, ListQuery, Listed, NewJson, Patch
 use daybook_records::{Draft, created, deleted};
 use daybook_store::{Decision, Kept, Registration, Tx};
 
-/// Lists the organisations one belongs to: there is one.
+/// Lists the organisations the user belongs to: exactly one.
 pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organization>> {
     cx.list(&query.ask()).await.map(Listed)
 }
 
-/// Makes an organisation, and invites its owner by mail. Only in the default organisation, whose people run the
-/// deployment; elsewhere an organisation comes with a registration, where those are open.
+/// Creates an organisation, and invites its owner by e-mail. Only in the default organisation, whose users run the
+/// deployment; elsewhere a registration creates an organisation, if registration is open.
 pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Created<Organization>> {
     if cx.org != cx.env.settings.default_org {
         return Err(Domain::Forbidden(Permission::least(Resource::Organization, Action::Manage)).into());
@@ -29,7 +29,7 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Cr
     let owner = NewInvitation { email: new.owner_email.clone(), name: None, role: Role::Owner.into() };
     let organization = Organization::invited(org, new, &stamp);
     let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
-    // Users of one organisation are unknown in another.
+    // The inviting user is unknown in the new organisation.
     let invitation = Invitation { invited_by: None, ..Invitation::new(owner, &cx.stamp()) };
     let cx = cx.in_organization(org);
     let (organization, tx) = created(&cx, Tx::default(), Draft::of(organization)).await?;
@@ -38,13 +38,13 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Cr
     cx.commit(tx, Created(organization)).await
 }
 
-/// Reads one's organisation.
+/// Reads one's own organisation.
 pub async fn read(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Organization>> {
     own(&cx, id).await.map(Data::stored)
 }
 
-/// Changes the fields that are named; `null` clears. Network lists count from the next request on, and are refused
-/// where they would shut out whoever sets them.
+/// Changes the given fields; `null` clears. Network lists apply from the next request on, and are refused if they
+/// would shut out the caller.
 pub async fn update(
     cx: Cx,
     Path(id): Path<OrgId>,
@@ -55,8 +55,8 @@ pub async fn update(
     daybook_records::amend(&cx, id, version, patch.fields, Data).await
 }
 
-/// Removes one's own organisation, by an owner: nobody gets in any more, its keys and forms are unknown, and 30 days later
-/// all that it had is erased. Until then those who run the deployment can bring it back.
+/// Deletes one's own organisation; only an owner may. No user can sign in any more, its keys and forms stop working,
+/// and all its data is erased 30 days later. Until then the users who run the deployment can restore it.
 pub async fn delete(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -> Result<Data<Organization>> {
     own(&cx, id).await?;
     if id == cx.env.settings.default_org {
@@ -75,13 +75,13 @@ pub async fn delete(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) ->
     .await
 }
 
-/// Brings an organisation back. Only in the default organisation, whose people run the deployment.
+/// Restores an organisation. Only in the default organisation, whose users run the deployment.
 pub async fn restore(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -> Result<Data<Organization>> {
     daybook_records::restore(&run_by(&cx, id)?, id, version, Data::<Organization>).await
 }
 
-/// Sends the invitation of an organisation's first owner once more, as long as there is none. Only in the default
-/// organisation, whose people run the deployment.
+/// Sends the invitation of an organisation's first owner again, as long as it has no owner. Only in the default
+/// organisation, whose users run the deployment.
 pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
     let cx = run_by(&cx, id)?;
     let organization = cx.get::<Organization>(id).await?;
@@ -100,7 +100,7 @@ pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
     daybook_records::change(&cx, invitation, None, resent, Data).await
 }
 
-/// The same request in another organisation, where those ask who run the deployment; to others it is unknown.
+/// The request's context in another organisation, for users of the default one; "not found" for others.
 fn run_by(cx: &Cx, id: OrgId) -> Result<Cx> {
     match cx.org == cx.env.settings.default_org {
         true => Ok(cx.in_organization(id)),
@@ -108,7 +108,7 @@ fn run_by(cx: &Cx, id: OrgId) -> Result<Cx> {
     }
 }
 
-/// One's own organisation; others are unknown.
+/// One's own organisation; "not found" for others.
 async fn own(cx: &Cx, id: OrgId) -> Result<Stored<Organization>> {
     match id == cx.org {
         true => cx.get(id).await,

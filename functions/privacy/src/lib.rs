@@ -1,5 +1,5 @@
-//! Privacy: what the law lets a person ask for, all that is known of them and that it be erased; and the jobs that do
-//! it, as every job that takes longer than a request.
+//! The privacy API: exports and erases all personal data of a person, by jobs; and shows the state of jobs, these and
+//! all others.
 
 use daybook_domain::job::{Job, Status, Work};
 use daybook_domain::permission::Action::{Manage, Read};
@@ -21,41 +21,41 @@ pub fn routes() -> Routes {
         .get("/api/jobs/{id}", can(Jobs, Read), read)
 }
 
-/// How long a link to a file is good.
+/// How long a link to a file is valid.
 const LINKED: Duration = Duration::from_secs(15 * 60);
 
-/// A person, by their address.
+/// A person, identified by e-mail address.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
-    /// Their address.
+    /// The person's address.
     email: EmailAddress,
 }
 
-/// A job, with the link to its file.
+/// A job with the link to its file.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobShown {
     /// The job.
     #[serde(flatten)]
     job: Job,
-    /// Where its file can be fetched for 15 minutes, by anybody who has the link.
+    /// Downloads the job's file. Any client that has the link can use it, for 15 minutes.
     download_url: Option<String>,
 }
 
-/// Takes out all that is known of a person: records, mail, the sync ledger and the audit log, as a file of JSON.
+/// Exports all data about a person as a JSON file: records, mail, the sync ledger and the audit log.
 async fn export(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
     let person_of = cx.env.pseudonym(cx.org, &person.email);
     begin(&cx, person, Work::PersonExport { person: person_of }, Audit::Export).await
 }
 
-/// Erases all that is known of a person, for good: records with those in the trash, mail, what other systems have, and
-/// what entries of the audit log were about. The entries stay, without the person.
+/// Erases all data about a person for good: records including those in the trash, mail, copies in other systems, and
+/// the details of audit log entries. The entries stay, without the person.
 async fn erase(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
     let person_of = cx.env.pseudonym(cx.org, &person.email);
     begin(&cx, person, Work::PersonErasure { person: person_of }, Audit::Erase).await
 }
 
-/// The address stands in the subject alone, until the job is done: neither in the job's record nor in the journal.
+/// The address is stored in the data subject row alone, until the job is done: neither in the job nor in the journal.
 async fn begin(cx: &Cx, person: Person, work: Work, audit: Audit) -> Result<Accepted<Job>> {
     let job = Job::new(work, &cx.stamp());
     let subject = DataSubject::new(person.email, cx.now()).write(cx.org, job.id)?;
@@ -68,7 +68,7 @@ async fn list(cx: Cx, query: ListQuery<Job>) -> Result<Listed<Job>> {
     cx.list(&query.ask()).await.map(Listed)
 }
 
-/// Says how far a job has come, and where its file is.
+/// Returns a job's progress, and the link to its file.
 async fn read(cx: Cx, Path(id): Path<JobId>, Stored(files): Stored) -> Result<Data<JobShown>> {
     let job = cx.get::<Job>(id).await?;
     let there = job.file.as_ref().filter(|file| job.status == Status::Done && file.expires_at > cx.now());

@@ -1,4 +1,4 @@
-//! The Lambda function `privacy`.
+//! Entry point of the Lambda function `privacy`.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,6 @@
-//! Remind: when the time of a task comes, says so, once: by `task.due` where somebody asked to be reminded, by
-//! `task.overdue` where it was to be done by now.
+//! Task reminders: publishes `task.due` at the time of a reminder and `task.overdue` at the due date, once each.
 //!
-//! An alarm isn't taken back when a task changes, so whatever it was set for is looked up again.
+//! An alarm isn't cancelled when its task changes, so the worker reads the task again before it publishes.
 
 use daybook_domain::task::Task;
 use daybook_domain::{Audit, Event, Timestamp};
@@ -12,13 +11,13 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For so long a moment is known to have been told of.
+/// How long the idempotency key of a published event is kept: 400 days.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
 
-/// A reminder may be so late and a task be changed meanwhile.
+/// A reminder may be this late, and the task may have changed in the meantime.
 const LATE: Duration = Duration::from_secs(300);
 
-/// The consumer of alarms. Commit writes them as due items; no entry gives rise to one.
+/// The consumer of alarms. A commit writes them as due items; no journal entry leads to one.
 pub static CONSUMER: Consumer<Alarm> = Consumer {
     queue: Queue { name: alarm::QUEUE },
     function: "remind",
@@ -28,20 +27,20 @@ pub static CONSUMER: Consumer<Alarm> = Consumer {
     retry: RetryPolicy::DEFAULT,
 };
 
-/// Its worker.
+/// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
     Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, (), handle))
 }
 
-/// Makes it true that everybody was told whom this moment concerns.
+/// Ensures that the events of this moment are published.
 async fn handle(env: Arc<Env>, _: Arc<()>, message: Message<Alarm>) -> Result<Outcome> {
     let Alarm { org, record, at } = message.job;
     let cx = env.system(org, "remind");
     if cx.now() < at {
-        return Ok(Outcome::RetryAt(at, "its time hasn't come".to_owned()));
+        return Ok(Outcome::RetryAt(at, "the reminder isn't due yet".to_owned()));
     }
     let Some(task) = cx.find::<Task>(record).await?.filter(|task| task.is_open()) else { return Ok(Outcome::Done) };
-    // A moment that was over when the task was last changed is nobody's to be reminded of.
+    // A moment that had passed when the task was last changed needs no reminder.
     let over = at.plus(LATE) < task.updated_at;
     let reminders = task.reminders.as_slice().iter().filter(|reminder| reminder.moment(task.due_date) == Some(at));
     let mut channels: Vec<&str> = reminders.map(|reminder| reminder.channel.name()).collect();
@@ -56,7 +55,7 @@ async fn handle(env: Arc<Env>, _: Arc<()>, message: Message<Alarm>) -> Result<Ou
     Ok(Outcome::Done)
 }
 
-/// Puts it on record, unless it is.
+/// Writes the event to the journal, unless it is there already.
 async fn announce(cx: &Cx, event: Event, task: &Task, at: Timestamp, detail: Value) -> Result<()> {
     let detail: Map<String, Value> = detail.as_object().cloned().unwrap_or_default();
     let content = format!("{} {} {at}", event.name(), task.id);

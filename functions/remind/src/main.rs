@@ -1,4 +1,4 @@
-//! The Lambda function `remind`.
+//! Entry point of the Lambda function `remind`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The audit log as a file of any size.
+//! The job that exports the audit log to a file of up to 2 GiB.
 
 use crate::unwritten;
 use daybook_audit::{AuditQuery, EntryFile, shown};
@@ -8,10 +8,10 @@ use daybook_jobs::files::Files;
 use daybook_store::schema::day_of;
 use daybook_store::{Cx, Result};
 
-/// How many entries are read at once.
+/// How many entries are read per page.
 const AT_ONCE: usize = 200;
 
-/// So many bytes are written at once.
+/// How many bytes are written per chunk.
 const CHUNK: usize = 1 << 20;
 
 /// The most bytes of a file.
@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 2 << 30;
 
 /// Writes the entries, the newest first.
 pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, format: Format, filter: &Filter) -> Result<Job> {
-    // What happened since it was asked for isn't part of it.
+    // Entries since the request aren't part of the export.
     let to = filter.to.clone().or_else(|| Some(job.created_at.to_string()));
     let filter = Filter { to, ..filter.clone() };
     let mut query = AuditQuery { filter, limit: AT_ONCE, ascending: false, cursor: None };
@@ -41,7 +41,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, format: Format, filter: 
             writing.add(&file.take()).await.map_err(unwritten)?;
         }
         if written > MOST_BYTES {
-            return Ok(job.failed(&format!("the file has more than {MOST_BYTES} bytes; ask for less time at once")));
+            return Ok(job.failed(&format!("the file has more than {MOST_BYTES} bytes; export a shorter period")));
         }
         if is_last {
             break;

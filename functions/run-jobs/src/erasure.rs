@@ -1,4 +1,4 @@
-//! Erasing all that is known of a person.
+//! The job that erases all personal data of a person.
 
 use crate::person::{Known, known};
 use crate::remove;
@@ -12,22 +12,22 @@ use daybook_store::rows::delivery;
 use daybook_store::rows::ledger::{self, HUBSPOT};
 use daybook_store::{Cx, Error, Kept, Result, Tx};
 
-/// Erases what was known when it was asked for: first what entries were about, then records, by which the entries are
-/// found. A record that changed since it was looked at is refused, and all of it looked at once more, so no entry about it
-/// is missed.
+/// Erases the data that existed at the time of the request: first the details of entries, then the records, by which
+/// the entries are found. If a record has changed since it was read, the job fails and starts over with a new search,
+/// so that no entry about it is missed.
 pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -> Result<Job> {
     let Known { records, gone, mentions, entries, mentioning, former } =
         known(cx, &subject.address, job.created_at).await?;
     for record in &records {
         if let (Some(user), Kept::Live) = (record.record::<User>(), record.kept) {
-            let why = format!("this is the address of user {}; remove the user first, and ask again", user.id);
+            let why = format!("this is the address of user {}; delete the user first, then ask again", user.id);
             return Ok(job.failed(&why));
         }
-        // Its file would be there after this.
+        // The export's file would outlive the erasure.
         let exports =
             |other: &&Stored<Job>| other.status == Status::Queued && matches!(other.work, Work::PersonExport { .. });
         if let Some(other) = record.record::<Job>().filter(exports) {
-            return Err(Error::unavailable("erase a person", format!("{} exports what is known of them", other.id)));
+            return Err(Error::unavailable("erase a person", format!("{} is exporting their data", other.id)));
         }
     }
     let mut erased = Erased { mentions, entries: (entries.len() + mentioning.len()) as u64, ..Erased::default() };
@@ -40,7 +40,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
         cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, *lead), ()).await?;
     }
     for record in &records {
-        // That somebody asked stays on record; what they got doesn't.
+        // The earlier request stays on record; its file is erased.
         if let Some(earlier) = record.record::<Job>() {
             let removed = files.remove(&earlier.file_key(cx.org)).await;
             removed.map_err(|error| Error::unavailable("remove a file", error))?;
@@ -49,7 +49,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
         if record.id.kind == RecordType::Lead {
             forget_remotely(cx, record.id, &mut erased).await?;
         }
-        // What a contact is known by since it was a lead stands in other systems under the lead.
+        // Other systems know a converted contact under the id of its lead.
         if let Some(lead) = record.lead_id.filter(|_| record.id.kind == RecordType::Contact) {
             forget_remotely(cx, lead.into(), &mut erased).await?;
             cx.next_step().commit(Tx::happened(Event::RecordErased, Audit::Erase, lead), ()).await?;

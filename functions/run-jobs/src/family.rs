@@ -1,4 +1,4 @@
-//! What belongs to a record goes to the trash after it, or comes back after it.
+//! The jobs of cascade delete and cascade restore: move a record's dependants to the trash after it, or back.
 
 use daybook_domain::job::Job;
 use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, Stored};
@@ -6,15 +6,15 @@ use daybook_records::{Draft, updated};
 use daybook_store::rows::cascade::{Cascades, FinishedCascade};
 use daybook_store::{Cx, Error, Result, Tx};
 
-/// Of so many records most fit one transaction.
+/// How many records to move per transaction; most fit.
 const AT_ONCE: usize = 8;
 
-/// Moves what belongs to a record to the trash. Nobody sees any of it meanwhile, and nobody can join, as the record is
-/// there already; a crash leaves less to do.
+/// Cascade delete: moves a record's dependants to the trash. Meanwhile they are hidden and none can be added, as the
+/// record is in the trash already. After a crash the next try continues with what is left.
 pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     let mut job = job.clone();
-    // Where an earlier try got as far as the last step, the record may be back with all that belongs to it, and may
-    // have been removed once more.
+    // If an earlier try completed the last step, the record may have been restored with its dependants, and may have
+    // been deleted again since.
     if !Cascades::read(&cx.env, cx.org).await?.is_of(record, job.id) {
         return Ok(job.finished());
     }
@@ -41,12 +41,12 @@ pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     Ok(job.finished())
 }
 
-/// Takes what went to the trash with a record back from there; what was erased or taken back meanwhile stays as it is, and
-/// so does what needs another record that has gone since.
+/// Cascade restore: restores the records that a cascade delete moved to the trash. Records erased or restored
+/// meanwhile are left alone, and so are those that refer to another record that no longer exists.
 pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     let mut job = job.clone();
     if !cx.is_there(record).await? {
-        return Ok(job.failed("the record was moved to the trash again"));
+        return Ok(job.failed("the record has been moved to the trash again"));
     }
     let finished = cx.trash().indexed_with(record).await?;
     for some in finished.chunks(AT_ONCE) {
@@ -55,16 +55,16 @@ pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     Ok(job.finished())
 }
 
-/// Which way a family goes.
+/// The direction of a cascade.
 #[derive(Clone, Copy)]
 enum Direction {
-    /// To the trash with a record.
+    /// Cascade delete of this record.
     Delete(AnyId),
-    /// Back from there.
+    /// Cascade restore.
     Restore,
 }
 
-/// Moves some records, in one transaction with how far the job has come; in smaller ones where they don't fit.
+/// Moves records in one transaction with the job's progress; in smaller ones if they don't fit.
 async fn moved(cx: &Cx, mut job: Stored<Job>, some: &[AnyId], direction: Direction) -> Result<Stored<Job>> {
     let mut open = vec![some];
     while let Some(some) = open.pop() {
@@ -97,7 +97,7 @@ fn is_unfit(refused: &Domain) -> bool {
     matches!(refused, Domain::Unfit { .. })
 }
 
-/// Whether a record can't come back, however often that is tried.
+/// Whether a record can't be restored, however often that is tried.
 fn is_refused(direction: Direction, refused: &Domain) -> bool {
     matches!(
         (direction, refused),

@@ -1,6 +1,6 @@
-//! Run jobs: does the work that takes longer than a request may.
+//! The worker for background jobs: exports, erasures and cascades that take longer than a request may.
 //!
-//! A job may be begun again at any point: a file is seen once it is whole, and what is erased is erased once.
+//! A job can be restarted at any point: a file becomes visible once it is complete, and an erasure is idempotent.
 
 mod audit_export;
 mod erasure;
@@ -24,24 +24,24 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a try may take: a function runs for 15 minutes at most.
+/// How long a try may take; a function runs for 15 minutes at most.
 const LONGEST: Duration = Duration::from_secs(13 * 60);
 
-/// The consumer of entries that ask for a job.
+/// The consumer of entries that request a job.
 pub static CONSUMER: Consumer<JobRun> = Consumer {
     queue: Queue { name: "jobs" },
     function: "run-jobs",
     presence: Presence::Always,
     wants: Some(wanted),
     limits: Limits { timeout: Duration::from_secs(15 * 60), ..Limits::DEFAULT },
-    // With the pauses, most of a day.
+    // With the pauses between them, most of a day.
     retry: RetryPolicy::attempts(100),
 };
 
-/// A job to be done.
+/// The message to run a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRun {
-    /// The entry by which it was asked for.
+    /// The entry that requested it.
     #[serde(flatten)]
     pub entry: EntryRef,
     /// The job.
@@ -54,57 +54,57 @@ fn wanted(fact: &Fact, _: &Settings) -> Vec<JobRun> {
     job.map(|job| JobRun { entry, job }).into_iter().collect()
 }
 
-/// Its worker.
+/// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
     let files = from.files()?;
     Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, files, handle))
 }
 
-/// Makes it true that the job is done, or has failed.
+/// Ensures that the job is done or has failed.
 async fn handle(env: Arc<Env>, files: Arc<Arc<dyn Files>>, message: Message<JobRun>) -> Result<Outcome> {
     let JobRun { entry, job: id } = message.job;
     let env = &env;
-    // Rows alone can be written by whoever has rights on the table; entries can't.
+    // A process with write access to the table can forge a row, but not a signed entry.
     let asked = Fact::genuine(env, entry).await?;
     let Some(fact) = asked.filter(|fact| fact.event == Event::JobQueued && fact.record == id.into()) else {
-        return Ok(Outcome::Failed("nobody asked for this job".to_owned()));
+        return Ok(Outcome::Failed("no journal entry requests this job".to_owned()));
     };
     let cx = env.on_behalf_of(&fact, "run-jobs");
     let Some(job) = cx.find::<Job>(id).await?.filter(|job| job.status == Status::Queued) else {
-        // An earlier try may have got no further.
+        // An earlier try may have stopped before this step.
         DataSubject::remove(env, cx.org, id).await?;
         return Ok(Outcome::Done);
     };
     if env.clock.now() < job.begins_at() {
-        return Ok(Outcome::RetryAt(job.begins_at(), "it may still be taken back".to_owned()));
+        return Ok(Outcome::RetryAt(job.begins_at(), "the deletion can still be reverted".to_owned()));
     }
     let began = Instant::now();
     let done = tokio::time::timeout(LONGEST, done(files.as_ref().as_ref(), &cx, &fact, &job)).await;
     let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
         Ok(done) => done,
-        // It would begin anew, and take as long.
+        // A retry would start over and take as long.
         Err(_) if began.elapsed() >= LONGEST && matches!(job.work, Work::AuditExport { .. }) => {
-            job.failed("it took longer than 13 minutes; ask for less time at once")
+            job.failed("it took longer than 13 minutes; export a shorter period")
         }
-        // What half of a family waits for is never given up, nor what a newer version can do.
+        // Cascades are never given up half-way, nor is work that only a newer version can do.
         Err(error)
             if !CONSUMER.retry.is_exhausted(message.attempt) || job.work.is_of_a_family() || is_for_newer(&error) =>
         {
             if CONSUMER.retry.is_exhausted(message.attempt) {
-                tracing::error!(job = %job.id, error = %error.chain(), "a job fails again and again");
+                tracing::error!(job = %job.id, error = %error.chain(), "a job keeps failing and is retried");
             }
             let at = CONSUMER.retry.next_attempt(env, message.attempt);
             return Ok(Outcome::RetryAt(at, error.chain()));
         }
         Err(error) => {
             tracing::error!(job = %job.id, error = %error.chain(), "a job failed");
-            job.failed("it was tried several times; ask for it again, and tell whoever runs Daybook its id")
+            job.failed("it failed several times; ask for it again, and give the operator of Daybook its id")
         }
     };
     end(&cx, &job, done).await
 }
 
-/// The job as it is once it is done, or can't be.
+/// Does the job's work; returns the job as done, or as failed for good.
 async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Result<Job> {
     match &job.work {
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
@@ -117,14 +117,14 @@ async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Res
     }
 }
 
-/// Whether only a newer version can do it.
+/// Whether only a newer version can do the job.
 fn is_for_newer(error: &Error) -> bool {
     matches!(error, Error::Domain(Domain::Conflict(Conflict::NewerVersion)))
 }
 
-/// What a job about a person needs to know, if its entry says the same.
+/// The data subject of a job about a person, checked against the pseudonym in the job's signed entry.
 async fn subject(cx: &Cx, fact: &Fact, job: &Job) -> Result<DataSubject> {
-    let untrue = || Error::internal("run a job", "its subject isn't what was asked for");
+    let untrue = || Error::internal("run a job", "its data subject isn't the requested one");
     let subject = DataSubject::read(&cx.env, cx.org, job.id).await?.ok_or_else(untrue)?;
     let detail = fact.detail(&cx.env).await?.ok_or_else(untrue)?;
     let person = detail.after.get("work").and_then(|work| work.get("person")?.as_str()).ok_or_else(untrue)?;
@@ -135,9 +135,9 @@ async fn subject(cx: &Cx, fact: &Fact, job: &Job) -> Result<DataSubject> {
     }
 }
 
-/// Writes down how a job ended; then its data subject is forgotten.
+/// Stores the job's result, then deletes its data subject row.
 async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
-    // It may have told how far it came.
+    // Read again, as the work may have stored its progress.
     let Some(job) = &cx.find::<Job>(job.id).await? else { return Ok(Outcome::Done) };
     let audit = match &job.work {
         Work::AuditExport { .. } | Work::PersonExport { .. } => Audit::Export,
@@ -156,14 +156,14 @@ fn unwritten(error: FileError) -> Error {
     Error::unavailable("write a job's file", error)
 }
 
-/// Writes a file that fits memory.
+/// Writes a file that fits in memory; returns its size in bytes.
 async fn write(cx: &Cx, files: &dyn Files, job: &Job, media_type: &str, bytes: &[u8]) -> Result<u64> {
     let mut file = files.begin(&job.file_key(cx.org), media_type).await.map_err(unwritten)?;
     file.add(bytes).await.map_err(unwritten)?;
     file.finish().await.map_err(unwritten)
 }
 
-/// Removes a record for good, with the secrets that belong to it.
+/// Erases a record, with the secrets that belong to it.
 async fn remove<T: Record>(cx: &Cx, record: &Stored<T>, kept: Kept) -> Result<()> {
     if let Ok(user) = UserId::try_from(record.id()) {
         Credential::remove(&cx.env, cx.org, user).await?;

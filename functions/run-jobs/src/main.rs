@@ -1,4 +1,4 @@
-//! The Lambda function `run-jobs`.
+//! Entry point of the Lambda function `run-jobs`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Erasing all that an organisation had.
+//! The job that erases all data of a deleted organisation.
 
 use crate::remove;
 use daybook_domain::job::{Erased, Job};
@@ -7,11 +7,11 @@ use daybook_domain::{Record, RecordType, for_each_record_type};
 use daybook_store::rows::delivery;
 use daybook_store::{Cx, Kept, Result};
 
-/// Erases what entries were about, then all records but those that say that it was done.
+/// Erases the details of entries, then all records but the jobs, which record the erasure.
 pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
-    // Brought back, or brought back and removed again since: then another job comes later.
+    // Restored, or restored and deleted again since: then another job follows.
     if cx.erasure().exists(cx.org.into()).await? {
-        return Ok(job.failed("the organisation was brought back; nothing was erased"));
+        return Ok(job.failed("the organisation was restored; nothing was erased"));
     }
     let mut entries = Vec::new();
     cx.journal().each(|fact, _| entries.push(fact.id)).await?;
@@ -26,7 +26,7 @@ pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
     Ok(job.with_erased(erased))
 }
 
-/// Erases all records of a type, those in the trash too.
+/// Erases all records of a type, including those in the trash; returns their number.
 async fn all<T: Record>(cx: &Cx) -> Result<u64> {
     let mut count = 0;
     for kept in [Kept::Live, Kept::InTrash] {

@@ -1,4 +1,4 @@
-//! All that is known of a person: whose address it is says which records, and which entries.
+//! The search for all personal data of a person: finds records and journal entries by e-mail address.
 
 use daybook_domain::job::{Job, MOST_MENTIONS};
 use daybook_domain::record::Personal;
@@ -9,15 +9,15 @@ use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeSet;
 
-/// A record of a person, as it was looked at.
+/// A record about the person, as it was read.
 pub struct PersonalRecord {
     /// Its id.
     pub id: AnyId,
-    /// Where it is kept.
+    /// Whether it is live or in the trash.
     pub kept: Kept,
-    /// The lead it came of, where it says so.
+    /// The lead it was created from, if it names one.
     pub lead_id: Option<LeadId>,
-    /// The record as it is stored.
+    /// The record as stored.
     pub text: String,
     record: Box<dyn Any + Send + Sync>,
 }
@@ -29,30 +29,30 @@ impl PersonalRecord {
         PersonalRecord { id: record.id(), kept, lead_id: lead, text, record: Box::new(record) }
     }
 
-    /// The record, where it is of this type.
+    /// The record, if it is of this type.
     pub fn record<T: Record>(&self) -> Option<&Stored<T>> {
         self.record.downcast_ref()
     }
 }
 
-/// All that is known of a person.
+/// All data about a person.
 #[derive(Default)]
 pub struct Known {
-    /// Their records.
+    /// The records about the person.
     pub records: Vec<PersonalRecord>,
-    /// Leads of theirs that have left the trash.
+    /// Leads of the person that were purged from the trash.
     pub gone: Vec<AnyId>,
-    /// Records about others that mention their address, as far as they are named.
+    /// Records about others that mention the address: at most `MOST_MENTIONS`.
     pub mentions: Vec<AnyId>,
-    /// Entries about their records.
+    /// Entries about the person's records.
     pub entries: Vec<EntryId>,
-    /// Entries about others that mention their address.
+    /// Entries about others that mention the address.
     pub mentioning: Vec<EntryId>,
-    /// Addresses that their records had before.
+    /// Earlier addresses in the person's records.
     pub former: BTreeSet<String>,
 }
 
-/// Looks at all there is of an organisation until a moment.
+/// Searches all records and entries of an organisation up to a moment.
 pub async fn known(cx: &Cx, address: &EmailAddress, until: Timestamp) -> Result<Known> {
     let mut looking = Looking {
         cx,
@@ -64,7 +64,7 @@ pub async fn known(cx: &Cx, address: &EmailAddress, until: Timestamp) -> Result<
         known: Known::default(),
     };
     looking.what_is_gone().await?;
-    // Parents before their children.
+    // Parents before children.
     for kind in RecordType::ALL {
         looking.at(*kind).await?;
     }
@@ -79,27 +79,27 @@ struct Looking<'a> {
     until: Timestamp,
     /// The person's records.
     ids: BTreeSet<AnyId>,
-    /// Records that were looked at.
+    /// The records searched so far.
     seen: BTreeSet<AnyId>,
     known: Known,
 }
 
 impl Looking<'_> {
-    /// Records that have left the trash are known by the entries that tell of their address.
+    /// Finds records that were purged from the trash by the entries that hold their address.
     async fn what_is_gone(&mut self) -> Result<()> {
-        let mut told = BTreeSet::new();
+        let mut mentioned = BTreeSet::new();
         self.cx
             .journal()
             .each(|fact, detail| {
                 let theirs = ["before", "after"].map(|side| is_of(&detail[side], &self.normalized));
                 if theirs.contains(&true) {
-                    told.insert(fact.record);
+                    mentioned.insert(fact.record);
                     let lead = detail["after"]["lead_id"].as_str().and_then(|id| id.parse::<AnyId>().ok());
-                    told.extend(lead);
+                    mentioned.extend(lead);
                 }
             })
             .await?;
-        for id in told {
+        for id in mentioned {
             if !self.cx.erasure().exists(id).await? {
                 self.ids.insert(id);
                 self.known.gone.extend(Some(id).filter(|id| id.kind == RecordType::Lead));
@@ -112,7 +112,7 @@ impl Looking<'_> {
         if kind == RecordType::Job {
             return self.jobs().await;
         }
-        // Those that only a newer version knows are its own to look at.
+        // Types that only a newer version knows are searched by that version.
         let looked = with_record_type!(kind, T => match T::PERSONAL {
             Personal::No => boxed(|| self.others::<T>()),
             Personal::Yes | Personal::Unique(_) => boxed(|| self.own::<T>()),
@@ -123,8 +123,8 @@ impl Looking<'_> {
         }
     }
 
-    /// Records that may be the person's: live and in the trash, and live once more, so that one that is taken back from the
-    /// trash meanwhile isn't missed.
+    /// Searches records that may be about the person: live, in the trash, and live again, so that one that is restored
+    /// meanwhile isn't missed.
     async fn own<T: Record>(&mut self) -> Result<()> {
         for kept in [Kept::Live, Kept::InTrash, Kept::Live] {
             let cx = self.cx;
@@ -136,7 +136,7 @@ impl Looking<'_> {
                     }
                     let theirs = record.person().is_some_and(|person| person == self.normalized)
                         || record.about().iter().any(|other| self.ids.contains(other));
-                    // By its id: a post that was held makes its lead later.
+                    // The time of its id, as a held post creates its lead later.
                     if theirs && id.time() <= self.until {
                         self.ids.insert(id);
                         self.known.records.push(PersonalRecord::of(record, kept));
@@ -149,7 +149,7 @@ impl Looking<'_> {
         Ok(())
     }
 
-    /// Jobs about the person. That somebody asked for them is about whoever asked.
+    /// Finds jobs about the person. That they were requested is data about the requesting user.
     async fn jobs(&mut self) -> Result<()> {
         let cx = self.cx;
         cx.every::<Job>(Kept::Live)
@@ -162,7 +162,7 @@ impl Looking<'_> {
             .await
     }
 
-    /// Records that are nobody's in particular.
+    /// Searches records that are about no person for mentions.
     async fn others<T: Record>(&mut self) -> Result<()> {
         for kept in [Kept::Live, Kept::InTrash] {
             let cx = self.cx;
@@ -172,7 +172,7 @@ impl Looking<'_> {
     }
 
     fn mentioned(&mut self, id: AnyId, json: &str) {
-        // What a lead of theirs became may hold their words without their address.
+        // A record created from the person's lead may hold their words without the address.
         let was_theirs = |json: &Value| {
             let lead = json["lead_id"].as_str().and_then(|id| id.parse::<AnyId>().ok());
             lead.is_some_and(|lead| self.ids.contains(&lead))
@@ -186,7 +186,8 @@ impl Looking<'_> {
         }
     }
 
-    /// Entries about the person's records, among them those of requests that were refused; and what names them besides.
+    /// Finds entries about the person's records, including those of refused requests, and other entries that mention
+    /// the address.
     async fn at_entries(&mut self) -> Result<()> {
         let (ids, until) = (&self.ids, EntryId::last_at(self.until));
         let Known { entries, mentioning, former, .. } = &mut self.known;
@@ -210,7 +211,7 @@ impl Looking<'_> {
     }
 }
 
-/// The address of the person that a record is about, in the form in which addresses are compared.
+/// The normalised address of the person that a record is about.
 fn address_in(record: &Value) -> Option<String> {
     let address = record["email"].as_str().or(record["enquiry"]["email"].as_str())?;
     EmailAddress::parse(address).ok().map(|address| address.normalized())

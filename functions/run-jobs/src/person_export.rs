@@ -1,4 +1,4 @@
-//! All that is known of a person, as a file.
+//! The job that exports all personal data of a person to a JSON file.
 
 use crate::person::{Known, known};
 use crate::write;
@@ -13,7 +13,7 @@ use daybook_store::{Cx, Error, Kept, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Serialize)]
 struct PersonExport {
     email: EmailAddress,
@@ -43,7 +43,7 @@ struct ExportedMail {
     delivery: delivery::Delivery,
 }
 
-/// Writes what was known when it was asked for.
+/// Writes the data that existed at the time of the request.
 pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -> Result<Job> {
     let Known { records, mentions, entries, mentioning, .. } = known(cx, &subject.address, job.created_at).await?;
     let mut export = PersonExport {
@@ -54,11 +54,11 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
         gets_no_mail: suppression::holds(&cx.env, cx.org, &subject.address).await?,
         sync: Vec::new(),
         audit_log: Vec::new(),
-        // What is about others is theirs; that it is there is told.
+        // The data of others isn't disclosed; only the ids of what mentions the person.
         mentioned_by: mentions,
         mentioned_in: mentioning,
     };
-    // What was asked about them before is no data of theirs.
+    // Earlier requests about the person aren't their data.
     for record in records.iter().filter(|record| record.id.kind != RecordType::Job) {
         export.records.push(ExportedRecord {
             in_trash: record.kept == Kept::InTrash,
@@ -85,7 +85,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
     Ok(job.with_file(name, bytes, cx.now()))
 }
 
-/// Where others were when they did something is theirs.
+/// Removes the IP address and the client of other people's actions, as these are their data.
 fn of_others_hidden(mut entry: Entry) -> Entry {
     if entry.actor.kind != WhoKind::Public
         && let Some(request) = &mut entry.request
@@ -96,7 +96,7 @@ fn of_others_hidden(mut entry: Entry) -> Entry {
     entry
 }
 
-/// A record as it is stored, with what only a newer version knows of it.
+/// A record as stored, including fields that only a newer version knows.
 fn json(record: &str) -> Result<Value> {
     serde_json::from_str(record).map_err(|error| Error::internal("write a job's file", error))
 }

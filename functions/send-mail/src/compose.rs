@@ -1,4 +1,4 @@
-//! To whom a mail goes and what it says, from the entry it belongs to.
+//! Composition of e-mails: recipient, reply address and content, from the journal entry that a mail is about.
 
 use crate::message::{MailJob, MailKind};
 use daybook_domain::invitation::{self, Invitation};
@@ -15,19 +15,19 @@ use daybook_store::{Cx, EntryRef, Env, Error, Fact, Result};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// To whom a mail goes and what it says.
+/// A composed mail.
 pub struct Composed {
-    /// To whom.
+    /// The recipient.
     pub to: EmailAddress,
-    /// Where answers go.
+    /// The address for replies.
     pub reply_to: Option<EmailAddress>,
-    /// What it says.
+    /// The content.
     pub content: Content,
     /// The lead it is about.
     pub about: Option<AnyId>,
 }
 
-/// Composes a mail from what its entry is about; none where there is nobody to send it to.
+/// Composes a mail from the record that its entry is about; none if there is no recipient.
 pub async fn compose(env: &Arc<Env>, sender: &Sender, job: MailJob) -> Result<Option<Composed>> {
     let cx = env.system(job.entry.org, "send-mail");
     let about = match job.about {
@@ -52,7 +52,7 @@ pub async fn compose(env: &Arc<Env>, sender: &Sender, job: MailJob) -> Result<Op
     }
 }
 
-/// Whom mails are from.
+/// The sending organisation.
 struct From<'a> {
     env: &'a Arc<Env>,
     sender: &'a Sender,
@@ -94,7 +94,7 @@ impl From<'_> {
         Ok(Some(Composed { to, reply_to: Some(submission.enquiry.email), content, about }))
     }
 
-    /// A mail with a ticket of a user's, unless it was used or has gone to another address.
+    /// A mail with a user's ticket, unless it was used or was issued for another address.
     async fn ticket(&self, about: AnyId, to: Use, mail: AccountMail) -> Result<Option<Composed>> {
         let Ok(id) = UserId::try_from(about) else { return Ok(None) };
         let env = self.env;
@@ -115,7 +115,7 @@ impl From<'_> {
         self.account(user.email.clone(), user.name.as_ref(), mail, link.as_deref()).map(Some)
     }
 
-    /// A mail to the address that a user had before an entry.
+    /// A mail to the address that a user had before the entry.
     async fn old_address(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
         let Some(user) = self.cx.find::<User>(id).await? else { return Ok(None) };
         let detail = self.cx.journal().details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
@@ -136,7 +136,7 @@ impl From<'_> {
         self.account(invitation.email.clone(), name.as_ref(), AccountMail::Invitation, Some(&link)).map(Some)
     }
 
-    /// A mail to whoever a task is given to by somebody else.
+    /// A mail to the assignee of a task, unless they assigned it to themselves.
     async fn task_assigned(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
         let (Some(task), Some(fact)) = (self.open_task(id).await?, Fact::read(self.env, entry).await?) else {
             return Ok(None);
@@ -147,7 +147,7 @@ impl From<'_> {
         }
     }
 
-    /// A mail to whoever a task is, where they are to be reminded of it by mail.
+    /// A mail to the assignee of a task, if the reminder is by mail.
     async fn task_reminder(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
         let detail = self.cx.journal().details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
         let channels = detail.and_then(|mut detail| detail.after.remove("channels"));

@@ -1,4 +1,4 @@
-//! What SES reports of mails that went out: settles unknown ones, and fills the suppression list.
+//! Delivery events of Amazon SES: they resolve mails with unknown outcome and fill the suppression list.
 
 use crate::message::MailEvent;
 use daybook_store::rows::delivery::{self, Settled, State};
@@ -6,7 +6,8 @@ use daybook_store::rows::suppression::{self, Reason};
 use daybook_store::{Env, Result};
 use std::sync::Arc;
 
-/// Takes an event, if the message is one. A permanent bounce or a complaint suppresses the addresses it names.
+/// Handles a delivery event; returns whether the message is one. A permanent bounce or a complaint puts the addresses
+/// it names on the suppression list.
 pub async fn take(env: Arc<Env>, body: String) -> Result<bool> {
     let Some((job, event)) = MailEvent::read(&body) else { return Ok(false) };
     let (env, consumer) = (&env, job.kind.consumer());

@@ -1,8 +1,8 @@
-//! Send mail: each mail of a journal entry goes out once.
+//! The worker that sends e-mails about journal entries, each once.
 //!
-//! A row per entry and mail is taken by condition before anything is sent. Where the answer of the other
-//! side got lost, the mail is `unknown`: the mailbox or SES's events tell what became of it, and only when
-//! they are silent for a quarter of an hour is it sent once more, and never a third time.
+//! A row per entry and mail is leased by a conditional write before anything is sent. If the mail service's response
+//! got lost, the mail is `unknown`: the mailbox or SES's events tell whether it was sent. If there is no event for a
+//! quarter of an hour, the mail is sent once more, and never a third time.
 
 mod compose;
 mod events;
@@ -21,40 +21,40 @@ use daybook_store::{EntryRef, Env, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the other side's events are waited for before an unknown mail is sent once more.
+/// How long to wait for events of the mail service before a mail with unknown outcome is sent once more.
 const EVENTS: Duration = Duration::from_secs(15 * 60);
 
-/// The consumer of entries that mails are sent about.
+/// The consumer of entries that lead to mails.
 pub static CONSUMER: Consumer<MailJob> = Consumer {
     queue: Queue { name: "mail" },
     function: "send-mail",
     presence: Presence::Always,
     wants: Some(wants::mails),
-    // A mail is written on this machine: a request waits for one of them, rather than ten.
+    // On one machine a request then waits for one mail to be written, rather than ten.
     limits: Limits { batch_under_load: 1, ..Limits::DEFAULT },
-    // With the pauses, more than a day.
+    // With the pauses between them, more than a day.
     retry: RetryPolicy::attempts(100),
 };
 
-/// Its worker.
+/// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
     let post = Post { mailer: from.mailer()?, sender: from.sender()? };
     Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, post, handle).and_messages_of_others(events::take))
 }
 
-/// The way out for mail, and who mail is from.
+/// The mail service and the sender of mails.
 pub(crate) struct Post {
     mailer: Arc<dyn Mailer>,
     sender: Sender,
 }
 
-/// Makes it true that the mail went out.
+/// Ensures that the mail is sent.
 async fn handle(env: Arc<Env>, post: Arc<Post>, message: Message<MailJob>) -> Result<Outcome> {
     let job = message.job;
     let consumer = job.kind.consumer();
     match delivery::take(&env, job.entry, consumer, env.settings.lease).await? {
         Turn::Over => Ok(Outcome::Done),
-        Turn::Busy(until) => Ok(Outcome::RetryAt(until, "another worker is at it".to_owned())),
+        Turn::Busy(until) => Ok(Outcome::RetryAt(until, "another worker leased it".to_owned())),
         Turn::Go => send(&env, &post, job, message.attempt).await,
         Turn::FindOut(found) => find_out(&env, &post, job, &found, message.attempt).await,
     }
@@ -65,7 +65,7 @@ async fn send(env: &Arc<Env>, post: &Post, job: MailJob, attempt: u32) -> Result
     let composed = match written(env, post, job).await {
         Ok(Written::Mail(composed)) => composed,
         Ok(Written::Nothing(why)) => return settle.over(State::Suppressed, None, Some(why)).await,
-        // Nothing was sent yet, so nothing is in doubt.
+        // Nothing has been sent yet, so a retry is safe.
         Err(error) => return settle.later(attempt, error.chain()).await,
     };
     let Composed { to, reply_to, content, about } = composed;
@@ -74,17 +74,17 @@ async fn send(env: &Arc<Env>, post: &Post, job: MailJob, attempt: u32) -> Result
     match post.mailer.send(&mail).await {
         Ok(remote_id) => settle.over(State::Sent, Some(&remote_id), None).await,
         Err(SendError::Refused(reason)) => settle.over(State::Failed, None, Some(&reason)).await,
-        Err(SendError::NotNow(reason)) if CONSUMER.retry.is_exhausted(attempt) => {
+        Err(SendError::Temporary(reason)) if CONSUMER.retry.is_exhausted(attempt) => {
             settle.over(State::Failed, None, Some(&reason)).await
         }
-        Err(SendError::NotNow(reason)) => settle.later(attempt, reason).await,
+        Err(SendError::Temporary(reason)) => settle.later(attempt, reason).await,
         Err(SendError::OutcomeUnknown(reason)) => {
             settle.wait(State::OutcomeUnknown, env.clock.now().plus(EVENTS), reason).await
         }
     }
 }
 
-/// What to send, or why nothing is.
+/// The mail to send, or why none is sent.
 enum Written {
     Mail(Composed),
     Nothing(&'static str),
@@ -92,15 +92,15 @@ enum Written {
 
 async fn written(env: &Arc<Env>, post: &Post, job: MailJob) -> Result<Written> {
     let Some(composed) = compose::compose(env, &post.sender, job).await? else {
-        return Ok(Written::Nothing("there is nobody to send it to"));
+        return Ok(Written::Nothing("there is no recipient"));
     };
     if suppression::holds(env, job.entry.org, &composed.to).await? {
-        return Ok(Written::Nothing("the addressee gets no mail"));
+        return Ok(Written::Nothing("the recipient's address is on the suppression list"));
     }
     Ok(Written::Mail(composed))
 }
 
-/// Finds out what became of a mail that nobody heard of, and sends it again only if it didn't go out.
+/// Determines whether a mail with unknown outcome was sent, and sends it again only if not.
 async fn find_out(env: &Arc<Env>, post: &Post, job: MailJob, found: &Delivery, attempt: u32) -> Result<Outcome> {
     let settle = Settle::of(env, job);
     let id = mail_id(&job);
@@ -109,25 +109,25 @@ async fn find_out(env: &Arc<Env>, post: &Post, job: MailJob, found: &Delivery, a
         Some(true) => return settle.over(State::Sent, Some(&id), None).await,
         Some(false) => {}
         None if env.clock.now() < silent_since => {
-            let reason = "waiting to hear whether it went out".to_owned();
+            let reason = "waiting for the mail service to report whether it was sent".to_owned();
             return match found.state {
                 State::OutcomeUnknown => Ok(Outcome::RetryAt(silent_since, reason)),
                 _ => settle.wait(State::OutcomeUnknown, env.clock.now().plus(EVENTS), reason).await,
             };
         }
         None if found.resent => {
-            let reason = "nobody heard whether it went out, twice";
+            let reason = "sent twice without a report of its delivery";
             return settle.over(State::Failed, None, Some(reason)).await;
         }
-        None => tracing::warn!(mail_id = id, "sending once more: nobody heard whether it went out"),
+        None => tracing::warn!(mail_id = id, "no report of a mail's delivery, sending it once more"),
     }
     match delivery::again(env, job.entry, job.kind.consumer(), found, env.settings.lease).await? {
         Turn::Go => send(env, post, job, attempt).await,
-        _ => Ok(Outcome::RetryAt(env.clock.now().plus(env.settings.lease), "another worker is at it".to_owned())),
+        _ => Ok(Outcome::RetryAt(env.clock.now().plus(env.settings.lease), "another worker leased it".to_owned())),
     }
 }
 
-/// Writes down how a delivery went, and says so.
+/// Stores the state of a delivery; returns the outcome for the queue.
 struct Settle<'a> {
     env: &'a Arc<Env>,
     entry: EntryRef,
@@ -141,7 +141,7 @@ impl<'a> Settle<'a> {
         Settle { env, entry: job.entry, consumer: job.kind.consumer(), about: None }
     }
 
-    /// It didn't go out; again after a pause.
+    /// The mail wasn't sent: retry after a pause.
     async fn later(&self, attempt: u32, reason: String) -> Result<Outcome> {
         let at = CONSUMER.retry.next_attempt(self.env, attempt);
         self.wait(State::Waiting, at, reason).await

@@ -1,4 +1,4 @@
-//! The Lambda function `send-mail`.
+//! Entry point of the Lambda function `send-mail`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The jobs of this consumer, one per mail, and what SES reports about them.
+//! The messages of the mail queue: one job per mail, and delivery events of Amazon SES.
 
 use daybook_domain::{EmailAddress, EntryId, OrgId, SubmissionId};
 use daybook_store::EntryRef;
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// A mail that a journal entry asks for.
+/// A mail to send about a journal entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailJob {
     /// The entry.
     #[serde(flatten)]
     pub entry: EntryRef,
-    /// Which of its mails.
+    /// The kind of mail.
     pub kind: MailKind,
-    /// The submission it is about, where the entry was at hand.
+    /// The submission it is about, if the entry was at hand.
     #[serde(default)]
     pub about: Option<SubmissionId>,
 }
 
 macro_rules! mails {
     ($($(#[$doc:meta])* $name:ident $consumer:literal $letter:literal,)*) => {
-        /// Which mail.
+        /// The kind of a mail.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum MailKind {
@@ -46,47 +46,47 @@ macro_rules! mails {
 }
 
 mails! {
-    /// To the visitor: your message arrived.
+    /// To the visitor: we have received your message.
     Confirmation "mail-confirmation" "c",
-    /// To the team: somebody wrote.
+    /// To the team: a new submission.
     Notification "mail-notification" "n",
-    /// To a user: prove that this is your address.
+    /// To a user: confirm your address.
     Verification "mail-verification" "v",
     /// To a user: choose a new password.
     PasswordReset "mail-password-reset" "r",
     /// To a user: your password was changed.
     PasswordChanged "mail-password-changed" "p",
-    /// To a user's old address: they have another one.
+    /// To a user's previous address: the address was changed.
     AddressChanged "mail-address-changed" "a",
-    /// To somebody: join an organisation.
+    /// To an invited person: join an organisation.
     Invitation "mail-invitation" "i",
-    /// To a user: a task is yours now.
+    /// To a user: a task was assigned to you.
     TaskAssigned "mail-task-assigned" "t",
-    /// To a user: think of a task.
+    /// To a user: a reminder of a task.
     TaskReminder "mail-task-reminder" "m",
 }
 
-/// The id of a mail, as it goes along as a tag: organisation, entry and kind, `[a-z0-9-]`.
+/// The id of a mail, sent along as a tag: organisation, entry and kind, `[a-z0-9-]`.
 pub fn mail_id(job: &MailJob) -> String {
     let MailJob { entry: EntryRef { org, entry }, kind, about: _ } = job;
     format!("{}-{}-{}", org.uuid().simple(), entry.uuid().simple(), kind.letter())
 }
 
-/// What became of a mail, as the other side reports it.
+/// A delivery event of the mail service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailEvent {
-    /// It went out, or arrived.
+    /// The mail was sent or delivered.
     Sent,
-    /// It came back for good from these.
+    /// It bounced permanently from these addresses.
     Bounced(Vec<EmailAddress>),
-    /// These call it spam.
+    /// These recipients marked it as spam.
     Complained(Vec<EmailAddress>),
-    /// It was refused.
+    /// The mail service rejected it.
     Rejected,
 }
 
 impl MailEvent {
-    /// The event in a message of EventBridge or of a configuration set, with the mail it is about.
+    /// Parses a message of EventBridge or of a configuration set: the event and the mail it is about.
     pub fn read(body: &str) -> Option<(MailJob, MailEvent)> {
         let value: Value = serde_json::from_str(body).ok()?;
         let detail = value.get("detail").unwrap_or(&value);

@@ -1,11 +1,11 @@
-//! Which mails a journal entry gives rise to.
+//! The rules that decide which e-mails a journal entry leads to.
 
 use crate::message::{MailJob, MailKind};
 use daybook_domain::{Actor, Audit, Event, SubmissionId, UserId};
 use daybook_store::{EntryRef, Fact, Settings};
 
-/// The mails about an entry. The team hears of every accepted submission; a visitor who posted one without credentials gets
-/// a confirmation.
+/// The mails for an entry. The team is notified of every accepted submission; a visitor who posted one without
+/// credentials gets a confirmation.
 pub fn mails(fact: &Fact, _: &Settings) -> Vec<MailJob> {
     let entry = EntryRef { org: fact.org, entry: fact.id };
     let about = SubmissionId::try_from(fact.record).ok();
@@ -15,12 +15,12 @@ pub fn mails(fact: &Fact, _: &Settings) -> Vec<MailJob> {
 fn kinds(fact: &Fact) -> &'static [MailKind] {
     let changes = |field: &str| fact.fields.iter().any(|one| one == field);
     match fact.event {
-        // What was held comes to the visitor's and the team's notice when it is released.
+        // For a held submission both mails are sent on its release.
         Event::SubmissionAccepted if fact.actor == Actor::Public || fact.action == Audit::Update => {
             &[MailKind::Confirmation, MailKind::Notification]
         }
         Event::SubmissionAccepted => &[MailKind::Notification],
-        // Asked for with an address that no user has: the entry is about no user.
+        // The request named an address that no user has: the entry is about no user.
         Event::UserPasswordResetRequested if UserId::try_from(fact.record).is_err() => &[],
         Event::UserPasswordResetRequested => &[MailKind::PasswordReset],
         Event::UserPasswordChanged => &[MailKind::PasswordChanged],

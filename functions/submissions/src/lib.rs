@@ -1,7 +1,7 @@
-//! Submissions: every posted form as it came, and what became of it.
+//! The submissions API: lists the posted forms as received, releases held ones, and marks spam.
 //!
-//! What a check held back, or took for spam, is released here into the lead it would have made, under the
-//! id that the visitor was told; or it is marked as spam. Nothing is ever thrown away by a check.
+//! A submission that a check held or classified as spam can be released: it then creates its lead under the id that
+//! the visitor was given. A check never discards a submission.
 
 use daybook_domain::SubmissionId;
 use daybook_domain::permission::Action::{Read, Update};
@@ -18,7 +18,7 @@ pub fn routes() -> Routes {
         .post("/api/submissions/{id}/spam", can(Submissions, Update), spam)
 }
 
-/// Lists submissions, the newest first; `status=held` and `status=spam` by index.
+/// Lists submissions, the newest first; `status=held` and `status=spam` use an index.
 async fn list(cx: Cx, query: ListQuery<Submission>) -> Result<Listed<Submission>> {
     cx.list(&query.ask()).await.map(Listed)
 }
@@ -28,12 +28,12 @@ async fn read(cx: Cx, Path(id): Path<SubmissionId>) -> Result<Data<Submission>> 
     cx.get(id).await.map(Data::stored)
 }
 
-/// Accepts a submission after all: it makes or joins its lead, and mails go out as if it had never been held.
+/// Releases a held submission: it creates or joins its lead, and mails are sent as if it had never been held.
 async fn release(cx: Cx, Path(id): Path<SubmissionId>, IfMatch(version): IfMatch) -> Result<Data<Submission>> {
     daybook_intake::release(&cx, id, version, Data).await
 }
 
-/// Marks a submission as spam. What was accepted already belongs to a lead, whose status says so instead.
+/// Marks a submission as spam. An accepted submission belongs to a lead already: set the lead's status instead.
 async fn spam(cx: Cx, Path(id): Path<SubmissionId>, IfMatch(version): IfMatch) -> Result<Data<Submission>> {
     daybook_records::change(&cx, id, version, Submission::as_spam, Data).await
 }

@@ -1,4 +1,4 @@
-//! The Lambda function `submissions`.
+//! Entry point of the Lambda function `submissions`.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-// <daybook-form> sends the form inside it and shows errors beside its fields; without this script the form
-// is a plain one. Event: daybook:success, with the answer's data. Classes: daybook-error, daybook-message.
+// <daybook-form> submits its form and shows errors beside the fields; without this script the form is plain. Event:
+// daybook:success, with the response's data. Classes: daybook-error, daybook-message.
 if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 	let first = location.href.split('#')[0];
 	try {
@@ -35,7 +35,7 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 			if (!form) return;
 			const add = (name, value) => value && (named(form, name)[0]
 				|| form.appendChild(make('input', { type: 'hidden', name, value })));
-			if (Date.now() - opened > 4e7) opened = Date.now(); // left open since yesterday
+			if (Date.now() - opened > 4e7) opened = Date.now(); // open for over 11 hours
 			add('_started_at', opened).value = opened;
 			add('landing_page', first);
 			add('referrer', document.referrer);
@@ -50,13 +50,13 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 			ready();
 			const form = event.target, button = event.submitter || {}, body = new URLSearchParams();
 			for (const [name, value] of new FormData(form, event.submitter)) {
-				if (value.size) return; // a file goes as the form says
+				if (value.size) return; // the browser sends files
 				if (!value.type) body.append(name, value);
 			}
 			event.preventDefault();
 			if (busy) return;
 			clear();
-			// The same content keeps its key, so a repeat makes nothing twice.
+			// The same content keeps its key, so a repeat creates nothing twice.
 			if (sent !== `${body}`) [sent, key] = [`${body}`, random()];
 			const lang = (host.closest('[lang]')?.lang || navigator.language).replace(/[^\w-]/g, '');
 			const say = (chinese, english) => /^zh/i.test(lang) ? chinese : english;
@@ -82,7 +82,7 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 				field && !errors.has(field) ? mark(field, 'error', message) : rest.push(`${pointer.slice(1)}: ${message}`);
 			}
 			const wait = reply.headers?.get('Retry-After');
-			const text = !reply ? say('网络连接失败，内容仍在，请重试。', 'No connection; your text is still here. Try again.')
+			const text = !reply ? say('网络连接失败，您填写的内容仍在，请重试。', 'No connection; your text is still here. Try again.')
 				: wait ? say(`请 ${wait} 秒后再试。`, `Try again in ${wait} s.`)
 				: rest.join('; ') || !errors.size && (told.detail || say('未能提交，请稍后再试。', 'Not sent; try again later.'));
 			if (text) mark(form, 'message', text);

@@ -1,7 +1,7 @@
-//! Submit a lead: the public door. Whatever a form posts is stored first, and answered the same way.
+//! The public endpoint for lead forms: stores every submission first, and gives every visitor the same response.
 //!
-//! Anonymous posts go to the default form, or the form they name; posts with credentials are trusted and
-//! skip the checks. One lead per address: who writes again adds a submission to it.
+//! Anonymous posts go to the form they name or to the default form; posts with credentials are trusted and skip the
+//! checks. One lead per address: a repeat visitor's post adds a submission to it.
 
 use daybook_domain::permission::{Action::Create, Resource::Leads};
 use daybook_http::{Asset, Created, Cx, Form, Posted, RateClass, Result, Routes, public};
@@ -15,17 +15,17 @@ pub fn routes() -> Routes {
         .get("/daybook-form.js", public(RateClass::Free), script)
 }
 
-/// Takes a lead in.
+/// Accepts a lead.
 async fn submit(cx: Cx, posted: Posted) -> Result<Created<Receipt>> {
     accept(&cx, Post::of(posted), |receipt, _| Created(receipt)).await
 }
 
-/// Takes a lead in from a plain HTML form: thanks the visitor on a page, or sends them to `_next`.
+/// Accepts a lead from a plain HTML form: shows a thank-you page, or redirects to `_next`.
 async fn submit_form(cx: Cx, _form: Form, posted: Posted) -> Result<Thanks> {
     Thanks::accept(&cx, Post::of(posted), |receipt| receipt).await
 }
 
-/// The script for `<daybook-form>`: errors beside their fields, attribution, no second post of the same form.
+/// The script of `<daybook-form>`: shows errors beside their fields, adds attribution, and prevents duplicate posts.
 async fn script(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new("text/javascript; charset=utf-8", include_bytes!("../assets/daybook-form.js")))
 }

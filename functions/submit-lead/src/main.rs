@@ -1,4 +1,4 @@
-//! The Lambda function `submit-lead`.
+//! Entry point of the Lambda function `submit-lead`.
 
 use std::process::ExitCode;
 

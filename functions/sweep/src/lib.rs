@@ -1,4 +1,4 @@
-//! Sweep: every minute, sends on what has become due.
+//! The sweep of due items: every minute, sends delayed and retried messages that have become due to their queues.
 
 use daybook_consumers::CONSUMERS;
 use daybook_jobs::{AnyConsumer, NotSet, Outgoing, Provider, Queues};
@@ -7,22 +7,22 @@ use daybook_store::{Env, LEASE, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How far ahead it looks: a little more than until it runs again.
+/// How far ahead it looks: a little more than the minute until its next run.
 const AHEAD: Duration = Duration::from_secs(75);
 
-/// How many leases of a worker an item is left alone after it was sent on; then it is due again.
+/// How many worker leases an item is left alone after it was sent; then it is due again.
 const LEASES: u32 = 5;
 
-/// The queues it sends to: all.
+/// The queues of all consumers.
 pub fn queues<P: Provider>(from: &mut P) -> std::result::Result<Arc<dyn Queues>, NotSet> {
     from.queues(&mut CONSUMERS.iter().map(|consumer| *consumer as &dyn AnyConsumer))
 }
 
-/// Sends what is due to its queue, with the delay that is left, and returns how many items that were.
+/// Sends due items to their queues, with the remaining delay; returns the number of items sent.
 pub async fn sweep(env: Arc<Env>, queues: Arc<dyn Queues>) -> Result<usize> {
     let now = env.clock.now();
     let consumer_of = |item: &DueItem| CONSUMERS.iter().find(|consumer| consumer.queue().name == item.queue);
-    // Where a function may run for longer than a lease, not less than its worker may be at the item.
+    // A function that may run for longer than a lease gets at least its timeout.
     let lease = |item: &DueItem| {
         let timeout = consumer_of(item).map(|consumer| consumer.limits().timeout).filter(|timeout| *timeout > LEASE);
         timeout.map_or(Duration::ZERO, |timeout| timeout + AHEAD).max(env.settings.lease * LEASES)
@@ -31,14 +31,14 @@ pub async fn sweep(env: Arc<Env>, queues: Arc<dyn Queues>) -> Result<usize> {
     let mut sent = 0;
     for item in items {
         let Some(consumer) = consumer_of(&item) else {
-            tracing::error!(queue = item.queue, "a due item names no queue");
+            tracing::error!(queue = item.queue, "a due item names an unknown queue");
             continue;
         };
         let outgoing = Outgoing { body: item.message, delay: now.until(item.place.at), entry: None, trace: None };
         match queues.send(consumer.queue(), outgoing).await {
             Ok(()) => sent += 1,
             // It is due again when its lease ends.
-            Err(error) => tracing::error!(%error, "a due item was not sent on"),
+            Err(error) => tracing::error!(%error, "a due item could not be sent to its queue"),
         }
     }
     Ok(sent)

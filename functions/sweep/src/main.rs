@@ -1,4 +1,4 @@
-//! The Lambda function `sweep`.
+//! Entry point of the Lambda function `sweep`.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Whose a contact is. HubSpot keeps one for an address; of leads, converted ones may share theirs with a newer one,
-//! and addresses move from one lead to another.
+//! Which lead owns a HubSpot contact: HubSpot keeps one contact per address, but converted leads may share their
+//! address with a newer lead, and an address can move from one lead to another.
 
 use daybook_domain::contact::Contact;
 use daybook_domain::enquiry::DEMO_DATA;
@@ -8,19 +8,19 @@ use daybook_domain::{AnyId, Claim, ContactId, LeadId, RecordType};
 use daybook_store::rows::ledger::{self, HUBSPOT, State};
 use daybook_store::{Cx, Result};
 
-/// Whose a contact is that has a lead's address.
+/// The owner of the contact that has a lead's address.
 pub enum ContactHolder {
-    /// No lead's, or the lead's own.
+    /// No other lead.
     Free,
-    /// It was this lead's, which has no use for it any more.
+    /// This lead, which doesn't need it any more.
     Left(LeadId),
-    /// It is this lead's, whose new address is still to be written there.
+    /// This lead, whose new address is still to be written to HubSpot.
     Leaving(LeadId),
-    /// It is this lead's, which has another address here and isn't about to write it there.
+    /// This lead, which has another address here but isn't about to write it to HubSpot.
     Staying(LeadId),
 }
 
-/// The lead whose contact a record is about: a lead, or the contact that one became.
+/// The lead whose HubSpot contact a record is about: a lead, or the contact it was converted to.
 pub async fn lead_of(cx: &Cx, record: AnyId) -> Result<Option<LeadId>> {
     match ContactId::try_from(record) {
         Ok(contact) => Ok(cx.find::<Contact>(contact).await?.and_then(|contact| contact.lead_id)),
@@ -28,7 +28,7 @@ pub async fn lead_of(cx: &Cx, record: AnyId) -> Result<Option<LeadId>> {
     }
 }
 
-/// A lead with what is known of the person by now: what the contact says that it became.
+/// A lead with the current personal data: those of the contact it was converted to, if any.
 pub async fn as_known(cx: &Cx, id: LeadId) -> Result<Option<Lead>> {
     let Some(lead) = cx.find::<Lead>(id).await? else { return Ok(None) };
     let contact = match lead.contact_id {
@@ -50,12 +50,12 @@ pub async fn as_known(cx: &Cx, id: LeadId) -> Result<Option<Lead>> {
     }))
 }
 
-/// Whether a lead is meant to be in HubSpot.
+/// Whether a lead is synced to HubSpot: neither spam nor demo data.
 pub fn is_meant(lead: &Lead) -> bool {
     lead.status != Status::Spam && lead.source.as_str() != DEMO_DATA
 }
 
-/// The lead that a converted one's contact belongs to: the newest with its address.
+/// The lead that owns a converted lead's HubSpot contact: the newest one with the same address, if it is another.
 pub async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<LeadId>> {
     if lead.status != Status::Converted {
         return Ok(None);
@@ -72,7 +72,7 @@ pub async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<LeadId>> {
         .map(|newest| newest.id))
 }
 
-/// Whose the contact is that has a lead's address and this id of ours.
+/// The owner of the contact that has a lead's address and this external id.
 pub async fn holder(cx: &Cx, lead: &Lead, external_id: Option<&str>) -> Result<ContactHolder> {
     let Some(other) = external_id.and_then(|id| id.parse::<LeadId>().ok()).filter(|other| *other != lead.id) else {
         return Ok(ContactHolder::Free);

@@ -1,4 +1,4 @@
-//! Erasing: what HubSpot knows of a lead that was removed for good.
+//! Erasure in HubSpot: deletes the contact of a lead that was erased here.
 
 use crate::CONSUMER;
 use crate::governor::Governor;
@@ -9,8 +9,8 @@ use daybook_jobs::hubspot::{HubSpot, Refusal};
 use daybook_store::Result;
 use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State, Taken};
 
-/// Makes it true that HubSpot has forgotten the lead's contact. The row stays, with the lead's id alone: whoever was at the
-/// lead meanwhile, and made the contact anew, finds it and erases once more.
+/// Ensures that HubSpot has deleted the lead's contact. The ledger row stays, with the lead's id alone: a worker that
+/// synced the lead meanwhile, and created the contact again, finds it and repeats the erasure.
 pub async fn erase(
     governor: &Governor<'_>,
     hubspot: &HubSpot,
@@ -30,13 +30,13 @@ pub async fn erase(
     let (how, outcome) = match forget(hubspot, record, row.remote_id.as_deref()).await {
         Ok(()) => (forgotten, Outcome::Done),
         Err(refusal) => match governor.put_off(refusal, row.attempts).await? {
-            Pushed::NotNow { at, reason } => {
+            Pushed::Retry { at, reason } => {
                 let waits =
                     Settled { state: State::Waiting, next_try: Some(at), error: Some(reason.clone()), ..forgotten };
                 (Settled { remote_id: row.remote_id.clone(), ..waits }, Outcome::RetryAt(at, reason))
             }
-            Pushed::Never(reason) | Pushed::Left(reason) => {
-                let what = format!("{reason}; erase the contact in HubSpot by hand, or mend this and replay");
+            Pushed::Failed(reason) | Pushed::Left(reason) => {
+                let what = format!("{reason}; delete the contact in HubSpot by hand, or fix the cause and replay");
                 let failed = Settled { state: State::Failed, error: Some(what.clone()), ..forgotten };
                 (Settled { remote_id: row.remote_id.clone(), ..failed }, Outcome::Failed(what))
             }
@@ -47,11 +47,11 @@ pub async fn erase(
         return Ok(outcome);
     }
     let at = CONSUMER.retry.next_attempt(env, 0);
-    Ok(Outcome::RetryAt(at, "another worker was at the same lead".to_owned()))
+    Ok(Outcome::RetryAt(at, "another worker synced the same lead meanwhile".to_owned()))
 }
 
-/// Has the contact forgotten that has the lead's id: an answer that got lost may have made one nobody knows of here, and
-/// the one that is known may be another lead's by now.
+/// Deletes the contact with the lead's external id: a lost response may have created one that is unknown here. The
+/// known one may belong to another lead by now.
 async fn forget(hubspot: &HubSpot, record: AnyId, known: Option<&str>) -> Result<(), Refusal> {
     let id = record.to_string();
     let contact = match hubspot.contact_of(&id).await? {

@@ -1,8 +1,8 @@
-//! Sync HubSpot: makes HubSpot's contact equal to the lead, whatever came before.
+//! The worker that syncs leads to HubSpot: makes each HubSpot contact equal to its lead, by idempotent upserts.
 //!
-//! The lead's id is a unique property of the contact, so the same push twice makes one contact; where the
-//! address belongs to a contact already, that one becomes the lead's. A row of the ledger per lead says how it
-//! stands. All workers together keep within HubSpot's limits by one bucket of the table.
+//! The lead's id is a unique property of the contact, so that a repeated push creates one contact. If a contact
+//! already has the address, it becomes the lead's. A ledger row per lead stores its sync state. One token bucket in
+//! the table keeps all workers within HubSpot's limits.
 
 mod contact;
 mod erase;
@@ -23,33 +23,33 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a job waits while HubSpot is switched off.
+/// How long a job waits before it checks again whether HubSpot is switched on.
 const SWITCHED_OFF: Duration = Duration::from_secs(3600);
 
-/// The consumer of entries about what HubSpot has, too.
+/// The consumer of entries about records that are synced to HubSpot.
 pub static CONSUMER: Consumer<SyncJob> = Consumer {
     queue: Queue { name: "hubspot" },
     function: "sync-hubspot",
     presence: Presence::Optional,
     wants: Some(wanted),
     limits: Limits::DEFAULT,
-    // With the pauses, most of a day or more.
+    // With the pauses between them, most of a day or more.
     retry: RetryPolicy::attempts(200),
 };
 
-/// A record to be made equal in HubSpot, as it is when the job is done.
+/// A record to sync to HubSpot, in its state at the time of the sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncJob {
     /// The organisation.
     pub org: OrgId,
     /// The record.
     pub record: AnyId,
-    /// Whether it was removed for good, and is to be there.
+    /// Whether it was erased, and its contact is to be deleted.
     #[serde(default)]
     pub erased: bool,
 }
 
-/// HubSpot is told of changes of leads, those of the default organisation alone: the credentials in the environment are its own.
+/// Changes of leads are synced for the default organisation only, as the credentials in the environment are its own.
 fn wanted(fact: &Fact, settings: &Settings) -> Vec<SyncJob> {
     let erased = match fact.event {
         Event::LeadCreated
@@ -71,7 +71,7 @@ fn wanted(fact: &Fact, settings: &Settings) -> Vec<SyncJob> {
     }
 }
 
-/// Its worker.
+/// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
     let hubspot = from.hubspot()?;
     Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, hubspot, handle))
@@ -85,20 +85,20 @@ async fn handle(env: Arc<Env>, hubspot: Arc<Option<HubSpot>>, message: Message<S
     let Some(id) = contact::lead_of(&cx, record).await? else { return Ok(Outcome::Done) };
     let record = AnyId::from(id);
     let Some(hubspot) = hubspot.as_ref() else {
-        // It may be switched on again, and nothing that waits is to be lost.
+        // It may be switched on again, and waiting jobs must not be lost.
         return Ok(Outcome::RetryAt(env.clock.now().plus(SWITCHED_OFF), "HubSpot is switched off".to_owned()));
     };
     let governor = Governor { env, settings: hubspot.settings() };
     if let Some(at) = governor.closed(message.attempt).await? {
-        let reason = "waits for its turn within the limit of calls";
+        let reason = "waiting for HubSpot's rate limit";
         ledger::wait(env, org, HUBSPOT, record, (env.clock.now(), at), reason).await?;
         return Ok(Outcome::RetryAt(at, reason.to_owned()));
     }
-    // What never was there needs no row either.
+    // A lead that was never synced needs no row either.
     if erased && ledger::read(env, org, HUBSPOT, record).await?.is_none() {
         return Ok(Outcome::Done);
     }
-    // Read after the row is taken, so that whoever takes it last has seen the newest version.
+    // Read after the row is taken, so that the last worker to take it has seen the newest version.
     let taken = ledger::take(env, org, HUBSPOT, record).await?;
     let row = &taken.row;
     if erased || row.erased {
@@ -108,10 +108,10 @@ async fn handle(env: Arc<Env>, hubspot: Arc<Option<HubSpot>>, message: Message<S
     let version = lead.as_ref().map_or(row.version, |lead| lead.version);
     let pushed = match lead.filter(contact::is_meant) {
         Some(lead) => match contact::successor(&cx, &lead).await? {
-            Some(other) => Pushed::Left(format!("its address, and so the contact, is lead {other}'s now")),
+            Some(other) => Pushed::Left(format!("its address now belongs to lead {other}, which owns the contact")),
             None => Push::of(hubspot, &governor, &cx, &lead, row).run().await?,
         },
-        None => Pushed::Left("deleted here, spam, or demo data: left as it is there".to_owned()),
+        None => Pushed::Left("deleted here, spam, or demo data: the contact in HubSpot is left as it is".to_owned()),
     };
     let how = Settled {
         state: State::Synced,
@@ -126,7 +126,7 @@ async fn handle(env: Arc<Env>, hubspot: Arc<Option<HubSpot>>, message: Message<S
             (Settled { remote_id: Some(id), error: left_out, written, ..how }, Outcome::Done)
         }
         Pushed::Left(why) => (Settled { state: State::Skipped, error: Some(why), ..how }, Outcome::Done),
-        Pushed::NotNow { at, reason } if !CONSUMER.retry.is_exhausted(row.attempts) => (
+        Pushed::Retry { at, reason } if !CONSUMER.retry.is_exhausted(row.attempts) => (
             Settled {
                 state: State::Waiting,
                 version: row.version,
@@ -136,7 +136,7 @@ async fn handle(env: Arc<Env>, hubspot: Arc<Option<HubSpot>>, message: Message<S
             },
             Outcome::RetryAt(at, reason),
         ),
-        Pushed::NotNow { reason, .. } | Pushed::Never(reason) => (
+        Pushed::Retry { reason, .. } | Pushed::Failed(reason) => (
             Settled { state: State::Failed, version: row.version, error: Some(reason.clone()), ..how },
             Outcome::Failed(reason),
         ),

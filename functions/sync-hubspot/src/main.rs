@@ -1,4 +1,4 @@
-//! The Lambda function `sync-hubspot`.
+//! Entry point of the Lambda function `sync-hubspot`.
 
 use std::process::ExitCode;
 

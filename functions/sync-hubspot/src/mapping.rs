@@ -1,11 +1,11 @@
-//! A lead as properties of a contact.
+//! The mapping from a lead to the properties of a HubSpot contact.
 
 use daybook_domain::Line;
 use daybook_domain::lead::{Lead, Status};
 use daybook_jobs::hubspot::Properties;
 
-/// What HubSpot's contact has of a lead. What the lead doesn't say is cleared only where we wrote it before, so
-/// that nothing is wiped that somebody entered there.
+/// The contact's properties for a lead. An empty field is cleared only if it was written from here before, so that
+/// values entered in HubSpot aren't lost.
 pub fn properties(lead: &Lead, written: &[String], external_id: &str) -> Properties {
     let text = |line: Option<&str>| line.unwrap_or_default().to_owned();
     let phone = lead.phone_e164.as_deref().or(lead.phone.as_ref().map(|phone| phone.as_str()));
@@ -23,12 +23,12 @@ pub fn properties(lead: &Lead, written: &[String], external_id: &str) -> Propert
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// What a contact begins with. It moves forward only there, so it is set once and left to HubSpot from then on.
+/// The lifecycle stage of a new contact. HubSpot moves it forward only, so it is set once and then left to HubSpot.
 pub fn beginning() -> Option<(String, String)> {
     Some(("lifecyclestage".to_owned(), "lead".to_owned()))
 }
 
-/// Whether a property says how far a contact has come.
+/// Whether a property holds a contact's progress.
 pub fn is_state(name: &str) -> bool {
     matches!(name, "lifecyclestage" | "hs_lead_status")
 }
@@ -36,7 +36,7 @@ pub fn is_state(name: &str) -> bool {
 fn status(status: Status) -> &'static str {
     match status {
         Status::New => "NEW",
-        // One of a newer version's is at work.
+        // A status that only a newer version knows counts as in progress.
         Status::Contacted | Status::Unknown(_) => "ATTEMPTED_TO_CONTACT",
         Status::Qualified => "OPEN",
         Status::DemoScheduled => "IN_PROGRESS",

@@ -1,4 +1,4 @@
-//! One push: the contact is written until it is equal, or nothing more can be done about it.
+//! One push of a lead to HubSpot: writes the contact, and resolves conflicts until it is equal or can't be written.
 
 use crate::contact::{self, ContactHolder};
 use crate::governor::Governor;
@@ -10,42 +10,42 @@ use daybook_store::rows::ledger::{self, HUBSPOT, Row};
 use daybook_store::{Cx, Result};
 use std::time::Duration;
 
-/// How often one push writes the contact, at most.
+/// The most writes of a contact in one push.
 const MOST_WRITES: usize = 8;
 
-/// How often a call that broke off is sent again at once.
+/// How often a call that broke off is retried at once.
 const AT_ONCE: u32 = 2;
 
-/// What a contact is known by.
+/// How a contact is addressed.
 enum Target {
-    /// Our id.
+    /// By our id, a unique property.
     ByExternalId,
-    /// HubSpot's.
+    /// By HubSpot's id.
     ByRemoteId(String),
 }
 
-/// A push on its way.
+/// A push in progress.
 pub struct Push<'a> {
     hubspot: &'a HubSpot,
     governor: &'a Governor<'a>,
     cx: &'a Cx,
     lead: &'a Lead,
-    /// How often it was tried since the contact was equal last.
+    /// The number of tries since the contact was last equal.
     attempts: u32,
     target: Target,
     properties: Properties,
-    /// What HubSpot left out so far, in words.
+    /// The properties that HubSpot has refused so far, with its reasons.
     left_out: Option<String>,
-    /// Whether the property of our id was made in this push.
+    /// Whether this push has created the property for our id.
     defined: bool,
-    /// Whether the address was found at another lead's contact before.
+    /// Whether the address was found at another lead's contact in this push before.
     met_another: bool,
-    /// How often a call broke off.
+    /// The number of calls that broke off.
     broken: u32,
 }
 
 impl<'a> Push<'a> {
-    /// The push of a lead that stands like this.
+    /// Prepares the push of a lead with this ledger row.
     pub fn of(hubspot: &'a HubSpot, governor: &'a Governor<'a>, cx: &'a Cx, lead: &'a Lead, row: &Row) -> Push<'a> {
         let target = row.remote_id.clone().map_or(Target::ByExternalId, Target::ByRemoteId);
         let mut properties = mapping::properties(lead, &row.written, &hubspot.settings().external_id);
@@ -67,7 +67,7 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// Writes the contact until that is settled.
+    /// Writes the contact until it is equal, or can't be written now.
     pub async fn run(mut self) -> Result<Pushed> {
         for write in 0..MOST_WRITES {
             if write > 0
@@ -92,14 +92,14 @@ impl<'a> Push<'a> {
             }
         }
         let at = self.governor.env.clock.now().plus(Duration::from_secs(60));
-        Ok(Pushed::NotNow { at, reason: "HubSpot kept sending us on to other contacts".to_owned() })
+        Ok(Pushed::Retry { at, reason: "HubSpot kept reporting other contacts with this address".to_owned() })
     }
 
-    /// Does something about a refusal, so that it may be tried once more; or says how the push went.
+    /// Resolves a refusal, so that the write may be repeated; otherwise returns the result of the push.
     async fn refused(&mut self, refusal: Refusal) -> Result<Option<Pushed>> {
         match refusal {
             Refusal::Exists(id) if id.is_empty() => {
-                Ok(Some(Pushed::Never("HubSpot has the contact, but doesn't say which".to_owned())))
+                Ok(Some(Pushed::Failed("HubSpot already has the contact, but doesn't return its id".to_owned())))
             }
             Refusal::Exists(id) => self.address_taken(id).await,
             Refusal::Properties { names, unknown: true, reason } if names.contains(self.external_id()) => {
@@ -109,7 +109,7 @@ impl<'a> Push<'a> {
                 let before = self.properties.len();
                 self.properties.retain(|name, _| !names.contains(name));
                 if self.properties.len() == before {
-                    return Ok(Some(Pushed::Never(reason)));
+                    return Ok(Some(Pushed::Failed(reason)));
                 }
                 self.left_out = Some(match self.left_out.take() {
                     Some(before) => format!("{before}; {reason}"),
@@ -117,7 +117,7 @@ impl<'a> Push<'a> {
                 });
                 Ok(None)
             }
-            // Deleted or merged there: made anew, under our id.
+            // Deleted or merged in HubSpot: created again, under our id.
             Refusal::Gone if matches!(self.target, Target::ByRemoteId(_)) => {
                 self.target = Target::ByExternalId;
                 self.properties = mapping::properties(self.lead, &[], self.external_id());
@@ -133,7 +133,7 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// A contact has the address already.
+    /// Resolves a conflict with a contact that has the address already.
     async fn address_taken(&mut self, id: String) -> Result<Option<Pushed>> {
         if let Some(pushed) = self.limited().await? {
             return Ok(Some(pushed));
@@ -146,39 +146,40 @@ impl<'a> Push<'a> {
         let address = &self.lead.email;
         match (contact::holder(self.cx, self.lead, external_id.as_deref()).await?, &self.target) {
             (ContactHolder::Leaving(other), _) => {
-                let reason = format!("contact {id} is lead {other}'s until that one's new address is there");
-                self.put_off(Refusal::NotNow { wait: Wait::Growing, account_wide: false, reason }).await
+                let reason =
+                    format!("contact {id} belongs to lead {other} until that lead's new address is in HubSpot");
+                self.put_off(Refusal::Retryable { wait: Wait::Growing, account_wide: false, reason }).await
             }
-            // It may have left between the refusal and this look.
+            // The owner may have changed between the refusal and this read.
             (ContactHolder::Staying(_), _) if !self.met_another => {
                 self.met_another = true;
                 Ok(None)
             }
-            (ContactHolder::Staying(other), _) => Ok(Some(Pushed::Never(format!(
-                "contact {id}, which is lead {other}'s, has the address {address} in HubSpot; \
+            (ContactHolder::Staying(other), _) => Ok(Some(Pushed::Failed(format!(
+                "contact {id} of lead {other} has the address {address} in HubSpot; \
                  change it there, or replay lead {other}, and replay this one"
             )))),
-            (_, Target::ByRemoteId(_)) => Ok(Some(Pushed::Never(format!(
-                "in HubSpot contact {id} has the address {address} already; merge the two contacts there and replay"
+            (_, Target::ByRemoteId(_)) => Ok(Some(Pushed::Failed(format!(
+                "contact {id} already has the address {address} in HubSpot; merge the two contacts there and replay"
             )))),
             (holder, Target::ByExternalId) => {
                 if let ContactHolder::Left(other) = holder {
                     ledger::leave(&self.cx.env, self.cx.org, HUBSPOT, other.into(), &id).await?;
                 }
                 self.target = Target::ByRemoteId(id);
-                // What it has come to there is not begun anew.
+                // Its lifecycle stage and status in HubSpot are kept.
                 self.properties.retain(|name, _| !mapping::is_state(name));
                 Ok(None)
             }
         }
     }
 
-    /// The property of our id isn't there.
+    /// Creates the property for our id in HubSpot, once per push.
     async fn id_unknown(&mut self, reason: &str) -> Result<Option<Pushed>> {
         if std::mem::replace(&mut self.defined, true) {
             let what =
-                format!("{reason}; make the contact property {} unique in HubSpot and replay", self.external_id());
-            return Ok(Some(Pushed::Never(what)));
+                format!("{reason}; make the contact property {} unique in HubSpot, then replay", self.external_id());
+            return Ok(Some(Pushed::Failed(what)));
         }
         if let Some(pushed) = self.limited().await? {
             return Ok(Some(pushed));
@@ -193,10 +194,10 @@ impl<'a> Push<'a> {
         &self.hubspot.settings().external_id
     }
 
-    /// Where the next call must wait.
+    /// Takes one call from the rate limit; returns the result of the push if there is none left.
     async fn limited(&self) -> Result<Option<Pushed>> {
         let at = self.governor.closed(0).await?;
-        Ok(at.map(|at| Pushed::NotNow { at, reason: "within the limit of calls".to_owned() }))
+        Ok(at.map(|at| Pushed::Retry { at, reason: "waiting for HubSpot's rate limit".to_owned() }))
     }
 
     async fn put_off(&self, refusal: Refusal) -> Result<Option<Pushed>> {

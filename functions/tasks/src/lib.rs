@@ -1,7 +1,7 @@
-//! Tasks: what somebody is to do, until when, and about what.
+//! The tasks API: work for a user to do by a due date, about a customer, an opportunity or another record.
 //!
-//! Whoever gets a task is told by mail, and reminded when they asked to be. A task about a customer or an opportunity
-//! goes with it.
+//! The assignee is notified by e-mail, and reminded if the task has reminders. A cascade delete of a customer or an
+//! opportunity includes the tasks about it.
 
 use daybook_domain::TaskId;
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
@@ -26,7 +26,7 @@ pub fn routes() -> Routes {
         .get("/api/tasks/{id}/timeline", can(Tasks, Read), timeline::<Task>)
 }
 
-/// Says that a task is done; says so again of one that is.
+/// Marks a task as done; idempotent.
 async fn complete(cx: Cx, Path(id): Path<TaskId>, IfMatch(version): IfMatch) -> Result<Data<Task>> {
     let done = [("status".to_owned(), TaskStatus::Done.name().into())];
     daybook_records::amend(&cx, id, version, done.into_iter().collect(), Data).await

@@ -1,4 +1,4 @@
-//! The Lambda function `tasks`.
+//! Entry point of the Lambda function `tasks`.
 
 use std::process::ExitCode;
 

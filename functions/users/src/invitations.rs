@@ -1,4 +1,4 @@
-//! Invitations: by mail, with a link that works once and for a week.
+//! The invitations API: invites a user by e-mail, with a link that works once and for one week.
 
 use daybook_domain::InvitationId;
 use daybook_domain::invitation::{Invitation, NewInvitation};
@@ -7,7 +7,7 @@ use daybook_http::{Created, Cx, Data, NewJson, Path, Result};
 use daybook_records::{Draft, created, take_mail};
 use daybook_store::{Registration, Tx};
 
-/// Invites somebody to the organisation.
+/// Invites a person to the organisation.
 pub async fn create(cx: Cx, NewJson(new): NewJson<NewInvitation>) -> Result<Created<Invitation>> {
     if cx.env.settings.registration == Registration::Closed {
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
@@ -15,7 +15,8 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewInvitation>) -> Result<Crea
     let draft = Draft::of(Invitation::new(new, &cx.stamp()));
     let (invitation, tx) = created(&cx, Tx::default(), draft).await?;
     take_mail(&cx).await?;
-    // Users of other organisations are nobody's business here; they will be told when they accept.
+    // Membership in another organisation isn't disclosed to the inviter; an error tells the invited user when they
+    // accept.
     if let Some((org, user)) = daybook_records::admission::login(&cx.env, &invitation.email.normalized()).await?
         && org == cx.org
     {
@@ -24,12 +25,12 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewInvitation>) -> Result<Crea
     cx.commit(tx, Created(invitation)).await
 }
 
-/// Takes an invitation back; its link works no more.
+/// Revokes an invitation; its link stops working.
 pub async fn revoke(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
     daybook_records::remove(&cx, id, None, Data::<Invitation>).await
 }
 
-/// Sends an invitation once more, for another week. The links of earlier mails work no more.
+/// Sends an invitation again, valid for another week. The links of earlier mails stop working.
 pub async fn resend(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
     take_mail(&cx).await?;
     daybook_records::change(&cx, id, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await

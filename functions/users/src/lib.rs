@@ -1,7 +1,7 @@
-//! Users: the people of an organisation, what they may do, their teams, and inviting more of them.
+//! The user administration API: users, their permissions and roles, teams, and invitations.
 //!
-//! Nobody gives or takes away more than they may do themselves, owners are changed by owners alone, and an
-//! organisation always has an owner who can sign in. What changes counts from each user's next request on.
+//! You can't grant or revoke permissions you don't have, only owners change owners, and an organisation always has an
+//! owner who can sign in. A change applies from each user's next request on.
 
 mod invitations;
 mod roles;

@@ -1,4 +1,4 @@
-//! The Lambda function `users`.
+//! Entry point of the Lambda function `users`.
 
 use std::process::ExitCode;
 

@@ -1,29 +1,29 @@
-//! The roles that an organisation makes for itself.
+//! The catalogue of permissions and built-in roles.
 
 use daybook_domain::permission::{Permission, Role};
 use daybook_http::{Cx, Data, Result};
 use serde::{Deserialize, Serialize};
 
-/// What there is to be permitted, and what the roles that every organisation has permit.
+/// All permissions, and those of the built-in roles.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Catalogue {
     /// Every permission.
     permissions: Vec<Permission>,
-    /// The roles that every organisation has.
+    /// The built-in roles, which every organisation has.
     roles: Vec<BuiltIn>,
 }
 
-/// A role that every organisation has.
+/// A built-in role.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = BuiltInRole)]
 pub struct BuiltIn {
-    /// A user's `role`.
+    /// The value for a user's `role`.
     role: Role,
-    /// What it lets somebody do.
+    /// Its permissions.
     permissions: Vec<Permission>,
 }
 
-/// Lists all permissions there are, and the roles that every organisation has.
+/// Lists all permissions and the built-in roles.
 pub async fn catalogue(_cx: Cx) -> Result<Data<Catalogue>> {
     let built_in = |role: Role| BuiltIn { role, permissions: role.grants().list() };
     Ok(Data(Catalogue { permissions: Permission::catalogue().collect(), roles: Role::ALL.map(built_in).into() }))

@@ -1,4 +1,4 @@
-//! The users themselves.
+//! The users API: create and restore users, and list a user's permissions.
 
 use daybook_domain::permission::{Permission, RoleRef};
 use daybook_domain::user::{Status, User, Username};
@@ -9,31 +9,31 @@ use daybook_store::Tx;
 use daybook_store::rows::ticket::{Ticket, Use};
 use serde::{Deserialize, Serialize};
 
-/// A user to be made. They choose their password by the link of a mail.
+/// A user to create. They choose a password with the link in an e-mail.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = UserToBeMade)]
 pub struct NewUser {
     /// The address to sign in with.
     email: EmailAddress,
-    /// A name to sign in with, besides the address.
+    /// A user name to sign in with, as an alternative to the address.
     username: Option<Username>,
-    /// What they are called.
+    /// The user's name.
     name: Option<Line<120>>,
-    /// What they may do.
+    /// The user's role.
     role: RoleRef,
 }
 
-/// What a user may do.
+/// A user's effective permissions.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Effective {
-    /// Their role.
+    /// The user's role.
     role: RoleRef,
-    /// What it lets them do; nothing while they are suspended.
+    /// The permissions of the role; none while the user is suspended.
     permissions: Vec<Permission>,
 }
 
-/// Makes a user, and sends them a mail with which they choose a password.
+/// Creates a user, and sends them an e-mail with a link to choose a password.
 pub async fn create(cx: Cx, NewJson(new): NewJson<NewUser>) -> Result<Created<User>> {
     cx.decide(|| async {
         let user = User::new(new.email.clone(), new.username.clone(), new.name.clone(), new.role, &cx.stamp());
@@ -48,7 +48,7 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewUser>) -> Result<Created<Us
     .await
 }
 
-/// Says what a user may do.
+/// Returns a user's role and effective permissions.
 pub async fn permissions(cx: Cx, Path(id): Path<UserId>) -> Result<Data<Effective>> {
     let user = cx.get::<User>(id).await?;
     let permissions = match user.status {
@@ -58,8 +58,8 @@ pub async fn permissions(cx: Cx, Path(id): Path<UserId>) -> Result<Data<Effectiv
     Ok(Data(Effective { role: user.role, permissions }))
 }
 
-/// Takes a user back from the trash, unless somebody has their address by now. They sign in with the password they
-/// had; their sessions stay ended.
+/// Restores a user from the trash, unless another user has their address by now. They sign in with their previous
+/// password; their sessions stay ended.
 pub async fn restore(cx: Cx, Path(id): Path<UserId>) -> Result<Data<User>> {
     cx.decide(|| daybook_records::restore(&cx, id, None, Data::<User>)).await
 }

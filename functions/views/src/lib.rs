@@ -1,5 +1,5 @@
-//! Views: lists that somebody keeps, for themselves or for everybody. `?view_id=` of a list shows one. Those for everybody
-//! are changed by those who may change all views.
+//! The views API: saved list filters, private or shared with the organisation. `?view_id=` applies one to a list.
+//! Changing a shared view needs the permission to change all views.
 
 use daybook_domain::permission::Action::{Create, Delete, Read, Update};
 use daybook_domain::permission::Resource::Views;
@@ -22,7 +22,7 @@ pub fn routes() -> Routes {
         .post("/api/views/{id}/restore", can(Views, Update), restore)
 }
 
-/// Takes a view back from the trash; one that is everybody's, by those who may change all views.
+/// Restores a view from the trash. For a shared view the caller needs the permission to change all views.
 async fn restore(cx: Cx, Path(id): Path<ViewId>, version: IfMatch) -> Result<Data<View>> {
     let view = cx.trash().get::<View>(id, None).await?;
     if view.owner_id.is_none() && cx.reach != Reach::All {

@@ -1,4 +1,4 @@
-//! The Lambda function `views`.
+//! Entry point of the Lambda function `views`.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
-//! Backups: a copy of a data folder as it is at one moment, also while its server runs, and the way back.
+//! Backup and restore: a consistent copy of a data folder, also while its server runs, and a new data folder from a
+//! copy.
 //!
-//! A backup is a data folder itself. What is in it is verified by the journal's chain before it is called one.
+//! A backup is itself a data folder. It is finished only after its journal's hash chain has been verified.
 
 use crate::DEFAULT_ORG;
 use crate::data::{ADDRESS, DataError, TABLE, check_format, lock, table, unusable};
@@ -22,33 +23,33 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// What else belongs to a data folder, in the order in which it is copied. Anchors come before the table, as they must not
-/// tell of more than is in it; files after it, as jobs in it tell of them.
+/// The other parts of a data folder, in the order in which they are copied. Anchors come before the table, as they
+/// must not refer to entries that the copy lacks; files come after it, as its jobs refer to them.
 const BEFORE: [&str; 2] = ["secret", "anchors"];
 const AFTER: [&str; 3] = ["mail.jsonl", "files", "format"];
 
-/// How many days of the journal are verified at once.
+/// How many days of the journal are verified per call.
 const DAYS: u32 = 7;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How long a running server may take to answer a call for a backup.
+/// How long a running server may take to respond to a request for a backup.
 const CALL: Duration = Duration::from_secs(60);
 
-/// Why there is no backup.
+/// Why a backup or restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// A folder can't be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// There is something where the copy is to be.
-    #[error("{0} is there already, and nothing is overwritten; name a folder that isn't there yet")]
+    /// The target folder isn't empty.
+    #[error("{0} already exists and isn't overwritten; name a new or empty folder")]
     Taken(PathBuf),
     /// A folder can't be copied into itself.
-    #[error("nothing is copied into {0}, which is what is copied; name a folder outside it")]
+    #[error("the folder {0} can't be copied into itself; name a folder outside it")]
     Inside(PathBuf),
-    /// What is to be restored isn't a backup.
-    #[error("{0} is no backup: it has no `{1}`")]
+    /// The folder to back up or restore isn't a data folder.
+    #[error("{0} isn't a data folder or a backup: it has no `{1}`")]
     NoBackup(PathBuf, &'static str),
     /// A file can't be copied.
     #[error("{0}: {1}")]
@@ -56,20 +57,20 @@ pub enum BackupError {
     /// The table can't be copied or read.
     #[error("{}", .0.chain())]
     Table(#[from] daybook_store::Error),
-    /// The running server can't be asked.
-    #[error("the server that uses {0} doesn't make the backup: {1}")]
+    /// The running server didn't make the backup.
+    #[error("the server that uses {0} didn't make the backup: {1}")]
     Server(PathBuf, String),
-    /// The journal isn't as it was written.
+    /// Entries of the journal are altered or missing.
     #[error(
-        "the journal isn't as it was written: {wrong} entries of {org} are wrong, {first} the first; nothing was kept in {folder}; \
-         GET /api/audit-logs/verify says more"
+        "the journal fails verification: {wrong} entries of {org} are altered or missing, {first} the first; \
+         {folder} was not created; for details call GET /api/audit-logs/verify"
     )]
     Tampered {
         /// The folder.
         folder: PathBuf,
         /// The organisation.
         org: OrgId,
-        /// How many entries are wrong.
+        /// The number of altered or missing entries.
         wrong: usize,
         /// The first of them.
         first: String,
@@ -78,7 +79,7 @@ pub enum BackupError {
 
 type Result<T> = std::result::Result<T, BackupError>;
 
-/// Makes a backup of a data folder, whether a server uses it or not, and verifies it.
+/// Backs up a data folder, whether a server uses it or not, and verifies the copy.
 pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
     let began = Instant::now();
     let folder = std::path::absolute(folder).map_err(|error| BackupError::File(folder.to_owned(), error))?;
@@ -107,7 +108,7 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
     let size = size_of(unfinished.path())?;
     finish(unfinished, &folder)?;
     eprintln!(
-        "Backed up {} entries to {}: {} in {:.1} s. The journal's chain is whole: {} entries of {} organisations.",
+        "Backed up {} entries to {}: {} in {:.1} s. The journal's chain is intact: {} entries of {} organisations.",
         HumanCount(copied.entries),
         folder.display(),
         HumanBytes(size),
@@ -118,7 +119,7 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a data folder of a backup, and verifies it. Nothing is overwritten.
+/// Restores a backup to a new data folder, and verifies it. Nothing is overwritten.
 pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
     let began = Instant::now();
     let data = std::path::absolute(data).map_err(|error| BackupError::File(data.to_owned(), error))?;
@@ -127,7 +128,7 @@ pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
             return Err(BackupError::NoBackup(folder.to_owned(), part));
         }
     }
-    // A backup may be served itself; one that can't be written to isn't.
+    // A server may run on the backup itself; a read-only backup can't be in use.
     let _lock = match lock(folder) {
         Err(error @ DataError::InUse(_)) => return Err(error.into()),
         other => other,
@@ -149,7 +150,7 @@ pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
     let checked = verified(unfinished.path()).await?;
     finish(unfinished, &data)?;
     eprintln!(
-        "Restored {} to {} in {:.1} s. The journal's chain is whole: {} entries of {} organisations.",
+        "Restored {} to {} in {:.1} s. The journal's chain is intact: {} entries of {} organisations.",
         HumanBytes(bytes),
         data.display(),
         began.elapsed().as_secs_f64(),
@@ -164,21 +165,21 @@ pub(crate) fn copy(
     table: &Local,
     data: &Path,
     into: &Path,
-    told: impl FnMut(Copied) -> ControlFlow<()>,
+    progress: impl FnMut(Copied) -> ControlFlow<()>,
 ) -> Result<Copied> {
     refuse_taken(into)?;
     refuse_inside(into, data)?;
     for part in BEFORE {
         copy_tree(&data.join(part), &into.join(part), &mut |_| ())?;
     }
-    let copied = table.copy_to(&into.join(TABLE), told)?;
+    let copied = table.copy_to(&into.join(TABLE), progress)?;
     for part in AFTER {
         copy_tree(&data.join(part), &into.join(part), &mut |_| ())?;
     }
     Ok(copied)
 }
 
-/// A folder of this user alone beside another one, in which a copy is made until it is whole; it goes if it doesn't become so.
+/// A private folder beside the target, in which a copy is made until it is complete; it is removed if that fails.
 fn unfinished(folder: &Path) -> Result<TempDir> {
     let parent = folder.parent().unwrap_or(folder);
     let failed = |error| BackupError::File(parent.to_owned(), error);
@@ -187,14 +188,14 @@ fn unfinished(folder: &Path) -> Result<TempDir> {
     tempfile::Builder::new().prefix(&format!("{name}.unfinished-")).tempdir_in(parent).map_err(failed)
 }
 
-/// Gives a whole copy its name, where there may be an empty folder, and no more than that.
+/// Renames a complete copy to its target, which may be an empty folder.
 fn finish(unfinished: TempDir, folder: &Path) -> Result<()> {
     let failed = |error| BackupError::File(folder.to_owned(), error);
     match fs::remove_dir(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
         _ => fs::rename(unfinished.path(), folder).map_err(failed)?,
     }
-    // There is nothing left to go with it.
+    // The temporary folder has been renamed, so there is nothing to remove.
     let _ = unfinished.keep();
     let parent = folder.parent().unwrap_or(folder);
     fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)
@@ -209,7 +210,8 @@ fn refuse_inside(into: &Path, folder: &Path) -> Result<()> {
     }
 }
 
-/// A call for a backup, signed with the secret of the data folder: who can read the secret may ask.
+/// A request for a backup, signed with the secret of the data folder: a process that can read the secret may request
+/// it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct BackupRequest {
     pub folder: String,
@@ -218,7 +220,7 @@ pub(crate) struct BackupRequest {
 }
 
 impl BackupRequest {
-    /// Whether it is genuine, and of now.
+    /// Whether its signature is valid and it hasn't expired.
     pub fn is_good(&self, env: &Env) -> bool {
         let signed = signed(&self.folder, self.expires);
         let genuine = env.keys.verify(Purpose::Backup, signed.as_bytes(), &self.signature);
@@ -230,8 +232,8 @@ fn signed(folder: &str, expires: i64) -> String {
     format!("{folder}|{expires}")
 }
 
-/// Asks the server that uses a data folder for the backup.
-async fn ask(data: &Path, into: &Path, mut told: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
+/// Requests the backup from the server that uses the data folder.
+async fn ask(data: &Path, into: &Path, mut progress: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
     let failed = |why: String| BackupError::Server(data.to_owned(), why);
     let at = fs::read_to_string(data.join(ADDRESS)).map_err(|error| failed(format!("{ADDRESS}: {error}")))?;
     let keys = keyring(data).map_err(|error| unusable(data, error))?;
@@ -239,7 +241,7 @@ async fn ask(data: &Path, into: &Path, mut told: impl FnMut(Copied) -> ControlFl
     let folder = into.to_str().ok_or_else(|| failed(format!("{} isn't UTF-8", into.display())))?.to_owned();
     let signature = keys.sign(Purpose::Backup, signed(&folder, expires).as_bytes());
     let asked = BackupRequest { folder, expires, signature };
-    // It is on this machine, and no proxy is to hear of it.
+    // The server is on this machine, so no proxy may be used.
     let client = reqwest::Client::builder().no_proxy().read_timeout(CALL).build();
     let client = client.map_err(|error| failed(error.to_string()))?;
     let call = client.post(format!("{}/_local/backup", at.trim())).json(&asked);
@@ -247,33 +249,33 @@ async fn ask(data: &Path, into: &Path, mut told: impl FnMut(Copied) -> ControlFl
     if !answer.status().is_success() {
         return Err(failed(answer.text().await.unwrap_or_default()));
     }
-    let (mut said, mut last) = (Vec::new(), Copied::default());
+    let (mut received, mut last) = (Vec::new(), Copied::default());
     while let Some(more) = answer.chunk().await.map_err(|error| failed(error.to_string()))? {
-        said.extend(more);
-        while let Some(end) = said.iter().position(|byte| *byte == b'\n') {
-            let line = String::from_utf8_lossy(&said[..end]).into_owned();
-            said.drain(..=end);
+        received.extend(more);
+        while let Some(end) = received.iter().position(|byte| *byte == b'\n') {
+            let line = String::from_utf8_lossy(&received[..end]).into_owned();
+            received.drain(..=end);
             match Progress::read(&line) {
                 Some(Progress::Copied(copied)) => {
-                    let _ = told(copied);
+                    let _ = progress(copied);
                     last = copied;
                 }
                 Some(Progress::Done) => return Ok(last),
                 Some(Progress::Failed(why)) => return Err(failed(why)),
-                None => return Err(failed(format!("it said `{line}`"))),
+                None => return Err(failed(format!("unexpected response `{line}`"))),
             }
         }
     }
-    Err(failed("it broke off".to_owned()))
+    Err(failed("the connection was closed before the backup was complete".to_owned()))
 }
 
-/// A line of what a server says while it makes a backup.
+/// A progress line that a server sends while it makes a backup.
 pub(crate) enum Progress {
-    /// It has come so far.
+    /// The amount copied so far.
     Copied(Copied),
-    /// It is done.
+    /// The backup is complete.
     Done,
-    /// It failed.
+    /// The backup failed, for this reason.
     Failed(String),
 }
 
@@ -300,14 +302,14 @@ impl Progress {
     }
 }
 
-/// What was verified.
+/// The result of a verification.
 struct Checked {
     organizations: usize,
     entries: usize,
 }
 
-/// Verifies the journals in a data folder, by their chains and anchors, as of the newest entry: entries are chained
-/// some moments after they are written, and a copy has all moments in it.
+/// Verifies the journals in a data folder by their chains and anchors, as of the newest entry: entries are chained
+/// shortly after they are written, and a copy can be taken in between.
 async fn verified(folder: &Path) -> Result<Checked> {
     for part in ["secret", TABLE] {
         if !folder.join(part).exists() {
@@ -353,7 +355,7 @@ async fn newest(env: &Env, org: OrgId) -> Result<Option<EntryId>> {
     Ok(None)
 }
 
-/// The anchors of some days, as far as there are any.
+/// The existing anchors of `DAYS` days.
 fn anchors_of(env: &Env, folder: &Path, org: OrgId, first: Timestamp) -> Vec<Anchor> {
     let anchor = |n: u32| {
         let day = first.plus(DAY * n);
@@ -363,7 +365,7 @@ fn anchors_of(env: &Env, folder: &Path, org: OrgId, first: Timestamp) -> Vec<Anc
     (0..DAYS).filter_map(anchor).collect()
 }
 
-/// What reading a journal needs.
+/// An environment to read a journal with.
 fn env_of(table: Local, keys: Keyring, clock: Clock) -> Result<Arc<Env>> {
     let address = EmailAddress::parse("team@example.com").map_err(|rule| unusable(Path::new("."), rule))?;
     Ok(Arc::new(Env {
@@ -376,7 +378,7 @@ fn env_of(table: Local, keys: Keyring, clock: Clock) -> Result<Arc<Env>> {
     }))
 }
 
-/// Refuses to write where something is.
+/// Fails unless the folder is missing or empty.
 fn refuse_taken(folder: &Path) -> Result<()> {
     let empty = match fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),
@@ -385,16 +387,16 @@ fn refuse_taken(folder: &Path) -> Result<()> {
     if empty { Ok(()) } else { Err(BackupError::Taken(folder.to_owned())) }
 }
 
-/// Copies a file, or a folder with all that is in it, if it is there; each is on the disk then. Files that are still being
-/// written, and those that go meanwhile, are left out.
-fn copy_tree(from: &Path, to: &Path, told: &mut dyn FnMut(u64)) -> Result<()> {
+/// Copies a file, or a folder with its content, if it exists, and syncs each file to disk. Temporary files, and files
+/// that are removed meanwhile, are left out.
+fn copy_tree(from: &Path, to: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
     let failed = |error| BackupError::File(from.to_owned(), error);
     if from.is_dir() {
         fs::create_dir_all(to).map_err(failed)?;
         for entry in fs::read_dir(from).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             if !name.to_string_lossy().starts_with(".tmp") {
-                copy_tree(&from.join(&name), &to.join(&name), told)?;
+                copy_tree(&from.join(&name), &to.join(&name), progress)?;
             }
         }
         return fs::File::open(to).and_then(|folder| folder.sync_all()).map_err(failed);
@@ -402,7 +404,7 @@ fn copy_tree(from: &Path, to: &Path, told: &mut dyn FnMut(u64)) -> Result<()> {
     match fs::copy(from, to) {
         Ok(bytes) => {
             fs::File::open(to).and_then(|copy| copy.sync_all()).map_err(failed)?;
-            told(bytes);
+            progress(bytes);
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -410,7 +412,7 @@ fn copy_tree(from: &Path, to: &Path, told: &mut dyn FnMut(u64)) -> Result<()> {
     }
 }
 
-/// The bytes of a folder on the disk.
+/// The bytes that a folder takes on the disk.
 fn size_of(folder: &Path) -> Result<u64> {
     let failed = |error| BackupError::File(folder.to_owned(), error);
     let mut size = 0;
@@ -422,7 +424,7 @@ fn size_of(folder: &Path) -> Result<u64> {
     Ok(size)
 }
 
-/// The bytes that a file takes: logs are longer than what is in them.
+/// The bytes that a file takes on the disk: log files are longer than their content.
 #[cfg(unix)]
 fn allocated(found: &fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::blocks(found) * 512

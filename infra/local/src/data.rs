@@ -1,14 +1,14 @@
-//! The data folder: whose it is, which version made it, and where its parts are.
+//! The data folder of a one-machine server: its lock, its format version, and the location of its parts.
 
 use daybook_embedded::{Durability, Local};
 use std::fmt::Display;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// The form in which data is kept. Another one isn't understood.
+/// The version of the data format. Other versions are refused.
 const FORMAT: &str = "4";
 
-/// The file that says where the server is that uses the folder.
+/// The file with the address of the server that uses the folder.
 pub(crate) const ADDRESS: &str = "address";
 
 /// The folder of the table.
@@ -17,7 +17,7 @@ pub(crate) const TABLE: &str = "table";
 /// Why a data folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// Something is wrong with it.
+    /// The folder can't be used, for this reason.
     #[error("the folder {0} can't be used: {1}")]
     Unusable(PathBuf, String),
     /// Another process uses it.
@@ -25,12 +25,12 @@ pub enum DataError {
     InUse(PathBuf),
 }
 
-/// The error that says what is wrong with a folder.
+/// The error that a folder can't be used.
 pub(crate) fn unusable(folder: &Path, why: impl Display) -> DataError {
     DataError::Unusable(folder.to_owned(), why.to_string())
 }
 
-/// Takes a folder for this process: two servers would send the same mail.
+/// Locks a folder for this process: two servers on one folder would send the same mail twice.
 pub(crate) fn lock(folder: &Path) -> Result<File, DataError> {
     let file = File::create(folder.join("lock")).map_err(|error| unusable(folder, error))?;
     match file.try_lock() {
@@ -40,7 +40,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, DataError> {
     }
 }
 
-/// Data of another version is refused at once, rather than with every request.
+/// Refuses data of another format version at the start, rather than with every request.
 pub(crate) fn check_format(folder: &Path) -> Result<(), DataError> {
     let file = folder.join("format");
     let found = match std::fs::read_to_string(&file) {

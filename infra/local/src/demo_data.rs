@@ -1,4 +1,4 @@
-//! Leads to try things out with: made and removed by the same commits as any other.
+//! Demo data: sample leads, created and deleted by the same transactions as real ones.
 
 use crate::DEFAULT_ORG;
 use crate::serve::{Opened, ServeError, opened};
@@ -13,32 +13,32 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
-/// What to do with the leads.
+/// What to do with the demo data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemoData {
-    /// Make so many.
+    /// Create leads.
     Create {
-        /// How many.
+        /// The number of leads.
         leads: usize,
     },
-    /// Move those that were made to the trash.
+    /// Move all demo leads to the trash.
     Remove,
 }
 
-/// Over how long a time the leads came in.
+/// The number of past days that the leads' dates are spread over.
 const DAYS: u64 = 90;
 
-/// How many leads one transaction makes: each takes some 25 of its 100 items.
+/// How many leads one transaction creates: each takes some 25 of its 100 items.
 const AT_ONCE: usize = 3;
 
-/// Leads of one company.
+/// The number of leads per company.
 const PER_COMPANY: usize = 20;
 
-/// Fills the default organisation of a data folder with leads, or takes them out again. No mail goes out and
-/// nothing goes to other systems.
+/// Creates demo leads in the default organisation of a data folder, or moves them to the trash. No mail is sent and
+/// nothing is synced to other systems.
 pub async fn demo_data(what: DemoData, data: &Path) -> Result<(), ServeError> {
     let clock = match what {
-        // The leads came in over the last months, the last of them just now.
+        // The leads' dates cover the last months up to now.
         DemoData::Create { .. } => Clock::fake(Clock::System.now().minus(Duration::from_secs(DAYS * 86_400))),
         DemoData::Remove => Clock::System,
     };
@@ -53,7 +53,7 @@ pub async fn demo_data(what: DemoData, data: &Path) -> Result<(), ServeError> {
 }
 
 async fn create(cx: &impl Fn(&'static str) -> Cx, clock: &Clock, leads: usize) -> Result<(), Error> {
-    let bar = bar(leads, "leads made");
+    let bar = bar(leads, "leads created");
     let step = Duration::from_secs(DAYS * 86_400) / u32::try_from(leads.max(1)).unwrap_or(u32::MAX);
     let companies = leads.div_ceil(PER_COMPANY).max(1);
     let mut n = 0;
@@ -69,7 +69,7 @@ async fn create(cx: &impl Fn(&'static str) -> Cx, clock: &Clock, leads: usize) -
         cx.commit(tx, ()).await?;
     }
     bar.finish();
-    eprintln!("{leads} leads made.");
+    eprintln!("{leads} leads created.");
     Ok(())
 }
 
@@ -190,12 +190,12 @@ const STATUSES: [Status; 8] = [
     Status::Unqualified,
 ];
 
-/// One of a list.
+/// An element of a list, by number modulo its length.
 fn pick<'l>(list: &[&'l str], n: usize) -> &'l str {
     list[n % list.len()]
 }
 
-/// The company of this number; the next round of names gets a number of its own.
+/// The company of this number. When the names run out, they are reused with a number.
 fn company(n: usize, chinese: bool) -> String {
     let (name, round) = if chinese {
         let all = CITIES.len() * NAMES.len() * TRADES.len();

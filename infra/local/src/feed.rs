@@ -1,4 +1,5 @@
-//! The local feed: every committed entry goes to dispatch; after a start, those since the checkpoint once more.
+//! The local feed: passes every committed journal entry to dispatch. After a start it repeats the entries since the
+//! checkpoint.
 
 use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::Queues;
@@ -13,38 +14,38 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// How much of the journal before the checkpoint is read again: longer than any commit takes.
 const OVERLAP: Duration = Duration::from_secs(120);
 
-/// The most entries that are dispatched in one go.
+/// The most entries that are dispatched per run.
 const MOST: usize = 100;
 
-/// With so many entries on the list, the text of those that join it isn't kept: it is read again when it is their turn.
+/// The most entries whose content is kept in memory; the content of further ones is read again when it is their turn.
 const HELD: usize = 1_000;
 
-/// How far back a journal is read where there is no checkpoint yet.
+/// How far back a journal is read if there is no checkpoint.
 const FURTHEST: Duration = Duration::from_secs(2 * 86_400);
 
-/// The entries on their way to dispatch.
+/// The queue of entries waiting for dispatch.
 #[derive(Debug)]
 pub struct Feed {
     committed: AsyncMutex<UnboundedReceiver<Committed>>,
-    /// Entries that dispatch hasn't taken yet.
+    /// Entries that aren't dispatched yet.
     open: Mutex<BTreeMap<EntryId, Open>>,
 }
 
-/// An entry that dispatch hasn't taken yet.
+/// An entry that isn't dispatched yet.
 #[derive(Clone, Debug)]
 struct Open {
     committed: Committed,
-    /// When it is tried.
+    /// When it is to be dispatched.
     at: Timestamp,
 }
 
 impl Feed {
-    /// A feed of the entries that the table tells.
+    /// A feed of the entries that the table publishes.
     pub fn new(committed: UnboundedReceiver<Committed>) -> Feed {
         Feed { committed: AsyncMutex::new(committed), open: Mutex::default() }
     }
 
-    /// Reads the journal of every organisation since the checkpoint.
+    /// Reads the journal of every organisation since the checkpoint; returns the number of entries.
     pub async fn catch_up(&self, env: &Env) -> Result<usize> {
         let now = env.clock.now();
         let since = checkpoint::read(env).await?.unwrap_or(now.minus(FURTHEST)).minus(OVERLAP);
@@ -58,7 +59,7 @@ impl Feed {
         Ok(count)
     }
 
-    /// Dispatches what was told and is due; says how many entries that were.
+    /// Dispatches the entries that are due; returns the number of entries.
     pub async fn run(&self, env: &Arc<Env>, queues: &Arc<dyn Queues>) -> usize {
         self.listen().await;
         let now = env.clock.now();
@@ -81,19 +82,19 @@ impl Feed {
         count
     }
 
-    /// Waits until an entry is told.
+    /// Waits until an entry is committed.
     pub async fn arrival(&self, env: &Env) {
         let committed = self.committed.lock().await.recv().await;
         match committed {
             Some(committed) => {
                 self.open().insert(committed.entry.entry, Open { committed, at: env.clock.now() });
             }
-            // The table is gone; nothing will come any more.
+            // The table is closed; no entry will follow.
             None => std::future::pending().await,
         }
     }
 
-    /// The oldest entry that dispatch hasn't taken.
+    /// The oldest entry that isn't dispatched yet.
     pub fn oldest(&self) -> Option<EntryId> {
         self.open().keys().next().copied()
     }

@@ -1,4 +1,4 @@
-//! Files in a folder, behind signed addresses: what S3 is on AWS.
+//! File storage in a folder, with signed download links: the counterpart of S3 on one machine.
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -23,7 +23,7 @@ pub struct Folder {
     path: PathBuf,
 }
 
-/// What an address of a file says besides its key.
+/// The query parameters of a download link.
 #[derive(Deserialize)]
 pub struct Signed {
     name: String,
@@ -32,7 +32,7 @@ pub struct Signed {
 }
 
 impl Folder {
-    /// The files of a folder, which is made with the first of them.
+    /// The file storage in a folder, which is created with its first file.
     pub fn at(env: Arc<Env>, path: PathBuf) -> Folder {
         Folder { env, path }
     }
@@ -45,20 +45,20 @@ impl Folder {
         }
     }
 
-    /// Answers an address that [`Links::link`] gave out.
+    /// Serves a download link made by [`Links::link`].
     pub async fn serve(
         State(folder): State<Folder>,
         Path(key): Path<String>,
         Query(query): Query<Signed>,
     ) -> axum::response::Response {
         let Signed { name, expires, signature } = query;
-        let said = signed(&key, &name, expires);
-        let genuine = folder.env.keys.verify(Purpose::File, said.as_bytes(), &signature);
+        let message = signed(&key, &name, expires);
+        let genuine = folder.env.keys.verify(Purpose::File, message.as_bytes(), &signature);
         if !genuine || expires < folder.env.clock.now().as_second() {
-            return (StatusCode::FORBIDDEN, "This address is no longer good; ask for the job again.").into_response();
+            return (StatusCode::FORBIDDEN, "The link is invalid or has expired; read the job again.").into_response();
         }
         let read = folder.read(&key).await.ok().flatten();
-        let Some(bytes) = read else { return (StatusCode::NOT_FOUND, "The file is gone.").into_response() };
+        let Some(bytes) = read else { return (StatusCode::NOT_FOUND, "The file no longer exists.").into_response() };
         let mut answer = Response::new(Body::from(bytes));
         let kind = if name.ends_with(".csv") { "text/csv; charset=utf-8" } else { "application/json" };
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -68,7 +68,7 @@ impl Folder {
         answer
     }
 
-    /// Removes what is older than files are kept.
+    /// Removes files that are older than the retention time.
     pub fn tidy(&self, kept: Duration) -> io::Result<()> {
         let Ok(entries) = std::fs::read_dir(&self.path) else { return Ok(()) };
         for entry in entries {
@@ -84,7 +84,7 @@ impl Folder {
     }
 }
 
-/// What an address of a file is signed for.
+/// The text that a download link's signature covers.
 fn signed(key: &str, name: &str, expires: i64) -> String {
     format!("{key}|{name}|{expires}")
 }
@@ -94,7 +94,7 @@ fn failed(what: &'static str, key: &str) -> impl FnOnce(io::Error) -> FileError 
     move |error| FileError { what, key, reason: error.to_string() }
 }
 
-/// A new file beside where it is to be.
+/// A new temporary file in the target's folder.
 fn temporary(what: &'static str, key: &str, file: &FilePath) -> Result<tempfile::NamedTempFile> {
     let folder = file.parent().unwrap_or(file);
     std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder)).map_err(failed(what, key))

@@ -1,4 +1,4 @@
-//! Daybook on one machine: the same routes and workers as in the cloud, in one process, on a table in a folder.
+//! Daybook on one machine: the same routes and workers as in the cloud, in one process, with the table in a folder.
 
 mod backup;
 mod data;

@@ -1,4 +1,4 @@
-//! The log of the one-machine server: a line a request that a person can read.
+//! The human-readable log of the one-machine server: one line per request or event, on standard error.
 
 use daybook_store::telemetry::log_filter;
 use std::fmt;
@@ -10,11 +10,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Logs to standard error. `RUST_LOG` sets what is logged.
+/// Sets up logging to standard error. `RUST_LOG` sets the filter.
 pub fn set_up() {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Lines);
     let filter = log_filter("warn,daybook=info,daybook::request=info");
-    // Fails only if a log is set up already, which then is the one to use.
+    // Fails only if logging is set up already; then that one is used.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }
 
@@ -53,7 +53,7 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        // What came from outside stays on its line.
+        // Escaped, so that text from outside can't add lines to the log.
         self.0.push((field.name(), value.escape_debug().to_string()));
     }
 

@@ -1,4 +1,5 @@
-//! `daybook`: the one-machine server, and what belongs to it.
+//! The command-line program `daybook`: the one-machine server, backup and restore, demo data, and the OpenAPI
+//! document.
 
 use clap::{Parser, Subcommand};
 use daybook_local::{DemoData, ServeOptions, backup, demo_data, functions, restore, serve};
@@ -6,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long work that blocks a thread is waited for at the end.
+/// How long the process waits for blocking work before it exits.
 const LONGEST_END: Duration = Duration::from_secs(2);
 
 #[global_allocator]
@@ -30,26 +31,26 @@ struct Arguments {
 enum Command {
     /// Print the OpenAPI document.
     Openapi,
-    /// Copy the data folder as it is now to another folder, also while its server runs.
+    /// Copy the data folder in its current state to another folder, also while its server runs.
     Backup {
-        /// The folder to make.
+        /// The folder to create.
         folder: PathBuf,
     },
-    /// Make the data folder, which must not be there yet, of a backup.
+    /// Restore a backup to the data folder, which must not exist yet.
     Restore {
         /// The backup.
         folder: PathBuf,
     },
-    /// Fill the default organisation with leads to try things out with, or take them out again.
+    /// Fill the default organisation with sample leads, or remove them.
     #[command(subcommand, name = "demo-data")]
     DemoData(DemoDataCommand),
 }
 
 #[derive(Subcommand)]
 enum DemoDataCommand {
-    /// Make leads: names, companies and states as they might be, over the last 90 days.
+    /// Create leads with realistic names, companies and states, dated over the last 90 days.
     Create {
-        /// How many.
+        /// The number of leads.
         #[arg(long, default_value_t = 1000)]
         leads: usize,
     },
@@ -87,7 +88,7 @@ fn run<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitC
         Err(error) => return failed(&error),
     };
     let done = runtime.block_on(work);
-    // A copy, or a look for what has expired, isn't waited for.
+    // A copy, or a search for expired items, isn't waited for.
     runtime.shutdown_timeout(LONGEST_END);
     match done {
         Ok(()) => ExitCode::SUCCESS,

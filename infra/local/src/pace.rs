@@ -1,4 +1,5 @@
-//! Requests go first: on a machine of few cores workers would slow down whoever waits for an answer.
+//! Priority of requests over workers: while requests are in progress, workers pause briefly, as on a machine with few
+//! cores they would slow down responses.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -7,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// After so long without a request nobody is taken to wait.
+/// How long after the last response the server still counts as busy.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// For so long a piece of work stands back meanwhile; then it goes on, under any load.
+/// How long work is delayed while the server is busy; then it goes on, under any load.
 const BACK: Duration = Duration::from_millis(10);
 
-/// Knows whether requests are being answered.
+/// Tracks whether requests are in progress.
 #[derive(Clone, Debug)]
 pub struct Pace(Arc<Inner>);
 
@@ -21,26 +22,26 @@ pub struct Pace(Arc<Inner>);
 struct Inner {
     begun: Instant,
     open: AtomicUsize,
-    /// When the last request ended, in microseconds since the beginning.
+    /// When the last request ended, in microseconds since `begun`.
     ended: AtomicU64,
 }
 
 impl Pace {
-    /// Nobody asks for anything yet.
+    /// A tracker without requests.
     pub fn new() -> Pace {
         Pace(Arc::new(Inner { begun: Instant::now(), open: AtomicUsize::new(0), ended: AtomicU64::new(0) }))
     }
 
-    /// Waits until requests leave room for work, but not for long.
+    /// Yields to requests: waits for at most `BACK` while the server is busy.
     pub async fn room(&self) {
-        // Work on the table never waits for anything, so requests that came in meanwhile are still to be read.
+        // Work on the table never yields, so requests that arrived meanwhile are still to be read.
         tokio::task::yield_now().await;
         if self.is_busy() {
             tokio::time::sleep(BACK).await;
         }
     }
 
-    /// Whether somebody waits for an answer, or did just now.
+    /// Whether a request is in progress, or ended just now.
     pub fn is_busy(&self) -> bool {
         let ended = Duration::from_micros(self.0.ended.load(Ordering::Relaxed));
         let asked_before = ended > Duration::ZERO;
@@ -48,7 +49,7 @@ impl Pace {
     }
 }
 
-/// Counts a request while it is answered.
+/// Middleware that counts requests in progress.
 pub async fn counted(State(pace): State<Pace>, request: Request, next: Next) -> Response {
     let answering = Answering::begin(&pace.0);
     let answer = next.run(request).await;
@@ -56,7 +57,7 @@ pub async fn counted(State(pace): State<Pace>, request: Request, next: Next) -> 
     answer
 }
 
-/// A request that is being answered; it ends also when its client goes away.
+/// A request in progress; it also ends when its client disconnects.
 struct Answering<'a>(&'a Inner);
 
 impl Answering<'_> {

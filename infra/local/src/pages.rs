@@ -1,4 +1,4 @@
-//! The pages of the one-machine server: a demo website with the forms, the mailbox, and HubSpot's ledger.
+//! The web pages of the one-machine server: a demo website with the forms, the mailbox, and the HubSpot sync ledger.
 
 use askama::Template;
 use axum::body::Body;
@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use crate::DEFAULT_ORG;
 use crate::backup::{self, BackupRequest, Progress};
 
-/// What pages of the website may do: their own script and styles, and posting forms here.
+/// The content security policy of the website: its own scripts and styles, and forms that post to this server.
 const SITE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
      form-action 'self'; frame-ancestors 'none'",
@@ -33,7 +33,7 @@ const SITE_POLICY: HeaderValue = HeaderValue::from_static(
 /// The most rows of the ledger that the page shows.
 const MOST_ROWS: usize = 200;
 
-/// What the pages show.
+/// The data behind the pages.
 #[derive(Clone)]
 pub struct Shown {
     /// The table.
@@ -42,7 +42,7 @@ pub struct Shown {
     pub outbox: Arc<Outbox>,
     /// Whether HubSpot is switched on.
     pub hubspot: bool,
-    /// What the table lies in.
+    /// The storage engine of the table.
     pub table: Local,
     /// The data folder.
     pub data: PathBuf,
@@ -66,26 +66,27 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
     api.layer(axum::middleware::from_fn(lead_form_for_browsers)).merge(local).merge(site)
 }
 
-/// Makes a backup, and says line by line how far it has come.
+/// Makes a backup, and streams its progress line by line.
 async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackupRequest>) -> Response {
     if !asked.is_good(&shown.env) {
-        let why = "Only `daybook backup` asks for backups: it signs with the secret of the data folder.";
+        let why = "The signature is invalid or has expired. Make backups with `daybook backup`, which signs its request \
+                   with the secret of the data folder.";
         return (StatusCode::FORBIDDEN, why).into_response();
     }
-    let (say, said) = mpsc::unbounded_channel();
+    let (lines_to, lines_of) = mpsc::unbounded_channel();
     tokio::task::spawn_blocking(move || {
-        let told = |copied| match say.send(Progress::Copied(copied)) {
+        let progress = |copied| match lines_to.send(Progress::Copied(copied)) {
             Ok(()) => ControlFlow::Continue(()),
-            // The caller has gone.
+            // The caller has disconnected.
             Err(_) => ControlFlow::Break(()),
         };
-        let done = backup::copy(&shown.table, &shown.data, &PathBuf::from(asked.folder), told);
+        let done = backup::copy(&shown.table, &shown.data, &PathBuf::from(asked.folder), progress);
         let end = done.map_or_else(|error| Progress::Failed(error.to_string()), |_| Progress::Done);
-        let _ = say.send(end);
+        let _ = lines_to.send(end);
     });
-    let lines = futures::stream::unfold(said, async |mut said| {
-        let line = said.recv().await?.line();
-        Some((Ok::<_, std::convert::Infallible>(line), said))
+    let lines = futures::stream::unfold(lines_of, async |mut lines_of| {
+        let line = lines_of.recv().await?.line();
+        Some((Ok::<_, std::convert::Infallible>(line), lines_of))
     });
     Body::from_stream(lines).into_response()
 }
@@ -121,7 +122,7 @@ struct SyncRow {
     updated_at: String,
 }
 
-/// How somebody visits the website.
+/// The language of a visit to the website.
 struct Visit {
     chinese: bool,
 }
@@ -132,7 +133,7 @@ struct Language {
 }
 
 impl Visit {
-    /// The language that the address asks for, else the browser's.
+    /// The language in the URL's query, else the browser's.
     fn of(uri: &Uri, headers: &HeaderMap) -> Visit {
         let asked = Query::<Language>::try_from_uri(uri).ok().and_then(|Query(query)| query.lang);
         let asked = asked.as_deref().and_then(Locale::of_tag);
@@ -149,7 +150,7 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Visit {
     }
 }
 
-/// Browsers get the page with the lead form at `/`; everything else goes to the API.
+/// Serves the lead form to browsers at `/`; all other requests go to the API.
 async fn lead_form_for_browsers(request: Request, next: Next) -> Response {
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let browser = accept.is_some_and(|accept| accept.contains("text/html"));
@@ -176,7 +177,7 @@ async fn sync(State(shown): State<Shown>) -> Response {
     let rows = match ledger::page(&cx, ledger::HUBSPOT, None, MOST_ROWS, None).await {
         Ok(page) => page.items,
         Err(error) => {
-            tracing::error!(error = %error.chain(), "the ledger can't be read");
+            tracing::error!(error = %error.chain(), "the sync ledger can't be read");
             Vec::new()
         }
     };
@@ -203,13 +204,13 @@ fn site(template: &impl Template) -> Response {
     answer
 }
 
-/// A page for whoever runs the server.
+/// A page for the operator of the server.
 fn local(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => page(html).into_response(),
         Err(error) => {
-            tracing::error!(%error, "a page can't be shown");
-            page("<h1>This page can't be shown.</h1>".to_owned()).into_response()
+            tracing::error!(%error, "a page can't be rendered");
+            page("<h1>This page can't be shown. The server's log has the reason.</h1>".to_owned()).into_response()
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The queues, in memory. What is lost with the process is dispatched again from the journal, or due in the table.
+//! In-memory message queues. Messages lost with the process are dispatched again from the journal, or are due items in
+//! the table.
 
 use daybook_consumers::CONSUMERS;
 use daybook_domain::{EntryId, Timestamp};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// A message that waits.
+/// A waiting message.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     /// Its number.
@@ -19,15 +20,15 @@ pub struct Waiting {
     pub queue: Queue,
     /// The message.
     pub body: String,
-    /// When it may be handed out.
+    /// When it may be delivered.
     pub at: Timestamp,
-    /// How often it was handed out before.
+    /// The number of earlier deliveries.
     pub receives: u32,
-    /// The journal entry it comes from, where nothing else remembers it.
+    /// The journal entry it comes from, if it isn't stored elsewhere.
     pub entry: Option<EntryId>,
 }
 
-/// Messages in memory, in the order of their times.
+/// The queues in memory, each ordered by time.
 #[derive(Clone, Debug)]
 pub struct MemoryQueues {
     clock: Clock,
@@ -46,13 +47,13 @@ struct Inner {
 impl MemoryQueues {
     const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-    /// Empty queues of all consumers; entries are not sent to those that are absent.
+    /// Empty queues of all consumers; those in `absent` get no entries.
     pub fn new(clock: Clock, absent: Vec<Queue>) -> MemoryQueues {
         let arrived = CONSUMERS.iter().map(|consumer| (consumer.queue(), Notify::new())).collect();
         MemoryQueues { clock, absent, inner: Arc::default(), arrived: Arc::new(arrived) }
     }
 
-    /// Takes the messages of a queue whose time has come, at most so many.
+    /// Takes messages of a queue that are due, at most `most`.
     pub fn take(&self, queue: Queue, most: usize) -> Vec<Waiting> {
         let now = self.clock.now();
         let mut inner = self.inner();
@@ -67,13 +68,13 @@ impl MemoryQueues {
         taken
     }
 
-    /// The message is dealt with.
+    /// Acknowledges a message.
     pub fn done(&self, message: &Waiting) {
         self.inner().handed_out.remove(&message.number);
     }
 
-    /// The message comes again, after a pause that doubles with every time it came. It is never given up:
-    /// there is nobody to look into a dead-letter queue here.
+    /// Returns a failed message to its queue, with a pause that doubles on every delivery. It is never given up, as no
+    /// operator watches a dead-letter queue here.
     pub fn failed(&self, message: Waiting, first_pause: Duration) {
         let pause = first_pause.saturating_mul(1 << message.receives.min(16)).min(Self::LONGEST_PAUSE);
         let at = self.clock.now().plus(pause);
@@ -83,7 +84,7 @@ impl MemoryQueues {
         inner.waiting.entry(again.queue).or_default().insert((at, again.number), again);
     }
 
-    /// The oldest entry with a message that isn't dealt with.
+    /// The oldest entry with an unacknowledged message.
     pub fn oldest_entry(&self) -> Option<EntryId> {
         let inner = self.inner();
         let waiting = inner.waiting.values().flat_map(BTreeMap::values).filter_map(|message| message.entry);

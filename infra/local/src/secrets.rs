@@ -1,11 +1,11 @@
-//! The secret of a one-machine deployment: made at the first start, kept in the data folder.
+//! The secret of a one-machine deployment, generated at the first start and stored in the data folder.
 
 use daybook_store::{Keyring, fill_random};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// The keyring in a folder, made where there is none. Readable by its owner alone.
+/// The keyring in a folder, created if there is none. Only its owner can read the file.
 pub fn keyring(folder: &Path) -> io::Result<Keyring> {
     let path = folder.join("secret");
     let text = match fs::read_to_string(&path) {
@@ -25,7 +25,7 @@ fn make(path: &Path) -> io::Result<String> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Under its own name only once it is whole: a crash on the way leaves nothing to trip over.
+    // Renamed once it is complete, so that a crash leaves no partial secret.
     let unfinished = path.with_extension("new");
     let _ = fs::remove_file(&unfinished);
     let mut file = options.open(&unfinished)?;

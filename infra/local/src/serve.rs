@@ -1,4 +1,4 @@
-//! Serving: start-up, workers in the background, and an orderly end.
+//! The server process: start-up, background workers, and graceful shutdown.
 
 use crate::data::{ADDRESS, DataError, check_format, lock, table, unusable};
 use crate::files::Folder;
@@ -25,52 +25,52 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-/// How often due items are looked for and the checkpoint is kept.
+/// How often due items are swept and the checkpoint is stored.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How often messages are looked for whose time has come since.
+/// How often the queues are polled for messages that have become due.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often expired items are removed. Every item is looked at for that, and nothing relies on it (DynamoDB takes a day
-/// or two).
+/// How often expired items are removed. That scans the whole table, and nothing relies on it (DynamoDB takes a day or
+/// two).
 const EXPIRY: Duration = Duration::from_secs(6 * 3600);
 
-/// How long after the start they are removed first: not when somebody is about to try things out.
+/// How long after the start expired items are first removed, so that the scan doesn't slow down the first requests.
 const FIRST_EXPIRY: Duration = Duration::from_secs(600);
 
-/// How long requests, and then workers, are waited for at the end.
+/// How long the shutdown waits for requests, and then for workers.
 const LONGEST_END: Duration = Duration::from_secs(10);
 
-/// Where to serve, and from what.
+/// The options of the server.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// The port; 0 for any that is free.
+    /// The port; 0 for any free one.
     pub port: u16,
-    /// The folder of the data.
+    /// The data folder.
     pub data: PathBuf,
 }
 
 /// Why the server doesn't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The port is taken, or forbidden.
+    /// The port is in use or not permitted.
     #[error("port {0} can't be used ({1}); choose another with --port")]
     Port(u16, io::Error),
     /// The data folder can't be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A variable of the environment is wrong.
+    /// An environment variable is invalid.
     #[error("{0}")]
     Environment(#[from] daybook_store::config::ConfigError),
     /// The system doesn't start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// Serving broke off.
-    #[error("serving broke off: {0}")]
+    /// The server failed while running.
+    #[error("the server failed: {0}")]
     Broken(io::Error),
 }
 
-/// Serves until Ctrl-C or SIGTERM; then requests and workers are let finish.
+/// Serves until Ctrl-C or SIGTERM; then lets requests and workers finish.
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log::set_up();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
@@ -106,32 +106,32 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let (asked, mut was_asked) = watch::channel(());
     let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
         asked_to_stop().await;
-        eprintln!("Stopping: finishing what was begun.");
+        eprintln!("Stopping after the requests in progress.");
         drop(asked);
     });
     let served = tokio::select! {
         served = graceful => served,
-        // A client that neither goes on nor goes away doesn't keep the server.
+        // A client that neither continues nor disconnects must not block the shutdown.
         () = async { let _ = was_asked.changed().await; tokio::time::sleep(LONGEST_END).await } => Ok(()),
     };
     drop(stop);
     tidying.abort();
-    // The workers end by themselves once nothing is left; they hold nothing that could be lost.
+    // The workers end by themselves when no work is left; they hold nothing that could be lost.
     let _ = tokio::time::timeout(LONGEST_END, working).await;
     served.map_err(ServeError::Broken)
 }
 
-/// The data of a folder.
+/// An opened data folder.
 pub(crate) struct Opened {
-    /// While this is there no other process uses the folder.
+    /// The lock that keeps other processes out of the folder.
     pub _lock: File,
     /// The table.
     pub table: Local,
-    /// A system on it.
+    /// Options for a system on the table.
     pub options: Options,
 }
 
-/// The data of a folder, locked, and a system on it.
+/// Opens and locks a data folder.
 pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
     std::fs::create_dir_all(data).map_err(|error| unusable(data, error))?;
     let lock = lock(data)?;
@@ -145,18 +145,18 @@ pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
     Ok(Opened { _lock: lock, table, options: options.map_err(StartError::from)? })
 }
 
-/// Works until told to stop, on each queue by itself so that none waits for another's other system; then
-/// finishes what is due.
+/// Runs the workers until the stop signal, each queue in its own task, so that none waits for another's external
+/// system; then finishes the due work.
 async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
     let mut tasks = JoinSet::new();
-    let (told, paced, mut stopped) = (workers.clone(), pace.clone(), stop.clone());
+    let (dispatcher, paced, mut stopped) = (workers.clone(), pace.clone(), stop.clone());
     tasks.spawn(async move {
         while stopped.has_changed().is_ok() {
             paced.room().await;
-            if told.dispatch().await == 0 {
+            if dispatcher.dispatch().await == 0 {
                 tokio::select! {
                     _ = stopped.changed() => {}
-                    () = told.committed() => {}
+                    () = dispatcher.committed() => {}
                     () = tokio::time::sleep(LOOK) => {}
                 }
             }
@@ -214,18 +214,18 @@ async fn tidy(table: Local, files: Folder) {
         let (table, files) = (table.clone(), files.clone());
         let removed = tokio::task::spawn_blocking(move || {
             if let Err(error) = files.tidy(KEPT) {
-                tracing::warn!(%error, "old files stay");
+                tracing::warn!(%error, "old files can't be removed");
             }
             table.remove_expired(Clock::System.now().as_second())
         });
         let removed = removed.await;
         if let Ok(Err(error)) = removed {
-            tracing::warn!(%error, "expired items stay");
+            tracing::warn!(%error, "expired items can't be removed");
         }
     }
 }
 
-/// When a write is acknowledged, by the environment.
+/// Reads from the environment when a write is acknowledged.
 fn durability() -> Result<Durability, ServeError> {
     let get = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&get);
@@ -236,7 +236,7 @@ fn durability() -> Result<Durability, ServeError> {
     }
 }
 
-/// The variables that `cargo dev` honours; some of them only here.
+/// Applies the environment variables of `cargo dev`, some of which exist only here.
 fn from_environment(settings: &mut Settings) -> Result<Option<HubSpot>, ServeError> {
     let get = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&get);
@@ -273,12 +273,12 @@ fn announce(address: SocketAddr, options: &ServeOptions, left: usize, rate_limit
     eprintln!("  Form address   {url}/f/{form}");
     eprintln!("  Data           {}", options.data.display());
     if left > 0 {
-        eprintln!("  Taken up       {left} journal entries since the last checkpoint");
+        eprintln!("  Catching up    {left} journal entries since the last checkpoint");
     }
     if !rate_limits {
         eprintln!("  Rate limits    off");
     }
-    eprintln!("\nCtrl-C stops it.\n");
+    eprintln!("\nPress Ctrl-C to stop.\n");
 }
 
 async fn asked_to_stop() {

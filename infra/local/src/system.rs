@@ -1,4 +1,4 @@
-//! All of Daybook, put together for one process: what `cargo dev` serves and what tests drive.
+//! The assembly of all of Daybook in one process, used by `cargo dev` and by tests.
 
 use crate::feed::Feed as LocalFeed;
 use crate::files::Folder;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// The organisation of anonymous intake on one machine.
+/// The default organisation on one machine, which gets anonymous submissions.
 pub const DEFAULT_ORG: OrgId = OrgId::new(Uuid::from_u128(0x019b_7765_7000_7da1_b00c_0000_0000_0001));
 
 /// The HTTP functions.
@@ -51,11 +51,11 @@ pub fn functions() -> Vec<Routes> {
     ]
 }
 
-/// How to put a system together.
+/// The options of a system.
 pub struct Options {
-    /// What keeps the table.
+    /// The storage engine of the table.
     pub engine: Arc<dyn Engine>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// The secrets.
     pub keys: Keyring,
@@ -65,16 +65,16 @@ pub struct Options {
     pub outbox: Arc<Outbox>,
     /// The folder of files.
     pub files: PathBuf,
-    /// The way out for mail; the mailbox unless set.
+    /// The mail service; by default the mailbox.
     pub mailer: Option<Arc<dyn Mailer>>,
-    /// HubSpot, where it is switched on.
+    /// HubSpot, if it is switched on.
     pub hubspot: Option<HubSpot>,
-    /// First pause before a transaction is tried again.
+    /// The first pause before a transaction is retried.
     pub retry_pause: Duration,
 }
 
 impl Options {
-    /// A system on this engine, with this mailbox and folder of files.
+    /// Default options for this engine, mailbox and folder of files.
     pub fn new(
         engine: Arc<dyn Engine>,
         clock: Clock,
@@ -87,7 +87,7 @@ impl Options {
         settings.first_owner = FirstOwner::FirstToRegister;
         settings.allowed_origins = vec!["*".to_owned()];
         settings.common_passwords = CommonPasswords::Warn;
-        // A worker that is gone went with the process, so this need only outlast a mail's writing.
+        // Workers end only with the process, so the lease need only outlast the writing of a mail.
         settings.lease = Duration::from_secs(2);
         let retry_pause = Duration::from_millis(5);
         Ok(Options {
@@ -104,29 +104,29 @@ impl Options {
     }
 }
 
-/// Why a system doesn't start.
+/// Why a system can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The table can't be made or read.
+    /// The table can't be created or read.
     #[error("the table: {}", .0.chain())]
     Table(#[from] daybook_store::Error),
-    /// Something that a constant holds is wrong.
-    #[error("a constant: {0}")]
+    /// A built-in value is invalid.
+    #[error("a built-in value is invalid: {0}")]
     Constant(#[from] Rule),
-    /// Something that a worker needs is not set.
+    /// A setting that a worker needs is missing.
     #[error(transparent)]
     NotSet(#[from] NotSet),
 }
 
 /// All of Daybook in one process.
 pub struct System {
-    /// What functions share.
+    /// The environment of the functions.
     pub env: Arc<Env>,
     /// The mailbox.
     pub outbox: Arc<Outbox>,
     /// The workers.
     pub workers: Arc<Workers>,
-    /// The files that jobs made.
+    /// The files written by jobs.
     pub files: Folder,
     archive: Arc<dyn Archive>,
 }
@@ -138,10 +138,10 @@ impl fmt::Debug for System {
 }
 
 impl System {
-    /// Puts a system together.
+    /// Assembles a system.
     pub async fn start(options: Options) -> Result<System, StartError> {
-        let (told, entries) = mpsc::unbounded_channel();
-        let of_table = TableOptions { feed: Feed::Local(told), retry_base: Some(options.retry_pause) };
+        let (committed, entries) = mpsc::unbounded_channel();
+        let of_table = TableOptions { feed: Feed::Local(committed), retry_base: Some(options.retry_pause) };
         let table = Table::new(options.engine, of_table);
         let ids = Ids::new(options.clock.clone());
         let absent = options.hubspot.is_none().then_some(daybook_sync_hubspot::CONSUMER.queue);
@@ -170,12 +170,12 @@ impl System {
         Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files, archive: machine.archive })
     }
 
-    /// The service that answers all routes.
+    /// The service for all routes.
     pub fn app(&self) -> axum::Router {
         self.app_with(|router| router)
     }
 
-    /// The service that answers all routes, and more.
+    /// The service for all routes and additional ones.
     pub fn app_with(&self, more: impl FnOnce(axum::Router) -> axum::Router) -> axum::Router {
         let files = self.files.clone();
         let places = Places { files: Some(Arc::new(files.clone())), anchors: Some(self.archive.clone()) };
@@ -185,7 +185,7 @@ impl System {
     }
 }
 
-/// One machine as a provider: everything is in this process or in its data folder.
+/// The provider of a single machine: every resource is in this process or in its data folder.
 struct OneMachine {
     queues: Arc<dyn Queues>,
     mailer: Arc<dyn Mailer>,

@@ -1,4 +1,4 @@
-//! The workers of the process: fed from the journal, with queues in memory.
+//! Dispatch, sweep and workers in one process: fed from the local journal, with queues in memory.
 
 use crate::feed::Feed;
 use crate::queue::MemoryQueues;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The most messages handed to a worker at once, as SQS does.
+/// The most messages per batch of a worker, as with SQS.
 pub const BATCH: usize = 10;
 
 /// How long a batch may take.
@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Dispatch, sweep and the workers of all consumers, on one machine.
 pub struct Workers {
-    /// The table, the time, the settings.
+    /// The environment: table, clock, settings.
     pub env: Arc<Env>,
     feed: Feed,
     queues: MemoryQueues,
@@ -33,7 +33,7 @@ impl fmt::Debug for Workers {
 }
 
 impl Workers {
-    /// These workers, fed from here.
+    /// Workers with their feed and queues.
     pub(crate) fn new(
         env: Arc<Env>,
         feed: Feed,
@@ -49,22 +49,22 @@ impl Workers {
         &self.workers
     }
 
-    /// The worker that is run by a Lambda function of this name.
+    /// The worker that the Lambda function of this name runs.
     pub fn of_function(&self, function: &str) -> Option<&Worker> {
         self.workers.iter().find(|worker| worker.consumer.function() == function)
     }
 
-    /// The queues, as dispatch and sweep have them.
+    /// The queues that dispatch and sweep send to.
     pub fn queues(&self) -> Arc<dyn Queues> {
         Arc::new(self.queues.clone())
     }
 
-    /// Takes up what an earlier process left: the entries since the checkpoint.
+    /// Reads the entries since the checkpoint, which an earlier process may have left; returns their number.
     pub async fn catch_up(&self) -> Result<usize> {
         self.feed.catch_up(&self.env).await
     }
 
-    /// Does everything that can be done now; says how many entries and messages that were.
+    /// Does all work that is due; returns the number of entries and messages.
     pub async fn run(&self) -> usize {
         let mut total = 0;
         loop {
@@ -79,27 +79,27 @@ impl Workers {
         }
     }
 
-    /// Dispatches what is told; says how many entries that were.
+    /// Dispatches the entries that are due; returns their number.
     pub async fn dispatch(&self) -> usize {
         self.feed.run(&self.env, &self.queues()).await
     }
 
-    /// Waits until an entry is told.
+    /// Waits until an entry is committed.
     pub async fn committed(&self) {
         self.feed.arrival(&self.env).await;
     }
 
-    /// Sends on what has become due.
+    /// Sends due items to their queues; returns their number.
     pub async fn sweep(&self) -> Result<usize> {
         daybook_sweep::sweep(self.env.clone(), self.queues()).await
     }
 
-    /// Keeps the heads of the journal's chains, as every day.
+    /// Writes yesterday's anchors of the journal's chains; returns the number of anchors written.
     pub async fn anchor(&self) -> Result<usize> {
         daybook_anchor_journal::anchor(self.env.clone(), self.anchors.clone()).await
     }
 
-    /// Keeps the moment up to which every entry is finished: done, or standing as a due item.
+    /// Stores the checkpoint: the time up to which every entry is done or stored as a due item.
     pub async fn keep_checkpoint(&self) -> Result<()> {
         let now = self.env.clock.now();
         let oldest = [self.feed.oldest(), self.queues.oldest_entry()].into_iter().flatten().min();
@@ -111,7 +111,7 @@ impl Workers {
         self.queues.arrival(queue).await;
     }
 
-    /// Lets a worker work on so many messages of its queue at most; returns how many there were.
+    /// Lets a worker process at most `most` messages of its queue; returns the number of messages.
     pub async fn work_on(&self, worker: &Worker, most: usize) -> usize {
         let messages = self.queues.take(worker.consumer.queue(), most);
         let batch = messages

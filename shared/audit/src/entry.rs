@@ -1,4 +1,4 @@
-//! Entries as they are shown.
+//! Audit log entries as clients see them: journal facts joined with their details and requests.
 
 use crate::outcome_of;
 use daybook_domain::audit::Outcome;
@@ -18,39 +18,39 @@ use std::collections::{BTreeSet, HashMap};
 pub struct Entry {
     /// The id.
     pub id: EntryId,
-    /// When it was done.
+    /// When it happened.
     pub occurred_at: Timestamp,
-    /// Who did it.
+    /// The actor.
     pub actor: Who,
-    /// What was done.
+    /// The action.
     pub action: Audit,
-    /// The event it was announced as.
+    /// The event that was published.
     pub event: Event,
-    /// To what it was done.
+    /// The record that it concerns.
     pub resource: Which,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What the request was answered with.
+    /// The HTTP status of the answer.
     pub status_code: u16,
     /// Milliseconds from the request's arrival until it was done.
     pub duration_ms: u64,
     /// The request's id.
     pub request_id: String,
-    /// The request, with secrets masked; none where Daybook did it by itself.
+    /// The request, with secrets masked; none if Daybook acted by itself.
     pub request: Option<Asked>,
     /// The names of the fields that changed.
     pub fields: Vec<String>,
-    /// The fields that changed, as they were and as they are.
+    /// The fields that changed, with their values before and after.
     pub changes: Vec<FieldChange>,
-    /// Whether what it was about in words was erased since; the rest stays.
+    /// Whether the request and the values were erased since; the rest stays.
     pub erased: bool,
 }
 
-/// Who did something.
+/// The actor of an entry.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = AuditActor)]
 pub struct Who {
-    /// What they are.
+    /// The type of actor.
     #[serde(rename = "type")]
     pub kind: WhoKind,
     /// The user or API key.
@@ -61,20 +61,20 @@ pub struct Who {
 }
 
 choices! {
-    /// What somebody is who does something.
+    /// A type of actor.
     WhoKind as "AuditActorType" {
-        /// A user who is signed in.
+        /// A signed-in user.
         User = "user",
         /// A program with an API key.
         ApiKey = "api_key",
-        /// Nobody known.
+        /// An anonymous client.
         Public = "public",
         /// Daybook itself.
         System = "system",
     }
 }
 
-/// To what something was done.
+/// The record that an entry concerns.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = AuditResource)]
 pub struct Which {
@@ -84,7 +84,7 @@ pub struct Which {
     /// Its id.
     #[schema(value_type = String)]
     pub id: AnyId,
-    /// The version it has since; 0 where it didn't change, or another entry of the same request tells of the change.
+    /// Its version after the change; 0 if it didn't change, or if another entry of the same request has the change.
     pub version: u64,
 }
 
@@ -98,12 +98,12 @@ pub struct Asked {
     pub path: String,
     /// The query.
     pub query: Option<String>,
-    /// The body; `null` where there was none, or where it was too large to keep.
+    /// The body; `null` if there was none, or if it was too large to store.
     #[schema(value_type = Value)]
     pub body: Value,
-    /// The address it came from.
+    /// The client's network address.
     pub ip: Option<String>,
-    /// What the client called itself.
+    /// The client's `User-Agent` header.
     pub user_agent: Option<String>,
 }
 
@@ -112,15 +112,15 @@ pub struct Asked {
 pub struct FieldChange {
     /// Its name.
     pub field: String,
-    /// As it was.
+    /// The value before.
     #[schema(value_type = Value)]
     pub before: Value,
-    /// As it is.
+    /// The value after.
     #[schema(value_type = Value)]
     pub after: Value,
 }
 
-/// Facts with what they were about.
+/// Joins facts with their details into entries.
 pub async fn shown(cx: &Cx, facts: Vec<Fact>) -> Result<Vec<Entry>> {
     let mut details = cx.journal().details(facts.iter().map(|fact| fact.id)).await?;
     let mut requests = requests(cx, &facts, &details).await?;
@@ -134,7 +134,7 @@ pub async fn shown(cx: &Cx, facts: Vec<Fact>) -> Result<Vec<Entry>> {
         .collect())
 }
 
-/// The requests of facts, by fact: one that did several things is written down with the first of them.
+/// The requests of facts, by fact. A request with several facts is stored with the first of them.
 async fn requests(
     cx: &Cx,
     facts: &[Fact],
@@ -206,7 +206,7 @@ fn changes(detail: Detail) -> Vec<FieldChange> {
         .map(|(field, after)| FieldChange { before: before.remove(&field).unwrap_or_default(), field, after })
         .collect();
     changes.extend(before.into_iter().map(|(field, before)| FieldChange { field, before, after: Value::Null }));
-    // They change with every change, and say nothing of it that the entry doesn't.
+    // These change with every write, and add nothing to the entry.
     changes.retain(|change| !matches!(change.field.as_str(), "version" | "updated_at" | FORM));
     changes
 }

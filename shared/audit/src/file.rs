@@ -1,4 +1,4 @@
-//! Entries as a file: CSV or JSON.
+//! Export files of the audit log: entries written one by one as CSV or JSON.
 
 use crate::entry::{Asked, Entry};
 use daybook_domain::audit::Format;
@@ -7,7 +7,7 @@ use daybook_http::csv;
 use daybook_store::{Error, Result};
 use serde::Serialize;
 
-/// A file that is being written.
+/// An export file that is being written.
 #[derive(Debug)]
 pub struct EntryFile {
     format: Format,
@@ -62,24 +62,24 @@ impl EntryFile {
         Ok(())
     }
 
-    /// Ends the file; nothing may be added.
+    /// Ends the file; no entry may be added afterwards.
     pub fn end(&mut self) {
         if self.format == Format::Json {
             self.bytes.extend(b"]\n");
         }
     }
 
-    /// How many bytes wait to be taken.
+    /// The number of buffered bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether no bytes wait.
+    /// Whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The bytes since they were last taken.
+    /// Takes the buffered bytes.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
@@ -111,7 +111,7 @@ fn cells(entry: &Entry) -> Result<Vec<String>> {
     ])
 }
 
-/// The name of a value that has one.
+/// The serialised name of an enum value.
 fn word(value: impl Serialize) -> Result<String> {
     let name = serde_json::to_value(value).map_err(|error| Error::internal("write an entry", error))?;
     Ok(name.as_str().unwrap_or_default().to_owned())

@@ -1,4 +1,4 @@
-//! The audit log as it is shown: the journal's entries by filter, with what they were about, on pages and in files.
+//! The audit log: queries the journal by filter, and presents its entries with their details, as pages and as files.
 
 mod entry;
 mod file;

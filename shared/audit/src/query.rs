@@ -1,4 +1,4 @@
-//! Pages of the journal, by filter.
+//! Queries of the audit log: pages of journal facts by filter, with cursors.
 
 use daybook_domain::audit::{Filter, Outcome};
 use daybook_domain::{EntryId, Error as Domain, OrgId, Rule, Timestamp};
@@ -6,21 +6,21 @@ use daybook_store::facts::{FactsAsk, FactsPage, Source};
 use daybook_store::journal::RETENTION;
 use daybook_store::{Answer, Cx, Fact, Result};
 
-/// Which page of which entries.
+/// A query for one page of the audit log.
 #[derive(Clone, Debug)]
 pub struct AuditQuery {
-    /// Which entries.
+    /// The filter.
     pub filter: Filter,
-    /// The most entries.
+    /// The maximum number of entries.
     pub limit: usize,
-    /// The oldest first, rather than the newest.
+    /// Whether the oldest entries come first, rather than the newest.
     pub ascending: bool,
-    /// Where the page before ended.
+    /// The cursor, if it isn't the first page.
     pub cursor: Option<String>,
 }
 
 impl AuditQuery {
-    /// The page, with where the next one begins.
+    /// Reads the page; returns it with the cursor of the next one.
     pub async fn page(&self, cx: &Cx) -> Result<(FactsPage, Option<String>)> {
         let altered = || Domain::query("cursor", Rule::Cursor);
         let after = match &self.cursor {
@@ -39,7 +39,7 @@ impl AuditQuery {
         Ok((page, next))
     }
 
-    /// The cursor of a page that begins behind an entry.
+    /// The cursor of the page that begins after an entry.
     pub fn cursor_behind(&self, cx: &Cx, entry: EntryId) -> String {
         cx.cursors().seal(&entry.to_string(), &self.binding(cx))
     }
@@ -49,7 +49,7 @@ impl AuditQuery {
     }
 }
 
-/// What is wrong with a query rather than with a body.
+/// Turns violations of a body into violations of a query.
 pub fn as_query(error: Domain) -> Domain {
     match error {
         Domain::Invalid(violations) => Domain::Query(violations),
@@ -57,22 +57,22 @@ pub fn as_query(error: Domain) -> Domain {
     }
 }
 
-/// The outcome of what was answered so.
+/// The audit outcome of an answer.
 pub fn outcome_of(answer: Answer) -> Outcome {
     match answer {
-        // What was refused says so; a newer answer is to something that was done.
+        // Refusals have answers of their own; an answer that only a newer version knows is a success.
         Answer::Ok | Answer::Created | Answer::Accepted | Answer::SeeOther | Answer::Unknown(_) => Outcome::Success,
         Answer::Unauthenticated => Outcome::Failed,
         Answer::Forbidden => Outcome::Denied,
     }
 }
 
-/// The time that a filter asks for: as long as entries are kept, unless it is said.
+/// The time range of a filter; by default the whole retention period.
 pub fn bounds(filter: &Filter, org: OrgId, now: Timestamp) -> Result<(Timestamp, Timestamp), Domain> {
     filter.bounds(now.minus(RETENTION).max(org.time()), now)
 }
 
-/// Whether an entry meets the conditions.
+/// Whether an entry matches the filter.
 fn holds(filter: &Filter, fact: &Fact) -> bool {
     fn is<T: PartialEq>(wanted: &Option<T>, actual: &T) -> bool {
         wanted.as_ref().is_none_or(|wanted| wanted == actual)
@@ -86,7 +86,7 @@ fn holds(filter: &Filter, fact: &Fact) -> bool {
         && filter.actor_id.is_none_or(|wanted| fact.actor.id() == Some(wanted))
 }
 
-/// Where to look: the narrowest there is.
+/// The source to read: the most selective one that the filter allows.
 fn source(filter: &Filter) -> Source {
     match (&filter.request_id, filter.resource_id, filter.actor_id) {
         (Some(id), ..) => Source::Request(id.clone()),

@@ -1,4 +1,4 @@
-//! Files: what is too large for an answer, and what nobody may change. S3, or a folder on one machine.
+//! File stores: files too large for a response, and write-once archives. In S3, or in a folder on one machine.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata as _};
@@ -9,44 +9,44 @@ use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The fewest bytes of a part that isn't the last (S3: 5 MiB).
+/// The least size of an upload part except the last, in bytes: 8 MiB (S3 requires 5 MiB).
 pub const PART_BYTES: usize = 8 << 20;
 
 /// Why a file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} {key}: {reason}")]
 pub struct FileError {
-    /// What was tried.
+    /// The operation.
     pub what: &'static str,
-    /// The file.
+    /// The key of the file.
     pub key: String,
-    /// What the other side said.
+    /// The store's error message.
     pub reason: String,
 }
 
 type Result<T> = std::result::Result<T, FileError>;
 
-/// A place that files are written to. Keys are ours: letters, digits, `_`, `-`, `.` and `/`.
+/// A store that files are written to. Keys consist of letters, digits, `_`, `-`, `.` and `/`.
 ///
-/// What is done with files is split into three traits, because a function has all of a trait's calls in its program,
-/// and none does more than one of the three.
+/// The operations on files are split into three traits, because a function's program contains all calls of a trait,
+/// and no function needs more than one of the three.
 pub trait Files: Send + Sync {
-    /// Begins a file. Nobody sees it before it is finished; then it takes the place of what was there.
+    /// Begins a file. It becomes visible only when it is finished; then it replaces the file that had the key.
     fn begin<'a>(&'a self, key: &'a str, media_type: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>>;
 
     /// Removes a file, if there is one.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
 }
 
-/// A place that files are fetched from.
+/// A store whose files can be downloaded by link.
 pub trait Links: Send + Sync {
-    /// An address that anybody who has it can fetch the file from for some time, saved under a name.
+    /// Returns a URL from which any client can download the file while it is valid, saved under a name.
     fn link<'a>(&'a self, key: &'a str, name: &'a str, valid: Duration) -> BoxFuture<'a, Result<String>>;
 }
 
-/// A place for small files that stay as they are.
+/// A write-once store of small files.
 pub trait Archive: Send + Sync {
-    /// Writes a file, unless there is one by that name; says whether it did.
+    /// Writes a file unless the key exists; returns whether it was written.
     fn write_once<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<bool>>;
 
     /// The bytes of a file, if there is one.
@@ -58,11 +58,11 @@ pub trait Writing: Send {
     /// Adds bytes.
     fn add<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>>;
 
-    /// Ends the file, and says how many bytes it has.
+    /// Finishes the file, and returns its size in bytes.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<u64>>;
 }
 
-/// A bucket of S3.
+/// An S3 bucket.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     client: Client,
@@ -70,10 +70,10 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// The bucket of this name, as a configuration of the SDK reaches it.
+    /// The bucket of this name, reached by this SDK configuration.
     pub fn shared(sdk: &aws_config::SdkConfig, name: &str) -> Arc<Bucket> {
         let mut config = aws_sdk_s3::config::Builder::from(sdk);
-        // What stands for AWS on one machine has one name for all buckets.
+        // A local stand-in for AWS has one host name for all buckets.
         if sdk.endpoint_url().is_some() {
             config = config.force_path_style(true);
         }
@@ -127,7 +127,7 @@ impl Archive for Bucket {
     fn write_once<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             let call = self.client.put_object().bucket(&self.name).key(key).if_none_match("*");
-            // A bucket with a lock asks for a checksum.
+            // A bucket with Object Lock requires a checksum.
             let call = call.checksum_algorithm(ChecksumAlgorithm::Crc32).body(ByteStream::from(bytes));
             match call.send().await {
                 Ok(_) => Ok(true),
@@ -150,7 +150,7 @@ impl Archive for Bucket {
     }
 }
 
-/// A file on its way into a bucket, part by part. What isn't finished is removed by the bucket's rule.
+/// A multipart upload. The bucket's lifecycle rule removes unfinished uploads.
 struct Upload {
     bucket: Bucket,
     key: String,

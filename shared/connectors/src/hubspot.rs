@@ -1,7 +1,7 @@
-//! HubSpot: contacts, kept equal to leads.
+//! The HubSpot client: creates, updates, looks up and deletes contacts, which mirror leads.
 //!
-//! Every answer is put into one of a few classes ([`Refusal`]) by what HubSpot's documentation and its own
-//! clients say of it; what is unknown counts as "not now".
+//! Every error answer is classified ([`Refusal`]) by what HubSpot's documentation and its own clients say of it;
+//! an unknown one counts as temporary.
 
 mod answer;
 
@@ -16,40 +16,40 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// How long one call may take.
+/// The time-out of one call.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// The most bytes of an answer that are read.
+/// The maximum size of an answer, in bytes; a larger one is discarded.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Where HubSpot is, and how it is to be used.
+/// The settings of the HubSpot client.
 #[derive(Clone, Debug)]
 pub struct HubSpotSettings {
-    /// Its address; `https://api.hubapi.com` unless a test says otherwise.
+    /// The base URL: `https://api.hubapi.com`, except in tests.
     pub base_url: String,
     /// A service key or a token of a private app.
     pub token: Secret,
     /// `v3`, or a date version such as `2026-09`.
     pub api_version: String,
-    /// The contact property that holds our id; unique there.
+    /// The contact property that holds Daybook's id; its values are unique.
     pub external_id: String,
-    /// The most calls in ten seconds, of all workers together.
+    /// The maximum number of calls in 10 seconds, of all workers together.
     pub calls_per_10s: u32,
-    /// The account's zone: its day ends the daily limit.
+    /// The account's time zone: the daily limit ends at its midnight.
     pub timezone: Zone,
-    /// The pause before a call that broke off is sent again, times the number of tries.
+    /// The pause before an interrupted call is sent again, times the number of attempts.
     pub pause: Duration,
 }
 
 impl HubSpotSettings {
-    /// HubSpot at an address, with a token; the rest as HubSpot's smallest plan wants it.
+    /// Settings with a base URL and a token; the others suit HubSpot's smallest plan.
     pub fn new(base_url: &str, token: Secret) -> Result<HubSpotSettings, &'static str> {
         let origin = origin_of(base_url).ok_or("must be an https address, such as https://api.hubapi.com")?;
         let local = ["http://127.0.0.1", "http://localhost"]
             .iter()
             .any(|host| origin.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
         if !origin.starts_with("https://") && !local {
-            return Err("must be an https address; plain http is for this machine alone");
+            return Err("must be an https address; plain http is allowed for localhost only");
         }
         Ok(HubSpotSettings {
             base_url: base_url.trim_end_matches('/').to_owned(),
@@ -63,7 +63,7 @@ impl HubSpotSettings {
     }
 }
 
-/// Properties of a contact. All values are texts; an empty one clears.
+/// Properties of a contact. All values are strings; an empty one clears the property.
 pub type Properties = BTreeMap<String, String>;
 
 /// A client of HubSpot.
@@ -88,24 +88,24 @@ impl HubSpot {
         Ok(HubSpot { http, settings, token })
     }
 
-    /// Uses another token from now on, here and in every copy.
+    /// Replaces the token in this client and all of its clones.
     pub fn renew(&self, token: Secret) {
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
-    /// How it is to be used.
+    /// The settings of the client.
     pub fn settings(&self) -> &HubSpotSettings {
         &self.settings
     }
 
-    /// Changes a contact by its id there; tells the id it has since, as contacts are merged.
+    /// Updates a contact by its HubSpot id; returns its current id, which changes when contacts are merged.
     pub async fn update(&self, id: &str, properties: &Properties) -> Result<String, Refusal> {
         let path = format!("{}/{}", self.contacts(), plain(id));
         let answer = self.call(Method::PATCH, &path, Some(&json!({"properties": properties}))).await?;
-        id_in(&answer).ok_or_else(|| Refusal::not_now("the answer names no contact"))
+        id_in(&answer).ok_or_else(|| Refusal::retryable("the answer has no contact id"))
     }
 
-    /// The id of ours that a contact has, if it has one.
+    /// Returns the Daybook id of a contact, if it has one.
     pub async fn external_id_of(&self, id: &str) -> Result<Option<String>, Refusal> {
         let name = &self.settings.external_id;
         let path = format!("{}/{}?properties={}", self.contacts(), plain(id), plain_name(name));
@@ -114,7 +114,7 @@ impl HubSpot {
         Ok(value.filter(|value| !value.is_empty()).map(str::to_owned))
     }
 
-    /// Makes or changes the contact with our id, and tells its id there. May be repeated.
+    /// Upserts the contact with a Daybook id, and returns its HubSpot id. Idempotent.
     pub async fn upsert(&self, external_id: &str, properties: &Properties) -> Result<String, Refusal> {
         let input = json!({
             "id": external_id,
@@ -129,10 +129,10 @@ impl HubSpot {
             return Err(item_problem(error));
         }
         let result = answer.pointer("/results/0").and_then(id_in);
-        result.ok_or_else(|| Refusal::not_now("the answer names no contact"))
+        result.ok_or_else(|| Refusal::retryable("the answer has no contact id"))
     }
 
-    /// The contact that has an id of ours, if there is one.
+    /// Returns the HubSpot id of the contact with a Daybook id, if there is one.
     pub async fn contact_of(&self, external_id: &str) -> Result<Option<String>, Refusal> {
         let name = plain_name(&self.settings.external_id);
         let path = format!("{}/{}?idProperty={name}", self.contacts(), plain_name(external_id));
@@ -143,13 +143,13 @@ impl HubSpot {
         }
     }
 
-    /// Forgets a contact as the law asks, with all that HubSpot knows of it.
+    /// Deletes a contact permanently, with all data that HubSpot has of it (GDPR delete).
     pub async fn forget(&self, id: &str) -> Result<(), Refusal> {
         let path = format!("{}/gdpr-delete", self.contacts());
         self.call(Method::POST, &path, Some(&json!({"objectId": id}))).await.map(|_| ())
     }
 
-    /// Makes the property that holds our ids.
+    /// Creates the contact property that holds Daybook ids, unless it exists.
     pub async fn define_external_id(&self) -> Result<(), Refusal> {
         let path = match self.settings.api_version.as_str() {
             "v3" => "/crm/v3/properties/contacts".to_owned(),
@@ -161,8 +161,8 @@ impl HubSpot {
         });
         match self.call(Method::POST, &path, Some(&property)).await {
             Ok(_) | Err(Refusal::Exists(_)) => Ok(()),
-            // Another worker made it meanwhile, or an earlier try whose answer got lost.
-            Err(Refusal::Never(reason)) if reason.contains("already exists") => Ok(()),
+            // Another worker created it meanwhile, or an earlier attempt whose answer was lost.
+            Err(Refusal::Permanent(reason)) if reason.contains("already exists") => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
@@ -174,13 +174,13 @@ impl HubSpot {
         }
     }
 
-    /// Sends a call, once: whoever keeps the limits decides whether it is sent again. All may be, without harm.
+    /// Sends a call once. The caller keeps the rate limits, so it decides about retries. All calls are idempotent.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         match self.send(method, path, body).await {
             // Some answers have no body.
             Ok(answered) if answered.is_success() && answered.body.is_empty() => Ok(Value::Null),
             Ok(answered) if answered.is_success() => {
-                answered.json().ok_or_else(|| Refusal::Broken("the answer can't be read".to_owned()))
+                answered.json().ok_or_else(|| Refusal::Broken("the answer is not valid JSON".to_owned()))
             }
             Ok(answered) => Err(classify(&answered)),
             Err(error) => Err(Refusal::Broken(format!("no answer: {}", in_words(&error)))),
@@ -209,9 +209,9 @@ impl HubSpot {
     }
 }
 
-/// What a failed call says, with its cause and without the address, which may hold ids.
+/// The message of a failed call with its causes, without the URL, which may contain ids.
 fn in_words(error: &reqwest::Error) -> String {
-    let mut words = if error.is_timeout() { "timed out".to_owned() } else { "the connection broke".to_owned() };
+    let mut words = if error.is_timeout() { "timed out".to_owned() } else { "the connection failed".to_owned() };
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         words = format!("{words}: {cause}");
@@ -220,12 +220,12 @@ fn in_words(error: &reqwest::Error) -> String {
     words.chars().take(300).collect()
 }
 
-/// An id as part of a path: HubSpot's are digits.
+/// A HubSpot id, which consists of digits, as a path segment.
 fn plain(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// A property's name, or an id of ours, as part of an address: letters, digits and underscores.
+/// The name of a property, or a Daybook id, as part of a URL: letters, digits and underscores.
 fn plain_name(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
 }

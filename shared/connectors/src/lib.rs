@@ -1,4 +1,4 @@
-//! Clients of other systems: the queues, the places for files, and HubSpot.
+//! Clients of external systems: queues (SQS), file stores (S3) and HubSpot.
 
 pub mod files;
 pub mod hubspot;

@@ -1,4 +1,4 @@
-//! Queues between dispatch and the workers: one per consumer.
+//! Message queues between dispatch and the workers, one per consumer: an interface, and its client of SQS.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The longest a message may be delayed (SQS).
+/// The longest delay of a message: 15 minutes (SQS).
 pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// A queue, by its name: lower-case letters, digits and `-`.
@@ -29,11 +29,11 @@ impl Queue {
 pub struct Outgoing {
     /// The message.
     pub body: String,
-    /// How long it waits first, at most 15 minutes.
+    /// The delay before its delivery, at most 15 minutes.
     pub delay: Duration,
-    /// The journal entry it comes from, where no due item stands behind it.
+    /// The journal entry it comes from, if no due item keeps the job.
     pub entry: Option<EntryId>,
-    /// The trace it is part of, if any; X-Ray's goes along as its header.
+    /// The trace it is part of, if any; an X-Ray trace is sent as the message's trace header.
     pub trace: Option<String>,
 }
 
@@ -43,20 +43,20 @@ pub struct Outgoing {
 pub struct QueueError {
     /// The queue.
     pub queue: &'static str,
-    /// What the other side said.
+    /// The queue service's error message.
     pub reason: String,
 }
 
-/// Somewhere messages wait for a worker: SQS, or the memory of the one-machine server.
+/// A message queue service: SQS, or the memory of the one-machine server.
 pub trait Queues: Send + Sync {
-    /// Puts a message into a queue. It may come out more than once, and in any order.
+    /// Puts a message into a queue. Delivery is at-least-once, and in any order.
     fn send(&self, queue: Queue, message: Outgoing) -> BoxFuture<'_, Result<(), QueueError>>;
 
     /// Whether the deployment has a queue.
     fn has(&self, queue: Queue) -> bool;
 }
 
-/// The queues of SQS.
+/// The client of Amazon SQS.
 #[derive(Clone, Debug)]
 pub struct Sqs {
     client: aws_sdk_sqs::Client,
@@ -64,7 +64,7 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    /// Queues at these addresses, as a configuration of the SDK reaches them.
+    /// The queues at these URLs, reached by this SDK configuration.
     pub fn new(config: &aws_config::SdkConfig, addresses: HashMap<Queue, String>) -> Sqs {
         Sqs { client: aws_sdk_sqs::Client::new(config), addresses }
     }

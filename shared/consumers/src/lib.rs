@@ -1,7 +1,7 @@
 //! The table of consumers: every function that takes messages from a queue has a line here.
 //!
-//! Dispatch and sweep read [`CONSUMERS`], the one-machine server runs their [`workers`], and tests hold the template and its
-//! alarms against both.
+//! Dispatch and sweep read [`CONSUMERS`], the one-machine server runs their [`workers`], and tests compare the template and
+//! its alarms with both.
 
 use daybook_jobs::{AnyConsumer, NotSet, Provider, Worker};
 
@@ -10,7 +10,7 @@ macro_rules! consumers {
         /// Every consumer.
         pub static CONSUMERS: &[&dyn AnyConsumer] = &[$(&$function::CONSUMER,)*];
 
-        /// The worker of each.
+        /// The workers of all consumers.
         pub fn workers<P: Provider>(from: &mut P) -> Result<Vec<Worker>, NotSet> {
             Ok(vec![$($function::worker(from)?,)*])
         }

@@ -1,11 +1,11 @@
-//! What a record's fields are, from their declarations.
+//! The derive macro `Fields`: reads a record struct's declaration and implements its field metadata.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
 use syn::{Data, DeriveInput, Field, Fields, LitStr, parse_macro_input};
 
-/// What `#[field(…)]` may say of a field, and the list of names it joins.
+/// The flags of `#[field(…)]`, each with the constant that lists the fields carrying it.
 const FACTS: [(&str, &str); 5] = [
     ("read_only", "READ_ONLY"),
     ("fixed", "FIXED"),
@@ -14,15 +14,15 @@ const FACTS: [(&str, &str); 5] = [
     ("deadline", "DEADLINES"),
 ];
 
-/// Implements `daybook_domain::Fields` for a type of record of that crate: each field with what it holds, by its type, and
-/// the names of those that `#[field(read_only)]` and the like say more of.
+/// Implements `daybook_domain::Fields` for a record type of that crate: each field's name and kind (derived from its Rust
+/// type), and for each attribute such as `#[field(read_only)]` the names of the fields that carry it.
 ///
 /// - `read_only`: a client can't change it.
-/// - `fixed`: a client sets it with a new record, and not again.
+/// - `fixed`: a client can set it only when it creates the record.
 /// - `required`: a new record must have it.
-/// - `moment`: it may come without an offset (a list: each entry's `at`).
-/// - `deadline`: a moment whose day alone means the end of that day.
-/// - `default = …`: what a new record has there unless whoever makes it says otherwise; `by` is their stamp.
+/// - `moment`: a time that may be given without an offset (in a list: each entry's `at`).
+/// - `deadline`: a moment for which a date without a time means the end of that day.
+/// - `default = …`: the value of a new record unless the caller gives one; `by` is the stamp of the creation.
 #[proc_macro_derive(Fields, attributes(field))]
 pub fn fields(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -90,10 +90,10 @@ fn name_of(field: &Field) -> syn::Result<LitStr> {
     Ok(name)
 }
 
-/// What `#[field(…)]` says of a field.
+/// The parsed `#[field(…)]` attributes of a field.
 #[derive(Default)]
 struct FieldAttributes {
-    /// The lists that it joins.
+    /// The flags, as indices into [`FACTS`].
     facts: Vec<usize>,
     default: Option<syn::Expr>,
 }

@@ -1,4 +1,4 @@
-//! Who does something, and when.
+//! Actors (public visitor, user, API key, system) and the stamp of a change: actor, time and a fresh id.
 
 use crate::permission::RoleRef;
 use crate::{AnyId, ApiKeyId, SessionId, Timestamp, UserId};
@@ -6,37 +6,37 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// Who does something.
+/// The actor of a request or change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Actor {
-    /// A visitor of a website: nobody we know.
+    /// An anonymous visitor of a website.
     Public,
     /// A signed-in user.
     User {
-        /// Who it is.
+        /// The user's id.
         id: UserId,
-        /// The role they act in.
+        /// The user's role.
         role: RoleRef,
-        /// The session they signed in with, if it is one.
+        /// The session, if the user is signed in with one.
         session: Option<SessionId>,
     },
     /// A program, with an API key.
     ApiKey {
         /// The key.
         id: ApiKeyId,
-        /// Who made it: what only reaches one's own records reaches theirs.
+        /// The key's creator: the scope `own` covers this user's records.
         made_by: UserId,
     },
     /// Daybook itself.
     System,
-    /// A kind of actor that a newer version knows, as it is stored.
+    /// A kind of actor that only a newer version knows, as stored.
     #[serde(untagged)]
     Unknown(Map<String, Value>),
 }
 
 impl Actor {
-    /// The user, where it is one.
+    /// The user's id, if the actor is a user.
     pub fn user(&self) -> Option<UserId> {
         match self {
             Actor::User { id, .. } => Some(*id),
@@ -44,7 +44,7 @@ impl Actor {
         }
     }
 
-    /// The role they act in, where it is a user.
+    /// The role, if the actor is a user.
     pub fn role(&self) -> Option<RoleRef> {
         match self {
             Actor::User { role, .. } => Some(*role),
@@ -52,7 +52,7 @@ impl Actor {
         }
     }
 
-    /// Whose records are the actor's own.
+    /// The user whose records the scope `own` covers: the user itself, or the API key's creator.
     pub fn owner(&self) -> Option<UserId> {
         match self {
             Actor::User { id, .. } | Actor::ApiKey { made_by: id, .. } => Some(*id),
@@ -60,7 +60,7 @@ impl Actor {
         }
     }
 
-    /// Who it is, where it is somebody known.
+    /// The id of the user or API key; none for visitors and the system.
     pub fn id(&self) -> Option<AnyId> {
         match self {
             Actor::User { id, .. } => Some((*id).into()),
@@ -71,21 +71,21 @@ impl Actor {
     }
 }
 
-/// The sessions of a user that end together: those that began since all of them were last ended at once.
+/// A generation of a user's sessions: those started since all of them were last ended at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// The user.
     pub user: UserId,
-    /// Its number.
+    /// The generation's number.
     pub number: u32,
 }
 
-/// The facts that a change of a record starts from.
+/// The inputs of a change: time, actor and a fresh id.
 #[derive(Clone, Debug)]
 pub struct Stamp {
-    /// The moment of the change.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who makes it.
+    /// The actor who makes the change.
     pub actor: Actor,
     /// A fresh UUIDv7.
     pub id: Uuid,

@@ -1,4 +1,4 @@
-//! API keys: what programs sign in with.
+//! API keys: credentials of programs, with permissions, an expiry and a rate limit.
 
 use crate::field::Fields;
 use crate::permission::{Grants, HeldPermission, Permission, Resource};
@@ -6,10 +6,10 @@ use crate::record::Record;
 use crate::{ApiKeyId, Edit, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
-/// The bounds of a key's limit, in requests a minute.
+/// The bounds of a key's rate limit, in requests per minute.
 const LIMITS: std::ops::RangeInclusive<u32> = 1..=60_000;
 
-/// A key that a program signs in with. Holds no secret: the secret's hash is a row of its own.
+/// An API key. Holds no secret: the secret's hash is stored in a separate row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct ApiKey {
     /// The id.
@@ -18,42 +18,42 @@ pub struct ApiKey {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is for.
+    /// The name: what the key is for.
     pub name: Line<120>,
-    /// A few characters of the secret, to know it by.
+    /// The first characters of the secret, to recognise the key by.
     #[field(read_only)]
     pub prefix: String,
-    /// What it lets a program do. `own` and `team` are those of whoever made it.
+    /// The permissions. `own` and `team` refer to the key's creator.
     pub permissions: Vec<HeldPermission>,
-    /// When it ends; never, where there is none.
+    /// When the key expires; never, if left out.
     pub expires_at: Option<Timestamp>,
-    /// The most requests a minute; as many as the deployment takes, where there is none.
+    /// The rate limit in requests per minute; the deployment's own limit, if left out.
     pub requests_per_minute: Option<u32>,
-    /// Who made it.
+    /// The user who created the key.
     #[field(read_only)]
     pub made_by: UserId,
-    /// When it was last used, to the minute. Not part of what is stored: it is filled in where a key is shown.
+    /// When it was last used, to the minute. Not stored with the key: filled in when a key is read.
     #[serde(default)]
     #[field(read_only)]
     pub last_used_at: Option<Timestamp>,
 }
 
-/// A key to be made.
+/// A request to create an API key.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewApiKey {
-    /// What it is for.
+    /// The name: what the key is for.
     pub name: Line<120>,
-    /// What it lets a program do: no more than whoever makes it may do.
+    /// The permissions: only ones that the creator has.
     pub permissions: Vec<Permission>,
-    /// When it ends; never, where there is none.
+    /// When the key expires; never, if left out.
     pub expires_at: Option<Timestamp>,
-    /// The most requests a minute, from 1 to 60,000.
+    /// The rate limit in requests per minute, from 1 to 60,000.
     #[schema(minimum = 1, maximum = 60000)]
     pub requests_per_minute: Option<u32>,
 }
@@ -77,7 +77,7 @@ impl ApiKey {
         .checked()
     }
 
-    /// The key with each permission once, or what is wrong with it.
+    /// The key with duplicate permissions removed, or the rule it breaks.
     pub fn checked(self) -> Result<ApiKey, Error> {
         if self.requests_per_minute.is_some_and(|limit| !LIMITS.contains(&limit)) {
             let (min, max) = (i64::from(*LIMITS.start()), i64::from(*LIMITS.end()));
@@ -86,12 +86,12 @@ impl ApiKey {
         Ok(ApiKey { permissions: HeldPermission::normalized(&self.permissions), ..self })
     }
 
-    /// What it lets a program do.
+    /// The permissions it grants.
     pub fn grants(&self) -> Grants {
         self.permissions.iter().copied().collect()
     }
 
-    /// Whether it can be used.
+    /// Whether the key hasn't expired.
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }

@@ -1,14 +1,14 @@
-//! What a form asks for.
+//! The kinds of request that a public form can make: a lead, a demonstration or an answer to a message.
 
 use crate::demo::DemoFields;
 use crate::message::{Message, split_name};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What a form asks for.
+/// What the visitor requests with a form.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
-    /// To be in touch.
+    /// To be contacted.
     Lead,
     /// A demonstration.
     Demo(DemoFields),
@@ -16,19 +16,19 @@ pub enum Ask {
     Contact(Message),
 }
 
-/// The fields of a form that say what it asks for.
+/// The fields of a form that belong to its kind of request, besides those about the visitor.
 pub trait Asked: Serialize + serde::de::DeserializeOwned + utoipa::ToSchema + Clone + Send + Sync {
-    /// Their names.
+    /// The names of the fields.
     const FIELDS: &'static [&'static str];
 
-    /// Puts what is known by another name where it belongs.
+    /// Maps alternative field names to those of the type.
     fn prepare(_fields: &mut Map<String, Value>) {}
 
-    /// What they ask for.
+    /// The request that the fields make.
     fn into_ask(self) -> Ask;
 }
 
-/// A form that asks for nothing in particular.
+/// The fields of a form that only asks to be contacted: none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Nothing {}
 
@@ -52,7 +52,7 @@ impl Asked for DemoFields {
 impl Asked for Message {
     const FIELDS: &'static [&'static str] = &["subject", "message"];
 
-    /// A whole `name` becomes given and family name, unless the form has fields for these.
+    /// Splits a full `name` into given and family name, unless the form fills in those fields.
     fn prepare(fields: &mut Map<String, Value>) {
         let given = |fields: &Map<String, Value>, name: &str| {
             fields.get(name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty())

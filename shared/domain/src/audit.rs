@@ -1,61 +1,61 @@
-//! What of the audit log somebody wants to see, and how it is written down.
+//! Filters of the audit log, outcomes of its entries, and formats of its export.
 
 use crate::choices;
 use crate::{AnyId, Audit, Error, Event, RecordType, Rule, Timestamp, Violations};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Which entries; all conditions hold at once.
+/// A filter of audit log entries. All conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 #[schema(as = AuditFilter)]
 pub struct Filter {
-    /// From this moment or day on.
+    /// Entries from this time or day on.
     pub from: Option<String>,
-    /// Until this moment, or the end of this day.
+    /// Entries up to this time, or the end of this day.
     pub to: Option<String>,
-    /// What this user or API key did.
+    /// Entries of this user or API key.
     #[serde(alias = "user_id")]
     #[schema(value_type = Option<String>)]
     pub actor_id: Option<AnyId>,
-    /// What was done.
+    /// Entries with this action.
     pub action: Option<Audit>,
-    /// The event it was announced as.
+    /// Entries published as this event.
     pub event: Option<Event>,
-    /// What was done to records of this type.
+    /// Entries about records of this type.
     pub resource_type: Option<RecordType>,
-    /// What was done to this record.
+    /// Entries about this record.
     #[schema(value_type = Option<String>)]
     pub resource_id: Option<AnyId>,
-    /// How it ended.
+    /// Entries with this outcome.
     pub outcome: Option<Outcome>,
-    /// What this request did.
+    /// Entries of this request.
     pub request_id: Option<String>,
 }
 
 choices! {
-    /// How something ended that is on record.
+    /// The outcome of an audited action.
     Outcome as "Outcome" {
-        /// It was done.
+        /// The action was carried out.
         Success = "success",
-        /// Whoever asked may not do it.
+        /// The caller has no permission for the action.
         Denied = "denied",
-        /// Whoever asked isn't who they said.
+        /// The caller's credentials were wrong.
         Failed = "failed",
     }
 
-    /// How a file of entries is written.
+    /// The file format of an export.
     #[derive(Default)]
     Format as "AuditExportFormat" {
-        /// A table, for spreadsheets.
+        /// Comma-separated values, for spreadsheets.
         #[default] Csv = "csv",
-        /// A list of entries.
+        /// A JSON array of entries.
         Json = "json",
     }
 }
 
 impl Format {
-    /// What names of such files end with.
+    /// The file name extension.
     pub fn extension(self) -> &'static str {
         match self {
             Format::Csv => "csv",
@@ -75,7 +75,7 @@ impl Format {
 }
 
 impl Filter {
-    /// The time asked for: all there is since the earliest moment, unless it is said.
+    /// The start and end of the period; from `earliest` to now, unless the filter sets them.
     pub fn bounds(&self, earliest: Timestamp, now: Timestamp) -> Result<(Timestamp, Timestamp), Error> {
         let mut violations = Violations::default();
         let mut bound = |name: &str, text: &Option<String>, of_day: Duration, otherwise: Timestamp| match text {
@@ -88,13 +88,13 @@ impl Filter {
         let from = bound("from", &self.from, Duration::ZERO, earliest).max(earliest);
         let to = bound("to", &self.to, Duration::from_millis(86_399_999), now).min(now);
         if from > to && self.from.is_some() {
-            violations.add("/from", Rule::Format { expected: "a time that has come, before `to`".to_owned() });
+            violations.add("/from", Rule::Format { expected: "a time in the past, before `to`".to_owned() });
         }
         violations.into_result().map(|()| (from, to))
     }
 }
 
-/// A moment, or one of a day in UTC. In a query the sign of an offset comes as a space unless it is escaped.
+/// A time, or a time within a day in UTC. In a query an unescaped `+` of an offset arrives as a space.
 fn moment(text: &str, of_day: Duration) -> Result<Timestamp, Rule> {
     if text.len() == "2026-11-20".len() {
         return format!("{text}T00:00:00Z").parse::<Timestamp>().map(|day| day.plus(of_day));

@@ -1,4 +1,4 @@
-//! Contacts: people one talks to, at customers and elsewhere; and the groups they are in.
+//! Contacts: people at customers and elsewhere; and groups of contacts.
 
 use crate::enquiry::Consent;
 use crate::field::Fields;
@@ -11,7 +11,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Somebody one talks to. May be at several customers, and in several groups.
+/// A person to talk to. May belong to several customers and several groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Contact {
     /// The id.
@@ -20,64 +20,64 @@ pub struct Contact {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What to call them; made of the names, or else the address, unless given.
+    /// The display name; unless given, the full name, or else the e-mail address.
     pub name: Option<Line<200>>,
     /// Given name.
     pub first_name: Option<Line<100>>,
     /// Family name.
     pub last_name: Option<Line<100>>,
-    /// Address; no other contact may have it.
+    /// E-mail address; unique among the organisation's contacts.
     pub email: Option<EmailAddress>,
-    /// Phone number, as it was written.
+    /// Phone number, as entered.
     pub phone: Option<Phone>,
-    /// Phone number in E.164, where it could be understood.
+    /// Phone number in E.164; none if it can't be parsed.
     #[field(read_only)]
     pub phone_e164: Option<String>,
-    /// Position.
+    /// Job title.
     pub job_title: Option<Line<100>>,
     /// Department.
     pub department: Option<Line<100>>,
-    /// The customer they are at first of all: the first of `customer_ids`.
+    /// The contact's main customer: the first of `customer_ids`.
     pub customer_id: Option<CustomerId>,
-    /// The customers they are at.
+    /// The contact's customers, at most 15.
     #[schema(value_type = Vec<CustomerId>, max_items = 15)]
     #[field(default = Several::default())]
     pub customer_ids: Several<CustomerId, 20>,
-    /// The groups they are in.
+    /// The contact's groups, at most 15.
     #[schema(value_type = Vec<GroupId>, max_items = 15)]
     #[field(default = Several::default())]
     pub group_ids: Several<GroupId, 20>,
-    /// Words to find them by.
+    /// Tags to find it by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
     #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
-    /// What is to be known of them.
+    /// A description in free text.
     pub description: Option<Prose<10000>>,
-    /// The language they write in.
+    /// The language to write to them in.
     pub locale: Option<Locale>,
-    /// What they agreed to.
+    /// The consent given.
     pub consent: Option<Consent>,
-    /// Where they came from.
+    /// The source, such as a website or a campaign.
     pub source: Option<Line<100>>,
-    /// Whose they are; whoever makes them, unless given.
+    /// The owner; the creator unless given.
     #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
-    /// The lead they were.
+    /// The lead it was converted from.
     #[field(read_only)]
     pub lead_id: Option<LeadId>,
 }
 
-/// A contact is at so many customers and in so many groups: all of them fit one transaction.
+/// The most customers, and the most groups, of a contact: all of them must fit one transaction.
 const MOST_OF_EACH: usize = 15;
 
 impl Contact {
-    /// The contact with what follows from its fields: its name, and its first customer among all of them.
+    /// The contact with its derived fields: the name, and the main customer as the first of all customers.
     fn settled(mut self, before: Option<&Contact>) -> Result<Contact, Error> {
         let renamed = before.is_some_and(|old| {
             let names = (&old.first_name, &old.last_name) != (&self.first_name, &self.last_name);
@@ -87,7 +87,7 @@ impl Contact {
             self.name = self.full_name();
         }
         if self.name.is_none() {
-            let expected = "a name, where there is no first or last name and no address either".to_owned();
+            let expected = "given if there is no first_name, last_name or email".to_owned();
             return Err(Error::invalid("/name", Rule::Format { expected }));
         }
         for (list, count, grew) in [
@@ -106,7 +106,7 @@ impl Contact {
         let (first, list) = (self.customer_id, customers.first().copied());
         let list_alone = before.is_some_and(|old| old.customer_id == first && old.customer_ids != self.customer_ids);
         match first {
-            // The list alone was changed, or cleared.
+            // Only the list was changed, or cleared.
             Some(_) if list_alone => self.customer_id = list,
             Some(first) if customers.first() != Some(&first) => {
                 customers.retain(|one| *one != first);
@@ -116,7 +116,7 @@ impl Contact {
             }
             Some(_) => {}
             None => match before.and_then(|old| old.customer_id) {
-                // They left their first customer.
+                // The contact left its main customer.
                 Some(left) if list == Some(left) => {
                     customers.remove(0);
                     self.customer_id = customers.first().copied();
@@ -147,7 +147,7 @@ impl Record for Contact {
     type Context = ();
     const RESOURCE: Resource = Resource::Contacts;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("Somebody to talk to was added.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A contact was added.");
     const SAMPLE: &'static str = r#"{"name": "Eva", "email": "eva@example.com", "customer_id": "cus_{id}", "customer_ids": ["cus_{id}"], "group_ids": [], "tags": []}"#;
     const SEARCHED: bool = true;
     const OWNER: Option<&'static str> = Some("owner_id");
@@ -182,7 +182,7 @@ impl Record for Contact {
         customers.chain(self.group_ids.as_slice().iter().map(|id| (*id).into())).collect()
     }
 
-    /// Whom a contact works for says nothing of who they are.
+    /// None: a contact's customers aren't the same person, so their data isn't the contact's personal data.
     fn about(&self) -> Vec<AnyId> {
         Vec::new()
     }
@@ -208,13 +208,13 @@ pub struct Group {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is called; unique in the organisation.
+    /// The name; unique in the organisation.
     #[field(required)]
     pub name: Line<100>,
     /// What it is for.

@@ -1,4 +1,4 @@
-//! Customers: the people and companies that are sold to.
+//! Customers: the people and companies that an organisation sells to.
 
 use crate::choices;
 use crate::enquiry::{CompanySize, Industry};
@@ -13,30 +13,30 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 choices! {
-    /// How a customer stands.
+    /// The status of a customer.
     #[derive(Default)]
     CustomerStatus {
         /// Buys.
         #[default] Active = "active",
-        /// Doesn't buy at present.
+        /// Doesn't buy at the moment.
         Inactive = "inactive",
         /// May buy.
         Prospect = "prospect",
-        /// Buys no more.
+        /// Has stopped buying.
         Churned = "churned",
     }
 
-    /// What a customer is.
+    /// Whether a customer is a person or a company.
     #[derive(Default)]
     CustomerType {
         /// One person.
         #[default] Person = "person",
-        /// A company, with people at it.
+        /// A company, with contacts.
         Company = "company",
     }
 }
 
-/// Somebody who is sold to: a person or a company. Its interactions, opportunities and tasks go with it.
+/// A customer: a person or a company. Deleting it cascades to its interactions, opportunities and tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Customer {
     /// The id.
@@ -45,7 +45,7 @@ pub struct Customer {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -54,42 +54,42 @@ pub struct Customer {
     /// The name.
     #[field(required)]
     pub name: Line<200>,
-    /// What it is; `person` unless given.
+    /// Person or company; `person` unless given.
     #[field(default = CustomerType::Person)]
     #[serde(rename = "type")]
     pub kind: CustomerType,
-    /// The company, where the customer is somebody there.
+    /// The company that a person works for.
     pub company: Option<Line<200>>,
-    /// Address; no other customer may have it.
+    /// E-mail address; unique among the organisation's customers.
     pub email: Option<EmailAddress>,
-    /// Phone number, as it was written.
+    /// Phone number, as entered.
     pub phone: Option<Phone>,
-    /// Phone number in E.164, where it could be understood.
+    /// Phone number in E.164; none if it can't be parsed.
     #[field(read_only)]
     pub phone_e164: Option<String>,
-    /// How it stands; `active` unless given.
+    /// The status; `active` unless given.
     #[field(default = CustomerStatus::Active)]
     pub status: CustomerStatus,
-    /// Trade.
+    /// Industry.
     pub industry: Option<Industry>,
-    /// Size of the company.
+    /// The company's size.
     pub company_size: Option<CompanySize>,
     /// Website.
     pub website: Option<Line<300>>,
-    /// Where it is.
+    /// Postal address.
     pub address: Option<Prose<500>>,
-    /// What is to be known of it.
+    /// A description in free text.
     pub description: Option<Prose<10000>>,
-    /// Words to find it by.
+    /// Tags to find it by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
     #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
-    /// Where it came from.
+    /// The source, such as a website or a campaign.
     pub source: Option<Line<100>>,
-    /// Whose it is; whoever makes it, unless given.
+    /// The owner; the creator unless given.
     #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
-    /// The lead it was.
+    /// The lead it was converted from.
     #[field(read_only)]
     pub lead_id: Option<LeadId>,
 }
@@ -113,7 +113,7 @@ impl Record for Customer {
         self.email.iter().map(Claim::of_address).collect()
     }
 
-    /// A company is nobody's alone, whosever address it has.
+    /// Only a customer of type `person` is personal data: a company isn't, whatever address it has.
     fn person(&self) -> Option<String> {
         self.email.as_ref().filter(|_| self.kind == CustomerType::Person).map(EmailAddress::normalized)
     }

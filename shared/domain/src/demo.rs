@@ -1,6 +1,6 @@
-//! Demonstrations that people ask for.
+//! Demonstrations of products, requested by visitors and confirmed by staff.
 //!
-//! One may be asked for without naming a free hour: its status is `requested` until staff confirm it.
+//! A request need not name a free time slot: the status is `requested` until staff confirm it.
 
 use crate::choices;
 use crate::field::Fields;
@@ -18,30 +18,30 @@ choices! {
     /// Where a demonstration takes place.
     #[derive(Default)]
     DemoType {
-        /// On the screen.
+        /// In a video call.
         #[default] Virtual = "virtual",
-        /// At the visitor's.
+        /// At the visitor's site.
         Onsite = "onsite",
         /// In our showroom.
         Showroom = "showroom",
     }
 
-    /// How far a demonstration has come.
+    /// The status of a demonstration.
     #[derive(Default)]
     DemoStatus {
-        /// Somebody asked for it.
+        /// It was requested.
         #[default] Requested = "requested",
-        /// A place is kept for a short while.
+        /// A time slot is reserved for a short while.
         Held = "held",
-        /// It is arranged.
+        /// It is confirmed.
         Confirmed = "confirmed",
-        /// It is arranged, at another time than before.
+        /// It was moved to another time.
         Rescheduled = "rescheduled",
         /// It took place.
         Completed = "completed",
-        /// Nobody came.
+        /// The visitor didn't come.
         NoShow = "no_show",
-        /// It was called off.
+        /// It was cancelled.
         Cancelled = "cancelled",
     }
 }
@@ -52,7 +52,7 @@ const MOST_ATTENDEES: u16 = 10_000;
 /// The most products one demonstration shows.
 const MOST_PRODUCTS: usize = 50;
 
-/// How many people come: a number, or a text that is one.
+/// The number of attendees: a number, or a text that holds one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Attendees(u16);
@@ -77,7 +77,7 @@ impl fmt::Display for Attendees {
     }
 }
 
-/// The products somebody wants to see: a list, or a text with commas.
+/// The products to show: a list, or a comma-separated text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Products {
     list: Vec<Line<100>>,
@@ -104,7 +104,7 @@ impl fmt::Display for Products {
     }
 }
 
-/// As it was sent, so that it reads back the same.
+/// Serialised as it was sent, so that it reads back the same.
 impl Serialize for Products {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match &self.raw {
@@ -143,28 +143,28 @@ impl utoipa::PartialSchema for Products {
 impl utoipa::ToSchema for Products {}
 
 fn wrong_list() -> Rule {
-    Rule::Type { expected: "a list of texts, or a text with commas".to_owned() }
+    Rule::Type { expected: "a list of texts, or a comma-separated text".to_owned() }
 }
 
-/// What a form says of a wanted demonstration, as it was posted.
+/// The fields of a form that requests a demonstration, as posted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DemoFields {
-    /// Where; on the screen unless said otherwise.
+    /// Where; in a video call unless given.
     pub demo_type: Option<DemoType>,
-    /// When it would suit: RFC 3339, or without an offset as clocks show it in `timezone`.
+    /// The preferred time: RFC 3339, or without an offset a local time in `timezone`.
     pub preferred_date: Option<Moment>,
-    /// The zone of `preferred_date`; the organisation's unless said otherwise.
+    /// The time zone of `preferred_date`; the organisation's unless given.
     pub timezone: Option<Zone>,
-    /// How many people come, 1 to 10,000.
+    /// The number of attendees, 1 to 10,000.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 10000)]
     pub attendees_count: Option<Attendees>,
-    /// The products to show: a list, or a text with commas; at most 50.
+    /// The products to show: a list, or a comma-separated text; at most 50.
     pub interested_products: Option<Products>,
-    /// What to take care of.
+    /// Special requirements.
     pub special_requirements: Option<Prose<10000>>,
 }
 
-/// A demonstration that somebody asked for.
+/// A demonstration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Demo {
     /// The id.
@@ -173,7 +173,7 @@ pub struct Demo {
     /// The version, for `If-Match`.
     #[field(read_only)]
     pub version: u64,
-    /// When it was asked for.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -181,36 +181,36 @@ pub struct Demo {
     pub updated_at: Timestamp,
     /// How far it has come.
     pub status: DemoStatus,
-    /// Whom it is for.
+    /// The lead it is for.
     #[field(read_only)]
     pub lead_id: LeadId,
-    /// The post that asked for it; none where staff made it.
+    /// The submission that requested it; none if staff created it.
     #[field(read_only)]
     pub submission_id: Option<SubmissionId>,
-    /// Who gives it.
+    /// The user who gives it.
     pub owner_id: Option<UserId>,
     /// Where.
     pub demo_type: DemoType,
-    /// When it would suit.
+    /// The preferred time.
     pub preferred_date: Option<Timestamp>,
-    /// The same as clocks show it in `timezone`.
+    /// The preferred time as a local time in `timezone`.
     #[field(read_only)]
     pub preferred_local: Option<String>,
-    /// Whether that had passed already when it was written.
+    /// Whether the preferred time was already in the past when it was given.
     #[field(read_only)]
     pub preferred_in_past: bool,
-    /// The zone of their clocks.
+    /// The visitor's time zone.
     pub timezone: Zone,
-    /// How many people come.
+    /// The number of attendees.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 10000)]
     pub attendees_count: Option<Attendees>,
     /// The products to show.
     pub interested_products: Vec<Line<100>>,
-    /// What to take care of.
+    /// Special requirements.
     pub special_requirements: Option<Prose<10000>>,
-    /// What staff note.
+    /// Notes by staff.
     pub notes: Option<Prose<10000>>,
-    /// What was sent in another form than it is kept in.
+    /// Fields as they were sent, if in another format than they are stored in.
     #[field(read_only)]
     pub raw: Raw,
 }
@@ -221,28 +221,28 @@ pub struct Raw {
     /// The date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_date: Option<String>,
-    /// The products, where they were one text.
+    /// The products, if sent as one text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interested_products: Option<String>,
 }
 
-/// Whom a demonstration is for, and where it comes from.
+/// The lead, owner and submission of a new demonstration.
 #[derive(Clone, Debug)]
 pub struct DemoOrigin<'a> {
     /// Its id.
     pub id: DemoId,
     /// The lead.
     pub lead: LeadId,
-    /// Who works with the lead.
+    /// The owner of the lead.
     pub owner: Option<UserId>,
-    /// The post that asks for it.
+    /// The submission that requests it.
     pub submission: Option<SubmissionId>,
     /// The organisation's zone.
     pub zone: &'a Zone,
 }
 
 impl Demo {
-    /// The demonstration that these fields ask for. A date in the past is kept, and flagged.
+    /// The demonstration that these fields request. A date in the past is kept and flagged.
     pub fn requested(fields: &DemoFields, origin: DemoOrigin<'_>, now: Timestamp) -> Result<Demo, Error> {
         let timezone = fields.timezone.clone().unwrap_or_else(|| origin.zone.clone());
         let products = fields.interested_products.clone().unwrap_or_default();
@@ -272,7 +272,7 @@ impl Demo {
         Ok(demo)
     }
 
-    /// The demonstration with what follows from its date, zone and products as they were given.
+    /// The demonstration with the fields derived from its date, zone and products as given.
     fn following_from(mut self, before: &Demo, given: &Map<String, Value>, at: Timestamp) -> Result<Demo, Error> {
         let text = |name: &str| given.get(name).and_then(Value::as_str);
         let is_new = |text: &&str| before.preferred_date.is_none_or(|date| date.to_string() != *text);
@@ -288,7 +288,7 @@ impl Demo {
         }
         match text("interested_products") {
             Some(text) => self.raw.interested_products = Some(text.to_owned()),
-            // The text that was posted says something else than the list does now.
+            // The text as posted no longer matches the list.
             None if self.interested_products != before.interested_products => self.raw.interested_products = None,
             None => {}
         }
@@ -311,7 +311,7 @@ impl Record for Demo {
     type Context = ();
     const RESOURCE: Resource = Resource::Demos;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A demonstration was asked for.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A demonstration was requested.");
     const SAMPLE: &'static str = r#"{"status": "requested", "lead_id": "lead_{id}", "demo_type": "virtual", "preferred_in_past": false, "timezone": "Asia/Shanghai", "interested_products": [], "raw": {}}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", DemoStatus::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
@@ -336,10 +336,10 @@ impl Record for Demo {
         }
     }
 
-    /// Dates and products are taken in the forms that forms take them in.
+    /// Accepts dates and products in the same formats as public forms do.
     fn as_kept(fields: &mut Map<String, Value>, before: Option<&Demo>) -> Result<(), Error> {
         let zone = match fields.get("timezone").and_then(Value::as_str) {
-            // A wrong one is told of with all else that is wrong.
+            // An invalid zone is reported later, together with the other violations.
             Some(name) => Zone::parse(name).ok(),
             None => before.map(|demo| demo.timezone.clone()),
         };

@@ -1,7 +1,7 @@
-//! JSON as it comes in at the door: what a type doesn't know is refused, and what is wrong is told by its rule.
+//! The deserializer of request input: refuses unknown fields and values, and reports each violation as a [`Rule`].
 //!
-//! A deserializer of our own, since only a deserializer sees the names that a type knows beside those that were sent:
-//! types don't say `deny_unknown_fields`, and are read tolerantly from the store (`crate::open`).
+//! A custom deserializer, since only a deserializer sees both the names that a type knows and those that were sent: types
+//! don't declare `deny_unknown_fields`, because they are read tolerantly from the store (`crate::open`).
 
 use crate::Rule;
 use crate::open::OPEN;
@@ -10,22 +10,22 @@ use serde::de::{Deserializer, Error as _, Expected, IntoDeserializer, Unexpected
 use serde_json::Value;
 use std::fmt;
 
-/// A value that somebody sent.
+/// A value sent by a client.
 #[derive(Clone, Debug)]
 pub(crate) struct InputDeserializer<'de> {
     value: &'de Value,
-    /// What stands there already: one value, or in a list any of its entries.
+    /// The stored values that it replaces: one value, or for an entry of a list all of the list's entries.
     before: Vec<&'de Value>,
 }
 
 /// Why a value is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Refusal {
-    /// A field that must be there isn't.
+    /// A required field is missing.
     Missing(&'static str),
-    /// A field that the type doesn't have.
+    /// The type has no such field.
     UnknownField(String, Rule),
-    /// It breaks a rule.
+    /// The value breaks a rule.
     Broken(Rule),
 }
 
@@ -53,7 +53,7 @@ impl Refusal {
 }
 
 impl serde::de::Error for Refusal {
-    /// Types of ours say which rule is broken; a text that is none says what was expected.
+    /// Daybook's own types pass the broken rule as JSON; any other message is taken as what was expected.
     fn custom<T: fmt::Display>(message: T) -> Self {
         let message = message.to_string();
         let rule = serde_json::from_str(&message);
@@ -63,15 +63,15 @@ impl serde::de::Error for Refusal {
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Refusal::type_of(said(&expected.to_string()))
+        Refusal::type_of(type_name(&expected.to_string()))
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Refusal::type_of(said(&expected.to_string()))
+        Refusal::type_of(type_name(&expected.to_string()))
     }
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
-        Refusal::type_of(said(&expected.to_string()))
+        Refusal::type_of(type_name(&expected.to_string()))
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
@@ -87,8 +87,8 @@ impl serde::de::Error for Refusal {
     }
 }
 
-/// What a type of Rust is called in JSON.
-fn said(expected: &str) -> &str {
+/// The JSON name of what serde expected, for messages.
+fn type_name(expected: &str) -> &str {
     match expected {
         "a map" => "an object",
         "a sequence" => "a list",
@@ -102,7 +102,7 @@ fn said(expected: &str) -> &str {
 }
 
 impl<'de> InputDeserializer<'de> {
-    /// A value, and the one whose place it takes.
+    /// A value, and the stored one that it replaces.
     pub fn of(value: &'de Value, before: Option<&'de Value>) -> InputDeserializer<'de> {
         InputDeserializer { value, before: before.into_iter().collect() }
     }
@@ -139,7 +139,7 @@ impl<'de> IntoDeserializer<'de, Refusal> for InputDeserializer<'de> {
     }
 }
 
-/// Methods that only texts, or only values of any type, answer.
+/// Implements the methods that accept only texts, and those that accept values of any type.
 macro_rules! forwarded {
     (text: $($text:ident)*; any: $($any:ident)*) => {
         $(fn $text<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {

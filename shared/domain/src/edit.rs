@@ -1,21 +1,21 @@
-//! Making and changing a record: what somebody wants it to be, and what its type makes of that.
+//! Edits: the requested creation or update of a record, before its type validates it and derives fields.
 
 use crate::read::{fresh, merge};
 use crate::{Error, Record, Timestamp};
 use serde_json::{Map, Value};
 
-/// What somebody wants a record to be. [`Record::settle`] says what becomes of it.
+/// The requested state of a record. [`Record::settle`] validates it and derives fields.
 #[derive(Clone, Debug)]
 pub struct Edit<'a, T> {
-    /// What it is; none where it is made.
+    /// The current version; none if the record is created.
     pub before: Option<&'a T>,
-    /// What it is to be.
+    /// The requested version.
     pub wanted: T,
-    /// The fields that were given, as they were; `null` clears. What else differs follows from them.
+    /// The fields that the client gave, unchanged; `null` clears a field. Any other difference is a default or derived.
     pub given: &'a Map<String, Value>,
-    /// Whether it becomes again what it was: then what follows from the fields is given with them.
+    /// Whether an earlier version is restored (undo): then the derived fields are restored too, not derived anew.
     pub again: bool,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
 }
 
@@ -26,19 +26,19 @@ impl<T> Edit<'_, T> {
     }
 }
 
-/// A record with fields laid over it (JSON merge patch, RFC 7396), or everything that is wrong with that.
+/// A record with a JSON merge patch (RFC 7396) applied, or all violations.
 pub fn merged<T: Record>(before: &T, mut fields: Map<String, Value>) -> Result<T, Error> {
     T::as_kept(&mut fields, Some(before))?;
     merge(before, fields, &[T::READ_ONLY, T::FIXED].concat())
 }
 
-/// A new record of fields and of defaults for those that are left out, or everything that is wrong with it.
+/// A new record from the given fields, with defaults for the others; or all violations.
 pub fn made<T: Record>(defaults: Map<String, Value>, mut fields: Map<String, Value>) -> Result<T, Error> {
     T::as_kept(&mut fields, None)?;
     fresh(defaults, fields, T::READ_ONLY)
 }
 
-/// A record with fields laid over it, and what follows from them.
+/// A record with fields applied and derived fields updated.
 #[cfg(test)]
 pub(crate) fn patched<T: Record<Context = ()>>(
     before: &T,

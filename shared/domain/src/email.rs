@@ -1,4 +1,4 @@
-//! E-mail addresses.
+//! E-mail addresses: parsing, normalisation for comparison, and search for an address in texts and JSON.
 
 use crate::Rule;
 use crate::text::breaks_a_line;
@@ -10,14 +10,13 @@ use unicode_normalization::UnicodeNormalization;
 
 /// One address (RFC 5321 and 6531): a local part, `@`, and a domain name with a dot; at most 254 bytes.
 ///
-/// Kept as it was written (in NFC). Two addresses are the same person's when [`EmailAddress::normalized`] is
-/// equal: NFC, lower case, domain in ASCII (IDNA). Plus tags count, since some hosts give them to
-/// different people.
+/// Kept as entered (in NFC). Two addresses belong to the same person if [`EmailAddress::normalized`] is equal: NFC, lower
+/// case, domain in ASCII (IDNA). Plus tags are significant, since some hosts give them to different people.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// The address a text is.
+    /// Parses an address.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         if text.chars().any(breaks_a_line) {
             return Err(Rule::ControlCharacter);
@@ -26,7 +25,7 @@ impl EmailAddress {
         let options =
             email_address::Options::default().with_required_tld().without_domain_literal().without_display_text();
         email_address::EmailAddress::parse_with_options(text, options).map_err(|_| Rule::Email)?;
-        // A quoted local part may hold commas, semicolons and blanks, which mail systems take for more addresses.
+        // A quoted local part may hold commas, semicolons and spaces, which mail systems read as several addresses.
         let plain = !text.contains(['"', ',', ';', ' ', '<', '>', '(', ')']) && text.len() <= 254;
         let (_, domain) = text.rsplit_once('@').ok_or(Rule::Email)?;
         if !plain || idna::domain_to_ascii(domain).is_err() {
@@ -35,7 +34,7 @@ impl EmailAddress {
         Ok(EmailAddress(text.to_owned()))
     }
 
-    /// The address as it was written.
+    /// The address as entered.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,7 +47,7 @@ impl EmailAddress {
         format!("{local}@{domain}")
     }
 
-    /// Whether a text names it, in any spelling: in the form in which addresses are compared, or as people write it.
+    /// Whether a text contains the address in any spelling: normalised, or with its domain in Unicode.
     pub fn is_in(&self, text: &str) -> bool {
         let normalized = self.normalized();
         let (local, domain) = normalized.rsplit_once('@').unwrap_or((&normalized, ""));
@@ -57,7 +56,7 @@ impl EmailAddress {
         names(&text, &normalized) || (unicode != domain && names(&text, &format!("{local}@{unicode}")))
     }
 
-    /// Whether a text of JSON names it in one of its strings, or in the query of an address in one of them.
+    /// Whether a JSON value contains the address in a string or a name, or percent-encoded in a URL within a string.
     pub fn is_in_json(&self, json: &Value) -> bool {
         match json {
             Value::String(text) => self.is_in(text) || self.is_in_query(text),
@@ -67,16 +66,16 @@ impl EmailAddress {
         }
     }
 
-    /// Whether a query, or a part of a path, names it; there `%40` stands for `@`.
+    /// Whether a query or path contains the address percent-encoded, with `%40` for `@`.
     fn is_in_query(&self, text: &str) -> bool {
         let decoded = |part: &str| self.is_in(&percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy());
         text.contains('%') && text.split(['&', '=', '?', '/', ';']).any(decoded)
     }
 }
 
-/// Whether a text has an address in it, rather than one that it is a part of.
+/// Whether a text contains the address itself, not only as a part of a longer address.
 fn names(text: &str, address: &str) -> bool {
-    // Of the signs that a local part may hold, those that don't as well stand before an address in a text.
+    // The characters of a local part, without those that also commonly precede an address in a text.
     let of_local =
         |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '\'' | '!' | '#' | '$' | '%' | '^' | '~');
     let of_domain = |rest: &str| {
@@ -88,7 +87,7 @@ fn names(text: &str, address: &str) -> bool {
         }
     };
     text.match_indices(address).any(|(at, _)| {
-        // A quotation mark is one only where a word begins.
+        // An apostrophe is a quotation mark only at the start of a word.
         let before = text[..at].strip_suffix('\'').filter(|before| !before.ends_with(char::is_alphanumeric));
         !before.unwrap_or(&text[..at]).ends_with(of_local) && !of_domain(&text[at + address.len()..])
     })

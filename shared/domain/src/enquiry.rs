@@ -1,4 +1,4 @@
-//! What somebody who fills in a form says of themselves, and what they want.
+//! Enquiries: the fields of a public form about the visitor, the project, consent and attribution.
 
 use crate::choices;
 use crate::error::{Rule, Unit};
@@ -7,37 +7,37 @@ use crate::{EmailAddress, Line, Locale, Phone, Prose};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The most fields `extra` keeps.
+/// The most fields of `extra`.
 pub const MOST_EXTRA: usize = 50;
 
-/// The most bytes of JSON one field of `extra` has.
+/// The most bytes of JSON of one field of `extra`, name included.
 pub const EXTRA_BYTES: usize = 1024;
 
-/// The source of leads that are there to try things out with; they go to no other system.
+/// The source of demo leads; they aren't synced to other systems.
 pub const DEMO_DATA: &str = "demo_data";
 
 choices! {
-    /// The trade of a company.
+    /// The industry of a company.
     Industry {
-        /// Making things.
+        /// Manufacturing.
         Manufacturing = "manufacturing",
         /// Energy.
         Energy = "energy",
         /// Power grids.
         PowerGrid = "power_grid",
-        /// Oil and chemicals.
+        /// Petrochemicals.
         Petrochemical = "petrochemical",
         /// Mining.
         Mining = "mining",
-        /// Storing and moving goods.
+        /// Logistics.
         Logistics = "logistics",
-        /// Building.
+        /// Construction.
         Construction = "construction",
-        /// Police, fire brigades and the like.
+        /// Public safety: police, fire brigades and the like.
         PublicSafety = "public_safety",
-        /// Farming.
+        /// Agriculture.
         Agriculture = "agriculture",
-        /// Science.
+        /// Research.
         Research = "research",
         /// Anything else.
         Other = "other",
@@ -45,7 +45,7 @@ choices! {
 
     /// How large a company is.
     CompanySize {
-        /// Just founded.
+        /// Start-up.
         Startup = "startup",
         /// Small.
         Small = "small",
@@ -57,21 +57,21 @@ choices! {
         Enterprise = "enterprise",
     }
 
-    /// What the product is wanted for.
+    /// The intended use of the product.
     ApplicationArea {
-        /// Looking over plants and lines.
+        /// Inspection of plants and lines.
         Inspection = "inspection",
-        /// Guarding.
+        /// Security.
         Security = "security",
-        /// Measuring land.
+        /// Land surveying.
         Surveying = "surveying",
-        /// Saving people.
+        /// Rescue.
         Rescue = "rescue",
-        /// Storing and moving goods.
+        /// Logistics.
         Logistics = "logistics",
-        /// Science.
+        /// Research.
         Research = "research",
-        /// Teaching.
+        /// Education.
         Education = "education",
         /// Anything else.
         Other = "other",
@@ -91,7 +91,7 @@ choices! {
         Exploring = "exploring",
     }
 
-    /// How much may be spent.
+    /// The budget.
     BudgetRange {
         /// Below 100,000.
         Under100k = "under_100k",
@@ -108,81 +108,81 @@ choices! {
     }
 }
 
-/// What somebody agreed to.
+/// The consent that a person gave.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Consent {
-    /// Whether they may be sent advertisements.
+    /// Whether the person agreed to receive advertisements.
     #[serde(default)]
     pub marketing: bool,
-    /// Which version of the text they agreed to.
+    /// The version of the consent text.
     pub text_version: Option<Line<100>>,
 }
 
-/// How somebody came to the website.
+/// Marketing attribution: how the visitor came to the website.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attribution {
-    /// The site or medium that sent them.
+    /// The referring site or medium.
     pub utm_source: Option<Line<200>>,
-    /// The kind of advertisement.
+    /// The marketing medium, such as e-mail or search.
     pub utm_medium: Option<Line<200>>,
     /// The campaign.
     pub utm_campaign: Option<Line<200>>,
-    /// The search words bought.
+    /// The paid search keywords.
     pub utm_term: Option<Line<200>>,
-    /// Which of several advertisements.
+    /// The variant of the advertisement.
     pub utm_content: Option<Line<200>>,
     /// Google's click id.
     pub gclid: Option<Line<200>>,
     /// Facebook's click id.
     pub fbclid: Option<Line<200>>,
-    /// The page before.
+    /// The referring page.
     pub referrer: Option<Line<1000>>,
-    /// The first page seen.
+    /// The first page visited.
     pub landing_page: Option<Line<1000>>,
 }
 
-/// What somebody says of themselves and wants.
+/// An enquiry: the fields of a public form about the visitor and the project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Enquiry {
     /// Given name.
     pub first_name: Option<Line<100>>,
     /// Family name.
     pub last_name: Option<Line<100>>,
-    /// Address.
+    /// E-mail address.
     pub email: EmailAddress,
     /// Phone number.
     pub phone: Option<Phone>,
     /// Company.
     pub company: Option<Line<200>>,
-    /// Position in the company.
+    /// Job title.
     pub job_title: Option<Line<100>>,
-    /// Trade of the company.
+    /// The company's industry.
     pub industry: Option<Industry>,
-    /// Size of the company.
+    /// The company's size.
     pub company_size: Option<CompanySize>,
-    /// What the product is wanted for.
+    /// The intended use of the product.
     pub application_area: Option<ApplicationArea>,
     /// When the project starts.
     pub project_timeline: Option<ProjectTimeline>,
-    /// How much may be spent.
+    /// The budget.
     pub budget_range: Option<BudgetRange>,
-    /// What is wanted, in their own words.
+    /// The requirements, in the visitor's own words.
     pub requirements: Option<Prose<10000>>,
-    /// Where they came from.
+    /// The source, such as a website or a campaign.
     pub source: Option<Line<100>>,
-    /// The language they write in.
+    /// The language to write to them in.
     pub locale: Option<Locale>,
-    /// What they agreed to.
+    /// The consent given.
     pub consent: Option<Consent>,
-    /// How they came to the website. Plain `utm_*` fields are taken too.
+    /// How the visitor came to the website. Top-level `utm_*` fields are accepted too.
     pub attribution: Option<Attribution>,
-    /// Any other field, at most 50 of 1 KB.
+    /// All other fields, at most 50 of 1 KB each.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub extra: Map<String, Value>,
 }
 
-/// Whether `extra` keeps within its bounds.
+/// Checks that `extra` is within its limits and can be stored.
 pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
     if extra.len() > MOST_EXTRA {
         return Err(Rule::TooLong { max: MOST_EXTRA, unit: Unit::Entries });
@@ -198,10 +198,10 @@ pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
     if extra.iter().all(|(name, value)| !name.is_empty() && is_storable(value)) {
         return Ok(());
     }
-    Err(Rule::Format { expected: "named values, with numbers between 1e-125 and 1e125 in size".to_owned() })
+    Err(Rule::Format { expected: "fields with non-empty names, and numbers of size 1e-125 to 1e125".to_owned() })
 }
 
-/// Whether the table can hold a value: DynamoDB's numbers are smaller than JSON's, and names aren't empty.
+/// Whether DynamoDB can store a value: its numbers have a smaller range than JSON's, and names can't be empty.
 fn is_storable(value: &Value) -> bool {
     match value {
         Value::Number(number) => {

@@ -1,4 +1,4 @@
-//! What can go wrong in a way that a client can act on. Knows nothing of HTTP or storage.
+//! The errors that a client can act on, without reference to HTTP or storage.
 
 use crate::permission::Permission;
 use crate::{AnyId, RecordType};
@@ -6,63 +6,63 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// An error that the one who asked can do something about.
+/// An error that the client can act on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The request can't be read at all.
     #[error("malformed request: {0}")]
     Malformed(String),
-    /// The body's media type isn't one of those the route reads.
+    /// The route doesn't accept the body's media type.
     #[error("unsupported media type, expected one of {}", .expected.join(", "))]
     MediaType {
-        /// The media types it reads.
+        /// The media types that the route accepts.
         expected: &'static [&'static str],
     },
-    /// The input breaks rules; all of them are listed.
+    /// The input breaks rules; all violations are listed.
     #[error("invalid input: {0}")]
     Invalid(Violations),
     /// Query parameters break rules.
     #[error("invalid query: {0}")]
     Query(Violations),
-    /// Who asks isn't known.
+    /// The caller isn't authenticated.
     #[error("not signed in: {0}")]
     Unauthenticated(Unauthenticated),
-    /// Who asks is known and may not do this.
+    /// The caller is authenticated and lacks this permission.
     #[error("missing permission {0}")]
     Forbidden(Permission),
-    /// Their organisation takes no requests from where they are.
+    /// The organisation refuses requests from the caller's network.
     #[error("requests from this network are refused")]
     Network,
-    /// It is for people, not for programs.
+    /// The operation is for signed-in users, not for API keys.
     #[error("an API key can't do this")]
     NotAPerson,
-    /// The form isn't for pages of this origin.
-    #[error("the form takes no posts from {0}")]
+    /// The form doesn't accept posts from pages of this origin.
+    #[error("the form doesn't accept posts from {0}")]
     Origin(String),
-    /// There is no such record, or none that the asker may know of.
+    /// There is no such record, or the caller may not see it.
     #[error("no such {0}")]
     NotFound(Thing),
-    /// Another record holds a value that must be unique.
-    #[error("{field} is taken")]
+    /// Another record has a value that must be unique.
+    #[error("another record has the same {field}")]
     Duplicate {
-        /// The field whose value is taken.
+        /// The field with the duplicate value.
         field: &'static str,
-        /// Who holds it, where the asker may know.
+        /// The record with the same value, if the caller may see it.
         existing_id: Option<AnyId>,
     },
-    /// The record was changed since it was read.
+    /// The record was changed since the version that the request names (optimistic concurrency).
     #[error("the record is at version {version}")]
     Stale {
-        /// The version it is at.
+        /// The current version.
         version: u64,
-        /// Its current values of the fields that the request would change.
+        /// The current values of the fields that the request would change.
         current: Map<String, Value>,
     },
-    /// The request doesn't fit the state of things.
+    /// The request conflicts with the current state.
     #[error("conflict: {0}")]
     Conflict(Conflict),
     /// Something is larger than a limit.
-    #[error("{what} is larger than {limit} {unit}")]
+    #[error("{what} is larger than the limit of {limit} {unit}")]
     TooLarge {
         /// What is too large.
         what: &'static str,
@@ -71,23 +71,23 @@ pub enum Error {
         /// The unit of the limit.
         unit: &'static str,
     },
-    /// A change takes more than one transaction has.
-    #[error("the change takes {actions} items, a transaction has {limit}")]
+    /// A change needs more items than one transaction may have.
+    #[error("the change needs {actions} items, a transaction may have {limit}")]
     Unfit {
-        /// How many items it takes.
+        /// The number of items that the change needs.
         actions: usize,
-        /// How many a transaction has.
+        /// The most items of a transaction.
         limit: usize,
     },
     /// Too many requests.
-    #[error("limit reached, retry in {retry_after} s")]
+    #[error("rate limit reached, retry in {retry_after} s")]
     Limited {
-        /// Seconds until the next request is taken.
+        /// Seconds until the next request is accepted.
         retry_after: u64,
     },
 }
 
-/// What was looked for in vain.
+/// The kind of thing that wasn't found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thing {
     /// A record.
@@ -114,135 +114,135 @@ impl fmt::Display for Thing {
     }
 }
 
-/// Why a caller counts as unknown.
+/// Why a caller isn't authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
-    /// No credentials came with the request.
+    /// The request has no credentials.
     #[error("no credentials")]
     Missing,
-    /// The credentials are not valid, or not any more.
+    /// The credentials are invalid or have expired.
     #[error("the token is invalid or has expired")]
     Invalid,
-    /// Name and password match; a code is asked for, too.
-    #[error("a code is needed")]
+    /// Name and password match, but a second factor is required.
+    #[error("a second factor is required")]
     CodeNeeded,
-    /// The code is wrong, or was used.
+    /// The code is wrong, or was used before.
     #[error("wrong code")]
     Code,
     /// Name and password don't match.
-    #[error("wrong user or password")]
+    #[error("wrong user name or password")]
     Password,
 }
 
-/// Why a request doesn't fit the state of things.
+/// Why a request conflicts with the current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// The idempotency key came with another input before.
-    #[error("the idempotency key was used with another input")]
+    /// The idempotency key was used before with a different input.
+    #[error("the idempotency key was used before with a different input")]
     KeyReused,
-    /// The request was carried out before, and its answer held a secret, which isn't kept.
-    #[error("the request was carried out already and its answer is not kept")]
+    /// The request was carried out before, and its response isn't stored because it held a secret.
+    #[error("the request was already carried out and its response is not stored")]
     AnswerNotKept,
-    /// Others changed the record again and again while this request tried to.
-    #[error("the record is changed by others at the moment")]
+    /// Concurrent changes of the record won every retry of this request.
+    #[error("concurrent changes of the record")]
     Contended,
     /// The record isn't in the trash.
     #[error("the record is not in the trash")]
     NotInTrash,
-    /// The parent of the record is gone.
+    /// The record's parent was deleted.
     #[error("the record this belongs to was deleted")]
     ParentGone,
     /// The lead is spam.
     #[error("the lead is spam")]
     SpamLead,
-    /// A lead is converted by converting it, and stays so.
-    #[error("the status of a lead becomes converted by converting it alone, and stays so")]
+    /// The status `converted` is only set by converting the lead, and can't be changed afterwards.
+    #[error("the status converted is only set by converting the lead, and can't be changed")]
     Conversion,
-    /// Other records belong to it.
-    #[error("other records belong to it")]
+    /// The record has children.
+    #[error("the record has children")]
     HasFamily,
-    /// What went to the trash with it is still on its way there.
-    #[error("what goes to the trash with it is still on its way")]
+    /// The cascade delete of the record's children is still in progress.
+    #[error("the cascade delete of its children is still in progress")]
     CascadePending,
-    /// The stage was removed, or its pipeline.
+    /// The stage or its pipeline was removed.
     #[error("the stage was removed")]
     StageGone,
-    /// The pipeline is the default one, or opportunities are in it, or may come back to it from the trash.
+    /// The pipeline is the default one, or has opportunities, or some may be restored to it from the trash.
     #[error("the pipeline or stage is in use")]
     StageInUse,
-    /// The submission made or joined a lead already.
-    #[error("the submission was accepted")]
+    /// The submission was already accepted into a lead.
+    #[error("the submission was already accepted")]
     SubmissionAccepted,
-    /// The other system isn't connected to this organisation.
+    /// The organisation isn't connected to the other system.
     #[error("the organisation isn't connected to that system")]
     NotConnected,
-    /// Nobody gives or takes away more than they have themselves.
-    #[error("that goes beyond the asker's own role")]
+    /// The caller can't grant or revoke permissions that it doesn't have.
+    #[error("the caller can't grant or revoke permissions it doesn't have")]
     BeyondOwnRole,
-    /// An organisation always has an owner.
+    /// An organisation must have at least one owner.
     #[error("the organisation would have no owner")]
     LastOwner,
-    /// Users have the role.
-    #[error("users have the role")]
+    /// Users or pending invitations have the role.
+    #[error("users or invitations have the role")]
     RoleInUse,
-    /// It changed nothing that can be made as it was.
+    /// The entry has no change that can be undone.
     #[error("there is nothing to undo")]
     NothingToUndo,
-    /// What was before was erased.
-    #[error("what was before was erased")]
+    /// The earlier values were erased.
+    #[error("the earlier values were erased")]
     Erased,
-    /// The user has no second factor, or has one already.
-    #[error("the second factor isn't in that state")]
+    /// The user has no second factor, or already has one.
+    #[error("the second factor is already set up, or isn't set up")]
     SecondFactor,
-    /// The form is the organisation's default one.
+    /// The form is the organisation's default form.
     #[error("the form is the default one")]
     DefaultForm,
     /// The organisation is the default one.
     #[error("the organisation is the default one")]
     DefaultOrganization,
-    /// The organisation has an owner.
-    #[error("the organisation has an owner")]
+    /// The organisation already has an owner.
+    #[error("the organisation already has an owner")]
     HasOwner,
-    /// The invitation was accepted, taken back, or has expired; or it was for somebody else.
+    /// The invitation was accepted, revoked or has expired, or is for another address.
     #[error("the invitation can't be used")]
     InvitationUsed,
-    /// The token of a mail was used, replaced by a newer one, or has expired.
-    #[error("the token of the mail can't be used")]
+    /// The token sent by mail was used, was replaced by a newer one, or has expired.
+    #[error("the token sent by mail can't be used")]
     TicketUsed,
-    /// A newer version of Daybook wrote it, in a form that this one can't write.
-    #[error("it was written by a newer version")]
+    /// A newer version of Daybook wrote the record in a schema that this version can't write.
+    #[error("the record was written by a newer version of Daybook")]
     NewerVersion,
-    /// The deployment takes no registrations of this kind.
+    /// The deployment accepts registration only by invitation.
     #[error("registration needs an invitation")]
     RegistrationClosed,
 }
 
 impl Error {
-    /// There is no such thing.
+    /// The error for a thing that wasn't found.
     pub fn not_found(what: impl Into<Thing>) -> Error {
         Error::NotFound(what.into())
     }
 
-    /// One violation at one place.
+    /// A single violation.
     pub fn invalid(pointer: impl Into<String>, rule: Rule) -> Error {
         Error::Invalid(Violations(vec![Violation { pointer: pointer.into(), rule }]))
     }
 
-    /// One violation of one query parameter.
+    /// A single violation in a query parameter.
     pub fn query(parameter: &str, rule: Rule) -> Error {
         Error::Query(Violations(vec![Violation { pointer: format!("/{parameter}"), rule }]))
     }
 }
 
-/// The rules that an input broke, each with its place.
+/// The violations of an input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Violations(pub Vec<Violation>);
 
 impl Violations {
-    /// The most violations that are listed; what comes later is left out.
+    /// The most violations that are listed; further ones are dropped.
     pub const MOST: usize = 100;
 
-    /// Adds a violation unless its place has one already, or the list is full.
+    /// Adds a violation, unless its place already has one or the list is full.
     pub fn add(&mut self, pointer: impl Into<String>, rule: Rule) {
         let pointer = pointer.into();
         if self.0.len() < Self::MOST && !self.0.iter().any(|known| known.pointer == pointer) {
@@ -250,24 +250,24 @@ impl Violations {
         }
     }
 
-    /// One violation at one place.
+    /// A single violation.
     pub fn of(pointer: &str, rule: Rule) -> Violations {
         Violations(vec![Violation { pointer: pointer.to_owned(), rule }])
     }
 
-    /// Adds others, as far as there is room.
+    /// Adds the other violations, up to the limit.
     pub fn extend(&mut self, others: Violations) {
         others.0.into_iter().for_each(|one| self.add(one.pointer, one.rule));
     }
 
-    /// The same violations, of what stands at a place in something larger.
+    /// The same violations with their pointers prefixed with a place.
     #[must_use]
     pub fn under(self, place: &str) -> Violations {
         let placed = |one: Violation| Violation { pointer: format!("{place}{}", one.pointer), ..one };
         Violations(self.0.into_iter().map(placed).collect())
     }
 
-    /// `Ok` when nothing was added.
+    /// `Ok` if there are no violations.
     pub fn into_result(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
     }
@@ -283,91 +283,91 @@ impl fmt::Display for Violations {
     }
 }
 
-/// A broken rule and where.
+/// A broken rule and its place in the input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Violation {
     /// JSON pointer (RFC 6901) into the input.
     pub pointer: String,
-    /// The rule that is broken there.
+    /// The broken rule.
     pub rule: Rule,
 }
 
-/// A rule for input. Displays as JSON, so that it survives the way through a serde error.
+/// A rule for input. Displays as JSON, so that it can be read back from the message of a serde error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case")]
 pub enum Rule {
-    /// The field must be there.
+    /// The field is required.
     Required,
     /// There is no such field.
     Unknown {
-        /// The name that was perhaps meant.
+        /// The known name with the nearest spelling.
         nearest: Option<String>,
     },
-    /// The value has the wrong type or form.
+    /// The value has the wrong type or format.
     Type {
         /// What was expected, in English.
         expected: String,
     },
-    /// At least this many characters.
+    /// The text is too short.
     TooShort {
-        /// The least number of characters.
+        /// The fewest characters.
         min: usize,
     },
-    /// At most this many characters (or entries, or bytes, as the unit says).
+    /// The value is too long, counted in characters, entries or bytes.
     TooLong {
-        /// The greatest number.
+        /// The maximum.
         max: usize,
-        /// What is counted.
+        /// The unit of the maximum.
         unit: Unit,
     },
-    /// No control characters.
+    /// Control characters aren't allowed.
     ControlCharacter,
-    /// An e-mail address.
+    /// The value must be an e-mail address.
     Email,
-    /// One of these values.
+    /// The value must be one of a list.
     OneOf {
-        /// The values allowed.
+        /// The allowed values.
         allowed: Vec<String>,
     },
-    /// An id of a type.
+    /// The value must be the id of an existing record of a type.
     Id {
-        /// What such ids begin with.
+        /// The prefix of such ids.
         prefix: String,
     },
     /// The field can't be changed.
     ReadOnly,
-    /// A date and time.
+    /// The value must be a date and time.
     Time,
-    /// A time zone of the IANA database.
+    /// The value must be a time zone of the IANA database.
     Zone,
-    /// A user name: 3 to 64 letters, digits, `.`, `_` or `-`.
+    /// The value must be a user name: 3 to 64 letters, digits, `.`, `_` or `-`.
     Username,
-    /// A password that many others have.
+    /// The password is a common one.
     CommonPassword,
-    /// Not the password they have.
+    /// The password isn't the user's current one.
     WrongPassword,
-    /// Not a code of theirs, or one that was used.
+    /// The code isn't one of the user's, or was used before.
     WrongCode,
-    /// The cursor was altered, or belongs to another query.
+    /// The cursor was tampered with, or belongs to another query.
     Cursor,
-    /// A whole number within bounds.
+    /// The value must be a whole number within bounds.
     Range {
         /// The least value.
         min: i64,
         /// The greatest value.
         max: i64,
     },
-    /// A value that breaks a rule of its format.
+    /// The value doesn't have the expected format.
     Format {
-        /// What the format is, in English.
+        /// The expected format, in English.
         expected: String,
     },
 }
 
-/// Longer names than this aren't misspelt ones.
+/// The longest name, in bytes, for which a suggestion is searched.
 const LONGEST_NAME: usize = 64;
 
-/// The name of a list that comes nearest to a misspelt one.
+/// The name with the nearest spelling, if it is near enough to suggest.
 fn nearest(name: &str, names: &[String]) -> Option<String> {
     if name.len() > LONGEST_NAME {
         return None;
@@ -380,7 +380,7 @@ fn nearest(name: &str, names: &[String]) -> Option<String> {
         .map(|(_, known)| known.clone())
 }
 
-/// What a limit on length counts.
+/// The unit of a length limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -393,12 +393,12 @@ pub enum Unit {
 }
 
 impl Rule {
-    /// There is no such field, but perhaps one of these was meant.
+    /// The rule for an unknown field, with the nearest of the known names.
     pub fn unknown(name: &str, names: &[String]) -> Rule {
         Rule::Unknown { nearest: nearest(name, names) }
     }
 
-    /// The stable code a client can test for.
+    /// The stable code that clients can test for.
     pub fn code(&self) -> &'static str {
         match self {
             Rule::Required => "required",

@@ -1,80 +1,80 @@
-//! What happens: the names under which changes are announced to webhooks, workflows and workers.
+//! Events and audit actions: the names under which changes are published and recorded in the audit log.
 
 use crate::choices;
 
 choices! {
-    /// What somebody did, in the words of the audit log.
+    /// An action, as recorded in the audit log.
     Audit as "AuditAction" {
-        /// Made a record.
+        /// A record was created.
         Create = "create",
-        /// Changed a record.
+        /// A record was updated.
         Update = "update",
-        /// Moved a record to the trash.
+        /// A record was moved to the trash.
         Delete = "delete",
-        /// Took a record back from the trash.
+        /// A record was restored from the trash.
         Restore = "restore",
-        /// Signed in.
+        /// A user signed in.
         Login = "login",
-        /// Tried to sign in, in vain.
+        /// A sign-in failed.
         LoginFailed = "login_failed",
-        /// Signed out, or ended a session.
+        /// A user signed out, or a session was ended.
         Logout = "logout",
-        /// Got a new access token.
+        /// An access token was refreshed.
         TokenRefresh = "token_refresh",
-        /// Asked for, or chose, a new password.
+        /// A password reset was requested or carried out.
         PasswordReset = "password_reset",
-        /// Changed what somebody may do.
+        /// A user's role or a role's permissions changed.
         PermissionChange = "permission_change",
-        /// Made a key.
+        /// An API key was created.
         KeyCreated = "key_created",
-        /// Took a key out of force.
+        /// An API key was revoked.
         KeyRevoked = "key_revoked",
-        /// Tried what they may not do.
+        /// A request was denied.
         Denied = "denied",
-        /// Read something, where the organisation records that.
+        /// A record or list was read, if the organisation audits reads.
         View = "view",
-        /// Took something out as a file.
+        /// Data was exported to a file.
         Export = "export",
-        /// Undid something.
+        /// A change was undone.
         Revert = "revert",
-        /// Asked for a record to be made equal in another system.
+        /// A sync of a record to another system was requested.
         Sync = "sync",
-        /// Removed something for good.
+        /// Data was erased permanently.
         Erase = "erase",
-        /// Turned a lead into a customer.
+        /// A lead was converted into a customer.
         Convert = "convert",
-        /// Came to the time of something.
+        /// A reminder or due date was reached.
         Remind = "remind",
     }
 }
 
-/// The events of the types of record, as the registry lists them, and those that are of no type.
+/// Defines the events: those of each record type, as the registry lists them, and those of no type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_events {
     (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
         $crate::choices! {
-            /// A thing that happened, by the name that other systems know it by.
+            /// An event, by its public name.
             Event {
                 $($($events)*)*
-                /// Somebody tried what they may not do.
+                /// A request was denied.
                 AccessDenied = "access.denied",
-                /// Somebody took the audit log out as a file.
+                /// The audit log was exported to a file.
                 AuditExported = "audit.exported",
-                /// What entries were about was erased.
+                /// The details of audit log entries were erased.
                 AuditErased = "audit.erased",
-                /// All that is known of a person was taken out as a file.
+                /// All data about a person was exported to a file.
                 PersonExported = "person.exported",
-                /// All that is known of a person was erased.
+                /// All data about a person was erased.
                 PersonErased = "person.erased",
-                /// All that belongs to a record was moved to the trash with it, or taken back with it.
+                /// The cascade delete or cascade restore of a record's children was completed.
                 FamilyMoved = "family.moved",
-                /// A record was removed for good.
+                /// A record was erased permanently.
                 RecordErased = "record.erased",
-                /// Somebody read something.
+                /// A record or list was read.
                 RecordViewed = "record.viewed",
-                /// A record is to be made equal in another system once more.
+                /// A new sync of a record to another system was requested.
                 SyncRequested = "sync.requested",
             }
         }
@@ -83,20 +83,20 @@ macro_rules! define_events {
 
 crate::record_types!(define_events);
 
-/// What a change does to a record, with the versions that tell more.
+/// A change of a record, with the versions involved.
 #[derive(Debug)]
 pub enum Change<'a, T> {
-    /// Makes it.
+    /// Creates the record.
     Create(&'a T),
-    /// Turns the first into the second.
+    /// Updates the first version to the second.
     Update(&'a T, &'a T),
     /// Moves it to the trash.
     Delete(&'a T),
-    /// Takes it back from the trash.
+    /// Restores it from the trash.
     Restore(&'a T),
 }
 
-// Not derived, which would ask the same of the record itself.
+// Not derived: a derived impl would require `T: Clone`.
 impl<T> Clone for Change<'_, T> {
     fn clone(&self) -> Self {
         *self

@@ -1,70 +1,70 @@
-//! What the fields of records hold, and what more is to be known of them: said once, where they are declared.
+//! Field metadata of record types: name, kind, and flags such as read-only or required, derived from the declaration.
 
 use crate::money::Money;
 use crate::{Currency, Day, EmailAddress, Line, Network, Percent, Phone, Prose, Several, Stamp, Timestamp, Zone};
 pub use daybook_derive::Fields;
 use serde_json::{Map, Value};
 
-/// What a field holds, as far as conditions on it are checked.
+/// The kind of a field, by which filter values are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
-    /// A text, or something that is compared as one.
+    /// A text, or a value compared as text.
     Text,
     /// A number.
     Number,
-    /// Yes or no.
+    /// A boolean.
     Flag,
-    /// A moment.
+    /// A point in time.
     Time,
-    /// A day of the calendar.
+    /// A calendar day.
     Day,
-    /// One of these words.
+    /// One of these values.
     OneOf(&'static [&'static str]),
     /// The id of a record.
     Id,
     /// Ids of records.
     Ids,
-    /// An object that names a record, in its field `id`.
+    /// An object that references a record in its field `id`.
     Named,
 }
 
-/// A field.
+/// A field of a record type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name in JSON.
     pub name: &'static str,
-    /// What it holds.
+    /// Its kind.
     pub kind: FieldKind,
 }
 
-/// The type of a field.
+/// A Rust type that fields can have.
 pub trait FieldType {
-    /// What it holds.
+    /// Its kind.
     const KIND: FieldKind;
 }
 
-/// The fields of a type of record, by `#[derive(Fields)]` and `#[field(…)]`.
+/// The field metadata of a record type, implemented by `#[derive(Fields)]` with `#[field(…)]`.
 pub trait Fields {
-    /// All of them, in their order.
+    /// All fields, in the order of declaration.
     const FIELDS: &'static [Field];
 
     /// Fields that a client can't change.
     const READ_ONLY: &'static [&'static str];
 
-    /// Fields that a client sets when it makes one, and not again.
+    /// Fields that a client can set only when it creates a record.
     const FIXED: &'static [&'static str];
 
-    /// Fields that whoever makes one must give.
+    /// Fields that a client must give when it creates a record.
     const REQUIRED: &'static [&'static str];
 
-    /// Fields that are moments, which may come without an offset: then in `timezone`, else in the organisation's zone. Of
-    /// a list, the moment of each entry, `at`.
+    /// Times that may be given without an offset: then in the zone `timezone`, else in the organisation's zone. For a list,
+    /// the time `at` of each entry.
     const MOMENTS: &'static [&'static str];
 
-    /// Those of them for which a day alone means its end.
+    /// Those of [`Fields::MOMENTS`] for which a day without a time means the end of the day.
     const DEADLINES: &'static [&'static str];
 
-    /// What a new record has in the fields that whoever makes it leaves out, where that isn't nothing.
+    /// The default values of a new record, for fields that the client leaves out.
     fn defaults(by: &Stamp) -> Map<String, Value>;
 }
 
@@ -104,7 +104,7 @@ impl<T: FieldType, const MOST: usize> FieldType for Several<T, MOST> {
     const KIND: FieldKind = of_list(T::KIND);
 }
 
-/// A condition on a list is one on any of its entries, as a text.
+/// The kind of a list field: a condition on it applies to any of its entries, compared as text.
 const fn of_list(entry: FieldKind) -> FieldKind {
     match entry {
         FieldKind::Id => FieldKind::Ids,
@@ -119,7 +119,7 @@ const fn of_list(entry: FieldKind) -> FieldKind {
     }
 }
 
-/// Types of fields that have fields of their own, or are compared as texts.
+/// Declares types whose fields are of kind `Text`: objects, and values compared as text.
 #[macro_export]
 macro_rules! as_text {
     ($($ty:ty),*) => {

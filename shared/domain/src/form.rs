@@ -1,4 +1,4 @@
-//! Forms on websites, through which leads come in.
+//! Forms: the website forms through which leads are submitted.
 
 use crate::field::Fields;
 use crate::origin::origin_of;
@@ -11,33 +11,34 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A form on a website. Every organisation has a default one from the start.
+/// A form on a website. Every organisation has a default form from the start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Form {
-    /// The id, public: it stands in the page.
+    /// The id; public, since it is part of the page.
     #[field(read_only)]
     pub id: FormId,
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is called among the staff.
+    /// The name shown to staff.
     #[field(required)]
     pub name: Line<120>,
-    /// The origins (`https://example.com`) whose pages may post it and be returned to; empty means any may post.
+    /// The origins (`https://example.com`) that may post the form and that visitors may be redirected to; if empty, any
+    /// origin may post.
     #[field(default = Vec::new())]
     pub allowed_origins: Vec<Line<200>>,
-    /// The source its leads have unless the post names one; `website` unless set.
+    /// The source of its leads, unless the submission gives one; `website` unless set.
     #[field(default = default_source_name())]
     pub default_source: Line<100>,
-    /// The country whose phone numbers are written without a country code (ISO 3166); that of the organisation unless set.
+    /// The country of phone numbers without a country code (ISO 3166); the organisation's unless set.
     pub phone_country: Line<2>,
-    /// The language of the answer to a visitor whose own isn't known; Chinese unless set.
+    /// The language of responses to visitors whose language isn't known; Chinese unless set.
     #[field(default = Locale::Chinese)]
     pub locale: Locale,
 }
@@ -50,7 +51,7 @@ fn default_source_name() -> Line<100> {
 }
 
 impl Form {
-    /// The form, or what is wrong with it.
+    /// The form, or the rules that it breaks.
     fn checked(self) -> Result<Form, Error> {
         let mut violations = Violations::default();
         if self.allowed_origins.len() > MOST_ORIGINS {
@@ -67,7 +68,7 @@ impl Form {
         violations.into_result().map(|()| self)
     }
 
-    /// The form an organisation has before anybody changed it.
+    /// The default form of an organisation, as it is before any change.
     pub fn default_of(org: OrgId) -> Form {
         Form {
             id: FormId::default_of(org),
@@ -82,12 +83,12 @@ impl Form {
         }
     }
 
-    /// Whether a page of this origin may post the form.
+    /// Whether pages of this origin may post the form.
     pub fn takes_posts_from(&self, origin: &str) -> bool {
         self.allowed_origins.is_empty() || self.lists(origin)
     }
 
-    /// Whether a visitor may be sent to this address after posting: only to an origin on the list.
+    /// Whether a visitor may be redirected to this URL after posting: only to an allowed origin.
     pub fn may_return_to(&self, address: &str) -> bool {
         origin_of(address).is_some_and(|origin| self.lists(&origin))
     }
@@ -108,7 +109,7 @@ impl Record for Form {
     record_head!();
     record_events!(FormCreated, FormUpdated, FormDeleted, FormRestored);
 
-    /// The organisation's country, where there is an organisation yet.
+    /// The default country is the organisation's, if the organisation exists yet.
     fn defaults(by: &Stamp, country: &Option<Line<2>>) -> Map<String, Value> {
         let country = country.clone().unwrap_or_else(Phone::default_country);
         let mut fields = <Form as Fields>::defaults(by);

@@ -1,4 +1,4 @@
-//! Ids: a prefix that names the type, and a UUIDv7, so that ids of one type sort by time.
+//! Ids of records, sessions and journal entries: a type prefix and a UUIDv7, so that ids of one type sort by time.
 //!
 //! Written as [TypeID](https://github.com/jetify-com/typeid): `lead_01jd…`, 26 characters of
 //! Crockford base 32 after the prefix.
@@ -12,11 +12,11 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// Why a text is no id.
+/// The error for a text that isn't an id of the expected type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an id that begins with {prefix}_")]
 pub struct NotAnId {
-    /// What it should have begun with.
+    /// The expected prefix.
     pub prefix: &'static str,
 }
 
@@ -28,7 +28,7 @@ fn parse(prefix: &'static str, text: &str) -> Result<Uuid, NotAnId> {
         .ok_or(NotAnId { prefix })
 }
 
-/// The moment a UUIDv7 was made, to the millisecond.
+/// The creation time of a UUIDv7, to the millisecond.
 fn time_of(uuid: Uuid) -> Timestamp {
     let millis = (uuid.as_u128() >> 80) as i64;
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -41,20 +41,20 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// What ids of this type begin with.
+            /// The prefix of ids of this type.
             pub const PREFIX: &'static str = $prefix;
 
-            /// The id that a fresh UUIDv7 stands for.
+            /// The id with this UUIDv7.
             pub const fn new(uuid: Uuid) -> Self {
                 $name(uuid)
             }
 
-            /// The UUID inside.
+            /// The UUID.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
 
-            /// The moment the id was made.
+            /// The time at which the id was created.
             pub fn time(self) -> Timestamp {
                 time_of(self.0)
             }
@@ -113,17 +113,17 @@ macro_rules! ids {
     )*};
 }
 
-/// The types of record by name, and their ids, as the registry lists them.
+/// Defines [`RecordType`] and the id types, as the registry lists them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_record_types {
     (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
-        /// The types of record, and with them the first part of their keys.
+        /// The record types.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum RecordType {
             $($(#[$doc])* $kind,)*
-            /// A type that a newer version knows: by its name, or by what its ids begin with.
+            /// A type that only a newer version knows: its name, or its id prefix.
             Unknown(Unknown),
         }
 
@@ -148,13 +148,13 @@ macro_rules! define_record_types {
         }
 
         impl RecordType {
-            /// Every type of record that is known.
+            /// All known record types.
             pub const ALL: &'static [RecordType] = &[$(RecordType::$kind),*];
 
             /// Their names.
             pub const NAMES: &'static [&'static str] = &[$($name),*];
 
-            /// The name in keys, journal and API.
+            /// The name in keys, in the journal and in the API.
             pub fn name(self) -> &'static str {
                 match self {
                     $(RecordType::$kind => $name,)*
@@ -162,12 +162,12 @@ macro_rules! define_record_types {
                 }
             }
 
-            /// The type of a name, if it is known.
+            /// The type with this name, if known.
             pub fn named(name: &str) -> Option<RecordType> {
                 match name { $($name => Some(RecordType::$kind),)* _ => None }
             }
 
-            /// What ids of this type begin with.
+            /// The prefix of ids of this type.
             pub fn prefix(self) -> &'static str {
                 match self {
                     $(RecordType::$kind => $prefix,)*
@@ -215,9 +215,9 @@ impl fmt::Display for RecordType {
     }
 }
 
-/// An id that a path may name.
+/// An id that can be a parameter of a path.
 pub trait NamedId: FromStr + fmt::Display + utoipa::ToSchema + Copy + Send + Sync {
-    /// What it is the id of.
+    /// The kind of thing that it identifies.
     const OF: Thing;
 }
 
@@ -230,35 +230,35 @@ impl NamedId for EntryId {
 }
 
 impl FormId {
-    /// The form every organisation has from the start.
+    /// The id of an organisation's default form.
     pub fn default_of(org: OrgId) -> FormId {
         FormId(org.0)
     }
 }
 
 impl PipelineId {
-    /// The pipeline every organisation has from the start.
+    /// The id of an organisation's default pipeline.
     pub fn default_of(org: OrgId) -> PipelineId {
         PipelineId(org.0)
     }
 }
 
 impl AnyId {
-    /// Whether it is the id of a record that an organisation has from the start, before it is stored.
+    /// Whether it is the id of a record that every organisation has by default, even if it isn't stored yet.
     pub fn is_from_start(self, org: OrgId) -> bool {
         self.uuid == org.0 && with_record_type!(self.kind, T => T::FROM_START).unwrap_or_default()
     }
 }
 
 impl RecordType {
-    /// Whether records go with one of this type when it is removed.
+    /// Whether deleting a record of this type cascades to other records.
     pub fn has_family(self) -> bool {
         let mut any = false;
         for_each_record_type!(T => any |= T::CASCADES_FROM.contains(&self));
         any
     }
 
-    /// The types whose records go with one of this type when it is removed.
+    /// The types of records that deleting a record of this type cascades to.
     pub fn family(self) -> Vec<RecordType> {
         let mut family = Vec::new();
         for_each_record_type!(T => if T::CASCADES_FROM.contains(&self) {
@@ -269,7 +269,7 @@ impl RecordType {
 }
 
 impl EntryId {
-    /// The least id that an entry of this moment or later can have.
+    /// The smallest id of an entry made at this time or later.
     pub fn first_at(at: Timestamp) -> EntryId {
         let millis = at.as_millisecond().max(0) as u64;
         EntryId(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
@@ -277,7 +277,7 @@ impl EntryId {
 }
 
 impl EntryId {
-    /// The greatest id that an entry of this moment can have.
+    /// The greatest id of an entry made at this time.
     pub fn last_at(at: Timestamp) -> EntryId {
         let millis = at.as_millisecond().max(0) as u64;
         EntryId(uuid::Builder::from_unix_timestamp_millis(millis, &[0xff; 10]).into_uuid())
@@ -295,28 +295,28 @@ impl EntryId {
 }
 
 impl LeadId {
-    /// The id that the answer to a submission names as its lead.
+    /// The lead id in the response to a submission.
     ///
-    /// A lead shares its UUID with the submission that made it. A repeat of a known person, and a
-    /// held submission, answer with an id of the same form, which leads back to the submission.
+    /// A lead has the same UUID as the submission that created it. The response to a submission that is held, or of a known
+    /// person, has an id of the same form, from which the submission can be found.
     pub fn of_submission(submission: SubmissionId) -> LeadId {
         LeadId(submission.0)
     }
 
-    /// The submission this id was given out for.
+    /// The submission in whose response this id was given.
     pub fn submission(self) -> SubmissionId {
         SubmissionId(self.0)
     }
 }
 
 impl DemoId {
-    /// The id of the demonstration that a submission asks for; known before it is made.
+    /// The id of the demonstration that a submission requests; known before the demonstration is created.
     pub fn of_submission(submission: SubmissionId) -> DemoId {
         DemoId(submission.0)
     }
 }
 
-/// The id of a record of any type; the type is known from the prefix.
+/// The id of a record of any type, with the type given by the prefix.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AnyId {
     /// The type of the record.
@@ -330,19 +330,19 @@ impl AnyId {
         AnyId { kind, uuid }
     }
 
-    /// The UUID inside.
+    /// The UUID.
     pub const fn uuid(self) -> Uuid {
         self.uuid
     }
 
-    /// The moment the id was made.
+    /// The time at which the id was created.
     pub fn time(self) -> Timestamp {
         time_of(self.uuid)
     }
 }
 
 impl AnyId {
-    /// The id that a text is whose beginning only a newer version knows.
+    /// Parses an id whose prefix only a newer version knows.
     fn of_newer(text: &str) -> Option<AnyId> {
         let (prefix, suffix) = text.rsplit_once('_')?;
         let uuid = TypeIdSuffix::from_str(suffix).ok()?.to_uuid();

@@ -1,7 +1,7 @@
-//! Public intake: reading what a form posts, and deciding what becomes of it.
+//! Public form intake: parsing of posted forms, and spam screening.
 //!
-//! A form may send anything. Known fields are validated, advertising parameters become attribution,
-//! names with a leading underscore steer the request and are not stored, and the rest is kept as `extra`.
+//! A form may send any field. Known fields are validated, advertising parameters become attribution, fields with a leading
+//! underscore control the request and aren't stored, and all others are kept as `extra`.
 
 use crate::ask::{Asked, Nothing};
 use crate::enquiry::{DEMO_DATA, Enquiry, check_extra};
@@ -13,31 +13,31 @@ use crate::{Locale, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The fields that steer a request. They are not stored.
+/// The fields that control a request. They aren't stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Controls {
-    /// The form this came through.
+    /// The form that was posted.
     pub form_id: Option<String>,
-    /// The honeypot: people leave it empty.
+    /// The honeypot: a hidden field that people leave empty.
     #[serde(rename = "_gotcha")]
     pub gotcha: Option<String>,
     /// When the form was opened: milliseconds since 1970, or RFC 3339.
     #[serde(rename = "_started_at")]
     pub started_at: Option<String>,
-    /// Where to send the visitor afterwards; only to origins that the form lists.
+    /// The URL to redirect the visitor to afterwards; only to the form's allowed origins.
     #[serde(rename = "_next")]
     pub next: Option<String>,
-    /// What the answer to an earlier form let its holder add to it.
+    /// The token from the response to an earlier submission, which allows adding to it.
     pub submission_token: Option<String>,
 }
 
 impl Controls {
-    /// Takes a field if it is one of these, or one that nobody stores.
+    /// Takes a field if it is a control field or is never stored; returns whether it did.
     fn take(&mut self, name: &str, value: &Value) -> bool {
         match name {
             "form_id" => self.form_id = text_of(value),
             "submission_token" => self.submission_token = text_of(value),
-            // Read by the captcha check alone.
+            // Read only by the captcha check.
             "captcha_token" => {}
             "_gotcha" => self.gotcha = text_of(value),
             "_started_at" => self.started_at = text_of(value),
@@ -47,7 +47,7 @@ impl Controls {
         true
     }
 
-    /// When the form was opened, if it says so readably.
+    /// When the form was opened, if given and readable.
     pub fn started_at(&self) -> Option<Timestamp> {
         let text = self.started_at.as_deref()?.trim();
         match text.parse::<i64>() {
@@ -57,29 +57,29 @@ impl Controls {
     }
 }
 
-/// A posted form, read.
+/// A parsed form.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intake<A = Nothing> {
-    /// Who posted it.
+    /// The visitor's enquiry.
     pub enquiry: Enquiry,
-    /// What it asks for.
+    /// The fields of its kind of request.
     pub asked: A,
-    /// What isn't stored.
+    /// The control fields, which aren't stored.
     pub controls: Controls,
 }
 
-/// A form that adds to an earlier one, so that it doesn't say again who posted it.
+/// A parsed form that adds to an earlier submission, and so has no fields about the visitor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FollowUp<A> {
-    /// What it asks for.
+    /// The fields of its kind of request.
     pub asked: A,
-    /// Any other field.
+    /// All other fields.
     pub extra: Map<String, Value>,
-    /// What isn't stored.
+    /// The control fields, which aren't stored.
     pub controls: Controls,
 }
 
-/// The most bytes of JSON all fields have together; a record holds them and a little more (64 KB).
+/// The most bytes of JSON of all fields together; a record holds them and a little more (64 KB).
 pub const ENQUIRY_BYTES: usize = 60 * 1024;
 
 const ENQUIRY_FIELDS: [&str; 16] = [
@@ -111,12 +111,12 @@ const ATTRIBUTION_FIELDS: [&str; 9] = [
     "referrer",
     "landing_page",
 ];
-/// Advertising parameters are cut to these lengths instead of refused: visitors don't write them.
+/// Advertising parameters are truncated to these numbers of characters, not refused: visitors don't write them.
 const ADDRESS_CHARACTERS: usize = 1000;
 const ATTRIBUTION_CHARACTERS: usize = 200;
 
 impl<A: Asked> Intake<A> {
-    /// Reads the fields of a posted form, or says everything that is wrong with them.
+    /// Parses the fields of a posted form, or returns all violations.
     pub fn read(mut fields: Map<String, Value>) -> Result<Intake<A>, Error> {
         A::prepare(&mut fields);
         let mut enquiry = Map::new();
@@ -172,7 +172,7 @@ impl<A: Asked> Intake<A> {
         fold(&mut enquiry, "consent", consent);
         extra_violations(&extra, &mut violations);
         if enquiry.get("source").and_then(Value::as_str).is_some_and(|source| source.trim() == DEMO_DATA) {
-            let expected = "another source: this one marks leads to try things out with".to_owned();
+            let expected = "another source: demo_data is reserved for demo leads".to_owned();
             violations.add("/source", Rule::Format { expected });
         }
         let enquiry = noted(read::<Enquiry>(Value::Object(enquiry)), &mut violations)?;
@@ -189,7 +189,7 @@ impl<A: Asked> Intake<A> {
 }
 
 impl<A: Asked> FollowUp<A> {
-    /// Reads the fields of a form that adds to an earlier one, or says everything that is wrong with them.
+    /// Parses the fields of a form that adds to an earlier submission, or returns all violations.
     pub fn read(fields: Map<String, Value>) -> Result<FollowUp<A>, Error> {
         let (mut asked, mut extra) = (Map::new(), Map::new());
         let mut controls = Controls::default();
@@ -209,7 +209,7 @@ impl<A: Asked> FollowUp<A> {
     }
 }
 
-/// What was read, or nothing after its violations were added.
+/// The parsed value; or none, with its violations added to the list.
 fn noted<T>(read: Result<T, Error>, violations: &mut Violations) -> Result<Option<T>, Error> {
     match read {
         Ok(good) => Ok(Some(good)),
@@ -226,7 +226,7 @@ fn extra_violations(extra: &Map<String, Value>, violations: &mut Violations) {
         violations.add(format!("/{}", escape(name)), Rule::ControlCharacter);
     }
     match check_extra(extra) {
-        // Said already, with the name.
+        // Already reported above, with the field's name.
         Ok(()) | Err(Rule::ControlCharacter) => {}
         Err(rule) => violations.add("/extra", rule),
     }
@@ -236,18 +236,18 @@ fn bytes_of(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(0, |json| json.len())
 }
 
-/// How often one network address, form and e-mail address posted, measured against their limits.
+/// Which rate limits a submission exceeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Too often from this network address.
+    /// Whether the limit of its network address is exceeded.
     pub address: bool,
-    /// Too often through this form.
+    /// Whether the limit of its form is exceeded.
     pub form: bool,
-    /// Too often with this e-mail address.
+    /// Whether the limit of its e-mail address is exceeded.
     pub email: bool,
 }
 
-/// What becomes of a posted form, and why. A doubt holds it; only the honeypot makes it spam.
+/// The verdict on a submission, with the checks that failed. A failed check holds it; only the honeypot makes it spam.
 pub fn screen(enquiry: &Enquiry, controls: &Controls, limits: Limits, now: Timestamp) -> (Verdict, Vec<Finding>) {
     let gotcha = controls.gotcha.is_some();
     let age = controls.started_at().map(|started| now.as_millisecond() - started.as_millisecond());
@@ -272,7 +272,7 @@ pub fn screen(enquiry: &Enquiry, controls: &Controls, limits: Limits, now: Times
 }
 
 fn is_blank(value: &Value) -> bool {
-    // Chinese keyboards write a wide blank, U+3000.
+    // Chinese keyboards enter a full-width space, U+3000.
     let blank = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{3000}');
     value.is_null() || value.as_str().is_some_and(|text| text.trim_matches(blank).is_empty())
 }
@@ -285,7 +285,7 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// Forms send a ticked box as `on`; other values stay as they are, to be refused where they don't fit.
+/// The boolean of a checkbox value such as `on`; other values are left unchanged, for validation to refuse.
 fn flag(value: Value) -> Value {
     match value.as_str().map(str::to_ascii_lowercase).as_deref() {
         Some("on" | "true" | "yes" | "1") => Value::Bool(true),
@@ -294,7 +294,7 @@ fn flag(value: Value) -> Value {
     }
 }
 
-/// An advertising parameter as it is kept: one line, cut to its length; nothing where it holds no text.
+/// An advertising parameter as it is stored: one line, truncated to its limit; none if it has no text.
 fn shortened(name: &str, value: &Value) -> Option<Value> {
     let most = if matches!(name, "referrer" | "landing_page") { ADDRESS_CHARACTERS } else { ATTRIBUTION_CHARACTERS };
     let text = match value {
@@ -305,7 +305,7 @@ fn shortened(name: &str, value: &Value) -> Option<Value> {
     (!line.trim().is_empty()).then(|| line.into())
 }
 
-/// Puts single fields such as `utm_source` into the object they belong to; what that says itself wins.
+/// Moves single fields such as `utm_source` into their object; values that the object already has take precedence.
 fn fold(fields: &mut Map<String, Value>, name: &str, parts: Map<String, Value>) {
     if parts.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Interactions: what was talked about with a customer.
+//! Interactions: calls, mails, meetings and other contacts with a customer.
 
 use crate::choices;
 use crate::field::Fields;
@@ -11,28 +11,28 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 choices! {
-    /// How people talked.
+    /// The kind of interaction.
     InteractionType {
         /// On the phone.
         Call = "call",
         /// By mail.
         Email = "email",
-        /// In one place, or in front of cameras.
+        /// In person, or by video.
         Meeting = "meeting",
-        /// Otherwise.
+        /// Any other kind.
         Other = "other",
     }
 
-    /// Who began.
+    /// Which side started the interaction.
     Direction {
         /// The customer.
         Inbound = "inbound",
-        /// We.
+        /// The organisation.
         Outbound = "outbound",
     }
 }
 
-/// Something that was talked about with a customer.
+/// An interaction with a customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Interaction {
     /// The id.
@@ -41,7 +41,7 @@ pub struct Interaction {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was written down.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -50,36 +50,36 @@ pub struct Interaction {
     /// The customer.
     #[field(required)]
     pub customer_id: CustomerId,
-    /// How people talked.
+    /// The kind of interaction.
     #[field(required)]
     pub interaction_type: InteractionType,
-    /// What it was about, in a line.
+    /// The subject, in one line.
     pub subject: Option<Line<200>>,
-    /// What was said.
+    /// Notes on the interaction.
     pub notes: Option<Prose<20000>>,
-    /// Who began.
+    /// Which side started the interaction.
     pub direction: Option<Direction>,
-    /// When it was; when it was written down, unless given.
+    /// When it took place; the time of creation unless given.
     #[field(moment)]
     #[field(default = by.at)]
     pub occurred_at: Timestamp,
-    /// How long it took, at most a year.
+    /// The duration in minutes, at most a year.
     #[schema(maximum = 527040)]
     pub duration_minutes: Option<u32>,
-    /// Who spoke for the customer.
+    /// The customer's contact person.
     pub contact_id: Option<ContactId>,
     /// The opportunity it was about.
     pub opportunity_id: Option<OpportunityId>,
-    /// Whose it is; whoever makes it, unless given.
+    /// The owner; the creator unless given.
     #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
 }
 
-/// The longest that an interaction takes: a year, in minutes.
+/// The longest duration of an interaction: a year, in minutes.
 const LONGEST: u32 = 527_040;
 
 impl Interaction {
-    /// The interaction, if its fields are within their bounds.
+    /// The interaction, if its duration is within the limit.
     fn checked(self) -> Result<Interaction, Error> {
         match self.duration_minutes {
             Some(minutes) if minutes > LONGEST => {
@@ -96,7 +96,7 @@ impl Record for Interaction {
     type Context = ();
     const RESOURCE: Resource = Resource::Interactions;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("Something was talked about.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An interaction was recorded.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer];
     const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "interaction_type": "call", "occurred_at": "{at}"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("interaction_type", InteractionType::NAMES));

@@ -1,4 +1,4 @@
-//! Invitations to join an organisation.
+//! Invitations to join an organisation, sent by mail.
 
 use crate::choices;
 use crate::field::Fields;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// How long an invitation can be accepted.
 pub const VALID: Duration = Duration::from_secs(7 * 86_400);
 
-/// An invitation to join an organisation, sent by mail. Accepted once, by registering with its token and address.
+/// An invitation to join an organisation, sent by mail. It is accepted once, by registering with its token and address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Invitation {
     /// The id.
@@ -22,48 +22,48 @@ pub struct Invitation {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// Who is invited.
+    /// The invited person's e-mail address.
     pub email: EmailAddress,
-    /// What they are called.
+    /// The invited person's name.
     pub name: Option<Line<120>>,
-    /// The role they will have.
+    /// The role of the user to be created.
     pub role: RoleRef,
-    /// Who invites them.
+    /// The user who sent the invitation.
     pub invited_by: Option<UserId>,
-    /// How far it has come.
+    /// The status.
     pub status: Status,
-    /// Until when it can be accepted.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// How often it was sent; only the token of the last mail is good.
+    /// The number of times it was sent; only the token of the last mail is valid.
     pub sent: u32,
-    /// Who accepted it.
+    /// The user created by accepting it.
     pub user_id: Option<UserId>,
 }
 
 choices! {
-    /// How far an invitation has come.
+    /// The status of an invitation.
     Status as "InvitationStatus" {
-        /// It was sent.
+        /// It was sent and not yet accepted.
         Pending = "pending",
-        /// It made a user.
+        /// It was accepted, which created a user.
         Accepted = "accepted",
     }
 }
 
-/// Somebody to be invited.
+/// A request to invite a person.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewInvitation {
-    /// Who is invited.
+    /// The invited person's e-mail address.
     pub email: EmailAddress,
-    /// What they are called.
+    /// The invited person's name.
     pub name: Option<Line<120>>,
-    /// The role they will have.
+    /// The role of the user to be created.
     pub role: RoleRef,
 }
 
@@ -86,7 +86,7 @@ impl Invitation {
         }
     }
 
-    /// The invitation sent once more; tokens of earlier mails are worthless from then on.
+    /// The invitation sent again; this invalidates the tokens of earlier mails.
     pub fn resent(&self, at: Timestamp) -> Result<Invitation, Error> {
         match self.status {
             Status::Pending => Ok(Invitation { sent: self.sent + 1, expires_at: at.plus(VALID), ..self.clone() }),
@@ -94,8 +94,8 @@ impl Invitation {
         }
     }
 
-    /// The invitation as a user of this address accepts it. What doesn't fit is told alike: it is the token that
-    /// is no good.
+    /// The invitation accepted by a user with this address. Every mismatch returns the same error: the invitation can't be
+    /// used.
     pub fn accepted(&self, email: &EmailAddress, user: UserId, at: Timestamp) -> Result<Invitation, Error> {
         let open = self.status == Status::Pending && at < self.expires_at;
         match open && email.normalized() == self.email.normalized() {
@@ -129,7 +129,7 @@ impl Record for Invitation {
         }
     }
 
-    /// One open invitation for an address.
+    /// At most one pending invitation per address.
     fn claims(&self) -> Vec<Claim> {
         match self.status {
             Status::Pending => vec![Claim::of_address(&self.email)],

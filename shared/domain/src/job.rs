@@ -1,4 +1,4 @@
-//! Jobs: work that takes longer than a request may.
+//! Jobs: background work that takes longer than a request may, with progress and result files.
 
 use crate::audit::{Filter, Format};
 use crate::choices;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// How long the file of a job can be fetched.
+/// How long a job's file can be downloaded: one day.
 pub const KEPT: Duration = Duration::from_secs(86_400);
 
-/// Work that takes longer than a request may, and how far it has come.
+/// A background job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Job {
     /// The id.
@@ -22,88 +22,88 @@ pub struct Job {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was asked for.
+    /// When it was requested.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What is to be done.
+    /// The work to do.
     pub work: Work,
-    /// How far it has come.
+    /// The status.
     pub status: Status,
-    /// Who asked for it; a key's maker, where a program did.
+    /// The user who requested it; for an API key, the key's creator.
     pub owner_id: Option<UserId>,
-    /// The file it made.
+    /// The resulting file.
     pub file: Option<JobFile>,
-    /// What was erased.
+    /// The numbers of what was erased, if it is an erasure.
     pub erased: Option<Erased>,
-    /// How much of it is done, where that is counted.
+    /// The progress, if it is counted.
     pub progress: Option<Progress>,
-    /// Why it failed, and what to do about it.
+    /// The reason of a failure, and what to do about it.
     pub failure: Option<String>,
 }
 
-/// How much of a job is done.
+/// The progress of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JobProgress)]
 pub struct Progress {
-    /// How many records are done.
+    /// The number of records done.
     pub done: u64,
-    /// How many there are to do, as far as that is known.
+    /// The number of records in all, as far as known.
     pub of: u64,
 }
 
-/// What is to be done.
+/// The work to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[schema(as = JobWork)]
 pub enum Work {
-    /// Take entries of the audit log out as a file.
+    /// Export entries of the audit log to a file.
     AuditExport {
-        /// How to write it.
+        /// The file format.
         format: Format,
-        /// Which entries.
+        /// The entries to export.
         #[schema(value_type = Filter)]
         filter: Box<Filter>,
     },
-    /// Take out all that is known of a person, as a file.
+    /// Export all data about a person to a file.
     PersonExport {
-        /// Their pseudonym: the same for the same address, and worthless without the deployment's secret.
+        /// The person's pseudonym: the same for the same address, and meaningless without the deployment's secret.
         person: String,
     },
-    /// Erase all that is known of a person.
+    /// Erase all data about a person.
     PersonErasure {
-        /// Their pseudonym: the same for the same address, and worthless without the deployment's secret.
+        /// The person's pseudonym: the same for the same address, and meaningless without the deployment's secret.
         person: String,
     },
-    /// Move what belongs to a record to the trash, where the record is already.
+    /// Cascade delete: move the children of a deleted record to the trash.
     Removal {
         /// The record.
         #[schema(value_type = String)]
         record: AnyId,
     },
-    /// Take what went to the trash with a record back from there, as the record was.
+    /// Cascade restore: restore the children that went to the trash with a record.
     Return {
         /// The record.
         #[schema(value_type = String)]
         record: AnyId,
     },
-    /// Erase all that the organisation has, once it has been in the trash for 30 days.
+    /// Erase all data of an organisation that has been in the trash for 30 days.
     OrganizationErasure,
-    /// Work that only a newer version can do, as it is stored.
+    /// Work that only a newer version knows, as stored.
     #[serde(untagged)]
     #[schema(value_type = Object)]
     Unknown(Map<String, Value>),
 }
 
 impl Work {
-    /// Whether it moves what belongs to a record.
+    /// Whether it is a cascade delete or cascade restore.
     pub fn is_of_a_family(&self) -> bool {
         matches!(self, Work::Removal { .. } | Work::Return { .. })
     }
 
-    /// The pseudonym of the person it is about.
+    /// The pseudonym of the person, if it is about one.
     pub fn person(&self) -> Option<&str> {
         match self {
             Work::AuditExport { .. }
@@ -117,49 +117,49 @@ impl Work {
 }
 
 choices! {
-    /// How far a job has come.
+    /// The status of a job.
     Status as "JobStatus" {
-        /// It waits, or somebody is at it.
+        /// It is waiting or running.
         Queued = "queued",
         /// It is done.
         Done = "done",
-        /// It can't be done.
+        /// It has failed.
         Failed = "failed",
     }
 }
 
-/// The file that a job made.
+/// The file that a job produced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobFile {
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub bytes: u64,
-    /// Until when it can be fetched.
+    /// Until when it can be downloaded.
     pub expires_at: Timestamp,
 }
 
-/// What was erased, by the last try where there were several.
+/// The result of an erasure; of the last attempt, if there were several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Erased {
-    /// How many records, those in the trash among them.
+    /// The number of records erased, including those in the trash.
     pub records: u64,
-    /// Of how many journal entries the details.
+    /// The number of journal entries whose details were erased.
     pub entries: u64,
-    /// How many rows about mail.
+    /// The number of rows about mail.
     pub mails: u64,
-    /// How many contacts in other systems are being erased, if they are there.
+    /// The number of contacts whose erasure in other systems was requested.
     pub contacts: u64,
-    /// Records about others that mention the address, the first hundred of them: a person has to look at these.
+    /// Other people's records that mention the address, at most 100: these need a manual check.
     #[schema(value_type = Vec<String>)]
     pub mentions: Vec<AnyId>,
 }
 
-/// The most records that mention an erased address and are named.
+/// The most records mentioning an erased address that are listed.
 pub const MOST_MENTIONS: usize = 100;
 
 impl Job {
-    /// A job that nobody is at yet.
+    /// A new, queued job.
     pub fn new(work: Work, stamp: &Stamp) -> Job {
         Job {
             id: JobId::new(stamp.id),
@@ -176,7 +176,7 @@ impl Job {
         }
     }
 
-    /// When it may be begun.
+    /// The earliest time at which the job may start.
     pub fn begins_at(&self) -> Timestamp {
         match self.work {
             Work::OrganizationErasure => self.created_at.plus(TRASH),
@@ -189,31 +189,31 @@ impl Job {
         }
     }
 
-    /// Where its file is kept.
+    /// The storage key of its file.
     pub fn file_key(&self, org: OrgId) -> String {
         format!("{org}/{}", self.id)
     }
 
-    /// The job with the file it made.
+    /// The job done, with the file it produced.
     #[must_use]
     pub fn with_file(&self, name: String, bytes: u64, at: Timestamp) -> Job {
         let file = Some(JobFile { name, bytes, expires_at: at.plus(KEPT) });
         Job { status: Status::Done, file, ..self.clone() }
     }
 
-    /// The job of an erasure that is done.
+    /// The job done, with the result of the erasure.
     #[must_use]
     pub fn with_erased(&self, erased: Erased) -> Job {
         Job { status: Status::Done, erased: Some(erased), ..self.clone() }
     }
 
-    /// The job with so many records to do.
+    /// The job with the number of records to process.
     #[must_use]
     pub fn of_records(self, count: usize) -> Job {
         Job { progress: Some(Progress { done: 0, of: count as u64 }), ..self }
     }
 
-    /// The job with so many more records done.
+    /// The job with this number of further records done.
     #[must_use]
     pub fn advanced(&self, by: usize) -> Job {
         let advanced = |Progress { done, of }: Progress| {
@@ -223,13 +223,13 @@ impl Job {
         Job { progress: self.progress.map(advanced), ..self.clone() }
     }
 
-    /// The job once it is done.
+    /// The job done.
     #[must_use]
     pub fn finished(&self) -> Job {
         Job { status: Status::Done, ..self.clone() }
     }
 
-    /// The job as it can't be done.
+    /// The job failed, with the reason.
     #[must_use]
     pub fn failed(&self, why: &str) -> Job {
         Job { status: Status::Failed, failure: Some(why.to_owned()), ..self.clone() }

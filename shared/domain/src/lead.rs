@@ -1,4 +1,4 @@
-//! Leads: people who may become customers.
+//! Leads: potential customers, mostly from website forms.
 
 use crate::choices;
 use crate::enquiry::{
@@ -16,28 +16,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 choices! {
-    /// How far a lead has come.
+    /// The status of a lead.
     #[derive(Default)]
     Status {
-        /// Nobody has looked at it yet.
+        /// Not processed yet.
         #[default] New = "new",
-        /// Somebody has been in touch.
+        /// Staff have contacted the person.
         Contacted = "contacted",
         /// It may become a customer.
         Qualified = "qualified",
-        /// A demonstration is arranged.
+        /// A demonstration is scheduled.
         DemoScheduled = "demo_scheduled",
-        /// It has become a customer.
+        /// It was converted into a customer.
         Converted = "converted",
         /// It won't become a customer.
         Unqualified = "unqualified",
-        /// It was never meant seriously.
+        /// It is spam.
         Spam = "spam",
     }
 
 }
 
-/// Somebody who may become a customer. One lead per address; who writes again adds a submission.
+/// A potential customer. There is one lead per e-mail address; further forms with the same address add submissions to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Lead {
     /// The id.
@@ -46,77 +46,77 @@ pub struct Lead {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it came.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// How far it has come.
+    /// The status.
     pub status: Status,
     /// Given name.
     pub first_name: Option<Line<100>>,
     /// Family name.
     pub last_name: Option<Line<100>>,
-    /// Address, as it was written.
+    /// E-mail address, as entered.
     pub email: EmailAddress,
-    /// Phone number, as it was written.
+    /// Phone number, as entered.
     pub phone: Option<Phone>,
-    /// Phone number in E.164, where it could be understood.
+    /// Phone number in E.164; none if it can't be parsed.
     #[field(read_only)]
     pub phone_e164: Option<String>,
     /// Company.
     pub company: Option<Line<200>>,
-    /// Position in the company.
+    /// Job title.
     pub job_title: Option<Line<100>>,
-    /// Trade of the company.
+    /// The company's industry.
     pub industry: Option<Industry>,
-    /// Size of the company.
+    /// The company's size.
     pub company_size: Option<CompanySize>,
-    /// What the product is wanted for.
+    /// The intended use of the product.
     pub application_area: Option<ApplicationArea>,
     /// When the project starts.
     pub project_timeline: Option<ProjectTimeline>,
-    /// How much may be spent.
+    /// The budget.
     pub budget_range: Option<BudgetRange>,
-    /// What is wanted, in their own words.
+    /// The requirements, in the visitor's own words.
     pub requirements: Option<Prose<10000>>,
-    /// Where it came from.
+    /// The source, such as a website or a campaign.
     pub source: Line<100>,
-    /// The form it came through.
+    /// The form it was submitted through.
     #[field(read_only)]
     pub form_id: Option<FormId>,
-    /// Whose it is.
+    /// The owner.
     pub owner_id: Option<UserId>,
-    /// The language they wrote in.
+    /// The language of the enquiry.
     pub locale: Option<Locale>,
-    /// What they agreed to.
+    /// The consent given.
     pub consent: Option<Consent>,
-    /// How they first came to the website.
+    /// The attribution of the first visit.
     pub attribution: Option<Attribution>,
-    /// What the form sent beyond the fields above.
+    /// Other fields that the form sent.
     #[schema(value_type = Object)]
     #[serde(deserialize_with = "null_clears")]
     pub extra: Map<String, Value>,
-    /// The lead that had the address before this one, until it was deleted, converted or got another.
+    /// The previous lead with this address, which was deleted or converted or got another address.
     #[field(read_only)]
     pub previous_lead_id: Option<LeadId>,
-    /// The customer it became.
+    /// The customer it was converted into.
     #[field(read_only)]
     pub customer_id: Option<CustomerId>,
-    /// The contact it became.
+    /// The contact it was converted into.
     #[field(read_only)]
     pub contact_id: Option<ContactId>,
-    /// The opportunity it became.
+    /// The opportunity it was converted into.
     #[field(read_only)]
     pub opportunity_id: Option<OpportunityId>,
-    /// When it became them.
+    /// When it was converted.
     #[field(read_only)]
     pub converted_at: Option<Timestamp>,
 }
 
 impl Lead {
-    /// The lead that a submission makes.
+    /// The new lead of a submission.
     pub fn from_enquiry(enquiry: &Enquiry, origin: LeadOrigin<'_>, id: LeadId, at: Timestamp) -> Lead {
         let e = enquiry.clone();
         Lead {
@@ -153,7 +153,7 @@ impl Lead {
         }
     }
 
-    /// What to call them in a letter: as people of their language do, else the address.
+    /// The name for salutations: the full name in the order of its language, or else the e-mail address.
     pub fn display_name(&self) -> String {
         display_name(self.first_name.as_ref(), self.last_name.as_ref(), &self.email)
     }
@@ -163,32 +163,33 @@ fn null_clears<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, 
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// What a lead's form and its forerunner add to it.
+/// What a new lead takes from its form, and from the previous lead with its address.
 #[derive(Clone, Copy, Debug)]
 pub struct LeadOrigin<'a> {
-    /// The form it came through.
+    /// The form it was submitted through.
     pub form: Option<FormId>,
-    /// The source, unless the post names one.
+    /// The source, unless the submission gives one.
     pub default_source: &'a Line<100>,
     /// The country of phone numbers without a country code.
     pub phone_country: &'a str,
-    /// The lead that held the address before.
+    /// The previous lead with the address.
     pub previous: Option<LeadId>,
 }
 
-/// Family names that most Chinese have.
+/// The most common Chinese family names.
 const FAMILY_NAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙史陶黎贺毛郝顾龚邵万覃武钱戴严莫孔向常";
 
-/// A person's name as it is written in running text: Chinese with the family name first and no blank.
+/// A person's name as written in running text, or else the e-mail address. Chinese names have the family name first and no
+/// space.
 ///
-/// Forms made abroad often have the family name in `first_name`; where only that one is a common family
-/// name, it goes first.
+/// Forms designed abroad often put the family name in `first_name`; if only that one is a common family name, it comes
+/// first.
 pub fn display_name(first: Option<&Line<100>>, last: Option<&Line<100>>, email: &EmailAddress) -> String {
     let name = name_of(first, last);
     if name.is_empty() { email.as_str().to_owned() } else { name }
 }
 
-/// A person's name as it is written in running text; empty where they gave none.
+/// A person's name as written in running text; empty if no name was given.
 pub fn name_of(first: Option<&Line<100>>, last: Option<&Line<100>>) -> String {
     let (first, last) = (first.map_or("", Line::as_str), last.map_or("", Line::as_str));
     let is_family = |name: &str| name.chars().count() == 1 && FAMILY_NAMES.contains(name);
@@ -228,7 +229,7 @@ impl Record for Lead {
         }
     }
 
-    /// A lead is converted by converting it alone, and stays so, unless that is undone.
+    /// The status `converted` is only set by converting the lead, and only changes by undoing the conversion.
     fn settle(edit: Edit<'_, Lead>, (): &()) -> Result<Lead, Error> {
         let Edit { before, wanted, again, .. } = edit;
         check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
@@ -243,7 +244,7 @@ impl Record for Lead {
         Ok(wanted)
     }
 
-    /// A converted lead gives its address free: who writes again is a new lead.
+    /// Converting frees the address: the next submission with it creates a new lead.
     fn claims(&self) -> Vec<Claim> {
         match self.status {
             Status::Converted => Vec::new(),
@@ -343,7 +344,7 @@ pub(crate) mod tests {
     fn a_converted_lead_gives_its_address_free() {
         let after = Lead { status: Status::Converted, ..lead() };
         assert!(after.claims().is_empty());
-        // By converting it alone.
+        // Only a conversion sets this status.
         let by_hand = lead().patched(patch(json!({"status": "converted"})));
         assert_eq!(by_hand, Err(Error::Conflict(Conflict::Conversion)));
         let back = after.patched(patch(json!({"status": "new"})));

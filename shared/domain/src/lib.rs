@@ -1,8 +1,8 @@
-//! Daybook's rules and types: what a lead is, who may do what, what counts as a duplicate.
+//! The domain model: record types, value types, permissions and business rules.
 //!
 //! Everything here is a pure function of its arguments: no `async`, no AWS, no HTTP, no clock and no
-//! randomness. Time, actor and a fresh id come in as a [`Stamp`]. A value of one of these types is
-//! valid; parsing happens once, at the door.
+//! randomness. Time, actor and a fresh id are passed in as a [`Stamp`]. A value of one of these types is
+//! valid: input is parsed once, where a request is read.
 
 pub mod actor;
 pub mod api_key;

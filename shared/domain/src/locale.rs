@@ -1,4 +1,4 @@
-//! The languages Daybook speaks.
+//! Locales: the languages of messages and mails, and their negotiation.
 
 use crate::choices;
 
@@ -14,7 +14,7 @@ choices! {
 }
 
 impl Locale {
-    /// The first language of an `Accept-Language` header (RFC 9110, by weight) that Daybook speaks.
+    /// The supported language with the highest weight in an `Accept-Language` header (RFC 9110).
     pub fn accepted(header: &str) -> Option<Locale> {
         let mut ranked: Vec<(f32, Locale)> = header
             .split(',')
@@ -29,7 +29,7 @@ impl Locale {
         ranked.first().map(|(_, locale)| *locale)
     }
 
-    /// The language of a tag such as `zh-Hans-CN`.
+    /// The supported language of a tag such as `zh-Hans-CN`.
     pub fn of_tag(tag: &str) -> Option<Locale> {
         match tag.split(['-', '_']).next()?.to_ascii_lowercase().as_str() {
             "zh" => Some(Locale::Chinese),

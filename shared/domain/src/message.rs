@@ -1,4 +1,4 @@
-//! What somebody writes through a contact form.
+//! Messages sent through contact forms, and the splitting of full names.
 
 use crate::words::is_han;
 use crate::{Line, Prose};
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 /// A message through a contact form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Message {
-    /// What it is about.
+    /// The subject.
     pub subject: Option<Line<200>>,
-    /// The message.
+    /// The text.
     pub message: Prose<10000>,
 }
 
-/// Chinese family names of two characters.
+/// Chinese family names with two characters.
 const LONG_FAMILY_NAMES: [&str; 14] =
     ["欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "长孙", "司徒", "夏侯", "令狐", "端木"];
 
-/// A whole name as given name and family name: Chinese with the family name first, others with it last.
+/// Splits a full name into given name and family name. The family name comes first in Chinese names, last in others.
 pub(crate) fn split_name(name: &str) -> (&str, &str) {
     let name = name.trim_matches(' ');
     if is_han(name) && (2..=4).contains(&name.chars().count()) {

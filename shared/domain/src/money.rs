@@ -1,30 +1,30 @@
-//! Amounts of money.
+//! Amounts of money: exact decimals, serialised as JSON numbers.
 
 use crate::Rule;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An exact amount with at most four decimals, below 10¹¹ in size.
+/// An exact amount with at most four decimals and an absolute value below 10¹¹.
 ///
-/// A JSON number in and out. Within these bounds an amount has at most 15 significant digits, so a
-/// double carries it without loss (IEEE 754).
+/// A JSON number in requests and responses. Within these bounds an amount has at most 15 significant digits, so a double
+/// holds it without loss (IEEE 754).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Money(Decimal);
 
 impl Money {
-    /// The amount, if it is within bounds.
+    /// The amount, if it is within the bounds.
     pub fn new(amount: Decimal) -> Result<Money, Rule> {
         let amount = amount.normalize();
         let small = amount.abs() < Decimal::from(100_000_000_000_i64);
         if small && amount.scale() <= 4 {
             Ok(Money(amount))
         } else {
-            Err(Rule::Format { expected: "an amount below 100000000000 with at most 4 decimals".to_owned() })
+            Err(Rule::Format { expected: "an amount below 100000000000 with at most 4 decimal places".to_owned() })
         }
     }
 
-    /// The exact amount.
+    /// The amount as a decimal.
     pub fn amount(self) -> Decimal {
         self.0
     }
@@ -42,7 +42,7 @@ impl Serialize for Money {
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let number = f64::deserialize(from)?;
-        // The shortest notation of a double shows the digits that were sent.
+        // The shortest notation of a double has the digits that were sent.
         let amount = number.to_string().parse().map_err(|_| serde::de::Error::custom("expected an amount"))?;
         Money::new(amount).map_err(serde::de::Error::custom)
     }

@@ -1,4 +1,4 @@
-//! Networks: ranges of addresses.
+//! IP networks in CIDR notation.
 
 use crate::Rule;
 use ipnet::IpNet;
@@ -6,19 +6,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::net::IpAddr;
 
-/// A range of addresses in CIDR notation (`203.0.113.0/24`, `2001:db8::/32`), or a single one.
+/// A range of IP addresses in CIDR notation (`203.0.113.0/24`, `2001:db8::/32`), or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(IpNet);
 
 impl Network {
-    /// The network a text is. Bits beyond the prefix are dropped.
+    /// Parses a network. Bits beyond the prefix are cleared.
     pub fn parse(text: &str) -> Result<Network, Rule> {
         let range = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical())));
         let expected = "a network such as 203.0.113.0/24 or 2001:db8::/32".to_owned();
         range.map(|range: IpNet| Network(range.trunc())).map_err(|_| Rule::Format { expected })
     }
 
-    /// Whether an address is in it. An IPv4 address counts as one however it is written.
+    /// Whether an address is in the network. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn holds(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }

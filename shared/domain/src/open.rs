@@ -1,10 +1,10 @@
-//! Words that a newer version may have added to: strict at the door, tolerant in the store.
+//! Extensible enumerations and values: parsed strictly in requests, tolerantly from the store.
 //!
-//! A record that a newer version wrote may hold a status, an event or a permission that this one doesn't know. Read from
-//! the store such a word is kept as it is ([`Unknown`]) and written back as it was; in a request it is refused.
+//! A record that a newer version wrote may have a status, an event or a permission that this version doesn't know. Such a
+//! value is kept when it is read from the store ([`Unknown`]) and written back unchanged; in a request it is refused.
 //!
-//! One `Deserialize` serves both: [`read`] asks its deserializer for the newtype [`OPEN`]. That of the door
-//! (`crate::door`) answers with the text, which is then checked; every other one answers with itself.
+//! One `Deserialize` serves both: [`read`] asks its deserializer for the newtype [`OPEN`]. The deserializer of requests
+//! (`crate::door`) passes the text itself, which is then validated; any other one passes the newtype, which isn't.
 
 use crate::Rule;
 use serde::de::value::SeqAccessDeserializer;
@@ -16,21 +16,21 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
-/// The name of the newtype that an open word asks its deserializer for.
+/// The newtype name that identifies an extensible value to the deserializer.
 pub(crate) const OPEN: &str = "daybook open word";
 
-/// The most unknown words that a process keeps, and the longest of them in bytes. What is stored is bounded by what
-/// another version's door lets in, so these are never reached but by damage.
+/// The most unknown values that a process keeps, and the most bytes of one. What is stored was validated by the version
+/// that wrote it, so these limits are only reached if data is corrupt.
 const MOST: usize = 4_096;
 const LONGEST: usize = 200;
 
-/// A word that this version doesn't know. Each is kept once in a process, so that it is as cheap to copy as those that are
-/// known.
+/// An enumeration value that this version doesn't know. Interned: each is kept once per process, so that it is as cheap to
+/// copy as a known value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Unknown(&'static str);
 
 impl Unknown {
-    /// The word that a text is; none beyond the bounds.
+    /// The value of a text; none if a limit is exceeded.
     pub fn of(text: &str) -> Option<Unknown> {
         static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ impl Unknown {
         Some(Unknown(word))
     }
 
-    /// The word.
+    /// The value as text.
     pub fn as_str(self) -> &'static str {
         self.0
     }
@@ -63,7 +63,7 @@ impl Serialize for Unknown {
     }
 }
 
-/// Reads a text: by its rule at the door, and from the store also where it breaks the rule, as `kept` keeps it.
+/// Deserializes a text: `strict` validates it in a request; from the store a text that breaks the rule is read by `kept`.
 pub fn read<'de, T, D: Deserializer<'de>>(
     from: D,
     strict: fn(&str) -> Result<T, Rule>,
@@ -72,7 +72,7 @@ pub fn read<'de, T, D: Deserializer<'de>>(
     from.deserialize_newtype_struct(OPEN, Open { strict, kept, of: PhantomData })
 }
 
-/// Reads a word: one that is known at the door, and any from the store.
+/// Deserializes an enumeration value: only known ones in a request, any value from the store.
 pub fn word<'de, T, D: Deserializer<'de>>(
     from: D,
     names: &'static [&'static str],
@@ -127,7 +127,7 @@ impl<'de, T> Visitor<'de> for Open<T> {
     }
 }
 
-/// Reads a list, `null` as the empty one: within its limit at the door, and as long as it is from the store.
+/// Deserializes a list, `null` as empty: its limit applies in a request, not from the store.
 pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     from: D,
     strict: fn(Vec<T>) -> Result<Vec<T>, Rule>,
@@ -156,7 +156,7 @@ pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     from.deserialize_newtype_struct(OPEN, List(strict))
 }
 
-/// The schema of a word that is one of these; spelled out, as names from a macro's table are unseen by derives.
+/// The schema of an enumeration with these values. Written out, since derives don't see names from a macro's table.
 pub fn one_of(names: &[&str], description: Option<&str>) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     utoipa::openapi::ObjectBuilder::new()
         .schema_type(utoipa::openapi::schema::Type::String)
@@ -165,7 +165,7 @@ pub fn one_of(names: &[&str], description: Option<&str>) -> utoipa::openapi::Ref
         .into()
 }
 
-/// Enumerations whose values are words of the API, each with one more for the words of newer versions.
+/// Defines enumerations of the API, each with a further variant for values of newer versions.
 #[macro_export]
 macro_rules! choices {
     ($(
@@ -177,15 +177,15 @@ macro_rules! choices {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord $($(, $derive)+)?)]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A word that a newer version wrote.
+            /// A value that only a newer version knows.
             Unknown($crate::open::Unknown),
         }
 
         impl $name {
-            /// Every value that is known, as it is written.
+            /// The names of all known values.
             pub const NAMES: &'static [&'static str] = &[$($text),*];
 
-            /// How the value is written.
+            /// The name of the value.
             pub fn name(self) -> &'static str {
                 match self {
                     $($name::$variant => $text,)*
@@ -193,7 +193,7 @@ macro_rules! choices {
                 }
             }
 
-            /// The value of a name, if it is known.
+            /// The value with this name, if known.
             pub fn named(name: &str) -> Option<$name> {
                 match name { $($text => Some($name::$variant),)* _ => None }
             }

@@ -1,4 +1,4 @@
-//! Opportunities: what may be sold to whom, and how far that has come.
+//! Opportunities: possible sales to customers, moving through the stages of a pipeline.
 
 use crate::choices;
 use crate::field::Fields;
@@ -14,13 +14,13 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// So many moves from stage to stage are remembered; of more the first ones are forgotten.
+/// The most entries of the stage history; beyond that the oldest are dropped.
 const MOST_PASSAGES: usize = 100;
 
 choices! {
-    /// How an opportunity stands.
+    /// The status of an opportunity.
     OpportunityStatus {
-        /// It may be won or lost yet.
+        /// It is neither won nor lost yet.
         Open = "open",
         /// It is won.
         Won = "won",
@@ -29,20 +29,20 @@ choices! {
     }
 }
 
-/// A time that an opportunity spent in a stage.
+/// A stay of an opportunity in a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Passage {
     /// The stage.
     pub stage: StageKey,
-    /// When it came there.
+    /// When it entered the stage.
     pub entered_at: Timestamp,
-    /// When it left; not yet, where there is none.
+    /// When it left the stage; none if it is still there.
     pub left_at: Option<Timestamp>,
-    /// How long it was there, once it has left.
+    /// The duration of the stay in seconds, once it has left.
     pub seconds: Option<u64>,
 }
 
-/// Something that may be sold to a customer. Goes with its customer; tasks about it go with it.
+/// A possible sale to a customer. Deleting the customer cascades to it; deleting it cascades to tasks about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Opportunity {
     /// The id.
@@ -51,66 +51,65 @@ pub struct Opportunity {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// The customer; stays the same.
+    /// The customer; can't be changed.
     #[field(fixed, required)]
     pub customer_id: CustomerId,
-    /// What is to be sold.
+    /// The title: what is to be sold.
     #[field(required)]
     pub title: Line<200>,
-    /// What it is worth.
+    /// The value.
     pub value: Option<Money>,
-    /// In which currency; `CNY` unless given.
+    /// The currency of the value; `CNY` unless given.
     #[field(default = Currency::default())]
     pub currency: Currency,
-    /// The pipeline that the stage is of; the default one unless given.
+    /// The pipeline of the stage; the default pipeline unless given.
     pub pipeline_id: PipelineId,
-    /// How far it has come; the first open stage of the pipeline unless given.
+    /// The stage; the first open stage of the pipeline unless given.
     pub stage: StageKey,
-    /// How probable it is that it is won; the stage's own unless given.
+    /// The probability of winning it, in percent; the stage's probability unless given.
     #[field(default = Percent::NONE)]
     pub probability: Percent,
-    /// How it stands, as its stage says.
+    /// The status, derived from the stage.
     #[field(read_only)]
     #[field(default = OpportunityStatus::Open)]
     pub status: OpportunityStatus,
-    /// When it is to be decided.
+    /// The expected day of the decision.
     pub close_date: Option<Day>,
-    /// Who decides for the customer.
+    /// The contact who decides for the customer.
     pub contact_id: Option<ContactId>,
-    /// What is to be known of it.
+    /// A description in free text.
     pub description: Option<Prose<10000>>,
     /// Why it was lost.
     pub lost_reason: Option<Line<200>>,
-    /// Words to find it by.
+    /// Tags to find it by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
     #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
-    /// Where it came from.
+    /// The source, such as a website or a campaign.
     pub source: Option<Line<100>>,
-    /// Whose it is; whoever makes it, unless given.
+    /// The owner; the creator unless given.
     #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
     /// When it was won or lost.
     #[field(read_only)]
     pub closed_at: Option<Timestamp>,
-    /// The stages it went through, with the time it spent there.
+    /// The stages it went through, with the time spent in each.
     #[field(read_only)]
     #[field(default = Vec::new())]
     pub stage_history: Vec<Passage>,
-    /// The lead it was.
+    /// The lead it was converted from.
     #[field(read_only)]
     pub lead_id: Option<LeadId>,
 }
 
 impl Opportunity {
-    /// The opportunity with what follows from its stage in a pipeline. `probable` says whether the probability was
-    /// given.
+    /// The opportunity with the fields derived from its stage in a pipeline. `probable`: whether the probability was given.
     fn settled(
         mut self,
         before: Option<&Opportunity>,
@@ -136,7 +135,7 @@ impl Opportunity {
             StageType::Open => (OpportunityStatus::Open, None),
             StageType::Won => closed(OpportunityStatus::Won),
             StageType::Lost => closed(OpportunityStatus::Lost),
-            // What being there means, only a newer version can say.
+            // Only a newer version knows what this stage type means.
             StageType::Unknown(_) => return Err(Error::Conflict(Conflict::NewerVersion)),
         };
         if stage.kind != StageType::Lost && before.is_some_and(|before| before.lost_reason == self.lost_reason) {
@@ -160,7 +159,7 @@ impl Record for Opportunity {
     type Context = Option<Pipeline>;
     const RESOURCE: Resource = Resource::Opportunities;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An opportunity was seen.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An opportunity was created.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer];
     const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "title": "ERP", "currency": "CNY", "pipeline_id": "pipe_{id}", "stage": "first", "probability": 10, "status": "open", "tags": [], "stage_history": []}"#;
     const SEARCHED: bool = true;
@@ -194,7 +193,7 @@ impl Record for Opportunity {
         }
     }
 
-    /// It begins in the first stage.
+    /// A new opportunity starts in the first open stage.
     fn defaults(by: &Stamp, pipeline: &Option<Pipeline>) -> Map<String, Value> {
         let mut fields = <Opportunity as Fields>::defaults(by);
         if let Some(pipeline) = pipeline {
@@ -204,7 +203,7 @@ impl Record for Opportunity {
         fields
     }
 
-    /// Of a pipeline that it enters without a stage it is in the first one. Nothing goes back to a stage that was removed.
+    /// If it enters a pipeline without a stage given, it gets the first one. Undo can't return it to a removed stage.
     fn settle(edit: Edit<'_, Opportunity>, pipeline: &Option<Pipeline>) -> Result<Opportunity, Error> {
         let (stage, probability) = (edit.gives("stage"), edit.gives("probability"));
         let Edit { before, mut wanted, again, at, .. } = edit;

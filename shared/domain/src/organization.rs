@@ -1,4 +1,4 @@
-//! Organisations: the tenants.
+//! Organisations: the tenants, with their settings, owners and allowed networks.
 
 use crate::error::Violations;
 use crate::field::Fields;
@@ -12,16 +12,16 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// The most owners an organisation has.
+/// The most owners of an organisation.
 pub const MOST_OWNERS: usize = 50;
 
-/// The most networks of a list.
+/// The most networks in a list.
 const MOST_NETWORKS: usize = 200;
 
-/// The most addresses that a team is told at.
+/// The most e-mail addresses notified of new leads.
 const MOST_ADDRESSES: usize = 20;
 
-/// A tenant: everything else belongs to one.
+/// A tenant: every other record belongs to one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Organization {
     /// The id.
@@ -30,57 +30,57 @@ pub struct Organization {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is called, in mails too.
+    /// The name, also used in mails.
     pub name: Line<120>,
     /// The language of mails to its team.
     pub locale: Locale,
-    /// The zone of times that come without one.
+    /// The time zone of times given without an offset.
     #[serde(default)]
     pub timezone: Zone,
-    /// The country whose phone numbers are written without a country code (ISO 3166), but for those that come through a
-    /// form, which names its own.
+    /// The country of phone numbers without a country code (ISO 3166), except those from forms, which have their own
+    /// country.
     #[serde(default = "Phone::default_country")]
     pub phone_country: Line<2>,
-    /// Where its team is told of new leads.
+    /// The e-mail addresses notified of new leads.
     pub team_addresses: Vec<EmailAddress>,
-    /// The users who own it and may sign in: changed with them, in the same transaction, so that there is always one.
+    /// The active owners. Updated in the same transaction as the users, so that there is always at least one.
     #[serde(default)]
     #[field(read_only)]
     pub owner_ids: Vec<UserId>,
-    /// The networks its people and keys may come from; empty means from anywhere.
+    /// The networks that its users and API keys may use; if empty, any network.
     #[serde(default)]
     pub allowed_networks: Vec<Network>,
-    /// The networks they may not come from, whatever else is allowed.
+    /// The networks that they may not use; takes precedence over the allowed ones.
     #[serde(default)]
     pub denied_networks: Vec<Network>,
-    /// Whether the audit log records what is read, too.
+    /// Whether the audit log also records reads.
     #[serde(default)]
     pub records_reads: bool,
 }
 
-/// An organisation to be made for others.
+/// A request to create an organisation on behalf of its future owner.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewOrganization {
-    /// What it is called.
+    /// The name.
     pub name: Line<120>,
-    /// Who will own it; they are invited by mail.
+    /// The future owner, who is invited by mail.
     pub owner_email: EmailAddress,
     /// The language of mails to its team.
     pub locale: Option<Locale>,
-    /// The zone of times that come without one.
+    /// The time zone of times given without an offset.
     pub timezone: Option<Zone>,
-    /// The country whose phone numbers are written without a country code (ISO 3166); `CN` unless set.
+    /// The country of phone numbers without a country code (ISO 3166); `CN` unless set.
     pub phone_country: Option<Line<2>>,
 }
 
 impl Organization {
-    /// An organisation whose owner is invited; it has none until they accept.
+    /// A new organisation whose owner is invited; it has no owner until the invitation is accepted.
     pub fn invited(id: OrgId, new: NewOrganization, stamp: &Stamp) -> Organization {
         Organization {
             id,
@@ -99,7 +99,7 @@ impl Organization {
         }
     }
 
-    /// The organisation, or what is wrong with it.
+    /// The organisation, or the rules that it breaks.
     fn checked(self) -> Result<Organization, Error> {
         let mut violations = Violations::default();
         let lists = [("/allowed_networks", &self.allowed_networks), ("/denied_networks", &self.denied_networks)];
@@ -115,7 +115,7 @@ impl Organization {
         violations.into_result().map(|()| self)
     }
 
-    /// An organisation as it is made for its first owner.
+    /// A new organisation with its first owner.
     pub fn new(id: OrgId, name: Line<120>, locale: Locale, owner: &User, stamp: &Stamp) -> Organization {
         Organization {
             id,
@@ -134,7 +134,7 @@ impl Organization {
         }
     }
 
-    /// The organisation once a user is what they are to be, or is gone. It may not be left without an owner.
+    /// The organisation with its owners updated for a changed or deleted user. Refused if no owner is left.
     pub fn with_user(&self, id: UserId, user: Option<&User>) -> Result<Organization, Error> {
         let mut owner_ids = self.owner_ids.clone();
         let owns = user.is_some_and(User::is_acting_owner);
@@ -152,7 +152,7 @@ impl Organization {
         Ok(Organization { owner_ids, ..self.clone() })
     }
 
-    /// Refuses to be removed by anybody but an owner.
+    /// Refuses deletion by users who aren't owners.
     pub fn may_be_removed_by(&self, user: Option<UserId>) -> Result<(), Error> {
         match user.is_some_and(|user| self.owner_ids.contains(&user)) {
             true => Ok(()),
@@ -160,16 +160,16 @@ impl Organization {
         }
     }
 
-    /// Refuses lists of networks that would shut out whoever sets them.
+    /// Refuses lists of networks that would lock out the caller.
     pub fn keeps_in(&self, address: Option<IpAddr>) -> Result<(), Error> {
         if self.admits(address) {
             return Ok(());
         }
-        let expected = "networks that the address you are at may come from".to_owned();
+        let expected = "set so that your own address stays allowed".to_owned();
         Err(Error::invalid("/allowed_networks", Rule::Format { expected }))
     }
 
-    /// Whether its people and keys may come from an address, as the gateway or the socket knows it.
+    /// Whether its users and API keys may use an address, as reported by the gateway or the socket.
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
         let within = |networks: &[Network]| address.is_some_and(|ip| networks.iter().any(|network| network.holds(ip)));
         !within(&self.denied_networks) && (self.allowed_networks.is_empty() || within(&self.allowed_networks))

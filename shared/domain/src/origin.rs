@@ -1,8 +1,8 @@
-//! The origins of web pages.
+//! Web origins: the scheme and host of a URL.
 
-/// The origin of an absolute http(s) address, `None` for anything else.
+/// The origin of an absolute http(s) URL, `None` for anything else.
 ///
-/// Refuses what browsers read differently from how it looks: user names, backslashes, blanks, controls.
+/// Refuses URLs that browsers interpret differently from how they look: user names, backslashes, spaces, control characters.
 pub fn origin_of(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();

@@ -1,7 +1,7 @@
-//! Who may do what: the catalogue of permissions, their scopes, and the roles that come with every organisation.
+//! Permissions: the catalogue of resources, actions and scopes, and the built-in roles of every organisation.
 //!
-//! A permission is `resource:action:scope` where records have owners (`leads:read:own`), and
-//! `resource:action` where they have none (`audit:read`).
+//! A permission is written `resource:action:scope` if the resource's records have owners (`leads:read:own`), and
+//! `resource:action` if they have none (`audit:read`).
 
 use crate::{NotAnId, Reference, RoleId, Rule, Unknown};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-/// Words of permission strings.
+/// Defines the parts of permission strings.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $text:literal,)* })*) => {$(
         $(#[$doc])*
@@ -19,10 +19,10 @@ macro_rules! words {
         }
 
         impl $name {
-            /// All of them.
+            /// All values.
             pub const ALL: &'static [$name] = &[$($name::$variant),*];
 
-            /// The word in permission strings.
+            /// The name in permission strings.
             pub fn name(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
@@ -35,46 +35,46 @@ macro_rules! words {
 }
 
 words! {
-    /// What a permission lets somebody do.
+    /// The action that a permission allows.
     Action {
-        /// See.
+        /// Read.
         Read "read",
-        /// Make.
+        /// Create.
         Create "create",
-        /// Change, and restore from the trash.
+        /// Update, and restore from the trash.
         Update "update",
         /// Move to the trash.
         Delete "delete",
-        /// Take out as a file.
+        /// Export to a file.
         Export "export",
-        /// Make, change and remove.
+        /// Create, update and delete.
         Manage "manage",
         /// Undo.
         Revert "revert",
     }
 
-    /// Which records a permission reaches; each reaches what the one before it does.
+    /// The records that a permission covers; each scope includes the one before it.
     Scope {
-        /// Records one owns, and records nobody owns yet.
+        /// The user's own records, and unassigned ones.
         Own "own",
-        /// Those of the other members of one's teams too.
+        /// Also the records of the other members of the user's teams.
         Team "team",
         /// All records of the organisation.
         All "all",
     }
 }
 
-/// What permissions are about, as the registry of types lists them, and what is no type of record.
+/// Defines the resources of permissions: those of record types, as the registry lists them, and those of no type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_resources {
     (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
         words! {
-            /// What a permission is about.
+            /// The resource of a permission.
             Resource {
                 $($($(#[$may_doc])* $resource $may,)?)*
-                /// Other systems that are kept in step.
+                /// Integrations with other systems.
                 Integrations "integrations",
                 /// The audit log.
                 Audit "audit",
@@ -82,7 +82,7 @@ macro_rules! define_resources {
         }
 
         impl Resource {
-            /// Who may do what with it.
+            /// The actions on the resource, and what the built-in roles may do.
             fn access(self) -> &'static Access {
                 match self {
                     $($(Resource::$resource => &Access::$access,)?)*
@@ -96,7 +96,7 @@ macro_rules! define_resources {
 
 crate::record_types!(define_resources);
 
-/// What there is to do with a resource, and what the roles that every organisation has let somebody do with it.
+/// The actions on a resource, and what each built-in role may do with it. Owners and administrators may do everything.
 struct Access {
     actions: &'static [Action],
     /// Whether its records have owners, so that permissions have scopes.
@@ -107,17 +107,17 @@ struct Access {
     viewer: May,
 }
 
-/// How far somebody may do what.
+/// What a role may do with a resource, and within which scope.
 enum May {
     /// Nothing.
     Nothing,
-    /// See.
+    /// Read.
     Read(Scope),
-    /// See, make and change, and not remove.
+    /// Read, create and update, but not delete.
     Work(Scope),
-    /// See all, and make and change one's own.
+    /// Read all records; create and update the user's own.
     Help,
-    /// All there is to do.
+    /// All actions.
     Do(Scope),
 }
 
@@ -136,7 +136,7 @@ impl May {
 }
 
 impl Access {
-    /// Records that are somebody's to work on: sales people don't remove any.
+    /// Records that are assigned to users. The role sales can't delete them.
     const ASSIGNED: Access = Access {
         actions: &[Action::Read, Action::Create, Action::Update, Action::Delete],
         owned: true,
@@ -146,17 +146,17 @@ impl Access {
         viewer: May::Read(Scope::All),
     };
 
-    /// What people ask for and staff arrange.
+    /// Requests of visitors that staff process; can't be deleted.
     const ARRANGED: Access = Access { actions: &[Action::Read, Action::Create, Action::Update], ..Access::ASSIGNED };
 
-    /// What comes in, and is released or refused.
+    /// Submissions, which are released or marked as spam.
     const RECEIVED: Access =
         Access { actions: &[Action::Read, Action::Update], sales: May::Nothing, ..Access::ASSIGNED };
 
-    /// What somebody does, or is to do, for a customer.
+    /// Interactions and tasks of users.
     const ACTIVITY: Access = Access { sales: May::Do(Scope::Own), support: May::Help, ..Access::ASSIGNED };
 
-    /// What somebody keeps for themselves: whose it isn't may be named after others.
+    /// Views: users see only their own and shared ones, unless they are administrators, since a view's name may name people.
     const KEPT: Access = Access {
         manager: May::Do(Scope::Own),
         sales: May::Do(Scope::Own),
@@ -165,10 +165,10 @@ impl Access {
         ..Access::ASSIGNED
     };
 
-    /// Work that somebody asked for: its files may hold anything.
+    /// Jobs: users see only their own, unless they are administrators, since the files of a job may hold any data.
     const ASKED_FOR: Access = Access { actions: &[Action::Read], ..Access::KEPT };
 
-    /// What all see, and administrators set.
+    /// Settings that all roles read and administrators manage.
     const SETTINGS: Access = Access {
         actions: &[Action::Read, Action::Manage],
         owned: false,
@@ -178,10 +178,10 @@ impl Access {
         viewer: May::Read(Scope::All),
     };
 
-    /// What all see, and managers set too.
+    /// Settings that all roles read, and managers manage too.
     const SHARED: Access = Access { manager: May::Do(Scope::All), ..Access::SETTINGS };
 
-    /// What administrators alone have to do with.
+    /// Settings only for owners and administrators.
     const RIGHTS: Access = Access {
         actions: &[Action::Manage],
         owned: false,
@@ -191,7 +191,7 @@ impl Access {
         viewer: May::Nothing,
     };
 
-    /// What happened.
+    /// The audit log.
     const AUDIT: Access = Access {
         actions: &[Action::Read, Action::Export, Action::Revert],
         manager: May::Read(Scope::All),
@@ -200,7 +200,7 @@ impl Access {
 }
 
 impl Resource {
-    /// What can be done with it, as far as permissions go.
+    /// The actions that permissions exist for.
     pub fn actions(self) -> &'static [Action] {
         self.access().actions
     }
@@ -218,21 +218,21 @@ impl Resource {
 /// A permission such as `leads:read:own` or `audit:read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission {
-    /// What it is about.
+    /// The resource.
     pub resource: Resource,
-    /// What it lets somebody do.
+    /// The action.
     pub action: Action,
-    /// How far it reaches; all records where they have no owners.
+    /// The scope; `all` if the records have no owners.
     pub scope: Scope,
 }
 
 impl Permission {
-    /// The least permission for this.
+    /// The permission for this action with the narrowest scope.
     pub fn least(resource: Resource, action: Action) -> Permission {
         Permission { resource, action, scope: resource.scopes()[0] }
     }
 
-    /// Every permission there is.
+    /// All permissions.
     pub fn catalogue() -> impl Iterator<Item = Permission> {
         let of_action = |resource: Resource, action: Action| {
             resource.scopes().iter().map(move |&scope| Permission { resource, action, scope })
@@ -291,18 +291,18 @@ impl utoipa::PartialSchema for Permission {
 
 impl utoipa::ToSchema for Permission {}
 
-/// A permission as a role or key holds it: it may be one that only a newer version knows, which lets nobody do anything
-/// here.
+/// A permission held by a role or API key. It may be one that only a newer version knows, which grants nothing in this
+/// version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HeldPermission {
-    /// One that is known.
+    /// A known permission.
     Known(Permission),
-    /// One that isn't.
+    /// A permission that only a newer version knows.
     Unknown(Unknown),
 }
 
 impl HeldPermission {
-    /// These permissions, each once and of one action the widest scope; those that aren't known as they are.
+    /// The permissions without duplicates, with the widest scope of each action; unknown ones unchanged.
     pub fn normalized(held: &[HeldPermission]) -> Vec<HeldPermission> {
         let grants: Grants = held.iter().copied().collect();
         let mut known = grants.list();
@@ -346,27 +346,27 @@ impl utoipa::ToSchema for HeldPermission {
     }
 }
 
-/// What somebody may do: for each resource and action how far it reaches.
+/// A set of permissions: the scope for each resource and action.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     known: BTreeMap<(Resource, Action), Scope>,
-    /// Permissions that only a newer version knows: nobody may do anything by them here, nor give them away who doesn't
-    /// hold them.
+    /// Permissions that only a newer version knows: they grant nothing in this version, and only users who hold them can
+    /// pass them on.
     unknown: BTreeSet<Unknown>,
 }
 
 impl Grants {
-    /// Every permission there is, as Daybook's own work has.
+    /// All permissions, as the system actor has.
     pub fn all() -> Grants {
         Permission::catalogue().collect()
     }
 
-    /// How far this reaches, or `None` where it isn't granted.
+    /// The scope of an action, or `None` if it isn't granted.
     pub fn scope(&self, resource: Resource, action: Action) -> Option<Scope> {
         self.known.get(&(resource, action)).copied()
     }
 
-    /// Whether these let somebody do all that those do.
+    /// Whether these permissions include all of the others.
     pub fn cover(&self, those: &Grants) -> bool {
         let known = |(what, scope)| self.known.get(what).is_some_and(|mine: &Scope| mine >= scope);
         those.known.iter().all(known) && those.unknown.is_subset(&self.unknown)
@@ -400,27 +400,27 @@ impl FromIterator<HeldPermission> for Grants {
     }
 }
 
-/// The roles every organisation has.
+/// The built-in roles of every organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RoleName)]
 pub enum Role {
-    /// May do everything; there is always one.
+    /// May do everything; an organisation always has at least one owner.
     Owner,
-    /// May do everything but change owners.
+    /// May do everything except change owners.
     Admin,
     /// Leads a team.
     Manager,
-    /// Works on their own records.
+    /// Works on its own records.
     Sales,
-    /// Serves customers; sees all.
+    /// Serves customers; reads all records.
     Support,
-    /// Sees all, changes nothing.
+    /// Reads all records, changes none.
     Viewer,
 }
 
 impl Role {
-    /// Every role.
+    /// All built-in roles.
     pub const ALL: [Role; 6] = [Role::Owner, Role::Admin, Role::Manager, Role::Sales, Role::Support, Role::Viewer];
 
     /// The name.
@@ -435,7 +435,7 @@ impl Role {
         }
     }
 
-    /// What it lets somebody do.
+    /// The action.
     pub fn grants(self) -> Grants {
         let granted = |permission: &Permission| self.scope(permission.resource, permission.action);
         Permission::catalogue()
@@ -443,7 +443,7 @@ impl Role {
             .collect()
     }
 
-    /// How far the role may do this, or `None` where it may not.
+    /// The role's scope for an action, or `None` if it isn't granted.
     pub fn scope(self, resource: Resource, action: Action) -> Option<Scope> {
         let access = resource.access();
         match self {
@@ -456,19 +456,19 @@ impl Role {
     }
 }
 
-/// The role of a user: one that every organisation has, or one of its own.
+/// The role of a user: a built-in role, or a custom role of the organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RoleRef {
-    /// One that every organisation has.
+    /// A built-in role.
     BuiltIn(Role),
-    /// One that the organisation made.
+    /// A custom role of the organisation.
     Custom(RoleId),
-    /// One that only a newer version knows; it lets nobody do anything here.
+    /// A role that only a newer version knows; it grants nothing in this version.
     Unknown(Unknown),
 }
 
 impl RoleRef {
-    /// The record that a field `role` names, if it is one.
+    /// The reference from a field `role` to the custom role, if it is one.
     pub fn references(self) -> Vec<Reference> {
         match self {
             RoleRef::Custom(id) => vec![Reference { id: id.into(), pointer: "/role" }],

@@ -1,30 +1,30 @@
-//! Phone numbers: kept as written, and in E.164 where they can be understood.
+//! Phone numbers: kept as entered, and parsed to E.164 if possible.
 
 use crate::{Line, Rule, Violations};
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, Region};
 use serde::{Deserialize, Serialize};
 
-/// A phone number as somebody wrote it, at most 40 characters. A lead is never refused for its form.
+/// A phone number as entered, at most 40 characters. Its format is never a reason to refuse a lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, max_length = 40, examples("+86-138-0013-8000"))]
 pub struct Phone(Line<40>);
 
 impl Phone {
-    /// The number a text is, if it is one line of at most 40 characters.
+    /// Parses a number: one line of at most 40 characters.
     pub fn parse(text: &str) -> Result<Phone, Rule> {
         Line::parse(text).map(Phone)
     }
 
-    /// The number as it was written.
+    /// The number as entered.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The country of numbers without a country code, until an organisation or a form says otherwise (ISO 3166).
+    /// The default country of numbers without a country code, for organisations and forms that set none (ISO 3166).
     pub const DEFAULT_COUNTRY: &'static str = "CN";
 
-    /// Refuses, at this place, what isn't written as a country.
+    /// Adds a violation if the text isn't a country code of two capital letters.
     pub(crate) fn check_country(country: &Line<2>, violations: &mut Violations) {
         if country.as_str().len() != 2 || !country.as_str().bytes().all(|letter| letter.is_ascii_uppercase()) {
             let expected = "two capital letters such as CN (ISO 3166)".to_owned();
@@ -32,17 +32,17 @@ impl Phone {
         }
     }
 
-    /// The usual country, as organisations and forms have it.
+    /// The default country of organisations and forms.
     pub(crate) fn default_country() -> Line<2> {
         Line::parse(Phone::DEFAULT_COUNTRY).expect("two letters")
     }
 
-    /// Whether it says its country itself.
+    /// Whether the number includes a country code.
     pub fn names_its_country(&self) -> bool {
         self.as_str().trim_start().starts_with(['+', '＋'])
     }
 
-    /// The number in E.164 (`+8613800138000`), where it is valid in its own or the given country (ISO 3166, `CN`).
+    /// The number in E.164 (`+8613800138000`), if it is valid in its own or the given country (ISO 3166, `CN`).
     pub fn e164(&self, country: &str) -> Option<String> {
         let number = PhoneNumber::parse(self.as_str(), Region::from_code(country).ok()).ok()?;
         number.is_valid().then(|| number.format_as(PhoneNumberFormat::E164).into_owned())

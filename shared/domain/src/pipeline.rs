@@ -1,4 +1,4 @@
-//! Pipelines: the stages that opportunities go through, as an organisation names them.
+//! Pipelines: the stages of opportunities, configured by each organisation.
 
 use crate::choices;
 use crate::field::Fields;
@@ -12,33 +12,33 @@ use crate::{
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// The most stages of a pipeline.
+/// The most stages, and the most retired stages, of a pipeline.
 const MOST_STAGES: usize = 20;
 
 choices! {
-    /// What a stage means for an opportunity.
+    /// The type of a stage, which determines the status of its opportunities.
     StageType {
-        /// It may be won or lost yet.
+        /// Opportunities are neither won nor lost yet.
         Open = "open",
-        /// It is won.
+        /// Opportunities are won.
         Won = "won",
-        /// It is lost.
+        /// Opportunities are lost.
         Lost = "lost",
     }
 }
 
-/// The key of a stage: 1 to 40 small letters, digits and `_`. No two stages of an organisation have the same, so
-/// that a stage says which pipeline an opportunity is in.
+/// The key of a stage: 1 to 40 lower-case letters, digits and `_`. Unique in the organisation, so that a stage identifies
+/// its pipeline.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct StageKey(String);
 
 impl StageKey {
-    /// The key a text is, if it is one.
+    /// Parses a key.
     pub fn parse(text: &str) -> Result<StageKey, Rule> {
         let good = (1..=40).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        let expected = || "1 to 40 small letters, digits and _".to_owned();
+        let expected = || "1 to 40 lower-case letters, digits and _".to_owned();
         good.then(|| StageKey(text.to_owned())).ok_or_else(|| Rule::Format { expected: expected() })
     }
 
@@ -75,16 +75,16 @@ impl utoipa::ToSchema for StageKey {}
 pub struct Stage {
     /// Its key.
     pub key: StageKey,
-    /// What people call it.
+    /// Its name.
     pub name: Line<100>,
-    /// What it means.
+    /// Its type.
     #[serde(rename = "type")]
     pub kind: StageType,
-    /// How probable it is that opportunities in it are won, unless they say otherwise.
+    /// The probability of winning opportunities in this stage, in percent, unless they have their own.
     pub probability: Percent,
 }
 
-/// A stage that was removed.
+/// A retired stage: one that was removed from its pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Retired {
     /// The stage.
@@ -93,37 +93,37 @@ pub struct Retired {
     pub retired_at: Timestamp,
 }
 
-/// The stages that opportunities go through, in their order.
+/// The stages of opportunities, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Pipeline {
     /// The id.
     #[field(read_only)]
     pub id: PipelineId,
-    /// The version; 0 for the default pipeline that nobody has changed yet.
+    /// The version; 0 for the default pipeline before its first change.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is called; unique in the organisation.
+    /// The name; unique in the organisation.
     #[field(required)]
     pub name: Line<100>,
     /// Its stages, 1 to 20, at least one of them open.
     #[field(required)]
     pub stages: Vec<Stage>,
-    /// Stages that were removed, the last first, at most 20; none in a new pipeline. Nothing enters them; what came into
-    /// one while it was removed, or comes back from the trash, stands on the board until it is moved. Leaving one out gives
-    /// its key free, 30 days after it was removed at the earliest.
+    /// Retired stages, last removed first, at most 20; none in a new pipeline. Opportunities can't be moved to them; those
+    /// that entered one while it was being removed, or were restored from the trash, stay there until they are moved.
+    /// Leaving one out frees its key, at the earliest 30 days after it was removed.
     #[serde(default)]
     #[schema(max_items = 20)]
     pub retired: Vec<Retired>,
 }
 
 impl Pipeline {
-    /// The pipeline that every organisation has until it makes it its own.
+    /// The default pipeline of an organisation, as it is before any change.
     pub fn default_of(org: OrgId) -> Pipeline {
         let stage = |key: &str, name: &str, kind, probability| {
             let (key, name) = (StageKey::parse(key).ok()?, Line::parse(name).ok()?);
@@ -147,28 +147,28 @@ impl Pipeline {
         }
     }
 
-    /// The stage of a key.
+    /// The stage with this key; not a retired one.
     pub fn stage(&self, key: &StageKey) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.key == *key)
     }
 
-    /// The stage that opportunities begin in: the first that is open.
+    /// The initial stage of opportunities: the first open one.
     pub fn first(&self) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.kind == StageType::Open)
     }
 
-    /// The keys of its stages, the retired ones after the others.
+    /// The keys of all stages, retired ones last.
     pub fn keys(&self) -> Vec<String> {
         self.all_stages().map(|stage| stage.key.as_str().to_owned()).collect()
     }
 
-    /// All its stages, the retired ones after the others.
+    /// All stages, retired ones last.
     pub fn all_stages(&self) -> impl Iterator<Item = &Stage> {
         self.stages.iter().chain(self.retired.iter().map(|retired| &retired.stage))
     }
 
-    /// The pipeline as it follows an earlier version: the stages it no longer has are retired, and those it has mean
-    /// what they meant. Refused where a stage would be forgotten that something in the trash may be in.
+    /// The pipeline as a new version of an earlier one: removed stages are retired, and the type of a stage can't change.
+    /// Refused if a retired stage would be dropped that an opportunity in the trash may be in.
     pub fn retiring(self, before: &Pipeline, at: Timestamp) -> Result<Pipeline, Error> {
         let mut violations = Violations::default();
         let known = |key: &StageKey| before.all_stages().find(|stage| stage.key == *key);
@@ -195,7 +195,8 @@ impl Pipeline {
         }
     }
 
-    /// The stages of an earlier version that no opportunity should be in: those that go, or aren't even retired any more.
+    /// The stages of an earlier version that must be empty of opportunities: those being retired, and retired ones being
+    /// dropped.
     pub fn leaves<'a>(&self, before: &'a Pipeline) -> Vec<&'a Stage> {
         let was_retired = |stage: &Stage| before.stage(&stage.key).is_none();
         let is_retired = |stage: &Stage| self.retired.iter().any(|retired| retired.stage.key == stage.key);
@@ -203,7 +204,7 @@ impl Pipeline {
         before.all_stages().filter(|stage| !stays(stage)).collect()
     }
 
-    /// The pipeline, if its stages can be told apart and one of them is open.
+    /// The pipeline, if its stages have distinct keys and at least one is open.
     pub fn checked(self) -> Result<Pipeline, Error> {
         let wrong = |rule| Err(Error::invalid("/stages", rule));
         if self.stages.len() > MOST_STAGES {
@@ -235,7 +236,7 @@ impl Record for Pipeline {
     record_head!();
     record_events!(PipelineCreated, PipelineUpdated, PipelineDeleted, PipelineRestored);
 
-    /// Stages that go are retired.
+    /// Removed stages are retired.
     fn settle(edit: Edit<'_, Pipeline>, (): &()) -> Result<Pipeline, Error> {
         match edit.before {
             Some(before) => edit.wanted.checked()?.retiring(before, edit.at),
@@ -277,13 +278,13 @@ mod tests {
         );
         let whole = Pipeline { stages: before.stages.clone(), ..later.clone() }.retiring(&later, noon).expect("sound");
         assert_eq!((whole.leaves(&later).len(), &whole), (0, &before));
-        // Leaving out a retired stage gives its key free, once nothing can come back to it from the trash.
+        // Leaving out a retired stage frees its key, once nothing can be restored to it from the trash.
         let forgetful = Pipeline { retired: vec![later.retired[0].clone()], ..later.clone() };
         let soon = forgetful.clone().retiring(&later, noon.plus(TRASH).minus(Duration::from_secs(1)));
         assert_eq!(soon, Err(Error::Conflict(Conflict::StageInUse)));
         let freed = forgetful.retiring(&later, noon.plus(TRASH)).expect("sound");
         assert_eq!((keys(freed.leaves(&later)), retired(&freed)), (vec!["proposal".into()], vec!["lost".into()]));
-        // A stage means what it meant, and nobody makes up retired ones.
+        // The type of a stage can't be changed, and clients can't add retired stages.
         let pointers = |wrong: Pipeline, before: &Pipeline| match wrong.retiring(before, noon) {
             Err(Error::Invalid(violations)) => violations.0.into_iter().map(|one| one.pointer).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
@@ -294,7 +295,7 @@ mod tests {
         assert_eq!(pointers(other, &before), ["/stages/1/type"]);
         let made_up = Pipeline { retired: later.retired.clone(), ..before.clone() };
         assert_eq!(pointers(made_up, &before), ["/retired/0", "/retired/1"]);
-        // The twenty-first goes for good, unless something is in it or may be.
+        // The twenty-first is dropped for good, unless an opportunity is in it or may be.
         let key = |number: usize| StageKey::parse(&format!("s{number}")).expect("a key");
         let stage = |number: usize, retired_at| Retired {
             stage: Stage { key: key(number), ..before.stages[0].clone() },
@@ -316,10 +317,10 @@ mod tests {
     #[test]
     fn the_default_pipeline_is_as_the_contract_says() {
         let pipeline = Pipeline::default_of(OrgId::new(uuid::Uuid::nil())).checked().expect("sound");
-        let told: Vec<_> = pipeline.stages.iter().map(|s| (s.key.as_str(), s.kind.name(), s.probability)).collect();
+        let found: Vec<_> = pipeline.stages.iter().map(|s| (s.key.as_str(), s.kind.name(), s.probability)).collect();
         let percent = |number| Percent::new(number).expect("a percentage");
         assert_eq!(
-            told,
+            found,
             [
                 ("lead", "open", percent(20)),
                 ("proposal", "open", percent(60)),

@@ -1,4 +1,4 @@
-//! Numbers and days with bounds: percentages, currencies, days.
+//! Small value types: percentages, currencies and calendar days.
 
 use crate::{Rule, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,12 +11,12 @@ use utoipa::openapi::schema::{KnownFormat, SchemaFormat};
 pub struct Percent(u8);
 
 impl Percent {
-    /// Nothing of it.
+    /// 0 percent.
     pub const NONE: Percent = Percent(0);
-    /// All of it.
+    /// 100 percent.
     pub const ALL: Percent = Percent(100);
 
-    /// The percentage of this number.
+    /// The percentage, if the number is at most 100.
     pub const fn new(number: u8) -> Option<Percent> {
         if number <= 100 { Some(Percent(number)) } else { None }
     }
@@ -47,12 +47,12 @@ const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BI
     RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD \
     UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG";
 
-/// A currency: three capital letters of ISO 4217, `CNY` unless said otherwise.
+/// A currency code of ISO 4217, three capital letters; `CNY` by default.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Currency([u8; 3]);
 
 impl Currency {
-    /// The currency of a code, whatever its case.
+    /// Parses a currency code in upper or lower case.
     pub fn parse(code: &str) -> Result<Currency, Rule> {
         let code = code.trim().to_ascii_uppercase();
         let known = code.len() == 3 && CURRENCIES.split_ascii_whitespace().any(|one| one == code);
@@ -71,12 +71,12 @@ impl Default for Currency {
     }
 }
 
-/// A day of the calendar, `2026-11-20`. Lists are ordered by its first moment in UTC.
+/// A calendar day, `2026-11-20`. Lists are sorted by its start in UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(jiff::civil::Date);
 
 impl Day {
-    /// The day a text names: a date, or the date of a time.
+    /// Parses a date, or takes the date of a time.
     pub fn parse(text: &str) -> Result<Day, Rule> {
         let day = text.trim().get(..10).and_then(|day| day.parse::<jiff::civil::Date>().ok());
         let whole = text.trim().len() == 10 || crate::Moment::parse(text).is_ok();
@@ -85,7 +85,7 @@ impl Day {
         day.filter(within).filter(|_| whole).map(Day).ok_or_else(format)
     }
 
-    /// Its first moment, in UTC.
+    /// The start of the day in UTC.
     pub fn begin(self) -> Timestamp {
         format!("{}T00:00:00Z", self.0).parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }

@@ -1,7 +1,7 @@
-//! Reading JSON into a type, with every broken rule at once.
+//! JSON deserialization that reports all violations at once, and JSON merge patch.
 //!
-//! Serde stops at the first error. Here a value that fails is noted and taken out, and the rest is
-//! read again, so that a client sees all violations in one answer. Good input is read once.
+//! Serde stops at the first error. Here a value that fails is recorded and removed, and the rest is read again, so that a
+//! client gets all violations in one response. Valid input is read once.
 
 use crate::door::{InputDeserializer, Refusal};
 use crate::error::{Error, Rule, Violations};
@@ -12,16 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, schema::Schema};
 
-/// Reads a value, or says everything that is wrong with it.
+/// Deserializes a value, or returns all violations.
 pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Error> {
     read_over(value, None)
 }
 
-/// Reads a value that takes the place of another one: what stands there already is taken as it is, also where only a newer
-/// version knows it.
+/// Deserializes a value that replaces another one: values that are already stored are accepted, even if only a newer
+/// version knows them.
 fn read_over<T: DeserializeOwned + PartialSchema>(value: Value, before: Option<&Value>) -> Result<T, Error> {
     if !value.is_object() {
-        // Types with one field would take the value of that field alone.
+        // A type with a single field would otherwise accept the bare value of that field.
         return Err(Error::invalid("", Rule::Type { expected: "an object".to_owned() }));
     }
     let mut value = value;
@@ -61,7 +61,7 @@ fn read_over<T: DeserializeOwned + PartialSchema>(value: Value, before: Option<&
     }
 }
 
-/// Fields with `null` for texts that say nothing, as pages send them for what nobody filled in.
+/// Fields with blank texts replaced by `null`: pages send blank texts for inputs that were left empty.
 pub fn without_empty(mut fields: Map<String, Value>) -> Map<String, Value> {
     for value in fields.values_mut().filter(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
         *value = Value::Null;
@@ -69,10 +69,10 @@ pub fn without_empty(mut fields: Map<String, Value>) -> Map<String, Value> {
     fields
 }
 
-/// A record with a JSON merge patch (RFC 7396) laid over it.
+/// A record with a JSON merge patch (RFC 7396) applied, or all violations.
 ///
-/// Fields that a client can't change are taken when they are unchanged, so that a record may be
-/// sent back as it was read. `null` empties a list. Every violation is listed.
+/// Read-only fields are accepted if they are unchanged, so that a record can be sent back as it was read. `null` empties a
+/// list.
 pub fn merge<T>(current: &T, patch: Map<String, Value>, read_only: &[&str]) -> Result<T, Error>
 where
     T: Serialize + DeserializeOwned + PartialSchema,
@@ -109,7 +109,7 @@ where
     }
 }
 
-/// A new record: defaults with fields laid over them, `null` leaving the default. Every violation is listed.
+/// A new record: the defaults with the given fields applied, where `null` keeps the default; or all violations.
 pub fn fresh<T>(defaults: Map<String, Value>, fields: Map<String, Value>, read_only: &[&str]) -> Result<T, Error>
 where
     T: DeserializeOwned + PartialSchema,
@@ -133,7 +133,7 @@ where
     }
 }
 
-/// The names a schema says must be there.
+/// The names of the fields that the schema requires.
 fn required_of<T: PartialSchema>() -> Vec<String> {
     match T::schema() {
         RefOr::T(Schema::Object(object)) => object.required,
@@ -167,13 +167,13 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-/// A name as a segment of a JSON pointer.
+/// A name escaped as a segment of a JSON pointer.
 pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// A place in what is left of a value as a place in the value that was given: entries of lists count as if none had
-/// been taken out.
+/// Converts a pointer into the remaining value to one into the original value, where no list entries had been removed
+/// yet.
 fn as_given(pointer: &str, value: &Value, taken_out: &BTreeMap<String, BTreeSet<usize>>) -> String {
     let (mut given, mut left) = (String::new(), String::new());
     for segment in pointer.split('/').skip(1) {

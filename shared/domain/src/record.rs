@@ -1,4 +1,4 @@
-//! What makes a type a record: the things that change only by commit, with a journal entry.
+//! The trait of record types: versioned things that are changed only by a commit with a journal entry.
 
 use crate::event::{Change, Event};
 use crate::field::Fields;
@@ -10,104 +10,104 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// How long a record stays in the trash.
+/// How long a record stays in the trash: 30 days.
 pub const TRASH: Duration = Duration::from_secs(30 * 86_400);
 
-/// A type of record. It declares what is derived from it; commit writes that as differences between
-/// the old and the new version, so no handler names a claim, a word or a link.
+/// A record type. It declares what is derived from a record, such as unique claims, search words and links; commit writes
+/// these as the difference between the old and the new version, so handlers don't deal with them.
 pub trait Record:
     Fields + Serialize + DeserializeOwned + utoipa::ToSchema + Clone + PartialEq + Send + Sync + 'static
 {
-    /// The type, and so the keys.
+    /// The type, which also determines the keys.
     const TYPE: RecordType;
 
-    /// Its ids.
+    /// The type of its ids.
     type Id: NamedId + Into<AnyId>;
 
-    /// What making or changing one depends on, besides its fields.
+    /// The data besides its fields that creating or updating a record depends on.
     type Context: Clone + Send + Sync;
 
-    /// The number of the form in which it is stored. Only a changed meaning raises it: fields, words and types may be
-    /// added without.
+    /// The version of the stored schema. Raised only if the meaning of stored fields changes, not if fields, enumeration
+    /// values or types are added.
     const FORM: u32 = 1;
 
-    /// Turns fields that were stored in an older form, all of a record's or some of them, into the form that follows it.
+    /// Upgrades stored fields, all of a record's or some of them, from one schema version to the next.
     fn upgrade(form: u32, fields: &mut Map<String, Value>) {
         let _ = (form, fields);
     }
 
-    /// Whether lists of it can be searched by its words.
+    /// Whether lists of the type support full-text search.
     const SEARCHED: bool = false;
 
-    /// The field that lists by state ask for, with its values; none where an organisation names its own.
+    /// The field that lists can be filtered by as state, with its values; no values if each organisation defines its own.
     const STATE: Option<(&'static str, &'static [&'static str])> = None;
 
-    /// The field that lists by owner ask for.
+    /// The field that lists can be filtered by as owner.
     const OWNER: Option<&'static str> = None;
 
-    /// The fields by which lists ask for the children of a record.
+    /// The fields that lists can be filtered by as parent.
     const PARENTS: &'static [&'static str] = &[];
 
-    /// The field of the date that lists by state and by owner are ordered by, where that isn't when records were made.
+    /// The field of the date that lists by state and by owner are sorted by, if it isn't the time of creation.
     const DATE: Option<&'static str> = None;
 
-    /// What permissions call it.
+    /// The resource of the permissions for it.
     const RESOURCE: Resource;
 
-    /// The types of record that take one along when they are removed: of those it belongs to, see `cascade_parents`.
+    /// The types of parents whose deletion cascades to the record, see `cascade_parents`.
     const CASCADES_FROM: &'static [RecordType] = &[];
 
-    /// Whether it may be a person's data.
+    /// Whether the records may be personal data.
     const PERSONAL: Personal = Personal::No;
 
-    /// Whether the timelines of the records it belongs to show that one was made.
+    /// Whether the creation of a record is shown on the timelines of its parents.
     const ON_TIMELINES: OnTimelines = OnTimelines::No;
 
-    /// Whether changes of it can be undone. Not where something was sent, shown or written that can't be taken back.
+    /// Whether changes can be undone. Not if they send, show or write something that can't be taken back.
     const UNDONE: bool = true;
 
-    /// Fields that stay as they are, whatever is undone.
+    /// Fields that an undo doesn't change.
     const KEPT: &'static [&'static str] = &["id", "version", "created_at", "updated_at"];
 
-    /// Fields whose values the journal doesn't keep, but for their names: what is long, or is to be forgotten.
+    /// Fields of which the journal keeps only the names, since their values are long or have to be erasable.
     const UNJOURNALED: &'static [&'static str] = &[];
 
-    /// A record of the type, as JSON, for tests: without the fields that all have, with `{id}` for the last part of ids and
-    /// `{at}` for a moment.
+    /// A sample record as JSON, for tests: without the fields that all records have, with `{id}` for the suffix of ids and
+    /// `{at}` for a time.
     const SAMPLE: &'static str;
 
-    /// Whether every organisation has one from the start, under the UUID of its own id, before one is stored.
+    /// Whether every organisation has a default record of the type, with the organisation's UUID, before one is stored.
     const FROM_START: bool = false;
 
     /// The id.
     fn id(&self) -> AnyId;
 
-    /// The version, 1 when new, one more with each change.
+    /// The version: 1 when created, incremented by each change.
     fn version(&self) -> u64;
 
-    /// Sets the version and the moment of the change.
+    /// Sets the version and the time of the change.
     fn revise(&mut self, version: u64, at: Timestamp);
 
-    /// This version as the one that follows another.
+    /// This record with the version number after another one's.
     fn following(mut self, before: &Self, at: Timestamp) -> Self {
         self.revise(before.version() + 1, at);
         self
     }
 
-    /// What a new one has in the fields that whoever makes it leaves out, where that isn't nothing.
+    /// The default values of a new record, for fields that the client leaves out.
     fn defaults(by: &Stamp, context: &Self::Context) -> Map<String, Value> {
         let _ = context;
         <Self as Fields>::defaults(by)
     }
 
-    /// Brings fields that somebody gives in another form into the one that records have.
+    /// Converts fields that a client gives in an alternative format into the stored format.
     fn as_kept(fields: &mut Map<String, Value>, before: Option<&Self>) -> Result<(), Error> {
         let _ = (fields, before);
         Ok(())
     }
 
-    /// The record as it is to be, with what follows from the fields that were given; or the rule that they break.
-    /// Whatever makes or changes one goes through it, but for what signing in proves.
+    /// Validates the requested version and derives fields from those given; or returns the rule that is broken.
+    /// Every creation and update passes through it, except what signing in proves.
     fn settle(edit: Edit<'_, Self>, context: &Self::Context) -> Result<Self, Error> {
         let _ = context;
         Ok(edit.wanted)
@@ -118,74 +118,74 @@ pub trait Record:
         None
     }
 
-    /// The form that it came through, whose country says what its phone number means.
+    /// The form it was submitted through, whose country applies to its phone number.
     fn form(&self) -> Option<FormId> {
         None
     }
 
-    /// Sets what its phone number is in E.164.
+    /// Sets its phone number in E.164.
     fn set_e164(&mut self, number: Option<String>) {
         let _ = number;
     }
 
-    /// The record as it comes back from the trash.
+    /// The record as it is restored from the trash.
     fn back(&self) -> Self {
         self.clone()
     }
 
-    /// How a change of it is announced.
+    /// The event that a change is published as.
     fn event(change: Change<'_, Self>) -> Event;
 
-    /// What else a change of it is announced as, each by an entry of its own beside that of the change.
+    /// Further events that a change is published as, each with a separate journal entry.
     fn also(change: Change<'_, Self>) -> Vec<Event> {
         let _ = change;
         Vec::new()
     }
 
-    /// The date by which lists by state and by owner are ordered.
+    /// The date that lists by state and by owner are sorted by.
     fn date(&self) -> Timestamp;
 
-    /// The values nobody else of this type may hold.
+    /// The values with a unique constraint.
     fn claims(&self) -> Vec<Claim> {
         Vec::new()
     }
 
-    /// The words that find it.
+    /// The words of the full-text index.
     fn words(&self) -> Words {
         Words::default()
     }
 
-    /// The address of the person it is about, in the form in which addresses are compared.
+    /// The normalised e-mail address of the person that the record is about.
     fn person(&self) -> Option<String> {
         None
     }
 
-    /// The records it belongs to: each lists it, and must exist when it is made.
+    /// The record's parents: each lists it as a child, and must exist when it is created.
     fn parents(&self) -> Vec<AnyId> {
         Vec::new()
     }
 
-    /// Those of the records it belongs to that take it along when they are removed.
+    /// The parents whose deletion cascades to the record.
     fn cascade_parents(&self) -> Vec<AnyId> {
         self.parents().into_iter().filter(|parent| Self::CASCADES_FROM.contains(&parent.kind)).collect()
     }
 
-    /// The records whose person it is about, too.
+    /// The records about the same person.
     fn about(&self) -> Vec<AnyId> {
         self.parents()
     }
 
-    /// When something is to be done about it.
+    /// The times at which the record is due, such as for a reminder.
     fn alarms(&self) -> Vec<Timestamp> {
         Vec::new()
     }
 
-    /// The other records its fields name. Each must exist when it is set.
+    /// The foreign keys: other records that its fields reference. Each must exist when it is set.
     fn references(&self) -> Vec<Reference> {
         Vec::new()
     }
 
-    /// Who it is assigned to.
+    /// The user it is assigned to.
     fn owner(&self) -> Option<UserId> {
         None
     }
@@ -196,29 +196,29 @@ pub trait Record:
     }
 }
 
-/// Whether timelines show records of a type; the text says what one tells.
+/// Whether timelines show records of a type, with the text of their entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnTimelines {
-    /// They don't.
+    /// Timelines don't show them.
     No,
-    /// To everybody who sees the timeline.
+    /// Shown to all users who may see the timeline.
     WithParent(&'static str),
-    /// To everybody who may read them besides.
+    /// Shown to users who may also read these records.
     Permitted(&'static str),
 }
 
 /// Whether records of a type may be a person's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Personal {
-    /// They are about nobody in particular.
+    /// They aren't personal data.
     No,
-    /// They are where they say whose they are, or belong to something that is.
+    /// They are if they have a person's address, or belong to a record that is personal data.
     Yes,
-    /// They are, and no two of the organisation have the same address.
+    /// They are, and their address is unique in the organisation.
     Unique(ClaimKind),
 }
 
-/// A record of a type as its sample says, with ids made of the stamp's: samples of one stamp belong to each other.
+/// A sample record of a type, with ids derived from the stamp's: samples of the same stamp reference each other.
 pub fn sample<T: Record>(stamp: &Stamp) -> serde_json::Result<T> {
     let id = AnyId::new(T::TYPE, stamp.id).to_string();
     let suffix = id.rsplit('_').next().unwrap_or_default();
@@ -232,7 +232,7 @@ pub fn sample<T: Record>(stamp: &Stamp) -> serde_json::Result<T> {
     serde_json::from_value(Value::Object(fields))
 }
 
-/// The methods of [`Record`] that are the same for every type with the usual four fields.
+/// Implements the methods of [`Record`] for the four fields that all types have: id, version and the two times.
 #[macro_export]
 macro_rules! record_head {
     () => {
@@ -258,7 +258,7 @@ macro_rules! record_head {
     };
 }
 
-/// The methods of [`Record`] about a phone number, of types with the fields `phone` and `phone_e164`.
+/// Implements the methods of [`Record`] about phone numbers, for types with the fields `phone` and `phone_e164`.
 #[macro_export]
 macro_rules! record_phone {
     () => {
@@ -272,7 +272,7 @@ macro_rules! record_phone {
     };
 }
 
-/// The events of a type whose changes have one name each.
+/// Implements `Record::event` for a type with one event per kind of change.
 #[macro_export]
 macro_rules! record_events {
     ($create:ident, $update:ident, $delete:ident, $restore:ident) => {
@@ -287,32 +287,32 @@ macro_rules! record_events {
     };
 }
 
-/// A record that a field of another one names.
+/// A foreign key: a record that a field of another record references.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// The record named.
+    /// The referenced record.
     pub id: AnyId,
     /// The field, as a JSON pointer.
     pub pointer: &'static str,
 }
 
 impl Reference {
-    /// The records that fields name, of those that are set.
+    /// The references of those fields that are set.
     pub fn list(fields: &[(Option<AnyId>, &'static str)]) -> Vec<Reference> {
         fields.iter().filter_map(|&(id, pointer)| Some(Reference { id: id?, pointer })).collect()
     }
 }
 
-/// A value that one record holds and no other may.
+/// A unique constraint: a value that only one record may have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// What is unique.
+    /// The kind of value.
     pub kind: ClaimKind,
-    /// The value, in the form in which values are compared.
+    /// The normalised value.
     pub value: String,
 }
 
-/// What is unique, and within which bounds.
+/// The kinds of unique values, and within which bounds they are unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClaimKind {
     /// An e-mail address; unique among the records of the type in an organisation.
@@ -323,14 +323,14 @@ pub enum ClaimKind {
     Stage,
     /// An e-mail address or user name to sign in with; unique in the whole deployment.
     Login,
-    /// A form; looked up before the organisation is known.
+    /// A form's id; looked up to find the organisation.
     Form,
-    /// An organisation; the list of all of them.
+    /// An organisation's id; these claims are the list of all organisations.
     Organization,
 }
 
 impl ClaimKind {
-    /// Whether the value is unique in the whole deployment, and so may be another organisation's.
+    /// Whether the value is unique in the whole deployment, so that another organisation may have it.
     pub fn is_global(self) -> bool {
         match self {
             ClaimKind::Email | ClaimKind::Name | ClaimKind::Stage => false,
@@ -340,12 +340,12 @@ impl ClaimKind {
 }
 
 impl Claim {
-    /// That an address is one record's.
+    /// The unique constraint for an e-mail address.
     pub fn of_address(address: &EmailAddress) -> Claim {
         Claim { kind: ClaimKind::Email, value: address.normalized() }
     }
 
-    /// The field a client knows this value by.
+    /// The API field of the value.
     pub fn field(&self) -> &'static str {
         match self.kind {
             ClaimKind::Email => "email",

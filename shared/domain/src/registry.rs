@@ -1,15 +1,16 @@
-//! The registry of record types: the one list of them. What holds for each stands in its own file, as its [`Record`].
+//! The registry of record types: names, id prefixes, permissions and events. Each type's own file implements [`Record`].
 //!
-//! Whatever is done with every type, or with one that is known only when the program runs, is written once, generically,
-//! and follows from this list: ids and keys, reading, cascade, undo, erasure, export. [`with_record_type`] does something
-//! with the type of a name, [`for_each_record_type`] with all of them. Both expand where they stand, so that a function
-//! links no type that it doesn't use. Futures of a type are [`boxed`].
+//! Code for all types, or for a type known only at run time, is written once, generically, and is instantiated from this
+//! list: ids and keys, reading, cascade, undo, erasure, export. [`with_record_type`] dispatches on a [`RecordType`],
+//! [`for_each_record_type`] runs for all types. Both expand at the call site, so that a function links no type that it
+//! doesn't use. Futures of a type are [`boxed`].
 //!
 //! [`Record`]: crate::Record
+//! [`RecordType`]: crate::RecordType
 
 use std::pin::Pin;
 
-/// The record types: what they are called, what their ids are called and begin with, and where they are declared.
+/// The list of record types, passed to another macro: names, id types and prefixes, Rust types, resources and events.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! record_types {
@@ -20,18 +21,18 @@ macro_rules! record_types {
             Organization "organization",
             /// An organisation: the tenant that every record belongs to.
             OrgId "org" = $crate::organization::Organization,
-            /// The organisation, its API keys and the data of the people it knows.
+            /// The organisation's settings, its API keys, and personal data requests.
             may Organization "org" as SETTINGS,
             events {
-                /// An organisation was made.
+                /// An organisation was created.
                 OrganizationCreated = "organization.created",
                 /// An organisation's settings changed.
                 OrganizationUpdated = "organization.updated",
-                /// An organisation was removed.
+                /// An organisation was deleted.
                 OrganizationDeleted = "organization.deleted",
-                /// An organisation was brought back.
+                /// An organisation was restored.
                 OrganizationRestored = "organization.restored",
-                /// All that an organisation had was erased.
+                /// All data of an organisation was erased.
                 OrganizationErased = "organization.erased",
             };
             /// A person who signs in.
@@ -45,61 +46,61 @@ macro_rules! record_types {
                 UserRegistered = "user.registered",
                 /// A user changed.
                 UserUpdated = "user.updated",
-                /// A user was removed.
+                /// A user was deleted.
                 UserDeleted = "user.deleted",
-                /// A user was brought back.
+                /// A user was restored.
                 UserRestored = "user.restored",
                 /// A user signed in.
                 UserLogin = "user.login",
-                /// Somebody tried to sign in with a wrong password, or as somebody unknown.
+                /// A sign-in failed: wrong password or unknown user.
                 UserLoginFailed = "user.login_failed",
                 /// A user signed out, or a session was ended.
                 UserLogout = "user.logout",
-                /// A user got a new access token.
+                /// A user's access token was refreshed.
                 UserTokenRefreshed = "user.token_refreshed",
-                /// A refresh token was used twice, so its session was ended.
+                /// A refresh token was reused, so its session was ended.
                 UserTokenReused = "user.token_reused",
-                /// Somebody asked for a new password.
+                /// A password reset was requested.
                 UserPasswordResetRequested = "user.password_reset_requested",
-                /// A user has a new password.
+                /// A user's password was changed.
                 UserPasswordChanged = "user.password_changed",
-                /// A user asked for proof of their address once more.
+                /// A verification mail for a user's e-mail address was requested.
                 UserVerificationRequested = "user.verification_requested",
-                /// A user's address was proven to be theirs.
+                /// A user's e-mail address was verified.
                 UserEmailVerified = "user.email_verified",
-                /// A user has a second factor from now on.
+                /// A user's second factor was turned on.
                 UserSecondFactorOn = "user.second_factor_on",
-                /// A user has no second factor any more.
+                /// A user's second factor was turned off.
                 UserSecondFactorOff = "user.second_factor_off",
             };
-            /// A role that an organisation made.
+            /// A custom role of an organisation.
             Role "role",
-            /// A role of an organisation.
+            /// A custom role.
             RoleId "role" = $crate::role::CustomRole,
             /// Roles.
             may Roles "roles" as RIGHTS,
             events {
-                /// A role was made.
+                /// A role was created.
                 RoleCreated = "role.created",
                 /// A role changed.
                 RoleUpdated = "role.updated",
-                /// A role was removed.
+                /// A role was deleted.
                 RoleDeleted = "role.deleted",
-                /// A role was brought back.
+                /// A role was restored.
                 RoleRestored = "role.restored",
             };
-            /// Users who reach each other's records.
+            /// A team of users.
             Team "team",
             /// A team.
             TeamId "team" = $crate::team::Team,
             events {
-                /// A team was made.
+                /// A team was created.
                 TeamCreated = "team.created",
                 /// A team changed.
                 TeamUpdated = "team.updated",
-                /// A team was removed.
+                /// A team was deleted.
                 TeamDeleted = "team.deleted",
-                /// A team was brought back.
+                /// A team was restored.
                 TeamRestored = "team.restored",
             };
             /// An invitation to join an organisation.
@@ -107,283 +108,283 @@ macro_rules! record_types {
             /// An invitation.
             InvitationId "inv" = $crate::invitation::Invitation,
             events {
-                /// Somebody was invited.
+                /// An invitation was sent.
                 InvitationSent = "invitation.sent",
                 /// An invitation changed.
                 InvitationUpdated = "invitation.updated",
-                /// An invitation made a user.
+                /// An invitation was accepted, which created a user.
                 InvitationAccepted = "invitation.accepted",
-                /// An invitation was taken back.
+                /// An invitation was revoked.
                 InvitationRevoked = "invitation.revoked",
-                /// An invitation was brought back.
+                /// An invitation was restored.
                 InvitationRestored = "invitation.restored",
             };
-            /// A key that a program signs in with.
+            /// The credentials of a program.
             ApiKey "api_key",
             /// An API key.
             ApiKeyId "key" = $crate::api_key::ApiKey,
             events {
-                /// An API key was made.
+                /// An API key was created.
                 KeyCreated = "api_key.created",
                 /// An API key changed.
                 KeyUpdated = "api_key.updated",
-                /// An API key was taken out of force.
+                /// An API key was revoked.
                 KeyRevoked = "api_key.revoked",
-                /// An API key was brought back.
+                /// An API key was restored.
                 KeyRestored = "api_key.restored",
             };
             /// A form on a website.
             Form "form",
             /// A form on a website.
             FormId "form" = $crate::form::Form,
-            /// Forms of websites, with the keys that pages post by.
+            /// Website forms, with the ids that pages post with.
             may Forms "forms" as SETTINGS,
             events {
-                /// A form was made.
+                /// A form was created.
                 FormCreated = "form.created",
                 /// A form changed.
                 FormUpdated = "form.updated",
-                /// A form was removed.
+                /// A form was deleted.
                 FormDeleted = "form.deleted",
-                /// A form was brought back.
+                /// A form was restored.
                 FormRestored = "form.restored",
             };
-            /// Somebody who may become a customer.
+            /// A potential customer.
             Lead "lead",
             /// A lead.
             LeadId "lead" = $crate::lead::Lead,
             /// Leads.
             may Leads "leads" as ASSIGNED,
             events {
-                /// A lead came in.
+                /// A lead was created.
                 LeadCreated = "lead.created",
                 /// A lead changed.
                 LeadUpdated = "lead.updated",
-                /// A lead got another owner.
+                /// A lead was assigned to another owner.
                 LeadAssigned = "lead.assigned",
-                /// A lead got another status.
+                /// A lead's status changed.
                 LeadStatusChanged = "lead.status_changed",
                 /// A lead was moved to the trash.
                 LeadDeleted = "lead.deleted",
-                /// A lead was taken back from the trash.
+                /// A lead was restored from the trash.
                 LeadRestored = "lead.restored",
-                /// A lead became a customer.
+                /// A lead was converted into a customer.
                 LeadConverted = "lead.converted",
             };
-            /// One posted form, as it came.
+            /// A posted form, as received.
             Submission "submission",
             /// A submission.
             SubmissionId "sub" = $crate::submission::Submission,
-            /// Posted forms.
+            /// Submissions of forms.
             may Submissions "submissions" as RECEIVED,
             events {
-                /// A submission made or joined a lead.
+                /// A submission was accepted: it created a lead, or was added to one.
                 SubmissionAccepted = "submission.accepted",
-                /// A submission waits for somebody to look at it.
+                /// A submission is held for review.
                 SubmissionHeld = "submission.held",
-                /// A submission was taken for spam.
+                /// A submission was classified as spam.
                 SubmissionSpam = "submission.spam",
                 /// A submission changed.
                 SubmissionUpdated = "submission.updated",
                 /// A submission was moved to the trash.
                 SubmissionDeleted = "submission.deleted",
-                /// A submission was taken back from the trash.
+                /// A submission was restored from the trash.
                 SubmissionRestored = "submission.restored",
             };
-            /// A demonstration that somebody asked for.
+            /// A product demonstration.
             Demo "demo",
             /// A demonstration.
             DemoId "demo" = $crate::demo::Demo,
             /// Demonstrations.
             may Demos "demos" as ARRANGED,
             events {
-                /// Somebody asked for a demonstration.
+                /// A demonstration was requested.
                 DemoRequested = "demo.requested",
                 /// A demonstration changed.
                 DemoUpdated = "demo.updated",
-                /// A place is kept for a demonstration.
+                /// A time slot was reserved for a demonstration.
                 DemoHeld = "demo.held",
-                /// A demonstration is arranged.
+                /// A demonstration was confirmed.
                 DemoConfirmed = "demo.confirmed",
-                /// A demonstration has another time.
+                /// A demonstration was moved to another time.
                 DemoRescheduled = "demo.rescheduled",
                 /// A demonstration took place.
                 DemoCompleted = "demo.completed",
-                /// Nobody came to a demonstration.
+                /// The visitor didn't come to a demonstration.
                 DemoNoShow = "demo.no_show",
-                /// A demonstration was called off.
+                /// A demonstration was cancelled.
                 DemoCancelled = "demo.cancelled",
                 /// A demonstration was moved to the trash.
                 DemoDeleted = "demo.deleted",
-                /// A demonstration was taken back from the trash.
+                /// A demonstration was restored from the trash.
                 DemoRestored = "demo.restored",
             };
-            /// Somebody who is sold to.
+            /// A person or company that the organisation sells to.
             Customer "customer",
             /// A customer.
             CustomerId "cus" = $crate::customer::Customer,
             /// Customers.
             may Customers "customers" as ASSIGNED,
             events {
-                /// A customer was made.
+                /// A customer was created.
                 CustomerCreated = "customer.created",
                 /// A customer changed.
                 CustomerUpdated = "customer.updated",
                 /// A customer was moved to the trash.
                 CustomerDeleted = "customer.deleted",
-                /// A customer was taken back from the trash.
+                /// A customer was restored from the trash.
                 CustomerRestored = "customer.restored",
             };
-            /// Somebody one talks to.
+            /// A contact person.
             Contact "contact",
             /// A contact.
             ContactId "con" = $crate::contact::Contact,
             /// Contacts.
             may Contacts "contacts" as ASSIGNED,
             events {
-                /// A contact was made.
+                /// A contact was created.
                 ContactCreated = "contact.created",
                 /// A contact changed.
                 ContactUpdated = "contact.updated",
                 /// A contact was moved to the trash.
                 ContactDeleted = "contact.deleted",
-                /// A contact was taken back from the trash.
+                /// A contact was restored from the trash.
                 ContactRestored = "contact.restored",
             };
-            /// Contacts that belong together.
+            /// A group of contacts.
             Group "group",
             /// A group of contacts.
             GroupId "grp" = $crate::contact::Group,
             /// Groups of contacts.
             may Groups "groups" as SHARED,
             events {
-                /// A group of contacts was made.
+                /// A group of contacts was created.
                 GroupCreated = "group.created",
                 /// A group of contacts changed.
                 GroupUpdated = "group.updated",
                 /// A group of contacts was moved to the trash.
                 GroupDeleted = "group.deleted",
-                /// A group of contacts was taken back from the trash.
+                /// A group of contacts was restored from the trash.
                 GroupRestored = "group.restored",
             };
-            /// Something that was talked about with a customer.
+            /// A call, mail or meeting with a customer.
             Interaction "interaction",
             /// An interaction.
             InteractionId "int" = $crate::interaction::Interaction,
             /// Interactions.
             may Interactions "interactions" as ACTIVITY,
             events {
-                /// An interaction was made.
+                /// An interaction was created.
                 InteractionCreated = "interaction.created",
                 /// An interaction changed.
                 InteractionUpdated = "interaction.updated",
                 /// An interaction was moved to the trash.
                 InteractionDeleted = "interaction.deleted",
-                /// An interaction was taken back from the trash.
+                /// An interaction was restored from the trash.
                 InteractionRestored = "interaction.restored",
             };
-            /// The stages that opportunities go through.
+            /// The stages of opportunities.
             Pipeline "pipeline",
             /// A pipeline.
             PipelineId "pipe" = $crate::pipeline::Pipeline,
             /// Pipelines.
             may Pipelines "pipelines" as SETTINGS,
             events {
-                /// A pipeline was made.
+                /// A pipeline was created.
                 PipelineCreated = "pipeline.created",
                 /// A pipeline changed.
                 PipelineUpdated = "pipeline.updated",
                 /// A pipeline was moved to the trash.
                 PipelineDeleted = "pipeline.deleted",
-                /// A pipeline was taken back from the trash.
+                /// A pipeline was restored from the trash.
                 PipelineRestored = "pipeline.restored",
             };
-            /// Something that may be sold.
+            /// A possible sale.
             Opportunity "opportunity",
             /// An opportunity.
             OpportunityId "opp" = $crate::opportunity::Opportunity,
             /// Opportunities.
             may Opportunities "opportunities" as ASSIGNED,
             events {
-                /// An opportunity was made.
+                /// An opportunity was created.
                 OpportunityCreated = "opportunity.created",
                 /// An opportunity changed.
                 OpportunityUpdated = "opportunity.updated",
                 /// An opportunity was moved to the trash.
                 OpportunityDeleted = "opportunity.deleted",
-                /// An opportunity was taken back from the trash.
+                /// An opportunity was restored from the trash.
                 OpportunityRestored = "opportunity.restored",
-                /// An opportunity went to another stage.
+                /// An opportunity was moved to another stage.
                 OpportunityStageChanged = "opportunity.stage_changed",
                 /// An opportunity was won.
                 OpportunityWon = "opportunity.won",
                 /// An opportunity was lost.
                 OpportunityLost = "opportunity.lost",
             };
-            /// Something to do.
+            /// A task of a user.
             Task "task",
             /// A task.
             TaskId "tsk" = $crate::task::Task,
             /// Tasks.
             may Tasks "tasks" as ACTIVITY,
             events {
-                /// A task was made.
+                /// A task was created.
                 TaskCreated = "task.created",
                 /// A task changed.
                 TaskUpdated = "task.updated",
                 /// A task was moved to the trash.
                 TaskDeleted = "task.deleted",
-                /// A task was taken back from the trash.
+                /// A task was restored from the trash.
                 TaskRestored = "task.restored",
-                /// A task got another assignee.
+                /// A task was assigned to another user.
                 TaskAssigned = "task.assigned",
-                /// A task was done.
+                /// A task was completed.
                 TaskCompleted = "task.completed",
-                /// Somebody is to be reminded of a task.
+                /// A reminder of a task is due.
                 TaskDue = "task.due",
-                /// A task isn't done, and was to be by now.
+                /// A task is overdue.
                 TaskOverdue = "task.overdue",
             };
-            /// A list that somebody keeps.
+            /// A saved list query.
             View "view",
             /// A view.
             ViewId "view" = $crate::view::View,
             /// Views.
             may Views "views" as KEPT,
             events {
-                /// A view was made.
+                /// A view was created.
                 ViewCreated = "view.created",
                 /// A view changed.
                 ViewUpdated = "view.updated",
                 /// A view was moved to the trash.
                 ViewDeleted = "view.deleted",
-                /// A view was taken back from the trash.
+                /// A view was restored from the trash.
                 ViewRestored = "view.restored",
             };
-            /// Work that takes longer than a request may.
+            /// Background work that takes longer than a request may.
             Job "job",
             /// A job.
             JobId "job" = $crate::job::Job,
-            /// Work that takes longer than a request, with the files it makes.
+            /// Background jobs, with the files they produce.
             may Jobs "jobs" as ASKED_FOR,
             events {
-                /// Work was asked for that takes longer than a request.
+                /// A job was queued.
                 JobQueued = "job.queued",
-                /// Work has come further.
+                /// A job made progress.
                 JobUpdated = "job.updated",
-                /// Work can't be done.
+                /// A job failed.
                 JobFailed = "job.failed",
                 /// A job was moved to the trash.
                 JobDeleted = "job.deleted",
-                /// A job was taken back from the trash.
+                /// A job was restored from the trash.
                 JobRestored = "job.restored",
             };
         }
     };
 }
 
-/// A future in a place of its own: what is done with every type would else take the room of all of them, and a stack
-/// that each new type makes deeper.
+/// Boxes a future. Code that awaits a future of every type would otherwise need room for all of them, and a stack that
+/// grows with each new type.
 #[inline(never)]
 pub fn boxed<'a, F: Future + Send + 'a>(
     make: impl FnOnce() -> F,
@@ -391,8 +392,8 @@ pub fn boxed<'a, F: Future + Send + 'a>(
     Box::pin(make())
 }
 
-/// Does something with the type of record of a [`RecordType`](crate::RecordType): `with_record_type!(kind, T => work)` is
-/// what `work` is for that type `T`, or `None` for one that only a newer version knows.
+/// Dispatches on a [`RecordType`](crate::RecordType): `with_record_type!(kind, T => work)` is `Some` of `work` for the
+/// record type `T`, or `None` for a type that only a newer version knows.
 #[macro_export]
 macro_rules! with_record_type {
     ($kind:expr, $Type:ident => $work:expr) => {
@@ -400,7 +401,7 @@ macro_rules! with_record_type {
     };
 }
 
-/// Does something with every type of record: `for_each_record_type!(T => work)`.
+/// Runs `work` for every record type: `for_each_record_type!(T => work)`.
 #[macro_export]
 macro_rules! for_each_record_type {
     ($Type:ident => $work:expr) => {

@@ -1,4 +1,4 @@
-//! Roles that an organisation makes for itself, besides those that every one has.
+//! Custom roles: sets of permissions that an organisation defines, besides the built-in roles.
 
 use crate::field::Fields;
 use crate::permission::{Grants, HeldPermission, Resource};
@@ -7,38 +7,37 @@ use crate::words::normalize;
 use crate::{Edit, Error, Line, RecordType, RoleId, Timestamp, record_events, record_head};
 use serde::{Deserialize, Serialize};
 
-/// A role of an organisation's own: what it lets somebody do. A change counts from the next request of each
-/// user who has it.
+/// A custom role of an organisation. A change takes effect with the next request of each user who has the role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 #[schema(as = Role)]
 pub struct CustomRole {
-    /// The id; a user's `role`.
+    /// The id, which users have as their `role`.
     #[field(read_only)]
     pub id: RoleId,
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is called; unique in the organisation.
+    /// The name; unique in the organisation.
     #[field(required)]
     pub name: Line<60>,
-    /// What it lets somebody do; of one action the widest scope counts.
+    /// The permissions; of several scopes of an action the widest counts.
     #[field(required)]
     pub permissions: Vec<HeldPermission>,
 }
 
 impl CustomRole {
-    /// What it lets somebody do.
+    /// The permissions it grants.
     pub fn grants(&self) -> Grants {
         self.permissions.iter().copied().collect()
     }
 
-    /// The role with each permission once.
+    /// The role without duplicate permissions.
     fn normalized(self) -> CustomRole {
         CustomRole { permissions: HeldPermission::normalized(&self.permissions), ..self }
     }

@@ -1,25 +1,25 @@
-//! Secrets that came in with a request.
+//! Secrets in requests, such as passwords: never printed or serialised, and wiped from memory.
 
 use crate::error::{Rule, Unit};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A password that somebody chooses: at least 8 characters, no other rule (ASVS 6.2).
+/// A new password: at least 8 characters, no other rule (ASVS 6.2).
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = Password, min_length = 8, max_length = 1024)]
 pub struct NewPassword(Secret);
 
 impl NewPassword {
-    /// The fewest characters.
+    /// The minimum length in characters.
     pub const SHORTEST: usize = 8;
 
-    /// The password itself.
+    /// The password in plain text.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// The password.
+    /// The password as a secret.
     pub fn into_secret(self) -> Secret {
         self.0
     }
@@ -35,13 +35,13 @@ impl<'de> Deserialize<'de> for NewPassword {
     }
 }
 
-/// A password or the like, of at most 1,024 bytes. Serialises and prints as `***`, so it reaches
-/// neither journal nor log nor message; its memory is wiped when it is dropped.
+/// A secret such as a password, of at most 1,024 bytes. It serialises and prints as `***`, so that it appears in no
+/// journal, log or message; its memory is wiped when it is dropped.
 #[derive(Clone, Debug)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The most bytes a secret may have; hashing longer ones would be a way to keep a server busy.
+    /// The most bytes of a secret: hashing longer ones could be used for denial of service.
     pub const MAX_BYTES: usize = 1024;
 
     /// Wraps a secret.
@@ -49,7 +49,7 @@ impl Secret {
         Secret(SecretString::from(secret))
     }
 
-    /// The secret itself, exactly as it came.
+    /// The secret in plain text, exactly as received.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -1,15 +1,15 @@
-//! Lists with a limit, each value once.
+//! Bounded lists without duplicates.
 
 use crate::error::{Rule, Unit};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// At most `MOST` values, each once, in the order in which they were given. `null` is the empty list.
+/// At most `MOST` values without duplicates, in the given order. `null` is read as the empty list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Several<T, const MOST: usize>(Vec<T>);
 
 impl<T: PartialEq, const MOST: usize> Several<T, MOST> {
-    /// These values, each once.
+    /// The values without duplicates, if they are within the limit.
     pub fn new(values: Vec<T>) -> Result<Self, Rule> {
         let mut once: Vec<T> = Vec::with_capacity(values.len());
         for value in values {

@@ -1,32 +1,33 @@
-//! Records as they are stored: what this version knows of them, and what only a newer one does.
+//! Stored records: schema versions, upgrades when reading, and preservation of fields that only a newer version knows.
 //!
-//! Versions run beside each other during a deployment, and a release may be taken back. So a record that a newer version
-//! wrote is read as far as it is known, and what isn't known stays beside it until it is written again: unknown fields at
-//! any depth travel in [`Stored`] from the read to the commit, unknown words in their types (`crate::open`).
+//! Several versions run at the same time during a deployment, and a release may be rolled back. So a record that a newer
+//! version wrote is read as far as it is known, and the rest is preserved when it is written again: unknown fields at any
+//! depth are kept in [`Stored`] from the read to the commit, unknown enumeration values in their types (`crate::open`).
 //!
-//! A form has a number, in the field [`FORM`]; where there is none it is 1. Only a changed meaning raises it. Older forms are
-//! upgraded when they are read ([`Record::upgrade`]); of newer ones is read what can be read, and none is written.
+//! The field [`FORM`] holds the schema version; without it, it is 1. It is only raised if the meaning of fields changes.
+//! Older versions are upgraded when they are read ([`Record::upgrade`]). Newer ones are read as far as possible and never
+//! written.
 
 use crate::{Conflict, Error, Record};
 use serde_json::{Map, Value};
 use std::ops::Deref;
 
-/// The field of a stored record that holds the number of its form.
+/// The field of a stored record that holds its schema version.
 pub const FORM: &str = "_form";
 
-/// A record as it was read.
+/// A record as it was read from the store, with its unknown fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored<T> {
     record: T,
-    /// The JSON it was read from, in this version's form or a newer one.
+    /// The JSON it was read from, upgraded to this program's schema version, or in a newer one.
     text: String,
     form: u32,
 }
 
 impl<T: Record> Stored<T> {
-    /// The record in a text of JSON.
+    /// Parses a stored record from JSON.
     pub fn read(text: String) -> Result<Stored<T>, serde_json::Error> {
-        // Most are of form 1 and don't say so.
+        // The common case: schema version 1, for which the field is left out.
         if T::FORM == 1 && !text.contains(FORM) {
             return Ok(Stored { record: serde_json::from_str(&text)?, text, form: 1 });
         }
@@ -40,7 +41,7 @@ impl<T: Record> Stored<T> {
         Ok(Stored { record, text: serde_json::to_string(&fields)?, form: form.max(T::FORM) })
     }
 
-    /// The version that followed it, once that is stored.
+    /// The next version of the record, as it is stored.
     pub fn followed_by(&self, record: T) -> Result<Stored<T>, serde_json::Error> {
         let fields = match self.fields_of(&record)? {
             Ok(fields) => fields,
@@ -49,8 +50,8 @@ impl<T: Record> Stored<T> {
         Ok(Stored { text: serde_json::to_string(&fields)?, form: self.form, record })
     }
 
-    /// Its fields, with those that this version doesn't know, and with those of another version of it in place of its own.
-    /// Refused where it is of a form that this version can't write.
+    /// The fields to store for a new version of the record, including those that this program doesn't know.
+    /// Refused if its schema version is newer than this program can write.
     pub fn fields_of(&self, record: &T) -> Result<Result<Map<String, Value>, Error>, serde_json::Error> {
         if self.form > T::FORM {
             return Ok(Err(Error::Conflict(Conflict::NewerVersion)));
@@ -88,7 +89,7 @@ fn form_of(fields: &Map<String, Value>) -> u32 {
     fields.get(FORM).and_then(Value::as_u64).map_or(1, |form| u32::try_from(form).unwrap_or(u32::MAX))
 }
 
-/// Brings fields of an older form into this version's.
+/// Upgrades fields of an older schema version to the current one.
 pub fn upgrade<T: Record>(form: u32, fields: &mut Map<String, Value>) {
     for older in form..T::FORM {
         T::upgrade(older, fields);
@@ -96,7 +97,7 @@ pub fn upgrade<T: Record>(form: u32, fields: &mut Map<String, Value>) {
     }
 }
 
-/// What can be read of a record of a newer form: without the fields that mean something else there.
+/// Reads a record of a newer schema version, without the fields that can't be read.
 fn readable<T: Record>(mut fields: Map<String, Value>) -> Result<T, serde_json::Error> {
     loop {
         let failure = match serde_path_to_error::deserialize(Value::Object(fields.clone())) {
@@ -113,9 +114,9 @@ fn readable<T: Record>(mut fields: Map<String, Value>) -> Result<T, serde_json::
     }
 }
 
-/// The new version of a value with what only a newer version of Daybook knows of it: what stands in the `stored` one and not
-/// in the same as it was understood (`before`). Entries of lists are known again by what is known of them, else by their
-/// place.
+/// The new version `after` of a value, with the unknown fields carried over: those that are in `stored` but not in
+/// `before`, which is the same value as this program read it. Entries of lists are matched by their known fields, or else
+/// by position.
 fn carried(stored: &Value, before: &Value, after: Value) -> Value {
     match (stored, before, after) {
         (Value::Object(stored), Value::Object(before), Value::Object(mut after)) => {
@@ -130,7 +131,7 @@ fn carried(stored: &Value, before: &Value, after: Value) -> Value {
             Value::Object(after)
         }
         (Value::Array(stored), Value::Array(before), Value::Array(after)) if stored.len() == before.len() => {
-            // Nothing is unknown of entries that are no objects.
+            // Entries that aren't objects have no unknown fields.
             if !stored.iter().any(|entry| entry.is_object() || entry.is_array()) {
                 return Value::Array(after);
             }
@@ -175,7 +176,7 @@ mod tests {
             json!({"in": {"a": 2, "new": [1]}}),
         );
         check(json!({"in": {"a": 1, "new": 2}}), json!({"in": {"a": 1}}), json!({"in": null}), json!({"in": null}));
-        // Entries that moved, one that was changed where it stood, one that is new and one that is gone.
+        // Entries that were moved, one changed in place, one added and one removed.
         let steps = |list: Vec<Value>| json!({"steps": list});
         check(
             steps(vec![json!({"t": "a", "n": 1}), json!({"t": "b", "n": 2}), json!({"t": "c", "n": 3})]),
@@ -190,7 +191,7 @@ mod tests {
         );
     }
 
-    /// A value, and the same without what is unknown of it: the fields whose names begin with `x`.
+    /// The value without its unknown fields, whose names begin with `x`.
     fn known(value: &Value) -> Value {
         match value {
             Value::Object(map) => Value::Object(

@@ -1,4 +1,4 @@
-//! Submissions: what came in through a form, exactly once, whatever becomes of it.
+//! Submissions: posted forms, each stored exactly once, with the verdict of spam screening.
 
 use crate::ask::Ask;
 use crate::choices;
@@ -12,45 +12,45 @@ use crate::{AnyId, Change, Conflict, Error, Event, FormId, LeadId, RecordType, S
 use serde::{Deserialize, Serialize};
 
 choices! {
-    /// What became of a submission.
+    /// The verdict on a submission.
     Verdict {
-        /// It made or joined a lead.
+        /// It was accepted: it created a lead, or was added to one.
         Accepted = "accepted",
-        /// Somebody has to look at it first.
+        /// It is held for review.
         Held = "held",
-        /// It is taken for spam.
+        /// It is classified as spam.
         Spam = "spam",
     }
 
-    /// A check that a submission went through.
+    /// A spam check of submissions.
     Check {
-        /// A field that people don't see must stay empty.
+        /// A hidden field must be left empty.
         Honeypot = "honeypot",
-        /// Nobody fills in a form within two seconds, or leaves it open for more than a day.
+        /// The form must be open for between two seconds and a day.
         Timing = "timing",
-        /// Posts per minute from one network address.
+        /// The limit of submissions per minute from one network address.
         AddressLimit = "address_limit",
-        /// Posts per minute through one form.
+        /// The limit of submissions per minute through one form.
         FormLimit = "form_limit",
-        /// Posts per ten minutes with one e-mail address.
+        /// The limit of submissions per ten minutes with one e-mail address.
         EmailLimit = "email_limit",
-        /// Names don't hold web addresses.
+        /// Names must not contain URLs.
         Content = "content",
-        /// It adds to a submission that is held or taken for spam.
+        /// It adds to a submission that is held or spam.
         FollowsHeld = "follows_held",
     }
 }
 
-/// A check that spoke against a submission, and to which verdict.
+/// A failed check of a submission, with the resulting verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Finding {
     /// The check.
     pub check: Check,
-    /// What it makes of the submission.
+    /// The resulting verdict.
     pub verdict: Verdict,
 }
 
-/// One posted form. Stored first, whatever the checks say.
+/// A posted form. It is stored first, whatever the checks find.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Submission {
     /// The id.
@@ -59,35 +59,35 @@ pub struct Submission {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it came.
+    /// When it was received.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What became of it.
+    /// The verdict.
     pub status: Verdict,
-    /// What the checks found, most serious first; empty where none found anything.
+    /// The failed checks, most serious first; empty if all passed.
     pub screening: Vec<Finding>,
-    /// The form it came through.
+    /// The form that was posted.
     pub form_id: Option<FormId>,
-    /// The lead it made or joined; none while it is held.
+    /// The lead that it created or was added to; none while it is held.
     pub lead_id: Option<LeadId>,
     /// The submission it adds to.
     #[serde(default)]
     pub follows: Option<SubmissionId>,
-    /// Who posted it, and what they say of themselves.
+    /// The visitor's enquiry.
     pub enquiry: Enquiry,
-    /// The demonstration it asks for, as it was posted.
+    /// The requested demonstration, as posted.
     #[serde(default)]
     pub demo: Option<DemoFields>,
-    /// The message it holds.
+    /// The message.
     #[serde(default)]
     pub contact: Option<Message>,
 }
 
 impl Submission {
-    /// The lead id that the visitor was told.
+    /// The lead id in the response to the visitor.
     pub fn announced_lead_id(&self) -> LeadId {
         LeadId::of_submission(self.id)
     }
@@ -101,7 +101,7 @@ impl Submission {
         }
     }
 
-    /// What it asks for.
+    /// What the visitor requests.
     pub fn ask(&self) -> Ask {
         match (&self.demo, &self.contact) {
             (Some(demo), _) => Ask::Demo(demo.clone()),

@@ -1,4 +1,4 @@
-//! Tasks: what somebody is to do, until when, and about what.
+//! Tasks: to-dos assigned to users, with due dates, reminders, checklists and related records.
 
 use crate::choices;
 use crate::field::Fields;
@@ -13,33 +13,33 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 choices! {
-    /// How far a task has come.
+    /// The status of a task.
     #[derive(Default)]
     TaskStatus {
-        /// Nobody has begun.
+        /// Not started.
         #[default] Todo = "todo",
-        /// Somebody is at it.
+        /// In progress.
         InProgress = "in_progress",
-        /// It is done.
+        /// Completed.
         Done = "done",
-        /// It isn't to be done any more.
+        /// Cancelled.
         Cancelled = "cancelled",
     }
 
-    /// How important a task is.
+    /// The priority of a task.
     #[derive(Default)]
     Priority {
-        /// Less than others.
+        /// Low.
         Low = "low",
-        /// As others.
+        /// Medium.
         #[default] Medium = "medium",
-        /// More than others.
+        /// High.
         High = "high",
-        /// Before all others.
+        /// Urgent.
         Urgent = "urgent",
     }
 
-    /// How somebody is reminded.
+    /// The channel of a reminder.
     #[derive(Default)]
     Channel {
         /// By mail.
@@ -48,7 +48,7 @@ choices! {
         InApp = "in_app",
     }
 
-    /// What a task may be about.
+    /// The types of record that a task can be about.
     RelatedType {
         /// A lead.
         Lead = "lead",
@@ -62,7 +62,7 @@ choices! {
 }
 
 impl RelatedType {
-    /// The type of record, where it is known.
+    /// The record type, if known.
     fn record_type(self) -> Option<RecordType> {
         match self {
             RelatedType::Lead => Some(RecordType::Lead),
@@ -74,41 +74,41 @@ impl RelatedType {
     }
 }
 
-/// What a task is about.
+/// The record that a task is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Related {
     /// The type of the record.
     #[serde(rename = "type")]
     pub kind: RelatedType,
-    /// The record.
+    /// The id of the record.
     #[schema(value_type = String)]
     pub id: AnyId,
 }
 
-/// When to remind of a task: at a moment, or so long before it is due.
+/// A reminder of a task: at a given time, or a number of minutes before it is due.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reminder {
-    /// When.
+    /// The time of the reminder.
     pub at: Option<Timestamp>,
-    /// How many minutes before it is due, at most a year.
+    /// The number of minutes before the due date, at most a year.
     #[schema(maximum = 527040)]
     pub offset_minutes: Option<u32>,
-    /// How.
+    /// The channel.
     #[serde(default)]
     pub channel: Channel,
 }
 
-/// A step of a task.
+/// A checklist item of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Step {
-    /// What is to be done.
+    /// What to do.
     pub text: Line<200>,
-    /// Whether it is done.
+    /// Whether the item is done.
     #[serde(default)]
     pub done: bool,
 }
 
-/// Something that somebody is to do.
+/// A task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Task {
     /// The id.
@@ -117,59 +117,59 @@ pub struct Task {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What is to be done.
+    /// What to do.
     #[field(required)]
     pub title: Line<200>,
-    /// How, and why.
+    /// A description in free text.
     pub description: Option<Prose<10000>>,
-    /// How far it has come; `todo` unless given.
+    /// The status; `todo` unless given.
     #[field(default = TaskStatus::Todo)]
     pub status: TaskStatus,
-    /// How important it is; `medium` unless given.
+    /// The priority; `medium` unless given.
     #[field(default = Priority::Medium)]
     pub priority: Priority,
-    /// How much of it is done; all of it, once it is `done`.
+    /// The progress in percent; 100 when the status is `done`.
     #[field(default = Percent::NONE)]
     pub progress: Percent,
-    /// Until when. Without an offset: in `timezone` if given with it, else in the organisation's time zone.
+    /// The due date. Without an offset: in `timezone` if given with it, else in the organisation's time zone.
     #[field(moment, deadline)]
     pub due_date: Option<Timestamp>,
-    /// From when on. Without an offset as `due_date`.
+    /// The start date. Without an offset as `due_date`.
     #[field(moment)]
     pub start_date: Option<Timestamp>,
-    /// Who is to do it; whoever makes it, unless given.
+    /// The assignee; the creator unless given.
     #[field(default = by.actor.owner())]
     pub assignee_id: Option<UserId>,
-    /// What it is about.
+    /// The record it is about.
     pub related_to: Option<Related>,
-    /// The customer that it is about, itself or through an opportunity.
+    /// The customer it is about, directly or through an opportunity.
     #[field(read_only)]
     pub customer_id: Option<CustomerId>,
-    /// When to remind the assignee, at most ten times.
+    /// Reminders of the assignee, at most ten.
     #[schema(value_type = Vec<Reminder>, max_items = 10)]
     #[field(moment, default = Several::default())]
     pub reminders: Several<Reminder, 10>,
-    /// Its steps.
+    /// The checklist, at most 50 items.
     #[schema(value_type = Vec<Step>, max_items = 50)]
     #[field(default = Several::default())]
     pub checklist: Several<Step, 50>,
-    /// Words to find it by.
+    /// Tags to find it by.
     #[schema(value_type = Vec<Line<50>>, max_items = 50)]
     #[field(default = Several::default())]
     pub tags: Several<Line<50>, 50>,
-    /// When it was done.
+    /// When it was completed.
     #[field(read_only)]
     pub completed_at: Option<Timestamp>,
 }
 
 impl Reminder {
-    /// When it is.
+    /// The time of the reminder for a task due at this time; none if it depends on a due date and there is none.
     pub fn moment(&self, due: Option<Timestamp>) -> Option<Timestamp> {
         let before = |due: Timestamp| Some(due.minus(Duration::from_secs(60 * u64::from(self.offset_minutes?))));
         self.at.or_else(|| due.and_then(before))
@@ -177,13 +177,12 @@ impl Reminder {
 }
 
 impl Task {
-    /// Whether it is still to be done.
+    /// Whether it is neither completed nor cancelled.
     pub fn is_open(&self) -> bool {
         matches!(self.status, TaskStatus::Todo | TaskStatus::InProgress)
     }
 
-    /// The task with what follows from its fields. `progressed` says whether the progress was given; `customer` is the
-    /// one it is about.
+    /// The task with its derived fields. `progressed`: whether the progress was given; `customer`: the one it is about.
     fn settled(
         mut self,
         before: Option<&Task>,
@@ -212,7 +211,7 @@ impl Task {
         if let (Some(start), Some(due)) = (self.start_date, self.due_date)
             && start > due
         {
-            let expected = "a time not after due_date".to_owned();
+            let expected = "a time that isn't after due_date".to_owned();
             return Err(Error::invalid("/start_date", Rule::Format { expected }));
         }
         let was_done = before.is_some_and(|before| before.status == TaskStatus::Done);
@@ -239,7 +238,7 @@ impl Record for Task {
     type Context = Option<Option<CustomerId>>;
     const RESOURCE: Resource = Resource::Tasks;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A task was set.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A task was created.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer, RecordType::Opportunity];
     const SAMPLE: &'static str = r#"{"title": "Call", "status": "todo", "priority": "medium", "progress": 0, "related_to": {"type": "opportunity", "id": "opp_{id}"}, "customer_id": "cus_{id}", "reminders": [], "checklist": [{"text": "Dial"}], "tags": []}"#;
     const SEARCHED: bool = true;

@@ -1,4 +1,4 @@
-//! Teams: users who reach each other's records, where their role says so.
+//! Teams: groups of users who may access each other's records if their role has the scope `team`.
 
 use crate::error::{Unit, Violations};
 use crate::field::Fields;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// The most members of a team.
 pub const MOST_MEMBERS: usize = 200;
 
-/// Users who reach each other's records. Somebody may be in several.
+/// A team of users, who may access each other's records with the scope `team`. A user may be in several teams.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Team {
     /// The id.
@@ -20,22 +20,22 @@ pub struct Team {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is called; unique in the organisation.
+    /// The name; unique in the organisation.
     #[field(required)]
     pub name: Line<120>,
-    /// Who is in it: at most 200. Users who have left stay, so that their records stay in reach.
+    /// The members, at most 200. Deleted users stay members, so that the team keeps access to their records.
     #[field(default = Vec::new())]
     pub member_ids: Vec<UserId>,
 }
 
 impl Team {
-    /// The team with each member once, or what is wrong with it.
+    /// The team without duplicate members, or the rule that it breaks.
     fn checked(mut self) -> Result<Team, Error> {
         self.member_ids.sort();
         self.member_ids.dedup();
@@ -65,7 +65,7 @@ impl Record for Team {
         vec![Claim { kind: ClaimKind::Name, value: normalize(self.name.as_str()) }]
     }
 
-    /// Each member lists its teams.
+    /// The members, so that a user's teams can be listed as the user's children.
     fn parents(&self) -> Vec<AnyId> {
         self.member_ids.iter().map(|id| AnyId::from(*id)).collect()
     }

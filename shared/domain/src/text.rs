@@ -1,20 +1,20 @@
-//! Texts with a limit: one line, or prose.
+//! Bounded texts: single lines and multi-line prose.
 
 use crate::error::{Rule, Unit};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// One line of at most `MAX` characters: trimmed, not empty, no control characters.
+/// A single line of at most `MAX` characters: trimmed, not empty, without control characters.
 ///
-/// Line and paragraph separators count as control characters, so such a text is safe in a mail header.
+/// Line and paragraph separators count as control characters, so a line is safe in a mail header.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Line<const MAX: usize>(String);
 
-/// Text of at most `MAX` characters: trimmed, not empty; of control characters only line breaks and tabs.
+/// A text of at most `MAX` characters: trimmed, not empty, without control characters except line breaks and tabs.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Prose<const MAX: usize>(String);
 
-/// Whether a character would end or distort a line: controls, and the separators U+2028 and U+2029.
+/// Whether a character ends or distorts a line: control characters, and the separators U+2028 and U+2029.
 pub fn breaks_a_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -34,7 +34,7 @@ fn bounded(text: &str, max: usize, forbidden: impl Fn(char) -> bool) -> Result<S
 }
 
 impl<const MAX: usize> Line<MAX> {
-    /// The line a text is, or the rule it breaks.
+    /// Parses a line, or returns the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         // Checked before trimming: a trailing line break is a control character too.
         if text.chars().any(breaks_a_line) {
@@ -45,7 +45,7 @@ impl<const MAX: usize> Line<MAX> {
 }
 
 impl<const MAX: usize> Prose<MAX> {
-    /// The prose a text is, or the rule it breaks.
+    /// Parses prose, or returns the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         bounded(&text.replace("\r\n", "\n"), MAX, |c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')).map(Prose)
     }
@@ -80,7 +80,7 @@ macro_rules! text {
 
         impl<'de, const MAX: usize> Deserialize<'de> for $name<MAX> {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                // Another version may take longer ones.
+                // Another version may have a higher limit.
                 crate::open::read(from, Self::parse, |text| Some($name(text.to_owned())))
             }
         }

@@ -1,4 +1,4 @@
-//! Moments.
+//! Timestamps: points in time in UTC with millisecond precision.
 
 use crate::Rule;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,8 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A moment in UTC, to the millisecond. Written as RFC 3339, always with milliseconds and `Z`, so that
-/// moments sort as text.
+/// A point in time in UTC, to the millisecond. Written as RFC 3339, always with milliseconds and `Z`, so that timestamps
+/// sort as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(jiff::Timestamp);
 
@@ -15,10 +15,10 @@ impl Timestamp {
     /// 1970-01-01T00:00:00.000Z.
     pub const UNIX_EPOCH: Timestamp = Timestamp(jiff::Timestamp::UNIX_EPOCH);
 
-    /// 9999-01-01T00:00:00.000Z: where things without a date come in the order of dates.
+    /// 9999-01-01T00:00:00.000Z: the sort position of records without a date.
     pub const END: Timestamp = Timestamp(jiff::Timestamp::constant(253_370_764_800, 0));
 
-    /// The moment this many milliseconds after 1970, if it lies between the years -9999 and 9999.
+    /// The time this many milliseconds after 1970, if it is between the years -9999 and 9999.
     pub fn from_millisecond(millis: i64) -> Result<Timestamp, jiff::Error> {
         jiff::Timestamp::from_millisecond(millis).map(Timestamp)
     }
@@ -33,23 +33,23 @@ impl Timestamp {
         self.0.as_second()
     }
 
-    /// A moment later; the end of time where there is none so late.
+    /// The time plus a duration, at most the latest timestamp.
     pub fn plus(self, by: Duration) -> Timestamp {
         Timestamp(self.0.checked_add(by).unwrap_or(jiff::Timestamp::MAX))
     }
 
-    /// A moment earlier; the beginning of time where there is none so early.
+    /// The time minus a duration, at least the earliest timestamp.
     pub fn minus(self, by: Duration) -> Timestamp {
         Timestamp(self.0.checked_sub(by).unwrap_or(jiff::Timestamp::MIN))
     }
 
-    /// The first moment of its day, in UTC.
+    /// The start of its day in UTC.
     pub fn start_of_day(self) -> Timestamp {
         const DAY: i64 = 86_400_000;
         Timestamp::from_millisecond(self.as_millisecond().div_euclid(DAY) * DAY).unwrap_or(self)
     }
 
-    /// How long it is from here to a later moment; zero to an earlier one.
+    /// The duration until a later time; zero if that is earlier.
     pub fn until(self, later: Timestamp) -> Duration {
         Duration::from_millis(later.as_millisecond().saturating_sub(self.as_millisecond()).max(0) as u64)
     }

@@ -1,4 +1,4 @@
-//! Users: the people who sign in.
+//! Users: people who sign in, with a role, a status and optionally a second factor.
 
 use crate::choices;
 use crate::field::Fields;
@@ -10,7 +10,7 @@ use crate::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Somebody who signs in. Holds no secret: the password's hash is a row of its own.
+/// A user. Holds no secret: the password's hash is stored in a separate row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct User {
     /// The id.
@@ -19,31 +19,31 @@ pub struct User {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// The address to sign in with.
+    /// The e-mail address to sign in with.
     pub email: EmailAddress,
-    /// The name to sign in with.
+    /// The user name to sign in with.
     pub username: Option<Username>,
-    /// What they are called.
+    /// The full name.
     pub name: Option<Line<120>>,
-    /// What they may do.
+    /// The role.
     pub role: RoleRef,
-    /// Whether they may sign in.
+    /// Whether the user may sign in.
     #[serde(default)]
     pub status: Status,
-    /// When the address was proven to be theirs.
+    /// When the e-mail address was verified.
     #[serde(default)]
     #[field(read_only)]
     pub email_verified_at: Option<Timestamp>,
-    /// Whether signing in takes a code of their app besides the password.
+    /// Whether signing in needs a code from an authenticator app besides the password.
     #[serde(default)]
     pub second_factor: bool,
-    /// Sessions of an earlier epoch have ended: a new one begins when all are to end at once.
+    /// The epoch of the user's sessions. Ending all sessions starts a new epoch; sessions of earlier ones are invalid.
     #[serde(default)]
     #[field(read_only)]
     pub session_epoch: u32,
@@ -53,15 +53,15 @@ choices! {
     /// Whether a user may sign in.
     #[derive(Default)]
     Status as "UserStatus" {
-        /// They may.
+        /// The user may sign in.
         #[default] Active = "active",
-        /// They may not, and their sessions have ended.
+        /// The user may not sign in, and all sessions have ended.
         Suspended = "suspended",
     }
 }
 
 impl User {
-    /// A user as they register or are invited.
+    /// A new user, who registers or was invited.
     pub fn new(
         email: EmailAddress,
         username: Option<Username>,
@@ -85,12 +85,12 @@ impl User {
         }
     }
 
-    /// The epoch of sessions that they are in.
+    /// The current epoch of the user's sessions.
     pub fn epoch(&self) -> Epoch {
         Epoch { user: self.id, number: self.session_epoch }
     }
 
-    /// Whether they own the organisation, and can act for it.
+    /// Whether the user is an owner and active.
     pub fn is_acting_owner(&self) -> bool {
         self.role == RoleRef::from(Role::Owner) && self.status == Status::Active
     }
@@ -102,26 +102,26 @@ impl User {
         self
     }
 
-    /// The user with another address, which ends their sessions.
+    /// The user with another e-mail address; this ends all sessions.
     #[must_use]
     pub fn with_address(&self, email: EmailAddress) -> User {
         self.changed_to(User { email, ..self.clone() })
     }
 
-    /// The user as somebody else changes them. Suspending ends their sessions; another address is not proven yet.
+    /// The user as changed by another user. Suspending ends all sessions; a new e-mail address is unverified.
     #[must_use]
     fn changed_to(&self, wanted: User) -> User {
         let proven = self.email.normalized() == wanted.email.normalized();
         let email_verified_at = self.email_verified_at.filter(|_| proven);
-        // Who lost their app and their codes is let in without; nobody else can set one up for them.
+        // Another user can turn the second factor off, for users who lost their app and codes, but can't turn it on.
         let second_factor = self.second_factor && wanted.second_factor;
         let wanted = User { email_verified_at, second_factor, ..wanted };
         if wanted.status != self.status || !proven { wanted.signed_out() } else { wanted }
     }
 }
 
-/// Whether somebody may make a user what they are to be: nobody gives, or takes away, more than they have
-/// themselves, and owners are changed by owners alone.
+/// Checks that the caller may change a user between these roles: it can't grant or revoke permissions it doesn't have,
+/// and only owners change owners.
 pub fn may_change(mine: &Grants, my_role: Option<RoleRef>, theirs: &[(RoleRef, Grants)]) -> Result<(), Error> {
     let owner = RoleRef::from(Role::Owner);
     let mine_all = my_role == Some(owner);
@@ -131,7 +131,7 @@ pub fn may_change(mine: &Grants, my_role: Option<RoleRef>, theirs: &[(RoleRef, G
     }
 }
 
-/// Whether somebody may give, or take away, permissions: no more than they have themselves.
+/// Checks that the caller may grant or revoke permissions: only those it has.
 pub fn may_change_grants(mine: &Grants, theirs: &[Grants]) -> Result<(), Error> {
     match theirs.iter().all(|grants| mine.cover(grants)) {
         true => Ok(()),
@@ -160,7 +160,7 @@ impl Record for User {
         })
     }
 
-    /// Their sessions stay ended.
+    /// Sessions from before the deletion stay ended.
     fn back(&self) -> User {
         self.clone().signed_out()
     }
@@ -184,21 +184,21 @@ impl Record for User {
     }
 }
 
-/// A name to sign in with: 3 to 64 letters, digits, `.`, `_` or `-`; upper and lower case are one.
+/// A user name: 3 to 64 letters, digits, `.`, `_` or `-`; case-insensitive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, min_length = 3, max_length = 64)]
 pub struct Username(String);
 
 impl Username {
-    /// The name a text is.
+    /// Parses a user name.
     pub fn parse(text: &str) -> Result<Username, Rule> {
         let length = text.chars().count();
         let good = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
         if good && (3..=64).contains(&length) { Ok(Username(text.to_owned())) } else { Err(Rule::Username) }
     }
 
-    /// The form in which names are compared.
+    /// The normalised form for comparison.
     pub fn normalized(&self) -> String {
         crate::words::normalize(&self.0)
     }

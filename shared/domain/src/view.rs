@@ -1,4 +1,4 @@
-//! Views: lists that somebody keeps, by the query that asks for them.
+//! Views: saved list queries, private or shared.
 
 use crate::choices;
 use crate::field::Fields;
@@ -10,7 +10,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 choices! {
-    /// What a view lists.
+    /// The resources that a view can list.
     ViewOf {
         /// Leads.
         Leads = "leads",
@@ -28,12 +28,12 @@ choices! {
 }
 
 impl ViewOf {
-    /// What lists records of a type, where views may.
+    /// The resource of a record type, if views can list it.
     pub fn of(kind: RecordType) -> Option<ViewOf> {
         with_record_type!(kind, T => ViewOf::named(T::RESOURCE.name()).filter(|_| kind == T::TYPE)).flatten()
     }
 
-    /// The type of its records, named as permissions name them.
+    /// The record type of the resource.
     pub fn record_type(self) -> Option<RecordType> {
         let mut found = None;
         for_each_record_type!(T => if T::RESOURCE.name() == self.name() {
@@ -43,7 +43,7 @@ impl ViewOf {
     }
 }
 
-/// A list that somebody keeps. `?view_id=` shows it.
+/// A saved list query, applied with `?view_id=`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct View {
     /// The id.
@@ -52,23 +52,23 @@ pub struct View {
     /// The version.
     #[field(read_only)]
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     #[field(read_only)]
     pub created_at: Timestamp,
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// What it is called.
+    /// The name.
     #[field(required)]
     pub name: Line<100>,
-    /// What it lists.
+    /// The listed resource.
     #[field(required)]
     pub resource: ViewOf,
-    /// The query of the list, such as `status=active&sort=created_at`; parameters of the request come before it.
+    /// The query of the list, such as `status=active&sort=created_at`; parameters of the request take precedence.
     #[field(required)]
     pub query: Line<2000>,
-    /// Whose it is; whoever makes it, unless given. `null` shares it with everybody who may see views; those who may change
-    /// all views change it.
+    /// The owner; the creator unless given. `null` shares the view with all users who may read views; only users who may
+    /// change all views can change a shared one.
     #[field(default = by.actor.owner())]
     pub owner_id: Option<UserId>,
 }

@@ -1,19 +1,18 @@
-//! The words by which a record is found.
+//! Full-text search: tokens of records for prefix search, and parsing of search terms, for Latin and Chinese text.
 
 use crate::{EmailAddress, Phone};
 use unicode_normalization::UnicodeNormalization;
 
-/// The most tokens a record has; each is an item of its own.
+/// The most tokens of a record; each is a separate item in the table.
 pub const MOST_TOKENS: usize = 24;
 
-/// The most characters a token has.
+/// The most characters of a token.
 pub const TOKEN_CHARACTERS: usize = 32;
 
-/// The tokens that find a record, most useful first, and the text that further words are looked for in.
+/// The search tokens of a record, most useful first, and its text, which is searched for further terms.
 ///
-/// Latin words and numbers are tokens, so that a prefix finds them; of a run of Chinese characters
-/// every suffix is one, so that any part finds it. When there are more than [`MOST_TOKENS`], the last
-/// are dropped, in the order in which the parts were added; the text still holds them.
+/// Latin words and numbers are tokens, so that any prefix finds them. Of a run of Chinese characters every suffix is a
+/// token, so that any part finds it. Beyond [`MOST_TOKENS`], tokens added last are dropped; the text still holds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
     tokens: Vec<String>,
@@ -31,7 +30,7 @@ impl Words {
         &self.text
     }
 
-    /// Adds a name, a company or another text.
+    /// Adds a text, such as a name or a company.
     pub fn with(mut self, text: Option<&str>) -> Words {
         let Some(text) = text else { return self };
         let text = normalize(text);
@@ -42,8 +41,8 @@ impl Words {
         self
     }
 
-    /// Adds a person's name. Chinese names are written without a blank and in either order of the
-    /// fields, so both are found.
+    /// Adds a person's name. Chinese names are written without a space and in either order of the fields, so both orders
+    /// are found.
     pub fn with_name(self, first: Option<&str>, last: Option<&str>) -> Words {
         match (first, last) {
             (Some(first), Some(last)) if is_han(first) && is_han(last) => {
@@ -53,12 +52,12 @@ impl Words {
         }
     }
 
-    /// Adds an address: the whole of it, and its parts but for the last, which half the world shares.
+    /// Adds an e-mail address: the whole address, and its parts except the top-level domain, which is too common.
     pub fn with_email(mut self, email: Option<&EmailAddress>) -> Words {
         let Some(email) = email else { return self };
         let address = email.normalized();
         self.add_token(&address);
-        // People look for an international address as it is written, not as it is encoded.
+        // Users search for an international address as it is written, not as it is encoded.
         let written = normalize(email.as_str());
         if written != address {
             self.add_token(&written);
@@ -72,7 +71,7 @@ impl Words {
         self
     }
 
-    /// Adds a number: its digits, the digits within its country, and the last four.
+    /// Adds a phone number: its digits, the national digits, and the last four.
     pub fn with_phone(mut self, phone: Option<&Phone>, e164: Option<&str>) -> Words {
         let Some(phone) = phone else { return self };
         let digits = digits_of(phone.as_str());
@@ -84,7 +83,7 @@ impl Words {
         if let Some(national) = e164.and_then(Phone::national_digits) {
             self.add_token(&national);
         }
-        // As it was written, with the 0 or 00 that people dial.
+        // As entered, with the dialling prefix 0 or 00.
         self.add_token(&digits);
         self.add_token(&full[full.len() - 4..]);
         self.add_text(&full);
@@ -103,7 +102,7 @@ impl Words {
 
     fn add_token(&mut self, token: &str) {
         let token: String = token.chars().take(TOKEN_CHARACTERS).collect();
-        // A token is found by any beginning of it, so one that begins another would find nothing more.
+        // A token is found by any prefix, so a token that is a prefix of another one is redundant.
         if token.is_empty() || self.tokens.iter().any(|known| known.starts_with(&token)) {
             return;
         }
@@ -121,7 +120,7 @@ impl Words {
     }
 }
 
-/// What somebody looks for: the word to find records by, and others that must be there too.
+/// Parsed search terms: the main term, which is looked up in the index, and further terms that must match too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     main: String,
@@ -129,7 +128,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The terms of a text: an address, a number, or words. None where it holds no letter or digit.
+    /// Parses an e-mail address, a number or words. None if the text has no letter or digit.
     pub fn of(text: &str) -> Option<Terms> {
         let text = normalize(text);
         let text = text.trim();
@@ -148,13 +147,12 @@ impl Terms {
         Some(Terms { main, rest: words })
     }
 
-    /// What a token of a record found begins with.
+    /// The prefix to look up in the index of tokens.
     pub fn prefix(&self) -> String {
         self.main.chars().take(TOKEN_CHARACTERS).collect()
     }
 
-    /// Whether a record's text, found by the prefix, has all the terms: Latin words by their beginning,
-    /// Chinese by any part.
+    /// Whether the text of a record found by the prefix matches all terms: Latin words by prefix, Chinese by any part.
     pub fn match_text(&self, text: &str) -> bool {
         let whole = self.main.chars().count() <= TOKEN_CHARACTERS || text.contains(&self.main);
         whole
@@ -168,12 +166,12 @@ impl Terms {
     }
 }
 
-/// The form in which words are compared: NFKC, lower case.
+/// Normalises a text for comparison: NFKC, lower case.
 pub fn normalize(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 
-/// The words of a normalised text: runs of letters and digits, Chinese apart from the rest.
+/// The words of a normalised text: runs of letters and digits, with Chinese runs separate from others.
 pub fn runs(text: &str) -> Vec<String> {
     let mut runs: Vec<String> = Vec::new();
     let mut previous: Option<bool> = None;
@@ -196,12 +194,12 @@ fn digits_of(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Whether a text is written without blanks between words throughout.
+/// Whether a text is entirely in a script without spaces between words.
 pub fn is_han(text: &str) -> bool {
     text.chars().all(is_han_character)
 }
 
-/// Whether a character is written without blanks between words: Han, kana and hangul.
+/// Whether a character is of a script without spaces between words: Han, kana or hangul.
 fn is_han_character(c: char) -> bool {
     matches!(u32::from(c), 0x3040..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xac00..=0xd7af | 0xf900..=0xfaff | 0x20000..=0x323af)
 }

@@ -1,4 +1,4 @@
-//! Time zones, and times as people write them.
+//! IANA time zones, and times with or without an offset.
 
 use crate::{Rule, Timestamp};
 use jiff::civil::DateTime;
@@ -7,15 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::LazyLock;
 
-/// The IANA database as it was built in, so that every machine reads a time alike.
+/// The IANA database compiled in, so that every machine interprets times in the same way.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// A time zone of the IANA database, `Asia/Shanghai` unless said otherwise.
+/// A time zone of the IANA database; `Asia/Shanghai` by default.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Zone(String);
 
 impl Zone {
-    /// The zone of this name, whatever its case.
+    /// Parses a zone's name in upper or lower case.
     pub fn parse(name: &str) -> Result<Zone, Rule> {
         let zone = ZONES.get(name.trim()).map_err(|_| Rule::Zone)?;
         zone.iana_name().map(|name| Zone(name.to_owned())).ok_or(Rule::Zone)
@@ -26,13 +26,13 @@ impl Zone {
         &self.0
     }
 
-    /// What clocks on a wall there show at a moment: `2024-02-15T14:00:00`.
+    /// The local time in the zone: `2024-02-15T14:00:00`.
     pub fn wall_time(&self, at: Timestamp) -> String {
         let instant = jiff::Timestamp::from_millisecond(at.as_millisecond()).unwrap_or_default();
         self.rules().to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S").to_string()
     }
 
-    /// When the day of a moment ends there.
+    /// The end of a time's day in the zone.
     pub fn next_midnight(&self, at: Timestamp) -> Timestamp {
         let instant = jiff::Timestamp::from_millisecond(at.as_millisecond()).unwrap_or_default();
         let tomorrow = instant.to_zoned(self.rules()).tomorrow().and_then(|day| day.start_of_day());
@@ -51,7 +51,7 @@ impl Default for Zone {
     }
 }
 
-/// A time as somebody wrote it: with its offset from UTC, or as a clock on a wall shows it.
+/// A time as a client gave it: with an offset from UTC, or as a local time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     text: String,
@@ -66,8 +66,8 @@ enum Given {
 }
 
 impl Moment {
-    /// Reads `2024-02-15T14:00:00Z`, `…+08:00`, `2024-02-15T14:00:00`, `2024-02-15T14:00`, `2024-02-15 14:00`
-    /// or a date alone, which means its midnight.
+    /// Parses `2024-02-15T14:00:00Z`, `…+08:00`, `2024-02-15T14:00:00`, `2024-02-15T14:00`, `2024-02-15 14:00`
+    /// or a date, which means its midnight.
     pub fn parse(text: &str) -> Result<Moment, Rule> {
         let text = text.trim();
         if text.len() > 64 {
@@ -77,7 +77,7 @@ impl Moment {
             Ok(instant) => Given::Instant(instant),
             Err(_) => Given::Wall(text.parse().map_err(|_| Rule::Time)?),
         };
-        // So far within what a clock can show that no zone leads out of it.
+        // These years are far enough within the range of timestamps that no zone's offset leads out of it.
         let year = match given {
             Given::Instant(at) => at.as_second().div_euclid(31_556_952) + 1970,
             Given::Wall(wall) => i64::from(wall.year()),
@@ -89,17 +89,17 @@ impl Moment {
         Ok(Moment { text: text.to_owned(), given, is_day })
     }
 
-    /// As it was written.
+    /// The time as it was given.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is a day alone.
+    /// Whether it is a date without a time.
     pub fn is_day(&self) -> bool {
         self.is_day
     }
 
-    /// The moment it means, in a zone where it names none. Where clocks skip it, the time after the gap.
+    /// The point in time; in this zone, if it has no offset. A local time that daylight saving skips is moved past the gap.
     pub fn in_zone(&self, zone: &Zone) -> Result<Timestamp, Rule> {
         match self.given {
             Given::Instant(at) => Ok(at),
@@ -145,14 +145,14 @@ macro_rules! as_text {
     };
 }
 
-// A zone that this version's database doesn't know is kept by its name; its clocks show UTC.
+// A zone that this version's database doesn't know is kept by name, and treated as UTC.
 as_text!(Zone, name, |name| Some(Zone(name.to_owned())), "Asia/Shanghai", "A time zone of the IANA database.");
 as_text!(
     Moment,
     as_str,
     |_| None,
     "2024-02-15T14:00:00",
-    "A time: RFC 3339, or without an offset as clocks show it in the zone that goes with it."
+    "A time: RFC 3339, or without an offset a local time in the accompanying time zone."
 );
 
 impl fmt::Debug for Zone {
@@ -178,7 +178,7 @@ mod tests {
         check("2024-02-15", "UTC", "2024-02-15T00:00:00.000Z");
         check("2024-02-15T14:00:00Z", "Asia/Shanghai", "2024-02-15T14:00:00.000Z");
         check("2024-02-15T14:00:00+08:00", "UTC", "2024-02-15T06:00:00.000Z");
-        // Clocks skipped from 2 to 3 that night.
+        // Clocks went forward from 2 to 3 that night.
         check("2024-03-31T02:30:00", "Europe/Berlin", "2024-03-31T01:30:00.000Z");
     }
 

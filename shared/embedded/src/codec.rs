@@ -1,4 +1,4 @@
-//! Items as bytes: a head that says how large an item is and when it expires, then its attributes but for its key.
+//! Binary format of stored items: a header with the item's size and expiry, then its attributes except the key.
 //!
 //! ```text
 //! 01 <size as DynamoDB counts it: 4 bytes> <expires_at: 8 bytes, 0 for never> (<name> <value>)*
@@ -12,7 +12,7 @@ use crate::size;
 use daybook_store::item::{AttributeValue, Blob, Item};
 use daybook_store::schema::{EXPIRES_AT, PK, SK};
 
-/// The version of the form. Another one isn't understood.
+/// The version of the binary format. Items of any other version can't be read.
 const FORM: u8 = 1;
 
 const HEAD: usize = 13;
@@ -29,7 +29,7 @@ const TEXTS: u8 = b's';
 const NUMBERS: u8 = b'n';
 const MANY_BYTES: u8 = b'b';
 
-/// An item as bytes, or why it can't be one.
+/// Encodes an item, or returns why it can't be stored.
 pub fn encode(item: &Item) -> Result<Vec<u8>, String> {
     let bytes = size::of(item);
     size::check_item(bytes)?;
@@ -112,21 +112,21 @@ fn encode_value(out: &mut Vec<u8>, value: &AttributeValue) -> Result<(), String>
             length(out, all.len());
             all.iter().for_each(|own| bytes(out, own.as_ref()));
         }
-        other => return Err(format!("a value of a kind that isn't known: {other:?}")),
+        other => return Err(format!("unknown attribute type: {other:?}")),
     }
     Ok(())
 }
 
-/// What stands at the head of an item.
+/// The header of an encoded item.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
-    /// Its bytes, as DynamoDB counts them.
+    /// The item's size in bytes, as DynamoDB counts it.
     pub size: usize,
     /// When it expires, in seconds since 1970.
     pub expires_at: Option<i64>,
 }
 
-/// Reads an item's head.
+/// Decodes an item's header; `None` where the bytes are malformed.
 pub fn head(bytes: &[u8]) -> Option<Head> {
     let [FORM, rest @ ..] = bytes else { return None };
     let (size, rest) = rest.split_at_checked(4)?;
@@ -135,7 +135,7 @@ pub fn head(bytes: &[u8]) -> Option<Head> {
     Some(Head { size, expires_at: Some(expires_at).filter(|at| *at != 0) })
 }
 
-/// Reads an item, all of it but its key.
+/// Decodes an item's attributes, except its key; `None` where the bytes are malformed.
 pub fn decode(bytes: &[u8]) -> Option<Item> {
     head(bytes)?;
     let mut from = Reader(bytes.get(HEAD..)?);
@@ -147,7 +147,8 @@ pub fn decode(bytes: &[u8]) -> Option<Item> {
     Some(item)
 }
 
-/// Reads one attribute of an item, if it is there; what stands before it is passed over.
+/// Decodes one attribute of an item, if it has it; skips those stored before it. The outer `None` means malformed
+/// bytes.
 pub fn decode_only(bytes: &[u8], name: &str) -> Option<Option<AttributeValue>> {
     head(bytes)?;
     let mut from = Reader(bytes.get(HEAD..)?);
@@ -192,7 +193,7 @@ impl<'a> Reader<'a> {
         str::from_utf8(self.bytes()?).ok()
     }
 
-    /// So many, each read by a function. No more room is kept for them than there are bytes.
+    /// Reads a length-prefixed list, each value with `one`. Never allocates for more values than there are bytes left.
     fn many<T>(&mut self, one: impl Fn(&mut Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
         let count = self.length()?;
         let mut all = Vec::with_capacity(count.min(self.0.len()));
@@ -222,7 +223,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     fn pass(&mut self) -> Option<()> {
         match self.byte()? {
             TEXT | NUMBER | BYTES => self.bytes().map(drop),

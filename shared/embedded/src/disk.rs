@@ -1,5 +1,5 @@
-//! A key-value store in a folder: an LSM tree of `fjall`, with a log that is handed to the operating system before a write
-//! is acknowledged, and to the disk by groups.
+//! A key-value store in a folder on disk: an LSM tree (`fjall`) whose write-ahead log is handed to the operating system
+//! before a write is acknowledged, and synced to disk in groups.
 
 use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit, is_empty};
 use fjall::compaction::Leveled;
@@ -13,50 +13,49 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How long a group of writes is waited for before it goes to the disk: with the time that this takes, less than 100 ms.
+/// How long writes are collected before they are synced to disk as a group: with the sync itself, less than 100 ms.
 const GROUP: Duration = Duration::from_millis(50);
 
-/// So much must be free on the disk for writes: what the store itself may need next to go on.
+/// The bytes that must be free on the disk for a write to be accepted: what the store itself may need next to go on.
 const KEPT_FREE: u64 = 128 << 20;
 
-/// The most bytes of blocks that are kept in memory.
+/// The maximum bytes of blocks in the cache.
 const CACHE: u64 = 12 << 20;
 
-/// The most bytes of new entries in memory before they become a file.
+/// The maximum bytes of new entries in memory (memtable) before they are flushed to a file.
 const NEW: u64 = 4 << 20;
 
-/// The threads that write files: the first is for new entries alone, which would pile up in memory behind a long merge of
-/// files; the others merge.
+/// The number of threads that write files. The first only flushes memtables, which would pile up in memory behind a
+/// long compaction; the others compact files.
 const WRITERS: usize = 2;
 
-/// So many files of new entries are waited for before they are merged into those before, and the bytes of a merged file:
-/// what comes in lies all over the range of keys, so that each merge writes all of the first level anew.
+/// The number of level-0 files that triggers a compaction, and the bytes of a compacted file. New entries are spread
+/// over the whole range of keys, so that each compaction rewrites all of the first level.
 const MERGED_AT: u8 = 12;
 const FILE: u64 = 8 << 20;
 
-/// How much lower the priority of the threads that write files is than that of the requests, where the processor is
-/// short (`nice`).
+/// The `nice` value of the threads that write files: requests have priority where processor time is short.
 const STAND_BACK: i32 = 5;
 
-/// With so many lots of new entries in memory that wait to become files, or so many files that wait to be merged, writes wait.
+/// Writes wait while this many memtables wait to be flushed, or this many level-0 files wait for compaction.
 const MOST_SEALED: usize = 3;
 const MOST_UNMERGED: usize = 18;
 
-/// How long they wait, and in what steps.
+/// How long a write waits for that at most, and in what steps.
 const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(2);
 
-/// The name of the one keyspace.
+/// The name of the only keyspace.
 const KEYSPACE: &str = "table";
 
 /// When a write is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Once the operating system has it: it survives the end of the process, however that comes, and reaches the disk within
-    /// 100 ms.
+    /// Once the operating system has it: the write survives the end of the process, a crash included, and reaches the
+    /// disk within 100 ms.
     #[default]
     Process,
-    /// Once the disk has it: it survives a power failure.
+    /// Once it is synced to disk: the write survives a power failure.
     Disk,
 }
 
@@ -72,19 +71,19 @@ impl std::str::FromStr for Durability {
     }
 }
 
-/// Why a folder can't be opened.
+/// The error of a folder that can't be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("the table in {0} can't be opened: {1}")]
 pub struct OpenError(PathBuf, String);
 
 impl OpenError {
-    /// Says why a folder can't be opened.
+    /// The error for a folder, with its cause.
     pub(crate) fn of(folder: &Path, why: impl std::fmt::Display) -> OpenError {
         OpenError(folder.to_owned(), why.to_string())
     }
 }
 
-/// Keys and values in a folder.
+/// A key-value store in a folder.
 pub struct Disk {
     shared: Arc<Shared>,
     syncing: Option<JoinHandle<()>>,
@@ -93,11 +92,11 @@ pub struct Disk {
 struct Shared {
     folder: PathBuf,
     durability: Durability,
-    /// So much must be free on the disk for writes.
+    /// The bytes that must be free on the disk for a write to be accepted.
     kept_free: AtomicU64,
-    /// None while it is broken: then the next call opens it again.
+    /// `None` after a failure; the next call reopens the store.
     open: RwLock<Option<Open>>,
-    /// How far writes have come.
+    /// The progress of writes.
     written: Mutex<Written>,
     more: Condvar,
     synced: watch::Sender<Synced>,
@@ -108,24 +107,24 @@ struct Open {
     keyspace: Keyspace,
 }
 
-/// How many writes the disk has.
+/// The progress of syncs, in numbers of writes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Synced {
-    /// The disk has so many, but for those that follow.
+    /// Writes up to this number are on the disk, except those covered by `unknown`.
     upto: u64,
-    /// Of so many it isn't known, as handing them over failed.
+    /// A sync of the writes up to this number failed, so it isn't known whether the disk has them.
     unknown: u64,
 }
 
 #[derive(Default)]
 struct Written {
-    /// How many writes there were.
+    /// The number of writes so far.
     count: u64,
     over: bool,
 }
 
 impl Disk {
-    /// The store in a folder, which is made where there is none.
+    /// Opens the store in a folder, which is created if missing.
     pub fn open(folder: &Path, durability: Durability) -> Result<Disk, OpenError> {
         let open = Open::at(folder).map_err(|error| OpenError::of(folder, error))?;
         let shared = Arc::new(Shared {
@@ -143,7 +142,7 @@ impl Disk {
         Ok(Disk { shared, syncing: Some(syncing) })
     }
 
-    /// Makes a store in a folder where there is none, of keys that are told in their order; on the disk when this is done.
+    /// Creates a store in an empty folder, from keys that `tell` passes in ascending order; synced to disk on return.
     pub(crate) fn filled(
         folder: &Path,
         tell: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> Result<(), OrderedError>) -> Result<(), OrderedError>,
@@ -151,7 +150,7 @@ impl Disk {
         let failed = |error: fjall::Error| OrderedError::Refused(format!("{}: {error}", folder.display()));
         let Open { database, keyspace } = Open::at(folder).map_err(failed)?;
         if !keyspace.is_empty().map_err(failed)? {
-            return Err(OrderedError::Refused(format!("{} is in use", folder.display())));
+            return Err(OrderedError::Refused(format!("{} must be empty", folder.display())));
         }
         let mut filling = keyspace.start_ingestion().map_err(failed)?;
         tell(&mut |key, value| filling.write(key, value).map_err(failed))?;
@@ -193,7 +192,7 @@ impl Shared {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The store, opened again where it broke.
+    /// The store, reopened if it failed before.
     fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Open>>, OrderedError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         if open.is_some() {
@@ -203,36 +202,36 @@ impl Shared {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {
             let again = Open::at(&self.folder).and_then(|again| {
-                // What it has read back is to be on the disk before anybody hears of it.
+                // What was recovered from the log must be on the disk before any read returns it.
                 again.database.persist(PersistMode::SyncAll)?;
                 Ok(again)
             });
             *open = Some(again.map_err(|error| OrderedError::Refused(error.to_string()))?);
-            tracing::warn!("the table is open again");
+            tracing::warn!("the table was reopened");
         }
         drop(open);
         Ok(self.open.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Closes the store after it broke: what it has in memory may not be what is on the disk.
+    /// Closes the store after a failure: its memory may differ from what is on the disk.
     fn close(&self) {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Refuses writes while the disk has no room for what they may need.
+    /// Refuses writes while less than `kept_free` bytes are free on the disk.
     fn check_room(&self) -> Result<(), OrderedError> {
         let kept_free = self.kept_free.load(Ordering::Relaxed);
         match rustix::fs::statvfs(&self.folder) {
             Ok(found) if found.f_bavail.saturating_mul(found.f_frsize) < kept_free => {
-                let why = format!("the disk is full: less than {} MB are free; nothing was written", kept_free >> 20);
+                let why = format!("the disk is full (under {} MB free): nothing written, make room", kept_free >> 20);
                 Err(OrderedError::Refused(why))
             }
             _ => Ok(()),
         }
     }
 
-    /// Waits while files are written and merged more slowly than new entries come in. The store would wait by itself, but
-    /// without end, and in long steps.
+    /// Back-pressure: waits while flushes and compactions are slower than new entries. `fjall` would stall by itself,
+    /// but without a limit and in long steps.
     fn wait_for_writers(&self) -> Result<(), OrderedError> {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -243,14 +242,14 @@ impl Shared {
             }
             drop(open);
             if Instant::now() > until {
-                return Err(OrderedError::Refused("the disk doesn't keep up; nothing was written".to_owned()));
+                return Err(OrderedError::Refused("the disk is too slow for the load; nothing was written".to_owned()));
             }
             std::thread::sleep(STEP);
         }
     }
 
     fn apply(&self, batch: Batch) -> Result<(), OrderedError> {
-        // What only removes makes room.
+        // A batch that only removes keys frees space.
         if batch.iter().any(|(_, value)| value.is_some()) {
             self.check_room()?;
         }
@@ -266,17 +265,17 @@ impl Shared {
         }
         let done = writes.commit();
         if done.is_ok() {
-            // Before the store can be closed: who closes it counts what isn't known to be on the disk.
+            // Counted before the store can be closed: closing it marks all counted writes as unknown.
             self.written().count += 1;
             self.more.notify_one();
         }
         drop(open);
         match done {
             Ok(()) => Ok(()),
-            // A write before this one broke it.
+            // An earlier write made the store fail.
             Err(fjall::Error::Poisoned) => {
                 self.close();
-                Err(OrderedError::Refused("the table broke, and is opened again".to_owned()))
+                Err(OrderedError::Refused("the table failed and is being reopened".to_owned()))
             }
             Err(error) => {
                 self.close();
@@ -285,7 +284,7 @@ impl Shared {
         }
     }
 
-    /// Hands writes to the disk, by groups, until the store is dropped.
+    /// Syncs writes to disk in groups, until the store is dropped.
     fn sync_on(&self) {
         let mut synced = 0;
         loop {
@@ -307,7 +306,7 @@ impl Shared {
                 None => Err(closed()),
             });
             if let Err(error) = &handed {
-                tracing::error!(%error, "writes don't reach the disk; the table is opened again");
+                tracing::error!(%error, "the sync to disk failed; the table is reopened");
                 self.close();
                 count = self.written().count;
             }
@@ -319,13 +318,13 @@ impl Shared {
         }
     }
 
-    /// Waits until the disk has all that was written so far.
+    /// Waits until every write so far is synced to disk.
     async fn synced(&self) -> Result<(), OrderedError> {
         let count = self.written().count;
         let mut synced = self.synced.subscribe();
         match synced.wait_for(|known| known.upto >= count).await {
             Ok(known) if known.unknown < count => Ok(()),
-            _ => Err(OrderedError::Unknown("it isn't known whether the disk has it".to_owned())),
+            _ => Err(OrderedError::Unknown("a sync failed, so the write may not be on the disk".to_owned())),
         }
     }
 }
@@ -347,9 +346,9 @@ impl Ordered for Disk {
         if is_empty(&bounds) {
             return Ok(());
         }
-        // Others may have to open the store again while this goes on.
+        // The lock isn't held meanwhile: another thread may have to reopen the store.
         let mut range = match &*self.shared.opened()? {
-            // A keyspace's own range would show half of a write that is being made.
+            // A range of the keyspace itself could show half of a batch that is being written.
             Some(Open { database, keyspace }) => database.snapshot().range::<Vec<u8>, _>(keyspace, bounds),
             None => return Err(closed()),
         };
@@ -373,7 +372,7 @@ impl Ordered for Disk {
 }
 
 fn closed() -> OrderedError {
-    OrderedError::Refused("the table is being opened again".to_owned())
+    OrderedError::Refused("the table is being reopened".to_owned())
 }
 
 fn unreadable(error: fjall::Error) -> OrderedError {
@@ -391,7 +390,7 @@ mod tests {
         (0..5).map(|part| (format!("{n:04}/{part}").into_bytes(), Some(vec![b'x'; size]))).collect()
     }
 
-    /// How many keys there are of each batch.
+    /// The number of keys of each batch.
     fn kept(disk: &Disk) -> BTreeMap<String, usize> {
         let mut kept: BTreeMap<String, usize> = BTreeMap::new();
         let all = (Bound::Unbounded, Bound::Unbounded);
@@ -429,7 +428,7 @@ mod tests {
         for n in 0..20 {
             disk.apply(batch(n, 10)).expect("a write");
         }
-        // As after `kill -9`: what was acknowledged is in the log, and what is closed in order isn't.
+        // As after `kill -9`: acknowledged writes are in the log, and the store wasn't closed cleanly.
         copied(&whole, &cut);
         drop(disk);
         let log = fs::read(log_in(&cut)).expect("a log");
@@ -437,7 +436,7 @@ mod tests {
         let step = if std::env::var("FULL").is_ok_and(|full| full == "1") { 1 } else { 37 };
         let mut least = 20;
         for at in (end.saturating_sub(800)..=end).rev().step_by(step) {
-            // The log is longer than what is in it: its end is either gone, or was never written.
+            // The log file is preallocated, so that a cut leaves its end either missing or full of zeros.
             for zeroed in [false, true] {
                 let tried = folder.path().join("tried");
                 copied(&cut, &tried);

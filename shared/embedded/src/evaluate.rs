@@ -1,11 +1,11 @@
-//! What conditions and updates come to, as DynamoDB has it.
+//! Evaluation of conditions and updates on an item, with DynamoDB's semantics.
 
 use daybook_store::condition::{Change, Condition, Update};
 use daybook_store::item::{AttributeValue, Item};
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
 
-/// Whether a condition holds of an item; an item that isn't there has no attributes.
+/// Whether a condition holds for an item; a missing item counts as one without attributes.
 pub fn holds(condition: &Condition, item: &Item) -> bool {
     match condition {
         Condition::Exists(name) => item.contains_key(*name),
@@ -53,17 +53,17 @@ fn decimal(text: &str) -> Option<Decimal> {
     Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
-/// A number as DynamoDB stores it: without a plus, an exponent, or zeros that say nothing.
+/// A number in DynamoDB's normal form: no plus sign, no exponent, no insignificant zeros.
 pub fn normal_number(text: &str) -> Result<String, String> {
     match text.parse::<i64>() {
         Ok(number) => Ok(number.to_string()),
         Err(_) => decimal(text)
             .map(|number| number.normalize().to_string())
-            .ok_or_else(|| format!("`{text}` is no number of up to 28 digits")),
+            .ok_or_else(|| format!("`{text}` isn't a number of up to 28 digits")),
     }
 }
 
-/// Carries out an update on an item; tells the attributes that it changed, as they are since.
+/// Applies an update to an item; returns the changed attributes with their new values.
 pub fn change(item: &mut Item, update: &Update) -> Result<Item, String> {
     let mut changed = Item::new();
     for (name, change) in &update.changes {
@@ -73,7 +73,7 @@ pub fn change(item: &mut Item, update: &Update) -> Result<Item, String> {
             Change::Add(number) => match item.get(&**name) {
                 None => AttributeValue::N(number.to_string()),
                 Some(AttributeValue::N(own)) => AttributeValue::N(added(own, *number)?),
-                Some(_) => return Err(format!("`{name}` is no number, so nothing can be added to it")),
+                Some(_) => return Err(format!("`{name}` isn't a number, so nothing can be added to it")),
             },
             Change::Remove => {
                 item.remove(&**name);

@@ -1,4 +1,4 @@
-//! How items lie in an ordered key-value store: an item at its key, and a copy of it at its key in each index.
+//! Key layout of the ordered key-value store: an item at its own key, and a copy of it in each index at its index key.
 //!
 //! ```text
 //! item       i <length of pk: 2 bytes> <pk> <sk>
@@ -6,8 +6,8 @@
 //! by_state   s the same, of state_pk and state_sk
 //! ```
 //!
-//! The sort keys of a partition lie in the order of their bytes, as DynamoDB has them; items that are equal in an index in
-//! that of their keys.
+//! Within a partition, items are ordered by the bytes of their sort keys, as in DynamoDB; items with equal index keys
+//! are ordered by their own keys.
 
 use daybook_store::engine::Position;
 use daybook_store::item::{AttributeValue, Item, text};
@@ -27,20 +27,20 @@ fn first(index: Index) -> u8 {
 fn partition(first: u8, pk: &str, room: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(3 + pk.len() + room);
     bytes.push(first);
-    // Longer ones are refused at the door.
+    // Longer keys were refused before, by `size::check_key`.
     bytes.extend(u16::try_from(pk.len()).unwrap_or(u16::MAX).to_be_bytes());
     bytes.extend(pk.as_bytes());
     bytes
 }
 
-/// Where an item lies.
+/// The stored key of an item.
 pub fn item_key(key: &Key) -> Vec<u8> {
     let mut bytes = partition(ITEMS, &key.pk, key.sk.len());
     bytes.extend(key.sk.as_bytes());
     bytes
 }
 
-/// The key of what lies here.
+/// The item's key, decoded from its stored key.
 pub fn key_at(bytes: &[u8]) -> Option<Key> {
     let (length, rest) = bytes.get(1..)?.split_at_checked(2)?;
     let length = usize::from(u16::from_be_bytes(length.try_into().ok()?));
@@ -57,7 +57,7 @@ fn escaped(bytes: &mut Vec<u8>, sk: &str) {
     }
 }
 
-/// Where the copy of an item lies in an index, with the item's own place.
+/// The stored key of an item's copy in an index; it ends with the item's own stored key.
 fn index_key(index: Index, indexed: &Key, item: &[u8]) -> Vec<u8> {
     let mut bytes = partition(first(index), &indexed.pk, indexed.sk.len() + 2 + item.len());
     escaped(&mut bytes, &indexed.sk);
@@ -66,7 +66,7 @@ fn index_key(index: Index, indexed: &Key, item: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Where the copies of an item lie, by what is in it. Without both attributes of an index it isn't there.
+/// The stored keys of an item's copies in the indexes. An item that lacks an attribute of an index isn't in that index.
 pub fn copies(item: &Item, key: &[u8]) -> Vec<Vec<u8>> {
     let place = |index: Index| {
         let indexed = Key { pk: text(item, index.pk())?.clone(), sk: text(item, index.sk())?.clone() };
@@ -75,7 +75,7 @@ pub fn copies(item: &Item, key: &[u8]) -> Vec<Vec<u8>> {
     Index::ALL.into_iter().filter_map(place).collect()
 }
 
-/// The item whose copy lies here.
+/// The item's key, decoded from the stored key of its copy in an index.
 pub fn key_of_copy(bytes: &[u8]) -> Option<Key> {
     let length = usize::from(u16::from_be_bytes(bytes.get(1..3)?.try_into().ok()?));
     let mut at = 3 + length;
@@ -88,7 +88,7 @@ pub fn key_of_copy(bytes: &[u8]) -> Option<Key> {
     }
 }
 
-/// The place in a range of what lies here.
+/// The position in a range of a stored key.
 pub fn place_at(bytes: &[u8], range: &Range) -> Option<Position> {
     let Some(_) = range.index else { return Some(Position { key: key_at(bytes)?, indexed: None }) };
     let rest = bytes.get(3 + range.pk.len()..)?;
@@ -103,7 +103,7 @@ pub fn place_at(bytes: &[u8], range: &Range) -> Option<Position> {
     Some(range.place(key_of_copy(bytes)?, || String::from_utf8_lossy(&sk).into_owned()))
 }
 
-/// The bounds of a range, going on behind a place.
+/// The bounds of a range as stored keys; they begin just behind `after`, where that is given.
 pub fn bounds(range: &Range, after: Option<&Position>, descending: bool) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     let whole = partition(range.index.map_or(ITEMS, first), &range.pk, 64);
     let at = |sk: &str| {
@@ -114,7 +114,7 @@ pub fn bounds(range: &Range, after: Option<&Position>, descending: bool) -> (Bou
         }
         bytes
     };
-    // Behind all that have this very sort key: in an index, whatever their own keys.
+    // Behind every item with exactly this sort key; in an index, several items may share it.
     let behind = |sk: &str| {
         let mut bytes = at(sk);
         if range.index.is_some() {
@@ -143,7 +143,7 @@ pub fn bounds(range: &Range, after: Option<&Position>, descending: bool) -> (Bou
     }
 }
 
-/// The first bytes behind all that begin so. What begins a key here is never all of `ff`.
+/// The smallest bytes greater than every key with this prefix. A prefix never consists of `ff` alone.
 fn next_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
     while let Some(last) = prefix.pop() {
         if last < 0xff {

@@ -1,8 +1,10 @@
-//! The table on one machine: the promises of DynamoDB that Daybook relies on, over an ordered key-value store in this process.
+//! The embedded table, for one machine: the guarantees of DynamoDB that Daybook relies on, over an ordered key-value
+//! store in this process.
 //!
-//! [`Local`] is an engine of the store beside DynamoDB: conditions, updates, transactions, both indexes, pages and TTL come to
-//! the same (a test compares all three over random sequences), and DynamoDB's limits hold, so that what works on one machine
-//! works on AWS. It lies in a folder ([`Durability`] says what an acknowledged write survives), or in memory.
+//! [`Local`] is an engine of the store, as DynamoDB is: conditions, updates, transactions, both indexes, pages and TTL
+//! give the same results (a test compares all three engines over random sequences). DynamoDB's limits are enforced, so
+//! that what works on one machine works on AWS. The data is in a folder ([`Durability`] says what an acknowledged write
+//! survives) or in memory.
 
 mod codec;
 mod disk;

@@ -1,4 +1,5 @@
-//! The table on one machine: DynamoDB's promises over an ordered key-value store in this process.
+//! The embedded engine: items, conditional writes, transactions and indexes as in DynamoDB, over an ordered key-value
+//! store.
 
 use crate::disk::{Disk, Durability, OpenError};
 use crate::layout::{ITEMS, bounds, copies, item_key, key_at, key_of_copy, place_at, with_key};
@@ -19,34 +20,34 @@ use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many items are looked at for those that have expired before others get their turn.
+/// The number of items that a search for expired ones reads before it yields to other threads.
 const LOOKED_AT: usize = 2_000;
 
-/// How much was copied.
+/// The amount of data copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// Entries: items, and their copies in the indexes.
+    /// The number of entries: items, and their copies in the indexes.
     pub entries: u64,
-    /// Their bytes.
+    /// The bytes of their keys and values.
     pub bytes: u64,
 }
 
-/// After so many entries it is told how far a copy has come.
+/// The number of entries between two progress reports of a copy.
 const PROGRESS_EVERY: u64 = 10_000;
 
 /// A table in this process. No other process may have it open.
 ///
-/// A read sees whole writes alone. Conditions are looked at and actions carried out under one lock, so that writes
-/// happen one after the other; the lock isn't held across an await. On disk a thread of its own writes, so that reads
-/// don't wait for a busy disk. Indexes are never behind.
+/// Reads see whole committed writes only. Conditions are checked and actions applied under one lock, so that writes are
+/// serialised; the lock isn't held across an await. On disk a dedicated thread writes, so that reads don't wait for a
+/// busy disk. Indexes are always consistent with the items.
 #[derive(Clone)]
 pub struct Local {
     kept: Arc<Kept>,
-    /// The thread that writes; without one the caller does.
+    /// The thread that writes to disk; without one, the caller's thread writes.
     writer: Option<Arc<Writer>>,
 }
 
-/// The store, and the lock under which it is written.
+/// The key-value store, and the lock that serialises writes.
 struct Kept {
     store: Box<dyn Ordered>,
     writing: Mutex<()>,
@@ -59,12 +60,12 @@ impl fmt::Debug for Local {
 }
 
 impl Local {
-    /// A table that is gone with the process.
+    /// A table in memory, lost when the process ends.
     pub fn in_memory() -> Local {
         Local { kept: Arc::new(Kept { store: Box::new(Memory::default()), writing: Mutex::default() }), writer: None }
     }
 
-    /// The table in a folder, which is made where there is none.
+    /// Opens the table in a folder, which is created if missing.
     pub fn open(folder: &Path, durability: Durability) -> Result<Local, OpenError> {
         let store = Box::new(Disk::open(folder, durability)?);
         let writer = Writer::start().map_err(|error| OpenError::of(folder, error))?;
@@ -72,7 +73,7 @@ impl Local {
         Ok(Local { kept: Arc::new(kept), writer: Some(Arc::new(writer)) })
     }
 
-    /// All items, in the order of their keys: for looking whether something is left.
+    /// All items in key order; for tests.
     pub fn everything(&self) -> Result<Vec<Item>> {
         let mut all = Vec::new();
         let mut broken = None;
@@ -93,9 +94,9 @@ impl Local {
         }
     }
 
-    /// Copies the table as it is at one moment into a folder, where there must be none. Reads and writes go on meanwhile. Tells
-    /// again and again how far it has come, until that says to stop, and says how much it was in the end.
-    pub fn copy_to(&self, folder: &Path, mut told: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
+    /// Copies a snapshot of the table into a folder that holds none. Reads and writes go on meanwhile. Reports progress
+    /// to `told`, stops where that returns `Break`, and returns the total.
+    pub fn copy_to(&self, folder: &Path, mut progress: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
         let mut copied = Copied::default();
         let filled = Disk::filled(folder, |write| {
             let mut failed = None;
@@ -106,8 +107,8 @@ impl Local {
                 }
                 copied.entries += 1;
                 copied.bytes += (key.len() + value.len()) as u64;
-                if copied.entries.is_multiple_of(PROGRESS_EVERY) && told(copied).is_break() {
-                    failed = Some(OrderedError::Refused("it was called off".to_owned()));
+                if copied.entries.is_multiple_of(PROGRESS_EVERY) && progress(copied).is_break() {
+                    failed = Some(OrderedError::Refused("the copy was cancelled".to_owned()));
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())
@@ -115,11 +116,11 @@ impl Local {
             failed.map_or(Ok(()), Err)
         });
         filled.map_err(|error| of_read("copy the table", error))?;
-        let _ = told(copied);
+        let _ = progress(copied);
         Ok(copied)
     }
 
-    /// Removes items whose time is over, and says how many. Takes a while, with others in between.
+    /// Deletes expired items and returns their number. Yields to other threads between steps.
     pub fn remove_expired(&self, now: i64) -> Result<usize> {
         let failed = |error| of_read("remove expired items", error);
         let (mut removed, mut from) = (0, all_items().0);
@@ -150,7 +151,7 @@ impl Local {
     fn read(&self, keys: &[Key], part: Part) -> Result<Vec<Item>> {
         let distinct: HashSet<&Key> = keys.iter().collect();
         if keys.len() > MOST_READ || distinct.len() < keys.len() {
-            let why = format!("{} keys, {} of them different; {MOST_READ} are the most", keys.len(), distinct.len());
+            let why = format!("{} keys, {} distinct; the maximum is {MOST_READ} distinct", keys.len(), distinct.len());
             return Err(Error::internal("read items", why));
         }
         let places: Vec<Vec<u8>> = keys.iter().map(item_key).collect();
@@ -175,7 +176,7 @@ impl Local {
 
     fn page(&self, range: &Range, ask: &QueryAsk) -> Result<QueryPage> {
         if ask.limit == Some(0) {
-            return Err(Error::internal("list items", "a page of no items was asked for"));
+            return Err(Error::internal("list items", "the page limit is 0; it must be at least 1"));
         }
         let mut page =
             Filling { ask, page: QueryPage::default(), bytes: 0, last: Vec::new(), over: true, broken: None };
@@ -192,7 +193,7 @@ impl Local {
         Ok(page)
     }
 
-    /// Carries out actions, and waits until that is as durable as was asked for.
+    /// Applies actions, and waits until they are as durable as configured.
     fn written(&self, actions: &[Action]) -> BoxFuture<'static, Result<Item, Failure>> {
         let wanted = match actions.iter().map(Wanted::of).collect::<Result<Vec<_>, String>>() {
             Ok(wanted) => wanted,
@@ -203,9 +204,9 @@ impl Local {
         let own = kept.clone();
         let done = writer.run(move || own.carry_out(wanted));
         async move {
-            let gone = |_| Failure::OutcomeUnknown("the thread that writes is gone".into());
+            let gone = |_| Failure::OutcomeUnknown("the writer thread has ended".into());
             let done = done.await.map_err(gone)?;
-            // Also who is refused is told of what is there, which is to be as durable.
+            // A refusal shows the current item, which must be as durable.
             if let Some(settled) = kept.store.settled() {
                 settled.await.map_err(of_write)?;
             }
@@ -216,7 +217,7 @@ impl Local {
 }
 
 impl Kept {
-    /// Looks at the conditions of actions, and carries them out if all hold; tells what the last update changed.
+    /// Checks the conditions of all actions, applies them if all hold, and returns what the last update changed.
     fn carry_out(&self, wanted: Vec<Wanted>) -> Result<Item, Failure> {
         let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.as_they_are(&wanted)?;
@@ -250,7 +251,7 @@ impl Kept {
         Ok(changed)
     }
 
-    /// The items that actions are on, as they are while nothing else is written.
+    /// The current items of the actions, read under the write lock.
     fn as_they_are(&self, wanted: &[Wanted]) -> Result<Vec<Option<Item>>, Failure> {
         let places: Vec<&[u8]> = wanted.iter().map(|wanted| &wanted.place[..]).collect();
         let mut found: Vec<Option<Item>> = vec![None; wanted.len()];
@@ -261,12 +262,12 @@ impl Kept {
         });
         read.map_err(of_write)?;
         match broken {
-            Some(at) => Err(invalid(format!("what is stored at {:?} can't be read", wanted[at].key))),
+            Some(at) => Err(invalid(format!("the item stored at {:?} can't be decoded", wanted[at].key))),
             None => Ok(found),
         }
     }
 
-    /// Removes an item unless it was given more time since.
+    /// Deletes an item unless its expiry was extended since; returns whether it was deleted.
     fn expire(&self, key: &[u8], now: i64) -> Result<bool, OrderedError> {
         let _one_by_one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone = None;
@@ -281,7 +282,7 @@ impl Kept {
     }
 }
 
-/// An action that is right in itself, whatever there is: that is said, and made ready, before others have to wait.
+/// A validated and encoded action: prepared before the write lock is taken, so that other writers wait less.
 struct Wanted {
     key: Key,
     place: Vec<u8>,
@@ -289,7 +290,7 @@ struct Wanted {
     condition: Condition,
 }
 
-/// What an action does to what is stored.
+/// The effect of an action on the stored item.
 enum Effect {
     Write(Stored),
     Change(Update),
@@ -314,7 +315,7 @@ impl Wanted {
     }
 }
 
-/// An item as it is to be stored: its bytes, and the places of its copies in the indexes.
+/// An encoded item, and the stored keys of its copies in the indexes.
 struct Stored {
     bytes: Vec<u8>,
     copies: Vec<Vec<u8>>,
@@ -327,14 +328,14 @@ impl Stored {
         }
         for name in Index::ALL.into_iter().flat_map(|index| [index.pk(), index.sk()]) {
             if item.get(name).is_some_and(|value| value.as_s().map_or(true, String::is_empty)) {
-                return Err(format!("`{name}` is part of an index, so it must be a text that isn't empty"));
+                return Err(format!("`{name}` is a key of an index, so it must be a string that isn't empty"));
             }
         }
         Ok(Stored { bytes: codec::encode(item)?, copies: copies(item, key) })
     }
 }
 
-/// What is to be written where an item takes the place of another: itself, and its copies in the indexes.
+/// Adds the writes that replace one version of an item by another: the item itself, and its copies in the indexes.
 fn replace(batch: &mut Batch, key: Vec<u8>, before: Option<&Item>, after: Option<Stored>) {
     let old = before.map(|item| copies(item, &key)).unwrap_or_default();
     let new = after.as_ref().map(|after| &after.copies[..]).unwrap_or_default();
@@ -353,11 +354,11 @@ struct Filling<'a> {
     ask: &'a QueryAsk,
     page: QueryPage,
     bytes: usize,
-    /// Where the last item lies.
+    /// The stored key of the last item.
     last: Vec<u8>,
     /// Whether the range ended before the page was full.
     over: bool,
-    /// The item that can't be read.
+    /// Set where an item can't be decoded: its key, if that is known.
     broken: Option<Option<Key>>,
 }
 
@@ -420,23 +421,23 @@ impl Engine for Local {
     }
 }
 
-/// The bounds of all items.
+/// The bounds of the stored keys of all items.
 fn all_items() -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     (Bound::Included(vec![ITEMS]), Bound::Excluded(vec![ITEMS + 1]))
 }
 
-/// An item with its key.
+/// Decodes an item with its key.
 fn whole(at: &[u8], value: &[u8]) -> Option<Item> {
     Some(with_key(codec::decode(value)?, key_at(at)?))
 }
 
-/// An item with one attribute alone, if it has that.
+/// An item with this attribute alone, if it has it.
 fn only(value: &[u8], name: &str) -> Option<Item> {
     Some(codec::decode_only(value, name)?.into_iter().map(|value| (name.to_owned(), value)).collect())
 }
 
 fn unreadable(operation: &'static str, key: Option<Key>) -> Error {
-    Error::internal(operation, format!("what is stored at {key:?} can't be read"))
+    Error::internal(operation, format!("the item stored at {key:?} can't be decoded"))
 }
 
 fn invalid(why: String) -> Failure {

@@ -1,11 +1,11 @@
-//! A key-value store in memory, which is gone with the process.
+//! An in-memory key-value store, lost when the process ends.
 
 use crate::ordered::{Batch, Bounds, Ordered, OrderedError, Read, Visit, is_empty};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-/// Keys and values in memory.
+/// A sorted map under a lock.
 #[derive(Debug, Default)]
 pub struct Memory(RwLock<BTreeMap<Vec<u8>, Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! An ordered key-value store: what an embedded table stands on.
+//! The interface of the ordered key-value store that the embedded table is built on.
 
 use futures::future::BoxFuture;
 use std::ops::{Bound, ControlFlow};
@@ -6,31 +6,31 @@ use std::ops::{Bound, ControlFlow};
 /// Bounds of keys.
 pub type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// Is told of a key and its value, and says whether to go on.
+/// A callback for each key and value; returns whether to go on.
 pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
-/// Is told of the value of the key at a place.
+/// A callback for each value found, with the index of its key in the list of keys.
 pub type Read<'r> = &'r mut dyn FnMut(usize, &[u8]);
 
-/// Keys to write, with their values, and keys to remove. No key is named twice.
+/// An atomic batch: keys to write, with their values, and keys to remove (`None`). No key occurs twice.
 pub type Batch = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
-/// Keeps values by key, in the order of the keys' bytes.
+/// A store of values by key, in the order of the keys' bytes.
 pub trait Ordered: Send + Sync {
-    /// The values of keys, as they are at one moment: a function is told which of the keys it is, and its value, if it has one.
+    /// Reads the values of keys from one snapshot; keys without a value are skipped.
     fn get(&self, keys: &[&[u8]], read: Read<'_>) -> Result<(), OrderedError>;
 
-    /// Visits a range of keys, as they are at one moment.
+    /// Visits a range of keys in one snapshot.
     fn visit(&self, bounds: Bounds, descending: bool, visit: Visit<'_>) -> Result<(), OrderedError>;
 
-    /// Writes all of a batch, or nothing. A read sees all of it or nothing.
+    /// Writes a batch atomically; reads see all of it or nothing.
     fn apply(&self, batch: Batch) -> Result<(), OrderedError>;
 
-    /// Is done once all that was applied is as durable as was asked for; none where it is already.
+    /// Completes once everything applied so far is as durable as configured; `None` where it is already.
     fn settled(&self) -> Option<BoxFuture<'_, Result<(), OrderedError>>>;
 }
 
-/// Whether nothing can be between bounds.
+/// Whether a range is empty because of its bounds.
 pub fn is_empty((from, to): &Bounds) -> bool {
     match (from, to) {
         (Bound::Included(from), Bound::Included(to)) => from > to,
@@ -39,16 +39,16 @@ pub fn is_empty((from, to): &Bounds) -> bool {
     }
 }
 
-/// Why a key-value store fails.
+/// The error of an operation of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderedError {
-    /// Nothing was written; it may work later.
+    /// Nothing was written; a retry may succeed.
     #[error("{0}")]
     Refused(String),
-    /// It isn't known whether it was written.
+    /// The outcome is unknown: it may have been written.
     #[error("{0}")]
     Unknown(String),
-    /// What is stored can't be read.
+    /// Stored data can't be read.
     #[error("{0}")]
     Unreadable(String),
 }

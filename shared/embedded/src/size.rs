@@ -1,4 +1,4 @@
-//! DynamoDB's sizes and limits, which hold on one machine too, so that what works here works there.
+//! Item sizes and limits of DynamoDB, enforced on one machine too, so that what works here works on AWS.
 //!
 //! Source: "Amazon DynamoDB item sizes and formats" and "Service quotas" of the DynamoDB Developer Guide.
 
@@ -9,27 +9,27 @@ use daybook_store::schema::{Key, PK, SK};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// The most bytes of an item.
+/// The maximum size of an item, in bytes.
 pub const ITEM: usize = 400 * 1024;
 
-/// The most bytes of a transaction's items.
+/// The maximum size of a transaction's items, in bytes.
 pub const TRANSACTION: usize = 4 << 20;
 
-/// The most bytes that a page of a range looks at.
+/// The maximum bytes that one page of a query reads.
 pub const PAGE: usize = 1 << 20;
 
-/// The most bytes of a partition key.
+/// The maximum size of a partition key, in bytes.
 const PARTITION_KEY: usize = 2048;
 
-/// The most bytes of a sort key.
+/// The maximum size of a sort key, in bytes.
 const SORT_KEY: usize = 1024;
 
-/// The bytes of an item: of its names and values.
+/// The size of an item in bytes: its attribute names and values.
 pub fn of(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + of_value(value)).sum()
 }
 
-/// The bytes of a value.
+/// The size of a value in bytes.
 pub fn of_value(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
@@ -44,8 +44,8 @@ pub fn of_value(value: &AttributeValue) -> usize {
     }
 }
 
-/// The bytes of a number: one for two of its significant digits, before and after the point each rounded up, and one more, two
-/// where it is negative.
+/// The size of a number in bytes: one per two significant digits, rounded up before and after the point separately,
+/// plus one, or two where it is negative.
 fn of_number(text: &str) -> usize {
     let negative = text.starts_with('-');
     let (whole, fraction) = text.trim_start_matches('-').split_once('.').unwrap_or((text.trim_start_matches('-'), ""));
@@ -66,7 +66,7 @@ pub fn check_key(key: &Key) -> Result<(), String> {
             return Err(format!("the {what} key is empty"));
         }
         if text.len() > limit {
-            return Err(format!("the {what} key has {} bytes, and {limit} are the most", text.len()));
+            return Err(format!("the {what} key has {} bytes; the maximum is {limit}", text.len()));
         }
     }
     Ok(())
@@ -81,16 +81,16 @@ pub fn check_indexed(pk: Option<&String>, sk: Option<&String>) -> Result<(), Str
     }
 }
 
-/// Refuses updates of nothing, and of the key.
+/// Refuses updates without changes, and changes of key attributes.
 pub fn check_update(update: &Update) -> Result<(), String> {
     match update.changes.iter().find(|(name, _)| name == PK || name == SK) {
-        Some((name, _)) => Err(format!("`{name}` is part of the key, and isn't changed")),
-        None if update.changes.is_empty() => Err("an update changes nothing".to_owned()),
+        Some((name, _)) => Err(format!("`{name}` is part of the key and can't be changed")),
+        None if update.changes.is_empty() => Err("an update needs at least one change".to_owned()),
         None => Ok(()),
     }
 }
 
-/// The bytes that an update writes.
+/// The size of what an update writes, in bytes.
 fn of_changes(update: &Update) -> usize {
     let of_change = |(name, change): &(Cow<str>, Change)| match change {
         Change::Set(value) | Change::SetIfAbsent(value) => name.len() + of_value(value),
@@ -103,20 +103,20 @@ fn of_changes(update: &Update) -> usize {
 pub fn check_item(bytes: usize) -> Result<(), String> {
     match bytes {
         0..=ITEM => Ok(()),
-        _ => Err(format!("an item has {bytes} bytes, and {ITEM} are the most")),
+        _ => Err(format!("the item has {bytes} bytes; the maximum is {ITEM}")),
     }
 }
 
-/// Refuses transactions that are empty, too long or too large, and those with two actions on one item.
+/// Refuses transactions that are empty, have too many actions or bytes, or two actions on one item.
 pub fn check_transaction(actions: &[Action]) -> Result<(), String> {
     if actions.is_empty() || actions.len() > MOST_ACTIONS {
-        return Err(format!("a transaction has {} actions, and must have 1 to {MOST_ACTIONS}", actions.len()));
+        return Err(format!("the transaction has {} actions; it must have 1 to {MOST_ACTIONS}", actions.len()));
     }
     let mut keys = HashSet::new();
     let mut bytes = 0;
     for Action { key, act, .. } in actions {
         if !keys.insert(key) {
-            return Err(format!("two actions of a transaction are on one item, {} {}", key.pk, key.sk));
+            return Err(format!("two actions of the transaction concern one item: {} {}", key.pk, key.sk));
         }
         bytes += match act {
             Act::Put(item) => of(item),
@@ -125,7 +125,7 @@ pub fn check_transaction(actions: &[Action]) -> Result<(), String> {
         };
     }
     match bytes > TRANSACTION {
-        true => Err(format!("a transaction has {bytes} bytes, and {TRANSACTION} are the most")),
+        true => Err(format!("the transaction has {bytes} bytes; the maximum is {TRANSACTION}")),
         false => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! A thread that writes, so that reads don't wait for a busy disk.
+//! A dedicated thread for writes, so that reads don't wait for a busy disk.
 
 use std::io;
 use std::sync::mpsc::{Sender, channel};
@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that carries out one piece of work after the other. It ends when this is dropped and nothing is left to do.
+/// A thread that runs jobs one after the other. It ends when this is dropped and its queue is empty.
 #[derive(Debug)]
 pub struct Writer(Sender<Job>);
 
@@ -22,11 +22,11 @@ impl Writer {
         Ok(Writer(jobs))
     }
 
-    /// Has work done, also where the caller doesn't wait for its outcome.
+    /// Queues a job, which runs even if the caller drops the receiver of its result.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
-        let (tell, told) = oneshot::channel();
+        let (done, outcome) = oneshot::channel();
         // If the thread is gone, the job is dropped, and the receiver gets an error.
-        let _ = self.0.send(Box::new(move || drop(tell.send(work()))));
-        told
+        let _ = self.0.send(Box::new(move || drop(done.send(work()))));
+        outcome
     }
 }

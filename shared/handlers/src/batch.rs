@@ -1,4 +1,4 @@
-//! Batches of changes.
+//! The batch handler: applies up to 100 changes to records of one type, one by one or in one transaction.
 
 use crate::family::{Removed, delete_family, removal, restore_family};
 use daybook_domain::permission::Action;
@@ -12,10 +12,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
-/// A batch that happens as a whole keeps its answer for repeats: an item has 400 KB at most.
+/// The maximum size of an atomic batch's reply, in bytes: it is stored for repeats, and an item has at most 400 KB.
 const MOST_KEPT: usize = 300 * 1024;
 
-/// Makes, changes, removes and restores records: each by itself, in their order, with an outcome of its own; or with
+/// Creates, updates, deletes and restores records: one by one in order, each with its own result; or with
 /// `atomic=true` all of them, or none.
 pub async fn batch<T: Model>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
     if ask.atomic {
@@ -27,17 +27,17 @@ pub async fn batch<T: Model>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
     let mut shown = 0;
     for (number, item) in ask.items.iter().enumerate() {
         let cx_of_part = cx.part(&name, number);
-        // Boxed, as is what makes parts of a whole: a future in a future in a future is too much for the compiler.
+        // Boxed, as in an atomic batch: the compiler can't handle futures that are nested so deeply.
         let part = match Box::pin(one::<T>(&cx_of_part, item)).await {
             Ok(Part::Done(answer, data)) => {
                 shown += data.to_string().len();
-                // Of records beyond a page's bytes the answer names ids and versions alone.
+                // Beyond the size of a page, the answer has only the ids and versions of records.
                 let brief = |data: Value| json!({"id": data["id"], "version": data["version"]});
                 Part::Done(answer, if shown > PAGE_BYTES { brief(data) } else { data })
             }
             Ok(part) => part,
             Err(error) => {
-                told(&cx_of_part, &error, number).await?;
+                journal_refusal(&cx_of_part, &error, number).await?;
                 Part::Refused(error)
             }
         };
@@ -49,8 +49,8 @@ pub async fn batch<T: Model>(cx: Cx, ask: BatchAsk<T>) -> Result<Batched<T>> {
     Ok(Batched::of(parts))
 }
 
-/// Puts on record what nobody may do, and into the log what is our fault.
-async fn told(cx: &Cx, error: &Error, number: usize) -> Result<()> {
+/// Records a denied change in the audit log, and a server error in the log.
+async fn journal_refusal(cx: &Cx, error: &Error, number: usize) -> Result<()> {
     match error {
         Error::Domain(Domain::Forbidden(_)) => denied(cx).await,
         Error::Domain(_) => Ok(()),
@@ -69,7 +69,7 @@ fn action(item: &BatchItem) -> Action {
     }
 }
 
-/// Whether an item has what its action takes, and nothing else.
+/// Refuses fields of an item that its action doesn't take.
 fn checked(item: &BatchItem) -> Result<(), Domain> {
     let unknown = |field| Err(Domain::invalid(field, Rule::Unknown { nearest: None }));
     match item.action {
@@ -90,7 +90,7 @@ fn done(answer: Answer, record: &impl Serialize) -> Result<Part> {
     Ok(Part::Done(answer, value))
 }
 
-/// Carries out one change as its own request would; a repeat gets the answer of the first.
+/// Applies one change as a request of its own would; a repeat gets the first answer.
 async fn one<T: Model>(cx: &Cx, item: &BatchItem) -> Result<Part> {
     checked(item)?;
     let cx = &daybook_records::reaching(cx, T::RESOURCE, action(item)).await?;
@@ -123,7 +123,7 @@ async fn one<T: Model>(cx: &Cx, item: &BatchItem) -> Result<Part> {
     done(Answer::Ok, &record)
 }
 
-/// All changes as one. Each record comes in it once.
+/// Applies all changes in one transaction. Each record may occur only once.
 async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
     let decide = || async {
         let mut tx = Tx::default();
@@ -133,7 +133,7 @@ async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
             let twice = item.id.is_some() && items[..number].iter().any(|other| other.id == item.id);
             let step = match twice {
                 true => {
-                    let expected = "a record that comes once in the batch".to_owned();
+                    let expected = "a record that occurs only once in the batch".to_owned();
                     Err(Domain::invalid("/id", Rule::Format { expected }).into())
                 }
                 false => Box::pin(add::<T>(cx, tx, item)).await,
@@ -150,7 +150,7 @@ async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
         }
         match tx.is_empty() {
             true => Ok(Batched::of(parts)),
-            // Each change was within reach when it was decided.
+            // Each change was checked against the caller's permission when it was decided.
             false => cx.unscoped().commit(tx, Batched::of(parts)).await,
         }
     };
@@ -160,7 +160,7 @@ async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
     }
 }
 
-/// An error of one change of a batch, by its place in it.
+/// Adds a change's place in the batch to the pointers of its error.
 fn within(error: Error, number: usize) -> Error {
     match error {
         Error::Domain(Domain::Invalid(mut violations)) => {

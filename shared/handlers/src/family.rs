@@ -1,5 +1,5 @@
-//! Removing a record with what belongs to it, and taking all of it back: in one transaction while it fits, else the
-//! record at once and the rest by a job, which nobody sees at work.
+//! Cascade delete and cascade restore of a record with the records that belong to it: in one transaction if they fit,
+//! else the record at once and its members by a job. No reader sees a cascade delete in progress.
 
 use daybook_domain::job::{Job, Work as JobWork};
 use daybook_domain::{Conflict, Error as Domain, Stored};
@@ -11,22 +11,22 @@ use daybook_store::{Answer as Kind, Decision, Reply, Tx};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// So many may fit one transaction; of more nobody tries.
+/// The maximum number of members for which one transaction is tried.
 const MAY_FIT: usize = 25;
 
-/// How often somebody decides anew, as what belongs to the record changes.
+/// The maximum number of attempts while the members of the record change.
 const DECISIONS: u32 = 10;
 
-/// After so many tries of somebody who named a version, whoever joins goes along.
+/// The number of attempts with a given version after which records that join meanwhile are deleted too.
 const PATIENCE: u32 = 4;
 
-/// What became of a record with what belongs to it.
+/// The result of a cascade delete or restore.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "T: Serialize + DeserializeOwned")]
 pub enum Removed<T> {
-    /// All of it is done.
+    /// The record and its members are done.
     Done(Data<T>),
-    /// The record itself is done, the rest is a job's.
+    /// The record is done; a job does the members.
     Started(Accepted<Box<Job>>),
 }
 
@@ -50,8 +50,8 @@ impl<T: Model> HttpReply for Removed<T> {
     }
 }
 
-/// Moves a record to the trash, and with it what belongs to it; where that doesn't fit one transaction, all of it is
-/// hidden at once, and a job (202) moves the rest.
+/// Moves a record and its members to the trash (cascade delete). If they don't fit one transaction, all of them are
+/// hidden at once, and a job (202) moves the members.
 pub async fn delete_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let mut removal_by = Removal::InOneTransaction;
     for attempt in 0..DECISIONS {
@@ -62,7 +62,7 @@ pub async fn delete_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(vers
             {
                 Removal::ByJobWithLateMembers
             }
-            // One of those that belong to it changed, not the record itself.
+            // A member changed, not the record itself.
             Err(Error::Domain(Domain::Stale { .. }))
                 if version.is_some() && Some(cx.get::<T>(id).await?.version()) == version =>
             {
@@ -75,14 +75,14 @@ pub async fn delete_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(vers
     Err(Domain::Conflict(Conflict::Contended).into())
 }
 
-/// How a record goes to the trash with its members.
+/// How a cascade delete is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Removal {
-    /// In one transaction; where they are too many, by a job.
+    /// In one transaction, or by a job if there are too many members.
     InOneTransaction,
-    /// The members by a job, as many as there are.
+    /// The members by a job; fails if another record joins them meanwhile.
     ByJob,
-    /// The members by a job, with whoever joins until the record is gone: others may join all the time.
+    /// The members by a job, including records that join until the record is deleted: some may join all the time.
     ByJobWithLateMembers,
 }
 
@@ -101,7 +101,7 @@ async fn removed<T: Model>(cx: &Cx, record: Stored<T>, removal_by: Removal) -> R
     Ok(Decision::Commit(tx, Removed::Started(Accepted(Box::new(job)))))
 }
 
-/// A change that removes a record with what belongs to it, too.
+/// Adds the cascade delete of a record and its members to a transaction.
 pub(crate) async fn removal<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, family: Family) -> Result<Tx> {
     let members = family.members.clone();
     daybook_records::family::cascade_delete(
@@ -113,8 +113,8 @@ pub(crate) async fn removal<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, famil
     .await
 }
 
-/// Takes a record back from the trash, and with it what went there with it; where that doesn't fit one transaction,
-/// the record at once, and a job (202) takes the rest back.
+/// Restores a record from the trash with the members that were deleted with it (cascade restore). If they don't fit one
+/// transaction, the record is restored at once, and a job (202) restores the members.
 pub async fn restore_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let trashed = cx.trash().get::<T>(id, version).await?;
     let finished = cx.trash().deleted_with(trashed.id()).await?;

@@ -1,5 +1,5 @@
-//! What functions answer, whatever the type of their records: how these are made, changed, removed and restored, one by one
-//! and in batches, and what their timelines show.
+//! Generic handlers for every record type: list, search, create, read, update, delete and restore, one by one and in
+//! batches, and timelines.
 
 mod batch;
 mod family;

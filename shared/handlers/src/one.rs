@@ -1,24 +1,24 @@
-//! Lists, and records one by one.
+//! Handlers for lists and single records: list, search, create, read, update, delete and restore.
 
 use daybook_http::{Created, Cx, Data, IfMatch, ListQuery, Listed, New, Patch, Path, Result, Searched};
 use daybook_records::Model;
 use daybook_store::Order;
 
-/// Lists records, the newest first unless asked otherwise; or, with `search`, those whose words match.
+/// Lists records, the newest first by default; with `search`, the records whose words match.
 pub async fn list<T: Model>(cx: Cx, query: ListQuery<T>) -> Result<Listed<T>> {
     let mut ask = query.ask();
-    // By their date all of them are read state by state.
+    // A list by date reads all records state by state.
     let states = if ask.order == Order::Date { T::states(&cx).await? } else { Vec::new() };
     ask.states = &states;
     cx.list(&ask).await.map(Listed)
 }
 
-/// Lists records as a body asks for them.
+/// Lists records by a query in the body.
 pub async fn search<T: Model>(cx: Cx, Searched(query): Searched<T>) -> Result<Listed<T>> {
     list(cx, query).await
 }
 
-/// Makes a record.
+/// Creates a record.
 pub async fn create<T: Model>(cx: Cx, new: New<T>) -> Result<Created<T>> {
     daybook_records::create(&cx, new.fields, Created).await
 }
@@ -28,7 +28,7 @@ pub async fn read<T: Model>(cx: Cx, Path(id): Path<T::Id>) -> Result<Data<T>> {
     cx.get(id).await.map(Data::stored)
 }
 
-/// Changes the fields that are named; `null` clears.
+/// Changes the given fields; `null` clears a field.
 pub async fn update<T: Model>(
     cx: Cx,
     Path(id): Path<T::Id>,
@@ -43,7 +43,7 @@ pub async fn delete<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): I
     daybook_records::remove(&cx, id, version, Data::<T>).await
 }
 
-/// Takes a record back from the trash.
+/// Restores a record from the trash.
 pub async fn restore<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Data<T>> {
     daybook_records::restore(&cx, id, version, Data::<T>).await
 }

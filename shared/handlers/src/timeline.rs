@@ -1,4 +1,4 @@
-//! Timelines: what belongs to a record, what was mailed about it and what became of it, the newest first.
+//! Timelines: the child records, mails and changes of a record in one list, the newest first.
 
 use daybook_domain::permission::Action;
 use daybook_domain::record::OnTimelines;
@@ -21,21 +21,21 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
-/// So many changes of a record are told, the newest.
+/// The maximum number of changes on a timeline: the newest ones.
 const MOST_CHANGES: usize = 500;
 
-/// Something that happened with a record: that one was made which belongs to it, that a mail went out, or that it changed.
+/// An entry of a timeline: a child record was created, a mail was sent, or the record changed.
 #[derive(Clone, Debug)]
 pub struct Moment {
-    /// The type of the record that was made, `mail` or `change`: the field that tells of it.
+    /// The type of the created record, `mail` or `change`; also the name of the field with the details.
     kind: String,
-    /// When.
+    /// When it happened.
     at: Timestamp,
-    /// What.
+    /// The details.
     what: Value,
 }
 
-/// What timelines tell besides the records that belong to theirs.
+/// The types of entries other than child records.
 const MAIL: &str = "mail";
 const CHANGE: &str = "change";
 
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// The types of record that timelines show, by name, with what each tells.
+/// The record types that timelines show, with the description of each.
 fn shown_types() -> Vec<(RecordType, &'static str)> {
     let mut types = Vec::new();
     for_each_record_type!(T => if let OnTimelines::WithParent(tells) | OnTimelines::Permitted(tells) = T::ON_TIMELINES {
@@ -88,7 +88,7 @@ impl utoipa::PartialSchema for Moment {
             let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([kind]));
             let object = ObjectBuilder::new()
                 .description(Some(tells))
-                .property("at", named("Timestamp", "When."))
+                .property("at", named("Timestamp", "When it happened."))
                 .required("at")
                 .property(kind, what)
                 .required(kind)
@@ -97,10 +97,10 @@ impl utoipa::PartialSchema for Moment {
             all = std::mem::take(&mut all).item(object);
         };
         for_each_record_type!(T => if let OnTimelines::WithParent(tells) | OnTimelines::Permitted(tells) = T::ON_TIMELINES {
-            add(T::TYPE.name(), tells, named(&T::name(), "The record, as it is now."));
+            add(T::TYPE.name(), tells, named(&T::name(), "The current state of the record."));
         });
-        add(MAIL, "A mail went out, or didn't.", named(&SentMail::name(), "The mail."));
-        add(CHANGE, "The record changed.", named(&Happened::name(), "What happened."));
+        add(MAIL, "A mail about the record was sent, or failed.", named(&SentMail::name(), "The mail."));
+        add(CHANGE, "The record changed.", named(&Happened::name(), "The change."));
         all.into()
     }
 }
@@ -123,14 +123,14 @@ impl utoipa::ToSchema for Moment {
     }
 }
 
-/// A change of a record, as the audit log has it.
+/// A change of a record, from the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Happened {
-    /// The entry of the audit log, which tells more.
+    /// The entry of the audit log, which has the values.
     pub entry_id: EntryId,
-    /// What happened.
+    /// The event.
     pub event: Event,
-    /// The user or key that did it; none where nobody known did.
+    /// The user or API key that made the change; none for an anonymous client or Daybook itself.
     #[schema(value_type = Option<String>)]
     pub actor_id: Option<AnyId>,
     /// The fields that changed.
@@ -140,19 +140,19 @@ pub struct Happened {
 /// A mail about a record.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SentMail {
-    /// Which mail: `mail-confirmation` to the visitor, `mail-notification` to the team.
+    /// The kind of mail: `mail-confirmation` to the visitor, `mail-notification` to the team.
     pub kind: String,
-    /// How far it has come.
+    /// The state of the delivery.
     pub state: State,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// What the mail service calls it.
+    /// The mail service's id of the message.
     pub remote_id: Option<String>,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
 }
 
-/// Something on the timeline, before it is read.
+/// A timeline entry before its record is read.
 enum Mark {
     Child(AnyId),
     Mail(SentMail),
@@ -160,7 +160,7 @@ enum Mark {
 }
 
 impl Mark {
-    /// The timeline's order among things of one millisecond: what follows from another comes after it.
+    /// The sort key among entries of the same millisecond: an effect comes after its cause.
     fn name(&self) -> String {
         match self {
             Mark::Change(fact) => format!("0 {}", fact.id),
@@ -171,13 +171,13 @@ impl Mark {
     }
 }
 
-/// Lists what happened with a record, the newest first.
+/// Lists the timeline of a record, the newest first.
 pub async fn timeline<T: Model>(cx: Cx, Path(id): Path<T::Id>, query: PageQuery) -> Result<Listed<Moment>> {
     let record = cx.get::<T>(id).await?;
     timeline_of(&cx, &*record, &query).await
 }
 
-/// What happened with a record, the newest first.
+/// Returns a page of a record's timeline, the newest first.
 pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> Result<Listed<Moment>> {
     let binding = format!("{}|timeline|{}", cx.org, record.id());
     let mut marks = marks(cx, record.id()).await?;
@@ -235,13 +235,13 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
     Ok(marks)
 }
 
-/// Whether a timeline tells of an event that changed nothing, or that a change is announced as besides.
+/// Whether timelines show an event that changes no record, or that is published in addition to a change.
 fn is_told(event: Event) -> bool {
     use Event::{OpportunityLost, OpportunityWon, TaskCompleted, TaskDue, TaskOverdue};
     matches!(event, TaskDue | TaskOverdue | TaskCompleted | OpportunityWon | OpportunityLost)
 }
 
-/// Reads what a page shows. What was deleted meanwhile, and what whoever asks may not see, is left out.
+/// Reads the records of a page. Records deleted meanwhile, and records the caller may not see, are left out.
 async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Option<Moment>>> {
     let mut children: HashMap<AnyId, Moment> = HashMap::new();
     for (kind, _) in shown_types() {

@@ -1,4 +1,4 @@
-//! Who may use a route: said in the table of routes, judged here, and nowhere else.
+//! Access control: the access rules of routes, authentication by token or API key, permission checks and rate limits.
 
 use crate::token;
 use axum::http::header::AUTHORIZATION;
@@ -16,40 +16,40 @@ use std::time::Duration;
 /// The access rule of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Who may do this to that.
+    /// Callers with permission for this action on this resource.
     Can(Resource, Action),
-    /// Who may do one of these to that; each part of the request takes the permission for itself.
+    /// Callers with permission for one of these actions; each part of the request checks its own permission.
     CanAny(Resource, &'static [Action]),
-    /// Who is signed in.
+    /// Signed-in users.
     SignedIn,
-    /// Anybody, so often.
+    /// Any client, within a rate limit.
     Public(RateClass),
-    /// Anybody, so often; with credentials, who may do this to that, without a limit.
+    /// Any client, within a rate limit; with credentials, callers with this permission, without a limit.
     PublicOr(RateClass, Resource, Action),
 }
 
-/// Who has permission to do this to that.
+/// Requires permission for an action on a resource.
 pub fn can(resource: Resource, action: Action) -> Access {
     Access::Can(resource, action)
 }
 
-/// Who has permission to do one of these to that.
+/// Requires permission for one of these actions on a resource.
 pub fn can_any(resource: Resource, actions: &'static [Action]) -> Access {
     Access::CanAny(resource, actions)
 }
 
-/// Who is signed in.
+/// Requires a signed-in user.
 pub fn signed_in() -> Access {
     Access::SignedIn
 }
 
-/// Anybody, as often as the class allows.
+/// Admits any client, within the rate limit of the class.
 pub fn public(class: RateClass) -> Access {
     Access::Public(class)
 }
 
 impl Access {
-    /// With credentials it takes this permission.
+    /// Requires this permission of requests with credentials.
     pub fn or_can(self, resource: Resource, action: Action) -> Access {
         match self {
             Access::Public(class) | Access::PublicOr(class, ..) => Access::PublicOr(class, resource, action),
@@ -57,12 +57,12 @@ impl Access {
         }
     }
 
-    /// Whether somebody without credentials gets in.
+    /// Whether anonymous callers are admitted.
     pub fn is_public(self) -> bool {
         matches!(self, Access::Public(_) | Access::PublicOr(..))
     }
 
-    /// How often somebody without credentials may use it.
+    /// The rate class of anonymous callers, if they are admitted.
     pub fn class(self) -> Option<RateClass> {
         match self {
             Access::Public(class) | Access::PublicOr(class, ..) => Some(class),
@@ -85,18 +85,18 @@ impl Access {
     }
 }
 
-/// How often a public route may be used from one network address.
+/// The rate limit of a public route, per network address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {
     /// Posted forms: 60 a minute.
     Form,
-    /// Signing in, and what else takes a password or a token of a mail: 20 a minute.
+    /// Signing in, and other requests with a password or a token from a mail: 20 a minute.
     SignIn,
     /// Registering: 20 an hour.
     Register,
-    /// Fresh access tokens: 120 a minute.
+    /// Refreshing access tokens: 120 a minute.
     Refresh,
-    /// Not limited: answers without touching the table, or for monitors.
+    /// Not limited: routes that don't read the table, or are for monitoring.
     Free,
 }
 
@@ -112,7 +112,7 @@ impl RateClass {
         }
     }
 
-    /// The bucket's size, if there is one.
+    /// The size and period of the token bucket; `None` without a limit.
     pub fn rate(self) -> Option<Rate> {
         let (burst, seconds) = match self {
             RateClass::Form => (60, 60),
@@ -125,22 +125,22 @@ impl RateClass {
     }
 }
 
-/// Who asks, in which organisation, and how far their permission reaches.
+/// The admitted caller: the organisation, the actor, the grants, and the reach of the permission.
 #[derive(Clone, Debug)]
 pub(crate) struct Admitted {
     pub org: OrgId,
     pub actor: Actor,
     pub grants: Arc<Grants>,
     pub reach: Reach,
-    /// How many requests the address has left, on routes that count them.
+    /// The number of requests that the address has left, on rate-limited routes.
     pub allowance: Option<u32>,
-    /// Whether the organisation records what is read.
+    /// Whether the organisation records reads in the audit log.
     pub records_reads: bool,
-    /// Why they may not do what they ask for, though it is known who they are.
+    /// Why the request is refused, although the caller is authenticated.
     pub refused: Option<Domain>,
 }
 
-/// Lets a request in, or says why not.
+/// Authenticates and authorises a request; returns the caller, or an error.
 pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<Admitted> {
     match access {
         Access::Public(class) => anonymous(env, class, ip).await,
@@ -163,7 +163,7 @@ pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, i
         }
         Access::CanAny(resource, actions) => {
             let mut admitted = authenticate(env, headers, ip).await?;
-            // Until a part says what it takes, it reaches nothing.
+            // Reaches no record until a part of the request checks its own permission.
             admitted.reach = Reach::own(None);
             if actions.iter().all(|action| admitted.grants.scope(resource, *action).is_none()) {
                 admitted.refused.get_or_insert(Domain::Forbidden(Permission::least(resource, actions[0])));
@@ -193,7 +193,7 @@ async fn anonymous(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Ad
     })
 }
 
-/// The header that programs may put their key in; `Authorization: Bearer` takes it too.
+/// The header for an API key, which may also be sent as `Authorization: Bearer`.
 const API_KEY: &str = "x-api-key";
 
 fn has_credentials(headers: &HeaderMap) -> bool {
@@ -213,7 +213,7 @@ async fn authenticate(env: &Arc<Env>, headers: &HeaderMap, ip: Option<IpAddr>) -
             credential.trim().to_owned()
         }
         (None, Some(header)) => text(header)?.trim().to_owned(),
-        // Two credentials may be two people's.
+        // Two credentials may belong to two callers.
         (Some(_), Some(_)) => return Err(invalid().into()),
         (None, None) => return Err(Domain::Unauthenticated(Unauthenticated::Missing).into()),
     };
@@ -228,7 +228,7 @@ async fn with_token(env: &Arc<Env>, credential: &str, ip: Option<IpAddr>) -> Res
     let read = || token::verify(&env.keys, credential, env.clock.now());
     let mut claims = read();
     if claims.is_none() && token::kid(credential).is_some_and(|kid| !env.keys.knows(&kid)) {
-        // Signed by a function that has read a newer secret, perhaps.
+        // Perhaps signed by a function that has read a newer secret.
         env.secrets.refresh_now().await;
         claims = read();
     }
@@ -265,7 +265,7 @@ fn admitted(actor: Actor, grants: Grants, organization: &Organization, ip: Optio
     }
 }
 
-/// What counts as one network address: all addresses of a /64 of IPv6 are one subscriber's.
+/// The network address that is rate limited: an IPv4 address, or an IPv6 /64, whose addresses are one subscriber's.
 pub fn network(ip: IpAddr) -> String {
     match ip.to_canonical() {
         IpAddr::V6(ip) => {

@@ -1,4 +1,4 @@
-//! Routes as one service, with what concerns the transport alone.
+//! The HTTP service: a router over the route tables, with CORS, security headers and panic handling.
 
 use crate::access::{Access, RateClass};
 use crate::pipeline::{Line, answer, count_error, request_id};
@@ -20,7 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// Headers of every answer that doesn't say otherwise.
+/// Default response headers; an answer may set its own.
 const HEADERS: [(HeaderName, &str); 7] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -31,8 +31,8 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// The service that answers these routes: one function's in Lambda, all of them on one machine, where
-/// `more` adds its pages.
+/// Builds the service for these routes: one function's in Lambda, all functions' on one machine, where
+/// `more` adds the server's own pages.
 pub fn app(functions: Vec<Routes>, env: Arc<Env>, more: impl FnOnce(Router) -> Router) -> Router {
     let routes: Vec<Route> = functions.into_iter().flat_map(|function| function.list).collect();
     let mut paths: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
@@ -48,7 +48,7 @@ pub fn app(functions: Vec<Routes>, env: Arc<Env>, more: impl FnOnce(Router) -> R
     layered(more(router), env, routes)
 }
 
-/// A router with CORS, panic handling and, outermost, the headers that every answer carries.
+/// Wraps a router with CORS, panic handling and, outermost, the default response headers.
 fn layered(router: Router, env: Arc<Env>, routes: Vec<Route>) -> Router {
     let ids = env.clone();
     let panics = CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| panicked(&panic, &ids));
@@ -73,7 +73,7 @@ fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
     })
 }
 
-/// Answers a request that is for no route, with its log line.
+/// Answers a request that matches no route, and writes its log line.
 fn unanswered(env: &Env, request: Request, problem: impl FnOnce(&str, &HeaderMap) -> Problem) -> Answer {
     let started = Instant::now();
     let (parts, _) = request.into_parts();
@@ -85,8 +85,8 @@ fn unanswered(env: &Env, request: Request, problem: impl FnOnce(&str, &HeaderMap
     answer
 }
 
-/// Pages of any origin may post forms, and read the answer; other answers are for the origins allowed.
-/// Nothing here works with cookies, so no answer is for credentials.
+/// The CORS rules. Pages of any origin may post forms and read the answers; other answers are for allowed origins only.
+/// Credentials are never allowed, as no route uses cookies.
 fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
     let is_form =
         |route: &Route| matches!(route.access, Access::Public(RateClass::Form) | Access::PublicOr(RateClass::Form, ..));
@@ -95,7 +95,7 @@ fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
         let allowed = &env.settings.allowed_origins;
         let listed = allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
         let posted = intake.iter().any(|route| route.method == parts.method && route.fits(parts.uri.path()));
-        // A preflight only asks whether the request may be sent; the answer to that one decides who reads it.
+        // A preflight is always allowed: the answer to the actual request decides which origin may read it.
         listed || posted || parts.method == Method::OPTIONS
     });
     CorsLayer::new()

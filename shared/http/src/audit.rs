@@ -1,4 +1,4 @@
-//! What the journal holds besides changes: attempts that were refused, and what was read where an organisation wants it.
+//! Audit entries other than changes: refused attempts, and reads in organisations that record them.
 
 use daybook_domain::{AnyId, Audit, Event};
 use daybook_store::rows::bucket::{Rate, Taken, take};
@@ -6,23 +6,23 @@ use daybook_store::rows::tally;
 use daybook_store::{Cx, Forbidden, Reply, Result, Tx};
 use std::time::Duration;
 
-/// So many refusals of one actor or address are written down one by one in a minute; the others are counted.
+/// At most 20 refusals per minute of one actor or address are recorded one by one; further ones are only counted.
 const ONE_BY_ONE: Rate = Rate { burst: 20, per: Duration::from_secs(60) };
 
-/// Records that the actor tried what they may not do.
+/// Records an attempt for which the actor has no permission.
 pub async fn denied(cx: &Cx) -> Result<()> {
     let about = cx.actor.id().unwrap_or_else(|| cx.org.into());
     refused(cx, Tx::happened(Event::AccessDenied, Audit::Denied, about), Forbidden).await
 }
 
-/// Records that the actor read something: the record that the path names, or something of the organisation.
+/// Records a read of the record in the path; without one, a read of the organisation.
 pub(crate) async fn viewed(cx: &Cx) -> Result<()> {
     let named = cx.request.path.split('/').find_map(|part| part.parse::<AnyId>().ok());
     let tx = Tx::happened(Event::RecordViewed, Audit::View, named.unwrap_or_else(|| cx.org.into()));
     cx.commit(tx, ()).await
 }
 
-/// Records a refusal, or counts it where there are too many of them.
+/// Records a refusal; above the rate limit, it only counts it.
 pub async fn refused<R: Reply>(cx: &Cx, tx: Tx, reply: R) -> Result<()> {
     let subject = match cx.actor.id() {
         Some(id) => id.to_string(),

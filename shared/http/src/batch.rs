@@ -1,4 +1,4 @@
-//! Batches: up to a hundred changes of records of one type in one request, each on its own, or all of them or none.
+//! Batch requests and replies: up to 100 changes to records of one type, applied one by one or atomically.
 
 use crate::call::{Call, query_pairs};
 use crate::handler::Argument;
@@ -13,35 +13,35 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::marker::PhantomData;
 
-/// The most changes of a batch.
+/// The maximum number of changes in a batch.
 const MOST: usize = 100;
 
-/// What to do with a record.
+/// The action of a change in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchAction {
-    /// Make it.
+    /// Create the record.
     Create,
-    /// Change the fields that are named.
+    /// Change the given fields.
     Update,
-    /// Move it to the trash.
+    /// Move the record to the trash.
     Delete,
-    /// Take it back from the trash.
+    /// Restore the record from the trash.
     Restore,
 }
 
-/// One change of a batch.
+/// One change in a batch.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchItem {
-    /// What to do.
+    /// The action.
     pub action: BatchAction,
-    /// The record; not to make one.
+    /// The id of the record; not with `create`.
     pub id: Option<String>,
-    /// The fields, to make or change one.
+    /// The fields; only with `create` and `update`.
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
-    /// The version that the record must be at.
+    /// The version that the record must have; not with `create`.
     pub version: Option<u64>,
 }
 
@@ -49,17 +49,17 @@ pub struct BatchItem {
 #[serde(deny_unknown_fields)]
 #[schema(as = Batch)]
 struct Items {
-    /// The changes, 1 to 100, carried out in their order.
+    /// The changes, 1 to 100, applied in order.
     #[schema(min_items = 1, max_items = 100)]
     items: Vec<BatchItem>,
 }
 
-/// A batch of changes of records of a type.
+/// A batch of changes to records of one type.
 #[derive(Debug)]
 pub struct BatchAsk<T> {
     /// The changes.
     pub items: Vec<BatchItem>,
-    /// Whether all of them are to happen, or none.
+    /// Whether the batch is atomic: all changes are applied, or none.
     pub atomic: bool,
     of: PhantomData<fn() -> T>,
 }
@@ -97,23 +97,26 @@ impl<T: Record> Argument for BatchAsk<T> {
     }
 
     fn describe(operation: &mut Operation) {
-        operation.query_parameter("atomic", "`true`: all changes happen, or none; 422 where they don't fit 100 items.");
+        operation.query_parameter(
+            "atomic",
+            "`true`: all changes are applied, or none. 422 if they need more than 100 items.",
+        );
         let schema = operation.schema_of::<Items>();
         operation.body(&["application/json"], schema);
     }
 }
 
-/// What became of one change of a batch.
+/// The result of one change in a batch.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Part {
-    /// It was done, and this is the record.
+    /// The change was applied; with the record.
     Done(Kind, Value),
-    /// It was refused.
+    /// The change was refused.
     #[serde(skip)]
     Refused(Error),
 }
 
-/// What became of a batch.
+/// The results of a batch.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Batched<T> {
     parts: Vec<Part>,
@@ -122,7 +125,7 @@ pub struct Batched<T> {
 }
 
 impl<T> Batched<T> {
-    /// What became of the changes of a batch, in their order.
+    /// The results of a batch, in the order of its changes.
     pub fn of(parts: Vec<Part>) -> Batched<T> {
         Batched { parts, of: PhantomData }
     }
@@ -132,18 +135,18 @@ impl<T> Reply for Batched<T> {
     const ANSWER: Kind = Kind::Ok;
 }
 
-/// What became of one change of a batch.
+/// The result of one change in a batch.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "it documents what stands in the answer")]
 struct BatchResult {
-    /// The place of the change in the batch, from 0.
+    /// The index of the change in the batch, from 0.
     index: usize,
-    /// The status that the change alone would have been answered with.
+    /// The HTTP status that the change would have had as a request of its own.
     status: u16,
-    /// The record.
+    /// The record, if the change was applied.
     #[schema(value_type = Option<Object>)]
     data: Option<Value>,
-    /// Why it was refused.
+    /// The problem, if the change was refused.
     error: Option<Members>,
 }
 

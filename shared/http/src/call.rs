@@ -1,4 +1,4 @@
-//! A request as handlers' arguments read it.
+//! The admitted request, from which handler arguments are read.
 
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
@@ -10,7 +10,7 @@ use daybook_store::{Cx, Result};
 use mime::Mime;
 use std::sync::Arc;
 
-/// A request that was let in.
+/// An admitted request.
 pub struct Call {
     /// The context for the handler.
     pub cx: Cx,
@@ -24,21 +24,21 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// The places for files.
+    /// The file stores.
     pub places: Places,
 }
 
-/// The places for files that a function reaches.
+/// The file stores that a function uses.
 #[derive(Clone, Default)]
 pub struct Places {
-    /// What jobs made.
+    /// The store of files that jobs produced.
     pub files: Option<Arc<dyn Links>>,
-    /// What nobody may change.
+    /// The archive of write-once files.
     pub anchors: Option<Arc<dyn Archive>>,
 }
 
 impl Call {
-    /// A header that is text.
+    /// Returns the value of a header, if it is present and text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -62,7 +62,7 @@ pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
     html && is_form(headers)
 }
 
-/// Whether a plain form was posted and nothing asks for JSON: then a page is shown, or another gone to.
+/// Whether a plain HTML form was posted without asking for JSON. The answer is then a page or a redirect.
 pub fn is_plain_form(call: &Call) -> bool {
     is_form(&call.headers) && !call.header("accept").is_some_and(|accept| accept.contains("application/json"))
 }

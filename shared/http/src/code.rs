@@ -1,8 +1,8 @@
-//! What can go wrong, as a client sees it: the stable codes, and their statuses.
+//! The stable error codes that clients see, with their HTTP statuses.
 
 use axum::http::StatusCode;
 
-/// What went wrong, as a client sees it.
+/// A stable error code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     Malformed,

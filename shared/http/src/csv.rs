@@ -1,15 +1,15 @@
-//! Tables as CSV (RFC 4180), whose cells no spreadsheet takes for formulas.
+//! CSV output (RFC 4180), protected against formula injection in spreadsheets.
 
 use daybook_store::{Error, Result};
 
-/// The first line of a table: its columns. Begins with a byte order mark, by which spreadsheets know UTF-8.
+/// The header line with the column names. It begins with a byte order mark, by which spreadsheets recognise UTF-8.
 pub fn heading(columns: &[&str]) -> Result<Vec<u8>> {
     let mut line = "\u{feff}".as_bytes().to_vec();
     line.extend(written(columns.iter().map(|column| (*column).to_owned()))?);
     Ok(line)
 }
 
-/// A line of a table.
+/// One line of cells, each made inert.
 pub fn row(cells: &[String]) -> Result<Vec<u8>> {
     written(cells.iter().map(|cell| inert(cell)))
 }
@@ -20,8 +20,8 @@ fn written(cells: impl Iterator<Item = String>) -> Result<Vec<u8>> {
     csv.into_inner().map_err(|error| Error::internal("write a table", error.to_string()))
 }
 
-/// A text as a cell that is only text: what spreadsheets would take for a formula begins with `'` (OWASP, "CSV
-/// Injection"; ASVS 1.2.10), also where it is written in full width.
+/// Makes a cell inert: text that spreadsheets would read as a formula is prefixed with `'` (OWASP, "CSV Injection";
+/// ASVS 1.2.10), including formulas with full-width characters.
 pub fn inert(text: &str) -> String {
     let first = text.trim_start_matches([' ', '\u{a0}', '\u{3000}']).chars().next().or(text.chars().next());
     let dangerous =

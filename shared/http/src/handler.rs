@@ -1,4 +1,4 @@
-//! Handlers: async functions of a context and typed arguments.
+//! Handlers: async functions of a context and typed arguments, with support for idempotency keys.
 
 use crate::call::{Call, query_pairs};
 use crate::operation::Operation;
@@ -12,35 +12,35 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an idempotency key is remembered.
+/// How long an idempotency key is kept: 24 hours.
 pub(crate) const KEPT: Duration = Duration::from_secs(86_400);
 
-/// Something a handler takes, read from the request.
+/// A handler argument, read from the request.
 pub trait Argument: Sized + Send {
-    /// Reads it, or says everything that is wrong with it.
+    /// Reads the argument, or returns all of its violations.
     fn read(call: &Call) -> impl Future<Output = Result<Self>> + Send;
 
-    /// What was read, as it counts towards "the same request".
+    /// The argument's part of the request fingerprint, which identifies repeats of the same request.
     fn fingerprint(&self) -> Value;
 
-    /// What the idempotency key of somebody unknown counts for: the form they post.
+    /// The scope of an anonymous caller's idempotency key: the posted form.
     fn scope(&self) -> Option<String> {
         None
     }
 
-    /// Whether it reads the query; where no argument does, a query with parameters is refused.
+    /// Whether it reads the query. If no argument does, query parameters are refused.
     const READS_QUERY: bool = false;
 
-    /// Adds it to the documentation of the route.
+    /// Adds the argument to the route's OpenAPI operation.
     fn describe(operation: &mut Operation);
 }
 
 /// A function that answers a route.
 pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
-    /// Reads the arguments, answers repeats, and calls the function.
+    /// Reads the arguments and calls the function; a repeat gets the stored reply instead.
     fn call(&self, call: Call) -> impl Future<Output = Result<Answer>> + Send;
 
-    /// Adds arguments and reply to the documentation of the route.
+    /// Adds the arguments and the reply to the route's OpenAPI operation.
     fn describe(operation: &mut Operation);
 }
 
@@ -82,12 +82,12 @@ handler!(A a, B b);
 handler!(A a, B b, C c);
 handler!(A a, B b, C c, D d);
 
-/// The idempotency of a request with an `Idempotency-Key`, bare or in quotes.
+/// Reads the `Idempotency-Key` header, bare or in quotes, and fingerprints the request.
 fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Option<Arc<Once>>> {
     let mut keys = call.headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next().filter(|_| call.method != Method::GET) else { return Ok(None) };
     let bad =
-        || Domain::Malformed("Idempotency-Key must come once, with 1 to 255 printable ASCII characters".to_owned());
+        || Domain::Malformed("Idempotency-Key must be sent once, with 1 to 255 printable ASCII characters".to_owned());
     let key = key.to_str().map_err(|_| bad())?.trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
     let good = (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
@@ -98,14 +98,14 @@ fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Optio
         Actor::User { id, .. } => id.to_string(),
         Actor::ApiKey { id, .. } => id.to_string(),
         Actor::Public => format!("public {scopes:?}"),
-        // None of a newer version's actors asks here.
+        // Actors that only a newer version knows don't call this version.
         Actor::System | Actor::Unknown(_) => "system".to_owned(),
     };
     let scope = [who.as_str(), call.method.as_str(), call.cx.request.route, key];
     let fingerprint = serde_json::to_string(&(call.header("if-match"), input));
     let mut fingerprint = fingerprint.map_err(|error| Error::internal("fingerprint a request", error))?;
     if fingerprint.contains("\"***\"") {
-        // Secrets are masked in the input as it is typed, but tell two requests apart.
+        // Typed input masks secrets; the signed body distinguishes requests that differ only in a secret.
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         fingerprint += &call.cx.sign(Purpose::Once, body.to_string().as_bytes());
     }
@@ -119,7 +119,7 @@ fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Optio
     })))
 }
 
-/// Refuses a query with parameters on a route that takes none.
+/// Refuses query parameters on a route that takes none.
 fn no_parameters(call: &Call) -> Result<()> {
     let mut violations = Violations::default();
     for (name, _) in query_pairs(call)? {

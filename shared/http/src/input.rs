@@ -1,4 +1,4 @@
-//! The arguments of handlers: path, query, headers and body, each refused with a problem of its own.
+//! Handler arguments: the path, headers and body of a request as typed values, and the file stores.
 
 use crate::call::{Call, content_type, is_form, query_pairs};
 use crate::handler::Argument;
@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 const JSON: &[&str] = &["application/json"];
 const FORMS: &[&str] = &["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
 
-/// A JSON body of a type. Unknown fields are refused; all violations are listed.
+/// A JSON body, read as a type. Unknown fields are refused; all violations are reported at once.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Json<T> {
     }
 }
 
-/// A JSON body that says what a new record is to be: as [`Json`], with nothing for texts that are empty.
+/// The JSON body of a create request: as [`Json`], with empty strings read as `null`.
 #[derive(Debug)]
 pub struct NewJson<T>(pub T);
 
@@ -63,10 +63,10 @@ impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for NewJson<T> 
     }
 }
 
-/// A JSON merge patch (RFC 7396) for a record; an empty text clears as `null` does.
+/// A JSON merge patch (RFC 7396) of a record. An empty string clears a field, as `null` does.
 #[derive(Debug)]
 pub struct Patch<T> {
-    /// The fields to change, without empty texts: they are `null` here.
+    /// The fields to change. Empty strings have become `null`.
     pub fields: Map<String, Value>,
     of: std::marker::PhantomData<fn() -> T>,
 }
@@ -89,7 +89,7 @@ impl<T: Record> Argument for Patch<T> {
     }
 }
 
-/// The fields of a record to be made; those that are left out have defaults.
+/// The fields of a record to create. Missing fields get their defaults.
 #[derive(Debug)]
 pub struct New<T> {
     /// The fields.
@@ -113,7 +113,7 @@ impl<T: Record> Argument for New<T> {
     }
 }
 
-/// The id in the path. What is no id of the type is not found.
+/// The record id in the path. Text that isn't an id of the type is answered with 404.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
@@ -132,7 +132,7 @@ impl<T: NamedId> Argument for Path<T> {
     }
 }
 
-/// A token of the header `X-Device-Token`: of a device that signed in before.
+/// The `X-Device-Token` header: the token of a device that the user signed in on before.
 #[derive(Clone, Debug)]
 pub struct DeviceToken(pub Option<String>);
 
@@ -148,12 +148,12 @@ impl Argument for DeviceToken {
     fn describe(operation: &mut Operation) {
         operation.header_parameter(
             "X-Device-Token",
-            "The `device_token` of an earlier sign-in: such a device has attempts of its own, so that others can't lock it out.",
+            "The `device_token` of an earlier sign-in. Attempts count per device, so others can't lock it out.",
         );
     }
 }
 
-/// The version that `If-Match` asks for: `"v7"`, or `None` where any will do.
+/// The version that `If-Match` requires, such as `"v7"`; `None` if any version will do.
 #[derive(Clone, Copy, Debug)]
 pub struct IfMatch(pub Option<u64>);
 
@@ -166,9 +166,9 @@ impl Argument for IfMatch {
         }
         let tag = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
         let version = tag.strip_prefix('v').unwrap_or(tag).parse();
-        version
-            .map(|version| IfMatch(Some(version)))
-            .map_err(|_| Domain::Malformed("If-Match takes one ETag of this record, such as \"v7\"".to_owned()).into())
+        version.map(|version| IfMatch(Some(version))).map_err(|_| {
+            Domain::Malformed("If-Match must be one ETag of this record, such as \"v7\"".to_owned()).into()
+        })
     }
 
     fn fingerprint(&self) -> Value {
@@ -178,39 +178,39 @@ impl Argument for IfMatch {
     fn describe(operation: &mut Operation) {
         operation.header_parameter(
             "If-Match",
-            "The ETag the record was read with; a record that changed since is left alone (412).",
+            "The ETag the record was read with. If the record has changed since, the request is refused (412).",
         );
     }
 }
 
-/// A posted form: JSON, urlencoded or multipart; known fields validated, the rest kept as `extra`.
+/// A posted form: JSON, URL-encoded or multipart. Known fields are validated; the rest is kept as `extra`.
 #[derive(Clone, Debug)]
 pub struct Posted<A = Nothing> {
-    /// What was posted.
+    /// The posted data.
     pub intake: Intake<A>,
-    /// How.
+    /// How it was posted.
     pub by: PostedBy,
 }
 
-/// A posted form that adds to an earlier one, so that it doesn't say again who posted it.
+/// A posted follow-up to an earlier form. It doesn't repeat the visitor's own data.
 #[derive(Clone, Debug)]
 pub struct PostedLater<A> {
-    /// What was posted.
+    /// The posted data.
     pub follow_up: FollowUp<A>,
-    /// How.
+    /// How it was posted.
     pub by: PostedBy,
 }
 
-/// How a form was posted.
+/// How a form was posted: its form id, origin, language and hash.
 #[derive(Clone, Debug)]
 pub struct PostedBy {
-    /// The form it names: by header, field, or path.
+    /// The form id: from the path, the header or a field.
     pub form: Option<String>,
-    /// The origin of the page, as the browser says.
+    /// The origin of the page, from the `Origin` header.
     pub origin: Option<String>,
-    /// The first language of the browser that Daybook speaks.
+    /// The first of the browser's languages that Daybook supports.
     pub locale: Option<Locale>,
-    /// SHA-256 of the fields as they were sent, to know a double click by.
+    /// SHA-256 of the fields as they were sent, to detect double clicks.
     pub content: String,
 }
 
@@ -227,10 +227,10 @@ impl PostedBy {
     }
 }
 
-/// The name of the parameter that holds a form's id.
+/// The path parameter that holds a form's id.
 const FORM_IN_PATH: &str = "form_id";
 
-/// The fields of a posted form, with those of the query, and their SHA-256.
+/// The fields of a posted form merged with the query parameters, and their SHA-256.
 async fn posted(call: &Call) -> Result<(Map<String, Value>, String)> {
     let mut fields = fields(call).await?;
     for (name, value) in query_pairs(call)? {
@@ -240,12 +240,12 @@ async fn posted(call: &Call) -> Result<(Map<String, Value>, String)> {
     Ok((fields, content))
 }
 
-const FORM_KEY: &str = "The form this comes through; the default form unless given.";
+const FORM_KEY: &str = "The key of the posted form; the default form if it is missing.";
 
 macro_rules! posted_argument {
     ($name:ident, $field:ident, $read:ident, $who:ty) => {
         impl<A: Asked> Argument for $name<A> {
-            /// The address of a form may carry parameters of the advertisement that led to it.
+            /// A form's URL may carry the campaign parameters of an advertisement.
             const READS_QUERY: bool = true;
 
             async fn read(call: &Call) -> Result<Self> {
@@ -278,7 +278,7 @@ macro_rules! posted_argument {
 posted_argument!(Posted, intake, Intake, Enquiry);
 posted_argument!(PostedLater, follow_up, FollowUp, Nothing);
 
-/// The form in the path of a plain HTML form's address.
+/// The form id in the path that a plain HTML form posts to.
 #[derive(Clone, Debug)]
 pub struct Form(pub String);
 
@@ -322,20 +322,20 @@ async fn fields(call: &Call) -> Result<Map<String, Value>> {
     let pairs = match boundary {
         Some(boundary) => parts(call, boundary.as_str()).await?,
         None if kind.as_ref().is_some_and(|kind| kind.type_() == mime::MULTIPART) => {
-            return Err(Domain::Malformed("the form has no boundary".to_owned()).into());
+            return Err(Domain::Malformed("the multipart form has no boundary in its Content-Type".to_owned()).into());
         }
-        // What curl sends when it isn't told that its body is JSON.
+        // JSON sent by curl without a Content-Type header has this media type.
         None if call.body.trim_ascii_start().starts_with(b"{") => {
             return Err(Domain::MediaType { expected: FORMS }.into());
         }
         None => serde_urlencoded::from_bytes::<Vec<(String, String)>>(&call.body)
-            .map_err(|_| Error::from(Domain::Malformed("the form can't be read".to_owned())))?,
+            .map_err(|_| Error::from(Domain::Malformed("the form can't be parsed".to_owned())))?,
     };
     Ok(gathered(pairs))
 }
 
 async fn parts(call: &Call, boundary: &str) -> Result<Vec<(String, String)>> {
-    let unreadable = |_| Error::from(Domain::Malformed("the form can't be read".to_owned()));
+    let unreadable = |_| Error::from(Domain::Malformed("the form can't be parsed".to_owned()));
     let body = stream::iter([Ok::<_, Infallible>(call.body.clone())]);
     let mut form = multer::Multipart::new(body, boundary);
     let mut pairs = Vec::new();
@@ -357,7 +357,7 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
-/// Pairs as an object; a name that comes more than once becomes a list, empty values aside.
+/// Collects pairs into an object. The values of a repeated name become a list, without empty values.
 pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
     let mut fields = Map::new();
     for (name, value) in pairs {
@@ -375,10 +375,10 @@ pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
 }
 
 fn malformed(error: &serde_json::Error) -> Domain {
-    Domain::Malformed(format!("the body is not JSON: {error}"))
+    Domain::Malformed(format!("the body is not valid JSON: {error}"))
 }
 
-/// Places for files, as arguments.
+/// Defines the file stores as handler arguments.
 macro_rules! places {
     ($($(#[$doc:meta])* $name:ident($place:ident) $field:ident $variable:literal)*) => {$(
         $(#[$doc])*
@@ -400,8 +400,8 @@ macro_rules! places {
 }
 
 places! {
-    /// What jobs made.
+    /// The store of files that jobs produced.
     Stored(Links) files "FILES_BUCKET"
-    /// What nobody may change.
+    /// The archive of write-once files.
     Anchored(Archive) anchors "ANCHORS_BUCKET"
 }

@@ -1,7 +1,7 @@
-//! HTTP: the table of routes, what happens around every handler, and how answers and errors look.
+//! The HTTP layer: route tables, the request pipeline, handler arguments and replies, problem documents and OpenAPI.
 //!
-//! A function's `lib.rs` opens with [`Routes`]. Its handlers take a [`Cx`](daybook_store::Cx) and typed
-//! input, and return a typed reply. Numbers of statuses are known to `problem` alone.
+//! A function's `lib.rs` begins with its [`Routes`]. Its handlers take a [`Cx`](daybook_store::Cx) and typed
+//! arguments, and return a typed reply. Only `problem` and `code` know HTTP status codes.
 
 mod access;
 mod app;
@@ -47,5 +47,5 @@ pub use routes::{Route, Routes};
 pub use search::Searched;
 pub use start::{run, run_with_anchors, run_with_files};
 
-/// What handlers return.
+/// The result type of handlers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! The arguments of lists: of records, as [`daybook_records::query`] reads them, and of what is no list of records.
+//! List arguments: the query parameters of record lists ([`daybook_records::query`]) and of other paged lists.
 
 use crate::call::{Call, query_pairs};
 use crate::handler::Argument;
@@ -13,9 +13,10 @@ use daybook_store::Result;
 use serde_json::Value;
 use std::marker::PhantomData;
 
-const TRASHED: &str = "`true`: what is in the trash instead, in the order in which it was made; not with `search`.";
-const WITH_TOTAL: &str = "`true`: `meta.total` counts the list, exactly up to 10,000, then it is `10000+`. Not with \
-                          `search`, with filters that no index answers, nor for who sees only some owners' records.";
+const TRASHED: &str = "`true`: lists the records in the trash instead, in order of creation; not with `search`.";
+const WITH_TOTAL: &str = "`true`: returns the number of records as `meta.total`, exact up to 10,000, then `10000+`. \
+                          Not with `search` or filters without an index, nor for users who see only some owners' \
+                          records.";
 
 impl<T: Record> Argument for ListQuery<T> {
     const READS_QUERY: bool = true;
@@ -30,37 +31,41 @@ impl<T: Record> Argument for ListQuery<T> {
     }
 
     fn describe(operation: &mut Operation) {
-        operation.query_parameter("limit", "The most records of a page: 1 to 200, usually 50.");
-        operation.query_parameter("cursor", "`meta.next_cursor` of the page before.");
+        operation.query_parameter("limit", "The maximum number of records per page: 1 to 200, 50 by default.");
+        operation.query_parameter("cursor", "`meta.next_cursor` of the previous page.");
         if T::SEARCHED {
-            let text = "Words, an address or a number: Latin words by their beginning, Chinese by any part, numbers \
-                        by their digits or the last four. Hits come in the order of their words; not with `sort`.";
+            let text = "Words, an e-mail address or a number: Latin words match by prefix, Chinese by any part, \
+                        numbers by all digits or the last four. Results are in the order of the matched words; \
+                        not with `sort`.";
             operation.query_parameter("search", text);
         }
         if ViewOf::of(T::TYPE).is_some() {
-            operation
-                .query_parameter("view_id", "A view: what its query says holds where this one doesn't say otherwise.");
+            operation.query_parameter(
+                "view_id",
+                "A saved view. Its parameters apply where this query doesn't override them.",
+            );
         }
-        operation.query_parameter("fields", "The fields to show, with commas; `id` always comes.");
+        operation.query_parameter("fields", "The fields to return, separated by commas; `id` is always included.");
         operation.query_parameter("with_total", WITH_TOTAL);
         operation.query_parameter("trashed", TRASHED);
         operation.query_parameter("sort", &sorts_of::<T>());
         if let Some((field, values)) = T::STATE {
-            let values = if values.is_empty() { "one that the organisation has".to_owned() } else { values.join(", ") };
-            operation.query_parameter(field, &format!("By index: {values}."));
+            let values =
+                if values.is_empty() { "one that the organisation defines".to_owned() } else { values.join(", ") };
+            operation.query_parameter(field, &format!("Filters by index: {values}."));
         }
         if let Some(field) = T::OWNER {
-            operation.query_parameter(field, "By index: the user it is assigned to.");
+            operation.query_parameter(field, "Filters by index: the id of the user that the record is assigned to.");
         }
         for field in T::PARENTS {
-            let text = "The id of a record whose children these are, as they are after every acknowledged write.";
+            let text = "The id of the parent record. Strongly consistent: includes every acknowledged write.";
             operation.query_parameter(field, text);
         }
         operation.filter_parameter(&names_of::<T>());
     }
 }
 
-/// The parameters with those of the view that they name, where they don't say otherwise.
+/// Adds the parameters of the view that is named, where the request doesn't override them.
 async fn with_view<T: Record>(
     call: &Call,
     mut params: Vec<Param>,
@@ -76,7 +81,7 @@ async fn with_view<T: Record>(
     let view = view.filter(|view| view.resource.record_type() == Some(T::TYPE)).ok_or_else(unknown)?;
     let asked = params.len();
     for kept in pairs_of(view.query.as_str())?.into_iter().map(Param::of_query) {
-        // Hits come in the order of their words, whatever the view's is.
+        // Search results have an order of their own, so the view's sort doesn't apply.
         let is_sort = |param: &Param| param.op.is_none() && param.name == "sort";
         let searches = params[..asked].iter().any(|param| param.op.is_none() && param.name == "search");
         let is_said = params[..asked].iter().any(|param| param.is_about(&kept));
@@ -88,19 +93,19 @@ async fn with_view<T: Record>(
     Ok(params)
 }
 
-/// The sorts of a type, in words.
+/// The description of a type's sort orders.
 fn sorts_of<T: Record>() -> String {
     match T::DATE {
         None => "`-created_at` (newest first) or `created_at`.".to_owned(),
         Some(date) => format!(
-            "`created_at` or `{date}`, with `-` the last first; not `{date}` with a parent. Unless it is given, lists by \
-             state and by owner come in the order of `-{date}`, records without one first, and all others in that of \
+            "`created_at` or `{date}`, descending with `-`; `{date}` can't be combined with a parent. By default, \
+             lists by state and by owner are sorted by `-{date}`, records without a date first, and all others by \
              `-created_at`."
         ),
     }
 }
 
-/// The page that a request asks for, by a view too; `wrong` says what is wrong with it.
+/// Reads the list query of a request, including its view; `wrong` turns violations into an error.
 pub(crate) async fn asked<T: Record>(
     call: &Call,
     params: Vec<Param>,
@@ -116,17 +121,17 @@ pub(crate) async fn asked<T: Record>(
     let query = ListQuery::read(&params, &zone.unwrap_or_default()).map_err(wrong)?;
     if query.asks_for_total() && !call.cx.counts::<T>(&query.ask()) {
         let expected =
-            "left out with search, with filters that no index answers, and by who sees only their own records";
+            "left out with search, with filters without an index, and by users who see only their own records";
         return Err(wrong(Violations::of("/with_total", Rule::Format { expected: expected.to_owned() })).into());
     }
     Ok(query)
 }
 
-/// Something that pages can be narrowed to, besides all of it.
+/// The filter of a paged list: a query parameter with fixed values.
 pub trait Narrowed: Send + Sync + 'static {
     /// The query parameter.
     const FIELD: &'static str;
-    /// Its values; none where there is no such parameter.
+    /// The allowed values; empty if there is no such parameter.
     const NAMES: &'static [&'static str];
 }
 
@@ -135,14 +140,14 @@ impl Narrowed for () {
     const NAMES: &'static [&'static str] = &[];
 }
 
-/// Which page of something that is no list of records.
+/// The page parameters of a list other than a list of records.
 #[derive(Clone, Debug)]
 pub struct PageQuery<S = ()> {
-    /// The most entries.
+    /// The maximum number of entries.
     pub limit: usize,
-    /// Where the page before ended.
+    /// The cursor, if it isn't the first page.
     pub cursor: Option<String>,
-    /// What it is narrowed to.
+    /// The value of the filter, if any.
     pub only: Option<String>,
     of: PhantomData<fn() -> S>,
 }
@@ -184,8 +189,8 @@ impl<S: Narrowed> Argument for PageQuery<S> {
     }
 
     fn describe(operation: &mut Operation) {
-        operation.query_parameter("limit", "The most entries of a page: 1 to 200, usually 50.");
-        operation.query_parameter("cursor", "`meta.next_cursor` of the page before.");
+        operation.query_parameter("limit", "The maximum number of entries per page: 1 to 200, 50 by default.");
+        operation.query_parameter("cursor", "`meta.next_cursor` of the previous page.");
         if !S::NAMES.is_empty() {
             operation.query_parameter(S::FIELD, &format!("One of {}.", S::NAMES.join(", ")));
         }

@@ -1,4 +1,4 @@
-//! The OpenAPI document, from the tables of routes and the types of handlers.
+//! The OpenAPI document, generated from the route tables and the types of handlers.
 
 use crate::code::Code;
 use crate::operation::Operation;
@@ -15,7 +15,7 @@ use utoipa::openapi::{
     ResponseBuilder, SecurityRequirement,
 };
 
-/// The document of these routes.
+/// Generates the document of these routes.
 pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
@@ -39,13 +39,13 @@ pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
     let info = InfoBuilder::new()
         .title("Daybook")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("The CRM backend: leads, mail, and every change on record."))
+        .description(Some("The CRM backend: customers, sales, web forms and mail, with an audit log of every change."))
         .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
 }
 
-/// The types that something refers to by name.
+/// The names of the schemas that a value refers to.
 fn named(of: &impl serde::Serialize) -> BTreeSet<String> {
     fn collect(value: &serde_json::Value, names: &mut BTreeSet<String>) {
         match value {
@@ -63,7 +63,7 @@ fn named(of: &impl serde::Serialize) -> BTreeSet<String> {
     names
 }
 
-/// Says of a type of record, in every form that it is given and shown in, which fields nobody sets.
+/// Marks the read-only fields of a record type in all of its schemas.
 fn marked<T: Record>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     let name = T::name();
     let forms = [format!("{name}"), format!("{name}Patch"), format!("{name}Listed")];
@@ -80,7 +80,7 @@ fn marked<T: Record>(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     }
 }
 
-/// Types that requests give, and those within, take no fields but their own. What is answered may have more in time.
+/// Closes request schemas, and those nested in them, to unknown fields. Responses may gain fields in later versions.
 fn close(schemas: &mut BTreeMap<String, RefOr<Schema>>, asked: BTreeSet<String>) {
     let (mut open, mut seen): (Vec<String>, BTreeSet<String>) = (asked.into_iter().collect(), BTreeSet::new());
     while let Some(name) = open.pop() {
@@ -118,7 +118,7 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
     if route.method != Method::GET {
         operation.header_parameter(
             "Idempotency-Key",
-            "At most 255 characters. A repeat within 24 h gets the first answer again.",
+            "At most 255 characters. A repeat with the same key within 24 hours gets the first answer again.",
         );
     }
     let mut build = OperationBuilder::new()
@@ -127,7 +127,7 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
         .summary(Some(route.summary()))
         .description(Some(format!("Access: {}.", route.access.describe())))
         .request_body(operation.body);
-    // Those of the path come in its order.
+    // Path parameters are in the order of the path.
     let mut in_path = route.path.split(['{', '}']).skip(1).step_by(2);
     for mut parameter in operation.parameters {
         if parameter.parameter_in == ParameterIn::Path
@@ -168,7 +168,7 @@ fn applies(code: Code, route: &Route) -> bool {
         Code::Unauthenticated | Code::Forbidden => {
             !matches!(route.access, crate::Access::Public(crate::RateClass::Free))
         }
-        // A form is named by a header or a field as well.
+        // A form may also be named by a header or a field.
         Code::NotFound => route.path.contains('{') || takes_forms(route),
         Code::RateLimited => route.access.is_public(),
         Code::MethodNotAllowed => false,
@@ -182,7 +182,7 @@ fn applies(code: Code, route: &Route) -> bool {
     }
 }
 
-/// Whether it takes posted forms, which browsers are shown pages for.
+/// Whether a route takes posted forms, which are answered with HTML pages for browsers.
 fn takes_forms(route: &Route) -> bool {
     route.access.class() == Some(crate::RateClass::Form)
 }

@@ -1,4 +1,4 @@
-//! The documentation of one route.
+//! The OpenAPI operation of one route, built from its handler's arguments and reply.
 
 use axum::http::StatusCode;
 use daybook_domain::Record;
@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Content, Ref, RefOr, Required};
 use utoipa::{PartialSchema, ToSchema};
 
-/// The documentation of one route, as its handler's arguments and reply add to it.
+/// An OpenAPI operation that the handler's arguments and reply add their parts to.
 #[derive(Default)]
 pub struct Operation {
     pub(crate) schemas: BTreeMap<String, RefOr<Schema>>,
@@ -22,12 +22,12 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A reference to a type, which joins the document's components.
+    /// Adds a type's schema to the components, and returns a reference to it.
     pub fn schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
         let mut nested = Vec::new();
         T::schemas(&mut nested);
         self.schemas.extend(nested);
-        // All lists have one name, so they are spelled out in place.
+        // All lists share one name, so they are inlined.
         if T::name() == "Vec" {
             return T::schema();
         }
@@ -35,7 +35,7 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(T::name()))
     }
 
-    /// A type of record as whoever makes one gives it: what isn't required may be left out, `null` or an empty text.
+    /// The schema of a create request: fields that aren't required may be missing, `null` or an empty string.
     pub fn new_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
         self.given_schema_of::<T>(true, |field, _| match T::REQUIRED.contains(&field) {
             true => &[],
@@ -43,7 +43,7 @@ impl Operation {
         })
     }
 
-    /// A type of record as whoever changes one gives it: what may be nothing is cleared by `null` or an empty text.
+    /// The schema of a merge patch: `null` or an empty string clears a nullable field.
     pub fn patch_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
         self.given_schema_of::<T>(false, |_, schema| match schema.to_string() {
             text if schema["type"] == "array" || text.contains("\"null\"") => &[Type::Null, Type::String],
@@ -51,7 +51,7 @@ impl Operation {
         })
     }
 
-    /// A type of record as somebody gives it, with what fields may be besides: `null`, an empty text.
+    /// The schema of a record in a request; `besides` returns the types a field may also have: `null`, an empty string.
     fn given_schema_of<T: Record>(
         &mut self,
         is_new: bool,
@@ -73,7 +73,7 @@ impl Operation {
                 let zone = ObjectBuilder::new()
                     .schema_type(utoipa::openapi::schema::SchemaType::from_iter([Type::String, Type::Null]));
                 let text = format!(
-                    "The zone of {} without an offset; the organisation's unless given.",
+                    "The time zone of {} without an offset; the organisation's by default.",
                     T::MOMENTS.join(", ")
                 );
                 object.properties.insert("timezone".to_owned(), zone.description(Some(text)).into());
@@ -83,14 +83,14 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(name))
     }
 
-    /// A type of body that says what a new record is to be: what may be left out may be an empty text.
+    /// The schema of a `NewJson` body: optional fields may also be `null` or an empty string.
     pub fn new_json_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
         let whole = self.schema_of::<T>();
         if let RefOr::T(Schema::Object(mut object)) = T::schema() {
             let required = &object.required;
             let optional = object.properties.iter_mut().filter(|(field, _)| !required.contains(field));
             for (_, schema) in optional {
-                // `null` is given as one of them, not within one of them.
+                // `null` becomes one of the alternatives below, not nested in one of them.
                 if let RefOr::T(Schema::OneOf(kinds)) = &*schema
                     && let Some(named) = kinds.items.first().cloned()
                 {
@@ -103,7 +103,7 @@ impl Operation {
         whole
     }
 
-    /// A type as lists show it, which may leave out every field but the id.
+    /// The schema of a list item, which may omit every field except the id.
     pub fn listed_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
         let whole = self.schema_of::<T>();
         let RefOr::T(Schema::Object(mut object)) = T::schema() else { return whole };
@@ -116,8 +116,8 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(name))
     }
 
-    /// Types laid over each other, with any other field besides. Spelled out in place, as the types themselves
-    /// are closed elsewhere.
+    /// The combination of schemas (all of), open to additional fields. Inlined, as the types themselves allow none
+    /// elsewhere.
     pub fn open(&mut self, parts: Vec<RefOr<Schema>>) -> RefOr<Schema> {
         let mut all = AllOfBuilder::new();
         for mut part in parts {
@@ -129,7 +129,7 @@ impl Operation {
         all.into()
     }
 
-    /// A type spelled out in place; the types it names join the document's components.
+    /// Returns a type's schema inline, and adds the types it refers to to the components.
     pub fn inline<T: ToSchema>(&mut self) -> RefOr<Schema> {
         let mut nested = Vec::new();
         T::schemas(&mut nested);
@@ -137,7 +137,7 @@ impl Operation {
         T::schema()
     }
 
-    /// The body it takes, in one of these media types.
+    /// Sets the request body, in one of these media types.
     pub fn body(&mut self, kinds: &[&str], schema: RefOr<Schema>) {
         let mut body = RequestBodyBuilder::new().required(Some(Required::True));
         for kind in kinds {
@@ -146,63 +146,64 @@ impl Operation {
         self.body = Some(body.build());
     }
 
-    /// A parameter in the path, the next one in its order.
+    /// Adds the next path parameter, in the order of the path.
     pub fn path_parameter<T: PartialSchema>(&mut self) {
         self.parameter("id", ParameterIn::Path, Required::True, "", Some(T::schema()));
     }
 
-    /// A query parameter.
+    /// Adds a query parameter.
     pub fn query_parameter(&mut self, name: &str, description: &str) {
         self.parameter(name, ParameterIn::Query, Required::False, description, None);
     }
 
-    /// The filters on these fields.
+    /// Adds the parameter for filters on these fields.
     pub fn filter_parameter(&mut self, fields: &[String]) {
         let text = format!(
-            "Conditions: `filter[field]=v` or `filter[field][op]=v`, op one of eq, ne, lt, lte, gt, gte, in, contains, starts, \
-             exists, between; `field=v` for short. A day, and a time without an offset, is one of the organisation's zone. Fields: {}.",
+            "Conditions: `filter[field]=v` or `filter[field][op]=v`, op one of eq, ne, lt, lte, gt, gte, in, contains, \
+             starts, exists, between; `field=v` for short. Days, and times without an offset, are in the \
+             organisation's time zone. Fields: {}.",
             fields.join(", ")
         );
         let object = ObjectBuilder::new().schema_type(Type::Object);
         self.parameter("filter", ParameterIn::Query, Required::False, &text, Some(object.into()));
     }
 
-    /// A header it reads.
+    /// Adds a header parameter.
     pub fn header_parameter(&mut self, name: &str, description: &str) {
         self.parameter(name, ParameterIn::Header, Required::False, description, None);
     }
 
-    /// What it answers when all goes well.
+    /// Adds a success response.
     pub fn success(&mut self, status: StatusCode, schema: RefOr<Schema>) {
         self.success.push((status, schema));
     }
 
-    /// It may leave what is asked for to a job.
+    /// Adds the response 202: a job does the work.
     pub fn or_accepted(&mut self, schema: RefOr<Schema>) {
         self.success.push((StatusCode::ACCEPTED, schema));
     }
 
-    /// It shows a page, or sends the browser to another, when a plain form was posted.
+    /// Adds the answers to a plain HTML form: a page, or a redirect.
     pub fn pages(&mut self) {
-        self.pages = vec![(StatusCode::OK, "A page"), (StatusCode::SEE_OTHER, "Another page")];
+        self.pages = vec![(StatusCode::OK, "A page"), (StatusCode::SEE_OTHER, "A redirect to another page")];
     }
 
-    /// It answers with a file.
+    /// Adds the response with a file.
     pub fn file(&mut self) {
         self.pages = vec![(StatusCode::OK, "The file")];
     }
 
-    /// A schema in the envelope.
+    /// Wraps a schema in the envelope.
     pub fn envelope(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
         enveloped(data).into()
     }
 
-    /// A schema as it is.
+    /// Returns a schema without the envelope.
     pub fn bare(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
         data
     }
 
-    /// A list of a schema in the envelope, with `meta`.
+    /// Wraps a list of a schema in the envelope, with `meta`.
     pub fn list_envelope(&mut self, item: RefOr<Schema>) -> RefOr<Schema> {
         let number = || ObjectBuilder::new().schema_type(Type::Integer);
         let meta = ObjectBuilder::new()
@@ -252,7 +253,7 @@ fn enveloped(data: RefOr<Schema>) -> ObjectBuilder {
     ObjectBuilder::new().property("success", yes).property("data", data).required("success").required("data")
 }
 
-/// A schema that takes nothing, too: `null`, an empty text.
+/// Extends a schema by empty values: `null`, an empty string.
 fn or_empty(schema: &mut RefOr<Schema>, besides: &[Type]) {
     let mut any = AnyOfBuilder::new().item(schema.clone());
     for kind in besides {

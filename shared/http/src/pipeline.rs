@@ -1,4 +1,4 @@
-//! What happens around every handler, from top to bottom.
+//! The request pipeline around every handler: request id, access, rate limit, body limit, time-out, audit and log line.
 
 use crate::access::{Access, RateClass, admit};
 use crate::audit;
@@ -24,13 +24,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// The most bytes a body has.
+/// The maximum size of a request body, in bytes.
 pub(crate) const BODY_BYTES: usize = 256 * 1024;
 
-/// How long a handler may take; a gateway gives up after 30 s.
+/// The time-out of a request; the gateway gives up after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
 
-/// Answers a request: id, body, access, limit, handler, problem or envelope, one log line.
+/// Answers a request: assigns its id, checks access, reads the body, calls the handler, and writes one log line.
 pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) -> Answer {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
@@ -61,22 +61,22 @@ pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) 
     answer
 }
 
-/// What the one log line of a request says, besides what it asked for and was answered.
+/// The log line of a request: the fields that are in neither the request nor the answer.
 pub(crate) struct Line<'a> {
-    /// Its id.
+    /// The request's id.
     pub id: &'a str,
-    /// When it arrived.
+    /// When the request arrived.
     pub started: Instant,
-    /// The code of the problem that it was answered with, if any.
+    /// The code of the problem, if the answer is one.
     pub code: Option<&'static str>,
-    /// The route that answered it, if any.
+    /// The route that answered, if any.
     pub route: Option<&'a Route>,
-    /// In which organisation, and who, as far as that was found out.
+    /// The organisation and the actor, if they are known.
     pub who: Option<&'a (OrgId, String)>,
 }
 
 impl Line<'_> {
-    /// Writes it, and counts.
+    /// Writes the line, and counts the request in the metrics.
     pub(crate) fn write(&self, parts: &Parts, answer: &Answer) {
         let invocation = parts.extensions.get::<Invocation>();
         let ms = self.started.elapsed().as_micros() as f64 / 1000.0;
@@ -105,7 +105,7 @@ impl Line<'_> {
     }
 }
 
-/// Counts an answer that is a problem: with all others, and with those of its code.
+/// Counts an error answer in the metrics: in total, and by its code.
 pub(crate) fn count_error(code: &'static str) {
     metrics::counter!("Errors").increment(1);
     metrics::counter!("Errors", "Code" => code).increment(1);
@@ -191,7 +191,7 @@ async fn handled(
     Ok(answer)
 }
 
-/// The client's id of the request if it is a plain one, else a fresh one.
+/// Returns the client's request id if it is 1 to 64 letters, digits, `-`, `_` or `.`, else a new one.
 pub(crate) fn request_id(headers: &HeaderMap, env: &Env) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
@@ -203,7 +203,7 @@ pub(crate) fn request_id(headers: &HeaderMap, env: &Env) -> String {
     }
 }
 
-/// The address of the client, as the gateway or the socket knows it. `X-Forwarded-For` is anybody's to write.
+/// The client's address, as the gateway or the socket reports it. Any client can forge `X-Forwarded-For`.
 fn client_address(parts: &Parts) -> Option<IpAddr> {
     match parts.extensions.get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref()?.parse().ok(),
@@ -220,15 +220,15 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
     }
     to_bytes(body, BODY_BYTES).await.map_err(|error| {
         let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
-        if over { too_large.into() } else { Domain::Malformed("the body broke off".to_owned()).into() }
+        if over { too_large.into() } else { Domain::Malformed("the body is incomplete".to_owned()).into() }
     })
 }
 
-/// The body as the journal keeps it: JSON, or the fields of a form.
+/// The body as the journal stores it: a JSON object, or the fields of a form.
 fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
     let kind = content_type(headers)?;
     if kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON) {
-        // Secrets are masked by their names, which only an object has.
+        // Masking goes by field names, which only an object has.
         return serde_json::from_slice(body).ok().filter(Value::is_object);
     }
     if is_form(headers) && kind.type_() == mime::APPLICATION {
@@ -239,7 +239,7 @@ fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
 }
 
 async fn path_parameters(parts: &Parts) -> Result<Vec<(String, String)>> {
-    let unreadable = |_| Error::from(Domain::Malformed("the path can't be read".to_owned()));
+    let unreadable = |_| Error::from(Domain::Malformed("the path is not valid UTF-8".to_owned()));
     let parameters = RawPathParams::from_request_parts(&mut parts.clone(), &()).await.map_err(unreadable)?;
     Ok(parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }

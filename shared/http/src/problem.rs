@@ -1,4 +1,4 @@
-//! Errors on the wire: RFC 9457 problem documents. The only place that knows numbers of statuses.
+//! Error responses: RFC 9457 problem documents, made from errors. Only this module and `code` know HTTP status codes.
 
 use crate::call::{locale, wants_page};
 use crate::code::Code;
@@ -13,7 +13,7 @@ use problem_details::ProblemDetails;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The status of an answer.
+/// The HTTP status of a kind of answer.
 pub(crate) fn status_of(answer: Answer) -> StatusCode {
     match answer {
         Answer::Ok => StatusCode::OK,
@@ -22,40 +22,40 @@ pub(crate) fn status_of(answer: Answer) -> StatusCode {
         Answer::SeeOther => StatusCode::SEE_OTHER,
         Answer::Unauthenticated => StatusCode::UNAUTHORIZED,
         Answer::Forbidden => StatusCode::FORBIDDEN,
-        // Nothing answers so here.
+        // This version never produces an unknown answer.
         Answer::Unknown(_) => StatusCode::OK,
     }
 }
 
-/// The number of the status of an answer, as the audit log shows it; 0 for one that only a newer version knows.
+/// The HTTP status code of an answer, as the audit log shows it; 0 for an answer that only a newer version knows.
 pub fn status_code(answer: Answer) -> u16 {
     if matches!(answer, Answer::Unknown(_)) { 0 } else { status_of(answer).as_u16() }
 }
 
-/// Puts a request's id on its answer.
+/// Adds the request id to the headers of an answer.
 pub(crate) fn with_request_id(answer: &mut Response<Body>, id: &str) {
     if let Ok(id) = HeaderValue::from_str(id) {
         answer.headers_mut().insert("x-request-id", id);
     }
 }
 
-/// The members of a problem document besides the standard ones.
+/// The extension members of a problem document.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Members {
     /// Always `false`, for clients that test the envelope's `success`.
     pub success: bool,
     /// The stable code of the error.
     pub code: String,
-    /// The request, for support.
+    /// The id of the request, for support.
     pub request_id: String,
-    /// Every broken rule, with its place.
+    /// Every broken rule, with its location.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// The record that holds the value already.
+    /// The record that already has the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub existing_id: Option<AnyId>,
-    /// The version the record is at.
+    /// The current version of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
     /// The current values of the fields that the request would have changed.
@@ -64,16 +64,16 @@ pub struct Members {
     pub current: Option<Map<String, Value>>,
 }
 
-/// A broken rule and where.
+/// A broken rule and its location.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// The field's name.
     pub field: String,
-    /// Where it is: a JSON pointer (RFC 6901) into the body, or the query as an object.
+    /// The location: a JSON pointer (RFC 6901) into the body, or into the query as an object.
     pub pointer: String,
     /// The stable code of the rule.
     pub code: String,
-    /// What to do, in words.
+    /// What to correct.
     pub message: String,
 }
 
@@ -88,7 +88,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// What an error tells the client. A 5xx tells nothing but the request's id.
+    /// The problem document of an error. A 5xx reveals nothing but the request id.
     pub fn of(error: &Error, request_id: &str, headers: &HeaderMap) -> Problem {
         let locale = locale(headers);
         let mut problem = Problem::plain(code_of(error), request_id, locale);
@@ -138,12 +138,12 @@ impl Problem {
         problem
     }
 
-    /// The problem of a path that nothing answers.
+    /// The problem of a path without a route.
     pub(crate) fn no_route(request_id: &str, headers: &HeaderMap) -> Problem {
         Problem::plain(Code::NotFound, request_id, locale(headers))
     }
 
-    /// The problem of a method that the path doesn't answer.
+    /// The problem of a method that the path doesn't support.
     pub(crate) fn no_method(request_id: &str, headers: &HeaderMap, allowed: &str) -> Problem {
         let mut problem = Problem::plain(Code::MethodNotAllowed, request_id, locale(headers));
         problem.headers.extend(HeaderValue::from_str(allowed).ok().map(|allowed| (ALLOW, allowed)));
@@ -155,22 +155,22 @@ impl Problem {
         Problem::plain(Code::Internal, request_id, Locale::English)
     }
 
-    /// Whether an error says that who asks is known and may not do this.
+    /// Whether an error means that the caller is authenticated but not permitted to do this.
     pub(crate) fn is_denial(error: &Error) -> bool {
         code_of(error) == Code::Forbidden
     }
 
-    /// The code.
+    /// The stable error code.
     pub fn code(&self) -> &'static str {
         self.code.name()
     }
 
-    /// Whether the fault is ours.
+    /// Whether it is a server error (5xx).
     pub fn is_ours(&self) -> bool {
         self.code.status().is_server_error()
     }
 
-    /// The number of its status, and its document.
+    /// The HTTP status code, and the document as JSON.
     pub(crate) fn document(self) -> (u16, Value) {
         (self.code.status().as_u16(), serde_json::to_value(self.described()).unwrap_or_default())
     }
@@ -215,7 +215,7 @@ struct Page<'a> {
     chinese: bool,
 }
 
-/// The URL of a kind of problem, relative to the API's own address.
+/// The URL of a problem type, relative to the API's address.
 fn kind_of(code: Code) -> Uri {
     let path = format!("/problems/{}", code.name());
     Uri::try_from(path).expect("a path of letters and underscores")

@@ -1,4 +1,4 @@
-//! What handlers return, and how it looks on the wire.
+//! Reply types of handlers, and their conversion into HTTP responses.
 
 use crate::call::Call;
 use crate::operation::Operation;
@@ -16,19 +16,19 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
-/// A finished answer.
+/// A finished HTTP response.
 pub type Answer = Response<Body>;
 
-/// Something a handler returns.
+/// A handler's reply that can be sent as an HTTP response.
 pub trait HttpReply: Reply {
-    /// The answer.
+    /// Converts the reply into a response.
     fn answer(self, call: &Call) -> Result<Answer>;
 
-    /// Adds it to the documentation of the route.
+    /// Adds the reply to the route's OpenAPI operation.
     fn describe(operation: &mut Operation);
 }
 
-/// Types that stand in answers.
+/// Types that can be the content of a reply.
 pub trait Content: Serialize + DeserializeOwned + ToSchema + Send {}
 
 impl<T: Serialize + DeserializeOwned + ToSchema + Send> Content for T {}
@@ -60,24 +60,24 @@ macro_rules! replies {
 }
 
 replies! {
-    /// Something, in the envelope.
+    /// Content in the envelope (200).
     Data, Ok, false, enveloped, envelope;
-    /// Something new, in the envelope.
+    /// Created content in the envelope (201).
     Created, Created, false, enveloped, envelope;
-    /// Something that will be done, in the envelope.
+    /// Work that a job will do, in the envelope (202).
     Accepted, Accepted, false, enveloped, envelope;
-    /// Something that holds a secret, in the envelope; never kept.
+    /// Content with a secret, in the envelope (200); never stored for repeats.
     SecretData, Ok, true, enveloped, envelope;
-    /// Something new that holds a secret, in the envelope; never kept.
+    /// Created content with a secret, in the envelope (201); never stored for repeats.
     CreatedSecret, Created, true, enveloped, envelope;
-    /// Something as it is, without the envelope. May hold a secret, so it is never kept.
+    /// Content without the envelope (200). May hold a secret, so it is never stored for repeats.
     Bare, Ok, true, as_is, bare;
-    /// Something new as it is, without the envelope. May hold a secret, so it is never kept.
+    /// Created content without the envelope (201). May hold a secret, so it is never stored for repeats.
     BareCreated, Created, true, as_is, bare;
 }
 
 impl<T: Record> Data<T> {
-    /// A record as it is stored.
+    /// A stored record as content.
     pub fn stored(record: Stored<T>) -> Data<T> {
         Data(record.into_inner())
     }
@@ -107,7 +107,7 @@ impl<T: Content> HttpReply for Listed<T> {
             None => {}
         }
         if page.fields.is_empty() {
-            // By far the most lists: straight to text, without a copy as JSON values.
+            // The common case: serialised directly, without a copy as JSON values.
             return json_answer(Self::ANSWER, &Enveloped { meta: Some(&meta), ..enveloped(&page.items) });
         }
         let mut data = value_of(&page.items)?;
@@ -124,7 +124,7 @@ impl<T: Content> HttpReply for Listed<T> {
     }
 }
 
-/// A file: a page, a script, a document. The same for everybody, and for as long as this version runs.
+/// A static file: a page, a script, a document. The same for all clients, for as long as this version runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Asset {
     /// Its media type.
@@ -133,7 +133,7 @@ pub struct Asset {
     pub bytes: Cow<'static, [u8]>,
     /// Whether the bytes are compressed with gzip.
     pub gzip: bool,
-    /// What it may load, where it is a page.
+    /// The content security policy, if it is a page.
     pub policy: Option<Cow<'static, str>>,
 }
 
@@ -143,13 +143,13 @@ impl Asset {
         Asset { kind: Cow::Borrowed(kind), bytes: Cow::Borrowed(bytes), gzip: false, policy: None }
     }
 
-    /// The file, compressed with gzip.
+    /// Marks the bytes as compressed with gzip.
     #[must_use]
     pub fn gzipped(self) -> Asset {
         Asset { gzip: true, ..self }
     }
 
-    /// The file as a page that may load what a content security policy allows.
+    /// Sets the content security policy of a page.
     #[must_use]
     pub fn with_policy(self, policy: &'static str) -> Asset {
         Asset { policy: Some(Cow::Borrowed(policy)), ..self }
@@ -175,7 +175,7 @@ impl HttpReply for Asset {
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
-        // Scripts are for pages of any origin.
+        // Pages of any origin may load the scripts.
         headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
         if self.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -189,7 +189,7 @@ impl HttpReply for Asset {
     }
 }
 
-/// A file that was made for whoever asks: it is saved rather than shown, and never kept.
+/// A file generated for the caller: sent as an attachment, and never stored for repeats.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Download {
     kind: String,
@@ -226,7 +226,7 @@ impl HttpReply for Download {
     }
 }
 
-/// An answer that shows a page. It may use styles of its own, and nothing else.
+/// A response with an HTML page. The page may use inline styles, and load nothing.
 pub fn page(html: String) -> Answer {
     let mut answer = Response::new(Body::from(html));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -235,11 +235,11 @@ pub fn page(html: String) -> Answer {
     answer
 }
 
-/// An answer that sends a browser to another page.
+/// A redirect to another page (303).
 pub fn see_other(address: &str) -> Result<Answer> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = status_of(Kind::SeeOther);
-    let address = HeaderValue::from_str(address).map_err(|error| Error::internal("send a browser on", error))?;
+    let address = HeaderValue::from_str(address).map_err(|error| Error::internal("redirect a browser", error))?;
     answer.headers_mut().insert(LOCATION, address);
     Ok(answer)
 }
@@ -252,7 +252,7 @@ struct Enveloped<'a, T> {
     meta: Option<&'a Value>,
 }
 
-/// As much of an answer as its ETag is made of.
+/// The part of a response that its ETag is made from.
 #[derive(Deserialize)]
 struct Versioned {
     data: Version,
@@ -263,7 +263,7 @@ struct Version {
     version: u64,
 }
 
-/// An answer of JSON; a record's version becomes its ETag.
+/// A JSON response; a record's version becomes its ETag.
 pub(crate) fn json_answer(kind: Kind, body: &impl Serialize) -> Result<Answer> {
     let text = serde_json::to_string(body).map_err(|error| Error::internal("write an answer as JSON", error))?;
     let version = serde_json::from_str::<Versioned>(&text).ok().map(|versioned| versioned.data.version);

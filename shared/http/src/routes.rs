@@ -1,4 +1,4 @@
-//! The table of routes: path, access and handler of everything a function answers.
+//! The route table of a function: method, path, access rule and handler of each endpoint.
 
 use crate::access::Access;
 use crate::call::Call;
@@ -22,7 +22,7 @@ pub struct Route {
     pub method: Method,
     /// The path, with parameters in braces.
     pub path: &'static str,
-    /// Who may use it.
+    /// Its access rule.
     pub access: Access,
     pub(crate) handler: Answering,
     pub(crate) describe: fn(&mut Operation),
@@ -36,7 +36,7 @@ impl fmt::Debug for Route {
 }
 
 impl Route {
-    /// Whether a path is this route's; each parameter stands for one segment.
+    /// Whether a path matches this route; each parameter matches one segment.
     pub fn fits(&self, path: &str) -> bool {
         let (mut wanted, mut given) = (self.path.split('/'), path.split('/'));
         loop {
@@ -48,7 +48,7 @@ impl Route {
         }
     }
 
-    /// What it does, in the handler's own words: `read_all` is "Read all".
+    /// The summary, derived from the handler's name: `read_all` becomes "Read all".
     pub(crate) fn summary(&self) -> String {
         let plain = self.handler_name.split('<').next().unwrap_or_default();
         let name = plain.rsplit("::").next().unwrap_or_default().replace('_', " ");
@@ -77,7 +77,7 @@ macro_rules! methods {
 }
 
 impl Routes {
-    /// The routes of a function, none yet.
+    /// An empty route table for a function.
     pub fn of(function: &'static str) -> Routes {
         Routes { function, list: Vec::new() }
     }

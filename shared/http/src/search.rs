@@ -1,4 +1,4 @@
-//! A list that is asked for by a body, where a query would be too long, or values have commas.
+//! Search requests: list queries in a JSON body, for queries too long for a URL, or values that contain commas.
 
 use crate::call::Call;
 use crate::handler::Argument;
@@ -13,34 +13,34 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::openapi::{RefOr, Schema};
 
-/// What is searched for.
+/// The body of a search request.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    /// Words, an address or a number, as in the query of a list; not with `sort`.
+    /// Words, an e-mail address or a number, as in the query of a list; not with `sort`.
     search: Option<String>,
     /// Conditions: `{"field": v}`, `{"field": [v, …]}` for one of several, or `{"field": {"op": v}}`, op one of eq, ne, lt,
     /// lte, gt, gte, in, contains, starts, exists, between; at most 100 values of 400 bytes.
     #[schema(value_type = Option<Object>)]
     filter: Option<Map<String, Value>>,
-    /// The order, as in the query of a list.
+    /// The sort order, as in the query of a list.
     sort: Option<String>,
-    /// The most records of a page, usually 50.
+    /// The maximum number of records per page; 50 by default.
     #[schema(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// `meta.next_cursor` of the page before; of a list of the same words, conditions and order.
+    /// `meta.next_cursor` of the previous page, with the same words, conditions and order.
     cursor: Option<String>,
-    /// The fields to show; `id` always comes.
+    /// The fields to return; `id` is always included.
     fields: Option<Vec<String>>,
-    /// Whether `meta.total` counts the list.
+    /// Whether to return the number of records as `meta.total`.
     with_total: Option<bool>,
-    /// Whether to list what is in the trash instead; not with `search`.
+    /// Whether to list the records in the trash instead; not with `search`.
     trashed: Option<bool>,
-    /// A view: what it says holds where the body doesn't say otherwise.
+    /// A saved view. Its parameters apply where the body doesn't override them.
     view_id: Option<String>,
 }
 
-/// Which page of which list, as a body asks for it.
+/// A list query, read from a JSON body.
 #[derive(Clone, Debug)]
 pub struct Searched<T>(pub ListQuery<T>);
 

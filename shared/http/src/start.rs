@@ -1,4 +1,4 @@
-//! Starting an HTTP function in Lambda.
+//! Entry points of HTTP functions in Lambda: they read the configuration and serve the route table.
 
 use crate::app::app;
 use crate::call::Places;
@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tower::ServiceExt as _;
 
-/// Runs a function in Lambda: this is all of its `main`.
+/// Runs an HTTP function in Lambda. A function's `main` calls nothing else.
 pub fn run(routes: Routes) -> ExitCode {
     run_on(routes, |_, _| Places::default())
 }
 
-/// Runs a function that reaches files in Lambda: this is all of its `main`.
+/// Runs an HTTP function that links to files in Lambda. A function's `main` calls nothing else.
 pub fn run_with_files(routes: Routes) -> ExitCode {
     run_on(routes, |sdk, variables| Places {
         files: bucket(sdk, variables, "FILES_BUCKET").map(|bucket| bucket as _),
@@ -26,7 +26,7 @@ pub fn run_with_files(routes: Routes) -> ExitCode {
     })
 }
 
-/// Runs a function that reaches what nobody may change in Lambda: this is all of its `main`.
+/// Runs an HTTP function that uses the write-once archive in Lambda. A function's `main` calls nothing else.
 pub fn run_with_anchors(routes: Routes) -> ExitCode {
     run_on(routes, |sdk, variables| Places {
         files: None,
@@ -39,7 +39,7 @@ fn bucket(sdk: &SdkConfig, variables: &mut Variables<'_>, variable: &str) -> Opt
     name.map(|name| Bucket::shared(sdk, &name))
 }
 
-/// Runs a function with what it reaches besides the table. What a function doesn't name isn't linked into it.
+/// Runs a function with the file stores it uses besides the table. A store that it doesn't name isn't linked into it.
 fn run_on(routes: Routes, reach: fn(&SdkConfig, &mut Variables<'_>) -> Places) -> ExitCode {
     start(async {
         let surroundings = Surroundings::read().await?;

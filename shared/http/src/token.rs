@@ -1,4 +1,4 @@
-//! Tokens: access tokens (JWT), refresh tokens, API keys, and those of devices and submissions.
+//! Tokens: issues and verifies access tokens (JWT), refresh tokens, API keys, device tokens and submission tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,30 +8,30 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The longest token that is looked at, in bytes.
+/// The maximum length of a token, in bytes; longer ones are refused.
 const LONGEST: usize = 4096;
 
-/// What an access token says.
+/// The claims of an access token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user.
     pub sub: UserId,
-    /// Their organisation.
+    /// The user's organisation.
     pub org: OrgId,
-    /// Their session; it may have ended since.
+    /// The user's session; it may have ended since.
     pub sid: SessionId,
     /// When it was issued: seconds since 1970.
     pub iat: i64,
-    /// When it ends: seconds since 1970.
+    /// When it expires: seconds since 1970.
     pub exp: i64,
-    /// Who issued it.
+    /// The issuer.
     pub iss: String,
 }
 
 const ISSUER: &str = "daybook";
 const TYPE: &str = "at+jwt";
 
-/// An access token: HS256, signed with the key that `kid` names.
+/// Issues an access token: HS256, signed with the key that `kid` names.
 pub fn issue(cx: &Cx, sub: UserId, org: OrgId, sid: SessionId) -> Result<String> {
     let now = cx.now();
     let exp = now.plus(cx.env.settings.access_token).as_second();
@@ -43,32 +43,32 @@ pub fn issue(cx: &Cx, sub: UserId, org: OrgId, sid: SessionId) -> Result<String>
     encode(&header, &claims, &EncodingKey::from_secret(&key)).map_err(|error| Error::internal("issue a token", error))
 }
 
-/// What a token says, if it is one of ours and in force. The algorithm is fixed; `kid` only picks a key.
+/// Returns a token's claims if Daybook signed it and it hasn't expired. The algorithm is fixed; `kid` only picks a key.
 pub fn verify(keys: &Keyring, token: &str, now: Timestamp) -> Option<Claims> {
     if token.len() > LONGEST {
         return None;
     }
     let header = decode_header(token).ok()?;
-    // We issue none with extensions that must be understood (RFC 7515, 4.1.11).
+    // Daybook issues no tokens with critical extensions (RFC 7515, 4.1.11).
     if header.alg != Algorithm::HS256 || header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
         return None;
     }
     let key = keys.derived(Purpose::AccessToken, header.kid.as_deref()?)?;
     let mut rules = Validation::new(Algorithm::HS256);
     rules.set_issuer(&[ISSUER]);
-    // Judged below by the clock of the deployment, without leeway: it issues and checks by the same clock.
+    // Checked below by the deployment's clock, without leeway: tokens are issued and checked by the same clock.
     rules.validate_exp = false;
     let claims = decode::<Claims>(token, &DecodingKey::from_secret(&key), &rules).ok()?.claims;
     (claims.exp > now.as_second()).then_some(claims)
 }
 
-/// The key that a token says it is signed with, if it says so.
+/// The unverified key id in a token's header, if there is one.
 pub(crate) fn kid(token: &str) -> Option<String> {
     if token.len() > LONGEST { None } else { decode_header(token).ok()?.kid }
 }
 
-/// A refresh token: where the session is, 256 bits nobody can guess, and a signature, so that one that was never
-/// given out ends nobody's session. Only its hash is stored.
+/// A refresh token: the location of the session, 256 unguessable bits, and a signature, so that a forged token ends no
+/// session. Only its hash is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refresh {
     /// The organisation of the session.
@@ -86,15 +86,15 @@ impl Refresh {
         first.ok_or_else(|| Error::internal("issue a token", "there is no key"))
     }
 
-    /// The token that follows this one: the same however often it is asked for, and by whomever, also while a function
-    /// has a newer key already and another one hasn't.
+    /// The successor of this token. Deterministic: all processes compute the same one at every call, also while only
+    /// some functions have a newer key.
     pub fn successor(&self, keys: &Keyring) -> Option<Refresh> {
         let kid = self.text.splitn(3, '.').nth(2)?.rsplit_once('.')?.0;
         let seed = keys.secret_of(Purpose::Refresh, kid, self.text.as_bytes())?;
         Refresh::of(keys, kid, self.org, self.session, &seed)
     }
 
-    /// The token in a text, if we gave it out once.
+    /// Parses a token; `None` unless Daybook signed it.
     pub fn read(keys: &Keyring, text: &str) -> Option<Refresh> {
         let body = text.strip_prefix("rt_").filter(|_| text.len() <= LONGEST)?;
         let mut parts = body.splitn(3, '.');
@@ -114,7 +114,7 @@ impl Refresh {
     }
 }
 
-/// The secret of an API key: where the key is, and 256 random bits. Only their hash is stored.
+/// The secret of an API key: the location of the key, and 256 random bits. Only its hash is stored.
 #[derive(Debug)]
 pub struct ApiKey<'t> {
     /// The organisation of the key.
@@ -125,32 +125,32 @@ pub struct ApiKey<'t> {
 }
 
 impl<'t> ApiKey<'t> {
-    /// A new secret for a key.
+    /// Issues a new secret for a key.
     pub fn issue(org: OrgId, id: ApiKeyId) -> Result<Secret> {
         let text = format!("dbk_{}.{}", place_in_token(org, id.uuid()), URL_SAFE_NO_PAD.encode(random()?));
         Ok(Secret::new(text))
     }
 
-    /// The key in a text, if it looks like one.
+    /// Parses an API key; `None` if the text isn't in the format of one.
     pub fn read(text: &'t str) -> Option<ApiKey<'t>> {
         let (place, _) = text.strip_prefix("dbk_").filter(|_| text.len() <= LONGEST)?.split_once('.')?;
         let (org, id) = ids_in_token(place)?;
         Some(ApiKey { org, id: ApiKeyId::new(id), text })
     }
 
-    /// Whether this is the secret with that hash.
+    /// Whether the secret has this hash.
     pub fn is(&self, sha256: &str) -> bool {
         daybook_store::sha256_hex(self.text.as_bytes()) == sha256
     }
 }
 
-/// The token of a device on which a user signed in: it has attempts of its own.
+/// Issues the token of a device on which a user signed in. Sign-in attempts are counted per device.
 pub fn of_device(keys: &Keyring, user: UserId, device: Uuid) -> String {
     let device = device.simple().to_string();
     format!("{device}.{}", keys.sign(Purpose::Device, format!("{user}|{device}").as_bytes()))
 }
 
-/// The device of a token, if this user signed in on it.
+/// Returns the device of a token, if it was issued for this user.
 pub fn device_of(keys: &Keyring, user: UserId, token: &str) -> Option<String> {
     let (device, signature) = token.split_once('.').filter(|_| token.len() <= LONGEST)?;
     keys.verify(Purpose::Device, format!("{user}|{device}").as_bytes(), signature).then(|| device.to_owned())
@@ -162,7 +162,7 @@ fn random() -> Result<[u8; 32]> {
     Ok(bytes)
 }
 
-/// The token that lets whoever posted a submission add to it.
+/// Issues the token that lets the visitor add to a submission.
 pub fn of_submission(cx: &Cx, submission: SubmissionId) -> String {
     cx.sign(Purpose::Submission, submission.to_string().as_bytes())
 }
@@ -240,7 +240,7 @@ mod tests {
             of_parts(&head.to_string(), &changed.to_string(), &access)
         };
         let good = of_parts(&head.to_string(), &claims().to_string(), &access);
-        assert!(verdict(&good), "the refused ones show nothing unless this is taken");
+        assert!(verdict(&good), "the valid token must be accepted for the others to prove anything");
         let parts: Vec<&str> = good.split('.').collect();
         let (a, b, c) = (parts[0], parts[1], parts[2]);
         let flipped = format!("{}{}", if c.starts_with('A') { 'B' } else { 'A' }, &c[1..]);
@@ -318,7 +318,7 @@ mod tests {
             refused.push(("an end that has passed, or is no number of seconds", claim_with("exp", exp)));
         }
         for (name, value) in [
-            ("iss", "somebody"),
+            ("iss", "another"),
             ("iss", "daybook "),
             ("sub", "usr_x"),
             ("org", "usr_01jd2h6q8e5k9v4m3n7p1r0stw"),
@@ -330,7 +330,7 @@ mod tests {
         for (what, token) in refused {
             assert!(!verdict(&token), "{what}: {}", token.chars().take(300).collect::<String>());
         }
-        // Keys that a header brings along count for nothing: ours decides.
+        // Keys in a token's header are ignored: only the keyring decides.
         for name in ["jku", "x5u", "jwk", "x5c"] {
             let brought = of_parts(
                 &json!({"alg": "HS256", "typ": TYPE, "kid": "a", name: "https://evil.example/keys"}).to_string(),
@@ -352,7 +352,7 @@ mod tests {
         let others = Keyring::parse("a:ffffffffffffffffffffffffffffffff").expect("a keyring");
         assert_eq!(Refresh::read(&others, &first.text), None);
         assert_ne!(first.successor(&others), first.successor(&keys()));
-        // While a key is being replaced, functions with either see the same successor.
+        // During key rotation, functions with the old or the new key compute the same successor.
         let newer = Keyring::parse(
             "n:ffffffffffffffffffffffffffffffff,a:0123456789abcdef0123456789abcdef,b:fedcba9876543210fedcba9876543210",
         );

@@ -1,4 +1,4 @@
-//! From a posted form to a stored submission.
+//! Accepting a posted form: finds the form, screens the post, and stores the submission with its lead and demonstration.
 
 use crate::decide::{Known, Makes, known, makes, zone_of};
 use crate::limits::limits;
@@ -16,16 +16,16 @@ use daybook_store::{Reply, Tx};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How often a submission is decided anew when its address was taken or given up meanwhile.
+/// The maximum number of attempts when other requests take or release the e-mail address meanwhile.
 const DECISIONS: usize = 20;
 
-/// Within this time the same post again is a double click.
+/// The time within which the same post again is a double click: 10 minutes.
 const DOUBLE_CLICK: Duration = Duration::from_secs(600);
 
-/// For so long a submission may be added to without its token.
+/// How long a submission accepts follow-ups without its token: 24 hours.
 const OPEN: Duration = Duration::from_secs(86_400);
 
-/// What was posted, whatever the form.
+/// A posted form of any kind.
 #[derive(Clone, Debug)]
 pub struct Post {
     pub(crate) enquiry: Enquiry,
@@ -36,13 +36,13 @@ pub struct Post {
 }
 
 impl Post {
-    /// A form that says who posts it.
+    /// A form with the visitor's own data.
     pub fn of<A: Asked>(posted: Posted<A>) -> Post {
         let Posted { intake, by } = posted;
         Post { enquiry: intake.enquiry, ask: intake.asked.into_ask(), controls: intake.controls, by, follows: None }
     }
 
-    /// A form that adds to an earlier submission, and so is from the same person.
+    /// A follow-up to an earlier submission, by the same visitor.
     pub fn following<A: Asked>(earlier: Submission, posted: PostedLater<A>) -> Post {
         let PostedLater { follow_up, by } = posted;
         let enquiry = Enquiry { extra: follow_up.extra, ..earlier.enquiry.clone() };
@@ -50,26 +50,26 @@ impl Post {
     }
 }
 
-/// What the one who posted is told. The same for everybody, so it doesn't tell who is known.
+/// The answer to a posted form. The same for all visitors, so it doesn't reveal which addresses are known.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Receipt {
-    /// The lead, for `/api/leads/{id}/demo`. To anonymous callers an id of this submission's own.
+    /// The lead, for `/api/leads/{id}/demo`. Anonymous callers get an id derived from this submission.
     pub id: LeadId,
     /// The submission.
     pub submission_id: SubmissionId,
-    /// Lets its holder add to the submission.
+    /// The token for follow-ups to the submission.
     pub submission_token: String,
     /// When it was stored.
     pub created_at: Timestamp,
     /// The lead's status; only for trusted callers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// The lead that had the address already; only for trusted callers.
+    /// The existing lead with this e-mail address; only for trusted callers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<LeadId>,
 }
 
-/// The submission that an anonymous form adds to, where it may: with its token, or within a day.
+/// Returns the submission that an anonymous follow-up adds to. It needs the token, or must come within 24 hours.
 pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Result<Submission> {
     let missing = || Error::from(Domain::not_found(RecordType::Lead));
     let (cx, _) = form_of(cx, &posted.by, false).await?;
@@ -81,7 +81,7 @@ pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Resul
     if may { Ok(earlier.into_inner()) } else { Err(missing()) }
 }
 
-/// A lead by its id, or by one that a visitor was told.
+/// Returns a lead by its id, or by the id that a visitor received.
 pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Stored<Lead>> {
     match cx.find(id).await? {
         Some(lead) => Ok(lead),
@@ -89,14 +89,14 @@ pub async fn find_lead(cx: &Cx, id: LeadId) -> Result<Stored<Lead>> {
     }
 }
 
-/// The lead behind an id that a visitor was told: that of the submission with the same UUID.
+/// Returns the lead behind an id that a visitor received: the lead of the submission with the same UUID.
 pub async fn announced_lead(cx: &Cx, id: LeadId) -> Result<LeadId> {
     let submission = cx.find::<Submission>(id.submission()).await?;
     let lead = submission.and_then(|submission| submission.lead_id).filter(|lead| *lead != id);
     lead.ok_or_else(|| Domain::not_found(RecordType::Lead).into())
 }
 
-/// Stores what was posted, with all that follows from it, and answers.
+/// Stores a post with the lead and the demonstration that it creates, and returns the reply.
 pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form) -> R) -> Result<R> {
     let trusted = cx.actor.user().is_some();
     let (cx, form) = form_of(cx, &post.by, trusted).await?;
@@ -129,7 +129,7 @@ pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form
         let (_, tx) = created(&cx, Tx::default(), Draft::of(submission)).await?;
         let tx = made.add_to(&cx, tx).await?;
         match cx.commit(tx, reply(receipt, &form)).await {
-            // Somebody else with this address came first, or its lead was deleted: decide anew.
+            // Another request took the address first, or its lead was deleted: decide again.
             Err(Error::Domain(Domain::Duplicate { .. } | Domain::Conflict(Conflict::ParentGone))) => {}
             outcome => return outcome,
         }
@@ -137,7 +137,7 @@ pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form
     Err(Domain::Conflict(Conflict::Contended).into())
 }
 
-/// What becomes of a post. What adds to a held submission is held with it.
+/// Screens a post. A follow-up to a held submission is held with it.
 async fn judge(cx: &Cx, post: &Post, form: &Form, trusted: bool) -> Result<(Verdict, Vec<Finding>)> {
     if trusted {
         return Ok((Verdict::Accepted, Vec::new()));
@@ -189,7 +189,7 @@ async fn receipt(
     made: Option<&Lead>,
     trusted: bool,
 ) -> Result<Receipt> {
-    let told = Receipt {
+    let receipt = Receipt {
         id: submission.announced_lead_id(),
         submission_id: submission.id,
         submission_token: token::of_submission(cx, submission.id),
@@ -198,9 +198,9 @@ async fn receipt(
         duplicate_of: None,
     };
     if !trusted {
-        return Ok(told);
+        return Ok(receipt);
     }
-    // A lead that is another's is joined all the same, but not told of.
+    // A lead outside the caller's reach is joined all the same, but not revealed.
     let (status, duplicate_of) = match known.lead {
         Some(known) => {
             let lead = cx.find::<Lead>(known).await?;
@@ -208,11 +208,11 @@ async fn receipt(
         }
         None => (made.map(|lead| lead.status), None),
     };
-    let id = submission.lead_id.filter(|_| status.is_some()).unwrap_or(told.id);
-    Ok(Receipt { id, status, duplicate_of, ..told })
+    let id = submission.lead_id.filter(|_| status.is_some()).unwrap_or(receipt.id);
+    Ok(Receipt { id, status, duplicate_of, ..receipt })
 }
 
-/// The form a post comes through, and the context of its organisation. An unknown form is not found.
+/// Returns the posted form, and the context of its organisation. An unknown form is answered with 404.
 async fn form_of(cx: &Cx, by: &PostedBy, trusted: bool) -> Result<(Cx, Form)> {
     let missing = || Error::from(Domain::not_found(RecordType::Form));
     let id = match &by.form {
@@ -232,14 +232,14 @@ async fn form_of(cx: &Cx, by: &PostedBy, trusted: bool) -> Result<(Cx, Form)> {
     };
     let cx = cx.in_organization(org);
     let form = form_by_id(&cx, id).await?;
-    // The default organisation is there from the start; others come and go.
+    // The default organisation always exists; others may be deleted.
     if org != cx.env.settings.default_org && cx.find_often::<Organization>(org).await?.is_none() {
         return Err(missing());
     }
     Ok((cx, form))
 }
 
-/// A form of the organisation; its default one is there from the start.
+/// Returns a form of the organisation. Its default form always exists.
 pub(crate) async fn form_by_id(cx: &Cx, id: FormId) -> Result<Form> {
     match cx.find_often::<Form>(id).await? {
         Some(form) => Ok(form.into_inner()),

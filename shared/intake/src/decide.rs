@@ -1,4 +1,4 @@
-//! What a submission makes: a lead or none, and a demonstration if it asks for one.
+//! Decides what an accepted submission creates: a lead, unless it joins an existing one, and a requested demonstration.
 
 use daybook_domain::ask::Ask;
 use daybook_domain::demo::{Demo, DemoOrigin};
@@ -11,21 +11,21 @@ use daybook_http::{Cx, Result};
 use daybook_records::{Draft, created};
 use daybook_store::Tx;
 
-/// The source of leads that come through a contact form.
+/// The source of leads from a contact form.
 const CONTACT_FORM: &str = "contact_form";
 
-/// Who is behind a submission: somebody known, or what a new lead needs to know.
+/// The existing lead behind a submission, or what a new lead needs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// The lead that it joins.
+    /// The existing lead that the submission joins.
     pub lead: Option<LeadId>,
-    /// The lead that had the address before.
+    /// The earlier lead that had the e-mail address.
     pub previous: Option<LeadId>,
-    /// Who works with the lead that it joins; only looked up where that matters.
+    /// The owner of the existing lead; only read if the submission may create a demonstration.
     pub owner: Option<UserId>,
 }
 
-/// Finds out who is behind an accepted submission: the lead of the one it adds to, or who has its address.
+/// Finds the existing lead of an accepted submission: the lead of the one it follows, or the lead with its address.
 pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<LeadId>) -> Result<Known> {
     if let Some(id) = earlier
         && let Some(lead) = cx.find::<Lead>(id).await?
@@ -41,14 +41,14 @@ pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<Lead
     Ok(Known { lead, previous: holder.previous.and_then(|id| LeadId::try_from(id).ok()), owner })
 }
 
-/// What an accepted submission makes.
+/// The records that an accepted submission creates.
 pub(crate) struct Makes {
     pub lead: Option<Lead>,
     pub demo: Option<Demo>,
 }
 
 impl Makes {
-    /// Adds it to a transaction.
+    /// Adds the records to a transaction.
     pub async fn add_to(&self, cx: &Cx, mut tx: Tx) -> Result<Tx> {
         if let Some(lead) = &self.lead {
             (_, tx) = created(cx, tx, Draft::of(lead.clone())).await?;
@@ -60,7 +60,7 @@ impl Makes {
     }
 }
 
-/// Lets an accepted submission make its lead, unless it joins one, and its demonstration.
+/// Builds the lead of an accepted submission, unless it joins one, and its demonstration.
 pub(crate) fn makes(
     submission: &mut Submission,
     form: &Form,
@@ -100,7 +100,7 @@ pub(crate) fn makes(
     Ok(Makes { lead, demo })
 }
 
-/// The zone of times that come without one.
+/// The organisation's time zone, for times without a zone.
 pub async fn zone_of(cx: &Cx) -> Result<Zone> {
     Ok(cx
         .find_often::<Organization>(cx.org)

@@ -1,7 +1,7 @@
-//! Public intake: what all forms have in common, from the post to the stored submission.
+//! Public intake: the common path of all web forms, from the posted form to the stored submission.
 //!
-//! Whatever is posted is stored first and answered the same way; the checks only decide whether it makes a
-//! lead at once or waits for somebody to look at it.
+//! Every post is stored first and answered the same way. The checks only decide whether it creates a lead at once or is
+//! held for review.
 
 mod accept;
 mod decide;

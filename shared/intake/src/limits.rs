@@ -1,4 +1,4 @@
-//! How often one network address, form and e-mail address may post before posts are held.
+//! Rate limits of form posts: token buckets per network address, form and e-mail address. Posts over a limit are held.
 
 use daybook_domain::EmailAddress;
 use daybook_domain::form::Form;
@@ -12,7 +12,7 @@ const PER_ADDRESS: Rate = Rate { burst: 6, per: Duration::from_secs(60) };
 const PER_FORM: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
 const PER_EMAIL: Rate = Rate { burst: 3, per: Duration::from_secs(600) };
 
-/// Counts a post against what its network address, its form and its e-mail address may.
+/// Counts a post against the limits of its network address, form and e-mail address; returns which are exceeded.
 pub(crate) async fn limits(cx: &Cx, form: &Form, email: &EmailAddress) -> Result<Limits> {
     if !cx.env.settings.rate_limits {
         return Ok(Limits::default());

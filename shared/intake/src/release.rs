@@ -1,4 +1,4 @@
-//! Releasing a submission that a check held back.
+//! Releasing a held submission: accepts it, and creates or joins its lead.
 
 use crate::accept::form_by_id;
 use crate::decide::{known, makes, zone_of};
@@ -8,11 +8,11 @@ use daybook_http::{Cx, Error, Result};
 use daybook_records::{Draft, updated};
 use daybook_store::{Reply, Tx};
 
-/// How often a release is decided anew when somebody else was faster.
+/// The maximum number of attempts when other requests are faster.
 const DECISIONS: usize = 20;
 
-/// Accepts a submission after all. It makes its lead under the id that the visitor was told, or joins the
-/// lead that has its address by now; an accepted one stays as it is.
+/// Accepts a held submission. It creates its lead under the id that the visitor received, or joins the lead that
+/// has its address by now. An accepted submission is returned unchanged.
 pub async fn release<R: Reply>(
     cx: &Cx,
     id: SubmissionId,
@@ -28,7 +28,7 @@ pub async fn release<R: Reply>(
             return Ok(reply(before.into_inner()));
         }
         let form = form_by_id(cx, before.form_id.unwrap_or(FormId::default_of(cx.org))).await?;
-        // The one it adds to may have been released in the meantime.
+        // The submission it follows may have been released in the meantime.
         let earlier = match before.follows {
             Some(earlier) => cx.find::<Submission>(earlier).await?.and_then(|earlier| earlier.lead_id),
             None => None,

@@ -1,4 +1,4 @@
-//! The answer to a plain HTML form.
+//! The reply to a posted form: a thank-you page, a redirect, or JSON for a script.
 
 use crate::accept::{Post, Receipt, accept};
 use askama::Template;
@@ -10,7 +10,7 @@ use daybook_http::{
 use daybook_store::{Answer as Kind, Reply};
 use serde::{Deserialize, Serialize};
 
-/// Thanks a visitor: on a page, by sending them on, or in JSON to a script.
+/// Thanks a visitor: with a page, a redirect, or JSON for a script.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Thanks<D = Receipt> {
     data: D,
@@ -19,7 +19,7 @@ pub struct Thanks<D = Receipt> {
 }
 
 impl<D: Content + Clone> Thanks<D> {
-    /// Stores what was posted and thanks for it, with this in the answer to a script.
+    /// Stores a post and returns the reply; `data` makes the JSON for a script.
     pub async fn accept(cx: &Cx, post: Post, data: impl Fn(Receipt) -> D) -> Result<Thanks<D>> {
         let (next, locale) = (post.controls.next.clone(), post.enquiry.locale.or(post.by.locale));
         accept(cx, post, |receipt, form| Thanks {
@@ -32,16 +32,16 @@ impl<D: Content + Clone> Thanks<D> {
 }
 
 impl<D> Thanks<D> {
-    /// Thanks in the answer to a script, on the usual page to a plain form.
+    /// A reply with this JSON for a script, and with the default page for a plain form.
     pub fn with(data: D, locale: Locale) -> Thanks<D> {
         Thanks { data, next: None, locale }
     }
 }
 
-/// Whether an address is the deployment's own, or of an origin that it lists.
+/// Whether a URL belongs to the deployment, or to one of its allowed origins.
 fn is_ours(cx: &Cx, next: &str) -> bool {
     let settings = &cx.env.settings;
-    // Browsers drop tabs and read backslashes as slashes, so only what looks harmless is.
+    // Browsers drop tabs and read backslashes as slashes, so only plain characters are allowed.
     let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     let own_path = plain && next.starts_with('/') && !next.starts_with("//");
     let origin = origin_of(next);

@@ -1,4 +1,4 @@
-//! A batch of messages: each is worked on for itself, and only those that failed come back.
+//! Processing of a batch of queue messages: each message is independent, and only failed ones are redelivered.
 
 use crate::outcome::Outcome;
 use crate::worker::{Attempt, Retry, Worker};
@@ -11,29 +11,29 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many messages of a batch are worked on at once.
+/// The number of messages of a batch that are processed concurrently.
 const AT_ONCE: usize = 4;
 
-/// With less time than this, a message goes back to the queue rather than be cut off.
+/// The least time left to start a message; with less, it goes back to the queue rather than be cut off.
 const LEAST_TIME: Duration = Duration::from_secs(5);
 
-/// How long after a delayed message, and a worker's time for it, its due item steps in: longer than sweep looks ahead (75 s)
-/// and until it runs again, so that the message comes first.
+/// How long after a delayed message, and its worker's time-out, the due item takes over. Longer than sweep looks ahead
+/// (75 s), and than the time until it runs again, so that the message comes first.
 const NET: Duration = Duration::from_secs(120);
 
-/// A message as a queue hands it out.
+/// A message as a queue delivers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    /// What the queue calls it.
+    /// The queue's id of the message.
     pub id: String,
     /// The message.
     pub body: String,
 }
 
-/// Works on a batch and returns the ids of the messages that must come again.
+/// Processes a batch, and returns the ids of the messages that must be redelivered.
 ///
-/// A message that can't be read, a panic or an error touches no other message. A job that says when to
-/// try again is not a failure: it waits as a due item.
+/// An unreadable message, a panic or an error affects no other message. A job that returns when to try again
+/// is not a failure: it waits as a due item.
 pub async fn run_batch(worker: &Worker, env: &Arc<Env>, batch: Vec<Delivered>, until: Instant) -> Vec<String> {
     let function = worker.consumer.function();
     stream::iter(batch)
@@ -45,7 +45,7 @@ pub async fn run_batch(worker: &Worker, env: &Arc<Env>, batch: Vec<Delivered>, u
             let attempt = AssertUnwindSafe(worker.attempt(env, message.body)).catch_unwind().await;
             let mut trace = None;
             let failure = match attempt {
-                Err(_) => Some("it panicked".to_owned()),
+                Err(_) => Some("the worker panicked".to_owned()),
                 Ok(Attempt::Nothing) => None,
                 Ok(Attempt::Unreadable(why) | Attempt::Failed(why)) => Some(why),
                 Ok(Attempt::Made(outcome, message)) => {
@@ -72,7 +72,7 @@ pub async fn run_batch(worker: &Worker, env: &Arc<Env>, batch: Vec<Delivered>, u
         .await
 }
 
-/// Follows up on what a worker says: removes the due item of a job that is over, or writes the next one.
+/// Handles the outcome of an attempt: removes the due item of a finished job, or schedules the retry.
 async fn settle(worker: &Worker, env: &Env, outcome: Result<Outcome>, message: &dyn Retry) -> Result<()> {
     let function = worker.consumer.function();
     let at = match outcome {
@@ -83,18 +83,18 @@ async fn settle(worker: &Worker, env: &Env, outcome: Result<Outcome>, message: &
             return over(env, message).await;
         }
         Ok(Outcome::RetryAt(at, reason)) => {
-            tracing::info!(function, job = message.identity(), %at, reason, "job waits");
+            tracing::info!(function, job = message.identity(), %at, reason, "job will be retried");
             at
         }
         Err(error) => {
-            tracing::warn!(function, job = message.identity(), error = %error.chain(), "job waits");
+            tracing::warn!(function, job = message.identity(), error = %error.chain(), "job will be retried");
             worker.consumer.retry().next_attempt(env, message.attempt())
         }
     };
     retry(worker, env, message, at).await
 }
 
-/// Removes the due item of a job that is over.
+/// Removes the due item of a finished job.
 async fn over(env: &Env, message: &dyn Retry) -> Result<()> {
     match message.due() {
         Some(place) => due::remove(env, place).await,
@@ -102,8 +102,8 @@ async fn over(env: &Env, message: &dyn Retry) -> Result<()> {
     }
 }
 
-/// Sees to it that a job is tried again at a time: by a delayed message with a due item as the net, or,
-/// where the time is more than 15 minutes off, by the due item alone.
+/// Schedules the next attempt of a job: by a delayed message with a due item as a fallback, or, if the time is more
+/// than 15 minutes away, by the due item alone.
 async fn retry(worker: &Worker, env: &Env, message: &dyn Retry, at: daybook_domain::Timestamp) -> Result<()> {
     metrics::counter!("JobsRetried").increment(1);
     let (queue, timeout) = (worker.consumer.queue(), worker.consumer.limits().timeout);
@@ -119,7 +119,7 @@ async fn retry(worker: &Worker, env: &Env, message: &dyn Retry, at: daybook_doma
     let outgoing = Outgoing { body, delay, entry: None, trace: message.trace().map(str::to_owned) };
     if near && let Err(error) = worker.queues.send(queue, outgoing).await {
         let function = worker.consumer.function();
-        // The due item stands: the job is late, not lost.
+        // The due item is stored: the job is late, not lost.
         tracing::warn!(function, error = %Error::unavailable("send a retry", error).chain(), "retry left to sweep");
     }
     Ok(())

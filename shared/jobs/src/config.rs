@@ -1,11 +1,11 @@
-//! What workers read from the environment, besides what every function shares.
+//! Configuration of workers from environment variables, besides the variables that all functions share.
 
 use daybook_connectors::hubspot::HubSpotSettings;
 use daybook_domain::{EmailAddress, Line, Secret, Zone};
 use daybook_mail::Sender;
 use daybook_store::config::Variables;
 
-/// How HubSpot is to be used, where both its token and its address are set.
+/// The settings of HubSpot, if both its token and its address are set.
 pub fn hubspot(from: &mut Variables<'_>) -> Option<HubSpotSettings> {
     let token = from.optional("HUBSPOT_ACCESS_TOKEN", |text| Ok::<_, String>(Secret::new(text.to_owned())));
     let url = from.optional("HUBSPOT_BASE_URL", |url| {
@@ -23,7 +23,8 @@ pub fn hubspot(from: &mut Variables<'_>) -> Option<HubSpotSettings> {
         Ok(calls @ 10..=100_000) => Ok(calls),
         _ => Err("must be a number of calls from 10 to 100000"),
     });
-    let zone = from.optional("HUBSPOT_TIMEZONE", |text| Zone::parse(text).map_err(|_| "must be a zone such as UTC"));
+    let zone =
+        from.optional("HUBSPOT_TIMEZONE", |text| Zone::parse(text).map_err(|_| "must be a time zone such as UTC"));
     let (token, url) = match (token, url) {
         (Some(token), Some(url)) => (token, url),
         (None, None) => return None,

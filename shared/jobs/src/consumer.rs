@@ -1,4 +1,4 @@
-//! Consumers: who takes messages from a queue, which journal entries give rise to them, and how they are retried.
+//! Consumers: the queue and function of each kind of job, the journal entries that create them, limits and retry policy.
 //!
 //! A consumer is a value in the folder of its function. Dispatch, sweep, the one-machine server and the checks of the
 //! template read all of them from one table (`daybook-consumers`). What its worker needs besides the table of records is not
@@ -20,7 +20,7 @@ pub struct Consumer<J> {
     pub function: &'static str,
     /// Whether every deployment has it.
     pub presence: Presence,
-    /// The jobs that a journal entry gives rise to; none where all of its jobs come from due items.
+    /// Returns the jobs that a journal entry creates; `None` if all of its jobs come from due items.
     pub wants: Option<fn(&Fact, &Settings) -> Vec<J>>,
     /// Its limits.
     pub limits: Limits,
@@ -33,30 +33,31 @@ pub struct Consumer<J> {
 pub enum Presence {
     /// Every deployment has it.
     Always,
-    /// Only where its system is switched on; elsewhere entries are not sent to it.
+    /// Only deployments in which its system is switched on; in others, entries are not sent to it.
     Optional,
 }
 
-/// What a consumer's worker is limited to.
+/// The limits of a consumer's worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The time-out of its function, and so the longest that one message is worked on.
+    /// The time-out of its function, and so of the work on one message.
     pub timeout: Duration,
-    /// How many messages it gets at once on one machine while requests are being answered, which share the processor.
+    /// The batch size on the one-machine server while requests, which share the processor, are being answered.
     pub batch_under_load: usize,
 }
 
 impl Limits {
-    /// A minute, and batches of the same size at all times.
+    /// A time-out of one minute, and batches of 10 messages at all times.
     pub const DEFAULT: Limits = Limits { timeout: Duration::from_secs(60), batch_under_load: 10 };
 }
 
-/// How a job that failed is retried: after random pauses of up to a limit that doubles with each attempt ("full jitter").
+/// The retry policy of failed jobs: exponential back-off with full jitter, so pauses are random, up to a limit that
+/// doubles with each attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The longest pause.
+    /// The longest pause between attempts.
     pub longest_pause: Duration,
-    /// After so many attempts a job has failed for good; without a number it is retried for ever.
+    /// The number of attempts after which a job has failed permanently; `None` retries for ever.
     pub most_attempts: Option<u32>,
 }
 
@@ -64,26 +65,26 @@ impl RetryPolicy {
     /// Retried for ever, at least every 15 minutes.
     pub const DEFAULT: RetryPolicy = RetryPolicy { longest_pause: Duration::from_secs(15 * 60), most_attempts: None };
 
-    /// Retried at least every 15 minutes, so many times.
+    /// Retried at least every 15 minutes, for at most this number of attempts.
     pub const fn attempts(most: u32) -> RetryPolicy {
         RetryPolicy { most_attempts: Some(most), ..RetryPolicy::DEFAULT }
     }
 
-    /// Whether a job that was attempted so often has failed for good.
+    /// Whether a job with this number of attempts has failed permanently.
     pub fn is_exhausted(&self, attempts: u32) -> bool {
         self.most_attempts.is_some_and(|most| attempts >= most)
     }
 
-    /// When a job that failed so often before is attempted next.
+    /// The time of the next attempt after this number of earlier failures.
     pub fn next_attempt(&self, env: &Env, attempt: u32) -> Timestamp {
         env.clock.now().plus(self.pause(attempt, env.settings.retry_base, env.ids.next().as_u128()))
     }
 
-    /// How long a job that failed so often before waits, given a first step and a random number.
+    /// The pause after this number of earlier failures, from a base pause and a random number.
     pub fn pause(&self, attempt: u32, base: Duration, random: u128) -> Duration {
         let ceiling = base.saturating_mul(1_u32 << attempt.min(20)).min(self.longest_pause);
         let share = (random as u32) as f64 / f64::from(u32::MAX);
-        // Never at once: at least half of the first step.
+        // Never at once: at least half of the base pause.
         ceiling.mul_f64(share).max(base / 2)
     }
 }
@@ -96,9 +97,9 @@ pub trait AnyConsumer: Sync {
     fn function(&self) -> &'static str;
     /// Whether every deployment has it.
     fn presence(&self) -> Presence;
-    /// Whether journal entries give rise to its jobs.
+    /// Whether journal entries create its jobs.
     fn wants_entries(&self) -> bool;
-    /// The messages that a journal entry gives rise to.
+    /// The messages that a journal entry creates.
     fn messages(&self, fact: &Fact, settings: &Settings) -> Result<Vec<String>>;
     /// Its limits.
     fn limits(&self) -> Limits;

@@ -1,7 +1,7 @@
-//! Jobs: what all functions behind a queue, the table's stream or a schedule share, from the batch to the retry.
+//! Background jobs: consumers, workers, retries, and entry points of functions on a queue, the table's stream or a schedule.
 //!
-//! A worker is an async function of a job that says how the attempt ended ([`Outcome`]). A job that must wait becomes a due
-//! item in the table; `sweep` sends it on when its time has come.
+//! A worker is an async function of a job that returns how the attempt ended ([`Outcome`]). A job that must wait becomes a
+//! due item in the table; `sweep` sends it to its queue when it is due.
 
 mod batch;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Messages: the envelope of a job on its way through a queue. Jobs hold ids, and nothing that is worth stealing.
+//! Queue messages: the envelope of a job, with its attempts, due item and trace. Jobs hold ids and no confidential data.
 
 use daybook_store::rows::due::DueRef;
 use serde::{Deserialize, Serialize};
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 /// A job with its history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message<J> {
-    /// What to do.
+    /// The job.
     pub job: J,
-    /// How often it was tried before.
+    /// The number of earlier attempts.
     #[serde(default)]
     pub attempt: u32,
-    /// The due item that stands for it until it is done.
+    /// The due item that keeps the job until it is done.
     #[serde(default)]
     pub due: Option<DueRef>,
-    /// The trace it is part of, from the request through the journal to the last try.
+    /// The trace it is part of, from the request through the journal to the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
 }
 
 impl<J> Message<J> {
-    /// A job that was never tried.
+    /// The message for the first attempt of a job.
     pub fn new(job: J) -> Message<J> {
         Message { job, attempt: 0, due: None, trace: None }
     }

@@ -1,14 +1,14 @@
-//! Outcomes: what a worker says of a job after an attempt.
+//! The outcome of an attempt at a job: done, to be retried, or failed.
 
 use daybook_domain::Timestamp;
 
 /// How an attempt at a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// What it should make true is true.
+    /// The job is done.
     Done,
-    /// Not yet; again at this time.
+    /// Not done yet: retry at this time, for this reason.
     RetryAt(Timestamp, String),
-    /// It never will be; its row says so.
+    /// Failed permanently, for this reason; the job's row records it.
     Failed(String),
 }

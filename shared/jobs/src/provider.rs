@@ -1,4 +1,4 @@
-//! Providers: where workers get what they need besides the table of records, each built only where it is asked for.
+//! Providers: the sources of workers' dependencies besides the table; each dependency is built only on request.
 
 use crate::consumer::AnyConsumer;
 use daybook_connectors::files::{Archive, Files};
@@ -7,33 +7,33 @@ use daybook_connectors::queues::Queues;
 use daybook_mail::{Mailer, Sender};
 use std::sync::Arc;
 
-/// Something that a worker needs is not set. The provider has noted what is missing, and doesn't start.
+/// A dependency of a worker isn't configured. The provider has recorded what is missing, and the program doesn't start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the environment needs to be corrected")]
+#[error("the environment is incomplete; set the missing variables")]
 pub struct NotSet;
 
-/// Where a worker's dependencies come from: the environment of a Lambda function, or the one-machine server.
+/// A source of workers' dependencies: the environment of a Lambda function, or the one-machine server.
 ///
-/// Code that asks for one of them is generic over the provider, so that a program holds the clients of no other.
+/// Code that requests a dependency is generic over the provider, so that a program links only the clients it uses.
 pub trait Provider {
     /// The queue of a consumer, for its worker.
     fn own_queue(&mut self, of: &dyn AnyConsumer) -> Result<Arc<dyn Queues>, NotSet>;
 
-    /// The queues of consumers, as far as the deployment has them.
+    /// The queues of these consumers, if the deployment has them.
     fn queues(&mut self, of: &mut dyn Iterator<Item = &dyn AnyConsumer>) -> Result<Arc<dyn Queues>, NotSet>;
 
-    /// The way out for mail.
+    /// The mail transport.
     fn mailer(&mut self) -> Result<Arc<dyn Mailer>, NotSet>;
 
-    /// Who mail is from.
+    /// The sender of mails.
     fn sender(&mut self) -> Result<Sender, NotSet>;
 
-    /// HubSpot, where it is switched on.
+    /// The client of HubSpot, if it is switched on.
     fn hubspot(&mut self) -> Result<Option<HubSpot>, NotSet>;
 
-    /// The place for files that jobs make.
+    /// The store of files that jobs produce.
     fn files(&mut self) -> Result<Arc<dyn Files>, NotSet>;
 
-    /// The place for files that nobody may change.
+    /// The archive of write-once files.
     fn archive(&mut self) -> Result<Arc<dyn Archive>, NotSet>;
 }

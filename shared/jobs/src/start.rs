@@ -1,4 +1,4 @@
-//! The start of a function in Lambda that is not called by HTTP: on a queue, the table's stream, or a schedule.
+//! Entry points of Lambda functions that are triggered by a queue, the table's stream, or a schedule.
 
 use crate::config::{self, sender_of};
 use crate::consumer::{AnyConsumer, Presence};
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Runs a worker on its queue: this is all of its `main`.
+/// Runs a worker on its queue. A function's `main` calls nothing else.
 pub fn run_queue<B>(worker: B) -> ExitCode
 where
     B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<Worker, NotSet>,
@@ -31,7 +31,7 @@ where
     })
 }
 
-/// Runs a function on the table's stream: this is all of its `main`. `needs` builds what it works with.
+/// Runs a function on the table's stream; its `main` calls nothing else. `needs` builds its dependencies.
 pub fn run_stream<B, N, F, Fut>(needs: B, handle: F) -> ExitCode
 where
     B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
@@ -44,7 +44,7 @@ where
     })
 }
 
-/// Runs a function on a schedule: this is all of its `main`. `needs` builds what it works with.
+/// Runs a function on a schedule; its `main` calls nothing else. `needs` builds its dependencies.
 pub fn run_schedule<B, N, F, Fut>(function: &'static str, needs: B, handle: F) -> ExitCode
 where
     B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
@@ -86,7 +86,7 @@ where
     })
 }
 
-/// The environment of a Lambda function as a provider: what its variables name. All mistakes are said at once.
+/// The environment variables of a Lambda function as a provider. All mistakes are reported at once.
 pub struct FunctionEnvironment {
     surroundings: Surroundings,
     wrong: Vec<String>,
@@ -179,7 +179,7 @@ impl Provider for FunctionEnvironment {
     }
 }
 
-/// When the invocation must be over. What stands for Lambda on a developer's machine may say nothing that can be used.
+/// The deadline of the invocation. A local stand-in for Lambda may give no usable one; then a lease's length is used.
 fn deadline(context: &lambda_runtime::Context) -> Instant {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(context.deadline).saturating_sub(now);

@@ -1,4 +1,4 @@
-//! What Lambda hands over to workers, and what it hears back: which part must come again.
+//! Lambda triggers: handles queue and stream events, and reports which parts must be redelivered.
 
 use crate::batch::{Delivered, run_batch};
 use crate::worker::Worker;
@@ -13,7 +13,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Works on a batch of a queue. Messages that failed come again, by themselves.
+/// Processes a batch of a queue. Only failed messages are redelivered.
 pub async fn on_queue(
     worker: &Worker,
     env: &Arc<Env>,
@@ -34,7 +34,7 @@ pub async fn on_queue(
     failures(failed)
 }
 
-/// Hands on the entries in a batch of the table's stream. After a failure the rest of the batch comes again, in order.
+/// Handles the entries in a batch of the table's stream. After a failure the rest of the batch is redelivered, in order.
 pub async fn on_stream<F, Fut>(event: StreamEvent, handle: F, invocation: &Invocation) -> Value
 where
     F: Fn(SignedFact) -> Fut,
@@ -43,7 +43,7 @@ where
     let count = event.records.len();
     for record in event.records {
         let id = record.change.sequence_number.clone().unwrap_or_default();
-        // The stream's filter lets only new facts through; anything else must not stop it.
+        // The stream's filter passes only new facts; any other record must not block the stream.
         if record.change.new_image.is_empty() {
             continue;
         }
@@ -61,7 +61,7 @@ where
     failures(Vec::new())
 }
 
-/// The log line of an invocation: of how many things it was for, and how many come again.
+/// Writes the log line of an invocation: the number of its items, and of those that will be redelivered.
 pub(crate) fn ended(function: &str, count: usize, failed: usize, invocation: &Invocation) {
     let Invocation { id, trace, cold_start, .. } = invocation;
     let ms = invocation.ms();

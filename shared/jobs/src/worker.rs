@@ -1,4 +1,4 @@
-//! Workers: what a consumer does with each message of its queue.
+//! Workers: a consumer's function for each message of its queue, with the dependencies it needs.
 
 use crate::consumer::{AnyConsumer, Consumer};
 use crate::message::Message;
@@ -16,29 +16,29 @@ use std::sync::Arc;
 type Working = Arc<dyn Fn(Arc<Env>, String) -> BoxFuture<'static, Attempt> + Send + Sync>;
 type Other = Arc<dyn Fn(Arc<Env>, String) -> BoxFuture<'static, Result<bool>> + Send + Sync>;
 
-/// What came of a message.
+/// The result of processing a message.
 pub(crate) enum Attempt {
-    /// There was nothing to do, and nothing follows.
+    /// There was nothing to do.
     Nothing,
-    /// The message isn't one of the consumer's.
+    /// The message can't be parsed as one of the consumer's.
     Unreadable(String),
-    /// The job wasn't attempted; the queue hands it out again.
+    /// The job wasn't attempted; the queue redelivers the message.
     Failed(String),
-    /// The job was attempted; with the message, to be sent again.
+    /// The job was attempted; with the message, for a retry.
     Made(Result<Outcome>, Box<dyn Retry>),
 }
 
-/// A message that can be sent again.
+/// A message that can be retried.
 pub(crate) trait Retry: Send + Sync {
-    /// The due item that stands for it.
+    /// The due item that keeps the job, if any.
     fn due(&self) -> Option<&DueRef>;
-    /// How often it was attempted before.
+    /// The number of earlier attempts.
     fn attempt(&self) -> u32;
     /// The trace it is part of.
     fn trace(&self) -> Option<&str>;
     /// What identifies the job, the same at every attempt.
     fn identity(&self) -> String;
-    /// The message for the next attempt, with the due item that stands for it.
+    /// The message for the next attempt, with the due item that keeps the job.
     fn next(&self, due: DueRef) -> String;
 }
 
@@ -65,10 +65,10 @@ impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
     }
 }
 
-/// A consumer with all it needs to work on its messages.
+/// A consumer with the dependencies it needs to process its messages.
 #[derive(Clone)]
 pub struct Worker {
-    /// Whose worker it is.
+    /// The consumer whose messages it processes.
     pub consumer: &'static dyn AnyConsumer,
     /// The consumer's queue, for retries.
     pub(crate) queues: Arc<dyn Queues>,
@@ -83,7 +83,7 @@ impl fmt::Debug for Worker {
 }
 
 impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J> {
-    /// Its worker: its queue, for retries; what else it needs; and what it does with a message.
+    /// Builds the consumer's worker from its queue, for retries, its other dependencies, and the function for a message.
     pub fn worker<N, W, Fut>(&'static self, queue: Arc<dyn Queues>, needs: N, work: W) -> Worker
     where
         N: Send + Sync + 'static,
@@ -101,7 +101,7 @@ impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J
                 if let Some(place) = &message.due {
                     match due::stands(&env, place).await {
                         Ok(true) => {}
-                        // Another copy of this message came first.
+                        // Another copy of this message was processed first.
                         Ok(false) => return Attempt::Nothing,
                         Err(error) => return Attempt::Failed(error.chain()),
                     }
@@ -114,7 +114,7 @@ impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J
 }
 
 impl Worker {
-    /// Lets it take messages that other systems put into the queue: the function says whether a message was one of those.
+    /// Also accepts messages that other systems put into the queue; `take` returns whether a message was one of them.
     pub fn and_messages_of_others<F, Fut>(self, take: F) -> Worker
     where
         F: Fn(Arc<Env>, String) -> Fut + Send + Sync + 'static,
@@ -123,7 +123,7 @@ impl Worker {
         Worker { other: Some(Arc::new(move |env, body| Box::pin(take(env, body)))), ..self }
     }
 
-    /// Attempts what a message asks for.
+    /// Attempts the job of a message.
     pub(crate) async fn attempt(&self, env: &Arc<Env>, body: String) -> Attempt {
         let Some(other) = &self.other else { return (self.work)(env.clone(), body).await };
         match (self.work)(env.clone(), body.clone()).await {

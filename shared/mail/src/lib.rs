@@ -1,4 +1,4 @@
-//! Mail: what it says, and the ways it goes out.
+//! Mail: templates of the mails that Daybook sends, and transports to send them.
 
 mod message;
 mod outbox;
@@ -11,25 +11,25 @@ pub use ses::Ses;
 
 use futures::future::BoxFuture;
 
-/// Why a mail didn't go out.
+/// Why a mail wasn't sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// It never will: the address or the content is refused.
+    /// A permanent failure: the address or the content is refused.
     #[error("refused: {0}")]
     Refused(String),
-    /// It didn't, and may be tried again.
-    #[error("not now: {0}")]
-    NotNow(String),
-    /// Nobody knows whether it did.
-    #[error("no answer: {0}")]
+    /// A temporary failure: the mail wasn't sent, and may be retried.
+    #[error("temporary failure: {0}")]
+    Temporary(String),
+    /// It is unknown whether the mail was sent.
+    #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),
 }
 
-/// A way for mail to go out: SES, or the mailbox of the one-machine server.
+/// A mail transport: SES, or the mailbox of the one-machine server.
 pub trait Mailer: Send + Sync {
-    /// Sends a mail; tells what the other side calls it.
+    /// Sends a mail; returns the transport's id of it.
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<String, SendError>>;
 
-    /// Whether the mail of this id went out, where that can be found out.
+    /// Whether the mail with this id was sent; `None` if the transport can't find out.
     fn was_sent<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Option<bool>>;
 }

@@ -1,18 +1,18 @@
-//! A mail: one sender, one addressee, text and HTML.
+//! The mail message: a sender, one recipient, a subject, plain text and HTML.
 
 use daybook_domain::{EmailAddress, Line};
 
-/// Who a mail is from.
+/// The sender of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
-    /// The name shown.
+    /// The display name.
     pub name: Line<120>,
     /// The address.
     pub address: EmailAddress,
 }
 
 impl Sender {
-    /// The sender as a mail header has it; a name outside ASCII as an encoded word (RFC 2047).
+    /// The sender as a mail header; a name that isn't ASCII is an encoded word (RFC 2047).
     pub fn header(&self) -> String {
         let name = self.name.as_str();
         if name.is_ascii() {
@@ -23,28 +23,28 @@ impl Sender {
     }
 }
 
-/// What a mail says.
+/// The content of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// The subject: one line, so nothing in it can become another header.
     pub subject: Line<300>,
-    /// As plain text.
+    /// The plain text.
     pub text: String,
-    /// As HTML.
+    /// The HTML.
     pub html: String,
 }
 
 /// A mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// The id of its delivery, `[A-Za-z0-9_-]`: goes along as a tag, so that events can be matched.
+    /// The id of its delivery, `[A-Za-z0-9_-]`: sent as a tag, so that events can be matched.
     pub id: String,
-    /// From whom.
+    /// The sender.
     pub from: Sender,
-    /// To whom: one address.
+    /// The recipient: one address.
     pub to: EmailAddress,
-    /// Where answers go.
+    /// The address for replies.
     pub reply_to: Option<EmailAddress>,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }

@@ -1,4 +1,4 @@
-//! The mailbox of the one-machine server: mail is caught in a file instead of sent.
+//! The mailbox of the one-machine server: a mail transport that stores mails in a file instead of sending them.
 
 use crate::{Mail, Mailer, SendError};
 use daybook_domain::Timestamp;
@@ -12,28 +12,28 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A mail that was caught.
+/// A stored mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caught {
     /// The id of its delivery.
     pub id: String,
-    /// To whom.
+    /// The recipient.
     pub to: String,
-    /// From whom.
+    /// The sender.
     pub from: String,
     /// The subject.
     pub subject: String,
-    /// As plain text.
+    /// The plain text.
     pub text: String,
-    /// As HTML.
+    /// The HTML.
     pub html: String,
-    /// When.
+    /// When it was stored.
     pub at: Timestamp,
 }
 
-/// A mailbox, in memory or in a file of one JSON object a line.
+/// A mailbox, in memory or in a file with one JSON object per line.
 ///
-/// It catches whatever it is sent, and can be asked whether a mail is there.
+/// It stores every mail that is sent, and knows which mails it has.
 pub struct Outbox {
     inner: Mutex<Inner>,
     now: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -47,14 +47,14 @@ impl fmt::Debug for Outbox {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The mails, where there is no file.
+    /// The mails, if there is no file.
     mails: Vec<Caught>,
-    /// Their ids, shortened: there may be very many.
+    /// The hashes of the mails' ids: there may be very many.
     ids: HashSet<(u64, u64)>,
     file: Option<File>,
 }
 
-/// An id as 128 bits of it.
+/// A 128-bit hash of an id.
 fn short(id: &str) -> (u64, u64) {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
@@ -70,12 +70,12 @@ fn parse(text: &[u8]) -> impl Iterator<Item = Caught> {
 }
 
 impl Outbox {
-    /// A mailbox that is gone with the process.
+    /// A mailbox in memory, which is lost when the process ends.
     pub fn in_memory(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Outbox {
         Outbox { inner: Mutex::default(), now: Box::new(now) }
     }
 
-    /// The mailbox in a file. A last line that a crash cut off is dropped.
+    /// Opens the mailbox in a file. A last line that a crash cut off is dropped.
     pub fn open(path: &Path, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> io::Result<Outbox> {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         let mut text = Vec::new();
@@ -93,7 +93,7 @@ impl Outbox {
         let mut inner = self.inner();
         let Some(file) = &mut inner.file else { return inner.mails.clone() };
         let mut text = Vec::new();
-        // Writes go to the end whatever was read, as the file is opened for appending.
+        // The file is opened for appending, so writes go to the end whatever was read.
         let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut text));
         if let Err(error) = read {
             eprintln!("the mailbox can't be read: {error}");
@@ -117,7 +117,7 @@ impl Outbox {
             line.push(b'\n');
             let whole = file.metadata()?.len();
             if let Err(error) = file.write_all(&line) {
-                // A torn line would swallow the next one.
+                // A partial line would make the next one unreadable.
                 file.set_len(whole)?;
                 return Err(error);
             }
@@ -136,7 +136,8 @@ impl Outbox {
 
 impl Mailer for Outbox {
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<String, SendError>> {
-        let caught = self.catch(mail).map(|()| mail.id.clone()).map_err(|error| SendError::NotNow(error.to_string()));
+        let caught =
+            self.catch(mail).map(|()| mail.id.clone()).map_err(|error| SendError::Temporary(error.to_string()));
         Box::pin(async { caught })
     }
 

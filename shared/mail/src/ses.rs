@@ -1,4 +1,4 @@
-//! Mail by Amazon SES v2.
+//! The mail transport of Amazon SES v2.
 
 use crate::{Mail, Mailer, SendError};
 use aws_sdk_sesv2::Client;
@@ -17,10 +17,10 @@ pub struct Ses {
 }
 
 impl Ses {
-    /// SES as a configuration of the SDK reaches it, with the configuration set whose events are read, if there is one.
+    /// SES, reached by this SDK configuration, with the configuration set whose events are read, if there is one.
     ///
-    /// Calls aren't retried by the SDK: SES knows no idempotency, so a retry of a call whose answer got lost
-    /// would be a second mail. The worker decides.
+    /// The SDK doesn't retry calls: SES has no idempotency keys, so a retry of a call whose answer was lost could
+    /// send a second mail. The worker decides.
     pub fn new(config: &aws_config::SdkConfig, configuration_set: Option<String>) -> Ses {
         let once = aws_sdk_sesv2::config::retry::RetryConfig::disabled();
         let config = aws_sdk_sesv2::config::Builder::from(config).retry_config(once).build();
@@ -51,19 +51,19 @@ impl Mailer for Ses {
         })
     }
 
-    /// SES can't be asked; its events tell.
+    /// SES can't be queried; its events report what was sent.
     fn was_sent<'a>(&'a self, _id: &'a str) -> BoxFuture<'a, Option<bool>> {
         Box::pin(async { None })
     }
 }
 
-/// What an error of SES means, by the table of retry classes: limits pass, refusals stay, silence is unknown.
+/// Classifies an error of SES: limits are temporary, refusals are permanent, and without an answer the outcome is unknown.
 fn classify<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> SendError {
     let reason = DisplayErrorContext(error).to_string();
     match error {
         SdkError::ConstructionFailure(_) => SendError::Refused(reason),
         SdkError::DispatchFailure(failure) if failure.is_user() || never_connected(failure) => {
-            SendError::NotNow(reason)
+            SendError::Temporary(reason)
         }
         SdkError::ServiceError(service) => match service.err().code() {
             Some(
@@ -76,9 +76,9 @@ fn classify<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkEr
                 | "AccountSuspendedException"
                 | "Throttling"
                 | "ThrottlingException",
-            ) => SendError::NotNow(reason),
-            // It answered that it was not done, for a reason that somebody can mend: rights, a paused account.
-            _ if service.raw().status().is_client_error() => SendError::NotNow(reason),
+            ) => SendError::Temporary(reason),
+            // SES answered that it did nothing, for a reason an administrator can fix: permissions, a paused account.
+            _ if service.raw().status().is_client_error() => SendError::Temporary(reason),
             _ => SendError::OutcomeUnknown(reason),
         },
         _ => SendError::OutcomeUnknown(reason),

@@ -1,4 +1,4 @@
-//! What Daybook's own mails say, in Chinese and English. Compiled in; HTML is escaped.
+//! Mail templates: the contents of Daybook's mails in Chinese and English. Compiled in; HTML is escaped.
 
 use crate::Content;
 use askama::Template;
@@ -8,7 +8,7 @@ use daybook_domain::lead::display_name;
 use daybook_domain::submission::Submission;
 use daybook_domain::{Line, Locale};
 
-/// The mail that tells a visitor that their message, or their wish for a demonstration, arrived.
+/// The mail that confirms to a visitor that a message or a demo request was received.
 pub fn confirmation(
     submission: &Submission,
     organization: &Line<120>,
@@ -22,14 +22,14 @@ pub fn confirmation(
         ConfirmationPage { name: &name, organization: organization_name, wrote: &wrote, demo, chinese }.render()?;
     let subject = match (locale, demo) {
         (Locale::Chinese, false) => format!("我们已收到您的信息 - {organization}"),
-        (Locale::English | Locale::Unknown(_), false) => format!("We have your message - {organization}"),
+        (Locale::English | Locale::Unknown(_), false) => format!("We received your message - {organization}"),
         (Locale::Chinese, true) => format!("我们已收到您的演示预约 - {organization}"),
-        (Locale::English | Locale::Unknown(_), true) => format!("We have your request for a demo - {organization}"),
+        (Locale::English | Locale::Unknown(_), true) => format!("We received your demo request - {organization}"),
     };
     Ok(Content { subject: line(&subject), text, html })
 }
 
-/// The mail that tells a team of a new submission.
+/// The mail that notifies the team of a new submission.
 pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
     let enquiry = &submission.enquiry;
@@ -37,52 +37,52 @@ pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> 
     let what = match (submission.ask(), locale) {
         (Ask::Lead, Locale::English | Locale::Unknown(_)) => "New lead",
         (Ask::Lead, Locale::Chinese) => "新线索",
-        (Ask::Demo(_), Locale::English | Locale::Unknown(_)) => "Demo wanted",
+        (Ask::Demo(_), Locale::English | Locale::Unknown(_)) => "Demo request",
         (Ask::Demo(_), Locale::Chinese) => "演示预约",
         (Ask::Contact(_), Locale::English | Locale::Unknown(_)) => "New message",
         (Ask::Contact(_), Locale::Chinese) => "新留言",
     };
-    let colon = if chinese { "：" } else { ": " };
+    let (colon, comma) = if chinese { ("：", "，") } else { (": ", ", ") };
     let heading = format!("{what}{colon}{name}");
     let text = Notification { heading: &heading, rows: &rows, wrote: &wrote, lead_url }.render()?;
     let html = NotificationPage { heading: &heading, rows: &rows, wrote: &wrote, lead_url, chinese }.render()?;
     let about = submission.contact.as_ref().and_then(|message| message.subject.as_ref()).map(ToString::to_string);
     let company = enquiry.company.as_ref().map(ToString::to_string);
-    let subject = [Some(heading), company, about].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let subject = [Some(heading), company, about].into_iter().flatten().collect::<Vec<_>>().join(comma);
     Ok(Content { subject: line(&subject), text, html })
 }
 
-/// The mails about somebody's account.
+/// The mails about a user's account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountMail {
-    /// Prove that this is your address.
+    /// Asks the user to confirm an e-mail address.
     Verification,
-    /// Choose a new password.
+    /// Links to the page for choosing a new password.
     PasswordReset,
-    /// Your password was changed.
+    /// Reports a changed password.
     PasswordChanged,
-    /// You have another address now.
+    /// Reports a changed e-mail address.
     AddressChanged,
-    /// Join an organisation.
+    /// Invites a person to an organisation.
     Invitation,
 }
 
 impl AccountMail {
-    /// Its subject, what it says, and what it says below the link.
+    /// The subject, the text above the link, and the text below it.
     fn words(self, locale: Locale) -> (&'static str, &'static str, &'static str) {
         match (self, locale) {
             (AccountMail::Verification, Locale::English | Locale::Unknown(_)) => (
-                "Confirm your address",
-                "please confirm that this is your address:",
-                "The link works for a week. If you didn't register, ignore this mail.",
+                "Confirm your e-mail address",
+                "Please confirm that this is your e-mail address:",
+                "The link is valid for a week. If you didn't register, ignore this mail.",
             ),
             (AccountMail::Verification, Locale::Chinese) => {
                 ("请确认您的邮箱", "请点击以下链接确认您的邮箱：", "链接一周内有效。如果您没有注册，请忽略此邮件。")
             }
             (AccountMail::PasswordReset, Locale::English | Locale::Unknown(_)) => (
                 "Choose a new password",
-                "somebody, probably you, asked for a new password. Choose one here:",
-                "The link works once and for an hour. If it wasn't you, ignore this mail; your password stays as it is.",
+                "We received a request to reset your password. Choose a new password here:",
+                "The link works once, within an hour. If this wasn't you, ignore this mail; your password stays the same.",
             ),
             (AccountMail::PasswordReset, Locale::Chinese) => (
                 "重置您的密码",
@@ -91,8 +91,8 @@ impl AccountMail {
             ),
             (AccountMail::PasswordChanged, Locale::English | Locale::Unknown(_)) => (
                 "Your password was changed",
-                "your password was just changed, and other devices are signed out.",
-                "If it wasn't you, ask for a new password at once, and tell your administrator.",
+                "Your password was just changed, and other devices were signed out.",
+                "If this wasn't you, reset your password at once and contact your administrator.",
             ),
             (AccountMail::PasswordChanged, Locale::Chinese) => (
                 "您的密码已修改",
@@ -100,9 +100,9 @@ impl AccountMail {
                 "如果不是您本人操作，请立即重置密码并联系管理员。",
             ),
             (AccountMail::AddressChanged, Locale::English | Locale::Unknown(_)) => (
-                "Your address was changed",
-                "your account has another address now, and other devices are signed out.",
-                "If it wasn't you or your administrator, tell your administrator at once.",
+                "Your e-mail address was changed",
+                "The e-mail address of your account was just changed, and other devices were signed out.",
+                "If neither you nor your administrator did this, contact your administrator at once.",
             ),
             (AccountMail::AddressChanged, Locale::Chinese) => (
                 "您的邮箱已修改",
@@ -111,8 +111,8 @@ impl AccountMail {
             ),
             (AccountMail::Invitation, Locale::English | Locale::Unknown(_)) => (
                 "You are invited",
-                "you are invited to work with us in Daybook. Accept here:",
-                "The link works once and for a week.",
+                "You are invited to join us in Daybook. Accept the invitation here:",
+                "The link is valid for a week and works once.",
             ),
             (AccountMail::Invitation, Locale::Chinese) => {
                 ("邀请您加入", "我们邀请您加入 Daybook。请点击以下链接接受邀请：", "链接一周内有效，且只能使用一次。")
@@ -121,27 +121,27 @@ impl AccountMail {
     }
 }
 
-/// Which mail about a task.
+/// The mails about a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskMail {
-    /// It is yours now.
+    /// Tells the assignee of a new task.
     Assigned,
-    /// Think of it.
+    /// Reminds the assignee of a task.
     Reminder,
 }
 
-/// What a mail says of a task.
+/// The details of a task in a mail.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskDetails<'a> {
-    /// What is to be done.
+    /// The title.
     pub title: &'a str,
-    /// Until when, as clocks show it.
+    /// The due time in words, with its time zone.
     pub due: Option<&'a str>,
-    /// Where it is.
+    /// The URL of the task.
     pub url: &'a str,
 }
 
-/// A mail about a task.
+/// Writes a mail about a task.
 pub fn task(
     mail: TaskMail,
     name: &str,
@@ -151,24 +151,24 @@ pub fn task(
 ) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
     let (subject, says) = match (mail, chinese) {
-        (TaskMail::Assigned, false) => ("A task for you", "this task is yours now:"),
-        (TaskMail::Assigned, true) => ("新任务", "以下任务已分配给您："),
-        (TaskMail::Reminder, false) => ("Reminder", "you wanted to be reminded of this task:"),
-        (TaskMail::Reminder, true) => ("任务提醒", "这是您设置的任务提醒："),
+        (TaskMail::Assigned, false) => ("A task for you: ", "This task was assigned to you: "),
+        (TaskMail::Assigned, true) => ("新任务：", "以下任务已分配给您："),
+        (TaskMail::Reminder, false) => ("Reminder: ", "You asked to be reminded of this task: "),
+        (TaskMail::Reminder, true) => ("任务提醒：", "您设置了以下任务的提醒："),
     };
     let due = match (task.due, chinese) {
         (Some(due), false) => format!("Due: {due}"),
         (Some(due), true) => format!("截止时间：{due}"),
         (None, _) => String::new(),
     };
-    let says = format!("{says} {}", task.title);
+    let says = format!("{says}{}", task.title);
     let organization = organization.as_str();
     let text = Account { name, organization, says: &says, link: Some(task.url), below: &due, chinese }.render()?;
     let html = AccountPage { name, organization, says: &says, link: Some(task.url), below: &due, chinese }.render()?;
-    Ok(Content { subject: line(&format!("{subject}: {}", task.title)), text, html })
+    Ok(Content { subject: line(&format!("{subject}{}", task.title)), text, html })
 }
 
-/// A mail about somebody's account, with the link that it is about.
+/// Writes a mail about a user's account, with its link, if it has one.
 pub fn account(
     mail: AccountMail,
     name: &str,
@@ -249,7 +249,7 @@ fn name(enquiry: &Enquiry) -> String {
     display_name(enquiry.first_name.as_ref(), enquiry.last_name.as_ref(), &enquiry.email)
 }
 
-/// What they wrote in their own words.
+/// What the visitor wrote in free text.
 fn wrote(submission: &Submission) -> String {
     let special = submission.demo.as_ref().and_then(|demo| demo.special_requirements.as_ref());
     let message = submission.contact.as_ref().map(|contact| &contact.message);
@@ -257,7 +257,7 @@ fn wrote(submission: &Submission) -> String {
     texts.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
 }
 
-/// What is known of somebody, as lines of a table.
+/// The visitor's data, as labelled rows of a table.
 fn rows(submission: &Submission, chinese: bool) -> Vec<(&'static str, String)> {
     let e = &submission.enquiry;
     let demo = submission.demo.as_ref();
@@ -267,29 +267,29 @@ fn rows(submission: &Submission, chinese: bool) -> Vec<(&'static str, String)> {
     };
     let subject = submission.contact.as_ref().and_then(|message| message.subject.as_ref());
     let all = [
-        ("Address", "邮箱", Some(e.email.to_string())),
-        ("Phone", "电话", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
-        ("Company", "公司", e.company.as_ref().map(ToString::to_string)),
-        ("Position", "职位", e.job_title.as_ref().map(ToString::to_string)),
-        ("Subject", "主题", subject.map(ToString::to_string)),
-        ("Demo", "演示方式", demo.map(|demo| demo.demo_type.unwrap_or_default().name().to_owned())),
-        ("Preferred date", "期望时间", demo.and_then(|demo| demo.preferred_date.as_ref()).map(when)),
-        ("Attendees", "参加人数", demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string())),
+        ("E-mail: ", "邮箱：", Some(e.email.to_string())),
+        ("Phone: ", "电话：", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
+        ("Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
+        ("Position: ", "职位：", e.job_title.as_ref().map(ToString::to_string)),
+        ("Subject: ", "主题：", subject.map(ToString::to_string)),
+        ("Type of demo: ", "演示方式：", demo.map(|demo| demo.demo_type.unwrap_or_default().name().to_owned())),
+        ("Preferred date: ", "期望时间：", demo.and_then(|demo| demo.preferred_date.as_ref()).map(when)),
+        ("Attendees: ", "参加人数：", demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string())),
         (
-            "Products",
-            "感兴趣的产品",
+            "Products: ",
+            "感兴趣的产品：",
             demo.and_then(|demo| demo.interested_products.as_ref()).map(|products| products.to_string()),
         ),
-        ("Industry", "行业", e.industry.map(|value| value.name().to_owned())),
-        ("Company size", "公司规模", e.company_size.map(|value| value.name().to_owned())),
-        ("Application", "应用领域", e.application_area.map(|value| value.name().to_owned())),
-        ("Timeline", "项目时间", e.project_timeline.map(|value| value.name().to_owned())),
-        ("Budget", "预算", e.budget_range.map(|value| value.name().to_owned())),
+        ("Industry: ", "行业：", e.industry.map(|value| value.name().to_owned())),
+        ("Company size: ", "公司规模：", e.company_size.map(|value| value.name().to_owned())),
+        ("Application area: ", "应用领域：", e.application_area.map(|value| value.name().to_owned())),
+        ("Timeline: ", "项目时间：", e.project_timeline.map(|value| value.name().to_owned())),
+        ("Budget: ", "预算：", e.budget_range.map(|value| value.name().to_owned())),
     ];
     all.into_iter().filter_map(|(en, zh, value)| Some((if chinese { zh } else { en }, value?))).collect()
 }
 
-/// A subject: its parts are lines already; it is cut where it would be too long.
+/// A subject line: its parts are single lines already; it is cut at 300 characters.
 fn line(text: &str) -> Line<300> {
     let short: String = text.chars().take(300).collect();
     Line::parse(&short).expect("made of lines, and not empty")

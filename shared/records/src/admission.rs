@@ -1,4 +1,4 @@
-//! Who may come in, what a token or key stands for at this moment, and how far their permissions reach.
+//! Authentication and authorisation lookups: the user of a session, the API key of an id, and the scope of permissions.
 
 use daybook_domain::api_key::ApiKey;
 use daybook_domain::organization::Organization;
@@ -16,30 +16,30 @@ use daybook_store::{Cx, Env, Error, Reach, Result, parse_item, record_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A user who is signed in.
+/// A signed-in user.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// Their session.
+    /// The session.
     pub session: Session,
-    /// Who they are.
+    /// The user.
     pub user: User,
-    /// Their organisation.
+    /// The user's organisation.
     pub organization: Organization,
 }
 
-/// A key that is in force.
+/// A valid API key.
 #[derive(Clone, Debug)]
 pub struct KeyInForce {
     /// The key.
     pub key: ApiKey,
     /// The hash of its secret.
     pub secret: KeySecret,
-    /// Its organisation.
+    /// The key's organisation.
     pub organization: Organization,
 }
 
 impl SignedIn {
-    /// Who is signed in with a session; nobody, where it has ended, or the user may not sign in any more.
+    /// The user signed in with a session; `None` if the session has ended or the user may no longer sign in.
     pub async fn read(env: &Env, org: OrgId, user: UserId, session: SessionId) -> Result<Option<SignedIn>> {
         let places = [Place::Session(org, session), Place::Record(org, user.into()), Place::Record(org, org.into())];
         let [session, user, organization] = env.table.get_each(places.map(|place| place.key())).await?;
@@ -55,7 +55,7 @@ impl SignedIn {
 }
 
 impl KeyInForce {
-    /// The key of an id, if it is in force.
+    /// The API key with this id, if it exists and hasn't expired.
     pub async fn read(env: &Env, org: OrgId, id: ApiKeyId) -> Result<Option<KeyInForce>> {
         let places = [Place::Record(org, id.into()), Place::KeySecret(org, id), Place::Record(org, org.into())];
         let [key, secret, organization] = env.table.get_each(places.map(|place| place.key())).await?;
@@ -67,7 +67,7 @@ impl KeyInForce {
     }
 }
 
-/// Who signs in with this name: an e-mail address or user name, in the form in which they are compared.
+/// The user with this login name: a normalised e-mail address or user name.
 pub async fn login(env: &Env, name: &str) -> Result<Option<(OrgId, UserId)>> {
     let claim = Claim { kind: ClaimKind::Login, value: name.to_owned() };
     Ok(env.holder(&claim).await?.and_then(|(org, id)| Some((org, id.try_into().ok()?))))
@@ -82,7 +82,7 @@ pub async fn organization_of_form(env: &Env, form: FormId) -> Result<Option<OrgI
     Ok(env.holder(&claim).await?.map(|(org, _)| org))
 }
 
-/// What a role lets somebody do; nothing, where it is gone.
+/// The permissions of a role; none if the role was deleted.
 pub async fn grants_of(env: &Env, org: OrgId, role: RoleRef) -> Result<Grants> {
     match role {
         RoleRef::BuiltIn(role) => Ok(role.grants()),
@@ -95,7 +95,7 @@ pub async fn grants_of(env: &Env, org: OrgId, role: RoleRef) -> Result<Grants> {
     }
 }
 
-/// How far somebody's permission for something reaches; `None` where they have none.
+/// The records that an actor's permission for an action covers; `None` without the permission.
 pub async fn reach_of(
     env: &Arc<Env>,
     (org, actor): (OrgId, &Actor),
@@ -123,7 +123,7 @@ async fn team_mates(env: &Arc<Env>, org: OrgId, user: UserId) -> Result<Reach> {
     Ok(Reach::Owners(Arc::new(mates)))
 }
 
-/// The same request, as far as the actor's permission for something else reaches; refused where they have none.
+/// The same request, scoped to the actor's permission for another action; refused without that permission.
 pub async fn reaching(cx: &Cx, resource: Resource, action: Action) -> Result<Cx> {
     let reach = match (cx.grants.scope(resource, action), cx.actor.owner()) {
         (Some(Scope::Team), Some(user)) => Some(mates_of(cx, user).await?),
@@ -133,7 +133,7 @@ pub async fn reaching(cx: &Cx, resource: Resource, action: Action) -> Result<Cx>
     Ok(Cx { reach, ..cx.clone() })
 }
 
-/// A user and the other members of their teams. They are read once a request, besides what letting it in took.
+/// A user and the other members of their teams. Read once per request, apart from the read that admitted the request.
 async fn mates_of(cx: &Cx, user: UserId) -> Result<Reach> {
     let ask = async || team_mates(&cx.env, cx.org, user).await;
     let first = async || Ok::<_, Error>((cx.org, user, ask().await?));

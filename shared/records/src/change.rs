@@ -1,5 +1,5 @@
-//! The one way to make, change, remove and restore a record: a draft, what its type makes of it
-//! ([`Record::settle`](daybook_domain::Record::settle)), the rules that need the table ([`guarded`]), then one commit.
+//! Create, update, delete and restore of records: the only way to change a record. A draft is validated by its type
+//! ([`Record::settle`](daybook_domain::Record::settle)) and by the rules that need the table ([`guarded`]), then committed.
 
 use crate::context::{Fields, Model, Purpose};
 use crate::draft::{Draft, Given, draft};
@@ -8,14 +8,14 @@ use daybook_domain::{AnyId, Error as Domain, Stored};
 use daybook_store::{Cx, Decision, Reply, Result, Tx, object_of, overlap};
 use serde_json::Map;
 
-/// Makes a record of fields that somebody gives.
+/// Creates a record from the given fields.
 pub async fn create<T: Model, R: Reply>(cx: &Cx, fields: Fields, reply: impl Fn(T) -> R + Sync) -> Result<R> {
     let draft = draft::<T>(cx, fields).await?;
     let (record, tx) = created(cx, Tx::default(), draft).await?;
     cx.commit(tx, reply(record)).await
 }
 
-/// Lays fields that somebody gives over a record; with `if_match` it must be at that version.
+/// Applies the given fields to a record; with `if_match` it must be at that version (optimistic concurrency).
 pub async fn amend<T: Model, R: Reply>(
     cx: &Cx,
     id: impl Into<AnyId>,
@@ -29,9 +29,9 @@ pub async fn amend<T: Model, R: Reply>(
     decided(cx, id, if_match, |before: &T| given.over(before), reply).await
 }
 
-/// Changes a record as code decides: reads it, decides, commits, and decides anew when somebody else was faster.
+/// Updates a record with the result of a function: reads, computes and commits, and starts again on a concurrent change.
 ///
-/// With `if_match` the record must be at that version. A wish that changes nothing writes nothing.
+/// With `if_match` the record must be at that version. If nothing changes, nothing is written.
 pub async fn change<T: Model, R: Reply>(
     cx: &Cx,
     id: impl Into<AnyId>,
@@ -51,7 +51,7 @@ async fn decided<T: Model, R: Reply>(
 ) -> Result<R> {
     let conflicting = |before: &T| match wish(before) {
         Ok(draft) => overlap(before, draft.wanted()),
-        // A whole record of another version can't be laid over this one: all of it may conflict.
+        // A whole record of another version can't be applied to this one: any field may conflict.
         Err(_) => object_of(before),
     };
     let (wish, reply) = (&wish, &reply);
@@ -80,7 +80,7 @@ pub async fn remove<T: Model, R: Reply>(
     cx.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
 }
 
-/// Takes a record back from the trash, as it comes back from there; with `if_match` it must be at that version.
+/// Restores a record from the trash; with `if_match` it must be at that version.
 pub async fn restore<T: Model, R: Reply>(
     cx: &Cx,
     id: impl Into<AnyId>,
@@ -92,15 +92,15 @@ pub async fn restore<T: Model, R: Reply>(
     cx.commit(tx, reply(restored)).await
 }
 
-/// A transaction that makes a record too, if the rules allow it; and the record.
+/// Adds the creation of a record to a transaction, if the rules allow it. Returns the record and the transaction.
 pub async fn created<T: Model>(cx: &Cx, tx: Tx, draft: Draft<T>) -> Result<(T, Tx)> {
     let record = draft.settled(cx, None).await?;
     let tx = guarded(cx, None, Some(&record), tx.and_create(&record)).await?;
     Ok((record, tx))
 }
 
-/// A transaction that changes a record to what is wanted too, if the rules allow it; and the version that this makes. What
-/// changes nothing adds nothing.
+/// Adds the update of a record to a transaction, if the rules allow it. Returns the new version and the transaction. If
+/// nothing changes, nothing is added.
 pub async fn updated<T: Model>(cx: &Cx, tx: Tx, before: &Stored<T>, draft: Draft<T>) -> Result<(T, Tx)> {
     let wanted = draft.settled(cx, Some(before)).await?;
     if wanted == **before {
@@ -111,7 +111,8 @@ pub async fn updated<T: Model>(cx: &Cx, tx: Tx, before: &Stored<T>, draft: Draft
     Ok((after, tx))
 }
 
-/// A transaction that stores the first version of a record which is there from the start; and that version.
+/// Adds to a transaction the first stored version of a default record, which exists unstored from the start. Returns that
+/// version and the transaction.
 pub async fn stored_first<T: Model>(cx: &Cx, tx: Tx, default: &T, draft: Draft<T>) -> Result<(T, Tx)> {
     let mut first = draft.settled(cx, Some(default)).await?;
     first.revise(1, cx.now());
@@ -119,18 +120,18 @@ pub async fn stored_first<T: Model>(cx: &Cx, tx: Tx, default: &T, draft: Draft<T
     Ok((first, tx))
 }
 
-/// A transaction that moves a record to the trash too, if the rules allow it.
+/// Adds the move of a record to the trash to a transaction, if the rules allow it.
 pub async fn deleted<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>) -> Result<Tx> {
     guarded::<T>(cx, Some(record), None, tx.and_delete(record)).await
 }
 
-/// A transaction that moves a record to the trash which goes there with another one, if the rules allow it. Whether the actor
-/// reaches it plays no part.
+/// Adds the cascade delete of a record, together with its parent, to a transaction, if the rules allow it. The actor's
+/// scope isn't checked.
 pub(crate) async fn cascaded<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, with: AnyId) -> Result<Tx> {
     guarded::<T>(cx, Some(record), None, tx.and_cascade(record, with)).await
 }
 
-/// A transaction that takes a record back from the trash too, if the rules allow it; and the version that this makes.
+/// Adds the restore of a record to a transaction, if the rules allow it. Returns the new version and the transaction.
 pub async fn restored<T: Model>(cx: &Cx, tx: Tx, trashed: &Stored<T>) -> Result<(T, Tx)> {
     let restored = trashed.back().following(trashed, cx.now());
     let tx = guarded::<T>(cx, None, Some(&restored), tx.and_restore(trashed, &restored)).await?;

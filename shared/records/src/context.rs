@@ -1,5 +1,5 @@
-//! What making or changing a record depends on besides its fields, as far as that is read from the table: the home of
-//! each [`Record::Context`].
+//! Contexts: the data that validation of a record reads from the table, such as an opportunity's pipeline. Defines how
+//! each [`Record::Context`] is read.
 
 use crate::pipelines::{pipeline_of, pipelines};
 use daybook_domain::form::Form;
@@ -11,26 +11,26 @@ use daybook_domain::{AnyId, CustomerId, Error as Domain, Line, OpportunityId, Re
 use daybook_store::{Cx, Error, Result};
 use serde_json::{Map, Value};
 
-/// The fields that somebody gives.
+/// Fields of a record as JSON, as given by a client.
 pub type Fields = Map<String, Value>;
 
-/// How a record comes to be as it is to be.
+/// Why a record is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// It is made.
+    /// It is created.
     Create,
-    /// It is changed.
+    /// It is updated.
     Update,
-    /// It becomes again what it was, also where what it rested on has gone since.
+    /// An earlier version is restored (undo), even if records that it depended on have been deleted since.
     Replay,
 }
 
-/// A type of record whose context can be read.
+/// A record type whose context can be read from the table.
 pub trait Model: Record {
-    /// What these fields depend on.
+    /// Reads the context of these fields.
     fn context(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<Self::Context>> + Send;
 
-    /// The states that its records are in, where an organisation names its own.
+    /// The possible states of its records, if the organisation defines them.
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send;
 }
 
@@ -44,30 +44,30 @@ impl<T: Record<Context: Context<T>>> Model for T {
     }
 }
 
-/// What a type depends on.
+/// The context of a record type.
 pub trait Context<T>: Sized + Send {
-    /// Reads it.
+    /// Reads the context.
     fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<Self>> + Send;
 
-    /// The states that records of the type are in, where an organisation names its own.
+    /// The possible states of records of the type, if the organisation defines them.
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
         let _ = cx;
         std::future::ready(Ok(Vec::new()))
     }
 }
 
-/// Most depend on nothing.
+/// Most types have no context.
 impl<T: Record<Context = ()>> Context<T> for () {
     async fn read(_: &Cx, _: &Fields, _: Purpose) -> Result<()> {
         Ok(())
     }
 }
 
-/// The pipeline, where the fields say anything of it or of a stage.
+/// The pipeline, if the record is created or the fields name a pipeline or a stage.
 impl Context<Opportunity> for Option<Pipeline> {
     async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Pipeline>> {
         let text = |name: &str| given.get(name).and_then(Value::as_str);
-        // What can't be read is told of with all else that can't.
+        // Invalid values are reported later, with all other violations.
         let stage = text("stage").and_then(|key| StageKey::parse(key).ok());
         let pipeline = text("pipeline_id").and_then(|id| id.parse().ok());
         if purpose != Purpose::Create && stage.is_none() && pipeline.is_none() {
@@ -84,7 +84,7 @@ impl Context<Opportunity> for Option<Pipeline> {
     }
 }
 
-/// The customer, where the fields say what the task is about.
+/// The customer, if the fields say what the task is about.
 impl Context<Task> for Option<Option<CustomerId>> {
     async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Option<CustomerId>>> {
         let Some(related) = given.get("related_to").filter(|_| purpose != Purpose::Replay) else { return Ok(None) };
@@ -103,7 +103,7 @@ impl Context<Task> for Option<Option<CustomerId>> {
     }
 }
 
-/// The organisation's country, for a new form that has none of its own.
+/// The organisation's country, for a new form without one.
 impl Context<Form> for Option<Line<2>> {
     async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Line<2>>> {
         if purpose != Purpose::Create || given.get("phone_country").is_some_and(|country| !country.is_null()) {

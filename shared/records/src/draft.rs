@@ -1,4 +1,4 @@
-//! What somebody wants a record to be, before its type and the rules had their say.
+//! Drafts: requested versions of records, before validation by their type and by the rules.
 
 use crate::context::{Fields, Model, Purpose};
 use crate::moments::with_offsets;
@@ -10,55 +10,54 @@ use daybook_domain::{AnyId, Error as Domain, Violations};
 use daybook_store::{Cx, Error, Result, changed_fields, object_of};
 use serde_json::{Value, json};
 
-/// A record as somebody wants it to be, new or changed. The steps of a change ([`created`](crate::created),
-/// [`updated`](crate::updated)) make of it what the rules allow, and nothing else makes or changes a record, but for what signing in
-/// proves.
+/// The requested version of a new or updated record. [`created`](crate::created) and [`updated`](crate::updated) validate
+/// it and add it to a transaction; nothing else creates or updates a record, except what signing in proves.
 #[derive(Clone, Debug)]
 pub struct Draft<T: Model> {
     wanted: T,
-    /// The fields that were given; where there are none, those that differ were.
+    /// The fields that the client gave; if there are none, the fields that differ count as given.
     given: Option<Fields>,
     context: Option<T::Context>,
     again: bool,
-    /// Whether its phone number is yet to be understood: code that makes a record says what its number is.
+    /// Whether its phone number still has to be parsed to E.164; records from code have it set already.
     dials: bool,
 }
 
 impl<T: Model> Draft<T> {
-    /// A record that code made or changed.
+    /// A draft of a record that code created or changed.
     pub fn of(wanted: T) -> Draft<T> {
         Draft { wanted, given: None, context: None, again: false, dials: false }
     }
 
-    /// A record that is to be again what it was: what follows from its fields comes with them.
+    /// A draft that restores an earlier version (undo): derived fields are restored too, not derived anew.
     pub fn again(wanted: T) -> Draft<T> {
         Draft { again: true, ..Draft::of(wanted) }
     }
 
-    /// The same, with something that whoever gave the fields doesn't say.
+    /// The draft with a change that doesn't come from the given fields.
     #[must_use]
     pub fn with(self, change: impl FnOnce(T) -> T) -> Draft<T> {
         Draft { wanted: change(self.wanted), ..self }
     }
 
-    /// The same, with something that may not be.
+    /// The draft with a change that may be refused.
     pub fn try_with(self, change: impl FnOnce(T) -> Result<T, Domain>) -> Result<Draft<T>, Domain> {
         Ok(Draft { wanted: change(self.wanted)?, ..self })
     }
 
-    /// The same, with what its phone number is in E.164, if that is known, whatever country it would else be in.
+    /// The draft with its phone number in E.164 set, so that no country is looked up to parse it.
     #[must_use]
     pub fn with_number(mut self, number: Option<String>) -> Draft<T> {
         self.wanted.set_e164(number);
         Draft { dials: false, ..self }
     }
 
-    /// What is wanted.
+    /// The requested version.
     pub fn wanted(&self) -> &T {
         &self.wanted
     }
 
-    /// The record that comes of it: with what follows from the fields, and its phone number in E.164.
+    /// The validated record, with derived fields and its phone number in E.164.
     pub(crate) async fn settled(self, cx: &Cx, before: Option<&T>) -> Result<T> {
         let Draft { wanted, given, context, again, dials } = self;
         if before == Some(&wanted) {
@@ -85,13 +84,13 @@ impl<T: Model> Draft<T> {
     }
 }
 
-/// Fields that somebody gives, with what was read to make sense of them.
+/// The fields of a request, with the context that was read to interpret them.
 pub(crate) struct Given<T: Model> {
-    /// Ready to be laid over a record.
+    /// The fields with times converted, ready to be applied to a record.
     ready: Fields,
-    /// As they were given, but for those that a client can't change.
+    /// The fields as given, without the read-only ones.
     raw: Fields,
-    /// What is wrong with moments; the rest is found when the fields are read.
+    /// Violations in times; others are found when the fields are deserialized.
     wrong: Violations,
     context: T::Context,
 }
@@ -105,7 +104,7 @@ impl<T: Model> Given<T> {
         Ok(Given { ready, raw, wrong, context })
     }
 
-    /// Refused where they name records that whoever asks may not know of. What a record names already it may name again.
+    /// Refuses references to records that the caller may not see, except those that the record already has.
     pub async fn may_name(&self, cx: &Cx, before: impl AsyncFnOnce() -> Result<T>) -> Result<()> {
         match known(cx, &named::<T>(&self.raw)).await {
             Err(Error::Domain(Domain::Invalid(_))) => {
@@ -118,7 +117,7 @@ impl<T: Model> Given<T> {
         }
     }
 
-    /// A record with these fields laid over it.
+    /// A draft of the record with these fields applied.
     pub fn over(&self, before: &T) -> Result<Draft<T>, Domain> {
         self.draft(merged(before, self.ready.clone()))
     }
@@ -138,12 +137,12 @@ impl<T: Model> Given<T> {
     }
 }
 
-/// A new record of these fields.
+/// A draft of a new record with these fields.
 pub async fn draft<T: Model>(cx: &Cx, fields: Fields) -> Result<Draft<T>> {
     let given = Given::<T>::read(cx, fields, Purpose::Create).await?;
     let stamp = cx.stamp();
     let mut defaults = <T as daybook_domain::Record>::defaults(&stamp, &given.context);
-    // Nobody's, where that was said.
+    // An explicit null leaves the record unassigned.
     if let Some(owner) = T::OWNER.filter(|owner| given.raw.get(*owner).is_some_and(Value::is_null)) {
         defaults.remove(owner);
     }
@@ -155,7 +154,7 @@ pub async fn draft<T: Model>(cx: &Cx, fields: Fields) -> Result<Draft<T>> {
     Ok(draft)
 }
 
-/// A record with fields laid over it, as whoever asks may.
+/// A draft of a record with fields applied, if the caller may see the records that they reference.
 pub async fn amended<T: Model>(cx: &Cx, before: &T, fields: Fields) -> Result<Draft<T>> {
     let given = Given::<T>::read(cx, fields, Purpose::Update).await?;
     given.may_name(cx, async || Ok(before.clone())).await?;

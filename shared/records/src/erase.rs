@@ -1,10 +1,10 @@
-//! What the law asks for, over all types.
+//! Erasure of a person's e-mail address from the unique constraints of all record types.
 
 use daybook_domain::record::Personal;
 use daybook_domain::{Claim, Record as _, for_each_record_type};
 use daybook_store::{Cx, Result};
 
-/// Frees an address that nobody has any more: nothing says who had it.
+/// Erases the claims of an address that no record has any more, so that nothing shows which record had it.
 pub async fn forget_address(cx: &Cx, address: &str) -> Result<()> {
     let mut claims = Vec::new();
     for_each_record_type!(T => if let Personal::Unique(kind) = T::PERSONAL {

@@ -1,4 +1,4 @@
-//! Who goes with a record to the trash, and comes back with it.
+//! Cascade delete and cascade restore: the children that go to the trash with a record, and return with it.
 
 use crate::change::{cascaded, restored};
 use daybook_domain::registry::boxed;
@@ -7,7 +7,7 @@ use daybook_store::family::Family;
 use daybook_store::rows::cascade::Cascades;
 use daybook_store::{Cx, Result, Tx};
 
-/// A change with which members of a family go to the trash too.
+/// Adds the cascade delete of these children of a record to a transaction.
 pub async fn cascade_delete(cx: &Cx, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
     for kind in parent.kind.family() {
         let ids = members.iter().copied().filter(|id| id.kind == kind);
@@ -18,7 +18,7 @@ pub async fn cascade_delete(cx: &Cx, mut tx: Tx, members: &[AnyId], parent: AnyI
     Ok(tx)
 }
 
-/// A change with which members of a family come back from the trash too.
+/// Adds the cascade restore of these records to a transaction. The actor's scope isn't checked.
 pub async fn cascade_restore(cx: &Cx, mut tx: Tx, members: &[AnyId]) -> Result<Tx> {
     let unscoped = cx.unscoped();
     for id in members {
@@ -29,13 +29,13 @@ pub async fn cascade_restore(cx: &Cx, mut tx: Tx, members: &[AnyId]) -> Result<T
     Ok(tx)
 }
 
-/// Who goes with a record when it is removed.
+/// The family of a record: the children that deleting it cascades to.
 pub async fn family_of(cx: &Cx, parent: AnyId) -> Result<Family> {
     let joined = Some(cx.joined(parent).await?);
     Ok(Family { joined, members: members(cx, parent).await? })
 }
 
-/// Who belongs to a record at this moment.
+/// The current children of a record, without those that another cascade delete in progress takes.
 pub async fn members(cx: &Cx, parent: AnyId) -> Result<Vec<AnyId>> {
     let mut members = Vec::new();
     for kind in parent.kind.family() {
@@ -48,8 +48,8 @@ pub async fn members(cx: &Cx, parent: AnyId) -> Result<Vec<AnyId>> {
     Ok(members)
 }
 
-/// Those that don't go to the trash with another record: of two whose families fall, the first takes what belongs to
-/// both.
+/// The members that no other cascade delete takes: of two cascades in progress, the first takes the children of both
+/// parents.
 async fn without_cascading(cx: &Cx, members: Vec<AnyId>, cascades: &Cascades, parent: AnyId) -> Result<Vec<AnyId>> {
     let mut left = Vec::new();
     let is_taken = |others: Vec<AnyId>| others.into_iter().any(|other| cascades.is_others(other, parent));

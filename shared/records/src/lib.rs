@@ -1,5 +1,5 @@
-//! What knows types of record above the store: the one way to make and change a record, the rules that need the table, and
-//! what may be asked of lists.
+//! The record layer above the store: create, update, delete and restore of records, the business rules that need the
+//! table, list queries, and lookups for authentication.
 
 pub mod admission;
 mod change;

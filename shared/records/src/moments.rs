@@ -1,4 +1,4 @@
-//! Moments as people give them: days, and times as clocks show them, in a zone.
+//! Conversion of times without an offset, and of days, to timestamps in the given or the organisation's time zone.
 
 use crate::context::Fields;
 use daybook_domain::organization::Organization;
@@ -7,7 +7,7 @@ use daybook_store::{Cx, Result};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Fields whose moments have an offset. Those that are no moments are left out, and told of with all else that is wrong.
+/// The fields with their times converted to timestamps. Invalid times are set to `null` and reported as violations.
 pub(crate) async fn with_offsets<T: Record>(cx: &Cx, mut fields: Fields) -> Result<(Fields, Violations)> {
     let mut violations = Violations::default();
     if T::MOMENTS.is_empty() {
@@ -41,12 +41,12 @@ pub(crate) async fn with_offsets<T: Record>(cx: &Cx, mut fields: Fields) -> Resu
     Ok((fields, violations))
 }
 
-/// What gives moments an offset.
+/// Converts times to timestamps.
 struct Clock<'a> {
     cx: &'a Cx,
-    /// The zone, once it is known.
+    /// The time zone, once it is read.
     zone: Option<Zone>,
-    /// Whether a day alone is over when it ends.
+    /// Whether a day without a time means the end of the day.
     is_deadline: bool,
 }
 
@@ -68,7 +68,7 @@ impl Clock<'_> {
                 organization.map(|organization| organization.timezone.clone()).unwrap_or_default()
             }
         };
-        // A day alone is over when it ends.
+        // A deadline without a time is the end of the day.
         let whole_day = self.is_deadline && moment.is_day();
         match moment.in_zone(&zone) {
             Ok(at) if whole_day => {

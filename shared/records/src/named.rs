@@ -1,4 +1,4 @@
-//! The records that fields name, and who may know of them.
+//! References in given fields, and the check that the caller may see the referenced records.
 
 use crate::context::Fields;
 use daybook_domain::field::FieldKind;
@@ -7,8 +7,8 @@ use daybook_domain::{Actor, AnyId, Record, RecordType, Rule, Violations, with_re
 use daybook_store::{Cx, Result};
 use serde_json::Value;
 
-/// Whether somebody may know of the records that fields name, as far as they see only some owners' records. Whether the
-/// records are there at all is a condition of the change itself.
+/// Checks that the caller may see the referenced records, if its scope doesn't cover all records of their type. Whether
+/// they exist is checked by a condition of the transaction.
 pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
     let owned = |id: &AnyId| {
         resource_of(id.kind).filter(|resource| cx.grants.scope(*resource, Action::Read) != Some(Scope::All))
@@ -27,7 +27,7 @@ pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
         };
         let reaches = match crate::admission::reaching(cx, resource, Action::Read).await {
             Ok(seeing) => seeing.reaches(*owner),
-            // A program that makes children may have no permission to read their parents.
+            // An API key that creates children may have no permission to read their parents.
             Err(_) => true,
         };
         if !reaches {
@@ -37,7 +37,7 @@ pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
     Ok(violations.into_result()?)
 }
 
-/// The records that fields name, with their places.
+/// The records that the fields reference, with the pointers to the references.
 pub(crate) fn named<T: Record>(fields: &Fields) -> Vec<(String, AnyId)> {
     let mut named = Vec::new();
     for field in T::FIELDS {
@@ -62,7 +62,7 @@ fn id_at(place: String, text: &str) -> Option<(String, AnyId)> {
     Some((place, text.parse().ok()?))
 }
 
-/// What permissions call records of a type, where they have owners.
+/// The permission resource of a record type, if its records have owners.
 fn resource_of(kind: RecordType) -> Option<Resource> {
     with_record_type!(kind, T => T::OWNER.map(|_| T::RESOURCE)).flatten()
 }

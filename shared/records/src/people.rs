@@ -1,4 +1,4 @@
-//! Rules of changes of people that need the table: whose role covers whose, and who owns the organisation.
+//! Rules for changes of users that need the table: the caller's own role as the limit, and the organisation's owners.
 
 use crate::admission::grants_of;
 use daybook_domain::organization::Organization;
@@ -7,7 +7,7 @@ use daybook_domain::user::{User, may_change};
 use daybook_domain::{Record as _, UserId};
 use daybook_store::{Cx, Result, Tx};
 
-/// Refuses what goes beyond the role of whoever asks: these are the roles that somebody has, or is to have.
+/// Refuses changes between these roles if they have permissions that the caller doesn't have.
 pub(crate) async fn within_own_role(cx: &Cx, roles: &[RoleRef]) -> Result<()> {
     let mut theirs: Vec<(RoleRef, Grants)> = Vec::new();
     for &role in roles {
@@ -16,8 +16,8 @@ pub(crate) async fn within_own_role(cx: &Cx, roles: &[RoleRef]) -> Result<()> {
     Ok(may_change(&cx.grants, cx.actor.role(), &theirs)?)
 }
 
-/// The change of a user, with that of their organisation's owners where it makes one or takes one away. The
-/// organisation's version settles who of two is first.
+/// Adds the update of the organisation's owners to a transaction that changes a user, if they change. Of two concurrent
+/// changes the condition on the organisation's version lets one through.
 pub async fn with_owners(cx: &Cx, tx: Tx, id: UserId, user: Option<&User>) -> Result<Tx> {
     let organization = cx.get::<Organization>(cx.org).await?;
     let after = organization.with_user(id, user)?;

@@ -1,11 +1,11 @@
-//! What a phone number is in E.164: by the country of the form that it came through, or else of the organisation.
+//! Parsing of phone numbers to E.164, with the country of the record's form, or else of the organisation.
 
 use daybook_domain::form::Form;
 use daybook_domain::organization::Organization;
 use daybook_domain::{Phone, Record};
 use daybook_store::{Cx, Result};
 
-/// The record with its phone number in E.164, where the number isn't the one it had before.
+/// The record with its phone number in E.164, if the number has changed.
 pub(crate) async fn dialled<T: Record>(cx: &Cx, before: Option<&T>, mut after: T) -> Result<T> {
     if after.phone() == before.and_then(Record::phone) {
         return Ok(after);

@@ -1,10 +1,10 @@
-//! Which pipeline is meant: by its id, by a stage, or else the default one.
+//! Lookup of pipelines: by id, by stage, or the default one.
 
 use daybook_domain::pipeline::{Pipeline, StageKey};
 use daybook_domain::{Claim, ClaimKind, Error as Domain, PipelineId, RecordType, Rule, Stored};
 use daybook_store::{Cx, PageAsk, Result};
 
-/// The pipeline of an id, or that of a stage, or the default one.
+/// The pipeline with this id, or else the one with this stage, or else the default one.
 pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKey>) -> Result<Pipeline> {
     if let Some(id) = id.filter(|id| *id != PipelineId::default_of(cx.org)) {
         let found = cx.find_often::<Pipeline>(id).await?;
@@ -22,7 +22,7 @@ pub async fn pipeline_of(cx: &Cx, id: Option<PipelineId>, stage: Option<&StageKe
                 Some(id) => cx.find_often::<Pipeline>(id).await?,
                 None => None,
             };
-            // Where no pipeline has it, the default one says which stages there are.
+            // If no pipeline has the stage, the default one is returned, whose stages the error will list.
             Ok(other.map_or(default, Stored::into_inner))
         }
     }

@@ -1,4 +1,4 @@
-//! What is asked of a list: limit, cursor, sort and filters, checked against what the type offers.
+//! List queries: parsing and validation of limit, cursor, sort, search and filters for a record type.
 
 mod condition;
 mod param;
@@ -13,22 +13,22 @@ use daybook_store::{Order, PageAsk, Result};
 pub use param::{Operand, Param};
 use std::marker::PhantomData;
 
-/// The records of a page unless the query says how many.
+/// The default number of records of a page.
 pub const DEFAULT_LIMIT: usize = 50;
 
 /// The most records of a page.
 const MOST: usize = 200;
 
-/// The most bytes of a text to search for.
+/// The most bytes of a search text.
 const LONGEST_SEARCH: usize = 400;
 
 const PARAMETERS: [&str; 7] = ["limit", "cursor", "sort", "search", "fields", "with_total", "trashed"];
 const MADE: &str = "created_at";
 
-/// The parameter that names a view.
+/// The parameter with the id of a view.
 pub const VIEW: &str = "view_id";
 
-/// Which page of which list.
+/// A validated query for a page of a list.
 #[derive(Clone, Debug)]
 pub struct ListQuery<T> {
     limit: usize,
@@ -47,7 +47,7 @@ pub struct ListQuery<T> {
 }
 
 impl<T: Record> ListQuery<T> {
-    /// The page to ask the store for.
+    /// The query for the store.
     pub fn ask(&self) -> PageAsk<'_> {
         PageAsk {
             state: self.state.as_deref(),
@@ -68,24 +68,24 @@ impl<T: Record> ListQuery<T> {
     }
 }
 
-/// Sorts, each way.
+/// The values of `sort` for these fields, descending and ascending.
 fn signed(fields: &[&str]) -> Vec<String> {
     fields.iter().flat_map(|field| [format!("-{field}"), (*field).to_owned()]).collect()
 }
 
 impl<T: Record> ListQuery<T> {
-    /// The page that a query asks for, or everything that is wrong with it.
+    /// Parses the parameters of a URL's query, or returns all violations.
     pub fn of(pairs: Vec<(String, String)>) -> Result<Self, Domain> {
         let params: Vec<Param> = pairs.into_iter().map(Param::of_query).collect();
         ListQuery::read(&params, &Zone::default()).map_err(Domain::Query)
     }
 
-    /// Whether it asks how many there are in all.
+    /// Whether the query asks for the total number of records.
     pub fn asks_for_total(&self) -> bool {
         self.with_total
     }
 
-    /// The page that parameters ask for, or everything that is wrong with them. Days are those of a zone.
+    /// Parses parameters, or returns all violations. Days and times without an offset are in the given zone.
     pub fn read(params: &[Param], zone: &Zone) -> Result<Self, Violations> {
         let mut query = ListQuery {
             limit: DEFAULT_LIMIT,
@@ -104,29 +104,29 @@ impl<T: Record> ListQuery<T> {
         };
         let mut violations = Violations::default();
         for (n, param) in params.iter().enumerate() {
-            // Of the parents of a record there may be several; anything else said twice would find nothing.
+            // Several parents may be given; any other condition given twice would match nothing.
             let is_twice = params[..n].iter().any(|other| other.is_about(param));
             if is_twice && !T::PARENTS.contains(&param.name.as_str()) {
-                let expected = "given once; filter[field][in] takes several values, with commas".to_owned();
+                let expected = "given once; for several values use filter[field][in] with commas".to_owned();
                 violations.add(param.pointer.clone(), Rule::Format { expected });
             } else if let Err(rule) = query.add(param, zone) {
                 violations.add(param.pointer.clone(), rule);
             }
         }
         if query.order != Order::Usual && query.search.is_some() {
-            let expected = "left out with search, whose hits come in the order of their words".to_owned();
+            let expected = "left out with search: search results have a fixed order".to_owned();
             violations.add("/sort", Rule::Format { expected });
         } else if query.order == Order::Date && !query.parents.is_empty() {
             violations.add("/sort", Rule::OneOf { allowed: signed(&[MADE]) });
         }
         if query.trashed && (query.search.is_some() || query.order == Order::Date) {
-            let expected = "left out with search, and with a sort by another date than created_at".to_owned();
+            let expected = "left out with search, and with a sort by a date other than created_at".to_owned();
             violations.add("/trashed", Rule::Format { expected });
         }
         if violations.0.is_empty() { Ok(query) } else { Err(violations) }
     }
 
-    /// Takes a parameter, or a condition on a field.
+    /// Adds a parameter, or a condition on a field.
     fn add(&mut self, param: &Param, zone: &Zone) -> Result<(), Rule> {
         let value = &param.value;
         match (param.name.as_str(), &param.op) {
@@ -149,7 +149,7 @@ impl<T: Record> ListQuery<T> {
         if text.len() > LONGEST_SEARCH {
             return Err(Rule::TooLong { max: LONGEST_SEARCH, unit: Unit::Bytes });
         }
-        // Clients send the field of a search along when it is empty.
+        // Clients also send the search parameter when it is empty.
         if !text.trim().is_empty() {
             let expected = "a text with a letter or digit".to_owned();
             self.search = Some(Terms::of(text).ok_or(Rule::Format { expected })?);
@@ -223,13 +223,13 @@ fn flag(text: &str) -> Result<bool, Rule> {
     text.parse().map_err(|_| Rule::OneOf { allowed: vec!["true".to_owned(), "false".to_owned()] })
 }
 
-/// A limit in a query: from 1 to the most.
+/// Parses the limit of a page, from 1 to 200.
 pub fn limit_of(text: &str) -> Result<usize, Rule> {
     let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
     limit.ok_or(Rule::Range { min: 1, max: MOST as i64 })
 }
 
-/// The pairs of a text as query strings are written.
+/// Parses a query string into pairs.
 pub fn pairs_of(query: &str) -> Result<Vec<(String, String)>, Domain> {
     serde_urlencoded::from_str(query).map_err(|_| Domain::Malformed("the query string can't be read".to_owned()))
 }

@@ -1,6 +1,6 @@
-//! Rules of changes that need the table, whichever way a record is changed: by hand, in a batch, by undoing.
+//! Business rules of changes that need the table. They apply to every change: single, in a batch, or by undo.
 //!
-//! What follows from the record alone is its type's to say ([`Record::settle`]).
+//! Rules that need only the record are in its type ([`Record::settle`]).
 
 use crate::people::{with_owners, within_own_role};
 use crate::query::{ListQuery, pairs_of};
@@ -24,8 +24,8 @@ use daybook_store::{Cx, PageAsk, Reach, Result, Tx};
 use std::any::Any;
 use std::time::Duration;
 
-/// The change with what goes along with it, or why it may not be. Without a version before, the record is made or comes
-/// back; without one after, it goes. It is the transaction's last change so far.
+/// Checks the rules for a change, and adds what must be written with it to the transaction. Without a version before, the
+/// record is created or restored; without one after, it is deleted. It must be the transaction's last change so far.
 pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Option<&T>, tx: Tx) -> Result<Tx> {
     let change = Change { before, after };
     if let Some((before, after)) = change.of::<Pipeline>() {
@@ -56,15 +56,15 @@ pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Optio
     }
 }
 
-/// Two versions of a record.
+/// The versions of a record before and after a change.
 struct Change<'a, T> {
     before: Option<&'a T>,
     after: Option<&'a T>,
 }
 
 impl<'a, T: Record> Change<'a, T> {
-    /// They, where the record is of this type. Where it isn't, that is known when the program is compiled, so that a function
-    /// holds the rules of the types it changes and no others.
+    /// The versions, if the record is of type `R`. The comparison is resolved at compile time, so that a function links only
+    /// the rules of the types that it changes.
     #[inline(always)]
     fn of<R: Record>(&self) -> Option<(Option<&'a R>, Option<&'a R>)> {
         if T::TYPE != R::TYPE {
@@ -75,7 +75,7 @@ impl<'a, T: Record> Change<'a, T> {
     }
 }
 
-/// A stage that opportunities are in stays; so does the default pipeline, whose stages are no other's.
+/// Refuses removing a stage that has opportunities, deleting the default pipeline, and using its stage keys in another.
 async fn pipeline(cx: &Cx, before: Option<&Pipeline>, after: Option<&Pipeline>) -> Result<()> {
     let default = PipelineId::default_of(cx.org);
     if let Some(after) = after.filter(|after| after.id != default)
@@ -100,7 +100,7 @@ async fn pipeline(cx: &Cx, before: Option<&Pipeline>, after: Option<&Pipeline>) 
     }
 }
 
-/// The default form stays.
+/// Refuses deleting the default form.
 fn form(cx: &Cx, before: Option<&Form>, after: Option<&Form>) -> Result<()> {
     match (before, after) {
         (Some(form), None) if form.id == FormId::default_of(cx.org) => {
@@ -110,8 +110,8 @@ fn form(cx: &Cx, before: Option<&Form>, after: Option<&Form>) -> Result<()> {
     }
 }
 
-/// Nobody gives, or takes away, more than they have themselves; Daybook itself does as it is told. A role that somebody has, or
-/// is to have, stays.
+/// Refuses granting or revoking permissions that the caller doesn't have, except for the system actor. Refuses deleting a
+/// role that users or pending invitations have.
 async fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) -> Result<()> {
     if let (Some(before), None) = (before, after) {
         let role = RoleRef::Custom(before.id);
@@ -127,7 +127,7 @@ async fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) 
     Ok(may_change(&cx.grants, cx.actor.role(), &roles)?)
 }
 
-/// Whether a record, or one in a state, names a role.
+/// Whether any record of a type has a role; with `state`, only records in that state count.
 async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, state: Option<&str>) -> Result<bool> {
     let unscoped = cx.unscoped();
     let mut cursor: Option<String> = None;
@@ -143,7 +143,7 @@ async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, state: Option<&str>) -> 
     }
 }
 
-/// Nobody shuts themselves out.
+/// Refuses network lists that would lock out the caller.
 fn organization(cx: &Cx, _: Option<&Organization>, after: Option<&Organization>) -> Result<()> {
     match after {
         Some(after) => Ok(after.keeps_in(cx.request.ip)?),
@@ -151,7 +151,8 @@ fn organization(cx: &Cx, _: Option<&Organization>, after: Option<&Organization>)
     }
 }
 
-/// Nobody invites somebody to more than they are themselves; an organisation's first owner is invited by nobody in it.
+/// Refuses inviting to a role with permissions that the caller doesn't have. An organisation's first owner isn't invited
+/// by one of its users.
 async fn invitation(cx: &Cx, before: Option<&Invitation>, after: Option<&Invitation>) -> Result<()> {
     match (before, after) {
         (None, Some(after)) if after.invited_by.is_some() => within_own_role(cx, &[after.role]).await,
@@ -159,7 +160,7 @@ async fn invitation(cx: &Cx, before: Option<&Invitation>, after: Option<&Invitat
     }
 }
 
-/// A key may do no more than whoever makes or changes it, and is good for some time.
+/// Refuses an API key with permissions that the caller doesn't have, or that has already expired.
 fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: Tx) -> Result<Tx> {
     let grants: Vec<_> = [before, after].into_iter().flatten().map(ApiKey::grants).collect();
     match (before, after) {
@@ -171,14 +172,14 @@ fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: Tx) -> 
     if let Some(after) = after.filter(|after| before.is_none_or(|before| before.expires_at != after.expires_at))
         && !after.is_in_force(cx.now())
     {
-        let expected = "a time to come".to_owned();
+        let expected = "a time in the future".to_owned();
         return Err(Domain::invalid("/expires_at", Rule::Format { expected }).into());
     }
     Ok(if before.is_none() { tx.called(Audit::KeyCreated) } else { tx })
 }
 
-/// Views that are everybody's are changed by those who may change all views. A view's query asks for a page of a list; where to
-/// go on is no view's to say.
+/// Only users who may change all views can change a shared one. A view's query must be a valid list query without a
+/// cursor.
 fn view(cx: &Cx, before: Option<&View>, after: Option<&View>) -> Result<()> {
     if before.is_some_and(|before| before.owner_id.is_none()) && cx.reach != Reach::All {
         let action = if after.is_some() { Action::Update } else { Action::Delete };
@@ -207,16 +208,17 @@ fn asks_for<T: Record>(query: &str) -> Result<(), Domain> {
     }
 }
 
-/// So many addresses an hour an organisation can have mail sent to: who is known elsewhere isn't to be found out by
-/// trying.
+/// The rate limit of mails to given addresses, per organisation: 200 an hour, so that addresses known to other
+/// organisations can't be found out by trying.
 const MAILS: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
 
-/// Takes one of the mails that the organisation may send to addresses that somebody names.
+/// Counts a mail to a given address against the organisation's rate limit.
 pub async fn take_mail(cx: &Cx) -> Result<()> {
     cx.limited("invite", &cx.org.to_string(), MAILS).await
 }
 
-/// Nobody makes a user more than they are themselves; there is always an owner; and another address is to be proven.
+/// Refuses roles with permissions that the caller doesn't have, and leaving no owner; sends a verification mail for a new
+/// address.
 async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) -> Result<Tx> {
     if let (Some(before), Some(after)) = (before, after)
         && cx.actor.owner() == Some(after.id)
@@ -250,15 +252,15 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
     }
 }
 
-/// What of oneself takes one's own password to change, and goes another way: whoever found a session open can't make it
-/// their own by another address.
+/// Refuses changes of the caller's own account that need the password and have their own endpoint, so that a person with
+/// access to an open session can't take over the account by changing the address.
 fn own_account(before: &User, after: &User) -> Result<(), Domain> {
     let mut violations = Violations::default();
     if after.email != before.email {
-        violations.add("/email", Rule::Format { expected: "changed by POST /api/auth/change-email".to_owned() });
+        violations.add("/email", Rule::Format { expected: "changed with POST /api/auth/change-email".to_owned() });
     }
     if after.second_factor != before.second_factor {
-        let expected = "changed by POST /api/auth/mfa/disable".to_owned();
+        let expected = "turned off with POST /api/auth/mfa/disable".to_owned();
         violations.add("/second_factor", Rule::Format { expected });
     }
     violations.into_result()

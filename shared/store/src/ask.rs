@@ -1,4 +1,4 @@
-//! What page of which list is asked for.
+//! Parameters of a list request: which records, in what order, and which page.
 
 use crate::filter::Filter;
 use crate::item::{Item, text};
@@ -6,58 +6,58 @@ use crate::schema::{Key, SK};
 use daybook_domain::words::Terms;
 use daybook_domain::{AnyId, UserId};
 
-/// What page of which list.
+/// The parameters of a list request.
 #[derive(Clone, Debug, Default)]
 pub struct PageAsk<'a> {
-    /// Only those in a state.
+    /// Only records in this state.
     pub state: Option<&'a str>,
-    /// Only those of an owner.
+    /// Only records of this owner.
     pub owner: Option<UserId>,
-    /// Only the children of all of these records.
+    /// Only records that are children of every one of these records.
     pub parents: &'a [AnyId],
-    /// Every state there is, where the type doesn't name them; for lists of all records by their date.
+    /// All states of the type, where the type doesn't name them; for lists of all records by date.
     pub states: &'a [String],
-    /// The words that find them; then they come in the order of the words.
+    /// The search terms; results are then ordered by their matching words.
     pub search: Option<&'a Terms>,
-    /// The conditions that all of them meet besides.
+    /// Further conditions that every record must meet.
     pub filters: Vec<Filter>,
-    /// The fields to show; all of them where there are none.
+    /// The fields to show; all of them where empty.
     pub fields: &'a [String],
     /// Whether to count all records of the list.
     pub with_total: bool,
-    /// What they are ordered by.
+    /// The order of the records.
     pub order: Order,
-    /// The first first, rather than the last.
+    /// Whether the order is ascending.
     pub ascending: bool,
-    /// The most records.
+    /// The maximum number of records on the page.
     pub limit: usize,
-    /// So many bytes of JSON went into the same answer before; a page that has as much as an answer may have ends,
+    /// The bytes of JSON that the same response already holds. The page ends where the response reaches its limit,
     /// after one record at least.
     pub bytes_before: usize,
-    /// Whether what is in the trash is listed, rather than what is live.
+    /// Whether to list records in the trash rather than live ones.
     pub trashed: bool,
-    /// Where the page before ended.
+    /// The cursor of the page.
     pub cursor: Option<&'a str>,
 }
 
-/// What a list is ordered by.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// The date of the index that answers it; when they were made, where none does.
+    /// The default: by the date of the index that answers the list; by creation where none does.
     #[default]
     Usual,
-    /// When they were made.
+    /// By creation.
     Made,
-    /// The type's date.
+    /// By the type's date.
     Date,
 }
 
-/// The child that a link leads to.
+/// The child's id in a link item.
 pub(crate) fn child_of(link: &Item) -> Option<AnyId> {
     child_in(text(link, SK)?)
 }
 
-/// The child that the link of a key leads to.
+/// The child's id in the key of a link item.
 pub(crate) fn child_at(link: &Key) -> Option<AnyId> {
     child_in(&link.sk)
 }

@@ -1,4 +1,4 @@
-//! The way to AWS: one configuration, and one HTTP client for everything that the SDK calls.
+//! Configuration of the AWS SDK: credentials, time-outs, and one HTTP client for all calls.
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -6,20 +6,20 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use std::time::Duration;
 
-/// The roots that all of AWS's endpoints are certified by (amazontrust.com/repository): Amazon Root CA 1 to 4, and
-/// Starfield Services Root G2.
+/// The root certificates of all AWS endpoints (amazontrust.com/repository): Amazon Root CA 1 to 4, and Starfield
+/// Services Root G2.
 const ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// How long a connection may take to stand.
+/// The time-out for establishing a connection.
 const CONNECTING: Duration = Duration::from_secs(1);
 
-/// How long one try of a call may take; the SDK makes three. A try of DynamoDB's that takes longer won't be answered.
+/// The time-out of one attempt of a call; the SDK makes three. DynamoDB doesn't answer an attempt that takes longer.
 const TRY: Duration = Duration::from_secs(3);
 
-/// The account, region and credentials of the environment, or what is wrong with it.
+/// The SDK's configuration from the environment, or what is wrong with it.
 ///
 /// Reading the system's certificates takes tens of milliseconds on a small function, so Amazon's own are compiled in;
-/// `TLS_ROOTS=system` brings the system's back, for a proxy that has its own.
+/// `TLS_ROOTS=system` uses the system's instead, for a proxy with a certificate of its own.
 pub async fn sdk() -> Result<SdkConfig, String> {
     let roots = match std::env::var("TLS_ROOTS").as_deref() {
         Ok("system") => TrustStore::default(),
@@ -27,7 +27,7 @@ pub async fn sdk() -> Result<SdkConfig, String> {
         Ok(_) => return Err("TLS_ROOTS: must be amazon or system".to_owned()),
     };
     let tls = TlsContext::builder().with_trust_store(roots).build();
-    let tls = tls.map_err(|error| format!("the roots of TLS: {error}"))?;
+    let tls = tls.map_err(|error| format!("the TLS root certificates can't be used: {error}"))?;
     let client = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(tls)

@@ -1,8 +1,10 @@
-//! The chain of the journal: a link for each fact, in the order in which they were chained.
+//! The journal's hash chain, which makes tampering evident: one signed link per fact, in the order in which they were
+//! added.
 //!
-//! A link holds the SHA-256 of the fact as it was and the hash of the link before it, and a signature. So a fact that
-//! was altered, removed or put in later shows, and so does a link that was. The chain's head moves on by condition.
-//! That the end of the chain was cut off shows by its anchors: the head of a day, kept where nobody can change it.
+//! A link holds the SHA-256 of its fact, the hash of the previous link, and a signature. A fact or link that was
+//! altered, removed or inserted later is detected. The chain's head is updated by conditional writes (optimistic
+//! concurrency). A chain that was cut off is detected by its anchors: the head at the end of a day, stored where it
+//! can't be changed.
 
 use crate::facts::entry_of;
 use crate::journal::{Detail, RETENTION, SignedFact};
@@ -19,7 +21,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a fact may be without a link: an outage of the stream is over by then, or has been noticed.
+/// How long a fact may lack a link before that is an error: an outage of the stream is over by then, or has been
+/// noticed.
 pub const UNCHAINED: Duration = Duration::from_secs(15 * 60);
 
 /// A link of an organisation's chain.
@@ -27,19 +30,19 @@ pub const UNCHAINED: Duration = Duration::from_secs(15 * 60);
 pub struct Link {
     /// The organisation.
     pub org: OrgId,
-    /// Its place: the first is 1.
+    /// Its sequence number; the first is 1.
     pub seq: u64,
-    /// The fact it is for.
+    /// The entry of its fact.
     pub entry: EntryId,
     /// SHA-256 of the fact.
     pub fact_sha256: String,
-    /// The fact of the link before it; none for the first.
+    /// The entry of the previous link's fact; none for the first.
     pub previous_entry: Option<EntryId>,
-    /// The hash of the link before it; empty for the first.
+    /// The hash of the previous link; empty for the first.
     pub previous: String,
 }
 
-/// A link as it is stored: its text, whose hash the next link holds, and our signature of that hash.
+/// A stored link: its JSON text, whose hash the next link holds, and Daybook's signature of that hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct LinkRow {
     json: String,
@@ -52,7 +55,7 @@ struct Found {
     link: Link,
     /// SHA-256 of its text.
     hash: String,
-    /// Whether its text is as we wrote it, and stands where it says.
+    /// Whether its signature is valid and its key is that of its entry.
     genuine: bool,
 }
 
@@ -79,15 +82,15 @@ impl Found {
 /// The last link of a chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// Its place; 0 where there is none.
+    /// Its sequence number; 0 where the chain is empty.
     pub seq: u64,
     /// Its hash.
     pub hash: String,
-    /// The fact it is for.
+    /// The entry of its fact.
     pub entry: Option<EntryId>,
 }
 
-/// A head as it is stored: its text, and the place once more, by which a head moves on by condition.
+/// A stored head: its JSON text, and the sequence number as an attribute for the condition of the next update.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct HeadRow {
     json: String,
@@ -103,7 +106,7 @@ impl HeadRow {
         read(&self.json, "read the head of the chain")
     }
 
-    /// The row of the head that follows, with what only a newer version knows of this one.
+    /// The row of the next head; it keeps the fields that only a newer version of Daybook knows.
     fn followed_by(row: Option<&HeadRow>, head: &Head) -> Result<HeadRow> {
         let mut fields: Map<String, Value> = match row {
             Some(row) => read(&row.json, "read the head of the chain")?,
@@ -124,7 +127,7 @@ impl Head {
         HeadRow::read(env, org).await?.map_or_else(|| Ok(Head::default()), |row| row.head())
     }
 
-    /// The link that follows it.
+    /// The next link, for a fact.
     fn link(&self, fact: &SignedFact) -> Link {
         Link {
             org: fact.org,
@@ -137,7 +140,7 @@ impl Head {
     }
 }
 
-/// The head of a chain at the end of a day, to be kept where nobody can change it.
+/// The head of a chain at the end of a day, to be stored where it can't be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchor {
     /// The organisation.
@@ -148,12 +151,12 @@ pub struct Anchor {
     pub at: Timestamp,
     /// The head.
     pub head: Head,
-    /// Whether it is as it was written, and that of its day.
+    /// Whether its signature is valid and it belongs to its organisation and day.
     #[serde(skip)]
     genuine: bool,
 }
 
-/// An anchor as a file: its text, and our signature of that.
+/// The file of an anchor: its JSON text, and Daybook's signature of that.
 #[derive(Serialize, Deserialize)]
 struct AnchorFile {
     anchor: String,
@@ -161,20 +164,20 @@ struct AnchorFile {
 }
 
 impl Anchor {
-    /// The anchor of a day, as the chain is now.
+    /// The anchor of a day, from the current head.
     pub async fn of(env: &Env, org: OrgId, day: Timestamp) -> Result<Anchor> {
         let head = Head::read(env, org).await?;
         Ok(Anchor { org, day: day_of(day), at: env.clock.now(), head, genuine: true })
     }
 
-    /// Its file.
+    /// The content of its file.
     pub fn file(&self, env: &Env) -> Result<Vec<u8>> {
         let anchor = text_of(self)?;
         let signature = env.keys.sign(Purpose::Chain, signed(&anchor).as_bytes());
         Ok(text_of(&AnchorFile { anchor, signature })?.into_bytes())
     }
 
-    /// The anchor in the file of a day; one that can't be read, or is another's, is none of ours.
+    /// Reads the anchor file of a day. One that can't be read, or is of another organisation or day, isn't genuine.
     pub fn parse(env: &Env, bytes: &[u8], org: OrgId, day: Timestamp) -> Anchor {
         let read = || {
             let file: AnchorFile = serde_json::from_slice(bytes).ok()?;
@@ -192,12 +195,12 @@ impl Anchor {
     }
 }
 
-/// What is signed of an anchor: links are signed with the same key.
+/// The text of an anchor that is signed; its prefix tells it from links, which are signed with the same key.
 fn signed(anchor: &str) -> String {
     format!("anchor|{anchor}")
 }
 
-/// Chains a fact: once, however often it is asked for.
+/// Appends a fact to the chain. Idempotent: a fact is chained once.
 pub async fn chain(env: &Arc<Env>, fact: &SignedFact) -> Result<()> {
     let cx = env.system(fact.org, "chain");
     let mut attempt = 0;
@@ -215,7 +218,7 @@ pub async fn chain(env: &Arc<Env>, fact: &SignedFact) -> Result<()> {
         match env.table.put_all(vec![(row, Condition::absent()), (head_row, same)]).await? {
             PutAll::Done => return Ok(()),
             PutAll::Refused(failed) if failed.first() == Some(&true) => return Ok(()),
-            // Another fact was chained meanwhile, or the next look tells whether this one was.
+            // Another fact was chained meanwhile, or the outcome is unknown: the next attempt finds out.
             PutAll::Refused(_) | PutAll::Again => {}
         }
         cx.pause(attempt).await;
@@ -223,42 +226,42 @@ pub async fn chain(env: &Arc<Env>, fact: &SignedFact) -> Result<()> {
     }
 }
 
-/// What is wrong with an entry.
+/// What a verification found wrong with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wrong {
-    /// It isn't as it was written.
+    /// The entry was altered.
     Altered,
-    /// What it was about isn't as it was written.
+    /// The entry's detail was altered.
     DetailAltered,
-    /// What it was about is gone, and no entry says that it was erased.
+    /// The entry's detail is missing, and no entry records its erasure.
     DetailMissing,
-    /// It is gone; its link is there.
+    /// The entry is missing; its link is there.
     Missing,
-    /// It has no link: it was put in past Daybook, or its link is gone.
+    /// The entry has no link: it wasn't written by Daybook, or its link was removed.
     Unchained,
-    /// The link isn't as it was written, or the one before it is gone.
+    /// The entry's link was altered, or the link before it is missing.
     ChainBroken,
-    /// The chain once went as far as this entry, and does no more.
+    /// The chain was cut off: an anchor shows that it once reached this entry.
     CutOff,
-    /// The chain up to this entry isn't the one that was anchored.
+    /// The chain up to this entry differs from the anchored one.
     Rewritten,
-    /// The anchor of this entry isn't as it was written.
+    /// The anchor of this entry was altered.
     AnchorAltered,
 }
 
-/// What a look at the journal found.
+/// The result of verifying the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// How many entries were looked at.
+    /// The number of entries verified.
     pub entries: usize,
-    /// The first that is wrong, and what is wrong with it.
+    /// The first entry with a problem, and the problem.
     pub first_wrong: Option<(EntryId, Wrong)>,
-    /// How many are wrong.
+    /// The number of problems.
     pub wrong: usize,
-    /// The entries whose details were erased, each with the entry that erased it.
+    /// The entries whose details were erased, each with the entry that records the erasure.
     pub erased: Vec<(EntryId, EntryId)>,
-    /// How many wait for their link.
+    /// The number of entries that wait for their link.
     pub waiting: usize,
 }
 
@@ -271,32 +274,33 @@ impl Verified {
     }
 }
 
-/// A link may be this much later than its fact, after an outage; so far beyond the days it is looked for.
+/// The number of days around the verified ones that are searched for neighbouring links: after an outage, a fact may be
+/// chained this much later.
 const LATE: u32 = 2;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Whether an entry is older than entries are kept. Judged by its id, which its link and signature hold.
+/// Whether an entry is past its retention, by the time in its id, which its link and signature cover.
 fn has_expired(entry: EntryId, now: Timestamp) -> bool {
     entry.time().plus(RETENTION) <= now
 }
 
-/// The links of some days, and of those around them.
+/// The links of some days, and of the days around them.
 struct LinkWindow {
     links: BTreeMap<u64, Found>,
-    /// From when on they were looked for.
+    /// The start of the first day that was read.
     since: Timestamp,
-    /// Whether the last of all must be among them.
+    /// Whether the chain's last link must be among them.
     to_head: bool,
 }
 
 impl Cx {
-    /// Looks whether the entries of some days, one after the other, are as they were written, each there, and chained.
-    /// The anchors are those of these days, as far as there are any.
+    /// Verifies that the entries of consecutive days are unaltered, complete and chained. `anchors` are those of these
+    /// days, as far as there are any.
     pub async fn verify(&self, first: Timestamp, days: u32, anchors: &[Anchor]) -> Result<Verified> {
         let first = first.start_of_day();
         let last = first.plus(DAY * days.saturating_sub(1));
-        // Read before all else: what is chained meanwhile comes after it, and is left for the next look.
+        // Read first: links that are added meanwhile come after this head and are left for the next verification.
         let row = HeadRow::read(&self.env, self.org).await?;
         let head = row.as_ref().map(HeadRow::head).transpose()?.unwrap_or_default();
         let LinkWindow { mut links, since, to_head } = self.links_around(first, last).await?;
@@ -320,9 +324,9 @@ impl Cx {
         for link in links.values() {
             let follows = match before {
                 Some(before) => link.seq == before.seq + 1 && link.previous == before.hash,
-                // The one before the first that is there has expired, or there was none.
+                // The link before the first one read has expired, or there was none.
                 None => match link.previous_entry {
-                    // Or it was before the days that are looked at.
+                    // Or it is older than the days that were read.
                     Some(entry) => entry.time() < since || entry.time().plus(RETENTION) <= self.now(),
                     None => link.seq == 1 && link.previous.is_empty(),
                 },
@@ -334,13 +338,13 @@ impl Cx {
         }
         let end = before.map(|link| (link.seq, link.hash.as_str())).unwrap_or_default();
         if to_head && end != (head.seq, head.hash.as_str()) {
-            // What came after the last link is gone.
+            // Links after the last one are missing.
             found.note(before.map_or(begin, |link| link.entry), Wrong::ChainBroken);
         }
         Ok(found)
     }
 
-    /// Looks whether the chain is the one that was anchored.
+    /// Compares the chain with its anchors.
     async fn compare(&self, anchors: &[Anchor], head: &Head, found: &mut Verified) -> Result<()> {
         for anchor in anchors {
             let Head { seq, hash, entry } = &anchor.head;
@@ -373,12 +377,13 @@ impl Cx {
         for item in self.env.table.query_all(&Question::Facts(self.org, day, begin, end).range()).await? {
             let Some(place) = entry_of(&item) else { continue };
             there.insert(place);
-            // What has expired may be gone at any moment, and its link before it. Anybody may write when the item does.
+            // An expired item, or the link before it, may be deleted at any moment. Its TTL attribute isn't signed, so
+            // the id decides.
             if has_expired(place, self.now()) {
                 continue;
             }
             match SignedFact::from_item(item, &self.env.keys) {
-                // Where an entry stands is part of what it says.
+                // The key of an entry is verified too.
                 Ok((fact, genuine)) => {
                     let in_place = fact.id == place && fact.org == self.org;
                     facts.push((place, fact, genuine && in_place));
@@ -410,7 +415,7 @@ impl Cx {
         Ok(())
     }
 
-    /// The links of some days and of those around them, as far as there is one before and one after.
+    /// The links of some days and of the days around them, until there is one before and one after.
     async fn links_around(&self, first: Timestamp, last: Timestamp) -> Result<LinkWindow> {
         let mut links = BTreeMap::new();
         let now = self.now();
@@ -451,7 +456,7 @@ impl Cx {
         Ok(count)
     }
 
-    /// What is there of the details of entries.
+    /// The stored state of the entries' details; missing ones are left out.
     async fn details_there(&self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, There>> {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
         let mut there = HashMap::new();
@@ -464,7 +469,7 @@ impl Cx {
         Ok(there)
     }
 
-    /// The entries whose details were erased by those that say so, by eraser, as far as these are genuine.
+    /// The erased entries, by the entry that records their erasure, where that one is genuine.
     async fn erasures(&self, details: &HashMap<EntryId, There>) -> Result<HashMap<EntryId, HashSet<EntryId>>> {
         let by = |there: &There| match there {
             There::Erased(by) => Some(*by),
@@ -485,10 +490,10 @@ impl Cx {
     }
 }
 
-/// What is there of a detail.
+/// The stored state of a detail.
 enum There {
-    /// All of it; its SHA-256.
+    /// The detail, by its SHA-256.
     Whole(String),
-    /// Nothing; the entry that is said to have erased it.
+    /// A tombstone that names the entry which erased the detail.
     Erased(EntryId),
 }

@@ -1,4 +1,4 @@
-//! The time and fresh ids, from the system or set by a test.
+//! The clock and the generator of ids; tests can set the time.
 
 use daybook_domain::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,22 +6,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::{ContextV7, Uuid};
 
-/// Where the time comes from.
+/// A source of the current time.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The machine.
+    /// The system clock.
     System,
-    /// A test; milliseconds since 1970.
+    /// A clock that a test sets, in milliseconds since 1970.
     Fake(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that stands still at this moment until it is moved.
+    /// A fake clock that stays at this moment until it is advanced.
     pub fn fake(at: Timestamp) -> Clock {
         Clock::Fake(Arc::new(AtomicI64::new(at.as_millisecond())))
     }
 
-    /// Now, in whole milliseconds: what the wire and the table hold.
+    /// The current time in whole milliseconds, the precision of the API and of the table.
     pub fn now(&self) -> Timestamp {
         let millis = match self {
             Clock::System => {
@@ -41,7 +41,7 @@ impl Clock {
     }
 }
 
-/// Makes UUIDv7s that sort in the order in which one process made them.
+/// A generator of UUIDv7s, which sort in the order of their creation within one process.
 #[derive(Clone, Debug)]
 pub struct Ids {
     clock: Clock,
@@ -49,12 +49,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Ids with the time of this clock.
+    /// A generator that takes the time from this clock.
     pub fn new(clock: Clock) -> Ids {
         Ids { clock, context: Arc::new(Mutex::new(ContextV7::new())) }
     }
 
-    /// A fresh one.
+    /// A new id.
     pub fn next(&self) -> Uuid {
         let millis = self.clock.now().as_millisecond().max(0) as u64;
         let context = self.context.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

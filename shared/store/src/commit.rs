@@ -1,4 +1,4 @@
-//! Carrying out a transaction: conditions that fail, conflicts, and outcomes nobody heard of.
+//! Execution of a transaction: failed conditions, conflicts, retries with back-off, and unknown outcomes.
 
 use crate::constraint::{Constraint, refusal};
 use crate::engine::Failure;
@@ -12,14 +12,14 @@ use daybook_domain::{Conflict, Error as Domain};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How often a transaction is sent before the caller is told to try again.
+/// The number of attempts of a transaction before the client is asked to try again.
 const ATTEMPTS: u32 = 12;
 
 impl Cx {
-    /// Makes all the changes of a request and keeps its reply, or does nothing.
+    /// Commits all changes of a request together with its reply, or nothing.
     ///
-    /// One transaction: records, what is derived from them, the journal entry, the idempotency record.
-    /// An outcome that got lost on the way is found out by the journal entry. Of equal requests at once
+    /// One transaction writes the records, the items derived from them, the journal entry and the idempotency record.
+    /// An unknown outcome is resolved by looking for the journal entry. Of concurrent requests with one idempotency key
     /// one commits; the others get its reply. At most one commit of a request succeeds.
     pub async fn commit<R: Reply>(&self, tx: Tx, reply: R) -> Result<R> {
         let kept = KeptReply::of(&reply, self.once.is_some())?;
@@ -34,25 +34,25 @@ impl Cx {
             return Err(Error::internal("commit", "a request commits once; make it one transaction or a job"));
         }
         let mut plan = plan(self, tx, reply)?;
-        let mut telling = Telling { feed: &self.env.table.options.feed, committed: Vec::new() };
-        if matches!(telling.feed, Feed::Local(_)) {
-            telling.committed = plan.facts.iter().map(entry_alone).collect();
+        let mut notifier = Notifier { feed: &self.env.table.options.feed, committed: Vec::new() };
+        if matches!(notifier.feed, Feed::Local(_)) {
+            notifier.committed = plan.facts.iter().map(entry_alone).collect();
         }
         let outcome = self.carry_out(&plan).await;
         match &outcome {
             Ok(Outcome::Done) => {
-                for (committed, fact) in telling.committed.iter_mut().zip(plan.facts.drain(..)) {
+                for (committed, fact) in notifier.committed.iter_mut().zip(plan.facts.drain(..)) {
                     committed.fact = Some(Box::new(fact));
                 }
                 self.request.commits.fetch_add(1, Ordering::SeqCst);
             }
-            Ok(Outcome::Repeat(_)) | Err(Error::Domain(_)) => telling.committed.clear(),
+            Ok(Outcome::Repeat(_)) | Err(Error::Domain(_)) => notifier.committed.clear(),
             Err(_) => {}
         }
         outcome
     }
 
-    /// The reply to an earlier request with the same key, if there was one.
+    /// The reply to an earlier request with the same idempotency key, if there was one.
     pub async fn earlier_reply<R: Reply>(&self) -> Result<Option<R>> {
         let Some(once) = self.once.as_ref().filter(|once| once.from_client) else { return Ok(None) };
         let kept = self.env.table.get(&Place::Once(once.org, &once.hash).key()).await?;
@@ -96,7 +96,7 @@ impl Cx {
                 }
             };
         }
-        // The last attempt may have got through after all.
+        // The last attempt may have succeeded after all.
         match self.is_committed(plan).await {
             Ok(true) => Ok(Outcome::Done),
             _ => Err(last),
@@ -108,7 +108,7 @@ impl Cx {
         Ok(self.env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?.is_some())
     }
 
-    /// Waits with full jitter: up to the base doubled per attempt, at most a second.
+    /// Exponential back-off with full jitter: waits up to the base, doubled with each attempt, at most a second.
     pub async fn pause(&self, attempt: u32) {
         let base = self.env.table.options.retry_base.unwrap_or(Duration::from_millis(25));
         let ceiling = base.saturating_mul(1 << attempt.min(10)).min(Duration::from_secs(1));
@@ -116,15 +116,15 @@ impl Cx {
         tokio::time::sleep(ceiling.mul_f64(f64::from(random) / f64::from(u32::MAX))).await;
     }
 
-    /// A signature by the deployment.
+    /// A signature with the deployment's secret.
     pub fn sign(&self, purpose: Purpose, message: &[u8]) -> String {
         self.env.keys.sign(purpose, message)
     }
 }
 
-/// Tells the local feed of entries when it goes: also when the request was dropped on the way, or its
-/// outcome stayed unknown. Then the feed looks whether they are there.
-struct Telling<'a> {
+/// Publishes entries to the local feed when it is dropped, also where the request was cancelled or its outcome stayed
+/// unknown. Then the receiver looks whether the entries are stored.
+struct Notifier<'a> {
     feed: &'a Feed,
     committed: Vec<Committed>,
 }
@@ -133,7 +133,7 @@ fn entry_alone(fact: &SignedFact) -> Committed {
     Committed { entry: EntryRef { org: fact.org, entry: fact.id }, fact: None }
 }
 
-impl Drop for Telling<'_> {
+impl Drop for Notifier<'_> {
     fn drop(&mut self) {
         if let Feed::Local(feed) = self.feed {
             for committed in self.committed.drain(..) {
@@ -149,13 +149,13 @@ enum Outcome {
     Repeat(Item),
 }
 
-/// What it means that conditions of a transaction failed.
+/// The outcome of a transaction whose conditions failed.
 fn refused_by(plan: &Plan, refused: Vec<Option<Item>>) -> Result<Outcome> {
     let mut refused = plan.constraints.iter().zip(refused).filter_map(|(constraint, item)| Some((constraint, item?)));
     let Some((first, item)) = refused.next() else {
-        return Err(Error::internal("commit", "conditions failed, and none of the plan's"));
+        return Err(Error::internal("commit", "a condition failed that isn't part of the plan"));
     };
-    // The entry is there: an earlier try of this very transaction went through, and its answer was lost.
+    // The journal entry exists: an earlier attempt of this transaction succeeded, and its response was lost.
     if matches!(first, Constraint::Fact) || refused.any(|(constraint, _)| matches!(constraint, Constraint::Fact)) {
         return Ok(Outcome::Done);
     }

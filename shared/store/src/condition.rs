@@ -1,4 +1,4 @@
-//! Conditions of writes, and updates, as values: what they come to is up to the engine.
+//! Conditions and updates of writes as values, which each engine evaluates or translates.
 
 use crate::item::{Item, attribute};
 use crate::schema::{KIND, Kind, PK};
@@ -7,13 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// A condition on an item as it is before a write. An attribute that isn't there is equal to nothing and less than nothing;
-/// so is one of another type.
+/// A condition on an item before a write. Comparisons with a missing attribute, or with one of another type, are false.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// The attribute is there.
+    /// The attribute exists.
     Exists(&'static str),
-    /// The attribute isn't there.
+    /// The attribute doesn't exist.
     Absent(&'static str),
     /// The attribute is equal to a value. Numbers are compared as numbers.
     Equal(&'static str, AttributeValue),
@@ -21,9 +20,9 @@ pub enum Condition {
     Less(&'static str, AttributeValue),
     /// The attribute is equal to one of these.
     In(&'static str, Vec<AttributeValue>),
-    /// All of these hold. Of none, they do.
+    /// All of these hold; true of an empty list.
     All(Vec<Condition>),
-    /// One of these holds. Of none, it doesn't.
+    /// At least one of these holds; false of an empty list.
     Any(Vec<Condition>),
     /// This doesn't hold.
     Not(Box<Condition>),
@@ -33,12 +32,12 @@ impl Condition {
     /// Always holds.
     pub const ALWAYS: Condition = Condition::All(Vec::new());
 
-    /// There is an item.
+    /// The item exists.
     pub fn exists() -> Condition {
         Condition::Exists(PK)
     }
 
-    /// There is no item.
+    /// The item doesn't exist.
     pub fn absent() -> Condition {
         Condition::Absent(PK)
     }
@@ -82,7 +81,7 @@ impl Condition {
         Condition::Not(Box::new(self))
     }
 
-    /// Whether it holds whatever the item is.
+    /// Whether it is the condition that always holds.
     pub fn is_always(&self) -> bool {
         matches!(self, Condition::All(all) if all.is_empty())
     }
@@ -91,17 +90,17 @@ impl Condition {
 /// A change of one attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// It becomes a value.
+    /// Sets it to a value.
     Set(AttributeValue),
-    /// It becomes a value unless it has one.
+    /// Sets it to a value unless it exists.
     SetIfAbsent(AttributeValue),
-    /// A number is added to it; where it isn't there, it becomes that number.
+    /// Adds a number to it; a missing attribute counts as 0.
     Add(i64),
-    /// It is taken away.
+    /// Removes it.
     Remove,
 }
 
-/// What is done to an item, which is made where there is none: one change an attribute; all others stay as they are.
+/// An upsert of an item: one change per attribute; all other attributes stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Update {
     /// The changes, by attribute.
@@ -109,8 +108,8 @@ pub struct Update {
 }
 
 impl Update {
-    /// The update that makes a row its next version: its attributes are set, those without a value removed, and those that
-    /// only a newer version of Daybook knows stay.
+    /// The update of a row to its next version: sets its attributes, removes those without a value, and keeps those
+    /// that only a newer version of Daybook knows.
     pub fn following(row: &impl Serialize) -> Result<Update> {
         let mut item: Item =
             serde_dynamo::to_item(row).map_err(|error| Error::internal("write a row as attributes", error))?;
@@ -122,35 +121,35 @@ impl Update {
         Ok(Update { changes: item.into_iter().map(change).collect() })
     }
 
-    /// An attribute becomes a value.
+    /// Sets an attribute to a value.
     pub fn set(name: &'static str, value: impl Serialize) -> Update {
         Update::default().and_set(name, value)
     }
 
-    /// A number is added to an attribute.
+    /// Adds a number to an attribute.
     pub fn add(name: &'static str, number: i64) -> Update {
         Update::default().and_add(name, number)
     }
 
-    /// An attribute becomes a value, too.
+    /// Also sets an attribute to a value.
     #[must_use]
     pub fn and_set(self, name: &'static str, value: impl Serialize) -> Update {
         self.and(name, Change::Set(attribute(value)))
     }
 
-    /// A number is added to an attribute, too.
+    /// Also adds a number to an attribute.
     #[must_use]
     pub fn and_add(self, name: &'static str, number: i64) -> Update {
         self.and(name, Change::Add(number))
     }
 
-    /// An attribute is taken away, too.
+    /// Also removes an attribute.
     #[must_use]
     pub fn and_remove(self, name: &'static str) -> Update {
         self.and(name, Change::Remove)
     }
 
-    /// One change more, in place of one of the same attribute.
+    /// Adds a change, in place of an earlier one of the same attribute.
     #[must_use]
     pub fn and(mut self, name: &'static str, change: Change) -> Update {
         self.changes.retain(|(changed, _)| changed != name);

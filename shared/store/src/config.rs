@@ -1,4 +1,4 @@
-//! Settings from the environment, with all mistakes at once.
+//! Settings from environment variables; all mistakes are reported at once.
 
 use crate::{
     Clock, CommonPasswords, DynamoDb, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table,
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the name of a variable ends with that says where the value is.
+/// The suffix of a variable that holds the ARN of a value rather than the value.
 pub const SUFFIX: &str = "_ARN";
 
 /// What is wrong with the environment.
@@ -19,20 +19,20 @@ pub const SUFFIX: &str = "_ARN";
 #[error("the environment needs to be corrected:\n{}", .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
 
-/// Reads variables and collects what is wrong with them.
+/// Reads variables and collects the mistakes in them.
 pub struct Variables<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
-    /// What was wrong so far.
+    /// The mistakes so far.
     pub wrong: Vec<String>,
 }
 
 impl<'a> Variables<'a> {
-    /// Variables from somewhere.
+    /// Variables from a look-up function.
     pub fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Variables<'a> {
         Variables { get, wrong: Vec::new() }
     }
 
-    /// A variable, parsed; a mistake is noted.
+    /// A variable, parsed; a mistake is added to `wrong`.
     pub fn optional<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
         let text = (self.get)(name).filter(|text| !text.trim().is_empty())?;
         match parse(text.trim()) {
@@ -44,7 +44,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// A variable that must be there.
+    /// A variable that must be set.
     pub fn required<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
         let missing = (self.get)(name).is_none_or(|text| text.trim().is_empty());
         if missing {
@@ -58,8 +58,8 @@ impl<'a> Variables<'a> {
 pub fn settings(from: &mut Variables<'_>) -> Option<Settings> {
     let org = from.required("DEFAULT_ORG_ID", str::parse::<OrgId>);
     let team = from.required("TEAM_EMAIL", address);
-    // The rest is read all the same, so that all mistakes are said at once.
-    let placeholder = || EmailAddress::parse("nobody@example.com").ok();
+    // The rest is read all the same, so that all mistakes are reported at once.
+    let placeholder = || EmailAddress::parse("placeholder@example.com").ok();
     let complete = org.is_some() && team.is_some();
     let mut settings = Settings::new(org.unwrap_or(OrgId::new(uuid::Uuid::nil())), team.or_else(placeholder)?);
     adjust(&mut settings, from);
@@ -67,7 +67,7 @@ pub fn settings(from: &mut Variables<'_>) -> Option<Settings> {
     complete.then_some(settings)
 }
 
-/// Sets what the variables say; the rest stays.
+/// Overrides the settings whose variables are set; the others keep their values.
 pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
     let registration = from.optional("REGISTRATION", |text| match text {
         "open" => Ok(Registration::Open),
@@ -112,17 +112,17 @@ fn address(text: &str) -> Result<EmailAddress, &'static str> {
     EmailAddress::parse(text).map_err(|_| "must be an e-mail address")
 }
 
-/// The surroundings of a function in Lambda: its variables, what they say stands elsewhere, and the way to AWS.
+/// The environment of a Lambda function: its variables, the values that they name by ARN, and the SDK's configuration.
 pub struct Surroundings {
-    /// The way to AWS.
+    /// The configuration of the AWS SDK.
     pub sdk: SdkConfig,
-    /// What stands elsewhere.
+    /// The values in Parameter Store and Secrets Manager.
     pub secrets: Secrets,
     table: Option<Table>,
 }
 
 impl Surroundings {
-    /// Reads them: `X`, or where `X_ARN` names a parameter or secret, what that holds.
+    /// Reads the environment: `X`, or where `X_ARN` names a parameter or secret, its value.
     pub async fn read() -> Result<Surroundings, ConfigError> {
         let sdk = aws::sdk().await.map_err(|wrong| ConfigError(vec![wrong]))?;
         let elsewhere = |(name, arn): (String, String)| {
@@ -133,7 +133,7 @@ impl Surroundings {
         let arns = std::env::vars().filter_map(elsewhere);
         let table = std::env::var("TABLE_NAME").ok();
         let table = table.map(|name| Table::new(Arc::new(DynamoDb::connect(&sdk, &name)), TableOptions::default()));
-        // The table is called meanwhile, so that no request waits for a connection to it.
+        // The connection to the table is opened meanwhile, so that no request waits for it.
         let warm = async {
             if let Some(table) = &table {
                 table.warm().await;
@@ -148,7 +148,8 @@ impl Surroundings {
         self.secrets.value(name).or_else(|| std::env::var(name).ok())
     }
 
-    /// What every function shares. What else the function reads is noted with `variables`.
+    /// The parts that all requests of a function share. Mistakes in the function's own variables are already in
+    /// `variables`.
     pub fn env(&self, mut variables: Variables<'_>) -> Result<Env, ConfigError> {
         let settings = settings(&mut variables);
         let secret = if (variables.get)("JWT_SECRET").is_some() { "JWT_SECRET" } else { "SECRET_KEY" };
@@ -162,7 +163,7 @@ impl Surroundings {
         let ring = keys.clone();
         self.secrets.watch(secret, move |text| {
             if let Err(error) = ring.replace(text) {
-                tracing::error!(%error, "the secret stays as it was");
+                tracing::error!(%error, "the new secret can't be used; the old one stays in use");
             }
         });
         let secrets = self.secrets.clone();
@@ -170,7 +171,7 @@ impl Surroundings {
     }
 }
 
-/// Runs a function: sets up its log, and says what went wrong if it doesn't end well.
+/// Runs a function: sets up logging and metrics, and logs the error if the function fails.
 pub fn start<E: std::fmt::Display>(function: impl Future<Output = Result<(), E>>) -> ExitCode {
     telemetry::log_as_json();
     telemetry::count_for_cloudwatch();
@@ -181,7 +182,7 @@ pub fn start<E: std::fmt::Display>(function: impl Future<Output = Result<(), E>>
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error, "can't run");
+            tracing::error!(error, "the function failed");
             ExitCode::FAILURE
         }
     }

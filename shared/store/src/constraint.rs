@@ -1,38 +1,38 @@
-//! What a refused action of a transaction means, and what it tells the client.
+//! Constraints behind the conditions of a transaction, and the error for the client where one is violated.
 
 use crate::Error;
 use crate::table::Item;
 use daybook_domain::{Claim, RecordType, Reference, Rule};
 use serde_json::{Map, Value};
 
-/// What a failed condition means.
+/// The constraint that a condition enforces.
 #[derive(Clone, Debug)]
 pub(crate) enum Constraint {
-    /// The journal entry is there: an earlier attempt of this very commit got through.
+    /// The journal entry exists: an earlier attempt of this commit succeeded.
     Fact,
     /// The idempotency key was used: the request is a repeat.
     Once,
     /// The id is taken.
     Id,
-    /// The record isn't at the version it was read at; names the fields that were to change.
+    /// Optimistic concurrency: the record changed since it was read. Names the fields that were to change.
     Version(RecordType, Vec<String>),
     /// The record isn't in the trash any more.
     Trash,
-    /// Another record holds the value.
+    /// Another record holds the unique value.
     Claim(Claim),
-    /// The parent is gone.
+    /// The parent doesn't exist.
     Parent,
-    /// A field names a record that isn't there.
+    /// Foreign key: a field names a record that doesn't exist.
     Reference(Reference),
-    /// A row refused; carries what that means.
+    /// The condition of a row failed; holds the error for the client.
     Row(daybook_domain::Error),
-    /// Others joined the family since it was looked up, or were never looked up.
+    /// Records joined the family since it was read (`true`), or the family was never read (`false`).
     Family(bool),
-    /// Has no condition.
+    /// The action has no condition.
     Nothing,
 }
 
-/// What a refused action tells the client.
+/// The error for the client, from the violated constraint and the current item.
 pub(crate) fn refusal(constraint: &Constraint, old: &Item) -> Error {
     use daybook_domain::{Conflict, Error as Domain};
     match constraint {
@@ -46,14 +46,14 @@ pub(crate) fn refusal(constraint: &Constraint, old: &Item) -> Error {
         },
         Constraint::Claim(claim) => {
             let holder = old.get("id").and_then(|id| id.as_s().ok()).and_then(|id| id.parse().ok());
-            // Values that are unique in the whole deployment may be another organisation's.
+            // A value that is unique in the whole deployment may be held by another organisation.
             let existing_id = holder.filter(|_| !claim.kind.is_global());
             Domain::Duplicate { field: claim.field(), existing_id }.into()
         }
         Constraint::Id => Domain::Duplicate { field: "id", existing_id: None }.into(),
         Constraint::Trash => Domain::Conflict(Conflict::NotInTrash).into(),
         Constraint::Parent => Domain::Conflict(Conflict::ParentGone).into(),
-        // Whoever looked them up looks once more.
+        // The caller reads the family again and retries.
         Constraint::Family(true) => Domain::Stale { version: 0, current: Map::new() }.into(),
         Constraint::Family(false) => Domain::Conflict(Conflict::HasFamily).into(),
         Constraint::Reference(reference) => {
@@ -61,7 +61,7 @@ pub(crate) fn refusal(constraint: &Constraint, old: &Item) -> Error {
         }
         Constraint::Row(error) => error.clone().into(),
         Constraint::Fact | Constraint::Once | Constraint::Nothing => {
-            Error::internal("commit", "a condition failed that has no meaning")
+            Error::internal("commit", "a condition failed that has no error for the client")
         }
     }
 }

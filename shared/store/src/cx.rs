@@ -1,4 +1,4 @@
-//! What a handler or worker gets: who asks, in which organisation, and the records they may reach.
+//! The context of a request or job: its actor, organisation and permissions, and access to the records within them.
 
 use crate::item::expires_after;
 use crate::json::object_of;
@@ -18,30 +18,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
-/// How often a change without `If-Match` is decided anew when others were faster.
+/// The number of attempts of a change without `If-Match`, after concurrent changes.
 const DECISIONS: u32 = 10;
 
-/// The parts of a running function that all requests share.
+/// The parts of a running process that all requests share.
 #[derive(Clone, Debug)]
 pub struct Env {
     /// The table.
     pub table: Table,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Fresh ids.
+    /// The generator of ids.
     pub ids: Ids,
     /// The deployment's secrets.
     pub keys: Keyring,
     /// The deployment's settings.
     pub settings: Settings,
-    /// The settings that stand elsewhere.
+    /// The settings kept in Parameter Store and Secrets Manager.
     pub secrets: Secrets,
 }
 
-/// What is known of a request before anybody handles it.
+/// What is known of a request before it is handled.
 #[derive(Debug)]
 pub struct RequestInfo {
-    /// Its id, from the client or ours.
+    /// Its id, sent by the client or generated.
     pub id: String,
     /// The method.
     pub method: String,
@@ -53,26 +53,26 @@ pub struct RequestInfo {
     pub query: Option<String>,
     /// The body, where it was JSON or a form.
     pub body: Option<Value>,
-    /// The address it came from, as the gateway or the socket says.
+    /// The client's IP address, from the gateway or the socket.
     pub ip: Option<IpAddr>,
-    /// What the client calls itself.
+    /// The client's user agent.
     pub user_agent: Option<String>,
     /// The trace it is part of: X-Ray's, or a `traceparent` (W3C).
     pub trace: Option<String>,
     /// When it arrived.
     pub started: Instant,
-    /// What its commits have in common, where it is a batch of them.
+    /// The id that its commits share, where it is a batch of them.
     pub batch: Option<String>,
-    /// How many commits it made.
+    /// The number of its commits.
     pub commits: AtomicU32,
-    /// Whether its answer is that of an earlier request.
+    /// Whether its response is the stored reply to an earlier request.
     pub replayed: AtomicBool,
-    /// What it read of records that seldom change.
+    /// A cache of records that seldom change, for this request.
     pub seen: Mutex<HashMap<Key, Option<Item>>>,
 }
 
 impl RequestInfo {
-    /// A piece of work that no request asked for.
+    /// Work that no HTTP request asked for.
     pub fn internal(id: String, route: &'static str) -> RequestInfo {
         RequestInfo {
             id,
@@ -93,29 +93,29 @@ impl RequestInfo {
     }
 }
 
-/// The context of a request or job. Every read and write goes through it, and so stays within its
-/// organisation and the actor's scope.
+/// The context of a request or job. Every read and write goes through it, and so stays within its organisation and the
+/// actor's scope.
 #[derive(Clone, Debug)]
 pub struct Cx {
     /// The parts all requests share.
     pub env: Arc<Env>,
     /// The organisation.
     pub org: OrgId,
-    /// Who asks.
+    /// The actor.
     pub actor: Actor,
-    /// How far the actor's permission reaches on this route.
+    /// The scope of the actor's permission on this route.
     pub reach: Reach,
-    /// All that the actor may do.
+    /// All permissions of the actor.
     pub grants: Arc<Grants>,
     /// The request.
     pub request: Arc<RequestInfo>,
     /// The idempotency of the request, if it has one.
     pub once: Option<Arc<Once>>,
-    /// Whose teams were asked for first, and who is in them.
+    /// The first user whose teams were asked for, with the members of these teams (cached).
     pub mates: Arc<OnceCell<(OrgId, UserId, Reach)>>,
 }
 
-/// Who holds a unique value, and who held it last.
+/// The holder of a unique value, and its previous holder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
     /// The record that holds it.
@@ -125,7 +125,7 @@ pub struct Holder {
 }
 
 impl Env {
-    /// The context of work that Daybook does itself.
+    /// The context of Daybook's own background work.
     pub fn system(self: &Arc<Self>, org: OrgId, route: &'static str) -> Cx {
         let request = RequestInfo::internal(format!("job_{}", self.ids.next().simple()), route);
         Cx {
@@ -150,9 +150,9 @@ impl Env {
         Ok(all)
     }
 
-    /// Who holds a value that is unique in the whole deployment, and in which organisation.
+    /// The holder of a value that is unique in the whole deployment, and the holder's organisation.
     pub async fn holder(&self, claim: &Claim) -> Result<Option<(OrgId, AnyId)>> {
-        // The organisation and type of a global claim's key play no part in it.
+        // The key of a deployment-wide claim doesn't depend on organisation and type.
         let place = Place::Claim(self.settings.default_org, daybook_domain::RecordType::User, claim);
         let Some(item) = self.table.get(&place.key()).await? else { return Ok(None) };
         Ok(text(&item, "org").and_then(|org| org.parse().ok()).zip(text(&item, "id").and_then(|id| id.parse().ok())))
@@ -160,17 +160,17 @@ impl Env {
 }
 
 impl Cx {
-    /// Now.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.env.clock.now()
     }
 
-    /// The facts a change starts from, with a fresh id.
+    /// The time, actor and new id of a change.
     pub fn stamp(&self) -> Stamp {
         Stamp { at: self.now(), actor: self.actor.clone(), id: self.env.ids.next() }
     }
 
-    /// A record, unless there is none or the actor may not know of it.
+    /// A record; `None` where it doesn't exist or is outside the actor's scope.
     pub async fn find<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let key = Place::Record(self.org, id.into()).key();
         let record = match is_cascaded::<T>() {
@@ -180,7 +180,7 @@ impl Cx {
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
-    /// A record that may go with others, unless it is about to: with one call.
+    /// A record of a type with cascade parents; `None` while a cascade delete of a parent is in progress. One call.
     async fn find_unless_cascading<T: Record>(&self, key: Key) -> Result<Option<Stored<T>>> {
         let items = self.env.table.get_all(&[key.clone(), Cascades::key(self.org)]).await?;
         let (found, cascades): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_item_of(item, &key));
@@ -189,13 +189,13 @@ impl Cx {
         Ok(record.filter(|record| !cascades.holds_any(&record.cascade_parents())))
     }
 
-    /// What falls, where records of a type may.
+    /// The cascade deletes in progress; empty for types that have no cascade parents.
     pub(crate) async fn cascades<T: Record>(&self) -> Result<Cascades> {
         if is_cascaded::<T>() { Cascades::read(&self.env, self.org).await } else { Ok(Cascades::default()) }
     }
 
-    /// A record that is asked for again and again and seldom changes, as it was when this request first asked for it, unless
-    /// there is none or the actor may not know of it.
+    /// A record that is read often and changes seldom, cached for this request; `None` where it doesn't exist or is
+    /// outside the actor's scope.
     pub async fn find_often<T: Record>(&self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let key = Place::Record(self.org, id.into()).key();
         let seen = self.request.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
@@ -211,12 +211,12 @@ impl Cx {
         Ok(record.filter(|record| self.reaches(record.owner())))
     }
 
-    /// A record, or the error that says there is none.
+    /// A record, or the error that it isn't found.
     pub async fn get<T: Record>(&self, id: impl Into<AnyId>) -> Result<Stored<T>> {
         self.find(id).await?.ok_or_else(|| Domain::not_found(T::TYPE).into())
     }
 
-    /// Who holds a unique value of a type.
+    /// The holder of a unique value of a type.
     pub async fn holder(&self, of: daybook_domain::RecordType, claim: &Claim) -> Result<Holder> {
         let item = self.env.table.get(&Place::Claim(self.org, of, claim).key()).await?;
         let Some(item) = item.filter(|item| expires_after(item, self.now().as_second())) else {
@@ -226,8 +226,8 @@ impl Cx {
         Ok(Holder { current: id("id"), previous: id("previous") })
     }
 
-    /// Changes a record together with others: reads it, decides, commits, and decides anew when somebody else was
-    /// faster with any of them. With `if_match` the record must be at that version.
+    /// Changes a record, with others if need be: reads it, decides, commits, and decides anew after a concurrent change
+    /// of any of them. With `if_match` the record must be at that version.
     pub async fn alter<T: Record, R: Reply, W: Future<Output = Result<Decision<R>>>>(
         &self,
         id: impl Into<AnyId>,
@@ -237,7 +237,8 @@ impl Cx {
         self.decided(id.into(), if_match, |_| Ok(Map::new()), alter).await
     }
 
-    /// The same; where the record isn't at the version that was named, the error tells these fields as they are.
+    /// Like [`Cx::alter`]; where the record isn't at the version of `if_match`, the error has the current values of the
+    /// `conflicting` fields.
     pub async fn decided<T: Record, R: Reply, W: Future<Output = Result<Decision<R>>>>(
         &self,
         id: AnyId,
@@ -265,7 +266,7 @@ impl Cx {
         Err(Domain::Conflict(Conflict::Contended).into())
     }
 
-    /// A part of the request, with a commit of its own; repeats of the request repeat it by itself.
+    /// A part of a batch request, with its own commit and an idempotency key derived from the request's.
     #[must_use]
     pub fn part(&self, batch: &str, number: usize) -> Cx {
         let of = &self.request;
@@ -288,7 +289,8 @@ impl Cx {
         Cx { request: Arc::new(request), once: self.once.as_ref().map(|once| Arc::new(numbered(once))), ..self.clone() }
     }
 
-    /// Refused where one of the first parts of the request was carried out for another request with the same key.
+    /// Refuses the request where one of its first parts was committed by a different request with the same idempotency
+    /// key.
     pub async fn same_parts(&self, batch: &str, count: usize) -> Result<()> {
         let Some(once) = &self.once else { return Ok(()) };
         let parts = (0..count).filter_map(|number| self.part(batch, number).once);
@@ -301,7 +303,7 @@ impl Cx {
         }
     }
 
-    /// Whose records are; those that are gone are left out. Whoever asks isn't told more of them.
+    /// The owners of records, read unscoped; missing records are left out. Nothing else of the records is returned.
     pub async fn owners(&self, ids: &[AnyId]) -> Result<Vec<(AnyId, Option<UserId>)>> {
         let keys: Vec<Key> = ids.iter().map(|id| Place::Record(self.org, *id).key()).collect();
         let items = self.env.table.get_all(&keys).await?;
@@ -312,13 +314,13 @@ impl Cx {
         Ok(items.iter().filter_map(owner).collect())
     }
 
-    /// The same request in another organisation. Only where something that was sent says which it
-    /// is (a form, a token, a name to sign in with), or where one is made.
+    /// The same request in another organisation. Only where the request identifies that organisation (by a form, a
+    /// token, or a user name), or creates it.
     pub fn in_organization(&self, org: OrgId) -> Cx {
         Cx { org, ..self.clone() }
     }
 
-    /// The same request with an idempotency of our own making, unless the client gave it one.
+    /// The same request with a derived idempotency key, unless the client sent one.
     pub fn once_by(&self, scope: &str, content: &str, kept: Duration) -> Cx {
         let derived = Once {
             hash: sha256_hex(format!("{scope}\n{content}").as_bytes()),
@@ -330,12 +332,12 @@ impl Cx {
         Cx { once: Some(self.once.clone().unwrap_or_else(|| Arc::new(derived))), ..self.clone() }
     }
 
-    /// Whether the actor reaches a record of this owner.
+    /// Whether a record of this owner is within the actor's scope.
     pub fn reaches(&self, owner: Option<UserId>) -> bool {
         self.reach.holds(owner)
     }
 
-    /// Does something that reads and then commits, anew while others change what it read.
+    /// Runs work that reads and then commits; runs it again after concurrent changes of what it read.
     pub async fn decide<R, W: Future<Output = Result<R>>>(&self, work: impl Fn() -> W) -> Result<R> {
         for attempt in 0..DECISIONS {
             if attempt > 0 {
@@ -350,12 +352,12 @@ impl Cx {
     }
 }
 
-/// What is to become of a record.
+/// The outcome of a decision about a record.
 #[derive(Debug)]
 pub enum Decision<R> {
-    /// This change, with this answer.
+    /// Commit this change, with this reply.
     Commit(Tx, R),
-    /// It is as it should be.
+    /// Change nothing; the reply.
     Nothing(R),
 }
 
@@ -369,7 +371,7 @@ pub fn changed_fields<T: Record>(before: &T, wanted: &T) -> Result<Map<String, V
     Ok(crate::journal::difference(&object_of(before)?, &object_of(wanted)?).1)
 }
 
-/// The record in an item.
+/// Deserialises the record in an item.
 pub fn record_of<T: Record>(mut item: Item) -> Result<Stored<T>> {
     let Some(AttributeValue::S(data)) = item.remove(DATA) else {
         return Err(Error::internal("read a record", "its item has no data"));
@@ -377,7 +379,7 @@ pub fn record_of<T: Record>(mut item: Item) -> Result<Stored<T>> {
     Stored::read(data).map_err(|error| Error::internal("read a record", error))
 }
 
-/// Refused where a record must be at a version and isn't.
+/// Refuses a record that isn't at the required version.
 pub fn is_at<T: Record>(record: &T, version: Option<u64>) -> Result<(), Domain> {
     match version {
         Some(version) if version != record.version() => {
@@ -387,12 +389,12 @@ pub fn is_at<T: Record>(record: &T, version: Option<u64>) -> Result<(), Domain> 
     }
 }
 
-/// Whether records of a type go with others when these are removed.
+/// Whether records of a type are deleted by cascade with a parent.
 pub(crate) fn is_cascaded<T: Record>() -> bool {
     !T::CASCADES_FROM.is_empty()
 }
 
-/// How many bytes of JSON a record's item holds.
+/// The bytes of JSON in a record's item.
 pub(crate) fn data_bytes(item: &Item) -> usize {
     text(item, DATA).map_or(0, String::len)
 }

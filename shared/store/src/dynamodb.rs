@@ -1,4 +1,4 @@
-//! The table in DynamoDB, through the SDK.
+//! The storage engine on DynamoDB, through the AWS SDK.
 
 mod expression;
 mod failure;
@@ -26,8 +26,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
-/// Puts an action's condition, and all names and values, into a call of the SDK or a part of one: their builders have the
-/// same methods, and no trait.
+/// Sets an action's condition, names and values on a request builder of the SDK, or on a part of one: the builders have
+/// the same methods, but share no trait.
 macro_rules! on_condition {
     ($builder:expr, $words:expr, $action:ident) => {{
         let mut words = $words;
@@ -58,18 +58,18 @@ impl DynamoDb {
         DynamoDb { client, name: name.into(), meter: None }
     }
 
-    /// The table of this name, as a configuration of the SDK reaches it.
+    /// The table of this name, with the SDK's configuration.
     pub fn connect(sdk: &SdkConfig, name: &str) -> DynamoDb {
         DynamoDb::new(Client::new(sdk), name)
     }
 
-    /// The same, with its calls and units counted.
+    /// The same, with its calls and capacity units counted.
     #[must_use]
     pub fn metered(self, meter: Option<Arc<Meter>>) -> DynamoDb {
         DynamoDb { meter, ..self }
     }
 
-    /// Makes the table, with its indexes and TTL; for emulators (AWS has the template).
+    /// Creates the table with its indexes and TTL; for emulators (on AWS, the template creates it).
     pub async fn create(&self) -> Result<()> {
         let failed = |error: &dyn std::fmt::Display| Error::internal("create the table", error.to_string());
         let attribute_of = |name: &str| {
@@ -198,7 +198,8 @@ impl DynamoDb {
         let items = actions.iter().map(|action| self.part(action)).collect::<Result<Vec<_>, _>>();
         let items = items.map_err(|error| Failure::Invalid(error.into()))?;
         let call = self.client.transact_write_items().set_transact_items(Some(items));
-        // A repeat by the SDK of what went through would be taken for done; each try has to tell by itself.
+        // No retries by the SDK: it would report a repeat of a committed transaction as done. Each attempt reports its
+        // own outcome.
         let once_only = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
         let call = call.set_return_consumed_capacity(self.counted()).customize().config_override(once_only);
         let reply = call.send().await.map_err(of_transaction)?;
@@ -226,7 +227,7 @@ impl DynamoDb {
             }
             Act::Check => {
                 let check = ConditionCheck::builder().table_name(&self.name).set_key(key);
-                // A check has a condition, whatever that is.
+                // A condition check needs an expression, even where it always holds.
                 let condition = words.part(&action.condition);
                 item.condition_check(on_condition!(check, words, Some(condition) => text).build()?)
             }
@@ -279,7 +280,7 @@ fn only(words: &mut Words, part: Part) -> Option<String> {
     }
 }
 
-/// A place as DynamoDB is told of it.
+/// A position as DynamoDB's exclusive start key.
 fn start_key(position: &Position, range: &Range) -> Item {
     let mut item = key_item(&position.key);
     if let (Some(index), Some(indexed)) = (range.index, &position.indexed) {
@@ -289,11 +290,11 @@ fn start_key(position: &Position, range: &Range) -> Item {
     item
 }
 
-/// A place as DynamoDB tells of it.
+/// The position in DynamoDB's last evaluated key.
 fn position(item: &Item, range: &Range) -> Result<Position> {
     let indexed = range
         .index
         .and_then(|index| Some(Key { pk: text(item, index.pk())?.clone(), sk: text(item, index.sk())?.clone() }));
-    let key = key_of(item).ok_or_else(|| Error::internal("list items", "the last key isn't one"))?;
+    let key = key_of(item).ok_or_else(|| Error::internal("list items", "the last evaluated key is incomplete"))?;
     Ok(Position { key, indexed })
 }

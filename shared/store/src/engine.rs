@@ -1,4 +1,5 @@
-//! What keeps the table's items: DynamoDB by its SDK, or a key-value store in this process. Both promise the same.
+//! The interface of a storage engine: DynamoDB through its SDK, or a key-value store in this process, with the same
+//! guarantees.
 
 use crate::condition::{Condition, Update};
 use crate::item::{Item, key_of};
@@ -7,68 +8,67 @@ use crate::{Error, Result};
 use futures::future::BoxFuture;
 use std::error::Error as StdError;
 
-/// The most actions one transaction has (DynamoDB).
+/// The maximum number of actions in a transaction (DynamoDB).
 pub const MOST_ACTIONS: usize = 100;
 
-/// The most items that are read by key at once (DynamoDB).
+/// The maximum number of items read by key at once (DynamoDB).
 pub const MOST_READ: usize = 100;
 
-/// Keeps items by key, finds them by index, and changes them on condition.
+/// A store of items by key, with indexes and conditional writes.
 ///
-/// Reads by key and of ranges of the table see every write that was acknowledged; indexes may follow by moments. What a
-/// write does, it does as a whole or not at all.
+/// Reads of the table, by key or range, are strongly consistent; reads of an index are eventually consistent. Writes
+/// are atomic.
 pub trait Engine: std::fmt::Debug + Send + Sync {
-    /// Items by key, each key once and at most [`MOST_READ`] of them, in no particular order; those that aren't there are left
-    /// out.
+    /// Items by key, in no particular order; missing ones are left out. Takes at most [`MOST_READ`] keys, all distinct.
     fn get<'a>(&'a self, keys: &'a [Key], part: Part) -> BoxFuture<'a, Result<Vec<Item>>>;
 
-    /// A page of a range: at most so many items as were asked for, and at most 1 MB.
+    /// A page of a range: at most `ask.limit` items, and at most 1 MB.
     fn query<'a>(&'a self, range: &'a Range, ask: QueryAsk) -> BoxFuture<'a, Result<QueryPage>>;
 
-    /// Carries out one action; tells the attributes that an update changed, as they are since.
+    /// Carries out one action; returns the attributes that an update changed, with their new values.
     fn write<'a>(&'a self, action: &'a Action) -> BoxFuture<'a, Result<Item, Failure>>;
 
-    /// Carries out actions on different items, at most [`MOST_ACTIONS`]: all of them, or none. It isn't tried again
-    /// where its outcome is unknown.
+    /// Carries out actions on distinct items in one transaction, at most [`MOST_ACTIONS`]. Not retried where the
+    /// outcome is unknown.
     fn transact<'a>(&'a self, actions: &'a [Action]) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
-/// What is wanted of items.
+/// The part of an item to return.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Part {
-    /// All of their attributes.
+    /// All attributes.
     #[default]
     Whole,
-    /// One attribute alone, without the key.
+    /// One attribute, without the key.
     Only(&'static str),
-    /// Nothing: they are counted.
+    /// Nothing: the items are only counted.
     Count,
 }
 
-/// How to ask for a page.
+/// The parameters of a query for one page.
 #[derive(Clone, Debug, Default)]
 pub struct QueryAsk {
-    /// The most items; as many as fit into 1 MB unless set.
+    /// The maximum number of items; unless set, as many as fit into 1 MB.
     pub limit: Option<usize>,
-    /// The place of the last item of the page before.
+    /// The position of the last item of the previous page.
     pub after: Option<Position>,
-    /// Whether the last come first.
+    /// Whether the order is descending.
     pub descending: bool,
-    /// What is wanted of each item.
+    /// The part of each item to return.
     pub part: Part,
 }
 
-/// A place in a range.
+/// A position in a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The item's key.
     pub key: Key,
-    /// Its key in the index, where the range is of one.
+    /// Its key in the index, where the range is in one.
     pub indexed: Option<Key>,
 }
 
 impl Range {
-    /// The place of an item in this range: its key, and where an index is asked, its sort key there.
+    /// The position of an item in this range: its key and, for an index, its sort key there.
     pub fn place(&self, key: Key, sk: impl FnOnce() -> String) -> Position {
         Position { key, indexed: self.index.map(|_| Key { pk: self.pk.clone(), sk: sk() }) }
     }
@@ -77,35 +77,35 @@ impl Range {
 /// A page of items.
 #[derive(Clone, Debug, Default)]
 pub struct QueryPage {
-    /// The items; none where they are counted.
+    /// The items; empty where they are only counted.
     pub items: Vec<Item>,
-    /// How many they are.
+    /// The number of items.
     pub count: usize,
-    /// Where the next page begins, if there may be one.
+    /// The position behind which the next page begins, if there may be one.
     pub more: Option<Position>,
 }
 
-/// What is done to an item, if a condition on it holds.
+/// A conditional action on an item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
     /// The item's key.
     pub key: Key,
-    /// What is done.
+    /// The action.
     pub act: Act,
     /// The condition.
     pub condition: Condition,
 }
 
-/// What is done to an item.
+/// What an action does to an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
-    /// It is written, in place of whatever was there. Its attributes hold its key.
+    /// Writes the item, in place of any existing one. Its attributes hold its key.
     Put(Item),
-    /// Its attributes are changed.
+    /// Changes its attributes.
     Update(Update),
-    /// It is removed, if it is there.
+    /// Removes it, if it exists.
     Delete,
-    /// Nothing: only the condition matters.
+    /// Only checks the condition.
     Check,
 }
 
@@ -126,7 +126,7 @@ impl Action {
         Action { key, act: Act::Delete, condition }
     }
 
-    /// Does nothing, on condition.
+    /// Only checks a condition.
     pub fn check(key: Key, condition: Condition) -> Action {
         Action { key, act: Act::Check, condition }
     }
@@ -135,24 +135,24 @@ impl Action {
 /// Why a write failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// Conditions failed, so nothing was written: of each action whose condition failed, the item as it is, empty where there
-    /// is none.
+    /// Conditions failed, and nothing was written. For each action whose condition failed: the current item, empty
+    /// where there is none.
     Refused(Vec<Option<Item>>),
-    /// Others wrote the same items at the same time; it didn't happen.
+    /// A concurrent write of the same items; nothing was written.
     Contended(Cause),
-    /// Not now; it didn't happen.
+    /// The store is busy or throttles; nothing was written.
     Busy(Cause),
-    /// The outcome is unknown: it may have happened.
+    /// The outcome is unknown: it may have been written.
     OutcomeUnknown(Cause),
-    /// It can't be done, now or later: a defect, or wrong rights.
+    /// A retry can't succeed: a defect, or missing permissions.
     Invalid(Cause),
 }
 
 impl Failure {
-    /// The error, where nothing but that can be told.
+    /// The error, for an operation that doesn't handle failures itself.
     pub fn into_error(self, operation: &'static str) -> Error {
         match self {
-            Failure::Refused(_) => Error::internal(operation, "a condition failed where there is none"),
+            Failure::Refused(_) => Error::internal(operation, "a condition failed, but the operation has none"),
             Failure::Contended(cause) | Failure::Busy(cause) | Failure::OutcomeUnknown(cause) => {
                 Error::unavailable(operation, cause)
             }
@@ -161,5 +161,5 @@ impl Failure {
     }
 }
 
-/// What lies behind a failure.
+/// The cause of a failure.
 pub type Cause = Box<dyn StdError + Send + Sync>;

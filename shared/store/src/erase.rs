@@ -1,7 +1,8 @@
-//! What the law asks for: finding all that is known of a person, and erasing it.
+//! Data subject requests: finds everything that is stored about a person, and erases it.
 //!
-//! A record is removed with everything that is derived from it. An entry keeps its fact, which names no person; of its
-//! detail stays which entry erased it, and that one lists it, so that the chain tells erased from lost.
+//! A record is removed with everything derived from it. A journal entry keeps its fact, which names no person. Its
+//! detail becomes a tombstone that names the erasing entry, which lists the erased entries in turn: this distinguishes
+//! lawful erasure from tampering.
 
 use crate::cx::record_of;
 use crate::facts::{Journal, entry_of};
@@ -23,21 +24,21 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Of so many entries the details are erased at once, within the bounds of one transaction.
+/// The number of entries whose details one transaction erases, within its maximum of actions.
 const AT_ONCE: usize = 80;
 
 impl Env {
-    /// What stands for a person where they may not be named; another one once the secret was replaced.
+    /// The pseudonym of a person, for where they may not be named; it changes when the secret is rotated.
     pub fn pseudonym(&self, org: OrgId, address: &EmailAddress) -> String {
         self.keys.sign(Purpose::Person, format!("{org}|{}", address.normalized()).as_bytes())
     }
 
-    /// Whether this stands for the person with an address.
+    /// Whether this is the pseudonym of the person with an address.
     pub fn is_pseudonym(&self, org: OrgId, address: &EmailAddress, pseudonym: &str) -> bool {
         self.keys.verify(Purpose::Person, format!("{org}|{}", address.normalized()).as_bytes(), pseudonym)
     }
 
-    /// The context of work that goes on after the request of somebody.
+    /// The context of background work on behalf of the actor of an earlier request.
     pub fn on_behalf_of(self: &Arc<Self>, fact: &Fact, route: &'static str) -> Cx {
         Cx {
             actor: fact.actor.clone(),
@@ -49,7 +50,7 @@ impl Env {
 }
 
 impl Cx {
-    /// The same work with a commit of its own.
+    /// The same work, with a new commit.
     #[must_use]
     pub fn next_step(&self) -> Cx {
         Cx { request: Arc::new(RequestInfo::internal(self.request.id.clone(), self.request.route)), ..self.clone() }
@@ -60,7 +61,7 @@ impl Cx {
         Every { cx: self, kept, of: PhantomData }
     }
 
-    /// Removing for good.
+    /// Permanent deletion.
     pub fn erasure(&self) -> Erasure<'_> {
         Erasure { cx: self }
     }
@@ -82,7 +83,7 @@ impl Cx {
     }
 }
 
-/// Every record of a type.
+/// The records of a type.
 #[derive(Clone, Copy, Debug)]
 pub struct Every<'a, T> {
     cx: &'a Cx,
@@ -91,7 +92,7 @@ pub struct Every<'a, T> {
 }
 
 impl<T: Record> Every<'_, T> {
-    /// Looks at every record of a type.
+    /// Calls `see` with every record of a type that hasn't expired.
     pub async fn each(self, mut see: impl FnMut(Stored<T>)) -> Result<()> {
         let now = self.cx.now().as_second();
         let mut unreadable = None;
@@ -109,7 +110,7 @@ impl<T: Record> Every<'_, T> {
         unreadable.map_or(Ok(()), Err)
     }
 
-    /// Some records of a type, as far as there are any, also those in the trash whose time is over.
+    /// The first page of a type's records, including expired ones in the trash.
     pub async fn some(self) -> Result<Vec<Stored<T>>> {
         let page = self.cx.env.table.query(&self.range(), asked(None)).await?;
         page.items.into_iter().map(record_of).collect()
@@ -124,8 +125,8 @@ impl<T: Record> Every<'_, T> {
 }
 
 impl Journal<'_> {
-    /// Looks at every entry there is, day by day: at the facts, and at those details that are there. Not at those that say
-    /// what was erased, nor, as nobody can read it, at what isn't as it was written.
+    /// Calls `see` with every stored entry and its detail, day by day. Leaves out entries without a detail, entries
+    /// that record an erasure, and entries that can't be parsed.
     pub async fn each(self, mut see: impl FnMut(&Fact, &Value)) -> Result<()> {
         let now = self.cx.now();
         let (first, last) = (EntryId::first_at(Timestamp::UNIX_EPOCH), EntryId::last_at(now.plus(DAY)));
@@ -153,7 +154,7 @@ impl Journal<'_> {
         Ok(())
     }
 
-    /// Erases what entries were about; `by` is the record that asks for it.
+    /// Erases the details of entries; `by` is the record that requests it.
     pub async fn erase(self, entries: &[EntryId], by: AnyId) -> Result<()> {
         for some in entries.chunks(AT_ONCE) {
             self.cx.next_step().commit(Tx::erase_details(some.to_vec(), by), ()).await?;
@@ -162,22 +163,22 @@ impl Journal<'_> {
     }
 }
 
-/// What removes for good.
+/// Permanent deletion of records and unique values.
 #[derive(Clone, Copy, Debug)]
 pub struct Erasure<'a> {
     cx: &'a Cx,
 }
 
 impl Erasure<'_> {
-    /// Whether there is a record, live or in the trash.
+    /// Whether a record exists, live or in the trash.
     pub async fn exists(self, id: AnyId) -> Result<bool> {
         let keys = [Place::Record(self.cx.org, id).key(), Place::Trash(self.cx.org, id).key()];
         let now = self.cx.now().as_second();
         Ok(self.cx.env.table.get_all(&keys).await?.iter().any(|item| expires_after(item, now)))
     }
 
-    /// Removes a record for good, with everything that is derived from it, if it is as it was read. Its address is free
-    /// again, and nothing says that it once had it.
+    /// Permanently deletes a record with everything derived from it, if it is unchanged since it was read. Its address
+    /// is free again, and no trace remains of who had it.
     pub async fn record<T: Record>(self, record: &Stored<T>, kept: Kept) -> Result<()> {
         let of_person = record.person().map(|value| Claim { kind: ClaimKind::Email, value });
         let mut freed = Vec::new();
@@ -194,7 +195,7 @@ impl Erasure<'_> {
         self.cx.next_step().commit(Tx::erase(record, kept, freed), ()).await
     }
 
-    /// Frees a unique value that no record has any more: nothing says which one had it.
+    /// Frees a unique value that no record holds any more, without a trace of its last holder.
     pub async fn claim(self, of: RecordType, claim: &Claim) -> Result<()> {
         let key = Place::Claim(self.cx.org, of, claim).key();
         let Some(item) = self.cx.env.table.get(&key).await? else { return Ok(()) };

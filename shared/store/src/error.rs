@@ -1,8 +1,8 @@
-//! What can go wrong below the handlers.
+//! Errors of the store: for the client to act on, transient, or internal.
 
 use std::error::Error as StdError;
 
-/// An error of the store: the client's to act on, or the system's.
+/// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something the client can act on.
@@ -11,15 +11,15 @@ pub enum Error {
     /// The table can't be reached, or was too busy for too long. Nothing is lost: the same request may be sent again.
     #[error("{operation} failed")]
     Unavailable {
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
         /// Why it failed.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The table, or another part, did something it never should. A defect, or wrong rights.
+    /// The table or another part failed unexpectedly: a defect, or missing permissions.
     #[error("{operation} failed")]
     Internal {
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
         /// Why it failed.
         source: Box<dyn StdError + Send + Sync>,
@@ -27,12 +27,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// A defect, with the operation it showed in.
+    /// An internal error of an operation.
     pub fn internal(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         Error::Internal { operation, source: source.into() }
     }
 
-    /// A failure that may pass.
+    /// A transient error of an operation.
     pub fn unavailable(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         Error::Unavailable { operation, source: source.into() }
     }

@@ -1,4 +1,4 @@
-//! Reading the journal: facts by time, record, actor or request, and what they were about.
+//! Queries of the journal: facts by time, record, actor or request, and their details.
 
 use crate::journal::{Detail, EntryRef, Fact, SignedFact};
 use crate::schema::{Place, Question, SK};
@@ -8,59 +8,59 @@ use daybook_domain::{AnyId, EntryId, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// So many days are looked through in one request, where no index answers.
+/// The maximum number of days that one request reads, where no index answers it.
 pub const MOST_DAYS: u32 = 31;
 
-/// So many facts are looked at in one request: about 4 MB.
+/// The maximum number of facts that one request reads: about 4 MB.
 const MOST_FACTS: usize = 5_000;
 
-/// The most facts that one call of the table answers with.
+/// The maximum number of facts per call of the table.
 const AT_ONCE: usize = 200;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Where to look for facts.
+/// The facts to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// All of the organisation.
+    /// All facts of the organisation.
     All,
-    /// What happened to a record.
+    /// The facts about a record.
     Record(AnyId),
-    /// What a user or key did.
+    /// The facts of a user's or API key's actions.
     Actor(AnyId),
-    /// What a request did.
+    /// The facts of a request.
     Request(String),
 }
 
-/// What to read of the journal.
+/// The parameters of a journal query.
 pub struct FactsAsk<'a> {
-    /// Where to look.
+    /// The facts to read.
     pub source: &'a Source,
-    /// From when on.
+    /// The start of the period.
     pub from: Timestamp,
-    /// Until when.
+    /// The end of the period.
     pub to: Timestamp,
-    /// The oldest first, rather than the newest.
+    /// Whether the oldest facts come first.
     pub ascending: bool,
-    /// The last entry that was looked at.
+    /// The last entry that the previous page read.
     pub after: Option<EntryId>,
-    /// The most facts.
+    /// The maximum number of facts.
     pub limit: usize,
-    /// Which of them to keep.
+    /// A filter of the facts.
     pub keep: &'a (dyn Fn(&Fact) -> bool + Sync),
 }
 
-/// Facts, and where to go on.
+/// A page of facts.
 #[derive(Clone, Debug, Default)]
 pub struct FactsPage {
     /// The facts.
     pub facts: Vec<Fact>,
-    /// The last entry that was looked at, if there may be more.
+    /// The last entry that was read, if there may be more.
     pub more: Option<EntryId>,
 }
 
 impl Cx {
-    /// What happened: the entries of the organisation.
+    /// The journal of the organisation.
     pub fn journal(&self) -> Journal<'_> {
         Journal { cx: self }
     }
@@ -73,8 +73,8 @@ pub struct Journal<'a> {
 }
 
 impl Journal<'_> {
-    /// Facts of the journal in the order of their entries. Looks through at most [`MOST_DAYS`] days or some 4 MB, so
-    /// a page may be short, or empty, and still say where to go on.
+    /// Facts in the order of their entries. Reads at most [`MOST_DAYS`] days or some 4 MB, so a page may be short or
+    /// empty, and still have a next one.
     pub async fn page(self, ask: &FactsAsk<'_>) -> Result<FactsPage> {
         let (mut first, mut last) = (EntryId::first_at(ask.from), EntryId::last_at(ask.to));
         match ask.after {
@@ -100,7 +100,7 @@ impl Journal<'_> {
         Fact::read(&self.cx.env, EntryRef { org: self.cx.org, entry }).await
     }
 
-    /// What entries were about, as far as it is kept, by entry.
+    /// The details of entries, by entry, as far as they are still stored.
     pub async fn details(self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, Detail>> {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.cx.org, entry).key()).collect();
         let mut details = HashMap::new();
@@ -112,7 +112,7 @@ impl Journal<'_> {
         Ok(details)
     }
 
-    /// The entries of requests with an id, by their first; a client may give several requests the same one.
+    /// The entries of all requests with an id, by the first entry of each request; a client may reuse an id.
     pub async fn of_request(self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
         let items = self.cx.env.table.query_all(&Question::OfRequest(self.cx.org, id).range()).await?;
         let all = |item: &Item| -> Option<Vec<EntryId>> {
@@ -134,7 +134,7 @@ impl Journal<'_> {
     }
 }
 
-/// The entry that an item's place names.
+/// The entry in an item's sort key.
 pub(crate) fn entry_of(item: &Item) -> Option<EntryId> {
     text(item, SK)?.parse().ok()
 }
@@ -148,7 +148,7 @@ struct Reading<'a, 'b> {
 }
 
 impl Reading<'_, '_> {
-    /// Reads a range until the page is full; says whether it is.
+    /// Reads a range until the page is full; returns whether it is.
     async fn range(&mut self, question: &Question<'_>) -> Result<bool> {
         let range = question.range();
         let mut after = None;
@@ -176,7 +176,7 @@ impl Reading<'_, '_> {
         Ok(())
     }
 
-    /// Looks at a fact; says whether the page is full.
+    /// Adds a fact to the page if the filter keeps it; returns whether the page was already full.
     fn take(&mut self, fact: Fact) -> bool {
         if self.page.facts.len() == self.ask.limit || self.looked_at == MOST_FACTS {
             return true;
@@ -214,7 +214,7 @@ impl Reading<'_, '_> {
             if self.range(&Question::Facts(self.cx.org, day, first, last)).await? {
                 return Ok(());
             }
-            // The next page begins behind this day, whatever it held.
+            // The next page begins after this day, whatever it held.
             let behind = EntryId::first_at(if self.ask.ascending { day.plus(DAY) } else { day });
             self.page.more = Some(if self.ask.ascending { behind.before() } else { behind });
             day = if self.ask.ascending { day.plus(DAY) } else { day.minus(DAY) };

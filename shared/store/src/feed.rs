@@ -1,23 +1,23 @@
-//! Where committed entries are told, on one machine.
+//! The local feed: passes committed journal entries to the workers in the same process.
 
 use crate::journal::{EntryRef, SignedFact};
 use tokio::sync::mpsc;
 
-/// Where committed entries are told, besides the table's stream.
+/// Where committed entries are published, besides the table's stream.
 #[derive(Clone, Debug, Default)]
 pub enum Feed {
-    /// Nowhere: the table has a stream.
+    /// Nowhere else: the table has a stream.
     #[default]
     Stream,
     /// To the workers in this process.
     Local(mpsc::UnboundedSender<Committed>),
 }
 
-/// A committed entry, as the workers in this process are told of it.
+/// A committed entry on the local feed.
 #[derive(Clone, Debug)]
 pub struct Committed {
     /// The entry.
     pub entry: EntryRef,
-    /// What it says; none where nobody heard whether it was committed, so that somebody has to look.
+    /// The fact; none where the outcome of the commit is unknown and the receiver has to look it up.
     pub fact: Option<Box<SignedFact>>,
 }

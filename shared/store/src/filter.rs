@@ -1,4 +1,4 @@
-//! Conditions on the fields of a record, as lists take them.
+//! Filters of lists: conditions on the fields of a record.
 
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -8,13 +8,13 @@ use std::cmp::Ordering;
 pub struct Filter {
     /// The field.
     pub field: String,
-    /// How its value is compared.
+    /// The comparison operator.
     pub op: Op,
-    /// With what; a list for `in` and `between`.
+    /// The value to compare with; a list for `in` and `between`.
     pub value: Value,
 }
 
-/// A way to compare.
+/// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Equal.
@@ -31,9 +31,9 @@ pub enum Op {
     Gte,
     /// One of a list.
     In,
-    /// Holds a text, whatever its case.
+    /// Contains a text, ignoring case.
     Contains,
-    /// Begins with a text, whatever its case.
+    /// Begins with a text, ignoring case.
     Starts,
     /// Has a value, or none.
     Exists,
@@ -42,7 +42,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Every way, by name.
+    /// Every operator, by name.
     pub const NAMES: [(&'static str, Op); 11] = [
         ("eq", Op::Eq),
         ("ne", Op::Ne),
@@ -57,15 +57,15 @@ impl Op {
         ("between", Op::Between),
     ];
 
-    /// The way of this name.
+    /// The operator of this name.
     pub fn of(name: &str) -> Option<Op> {
         Op::NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, op)| op)
     }
 }
 
 impl Filter {
-    /// Whether a record's JSON meets the condition. A missing field is less than nothing and equal to nothing.
-    /// A list meets it where one of its values does; `ne` where all of them do.
+    /// Whether a record's JSON meets the condition. With a missing field, every comparison but `ne` is false. A list
+    /// meets it where one of its values does; `ne` where all of them do.
     pub fn matches(&self, record: &Value) -> bool {
         match (record.get(&self.field).unwrap_or(&Value::Null), self.op) {
             (Value::Array(list), Op::Exists) => list.is_empty() != self.wants_some(),
@@ -104,7 +104,7 @@ impl Filter {
     }
 }
 
-/// Numbers compare as numbers, also when one of them was written in a query; all else as text.
+/// Numbers compare as numbers, also with a text from a query string; all other values as text.
 fn compare(actual: &Value, wanted: &Value) -> Option<Ordering> {
     match actual {
         Value::Null => None,

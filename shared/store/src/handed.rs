@@ -1,14 +1,14 @@
-//! Unique values that change hands within a transaction.
+//! Unique values that a transaction releases and takes, so that one can pass from a record to another.
 
 use crate::schema::{Key, Place};
 use crate::tx::{ChangeKind, Image, Tx};
 use daybook_domain::{AnyId, Claim, OrgId};
 
-/// Unique values that change hands within a transaction.
+/// Unique values that a transaction releases and takes, so that one can pass from a record to another.
 pub(crate) struct Handed {
-    /// Who gives one up.
+    /// The released values, with the record that held each.
     pub left: Vec<(Key, AnyId)>,
-    /// Which are taken.
+    /// The values that are taken.
     pub taken: Vec<Key>,
 }
 
@@ -30,7 +30,7 @@ impl Handed {
     }
 }
 
-/// The values that a version of a record claims.
+/// The unique values of a version of a record.
 pub(crate) fn claims_of(image: Option<&Image>) -> Vec<&Claim> {
     image.map(|image| image.claims.iter().collect()).unwrap_or_default()
 }

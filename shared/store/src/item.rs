@@ -1,4 +1,4 @@
-//! Items of the table: attributes by name.
+//! Items of the table: attributes by name, and their conversion from and to Rust types.
 
 use crate::schema::{EXPIRES_AT, KIND, Key, Kind, PK, SK};
 use crate::{Error, Result};
@@ -36,17 +36,17 @@ pub fn key_of(item: &Item) -> Option<Key> {
     Some(Key { pk: text(item, PK)?.clone(), sk: text(item, SK)?.clone() })
 }
 
-/// A text among an item's attributes.
+/// An item's attribute of type string.
 pub fn text<'i>(item: &'i Item, name: &str) -> Option<&'i String> {
     item.get(name).and_then(|value| value.as_s().ok())
 }
 
-/// Reads an item, or says that it isn't what it should be.
+/// Deserialises an item.
 pub fn parse_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Error::internal("read an item's attributes", error))
 }
 
-/// Whether an item with a TTL still counts. DynamoDB removes expired items late.
+/// Whether an item hasn't expired. DynamoDB deletes expired items late.
 pub(crate) fn expires_after(item: &Item, now: i64) -> bool {
     match item.get(EXPIRES_AT).and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<i64>().ok()) {
         Some(at) => at > now,

@@ -1,9 +1,9 @@
-//! The journal: for every change who did what to which record, from which request.
+//! The journal (audit log): for every change, who did what to which record, from which request.
 //!
-//! An entry is two items. The fact is written once and never changed; the detail (before, after, query
-//! and body) may be removed by the erasure of a person. Each is a text of JSON, and what is signed and hashed is that text
-//! as it is stored: so a version that reads an entry of another one, with fields it doesn't know, finds it whole. The fact
-//! holds the detail's SHA-256, so a detail that was altered shows, and stands beside an HMAC of its own text.
+//! An entry is two items. The fact is written once and never changed; the detail (before, after, query and body) may be
+//! removed by the erasure of a person. Each is a JSON text, which is signed and hashed as it is stored, so that a
+//! version of Daybook can verify an entry with fields that it doesn't know. The fact holds the detail's SHA-256, by
+//! which an altered detail is detected. An HMAC of the fact's text is stored beside it.
 
 use crate::item::{Item, attribute, key_item, parse_item};
 use crate::keyring::{Keyring, Purpose};
@@ -19,16 +19,16 @@ use std::time::Duration;
 /// How long facts are kept.
 pub const RETENTION: Duration = Duration::from_secs(400 * 86_400);
 
-/// The most bytes a detail has.
+/// The maximum size of a detail's JSON, in bytes.
 pub const DETAIL_BYTES: usize = 300 * 1024;
 
-/// The field of a detail that names the entries whose own it erased.
+/// The field of a detail that lists the entries whose details it erased.
 pub(crate) const ERASED: &str = "entries";
 
 /// The attribute of an erased detail that names the entry that erased it.
 pub(crate) const ERASED_BY: &str = "erased_by";
 
-/// Where an entry is: enough to read it.
+/// A reference to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EntryRef {
     /// The organisation.
@@ -37,7 +37,7 @@ pub struct EntryRef {
     pub entry: EntryId,
 }
 
-/// What happened, without what it was about in words.
+/// What happened, without values that may be personal data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
     /// The entry.
@@ -46,25 +46,25 @@ pub struct Fact {
     pub org: OrgId,
     /// When it was committed.
     pub at: Timestamp,
-    /// Who did it.
+    /// The actor.
     pub actor: Actor,
-    /// What they did.
+    /// The action.
     pub action: Audit,
     /// The event it is announced as.
     pub event: Event,
     /// The record.
     pub record: AnyId,
-    /// The version the record has since.
+    /// The version of the record after the change.
     pub version: u64,
-    /// The names of the fields that changed; stored as one text, as a fact of 1 KB costs a write unit in each index.
+    /// The names of the fields that changed; stored as one text, as a fact of 1 KB costs one write unit in each index.
     #[serde(with = "spaced")]
     pub fields: Vec<String>,
-    /// The answer the request got.
+    /// The kind of response to the request.
     pub answer: Answer,
     /// Milliseconds from the arrival of the request to the commit.
     #[serde(rename = "ms")]
     pub duration_ms: u64,
-    /// The request.
+    /// The id of the request.
     #[serde(rename = "request")]
     pub request_id: String,
     /// The trace the request was part of, if any: X-Ray's (`Root=…`), or a `traceparent` (W3C).
@@ -75,7 +75,7 @@ pub struct Fact {
     pub detail_sha256: String,
 }
 
-/// Names with blanks between them: none of them has one.
+/// Names joined by spaces; no name contains one.
 mod spaced {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -88,7 +88,7 @@ mod spaced {
     }
 }
 
-/// A fact with the text that it is stored as.
+/// A fact with its stored JSON text.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "FactItem")]
 pub struct SignedFact {
@@ -118,14 +118,14 @@ impl Deref for SignedFact {
     }
 }
 
-/// What an entry was about in words. May hold personal data; never holds secrets.
+/// The changed values and the request of an entry. May hold personal data; never holds secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Detail {
-    /// The fields that changed, as they were. Empty for a new record.
+    /// The old values of the changed fields. Empty for a new record.
     pub before: Map<String, Value>,
-    /// The fields that changed, as they are. Empty for a deleted record.
+    /// The new values of the changed fields. Empty for a deleted record.
     pub after: Map<String, Value>,
-    /// The form of the record whose fields these are, where that isn't the first one.
+    /// The version of the record's stored schema, where that isn't 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<u32>,
     /// The request's method, path, query, body, address and user agent; only in the first entry of a request.
@@ -133,7 +133,7 @@ pub struct Detail {
     pub request: Option<RequestDetail>,
 }
 
-/// The request that made an entry, with secrets masked.
+/// The request that caused an entry, with secrets masked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestDetail {
     /// The method.
@@ -144,9 +144,9 @@ pub struct RequestDetail {
     pub query: Option<String>,
     /// The body, masked; `null` where there was none or where it was too large.
     pub body: Value,
-    /// The address it came from.
+    /// The client's IP address.
     pub ip: Option<String>,
-    /// What the client calls itself.
+    /// The client's user agent.
     pub user_agent: Option<String>,
 }
 
@@ -163,7 +163,7 @@ impl RequestDetail {
         }
     }
 
-    /// The same without the values of these fields, wherever they stand in the body.
+    /// The same with the values of these fields masked, at any depth of the body.
     pub(crate) fn without(mut self, names: &[&'static str]) -> RequestDetail {
         if !names.is_empty() {
             self.body = hidden(&self.body, &|name| names.contains(&name));
@@ -171,14 +171,14 @@ impl RequestDetail {
         self
     }
 
-    /// What the journal keeps of a request that holds what isn't to be written down.
+    /// What the journal keeps of a request with confidential content: neither query nor body.
     pub(crate) fn discreet(request: &RequestInfo) -> RequestDetail {
         RequestDetail { query: None, body: Value::Null, ..RequestDetail::of(request) }
     }
 }
 
 impl SignedFact {
-    /// A fact that is to be written.
+    /// A new fact, not stored yet.
     pub(crate) fn new(fact: Fact) -> Result<SignedFact> {
         let json = serde_json::to_string(&fact).map_err(|error| Error::internal("write a journal fact", error))?;
         Ok(SignedFact { fact, json })
@@ -194,7 +194,7 @@ impl SignedFact {
         sha256_hex(self.json.as_bytes())
     }
 
-    /// The fact's item: its text, the HMAC of that, and the places that follow from what it says.
+    /// The fact's item: its text, the HMAC of that, and the keys derived from the fact.
     pub(crate) fn item(&self, keys: &Keyring) -> Item {
         let mut item = self.places();
         item.insert("json".to_owned(), attribute(&self.json));
@@ -203,7 +203,7 @@ impl SignedFact {
         item
     }
 
-    /// The keys under which it is found.
+    /// Its key and index keys.
     fn places(&self) -> Item {
         let mut item = key_item(&Place::Fact(self.org, self.id).key());
         item.insert(KIND.to_owned(), attribute(Kind::Fact.name()));
@@ -216,21 +216,20 @@ impl SignedFact {
         item
     }
 
-    /// A fact, if it is there.
+    /// A fact, if it exists.
     pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<SignedFact>> {
         let item = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await?;
         item.map(parse_item).transpose()
     }
 
-    /// The fact in an item, and whether that is as we wrote it: the text by its HMAC, and the keys beside it by what the
-    /// text says.
+    /// The fact in an item, and whether it is genuine: its text matches the HMAC, and the item's keys match the text.
     pub fn from_item(item: Item, keys: &Keyring) -> Result<(SignedFact, bool)> {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
         let (hmac, json) = (text("hmac"), text("json"));
         let signed = keys.verify(Purpose::Journal, json.as_bytes(), &hmac);
         let fact: SignedFact = parse_item(item.clone())?;
         let mut names = vec![PK, SK, KIND, Index::ByState.pk(), Index::ByState.sk()];
-        // What an actor that only a newer version knows is found by, only that one knows.
+        // Only a newer version of Daybook knows the index key of an actor that this version doesn't know.
         if !matches!(fact.actor, Actor::Unknown(_)) {
             names.extend([Index::ByOwner.pk(), Index::ByOwner.sk()]);
         }
@@ -241,12 +240,12 @@ impl SignedFact {
 }
 
 impl Fact {
-    /// A fact, if it is there.
+    /// A fact, if it exists.
     pub async fn read(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
         Ok(SignedFact::read(env, entry).await?.map(SignedFact::into_fact))
     }
 
-    /// A fact, if it is there as it was written.
+    /// A fact, if it exists and is genuine.
     pub async fn genuine(env: &Env, entry: EntryRef) -> Result<Option<Fact>> {
         let Some(item) = env.table.get(&Place::Fact(entry.org, entry.entry).key()).await? else { return Ok(None) };
         let (fact, genuine) = SignedFact::from_item(item, &env.keys)?;
@@ -254,14 +253,14 @@ impl Fact {
         Ok(Some(fact.into_fact()).filter(|_| genuine && in_place))
     }
 
-    /// What it was about, if it is there as it was written.
+    /// Its detail, if that exists and matches the hash in the fact.
     pub async fn detail(&self, env: &Env) -> Result<Option<Detail>> {
         let Some(item) = env.table.get(&Place::Detail(self.org, self.id).key()).await? else { return Ok(None) };
         let whole = Detail::sha256_in(&item) == self.detail_sha256;
         if whole { Ok(Some(Detail::from_item(&item)?.0)) } else { Ok(None) }
     }
 
-    /// The entries of an organisation from a moment on, the oldest first, as far as they are committed.
+    /// The committed entries of an organisation from a moment on, the oldest first.
     pub async fn since(env: &Env, org: OrgId, from: Timestamp) -> Result<Vec<EntryRef>> {
         let first = EntryId::first_at(from);
         let (mut day, now) = (from, env.clock.now());
@@ -281,7 +280,7 @@ impl Fact {
 }
 
 impl Detail {
-    /// The detail's JSON, within its limit: what is too long to keep is the request's body.
+    /// The detail's JSON, without the request's body where it would exceed the limit.
     pub(crate) fn json(mut self) -> Result<String> {
         let write =
             |detail: &Detail| serde_json::to_string(detail).map_err(|e| Error::internal("write a journal detail", e));
@@ -309,7 +308,7 @@ impl Detail {
         named.into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect()
     }
 
-    /// What stays of a detail that was erased.
+    /// The tombstone of an erased detail.
     pub(crate) fn erased_item(org: OrgId, entry: EntryId, by: EntryId) -> Item {
         let mut item = Detail::item(org, entry, "");
         item.remove("json");
@@ -322,12 +321,12 @@ impl Detail {
         item.get(ERASED_BY)?.as_s().ok()?.parse().ok()
     }
 
-    /// The SHA-256 of the detail in an item, whatever it is.
+    /// The SHA-256 of the detail's text in an item.
     pub(crate) fn sha256_in(item: &Item) -> String {
         sha256_base64(item.get("json").and_then(|value| value.as_s().ok()).map_or(&[][..], |json| json.as_bytes()))
     }
 
-    /// The detail in an item, and the SHA-256 of what is there.
+    /// The detail in an item, and the SHA-256 of its text.
     pub fn from_item(item: &Item) -> Result<(Detail, String)> {
         let json = item.get("json").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
         let detail = serde_json::from_str(&json).map_err(|error| Error::internal("read a journal detail", error))?;
@@ -335,7 +334,7 @@ impl Detail {
     }
 }
 
-/// The fields of two versions that differ, as they were and as they are.
+/// The fields that differ between two versions, with their old and their new values.
 pub(crate) fn difference(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
@@ -347,7 +346,7 @@ pub(crate) fn difference(
     (pick(before), pick(after))
 }
 
-/// Whether a field of this name is masked wherever it stands.
+/// Whether a field of this name is masked at any depth.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
     // Codes of second factors; not `postal_code`.

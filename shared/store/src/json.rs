@@ -1,4 +1,4 @@
-//! Records as JSON.
+//! Serialisation of records as JSON: objects, texts, and their sizes.
 
 use crate::{Error, Result};
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub(crate) fn text_of(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal("write a record as JSON", error))
 }
 
-/// How many bytes of JSON a value takes, without making them.
+/// The size of a value's JSON in bytes, without building the text.
 pub fn bytes_of(value: &impl Serialize) -> Result<usize> {
     let mut count = Count(0);
     serde_json::to_writer(&mut count, value).map_err(|error| Error::internal("measure a record as JSON", error))?;

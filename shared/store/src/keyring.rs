@@ -1,4 +1,4 @@
-//! The deployment's secrets: what tokens, cursors and journal entries are signed with.
+//! The deployment's secret keys: they sign tokens, cursors and journal entries, encrypt secrets, and can be rotated.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{digest, hmac};
@@ -20,25 +20,25 @@ pub enum Purpose {
     Journal,
     /// Tokens that let a visitor add to their submission.
     Submission,
-    /// Secrets in the input of a request that may be repeated.
+    /// Secrets in the input of a request with an idempotency key.
     Once,
     /// Links of the journal's chain.
     Chain,
-    /// Secrets of second factors, sealed.
+    /// Secrets of second factors, encrypted.
     SecondFactor,
     /// Refresh tokens.
     Refresh,
-    /// Tokens that go out by mail.
+    /// Single-use tokens sent by mail.
     Ticket,
     /// Invitations.
     Invitation,
-    /// Tokens of devices that signed in before.
+    /// Tokens of devices that a user signed in from before.
     Device,
-    /// What stands for a person who may not be named.
+    /// Pseudonyms of persons.
     Person,
-    /// Addresses of files.
+    /// Signed URLs of files.
     File,
-    /// Asking a running server for a backup.
+    /// Requests for a backup of a running server.
     Backup,
 }
 
@@ -63,8 +63,8 @@ impl Purpose {
     }
 }
 
-/// Secrets by key id; the first signs, all verify, so that a secret can be replaced without an outage.
-/// Copies share what they hold.
+/// Secrets by key id; the first signs, all verify, so that a secret can be rotated without an outage. Clones share
+/// their keys.
 #[derive(Clone)]
 pub struct Keyring {
     keys: Arc<RwLock<Keys>>,
@@ -78,14 +78,14 @@ impl std::fmt::Debug for Keyring {
     }
 }
 
-/// Why a text is no keyring.
+/// Why a text isn't a valid keyring.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadKeyring {
-    /// Too easy to guess.
+    /// The secret is too short, and so too easy to guess.
     #[error("a secret needs at least 32 characters; make one with `openssl rand -hex 32`")]
     Short,
-    /// A value from an example.
-    #[error("this secret stands in an example; make one with `openssl rand -hex 32`")]
+    /// The secret is copied from an example.
+    #[error("this secret is copied from an example; make one with `openssl rand -hex 32`")]
     Example,
 }
 
@@ -95,7 +95,7 @@ impl Keyring {
         Ok(Keyring { keys: Arc::new(RwLock::new(Self::parse_keys(text)?)) })
     }
 
-    /// Takes other secrets, here and in every copy.
+    /// Replaces the secrets, here and in every clone; an invalid text changes nothing.
     pub fn replace(&self, text: &str) -> Result<(), BadKeyring> {
         let keys = Self::parse_keys(text)?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
@@ -150,7 +150,7 @@ impl Keyring {
         format!("{kid}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// 256 bits that follow from a message and the key of an id, and that nobody else can know.
+    /// 256 bits derived from a message and the key of an id; without the key, they can't be known.
     pub fn secret_of(&self, purpose: Purpose, kid: &str, message: &[u8]) -> Option<Vec<u8>> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derived(purpose, kid)?);
         Some(hmac::sign(&key, &[b"secret|", message].concat()).as_ref().to_vec())
@@ -161,7 +161,7 @@ impl Keyring {
         Some(format!("{kid}.{}", URL_SAFE_NO_PAD.encode(self.mac(purpose, kid, message)?)))
     }
 
-    /// Seals a secret that must be read again (AES-256-GCM): `<kid>.<base64url of nonce and ciphertext>`.
+    /// Encrypts a secret that must be read again (AES-256-GCM): `<kid>.<base64url of nonce and ciphertext>`.
     pub fn seal(&self, purpose: Purpose, secret: &[u8]) -> crate::Result<String> {
         let failed = || crate::Error::internal("seal a secret", "there is no key");
         let kid = self.current_kid();
@@ -172,7 +172,7 @@ impl Keyring {
         Ok(format!("{kid}.{}", URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &sealed].concat())))
     }
 
-    /// A secret that was sealed with one of our keys.
+    /// Decrypts a secret that was encrypted with one of the keys.
     pub fn open(&self, purpose: Purpose, sealed: &str) -> Option<Vec<u8>> {
         let (kid, sealed) = sealed.rsplit_once('.')?;
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
@@ -182,7 +182,7 @@ impl Keyring {
         key.open_in_place(nonce, Aad::from(purpose.label()), sealed).ok().map(|secret| secret.to_vec())
     }
 
-    /// Whether this is our signature of that message; compares in constant time.
+    /// Whether this is a valid signature of a message; compares in constant time.
     pub fn verify(&self, purpose: Purpose, message: &[u8], signature: &str) -> bool {
         let Some((kid, mac)) = signature.rsplit_once('.') else { return false };
         let (Some(expected), Ok(given)) = (self.mac(purpose, kid, message), URL_SAFE_NO_PAD.decode(mac)) else {
@@ -197,13 +197,13 @@ impl Keyring {
     }
 }
 
-/// An organisation and something in it, as tokens begin with: so what a token stands for is found without a look-up
+/// The first part of a token: an organisation and an id in it, so that the token's row is found without a look-up
 /// across organisations.
 pub fn place_in_token(org: OrgId, id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode([org.uuid().into_bytes(), id.into_bytes()].concat())
 }
 
-/// The organisation, and the id of something in it, that a token begins with.
+/// The organisation and the id in the first part of a token.
 pub fn ids_in_token(place: &str) -> Option<(OrgId, Uuid)> {
     let bytes = URL_SAFE_NO_PAD.decode(place).ok().filter(|bytes| bytes.len() == 32)?;
     Some((OrgId::new(Uuid::from_slice(&bytes[..16]).ok()?), Uuid::from_slice(&bytes[16..]).ok()?))
@@ -214,7 +214,7 @@ pub fn fill_random(buffer: &mut [u8]) -> crate::Result<()> {
     aws_lc_rs::rand::fill(buffer).map_err(|_| crate::Error::internal("make a secret", "the random generator failed"))
 }
 
-/// SHA-256 in base64url, where bytes count.
+/// SHA-256 in base64url, for where size matters.
 pub(crate) fn sha256_base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, bytes))
 }

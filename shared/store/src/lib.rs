@@ -1,10 +1,10 @@
-//! The table: one transaction per change, with its journal entry and everything derived from it.
+//! Storage of records: each change is one transaction, with its journal entry and everything derived from it.
 //!
-//! [`Cx`] is what a handler or worker gets. It reads with [`Cx::find`], [`Cx::get`] and [`Cx::list`], finds those that belong to
-//! one with [`Cx::children`] and [`Cx::records`], and writes with [`Cx::commit`]; there is no other way to write a record.
-//! [`Cx::decide`] and [`Cx::alter`] try again when somebody else was faster. What else there is to do is grouped:
-//! [`Cx::trash`], [`Cx::journal`], [`Cx::cursors`], [`Cx::every`] and [`Cx::erasure`]. `schema` spells all keys. No type of record
-//! is known here.
+//! [`Cx`] is the context of a handler or worker. It reads with [`Cx::find`], [`Cx::get`] and [`Cx::list`], finds
+//! dependents with [`Cx::children`] and [`Cx::records`], and writes with [`Cx::commit`], the only way to write a
+//! record. [`Cx::decide`] and [`Cx::alter`] retry after concurrent changes. Other operations are grouped:
+//! [`Cx::trash`], [`Cx::journal`], [`Cx::cursors`], [`Cx::every`] and [`Cx::erasure`]. `schema` builds all keys. This
+//! crate knows no type of record.
 
 mod ask;
 pub mod aws;

@@ -1,9 +1,9 @@
-//! Who joins and leaves which family in a transaction.
+//! Families that records join and leave in a transaction.
 
 use crate::tx::{ChangeKind, Tx};
 use daybook_domain::AnyId;
 
-/// Who joins and leaves which family in a transaction.
+/// Families that records join and leave in a transaction.
 pub(crate) struct Members {
     joining: Vec<AnyId>,
     leaving: Vec<AnyId>,
@@ -26,17 +26,17 @@ impl Members {
         members
     }
 
-    /// How many join a family.
+    /// The number of records that join a family.
     pub fn joining(&self, id: AnyId) -> usize {
         self.joining.iter().filter(|parent| **parent == id).count()
     }
 
-    /// How many leave a family.
+    /// The number of records that leave a family.
     pub fn leaving(&self, id: AnyId) -> u64 {
         self.leaving.iter().filter(|parent| **parent == id).count() as u64
     }
 
-    /// Whether a record is made, or comes back, with the transaction.
+    /// Whether the transaction creates or restores a record.
     pub fn is_new(&self, id: AnyId) -> bool {
         self.new.contains(&id)
     }

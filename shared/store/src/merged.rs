@@ -1,4 +1,4 @@
-//! Where the records of a list are read from, and several such places as one list.
+//! Sources of a list (table, trash, index or links), and their merge into one ordered list.
 
 use crate::ask::{Order, PageAsk, child_at, child_of};
 use crate::cx::{data_bytes, record_of};
@@ -13,10 +13,11 @@ use futures::future::try_join_all;
 use serde_json::Value;
 use std::collections::VecDeque;
 
-/// After so many bytes of records a request looks no further.
+/// The bytes of records after which a request stops reading.
 const MOST_EXAMINED: usize = 4 << 20;
 
-/// Of so many owners the records are looked up one owner at a time; those of more are found among all.
+/// The maximum number of owners whose records are read from the index one owner at a time; for more, all records are
+/// read.
 const MOST_OWNERS: usize = 24;
 
 /// A range of items that records are read from.
@@ -32,13 +33,13 @@ pub(crate) enum Source {
     Links(AnyId, Range),
 }
 
-/// Where to look, and what to look out for.
+/// The sources of a list, and the conditions left to check.
 #[derive(Debug)]
 pub(crate) struct ListPlan<'a> {
     pub sources: Vec<Source>,
-    /// The conditions that these places don't answer.
+    /// The conditions that the sources don't answer.
     pub filters: Vec<Filter>,
-    /// The other records that those found belong to, too.
+    /// The further parents that each record must belong to.
     pub others: &'a [AnyId],
 }
 
@@ -51,7 +52,7 @@ impl Source {
         }
     }
 
-    /// The place just behind which to go on.
+    /// The position after which to go on.
     fn place_of(&self, cx: &Cx, date: Timestamp, id: AnyId) -> Position {
         let key = match self {
             Source::Table(_) | Source::Index(..) => Place::Record(cx.org, id).key(),
@@ -63,8 +64,8 @@ impl Source {
 }
 
 impl Cx {
-    /// Where a list is read from with the least to look at: links for the children of a record; for an owner, or one who sees
-    /// only some owners' records, the index by owner; for a state that by state; all of them where no index has the order.
+    /// The sources with the least to read: links for the children of a record; the index by owner for one owner, or for
+    /// an actor scoped to some owners; the index by state for a state; all records where no index has the order.
     pub(crate) fn plan_list<'a, T: Record>(&self, ask: &PageAsk<'a>) -> ListPlan<'a> {
         let owned = |owner| Source::Index(Question::OwnedBy(self.org, T::TYPE, owner).range());
         let in_state = |state: &str| Source::Index(Question::InState(self.org, T::TYPE, state).range());
@@ -77,7 +78,7 @@ impl Cx {
         };
         let indexed = T::DATE.is_none() || ask.order != Order::Made;
         let (mut state, mut owner) = (ask.state, ask.owner);
-        // No index knows what is in the trash.
+        // No link leads to a record in the trash.
         let (first, others) = ask.parents.split_at(if ask.trashed { 0 } else { ask.parents.len().min(1) });
         let sources = match (first, seen) {
             _ if ask.trashed => vec![Source::Trash(Question::Trashed(self.org, T::TYPE).range())],
@@ -101,13 +102,13 @@ impl Cx {
     }
 }
 
-/// What comes next in a list.
+/// The next element of a list.
 pub(crate) enum Next<T> {
     /// A record.
     Record(T),
     /// Nothing more.
     End,
-    /// There may be more, but a request looks no further.
+    /// There may be more, but the request has read its maximum.
     Enough,
 }
 
@@ -117,20 +118,20 @@ pub(crate) struct Merged<'a, T> {
     heads: Vec<Head<T>>,
     descending: bool,
     examined: usize,
-    /// How many items to ask each source for.
+    /// The number of items to request from each source.
     pub at_once: usize,
 }
 
 struct Head<T> {
     source: Source,
-    /// Records that were read and not yet asked for, with the keys that they are ordered by.
+    /// Records that were read and not returned yet, with their sort keys.
     ready: VecDeque<(String, T)>,
     after: Option<Position>,
     over: bool,
 }
 
 impl<'a, T: Record> Merged<'a, T> {
-    /// The sources from their beginning, or from behind a place.
+    /// The sources from their beginning, or from after a position.
     pub fn of(cx: &'a Cx, sources: Vec<Source>, begin: Option<(Timestamp, AnyId)>, descending: bool) -> Merged<'a, T> {
         let head = |source: Source| Head {
             after: begin.map(|(date, id)| source.place_of(cx, date, id)),
@@ -142,11 +143,12 @@ impl<'a, T: Record> Merged<'a, T> {
         Merged { cx, heads, descending, examined: 0, at_once: 1 }
     }
 
-    /// Where the children of a record were read to, when what was read last is hidden from everybody.
+    /// The position up to which the children of a record were read, for where the last ones read aren't visible to the
+    /// actor.
     pub fn reached(&self) -> Option<(Timestamp, AnyId)> {
         match self.heads.as_slice() {
             [Head { source: Source::Links(..), after: Some(after), .. }] => {
-                // The order of links is that of their ids alone.
+                // Links are ordered by id alone.
                 Some((Timestamp::UNIX_EPOCH, child_at(&after.key)?))
             }
             _ => None,
@@ -174,7 +176,7 @@ impl<'a, T: Record> Merged<'a, T> {
 }
 
 impl<T: Record> Head<T> {
-    /// Whether it must be read on before it is known what comes first.
+    /// Whether it must be read further before the next record is known.
     fn is_dry(&self) -> bool {
         self.ready.is_empty() && !self.over
     }
@@ -183,12 +185,12 @@ impl<T: Record> Head<T> {
         self.ready.front().map(|(key, _)| key)
     }
 
-    /// Reads on, and says how many bytes that were.
+    /// Reads further; returns the number of bytes read.
     async fn read(&mut self, cx: &Cx, at_once: usize, descending: bool) -> Result<usize> {
         let links = matches!(self.source, Source::Links(..));
         let part = match self.source {
             Source::Links(..) => Part::Only(SK),
-            // When it ends for good stands beside it.
+            // The expiry is an attribute beside the data.
             Source::Trash(_) => Part::Whole,
             Source::Table(_) | Source::Index(..) => Part::Only(DATA),
         };
@@ -204,7 +206,7 @@ impl<T: Record> Head<T> {
             let mut records = cx.unbounded_records::<T>(ids.iter().copied()).await?;
             let read = ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?)));
             self.ready.extend(read);
-            // A link isn't as large as what it leads to.
+            // An estimate of the records read: a link is smaller than its record.
             return Ok(ids.len() * 1024);
         }
         let bytes = page.items.iter().map(data_bytes).sum();

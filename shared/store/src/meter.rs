@@ -1,4 +1,4 @@
-//! Counting calls and capacity units, for the table of costs in the README.
+//! Meter of DynamoDB calls and capacity units, for the table of costs in the README.
 
 use std::sync::Mutex;
 
@@ -9,13 +9,13 @@ pub struct Units {
     pub calls: u32,
     /// Items written or checked.
     pub items: usize,
-    /// Read units.
+    /// Read capacity units.
     pub read: f64,
-    /// Write units, of the indexes too.
+    /// Write capacity units, including those of the indexes.
     pub write: f64,
 }
 
-/// Adds up what the calls of a table use. Only tests have one.
+/// Sums up the usage of a table's calls. Only tests have one.
 #[derive(Debug, Default)]
 pub struct Meter(Mutex<Units>);
 
@@ -28,7 +28,7 @@ impl Meter {
         units.write += write;
     }
 
-    /// What was used since the last call of this.
+    /// The usage since the last call of this.
     pub fn take(&self) -> Units {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }

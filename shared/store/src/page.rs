@@ -1,4 +1,4 @@
-//! Lists, page by page, with cursors that only their own list takes.
+//! Paged lists of records, with cursors that are valid for their own list only.
 
 use crate::ask::{PageAsk, child_of};
 use crate::filter::Filter;
@@ -12,7 +12,7 @@ use daybook_domain::{AnyId, Error as Domain, Record, Rule, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The most bytes of JSON on one page: a Lambda answer has 6 MB at most.
+/// The maximum bytes of JSON on one page; a Lambda response has at most 6 MB.
 pub const PAGE_BYTES: usize = 4 << 20;
 
 /// A page of records.
@@ -20,28 +20,28 @@ pub const PAGE_BYTES: usize = 4 << 20;
 pub struct Page<T> {
     /// The records.
     pub items: Vec<T>,
-    /// The most records it could have had.
+    /// The maximum number of records asked for.
     pub limit: usize,
-    /// Where the next page begins, if there may be one.
+    /// The cursor of the next page, if there may be one.
     pub next_cursor: Option<String>,
-    /// The fields to show; all of them where there are none.
+    /// The fields to show; all of them where empty.
     #[serde(default)]
     pub fields: Vec<String>,
-    /// How many records the list has, where that was asked for.
+    /// The number of records in the list, where that was asked for.
     #[serde(default)]
     pub total: Option<Total>,
 }
 
-/// How many records a list has.
+/// The number of records in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Total {
-    /// So many.
+    /// Exactly this number.
     Exactly(usize),
-    /// More than so many; nobody counts on.
+    /// More than this number; counting stops there.
     Over(usize),
 }
 
-/// How far the records of a list are counted.
+/// The number up to which the records of a list are counted.
 const MOST_COUNTED: usize = 10_000;
 
 impl<T> Page<T> {
@@ -52,13 +52,12 @@ impl<T> Page<T> {
 }
 
 impl Cx {
-    /// A page of records that the actor may reach.
+    /// A page of records within the actor's scope.
     ///
-    /// All records of a type, and the children of one, come from the table itself, as they are after every write that
-    /// was acknowledged; those in a state, of an owner, or by their date from an index, which follows by moments. So does
-    /// all that comes to whoever sees only some owners' records.
-    /// Conditions that no index answers are tried on some 4 MB a request, so a page may be short, or
-    /// empty, and still have a cursor.
+    /// Lists of all records of a type, or of a record's children, are read from the table and strongly consistent.
+    /// Lists by state, owner or date, and all lists of an actor scoped to some owners, are read from an index and
+    /// eventually consistent. Conditions that no index answers are checked on some 4 MB per request, so a page may be
+    /// short or empty, and still have a cursor.
     pub async fn list<T: Record>(&self, ask: &PageAsk<'_>) -> Result<Page<T>> {
         let mut page = match ask.search {
             Some(terms) => self.search(terms, ask).await?,
@@ -85,7 +84,7 @@ impl Cx {
         Ok(page)
     }
 
-    /// Whether any record of a type is in one of these states, whoever's it is, as far as the index knows.
+    /// Whether any record of a type is in one of these states, whatever its owner; eventually consistent.
     pub async fn is_any_in<T: Record>(&self, states: &[&str]) -> Result<bool> {
         for state in states {
             let ask = PageAsk { state: Some(*state), limit: 1, ..PageAsk::default() };
@@ -121,7 +120,7 @@ impl Cx {
             let record: T = match merged.next().await? {
                 Next::Record(record) => record,
                 Next::End => return Ok(Page::of(items, ask.limit, None)),
-                // The next request goes on behind the last record seen, or looked for.
+                // The next request goes on after the last record read.
                 Next::Enough => {
                     let end = merged.reached().or(last).map(|(date, id)| self.seal(date, id, &binding));
                     return Ok(Page::of(items, ask.limit, end));
@@ -162,7 +161,7 @@ impl Cx {
     }
 }
 
-/// Whether a record meets all conditions; where there are none, it isn't looked at.
+/// Whether a record meets all conditions; without conditions, it isn't serialised.
 pub(crate) fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
     if filters.is_empty() {
         return Ok(true);
@@ -171,7 +170,7 @@ pub(crate) fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
     Ok(filters.iter().all(|filter| filter.matches(&json)))
 }
 
-/// Whether a record belongs to all of these.
+/// Whether a record belongs to all of these parents.
 pub(crate) fn is_of<T: Record>(record: &T, parents: &[AnyId]) -> bool {
     parents.is_empty() || {
         let own = record.parents();
@@ -179,7 +178,7 @@ pub(crate) fn is_of<T: Record>(record: &T, parents: &[AnyId]) -> bool {
     }
 }
 
-/// What a cursor of a list is bound to.
+/// The parameters of a list that its cursors are bound to.
 pub(crate) fn binding<T: Record>(cx: &Cx, ask: &PageAsk<'_>) -> String {
     let PageAsk { state, owner, parents, filters, order, ascending, trashed, .. } = ask;
     let narrowed = format!("{state:?}|{owner:?}|{parents:?}|{filters:?}|{trashed}");

@@ -1,7 +1,8 @@
-//! From changes to the actions of one transaction: records, journal, claims, links, tokens, reply.
+//! Planner of a commit: turns changes into the actions of one transaction (records, journal, claims, links, tokens,
+//! reply).
 //!
-//! What is derived from a record is written as the difference between its old and new version, so an
-//! update that changes no name writes no token. Each action carries what its failure means.
+//! Items derived from a record are written as the difference between its old and new version, so an update that changes
+//! no name writes no token. Each action has a constraint, which says what a failure of its condition means.
 
 use crate::constraint::Constraint;
 use crate::engine::{Action, MOST_ACTIONS};
@@ -24,10 +25,10 @@ use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Tim
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The most bytes a record has, as JSON.
+/// The maximum size of a record's JSON, in bytes.
 pub const RECORD_BYTES: usize = 64 * 1024;
 
-/// How a record takes part in a removal: with which one it goes, and who goes with it.
+/// A record's part in a cascade delete: the parent it is deleted with, and its own dependents.
 #[derive(Clone, Copy)]
 struct Cascade<'a> {
     with: Option<AnyId>,
@@ -37,25 +38,25 @@ struct Cascade<'a> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub actions: Vec<Action>,
-    /// What it means that the condition of an action failed, by its place.
+    /// The constraint of each action, in the same order.
     pub constraints: Vec<Constraint>,
     pub facts: Vec<SignedFact>,
 }
 
 impl Plan {
-    /// The first entry, by which the whole plan is known to be committed.
+    /// The first entry; if that is stored, the whole plan is committed.
     pub fn first_entry(&self) -> Option<EntryRef> {
         self.facts.first().map(|fact| EntryRef { org: fact.org, entry: fact.id })
     }
 }
 
-/// The transaction that makes these changes. Refuses what is too large, and what the actor may not reach.
+/// Plans the transaction for these changes. Refuses what is too large, and what is outside the actor's scope.
 pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
     let KeptReply { answer, json } = reply;
     let mut plan =
         Planner { cx, org: cx.org, actions: Vec::new(), constraints: Vec::new(), handed: Handed::of(cx.org, &tx) };
     let at = cx.now();
-    // Written by this very transaction, so they exist, and a check of theirs would be a second action on one item.
+    // Records written by this transaction exist; a check would be a second action on the same item.
     let members = Members::of(&tx);
     let written: Vec<AnyId> = tx.changes.iter().filter_map(|change| change.later().map(|image| image.id)).collect();
 
@@ -89,7 +90,7 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
         let empty = Map::new();
         let form = Some(image.form).filter(|form| *form > 1);
         let (old, new) = match doing {
-            // Nothing of it stays, here neither.
+            // An erased record leaves no values in the journal either.
             ChangeKind::Erase(_) => (Map::new(), Map::new()),
             _ => difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data)),
         };
@@ -99,20 +100,20 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
         };
         let (old, new) = (kept(old), kept(new));
         unjournaled.extend(image.unjournaled);
-        // Undoing the change undoes what it is also announced as: that changes nothing by itself.
-        let said =
-            Said { audit, event, record: image.id, version: image.version, form, fields, before: old, after: new };
-        let others: Vec<_> = also.into_iter().map(|event| Said { event, version: 0, ..said.clone() }).collect();
-        facts.push(said);
+        // The further events have version 0, as they can't be reverted by themselves: reverting the change covers them.
+        let draft =
+            FactDraft { audit, event, record: image.id, version: image.version, form, fields, before: old, after: new };
+        let others: Vec<_> = also.into_iter().map(|event| FactDraft { event, version: 0, ..draft.clone() }).collect();
+        facts.push(draft);
         facts.extend(others);
     }
-    for (event, audit, record, said) in tx.events {
-        facts.push(Said::of(audit, event, record, said));
+    for (event, audit, record, draft) in tx.events {
+        facts.push(FactDraft::of(audit, event, record, draft));
     }
     let mut erased = Vec::new();
     if let Some((by, entries)) = tx.erased {
         let named = Map::from_iter([(ERASED.to_owned(), entries.iter().map(ToString::to_string).collect())]);
-        facts.push(Said::of(Audit::Erase, Event::AuditErased, by, named));
+        facts.push(FactDraft::of(Audit::Erase, Event::AuditErased, by, named));
         erased = entries;
     }
     for row in tx.rows {
@@ -130,7 +131,7 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
     let mut written_facts: Vec<SignedFact> = Vec::new();
     let detail_of = if tx.discreet { RequestDetail::discreet } else { RequestDetail::of };
     let mut request = Some(detail_of(&cx.request).without(&unjournaled));
-    for Said { audit, event, record, version, form, fields, before, after } in facts {
+    for FactDraft { audit, event, record, version, form, fields, before, after } in facts {
         let id = EntryId::new(cx.env.ids.next());
         let detail = Detail { before, after, form, request: request.take() }.json()?;
         let fact = SignedFact::new(Fact {
@@ -162,7 +163,7 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
     if let Some(first) = entries.first() {
         plan.request(*first, &entries, at)?;
     }
-    // A repeat must be known as one before its other conditions are looked at.
+    // The idempotency record comes first: a repeat must be recognised before other conditions are looked at.
     if cx.once.is_some() {
         plan.actions[..=once].rotate_right(1);
         plan.constraints[..=once].rotate_right(1);
@@ -174,9 +175,9 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
     Ok(Plan { actions, constraints, facts: written_facts })
 }
 
-/// What an entry is to say.
+/// The content of an entry.
 #[derive(Clone)]
-struct Said {
+struct FactDraft {
     audit: Audit,
     event: Event,
     record: AnyId,
@@ -187,11 +188,11 @@ struct Said {
     after: Map<String, Value>,
 }
 
-impl Said {
-    /// What happened and changed no record.
-    fn of(audit: Audit, event: Event, record: AnyId, after: Map<String, Value>) -> Said {
+impl FactDraft {
+    /// The content of an entry that changes no record.
+    fn of(audit: Audit, event: Event, record: AnyId, after: Map<String, Value>) -> FactDraft {
         let fields = fields_of(&Map::new(), &after);
-        Said { audit, event, record, version: 0, form: None, fields, before: Map::new(), after }
+        FactDraft { audit, event, record, version: 0, form: None, fields, before: Map::new(), after }
     }
 }
 
@@ -273,7 +274,7 @@ impl Planner<'_> {
                     item.insert(Index::ByState.sk().to_owned(), attribute(old.id));
                 }
                 if let Some(family) = cascade.family {
-                    // Somebody else may have joined, where that wasn't asked.
+                    // Where the count isn't checked, more records may have joined.
                     let others = usize::from(family.joined.is_none());
                     item.insert("fell".to_owned(), attribute(family.members.len() + others));
                 }
@@ -282,7 +283,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The head of a family comes and goes with its record.
+    /// Creates or deletes the head of a family together with its record.
     fn head(
         &mut self,
         doing: ChangeKind,
@@ -303,7 +304,7 @@ impl Planner<'_> {
                 self.put(item, Condition::ALWAYS, Constraint::Nothing)
             }
             ChangeKind::Update | ChangeKind::Erase(Kept::InTrash) => Ok(()),
-            // Whoever joined this one joined what it goes with, too.
+            // A record that joined this family also joined that of the parent.
             ChangeKind::Delete if deleted_with.is_some() => {
                 self.delete(place, Condition::ALWAYS, Constraint::Nothing);
                 Ok(())
@@ -321,7 +322,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Counts somebody who joins the family of a record, which must be there.
+    /// Counts a record that joins the family of a parent, which must exist.
     fn join(&mut self, parent: AnyId, constraint: Constraint) {
         let key = Place::Family(self.org, parent).key();
         self.add(Action::update(key, Update::add("joined", 1), Condition::exists()), constraint);
@@ -336,7 +337,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Frees the values of a record that is erased: nothing stays that says who held them.
+    /// Frees the unique values of an erased record, without a trace of their holder.
     fn freed(&mut self, image: &Image) {
         for claim in &image.claims {
             let place = Place::Claim(self.org, image.id.kind, claim);
@@ -355,11 +356,11 @@ impl Planner<'_> {
         let org = self.org;
         let (old, new) = (claims_of(before), claims_of(after));
         for claim in old.iter().filter(|claim| !new.contains(claim)) {
-            // Who takes it in the same transaction writes it.
+            // The record that takes it in the same transaction writes it.
             if self.handed.taken.contains(&Place::Claim(org, id.kind, claim).key()) {
                 continue;
             }
-            // What stays behind says who held the value last, for as long as that record can be found.
+            // The remaining item names the last holder, for as long as that record can be found.
             let mut item = claim_item(org, id.kind, claim);
             item.insert("previous".to_owned(), attribute(id));
             if doing == ChangeKind::Delete {
@@ -411,8 +412,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Parents and references that this change sets must exist; those made by it do. What comes back needs what it rests
-    /// on.
+    /// Foreign keys: parents and references that this change sets must exist; those created by it do. A restored record
+    /// also needs the records that it depends on.
     fn existence(
         &mut self,
         doing: ChangeKind,
@@ -422,17 +423,17 @@ impl Planner<'_> {
         (checked, families): (&mut Vec<AnyId>, &mut Vec<AnyId>),
     ) {
         let Some(after) = after else { return };
-        // What a record named when it went to the trash may have gone since, as it may while the record is live.
+        // Other records that it refers to may have been deleted since, as they may while the record is live.
         let known = |id: &AnyId| {
             (doing == ChangeKind::Restore && !after.rests_on.contains(id))
                 || before.is_some_and(|old| old.parents.contains(id) || old.references.iter().any(|r| r.id == *id))
         };
         let parents = after.parents.iter().map(|id| (*id, Constraint::Parent));
         let references = after.references.iter().map(|reference| (reference.id, Constraint::Reference(*reference)));
-        // What is there from the start may not be stored.
+        // Records that exist by default may not be stored.
         let org = self.org;
         for (id, constraint) in references.chain(parents).filter(|(id, _)| !id.is_from_start(org)) {
-            // Whoever restores a record names no fields.
+            // A request to restore a record has no fields that the error could name.
             let constraint = if doing == ChangeKind::Restore { Constraint::Parent } else { constraint };
             if after.cascade_parents.contains(&id) {
                 let joined = before.is_some_and(|old| old.cascade_parents.contains(&id));
@@ -473,12 +474,12 @@ impl Planner<'_> {
     }
 }
 
-/// The condition that a record is still at a version.
+/// The condition that a record is still at a version (optimistic concurrency).
 fn at_version(image: &Image) -> Condition {
     Condition::equal("version", image.version)
 }
 
-/// The condition that nobody, or this record, holds a unique value.
+/// The condition that no other record holds a unique value.
 fn free_or_held_by(id: AnyId) -> Condition {
     Condition::Absent("id").or(Condition::equal("id", id))
 }

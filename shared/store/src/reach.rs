@@ -1,26 +1,26 @@
-//! How far somebody's permission reaches.
+//! Scope of an actor's permission: all records, or those of certain owners.
 
 use crate::Cx;
 use daybook_domain::UserId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How far the actor's permission reaches on a route.
+/// The scope of the actor's permission on a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// All records of the organisation.
     All,
-    /// Records of these users, and records nobody owns yet.
+    /// Records of these users, and unassigned records.
     Owners(Arc<BTreeSet<UserId>>),
 }
 
 impl Reach {
-    /// Records of one user, and records nobody owns yet.
+    /// Records of one user, and unassigned records.
     pub fn own(user: Option<UserId>) -> Reach {
         Reach::Owners(Arc::new(user.into_iter().collect()))
     }
 
-    /// Whether it reaches a record of this owner.
+    /// Whether a record of this owner is within the scope.
     pub fn holds(&self, owner: Option<UserId>) -> bool {
         match self {
             Reach::All => true,
@@ -30,8 +30,8 @@ impl Reach {
 }
 
 impl Cx {
-    /// The same request, where whose a record is plays no part: what the actor may reach was asked before, or isn't
-    /// told.
+    /// The same request, unscoped: for reads whose permission was checked before, or whose result isn't shown to the
+    /// actor.
     #[must_use]
     pub fn unscoped(&self) -> Cx {
         Cx { reach: Reach::All, ..self.clone() }

@@ -1,4 +1,4 @@
-//! What requests are answered with, as far as the store keeps it.
+//! Replies to requests, as stored for repeats (idempotency) and recorded in the journal.
 
 use crate::{Error, Result};
 use daybook_domain::{OrgId, choices};
@@ -6,25 +6,25 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a handler answers with. It is kept with the change, so that a repeat gets the same.
+/// The reply of a handler. It is stored with the change, so that a repeat gets the same.
 pub trait Reply: Serialize + DeserializeOwned + Send {
-    /// What kind of answer it is.
+    /// The kind of response.
     const ANSWER: Answer;
-    /// Whether it holds a secret; then it isn't kept, and a repeat is refused.
+    /// Whether it holds a secret; then it isn't stored, and a repeat is refused.
     const SECRET: bool = false;
 }
 
-/// A reply as commit keeps it: without its type, so that the program holds one commit, rather than one per type of reply.
+/// A reply without its type, so that the program has one `commit` rather than one per type of reply.
 #[derive(Clone, Debug)]
 pub(crate) struct KeptReply {
-    /// What kind of answer it is.
+    /// The kind of response.
     pub answer: Answer,
     /// The reply as JSON, for a repeat of the request; none where it holds a secret, or no repeat is recognised.
     pub json: Option<String>,
 }
 
 impl KeptReply {
-    /// The reply of a request; `repeats` says whether a repeat of it would be recognised.
+    /// The reply to a request; `repeats` is whether a repeat of it would be recognised.
     pub fn of<R: Reply>(reply: &R, repeats: bool) -> Result<KeptReply> {
         let json = (repeats && !R::SECRET).then(|| serde_json::to_string(reply)).transpose();
         let json = json.map_err(|error| Error::internal("write a reply as JSON", error))?;
@@ -36,7 +36,7 @@ impl Reply for () {
     const ANSWER: Answer = Answer::Ok;
 }
 
-/// What is recorded of a request that was refused.
+/// The recorded reply to a request that was refused.
 macro_rules! refused {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
@@ -50,26 +50,26 @@ macro_rules! refused {
 }
 
 refused! {
-    /// Nobody known.
+    /// Refused: no valid credentials.
     Unauthenticated
-    /// Not for them.
+    /// Refused: a missing permission.
     Forbidden
 }
 
 choices! {
-    /// Kinds of answers, as the journal knows them.
+    /// The kinds of responses that the journal records.
     Answer {
         /// Done.
         Ok = "ok",
-        /// Something was made.
+        /// A record was created.
         Created = "created",
-        /// It will be done.
+        /// Accepted; the work is done later.
         Accepted = "accepted",
-        /// Done, go there.
+        /// Done, with a redirect.
         SeeOther = "see_other",
-        /// Refused: nobody known.
+        /// Refused: no valid credentials.
         Unauthenticated = "unauthenticated",
-        /// Refused: not for them.
+        /// Refused: a missing permission.
         Forbidden = "forbidden",
     }
 }
@@ -77,7 +77,8 @@ choices! {
 /// The idempotency of a request: it has an effect once, and repeats get the same reply.
 #[derive(Clone, Debug)]
 pub struct Once {
-    /// The organisation the key is kept in: the one that was asked, wherever the change goes.
+    /// The organisation in which the key is stored: the one the request was sent to, even where the change is made in
+    /// another.
     pub org: OrgId,
     /// SHA-256 of scope and key.
     pub hash: String,
@@ -85,6 +86,6 @@ pub struct Once {
     pub fingerprint: String,
     /// How long the key is remembered.
     pub kept: Duration,
-    /// Whether the client sent the key, rather than us deriving one.
+    /// Whether the client sent the key; otherwise it is derived.
     pub from_client: bool,
 }

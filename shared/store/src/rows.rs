@@ -1,5 +1,5 @@
-//! Operational rows: the closed list of items that are not records. Each has conditions of its own;
-//! none is journaled or dispatched.
+//! Operational rows: the closed list of items that are not records, such as sessions and rate limits. Each kind has its
+//! own conditions; none is journaled or dispatched.
 
 pub mod alarm;
 pub mod attempts;
@@ -34,24 +34,24 @@ pub struct RowWrite {
 /// How a row is written.
 #[derive(Debug)]
 pub(crate) enum Write {
-    /// Anew, in place of whatever was there.
+    /// Replaces any existing row.
     Put(Item),
-    /// As the next version of what is there: attributes that only a newer version of Daybook knows stay.
+    /// Updates the existing row to its next version; attributes that only a newer version of Daybook knows stay.
     Follow(Key, Update),
 }
 
 impl RowWrite {
-    /// A row that must not be there yet.
+    /// A row that must not exist yet.
     fn new(key: &Key, row: &impl Serialize, refusal: Domain) -> crate::Result<RowWrite> {
         Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition: Condition::absent(), refusal })
     }
 
-    /// The next version of a row, if a condition on what is there holds.
+    /// The next version of a row, if a condition on the existing row holds.
     fn following(key: &Key, row: &impl Serialize, condition: Condition, refusal: Domain) -> crate::Result<RowWrite> {
         Ok(RowWrite { write: Write::Follow(key.clone(), Update::following(row)?), condition, refusal })
     }
 
-    /// A row that takes the place of what was there, if anything was.
+    /// A row that replaces any existing one.
     fn replacing(key: &Key, row: &impl Serialize) -> crate::Result<RowWrite> {
         let refusal = Domain::Conflict(Conflict::Contended);
         Ok(RowWrite { write: Write::Put(row_item(key, row)?), condition: Condition::ALWAYS, refusal })

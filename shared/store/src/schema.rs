@@ -1,4 +1,4 @@
-//! The table's keys and the questions it answers: the only place that spells a key.
+//! Schema of the table: its keys, indexes and access patterns. No other module builds a key.
 //!
 //! ```text
 //! item          pk                              sk                      by_owner              by_state
@@ -25,8 +25,8 @@
 //! delivery      <org>#delivery#<entry>          <consumer>                                    <org>#sent#<record>
 //! ledger        <org>#ledger#<system>           <record>                                      <org>#ledger#<system>#<state>
 //! suppression   <org>#suppression               <hash of address>
-//! errand        <org>#errand#<job>              -
-//! falling       <org>#falling                   -
+//! data subject  <org>#errand#<job>              -
+//! cascades      <org>#falling                   -
 //! login         ~login#<name>                   -
 //! form          ~form#<form>                    -
 //! organisations ~orgs                           <org>
@@ -38,7 +38,7 @@
 //!
 //! 1. records of a type, newest first: `record`, consistent
 //! 2. records of a type and state: `by_state`
-//! 3. records of a type and owner, or that nobody owns: `by_owner`
+//! 3. records of a type and owner, or without an owner: `by_owner`
 //! 4. children of a record, by type: `link`, consistent
 //! 5. records by word: `token`, consistent
 //! 6. journal facts of a day: `fact`, consistent
@@ -54,13 +54,12 @@
 //! 16. records of a type in the trash: `trashed`, consistent
 //! 17. journal details of a day: `detail`, consistent
 //! 18. deliveries of an entry: `delivery`, consistent
-//! 19. records that went to the trash with another: `by_state`
+//! 19. records deleted by cascade with another: `by_state`
 //!
-//! Every other item is read by its key. Every key begins with its organisation; the exceptions begin
-//! with `~`, are looked up before the organisation is known, and hold nothing but ids and due items.
-//! One partition takes 1,000 write units a second: about 450 changes a second and organisation, as each
-//! writes its fact and its record in one partition each. Texts from outside are escaped, so that no value can
-//! reach into another key.
+//! Every other item is read by its key. Every key begins with its organisation; the exceptions begin with `~`, are
+//! looked up before the organisation is known, and hold nothing but ids and due items. One partition takes 1,000 write
+//! units a second: about 450 changes a second and organisation, as each writes its fact and its record in one partition
+//! each. Texts from clients are escaped, so that no value can produce the key of another item.
 
 use crate::Answer;
 use daybook_domain::{
@@ -129,7 +128,7 @@ impl Index {
     }
 }
 
-/// What an item is, by its `kind` attribute.
+/// The kind of an item, the value of its `kind` attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A record, live or in the trash.
@@ -169,7 +168,7 @@ impl Kind {
     }
 }
 
-/// Every item the table holds.
+/// The items of the table.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
     /// A record.
@@ -180,7 +179,7 @@ pub enum Place<'a> {
     Claim(OrgId, RecordType, &'a Claim),
     /// A child in its parent's list.
     Link(OrgId, AnyId, AnyId),
-    /// What counts who joined a record's family.
+    /// The head of a record's family, which counts the records that joined.
     Family(OrgId, AnyId),
     /// A search token of a record.
     Token(OrgId, &'a str, AnyId),
@@ -212,19 +211,19 @@ pub enum Place<'a> {
     Tally(OrgId, Timestamp, Answer),
     /// A token bucket: class and subject.
     Bucket(OrgId, &'a str, &'a str),
-    /// What became of an entry at one consumer.
+    /// The delivery of an entry to one consumer.
     Delivery(OrgId, EntryId, &'a str),
-    /// How a record stands in another system: the system's name and the record.
+    /// The sync state of a record in another system: the system's name and the record.
     Ledger(OrgId, &'a str, AnyId),
     /// An address that gets no mail, by hash.
     Suppression(OrgId, &'a str),
-    /// What a job needs to know and its record doesn't hold.
+    /// The person that a job is about, which the job's record doesn't hold.
     DataSubject(OrgId, JobId),
-    /// The records whose families are on their way to the trash.
+    /// The cascade deletes in progress.
     Cascades(OrgId),
-    /// Something to do at a time: shard, time, id.
+    /// Scheduled work: shard, time, id.
     Due(u8, Timestamp, &'a str),
-    /// Up to where the local feed has come.
+    /// The checkpoint of the local feed.
     Feed,
 }
 
@@ -276,18 +275,18 @@ impl Place<'_> {
     }
 }
 
-/// Every question that is answered by more than one item. The numbers are those of the chart.
+/// The access patterns that return several items. The numbers are those of the list above.
 #[derive(Clone, Copy, Debug)]
 pub enum Question<'a> {
     /// 1. Records of a type, by id.
     Records(OrgId, RecordType),
     /// 2. Records of a type in a state, by date.
     InState(OrgId, RecordType, &'a str),
-    /// 3. Records of a type and owner, or that nobody owns, by date.
+    /// 3. Records of a type and owner, or without an owner, by date.
     OwnedBy(OrgId, RecordType, Option<UserId>),
     /// 4. Children of a record, of one type.
     Children(OrgId, AnyId, RecordType),
-    /// 5. Records with a word that begins so.
+    /// 5. Records with a word that has this prefix.
     Word(OrgId, RecordType, &'a str),
     /// 6. Journal facts of a day, from one entry to another, both included.
     Facts(OrgId, Timestamp, EntryId, EntryId),
@@ -319,7 +318,7 @@ pub enum Question<'a> {
     Details(OrgId, Timestamp),
     /// 18. Deliveries of an entry, by consumer.
     DeliveriesOf(OrgId, EntryId),
-    /// 19. Records that went to the trash with another, by id.
+    /// 19. Records deleted by cascade with another, by id.
     DeletedWith(OrgId, AnyId),
 }
 
@@ -339,7 +338,7 @@ pub struct Range {
 pub enum SortRange {
     /// All of the partition.
     All,
-    /// Keys that begin so.
+    /// Keys with this prefix.
     Prefix(String),
     /// Keys from here on.
     From(String),
@@ -350,7 +349,7 @@ pub enum SortRange {
 }
 
 impl Question<'_> {
-    /// The keys to ask for.
+    /// The range of keys to read.
     pub fn range(&self) -> Range {
         let range = |index, pk, sk| Range { index, pk, sk };
         match *self {
@@ -402,12 +401,12 @@ pub fn in_state(org: OrgId, of: RecordType, state: &str) -> String {
     format!("{org}#{of}#{state}")
 }
 
-/// The `by_state` key of records that went to the trash with another.
+/// The `by_state` key of records deleted by cascade with another.
 pub fn deleted_with(org: OrgId, parent: AnyId) -> String {
     format!("{org}#fell#{parent}")
 }
 
-/// The `by_owner` key of records of an owner, or of those that nobody owns.
+/// The `by_owner` key of records of an owner, or of those without one.
 pub fn owned_by(org: OrgId, of: RecordType, owner: Option<UserId>) -> String {
     match owner {
         Some(owner) => format!("{org}#{of}#{owner}"),
@@ -452,7 +451,7 @@ pub fn day_of(at: Timestamp) -> String {
     day
 }
 
-/// A text from outside as part of a key: no `#`, and at most 700 bytes (a key has 1,024).
+/// A text from a client as part of a key: without `#`, and cut at 700 bytes (a key has 1,024).
 fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

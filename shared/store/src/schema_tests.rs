@@ -1,3 +1,5 @@
+//! Tests of the schema: keys are distinct, escaped, and within the limits of DynamoDB.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashSet;

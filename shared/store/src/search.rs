@@ -1,4 +1,4 @@
-//! Searching: by the tokens that a record's words left in the table, in the same transaction as itself.
+//! Full-text search, by token items that are written in the same transaction as their record.
 
 use crate::ask::PageAsk;
 use crate::cx::record_of;
@@ -12,23 +12,23 @@ use daybook_domain::words::Terms;
 use daybook_domain::{AnyId, Record, Stored};
 use std::collections::{HashMap, HashSet};
 
-/// The most tokens one request examines; then it hands out a cursor.
+/// The maximum number of tokens that one request reads; then it returns a cursor.
 const MOST_TOKENS: usize = 1000;
 
-/// The most records that are read at once (DynamoDB).
+/// The maximum number of records that are read at once (DynamoDB).
 const AT_ONCE: usize = 100;
 
-/// A token that begins as was asked for, and the record it leads to.
+/// A token with the prefix that was searched for, and its record.
 struct Hit {
     sk: String,
     id: AnyId,
 }
 
 impl Cx {
-    /// A page of the records whose words match, in the order of the tokens that find them.
+    /// A page of the records whose words match, in the order of the matching tokens.
     ///
-    /// Reads its own writes, at a cost that doesn't grow with the table. A record counts at its smallest
-    /// matching token alone, so that no page repeats it.
+    /// Strongly consistent (reads its own writes), at a cost that doesn't grow with the table. A record is listed at
+    /// its smallest matching token only, so that no page repeats it.
     pub(crate) async fn search<T: Record>(&self, terms: &Terms, ask: &PageAsk<'_>) -> Result<Page<T>> {
         let binding = binding::<T>(self, ask);
         let prefix = terms.prefix();
@@ -79,15 +79,14 @@ impl Cx {
         }
     }
 
-    /// Records by id, as they are after every write that was acknowledged; those that are gone, or that the actor
-    /// may not know of, are left out.
+    /// Records by id, strongly consistent; missing ones, and those outside the actor's scope, are left out.
     pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
         let mut records = self.unbounded_records::<T>(ids).await?;
         records.retain(|_, record| self.reaches(record.owner()));
         Ok(records)
     }
 
-    /// Records by id, also those that the actor may not know of, but for those that are about to go with another.
+    /// Records by id, unscoped; those that a cascade delete is moving to the trash are left out.
     pub(crate) async fn unbounded_records<T: Record>(
         &self,
         ids: impl Iterator<Item = AnyId>,
@@ -97,7 +96,7 @@ impl Cx {
         Ok(records.into_iter().map(|(id, record)| (id, record.into_inner())).collect())
     }
 
-    /// Records by id, whatever is about to become of them.
+    /// Records by id, unscoped, including those that a cascade delete is moving to the trash.
     pub async fn raw_records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, Stored<T>>> {
         let items = self.record_items(ids.collect()).await?;
         items.into_iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record))).collect()
@@ -108,7 +107,7 @@ impl Cx {
         self.env.table.get_records(&keys).await
     }
 
-    /// Whether a record has a matching token at or before a place, so that an earlier page counted it.
+    /// Whether a record has a matching token at or before a position, so that an earlier page listed it.
     fn has_token_up_to<T: Record>(&self, record: &T, prefix: &str, place: &str) -> bool {
         let words = record.words();
         let mut matching = words.tokens().iter().filter(|token| token.starts_with(prefix));
@@ -135,7 +134,7 @@ fn hit(item: &Item, terms: &Terms) -> Option<Hit> {
     terms.match_text(text(item, "text")?).then_some(Hit { sk, id })
 }
 
-/// Whether a record is of the state, owner and parents that the list is of.
+/// Whether a record has the state, owner and parents that the list is limited to.
 fn in_listing<T: Record>(record: &T, ask: &PageAsk<'_>) -> bool {
     ask.state.is_none_or(|state| record.state() == Some(state))
         && ask.owner.is_none_or(|owner| record.owner() == Some(owner))

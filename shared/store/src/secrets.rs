@@ -1,8 +1,8 @@
-//! Settings that stand elsewhere: where `X_ARN` is set, the value of `X` is that of the parameter (SSM Parameter Store)
-//! or the secret (Secrets Manager) it names.
+//! Secrets stored outside the environment: where `X_ARN` is set, the value of `X` is read from the parameter (SSM
+//! Parameter Store) or secret (Secrets Manager) that it names.
 //!
-//! They are read at the cold start, and those that somebody watches again when they are five minutes old, so that a secret is replaced without a
-//! deployment. A value that can't be read again stays as it was.
+//! They are read at the cold start. Those with a watcher are read again once they are five minutes old, so that a
+//! secret is rotated without a deployment. A value that can't be read again stays in use.
 
 use crate::Clock;
 use crate::config::{ConfigError, SUFFIX};
@@ -17,23 +17,23 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a value is taken for current.
+/// How long a value counts as current.
 pub const FRESH: Duration = Duration::from_secs(300);
 
-/// How long nothing is read again after a read: for keys that aren't known, which anybody may send.
+/// The minimum time between two reads that are caused by unknown key ids, which any client may send.
 pub const PAUSE: Duration = Duration::from_secs(30);
 
-/// How long all tries of a read may take at a cold start, which has 10 s, and later, when somebody waits.
+/// The time-out of a read, all attempts included: at a cold start, which has 10 s, and later, when a request waits.
 const AT_START: Duration = Duration::from_secs(6);
 const LATER: Duration = Duration::from_secs(1);
 
-/// How often a read is tried at a cold start. Parameter Store takes 40 calls a second of an account, unless it is set
-/// higher, and many functions may start at once.
+/// The number of attempts of a read at a cold start. Parameter Store takes 40 calls a second of an account, unless the
+/// limit is raised, and many functions may start at once.
 const TRIES: u32 = 5;
 
 type Watcher = Box<dyn Fn(&str) + Send + Sync>;
 
-/// The settings of a function that stand elsewhere; none, where it has none.
+/// The values of a function in Parameter Store and Secrets Manager; `None` where it has none.
 #[derive(Clone, Default)]
 pub struct Secrets(Option<Arc<Shared>>);
 
@@ -50,7 +50,7 @@ struct State {
     watchers: Vec<(String, Watcher)>,
 }
 
-/// Where the value of a variable is: what Parameter Store is asked for.
+/// A variable, and the name of its value in Parameter Store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     variable: String,
@@ -65,7 +65,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Reads what these variables, by name and ARN, stand for.
+    /// Reads the values of these variables, given by name and ARN.
     pub async fn read(
         sdk: &SdkConfig,
         clock: Clock,
@@ -76,7 +76,7 @@ impl Secrets {
             match asked_for(&arn) {
                 Some(name) => places.push(Place { variable, name }),
                 None => wrong.push(format!(
-                    "{variable}{SUFFIX}: must be the complete ARN of a parameter of SSM or of a secret of Secrets Manager"
+                    "{variable}{SUFFIX}: must be the complete ARN of an SSM parameter or a Secrets Manager secret"
                 )),
             }
         }
@@ -98,24 +98,25 @@ impl Secrets {
         Ok(Secrets(Some(Arc::new(Shared { client, clock, places, state }))))
     }
 
-    /// The value of a variable, if it stands elsewhere.
+    /// The value of a variable, if it is stored outside the environment.
     pub fn value(&self, variable: &str) -> Option<String> {
         self.0.as_ref()?.state().values.get(variable).cloned()
     }
 
-    /// Tells of every new value of a variable.
+    /// Calls `watcher` with every new value of a variable.
     pub fn watch(&self, variable: &str, watcher: impl Fn(&str) + Send + Sync + 'static) {
         if let Some(shared) = &self.0 {
             shared.state().watchers.push((variable.to_owned(), Box::new(watcher)));
         }
     }
 
-    /// Reads again what is not fresh any more.
+    /// Reads watched values again that are no longer current.
     pub async fn refresh(&self) {
         self.refresh_older_than(FRESH).await;
     }
 
-    /// Reads again at once, unless that was done a moment ago: something came that only a newer secret explains.
+    /// Reads watched values again at once, unless that was done within [`PAUSE`]: a request has a key id that only a
+    /// newer secret explains.
     pub async fn refresh_now(&self) {
         self.refresh_older_than(PAUSE).await;
     }
@@ -128,14 +129,14 @@ impl Secrets {
             if state.read.until(now) < age {
                 return;
             }
-            // Whoever comes meanwhile goes on with what is there.
+            // Concurrent requests go on with the current values.
             state.read = now;
             let is_watched = |place: &&Place| state.watchers.iter().any(|(watched, _)| *watched == place.variable);
             shared.places.iter().filter(is_watched).cloned().collect()
         };
         match values(&shared.client, &places).await {
             Ok(values) => shared.state().take(values),
-            Err(error) => tracing::error!(%error, "secrets stay as they were"),
+            Err(error) => tracing::error!(%error, "secrets can't be read again; the current values stay in use"),
         }
     }
 }
@@ -159,9 +160,9 @@ impl State {
     }
 }
 
-/// What Parameter Store is asked for to get what an ARN names. Secrets are read through it by a name of their own
-/// (docs.aws.amazon.com/systems-manager, "Referencing AWS Secrets Manager secrets"), which goes without the six
-/// characters at the end of a secret's ARN.
+/// The name of an ARN's value in Parameter Store. Secrets are read through it by a reference name
+/// (docs.aws.amazon.com/systems-manager, "Referencing AWS Secrets Manager secrets"), which omits the six characters at
+/// the end of a secret's ARN.
 fn asked_for(arn: &str) -> Option<String> {
     let mut parts = arn.splitn(6, ':');
     let (Some("arn"), Some(_), Some(service)) = (parts.next(), parts.next(), parts.next()) else { return None };
@@ -169,7 +170,7 @@ fn asked_for(arn: &str) -> Option<String> {
     match service {
         "ssm" => match resource.strip_prefix("parameter/")? {
             "" => None,
-            // An ARN leaves out the slash that a name with levels begins with.
+            // An ARN omits the leading slash of a hierarchical name.
             levels if levels.contains('/') => Some(format!("/{levels}")),
             name => Some(name.to_owned()),
         },
@@ -191,7 +192,7 @@ async fn values(client: &Client, places: &[Place]) -> Result<BTreeMap<String, St
         let reply = reply.map_err(|error| failed(DisplayErrorContext(&error).to_string()))?;
         let value = reply.parameter.and_then(|parameter| parameter.value);
         let value = value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        values.insert(variable.clone(), value.ok_or_else(|| failed("it holds nothing".to_owned()))?);
+        values.insert(variable.clone(), value.ok_or_else(|| failed("its value is empty".to_owned()))?);
     }
     Ok(values)
 }

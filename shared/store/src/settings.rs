@@ -1,80 +1,80 @@
-//! What a deployment is set to; read once at start.
+//! Settings of a deployment, read once at start.
 
 use daybook_domain::{EmailAddress, OrgId};
 use std::time::Duration;
 
-/// How long a worker has a piece of work to itself where nothing else is set: the time-out of most functions.
+/// The default lease of a worker: the time-out of most functions.
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// Settings that handlers and workers share.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The organisation of anonymous intake.
+    /// The organisation that anonymous submissions belong to.
     pub default_org: OrgId,
-    /// Where its team is told of leads while it has no owner.
+    /// The address that is notified of leads while the organisation has no owner.
     pub team_address: EmailAddress,
     /// Who may register.
     pub registration: Registration,
     /// Who becomes the owner of the default organisation by registering.
     pub first_owner: FirstOwner,
-    /// Whether rate limits hold. Off for trials on one machine only.
+    /// Whether rate limits are enforced. Off for trials on one machine only.
     pub rate_limits: bool,
-    /// Life of an access token.
+    /// The lifetime of an access token.
     pub access_token: Duration,
     /// Origins whose pages may read answers (`*` for any).
     pub allowed_origins: Vec<String>,
-    /// First step of the back-off of retries.
+    /// The first delay of the exponential back-off of retries.
     pub retry_base: Duration,
-    /// How long a worker has a piece of work to itself; not less than a function may run.
+    /// The lease of a worker; not less than a function may run.
     pub lease: Duration,
-    /// Where the deployment is reached, for links in mails.
+    /// The URL of the deployment, for links in mails.
     pub public_url: String,
-    /// Where the links of mails lead that need a page (a new password, an invitation); the deployment's own page
-    /// unless set.
+    /// The page that links in mails lead to where they need one (a new password, an invitation); the deployment's own
+    /// page unless set.
     pub account_url: Option<String>,
-    /// What becomes of passwords that many have.
+    /// How common passwords are treated.
     pub common_passwords: CommonPasswords,
 }
 
-/// What becomes of passwords that many have.
+/// How common passwords are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommonPasswords {
     /// They are refused.
     Refuse,
-    /// They are taken, with a warning.
+    /// They are accepted, with a warning.
     Warn,
 }
 
 /// Who may register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
-    /// Anybody, each with an organisation of their own.
+    /// Any visitor, each with an organisation of their own.
     Open,
-    /// Who was invited.
+    /// Invited users only.
     Invite,
-    /// Nobody.
+    /// No user.
     Closed,
 }
 
 /// Who becomes the owner of the default organisation by registering, while it has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FirstOwner {
-    /// Whoever comes first. On one machine only.
+    /// The first user who registers. On one machine only.
     FirstToRegister,
-    /// Who registers with this address.
+    /// The user who registers with this address.
     Address(EmailAddress),
-    /// Nobody.
+    /// No user.
     NotSet,
 }
 
 impl Settings {
-    /// The page that a link of a mail leads to; the token goes behind the `#`, which browsers keep to themselves.
+    /// The URL of a link in a mail; the token is in the fragment (behind `#`), which browsers don't send to servers.
     pub fn account_link(&self, fragment: &str) -> String {
         let own = || [&self.public_url, "/account"].concat();
         [&self.account_url.clone().unwrap_or_else(own), "#", fragment].concat()
     }
 
-    /// The settings of a deployment that says nothing of its own.
+    /// The default settings.
     pub fn new(default_org: OrgId, team_address: EmailAddress) -> Settings {
         Settings {
             default_org,

@@ -1,4 +1,5 @@
-//! The table, as the rest of the store calls it: items by key and by question, and errors that say what was tried.
+//! The table: reads by key and range, and conditional writes, over a storage engine; errors name the operation that
+//! failed.
 
 use crate::Result;
 pub use crate::condition::{Condition, Update};
@@ -11,16 +12,16 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most items that are asked for at once where no number is given. DynamoDB's own bound, 1 MB, takes many times as
+/// The maximum number of items per query where the caller sets none. DynamoDB's own limit, 1 MB, takes many times as
 /// much memory while it is read: peaks of 50 MB were seen.
 pub(crate) const MOST_ASKED: usize = 250;
 
-/// How a table is used.
+/// Options of a table.
 #[derive(Clone, Debug, Default)]
 pub struct TableOptions {
-    /// Where committed entries are told.
+    /// Where committed entries are published.
     pub feed: Feed,
-    /// First pause before a transaction is tried again; 25 ms unless set.
+    /// The first delay before a transaction is retried; 25 ms unless set.
     pub retry_base: Option<Duration>,
 }
 
@@ -31,23 +32,23 @@ pub struct Table {
     pub(crate) options: TableOptions,
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 #[derive(Debug)]
 pub enum Written {
-    /// It was done; these are the attributes it set, where it was an update.
+    /// The item was written; the attributes that were set, where it was an update.
     Done(Item),
-    /// The condition failed; this is the item as it is.
+    /// The condition failed; the current item.
     Refused(Item),
 }
 
-/// What became of rows that were to be written together.
+/// The result of writing rows together.
 #[derive(Debug)]
 pub(crate) enum PutAll {
     /// All were written.
     Done,
-    /// It wasn't done, or nobody heard whether it was: others wrote one of them at the same time, or the table is busy.
+    /// Not written, or the outcome is unknown: a concurrent write of one of them, or the table is busy.
     Again,
-    /// None was; says of each whether its condition failed.
+    /// None was written; for each row, whether its condition failed.
     Refused(Vec<bool>),
 }
 
@@ -57,20 +58,20 @@ impl Table {
         Table { engine, options }
     }
 
-    /// Opens the connection: reads an item that is never there, and doesn't mind what comes of it.
+    /// Opens the connection by reading an item that never exists; an error is only logged.
     pub(crate) async fn warm(&self) {
         if let Err(error) = self.get(&Place::Feed.key()).await {
             tracing::warn!(error = %error.chain(), "the table can't be read");
         }
     }
 
-    /// An item by key, as it is after every write that was acknowledged.
+    /// An item by key, strongly consistent.
     pub async fn get(&self, key: &Key) -> Result<Option<Item>> {
         let found = self.engine.get(std::slice::from_ref(key), Part::Whole).await?;
         Ok(found.into_iter().next())
     }
 
-    /// A record's item by key, with nothing but the record, as it is after every write that was acknowledged.
+    /// A record's item by key, only with the record, strongly consistent.
     pub(crate) async fn get_record(&self, key: &Key) -> Result<Option<Item>> {
         let found = self.engine.get(std::slice::from_ref(key), Part::Only(DATA)).await?;
         Ok(found.into_iter().next())
@@ -85,12 +86,12 @@ impl Table {
         }))
     }
 
-    /// Items by key, as they are after every write that was acknowledged, in no particular order.
+    /// Items by key, strongly consistent, in no particular order.
     pub(crate) async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>> {
         self.get_items(keys, Part::Whole).await
     }
 
-    /// Records' items by key, as they are after every write that was acknowledged, in no particular order.
+    /// Records' items by key, strongly consistent, in no particular order.
     pub(crate) async fn get_records(&self, keys: &[Key]) -> Result<Vec<Item>> {
         self.get_items(keys, Part::Only(DATA)).await
     }
@@ -108,8 +109,7 @@ impl Table {
         self.written("write a row", Action::put(row_item(key, row)?, condition)?).await
     }
 
-    /// Writes rows if the conditions of all of them hold; says of each whether its condition failed. None of the rows is
-    /// written unless all are.
+    /// Writes rows in one transaction if the conditions of all of them hold.
     pub(crate) async fn put_all(&self, rows: Vec<(Item, Condition)>) -> Result<PutAll> {
         let actions: Vec<Action> =
             rows.into_iter().map(|(item, condition)| Action::put(item, condition)).collect::<Result<_>>()?;
@@ -121,13 +121,13 @@ impl Table {
         }
     }
 
-    /// Changes attributes of an item (and makes it where there is none) if a condition holds.
+    /// Changes attributes of an item if a condition holds (upsert).
     pub async fn update(&self, key: &Key, update: Update, condition: Condition) -> Result<Written> {
         self.written("change a row", Action::update(key.clone(), update, condition)).await
     }
 
-    /// Writes the next version of a row that is there, if a condition holds: attributes that only a newer version of
-    /// Daybook knows stay.
+    /// Writes the next version of an existing row if a condition holds; attributes that only a newer version of Daybook
+    /// knows stay.
     pub(crate) async fn follow(&self, key: &Key, row: &impl Serialize, condition: Condition) -> Result<Written> {
         self.written("write a row", Action::update(key.clone(), Update::following(row)?, condition)).await
     }
@@ -152,17 +152,17 @@ impl Table {
         }
     }
 
-    /// Carries out actions, all of them or none; once.
+    /// Carries out actions in one transaction, with one attempt.
     pub(crate) async fn transact(&self, actions: &[Action]) -> Result<(), Failure> {
         self.engine.transact(actions).await
     }
 
-    /// One page of the items that answer a question: at most `limit`, at most 1 MB.
+    /// One page of the items in a range: at most `limit`, at most 1 MB.
     pub async fn query(&self, range: &Range, ask: QueryAsk) -> Result<QueryPage> {
         self.engine.query(range, ask).await
     }
 
-    /// How many items answer a question, as far as they are counted.
+    /// The number of items in a range, counted up to `most`.
     pub async fn count(&self, range: &Range, most: usize) -> Result<usize> {
         let (mut counted, mut after) = (0, None);
         loop {
@@ -176,7 +176,7 @@ impl Table {
         }
     }
 
-    /// All items that answer a question whose answer is known to be small.
+    /// All items in a range that is known to be small.
     pub async fn query_all(&self, range: &Range) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         let mut after = None;
@@ -191,7 +191,7 @@ impl Table {
     }
 }
 
-/// Whether an item is that of a key.
+/// Whether an item has this key.
 pub(crate) fn is_item_of(item: &Item, key: &Key) -> bool {
     text(item, PK) == Some(&key.pk) && text(item, SK) == Some(&key.sk)
 }

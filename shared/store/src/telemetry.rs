@@ -1,6 +1,6 @@
-//! What a function says of itself: lines of JSON to its log, and metrics among them (CloudWatch's embedded metric format).
+//! Logs and metrics of a function: JSON lines in its log, with metrics in CloudWatch's embedded metric format.
 //!
-//! Code counts with the `metrics` crate; without a recorder, as on one machine and in tests, that is nothing.
+//! Code records metrics with the `metrics` crate; without a recorder, as on one machine and in tests, they are dropped.
 
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use std::io::Write as _;
@@ -12,23 +12,23 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// CloudWatch's name for all of our metrics; each has the dimension `Function`, its name as deployed.
+/// The CloudWatch namespace of all metrics; each has the dimension `Function`, its name as deployed.
 pub const NAMESPACE: &str = "Daybook";
 
-/// The longest trace that is kept; X-Ray's with all of its parts has about 120 characters.
+/// The maximum length of a trace that is kept; X-Ray's with all of its parts has about 120 characters.
 const LONGEST_TRACE: usize = 256;
 
 static METRICS: OnceLock<&Collector> = OnceLock::new();
 static IS_WARM: AtomicBool = AtomicBool::new(false);
 
-/// One call of a function by Lambda.
+/// One invocation of a function by Lambda.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Lambda's id of it; empty on one machine.
+    /// Lambda's request id; empty on one machine.
     pub id: String,
-    /// The trace that X-Ray knows it by.
+    /// Its X-Ray trace.
     pub trace: Option<String>,
-    /// Whether it is the process's first.
+    /// Whether it is the first of its process.
     pub cold_start: bool,
     /// When it began.
     pub started: Instant,
@@ -41,7 +41,7 @@ impl Default for Invocation {
 }
 
 impl Invocation {
-    /// One begins.
+    /// Begins an invocation.
     pub fn begin(id: &str, trace: Option<&str>) -> Invocation {
         let cold_start = !IS_WARM.swap(true, Ordering::SeqCst);
         if cold_start {
@@ -59,7 +59,7 @@ impl Invocation {
         self.started.elapsed().as_micros() as f64 / 1000.0
     }
 
-    /// It is over: what was counted is written out.
+    /// Ends the invocation and writes its metrics.
     pub fn end(self) {
         let Some(metrics) = METRICS.get() else { return };
         // One write for all of it; the next invocation may be far off.
@@ -71,16 +71,16 @@ impl Invocation {
     }
 }
 
-/// A trace as it may go into the journal, messages and log lines.
+/// The trace, if it is safe in the journal, messages and log lines.
 pub fn readable_trace(trace: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-=;:|,_.".contains(&byte);
     ((1..=LONGEST_TRACE).contains(&trace.len()) && trace.bytes().all(plain)).then(|| trace.to_owned())
 }
 
-/// What is logged: what `RUST_LOG` says, such as `warn,daybook_store=debug`, or else this.
+/// The log filter: `RUST_LOG`, such as `warn,daybook_store=debug`, or else `otherwise`.
 pub fn log_filter(otherwise: &str) -> Targets {
-    let said = std::env::var("RUST_LOG").ok().and_then(|said| said.parse().ok());
-    said.or_else(|| otherwise.parse().ok()).unwrap_or_default()
+    let set = std::env::var("RUST_LOG").ok().and_then(|set| set.parse().ok());
+    set.or_else(|| otherwise.parse().ok()).unwrap_or_default()
 }
 
 /// Logs one JSON object a line to standard output.
@@ -90,7 +90,7 @@ pub fn log_as_json() {
     let _ = tracing_subscriber::registry().with(log_filter("info")).with(lines).try_init();
 }
 
-/// Counts for CloudWatch, in Lambda.
+/// Sets up metrics for CloudWatch, in Lambda.
 pub fn count_for_cloudwatch() {
     let Ok(function) = std::env::var("AWS_LAMBDA_FUNCTION_NAME") else { return };
     match Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("Function", function).init() {
@@ -99,7 +99,7 @@ pub fn count_for_cloudwatch() {
             metrics::describe_histogram!("Duration", metrics::Unit::Milliseconds, "of a request or batch");
             metrics::describe_histogram!("QueueAge", metrics::Unit::Seconds, "of a message when it is worked on");
         }
-        Err(error) => tracing::warn!(%error, "nothing is counted"),
+        Err(error) => tracing::warn!(%error, "metrics can't be set up; none are recorded"),
     }
 }
 

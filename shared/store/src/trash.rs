@@ -1,4 +1,4 @@
-//! The trash: where records are for 30 days before they are gone.
+//! The trash: soft-deleted records, which can be restored for 30 days.
 
 use crate::cx::{is_at, record_of};
 use crate::item::expires_after;
@@ -9,7 +9,7 @@ use crate::{Cx, Result};
 use daybook_domain::{AnyId, Conflict, Error as Domain, Record, Stored, Timestamp};
 
 impl Cx {
-    /// What was deleted, and can be taken back.
+    /// The trash: deleted records that can be restored.
     pub fn trash(&self) -> Trash<'_> {
         Trash { cx: self }
     }
@@ -22,7 +22,7 @@ pub struct Trash<'a> {
 }
 
 impl Trash<'_> {
-    /// A record in the trash, for as long as it is kept there.
+    /// A record in the trash, until it expires.
     pub async fn find<T: Record>(self, id: impl Into<AnyId>) -> Result<Option<Stored<T>>> {
         let item = self.cx.env.table.get(&Place::Trash(self.cx.org, id.into()).key()).await?;
         let kept = item.filter(|item| expires_after(item, self.cx.now().as_second()));
@@ -30,7 +30,7 @@ impl Trash<'_> {
         Ok(record.filter(|record| self.cx.reaches(record.owner())))
     }
 
-    /// A record in the trash, or the error that says it isn't there; with `if_match` it must be at that version.
+    /// A record in the trash, or the error that it isn't there; with `if_match` it must be at that version.
     pub async fn get<T: Record>(self, id: impl Into<AnyId>, if_match: Option<u64>) -> Result<Stored<T>> {
         let id = id.into();
         let Some(trashed) = self.find::<T>(id).await? else {
@@ -41,15 +41,15 @@ impl Trash<'_> {
         Ok(trashed)
     }
 
-    /// Who went to the trash with a record, as far as the index has it.
+    /// The records deleted by cascade with a record, as far as the index has them.
     pub async fn indexed_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
         let items = self.cx.env.table.query_all(&Question::DeletedWith(self.cx.org, parent).range()).await?;
         let id = |item: &Item| text(item, SK)?.parse().ok();
         Ok(items.iter().filter_map(id).collect())
     }
 
-    /// Who went to the trash with a record that is there; refused while not all of it is, and just after it went, while
-    /// that can't be known.
+    /// The records deleted by cascade with a record in the trash. Refused while the cascade is in progress, and just
+    /// after it, while the index may be incomplete.
     pub async fn deleted_with(self, parent: AnyId) -> Result<Vec<AnyId>> {
         let cascades = Cascades::read(&self.cx.env, self.cx.org).await?;
         if cascades.holds(parent) {
@@ -60,7 +60,7 @@ impl Trash<'_> {
             return Ok(Vec::new());
         };
         let went = text(&trashed, "deleted_at").and_then(|at| at.parse::<Timestamp>().ok());
-        // A job that moved them knows better how many they were, and when.
+        // The job that carried out the cascade recorded their exact number, and when.
         let (count, at) = match cascades.finished(parent).filter(|finished| went.is_none_or(|went| finished.at >= went))
         {
             Some(finished) => (finished.count, Some(finished.at)),

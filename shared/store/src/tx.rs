@@ -1,4 +1,4 @@
-//! What a request wants to change, as it hands it to commit.
+//! Builder of a transaction: the changes, events and rows of one request, as commit takes them.
 
 use crate::cx::is_cascaded;
 use crate::family::Family;
@@ -10,30 +10,30 @@ use daybook_domain::words::Words;
 use daybook_domain::{AnyId, Audit, Change, Claim, EntryId, Event, Record, Reference, Stored, Timestamp, UserId};
 use serde_json::{Map, Value};
 
-/// The changes of one request: all of them happen, or none.
+/// The changes of one request: all of them are committed, or none.
 #[derive(Debug, Default)]
 pub struct Tx {
     pub(crate) changes: Vec<Changed>,
     pub(crate) events: Vec<(Event, Audit, AnyId, Map<String, Value>)>,
     pub(crate) rows: Vec<RowWrite>,
-    /// Entries whose details are erased, and the record that asks for it.
+    /// Entries whose details are erased, and the record that requests it.
     pub(crate) erased: Option<(AnyId, Vec<EntryId>)>,
-    /// Whether the request holds what isn't to be written down.
+    /// Whether the request's query and body are kept out of the journal.
     pub(crate) discreet: bool,
 }
 
 impl Tx {
-    /// Makes a record.
+    /// Creates a record.
     pub fn create<T: Record>(record: &T) -> Tx {
         Tx::default().and_create(record)
     }
 
-    /// Replaces a record by the version that follows it.
+    /// Replaces a record by its next version.
     pub fn update<T: Record>(before: &Stored<T>, after: &T) -> Tx {
         Tx::default().and_update(before, after)
     }
 
-    /// Replaces a record too.
+    /// Also replaces a record.
     #[must_use]
     pub fn and_update<T: Record>(mut self, before: &Stored<T>, after: &T) -> Tx {
         self.changes.push(Changed::of(
@@ -44,19 +44,19 @@ impl Tx {
         self
     }
 
-    /// Moves a record to the trash.
+    /// Moves a record to the trash (soft delete).
     pub fn delete<T: Record>(record: &Stored<T>) -> Tx {
         Tx::default().and_delete(record)
     }
 
-    /// Moves a record to the trash too.
+    /// Also moves a record to the trash.
     #[must_use]
     pub fn and_delete<T: Record>(mut self, record: &Stored<T>) -> Tx {
         self.changes.push(Changed::of(Change::Delete::<T>(record), image_of(record, record), Ok(None)));
         self
     }
 
-    /// Moves a record to the trash that goes there with another one. Whether the actor reaches it plays no part.
+    /// Also moves a dependent to the trash with its parent (cascade delete), unscoped.
     #[must_use]
     pub fn and_cascade<T: Record>(mut self, record: &Stored<T>, with: AnyId) -> Tx {
         self = self.and_delete(record);
@@ -66,7 +66,8 @@ impl Tx {
         self
     }
 
-    /// Who goes to the trash with the record that the last change removes: refused where somebody joined since.
+    /// The dependents deleted with the record that the last change deletes; refused where a record joined the family
+    /// since.
     #[must_use]
     pub fn with_family(mut self, family: Family) -> Tx {
         if let Some(change) = self.changes.last_mut() {
@@ -75,12 +76,12 @@ impl Tx {
         self
     }
 
-    /// Takes a record back from the trash, as the version that follows the trashed one.
+    /// Restores a record from the trash, as the version that follows the trashed one.
     pub fn restore<T: Record>(trashed: &Stored<T>, restored: &T) -> Tx {
         Tx::default().and_restore(trashed, restored)
     }
 
-    /// Takes a record back from the trash too.
+    /// Also restores a record from the trash.
     #[must_use]
     pub fn and_restore<T: Record>(mut self, trashed: &Stored<T>, restored: &T) -> Tx {
         let images = (image_of(trashed, trashed), image_of(trashed, restored));
@@ -88,35 +89,35 @@ impl Tx {
         self
     }
 
-    /// Records that something happened which changes no record.
+    /// Journals an event that changes no record.
     pub fn happened(event: Event, audit: Audit, to: impl Into<AnyId>) -> Tx {
         Tx::default().and_happened(event, audit, to)
     }
 
-    /// Records that something happened too.
+    /// Also journals an event that changes no record.
     #[must_use]
     pub fn and_happened(mut self, event: Event, audit: Audit, to: impl Into<AnyId>) -> Tx {
         self.events.push((event, audit, to.into(), Map::new()));
         self
     }
 
-    /// Says more of the last thing that happened.
+    /// Adds a detail to the last event.
     #[must_use]
     pub fn with_detail(mut self, more: Map<String, Value>) -> Tx {
-        if let Some((.., said)) = self.events.last_mut() {
-            *said = more;
+        if let Some((.., detail)) = self.events.last_mut() {
+            *detail = more;
         }
         self
     }
 
-    /// Makes a record too.
+    /// Also creates a record.
     #[must_use]
     pub fn and_create<T: Record>(mut self, record: &T) -> Tx {
         self.changes.push(Changed::of(Change::Create(record), Ok(None), new_image(record)));
         self
     }
 
-    /// Gives the last change another name in the audit log than that of what it does to the record.
+    /// Gives the last change another action in the audit log than the default.
     #[must_use]
     pub fn called(mut self, audit: Audit) -> Tx {
         if let Some(change) = self.changes.last_mut() {
@@ -125,7 +126,7 @@ impl Tx {
         self
     }
 
-    /// Gives all changes another name in the audit log.
+    /// Gives all changes another action in the audit log.
     #[must_use]
     pub fn all_called(mut self, audit: Audit) -> Tx {
         for change in &mut self.changes {
@@ -134,12 +135,12 @@ impl Tx {
         self
     }
 
-    /// Whether it does nothing.
+    /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.events.is_empty() && self.rows.is_empty() && self.erased.is_none()
     }
 
-    /// What two transactions do, in one.
+    /// Merges two transactions into one.
     #[must_use]
     pub fn and(mut self, other: Tx) -> Tx {
         self.changes.extend(other.changes);
@@ -156,7 +157,7 @@ impl Tx {
         self
     }
 
-    /// Removes a record for good, with everything that is derived from it; frees these values too.
+    /// Permanently deletes a record with everything derived from it; frees these values too.
     pub(crate) fn erase<T: Record>(record: &Stored<T>, kept: Kept, freed: Vec<Claim>) -> Tx {
         let with_freed = |image: Image| Image { claims: freed, ..image };
         let change = Changed {
@@ -172,12 +173,12 @@ impl Tx {
         Tx { changes: vec![change], ..Tx::default() }
     }
 
-    /// Erases what entries were about; `by` is the record that asks for it.
+    /// Erases the details of entries; `by` is the record that requests it.
     pub(crate) fn erase_details(entries: Vec<EntryId>, by: AnyId) -> Tx {
         Tx { erased: Some((by, entries)), ..Tx::default() }
     }
 
-    /// Announces the last change as another event than that of its type.
+    /// Announces the last change as another event than the default of its type.
     #[must_use]
     pub fn announced(mut self, event: Event) -> Tx {
         if let Some(change) = self.changes.last_mut() {
@@ -204,7 +205,7 @@ pub(crate) enum ChangeKind {
     Erase(Kept),
 }
 
-/// Where a record is kept.
+/// Whether a record is live or in the trash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// It is live.
@@ -219,18 +220,18 @@ pub(crate) struct Changed {
     pub doing: ChangeKind,
     pub audit: Audit,
     pub event: Event,
-    /// What else it is announced as.
+    /// Further events that it is announced as.
     pub also: Vec<Event>,
     pub before: Result<Option<Image>>,
     pub after: Result<Option<Image>>,
-    /// The record that it goes to the trash with.
+    /// The parent that it is deleted with.
     pub deleted_with: Option<AnyId>,
-    /// Who goes to the trash with it.
+    /// The dependents deleted with it.
     pub family: Option<Family>,
 }
 
 impl Changed {
-    /// A change, as its type announces it, from one version to another.
+    /// A change from one version to another, with the default event of its type.
     fn of<T: Record>(change: Change<'_, T>, before: Result<Option<Image>>, after: Result<Option<Image>>) -> Changed {
         let (doing, audit) = match change {
             Change::Create(_) => (ChangeKind::Create, Audit::Create),
@@ -242,12 +243,12 @@ impl Changed {
         Changed { doing, audit, event, also, before, after, deleted_with: None, family: None }
     }
 
-    /// The version before, if there is one that could be written down.
+    /// The version before, if there is one that could be serialised.
     pub fn earlier(&self) -> Option<&Image> {
         self.before.as_ref().ok()?.as_ref()
     }
 
-    /// The version after, if there is one that could be written down.
+    /// The version after, if there is one that could be serialised.
     pub fn later(&self) -> Option<&Image> {
         self.after.as_ref().ok()?.as_ref()
     }
@@ -258,7 +259,7 @@ impl Changed {
 pub(crate) struct Image {
     pub id: AnyId,
     pub version: u64,
-    /// The number of the form that its type is stored in.
+    /// The version of its type's stored schema.
     pub form: u32,
     pub date: Timestamp,
     pub data: Map<String, Value>,
@@ -266,29 +267,29 @@ pub(crate) struct Image {
     pub words: Words,
     pub parents: Vec<AnyId>,
     pub cascade_parents: Vec<AnyId>,
-    /// The records that must be there when it comes back from the trash.
+    /// The records that must exist when it is restored from the trash.
     pub rests_on: Vec<AnyId>,
     pub alarms: Vec<Timestamp>,
     pub references: Vec<Reference>,
     pub owner: Option<UserId>,
     /// The fields whose values the journal doesn't keep.
     pub unjournaled: &'static [&'static str],
-    /// Whether lists ask for those that nobody owns, too.
+    /// Whether its type has owners, so that lists also ask for records without one.
     pub is_owned: bool,
     pub state: Option<String>,
 }
 
-/// A record as it is to be stored, with what only a newer version knows of the one that is.
+/// The image of a stored record's new version; fields that only a newer version of Daybook knows are kept.
 fn image_of<T: Record>(stored: &Stored<T>, record: &T) -> Result<Option<Image>> {
     image(record, fields_of(stored, record)?)
 }
 
-/// The fields of a version of a stored record as they are to be stored, with what only a newer version of Daybook knows.
+/// The fields of a stored record's new version; those that only a newer version of Daybook knows are kept.
 pub fn fields_of<T: Record>(stored: &Stored<T>, record: &T) -> Result<Map<String, Value>> {
     Ok(stored.fields_of(record).map_err(|error| Error::internal("write a record as JSON", error))??)
 }
 
-/// A record that isn't stored yet.
+/// The image of a new record.
 fn new_image<T: Record>(record: &T) -> Result<Option<Image>> {
     let mut fields = object_of(record)?;
     if T::FORM > 1 {

@@ -1,10 +1,10 @@
-//! A plain CRM in memory, and what people do with it.
+//! The in-memory model of the CRM, and the random operations on it.
 
 use proptest::prelude::*;
 
 pub const EMAILS: &[&str] = &["ada@example.com", "ADA@example.com", "eva@example.com"];
 pub const NAMES: &[&str] = &["Ada", "张三", "Analytical Engines", "示例科技"];
-pub const SEARCHES: &[&str] = &["ada", "三", "engines", "科技", "eva@example.com", "nobody"];
+pub const SEARCHES: &[&str] = &["ada", "三", "engines", "科技", "eva@example.com", "unknown"];
 pub const STAGES: &[&str] = &["lead", "proposal", "closed", "lost"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Kind {
     }
 }
 
-/// What somebody does. Numbers stand for one of the records made so far.
+/// An operation. Numbers refer to one of the records made so far.
 #[derive(Clone, Debug)]
 pub enum Op {
     Create {
@@ -45,7 +45,7 @@ pub enum Op {
         which: usize,
         name: usize,
     },
-    /// Renames it, if it is at a version, or was.
+    /// Renames it with `If-Match` of its current version or an earlier one.
     Guard {
         which: usize,
         name: usize,
@@ -109,7 +109,7 @@ pub fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A record as the plain CRM knows it.
+/// A record of the model.
 #[derive(Clone, Debug)]
 pub struct Thing {
     pub kind: Kind,
@@ -119,15 +119,15 @@ pub struct Thing {
     pub stage: &'static str,
     pub version: u64,
     pub live: bool,
-    /// The customer it is of; goes with it, unless it is a contact.
+    /// Its customer; deleting the customer deletes it too, unless it is a contact.
     pub customer: Option<usize>,
-    /// The other customers a contact is at.
+    /// The other customers of a contact.
     pub others: Vec<usize>,
-    /// The opportunity a task is about; goes with it.
+    /// The opportunity a task is about; deleting the opportunity deletes the task too.
     pub deal: Option<usize>,
-    /// With whom it went to the trash.
+    /// The record with which it was moved to the trash.
     pub fell_with: Option<usize>,
-    /// What the journal says of it, in this order.
+    /// Its journal events, in this order.
     pub told: Vec<String>,
 }
 
@@ -148,7 +148,7 @@ impl Thing {
     }
 }
 
-/// How an opportunity stands in a stage.
+/// The status of an opportunity in a stage.
 pub fn status_in(stage: &str) -> &'static str {
     match stage {
         "closed" => "won",
@@ -165,7 +165,7 @@ impl Plain {
         self.0.iter().enumerate().filter(move |(_, thing)| thing.live && thing.kind == kind)
     }
 
-    /// Who holds an address among the records of a type.
+    /// The record of a type that holds an address.
     pub fn holder(&self, kind: Kind, email: &str) -> Option<usize> {
         self.live(kind)
             .find(|(_, one)| one.email.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(email)))
@@ -176,7 +176,7 @@ impl Plain {
         which.is_none_or(|which| self.0[which].live)
     }
 
-    /// What goes with a record.
+    /// The records that are deleted with a record.
     pub fn family(&self, of: usize) -> Vec<usize> {
         let goes = |thing: &Thing| thing.kind != Contact && (thing.customer == Some(of) || thing.deal == Some(of));
         (0..self.0.len()).filter(|n| self.0[*n].live && goes(&self.0[*n])).collect()

@@ -1,17 +1,17 @@
-//! The plain model: what the rules say of leads, and nothing of how they are kept.
+//! The in-memory model of leads: the business rules, without storage.
 
 use daybook_domain::FormId;
 use daybook_local::DEFAULT_ORG;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// A phone number that can be understood.
+/// A valid phone number.
 pub const PHONE: &str = "+86-138-0013-8000";
 
-/// An id that nobody was told.
+/// An id that was never answered.
 const UNKNOWN: &str = "lead_01jd2h6q8e5k9v4m3n7p1r0stw";
 
-/// What `If-Match` asks for.
+/// The version that `If-Match` names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Guard {
     Anything,
@@ -19,7 +19,7 @@ pub enum Guard {
     Stale,
 }
 
-/// The rule that a change breaks, if it breaks one.
+/// The rule that a change violates, if any.
 fn broken(field: &str, value: &Value) -> Option<&'static str> {
     match (field, value.as_str()) {
         ("emial", _) => Some("unknown_field"),
@@ -32,7 +32,7 @@ fn broken(field: &str, value: &Value) -> Option<&'static str> {
     }
 }
 
-/// What the API says no with.
+/// The API's refusal.
 #[derive(Debug)]
 pub struct Refusal {
     pub status: u16,
@@ -41,15 +41,15 @@ pub struct Refusal {
     pub members: BTreeMap<&'static str, Value>,
 }
 
-/// What a change comes to: the lead afterwards, or why not.
+/// The result of a change: the lead afterwards, or the refusal.
 pub type Outcome = Result<Value, Refusal>;
 
-/// A refusal that says no more than its code.
+/// A refusal with a code alone.
 pub fn refusal(status: u16, code: &'static str) -> Refusal {
     Refusal { status, code, violations: Vec::new(), members: BTreeMap::new() }
 }
 
-/// All that there is, as the rules would have it.
+/// The model's whole state.
 #[derive(Debug, Default)]
 pub struct Model {
     /// In the order in which they came.
@@ -58,7 +58,7 @@ pub struct Model {
     holders: BTreeMap<String, Holder>,
     /// In the order of the submissions.
     pub told: Vec<Committed>,
-    /// The last post of a visitor, and what it was answered with.
+    /// A visitor's last post and its answer.
     pub last: Option<(Value, String)>,
 }
 
@@ -69,14 +69,14 @@ pub struct Known {
     trashed: bool,
 }
 
-/// Who holds an address, and who held it last.
+/// The lead that holds an address, and the one that held it last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Holder {
     current: Option<usize>,
     previous: Option<usize>,
 }
 
-/// The id that a submission was answered with, the lead it leads to, and what the submission said.
+/// A submission: the id in its answer, the lead that this id names, and what was posted.
 #[derive(Debug)]
 pub struct Committed {
     pub id: String,
@@ -85,7 +85,7 @@ pub struct Committed {
 }
 
 impl Model {
-    /// One of the ids told, as a path, and its lead.
+    /// One of the answered ids, as a path, and its lead.
     pub fn find(&self, id: usize) -> (String, Option<usize>) {
         let told = self.told.get(id % self.told.len().max(1));
         (format!("/api/leads/{}", told.map_or(UNKNOWN, |told| told.id.as_str())), told.map(|told| told.lead))
@@ -102,7 +102,7 @@ impl Model {
         all.filter(|data| status.is_none_or(|status| data["status"] == status)).cloned().collect()
     }
 
-    /// Takes in a submission: it joins the lead of the one it adds to, or who has its address, or makes a lead.
+    /// Accepts a submission: it joins the lead of the submission it follows, or the one with its address, or makes a lead.
     pub fn take(&mut self, submission: &str, enquiry: Value, earlier: Option<usize>, now: &str) -> usize {
         let id = submission.replacen("sub_", "lead_", 1);
         let address = normalized(&enquiry);
@@ -120,11 +120,11 @@ impl Model {
         lead
     }
 
-    /// Changes what is named, or says everything that is wrong with that.
+    /// Changes the named fields, or returns all violations.
     pub fn patch(&mut self, lead: Option<usize>, guard: Guard, fields: &Map<String, Value>, now: &str) -> Outcome {
         let lead = self.live(lead)?;
         self.guarded(lead, guard)?;
-        // An empty text is nothing.
+        // An empty text means "no value".
         let given = |value: &Value| if value == "" { Value::Null } else { value.clone() };
         let fields: Map<String, Value> = fields.iter().map(|(name, value)| (name.clone(), given(value))).collect();
         let rules =
@@ -158,7 +158,7 @@ impl Model {
         Ok(data)
     }
 
-    /// Takes a lead back from the trash.
+    /// Restores a lead from the trash.
     pub fn restore(&mut self, lead: Option<usize>, guard: Guard, now: &str) -> Outcome {
         let lead = lead.ok_or_else(|| refusal(404, "not_found"))?;
         if !self.leads[lead].trashed {
@@ -180,7 +180,7 @@ impl Model {
         Err(Refusal { members, ..refusal(412, "precondition_failed") })
     }
 
-    /// Gives up the address that a lead held and takes the one it wants, unless another lead has that.
+    /// Frees the address that a lead held and claims its new one, unless another lead holds that.
     fn reclaim(&mut self, lead: usize, held: Option<String>, wanted: Option<String>) -> Result<(), Refusal> {
         if held == wanted {
             return Ok(());
@@ -220,7 +220,7 @@ fn revise(lead: &mut Value, now: &str) {
     lead["updated_at"] = json!(now);
 }
 
-/// Lays a change over a value: `null` clears, and of `extra` what it names.
+/// Merges a change into a value: `null` clears a field; `extra` is merged by its members.
 fn lay(target: &mut Value, change: &Value) {
     match (target.as_object_mut(), change) {
         (Some(extra), Value::Object(parts)) => {
@@ -232,7 +232,7 @@ fn lay(target: &mut Value, change: &Value) {
     }
 }
 
-/// The address that a lead keeps others from having: a converted one gives it free.
+/// The address that a lead claims; a converted lead claims none.
 fn claim(lead: &Value) -> Option<String> {
     (lead["status"] != "converted").then(|| normalized(lead))
 }
@@ -245,12 +245,12 @@ fn e164(phone: &Value) -> Value {
     if phone.as_str() == Some(PHONE) { json!("+8613800138000") } else { Value::Null }
 }
 
-/// What must be a text.
+/// A value that must be a text.
 pub fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// Whether a lead has all the words: Latin ones and numbers by their beginning, Chinese by any part.
+/// Whether a lead matches all words: Latin words and numbers by their beginning, Chinese by any part.
 pub fn is_found(lead: &Value, words: &str) -> bool {
     let known = |name: &str| lead[name].as_str().unwrap_or_default().to_lowercase();
     let (first, last) = (known("first_name"), known("last_name"));

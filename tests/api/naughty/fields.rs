@@ -1,5 +1,5 @@
-//! The fields that take text, and what the rules say becomes of a string in each. Written anew from the rules; only
-//! what addresses, times and zones are is asked of the domain.
+//! The text fields of all forms, each with the expected result for a string. Written independently of the code under
+//! test, except that e-mail addresses, times and time zones are parsed by `domain`.
 
 use daybook_domain::demo::DemoType;
 use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, EXTRA_BYTES, Industry, ProjectTimeline};
@@ -8,10 +8,10 @@ use daybook_domain::words::is_han;
 use daybook_domain::{EmailAddress, Locale, Moment, Zone};
 use serde_json::{Value, json};
 
-/// What becomes of a string in a field: what is kept, null where nothing is, or the code of the rule it breaks.
+/// The result for a string in a field: the stored value, null if nothing is stored, or the code of the violated rule.
 pub type Verdict = Result<Value, &'static str>;
 
-/// A field: its name, where the submission keeps it, and what becomes of a string there.
+/// A field: its name, its place in the submission, and the result for a string.
 pub type Field = (&'static str, &'static str, fn(&str) -> Verdict);
 
 pub const LEAD: &[Field] = &[
@@ -56,7 +56,7 @@ pub const DEMO: &[Field] = &[
     ("special_requirements", "/demo/special_requirements", prose),
 ];
 
-/// A form's field that was left empty: it counts as absent.
+/// An empty form field, which counts as absent.
 fn is_blank(text: &str) -> bool {
     text.trim_matches([' ', '\u{a0}', '\u{3000}']).is_empty()
 }
@@ -65,7 +65,7 @@ fn ends_a_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// One line, or nothing.
+/// A text of one line, or no value.
 pub fn line(text: &str, most: usize) -> Verdict {
     if is_blank(text) { Ok(Value::Null) } else { strict_line(text, most) }
 }
@@ -79,7 +79,7 @@ fn strict_line(text: &str, most: usize) -> Verdict {
     }
 }
 
-/// A text of several lines, or nothing.
+/// A text of several lines, or no value.
 pub fn prose(text: &str) -> Verdict {
     let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     match text.replace("\r\n", "\n").trim() {
@@ -99,7 +99,7 @@ fn one_of(text: &str, names: &[&str]) -> Verdict {
     }
 }
 
-/// An advertising parameter is never refused: visitors don't write it.
+/// An advertising parameter, which is never refused, since visitors don't type it.
 fn cut(text: &str, most: usize) -> Verdict {
     let kept: String = text.chars().filter(|c| !ends_a_line(*c)).take(most).collect();
     Ok(if kept.trim().is_empty() { Value::Null } else { json!(kept.trim()) })
@@ -146,7 +146,7 @@ fn attendees(text: &str) -> Verdict {
     }
 }
 
-/// Several products with commas, kept as one text.
+/// Several products with commas, stored as one text.
 pub fn products(text: &str) -> Verdict {
     let parts = text.split([',', '，', '、', ';', '；']).map(str::trim).filter(|part| !part.is_empty());
     let list: Vec<Value> = parts.map(|part| strict_line(part, 100)).collect::<Result<_, _>>()?;
@@ -157,7 +157,7 @@ pub fn products(text: &str) -> Verdict {
     }
 }
 
-/// A whole name as given name and family name.
+/// A full name split into given name and family name.
 pub fn split(name: &str) -> (&str, &str) {
     let name = name.trim_matches(' ');
     match name.chars().next() {
@@ -168,14 +168,14 @@ pub fn split(name: &str) -> (&str, &str) {
     }
 }
 
-/// A string on its way.
+/// A string in a field of a posted form.
 pub struct Case {
-    /// Where it is in the body.
+    /// Its place in the body.
     pub path: Vec<String>,
     pub value: Value,
-    /// Where the answer tells of a broken rule.
+    /// Its place in the answer's errors.
     pub told: String,
-    /// Where the submission keeps it.
+    /// Its place in the submission.
     pub kept: String,
     pub verdict: Verdict,
 }
@@ -196,7 +196,7 @@ impl Case {
         fields.iter().map(|field| Case::of(field, text)).collect()
     }
 
-    /// A field that nobody knows, with the string for its name.
+    /// An unknown field with the string as its name.
     pub fn named(text: &str) -> Case {
         let (told, verdict): (String, Verdict) = match text {
             "" => ("/extra".to_owned(), Err("invalid_format")),
@@ -219,7 +219,7 @@ impl Case {
         Case { path: vec!["email".to_owned()], value: json!(address), told, kept, verdict }
     }
 
-    /// The rule it breaks, and where.
+    /// The rule it violates, and the place in the answer's errors.
     pub fn violation(&self) -> Option<(String, String)> {
         self.verdict.as_ref().err().map(|code| (self.told.clone(), (*code).to_owned()))
     }

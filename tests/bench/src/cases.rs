@@ -1,4 +1,4 @@
-//! The cases: what is asked of the server, and how it must answer.
+//! The benchmark's cases: the requests of each, and the expected status.
 
 use crate::known::Known;
 use crate::load::Random;
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The address of the user who asks.
+/// The address of the user who sends the requests.
 pub const USER: &str = "owner@example.com";
 
 /// Their password.
 pub const PASSWORD: &str = "a password of the benchmark";
 
-/// A word that nobody has.
+/// A word that no lead contains.
 pub const NOBODY: &str = "qxzvkjw";
 
-/// What is measured.
+/// A case to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Case {
     /// A signed-in user reads a lead.
     Read,
     /// A signed-in user lists the newest 20.
     List,
-    /// A signed-in user searches for a word that some leads have.
+    /// A signed-in user searches for a word that some leads contain.
     SearchHit,
-    /// A signed-in user searches for a word that no lead has.
+    /// A signed-in user searches for a word that no lead contains.
     SearchMiss,
     /// A user signs in.
     Login,
@@ -59,7 +59,7 @@ pub enum Case {
     CreateCustomer,
     /// A signed-in user makes a contact of a customer.
     CreateContact,
-    /// A signed-in user writes down an interaction with a customer.
+    /// A signed-in user makes an interaction with a customer.
     CreateInteraction,
     /// A signed-in user makes an opportunity of a customer.
     CreateOpportunity,
@@ -67,7 +67,7 @@ pub enum Case {
     CreateTask,
 }
 
-/// The types of record that people work with.
+/// The CRM's record types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Customers.
@@ -86,7 +86,7 @@ impl Kind {
     /// Every type, customers first.
     pub const ALL: [Kind; 5] = [Kind::Customer, Kind::Contact, Kind::Interaction, Kind::Opportunity, Kind::Task];
 
-    /// Where its records are.
+    /// The path of its records.
     pub fn path(self) -> &'static str {
         match self {
             Kind::Customer => "/api/customers",
@@ -128,7 +128,7 @@ impl Kind {
 }
 
 impl Case {
-    /// Every case. Creating is the last: it changes what the others would find, and leaves work behind.
+    /// Every case. Creates come last, since they change the results of the others and cause work in the background.
     pub const ALL: [Case; 23] = [
         Case::Read,
         Case::List,
@@ -155,7 +155,7 @@ impl Case {
         Case::CreateTask,
     ];
 
-    /// The type of record that it is about, unless that is leads.
+    /// Its record type; none for leads.
     pub fn kind(self) -> Option<Kind> {
         match self {
             Case::Read | Case::List | Case::SearchHit | Case::SearchMiss | Case::Login | Case::Create => None,
@@ -226,7 +226,7 @@ enum Requests {
 }
 
 impl Script {
-    /// The requests of a case, for a server of which so much is known.
+    /// The requests of a case for a server.
     pub fn of(case: Case, known: &Arc<Known>) -> Script {
         let list = |query: String| get(&format!("/api/leads?{query}limit=20"), Some(&known.token));
         let of = |kind: Kind, query: &str| {
@@ -306,7 +306,7 @@ pub fn company(number: usize) -> String {
     format!("Works{:06}", number / 20)
 }
 
-/// The part of an address before the `@`: 13 characters that were not given out before.
+/// A unique local part of an address: 13 characters.
 pub fn fresh_local_part() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("b{:012x}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -323,7 +323,7 @@ pub fn post(path: &str, body: &str) -> String {
     post_as(path, body, None)
 }
 
-/// A request with a body of JSON, of somebody.
+/// A signed-in request with a body of JSON.
 pub fn post_as(path: &str, body: &str, token: Option<&str>) -> String {
     let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     format!(
@@ -332,7 +332,7 @@ pub fn post_as(path: &str, body: &str, token: Option<&str>) -> String {
     )
 }
 
-/// A text as a value in a query.
+/// A text escaped as a value in a query.
 pub fn escape(text: &str) -> String {
     let escaped = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),

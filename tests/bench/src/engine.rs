@@ -1,7 +1,7 @@
-//! The baseline: what the table itself does for the very items of a create.
+//! The baseline: the throughput of the table alone with the items of a lead's creation.
 //!
-//! One lead is posted to a whole system, and the transaction it makes is overheard. Transactions like it, with
-//! fresh ids and addresses, then go straight to a table of their own: no HTTP, no planning, the same durable commits.
+//! One lead is posted to a whole system, and its transaction is recorded. Transactions like it, with
+//! fresh ids and addresses, then go directly to a separate table: no HTTP, no planning, the same durable commits.
 
 use crate::Result;
 use crate::cases::{fresh_local_part, lead};
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-/// How many transactions are made ready before the clock runs.
+/// The number of transactions prepared before the measurement starts.
 const BATCH: usize = 500;
 
 /// The characters of an id behind its prefix.
@@ -36,7 +36,7 @@ const SUFFIX: usize = 26;
 /// The characters of a SHA-256 in hexadecimal.
 const HASH: usize = 64;
 
-/// What the overheard lead is called, in a form that is found again in the transaction.
+/// The name of the recorded lead, as it appears in the transaction.
 const LOCAL_PART: &str = "benchmarklead";
 const REQUEST_ID: &str = "req_benchmarkbenchmarkbenchmarkbench";
 
@@ -44,16 +44,16 @@ const REQUEST_ID: &str = "req_benchmarkbenchmarkbenchmarkbench";
 pub struct Baseline {
     table: Local,
     transaction: Vec<Action>,
-    /// What must be another in each transaction besides address and request.
+    /// The ids that must be different in each transaction, besides address and request.
     ids: BTreeSet<String>,
     once: String,
     fresh: Ids,
-    /// How many items a create writes or checks.
+    /// The number of items that a create writes or checks.
     pub items: usize,
 }
 
 impl Baseline {
-    /// A table in a folder, as a system has it.
+    /// A table in a folder, as the server opens it.
     pub fn prepare(folder: &Path, runtime: &Runtime) -> Result<Baseline> {
         let table = Local::open(&folder.join("engine"), Durability::default())?;
         let transaction = runtime.block_on(overheard(table.clone(), folder))?;
@@ -79,7 +79,7 @@ impl Baseline {
         Ok(done as f64 / spent.as_secs_f64())
     }
 
-    /// The next transaction: the overheard one with everything fresh that must be.
+    /// The next transaction: the recorded one with fresh ids and addresses.
     fn next(&self) -> Vec<Action> {
         let unique = self.fresh.next();
         let mut pairs = vec![
@@ -96,7 +96,7 @@ impl Baseline {
     }
 }
 
-/// An action with every text in it as a function has it.
+/// An action with a function applied to each of its texts.
 fn retold(action: &Action, fresh: &dyn Fn(&str) -> String) -> Action {
     let key = Key { pk: fresh(&action.key.pk), sk: fresh(&action.key.sk) };
     let act = match &action.act {
@@ -133,7 +133,7 @@ fn condition_of(condition: &Condition, fresh: &dyn Fn(&str) -> String) -> Condit
     }
 }
 
-/// The transaction that a posted lead becomes.
+/// The transaction of a posted lead.
 async fn overheard(table: Local, folder: &Path) -> Result<Vec<Action>> {
     let keys = Keyring::parse("bench:0123456789abcdef0123456789abcdef")?;
     let outbox = Outbox::in_memory(|| Clock::System.now());
@@ -157,7 +157,7 @@ async fn overheard(table: Local, folder: &Path) -> Result<Vec<Action>> {
     }
 }
 
-/// The ids in a transaction, without their prefixes; those of the organisation and its form stay what they are.
+/// The ids in a transaction, without prefixes, except those of the organisation and its form.
 fn ids_in(transaction: &str) -> BTreeSet<String> {
     let organization = DEFAULT_ORG.to_string();
     let is_suffix = |text: &&str| {
@@ -173,14 +173,14 @@ fn ids_in(transaction: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The hash that the idempotency record is kept under.
+/// The hash in the key of the idempotency record.
 fn once_in(transaction: &str) -> Option<String> {
     let (_, rest) = transaction.split_once("#once#")?;
     let hash = rest.get(..HASH)?;
     hash.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| hash.to_owned())
 }
 
-/// Stands between the store and the table and keeps the last transaction.
+/// An engine that records the last transaction between the store and the table.
 #[derive(Debug)]
 struct Ear {
     heard: Mutex<Vec<Action>>,

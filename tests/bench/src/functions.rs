@@ -1,5 +1,5 @@
-//! The benchmark of functions: each as Lambda runs it, as a process that asks for events over HTTP, against an
-//! emulator of DynamoDB: how large it is, how long it takes to start, what memory it takes, how fast it answers when warm.
+//! The benchmark of functions: each runs as on Lambda, as a process that fetches events over HTTP, with an emulator of
+//! DynamoDB. Measured are its size, start-up time, memory and warm latency.
 
 mod package;
 mod report;
@@ -20,20 +20,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What functions are compared with.
+/// The reference function.
 const BARE: &str = "bare-function";
 
-/// How often each is started, for an organisation of its own; its start is the median.
+/// The number of starts of each function, each with a new organisation; the result is the median.
 const STARTS: usize = 9;
 
-/// How many events each process answers when warm: fewer than a form takes in a minute before it holds them.
+/// The number of warm events for each process: fewer than the number per minute above which a form holds posts.
 const EVENTS_EACH: usize = 50;
 
-/// The sizes that are measured with Lambda's share of the processor, in MB, and the functions.
+/// The memory sizes, in MB, that are measured with Lambda's share of the processor, and the functions.
 const SMALL: [u32; 3] = [128, 256, 512];
 const UNDER_A_QUOTA: [&str; 2] = [BARE, "submit-lead"];
 
-/// The event that stands for a function, in `events/`.
+/// The sample event in `events/` with which a function is measured.
 const EVENTS: [(&str, &str); 25] = [
     ("auth", "auth/login"),
     ("users", "users/list"),
@@ -73,7 +73,7 @@ pub struct Arguments {
     from: Option<PathBuf>,
 }
 
-/// Measures them, and says how in tables.
+/// Measures functions and returns the tables.
 pub fn run(arguments: &Arguments, ours: &Path) -> Result<String> {
     let machine = Machine::look(ours);
     let names: Vec<&str> = EVENTS.iter().map(|(function, _)| *function).collect();
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments, ours: &Path) -> Result<String> {
         Some(folder) => folder.clone(),
         None => package::build(ours, &names)?,
     };
-    // The emulator and what stands for Lambda have the other core.
+    // The emulator and the fake Lambda run on the other core.
     machine.stay_on(LOAD_CORE)?;
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = tokio.enter();
@@ -128,13 +128,13 @@ struct Bench<'a> {
     table: String,
     ids: Ids,
     token: String,
-    /// Whether events that go without a token get one.
+    /// Whether a token is added to events without one.
     credentials: bool,
     tokio: &'a tokio::runtime::Runtime,
 }
 
 impl Bench<'_> {
-    /// Registers somebody, whose token the events of signed-in people carry.
+    /// Registers the user whose token is used in signed-in events.
     fn sign_in(&mut self) -> Result<()> {
         let mut started = self.start("auth", &Share::All)?;
         let answer = self.tokio.block_on(started.runtime.invoke(self.event("auth/register", 0)?))?;
@@ -159,7 +159,7 @@ impl Bench<'_> {
         Ok(Row { name: name.to_owned(), package, starts, firsts, warm, memory })
     }
 
-    /// How long a function takes for an event, which it must answer well.
+    /// The time a function takes for an event, which must succeed.
     fn answered(&self, started: &mut Started, event: &str, number: usize) -> Result<Duration> {
         let event = self.event(event, number)?;
         let begun = Instant::now();
@@ -189,7 +189,7 @@ impl Bench<'_> {
         Ok(started)
     }
 
-    /// A sample event. Each number is another visitor's.
+    /// A sample event. Each number stands for another visitor.
     fn event(&self, name: &str, number: usize) -> Result<Value> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../events/{name}.json"));
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -214,7 +214,7 @@ impl Bench<'_> {
     }
 }
 
-/// A function's process. It ends with this value.
+/// A function's process, which is killed on drop.
 struct Started {
     process: Child,
     took: Duration,
@@ -228,7 +228,7 @@ impl Drop for Started {
     }
 }
 
-/// What Lambda and the template set.
+/// The environment variables that Lambda and the template set.
 fn variables(function: &str, runtime: &str, aws: &str, org: OrgId) -> Vec<(&'static str, String)> {
     let queue = format!("{aws}/queue");
     let mut set = vec![
@@ -266,7 +266,7 @@ fn variables(function: &str, runtime: &str, aws: &str, org: OrgId) -> Vec<(&'sta
     set
 }
 
-/// A command of the shell's, for what has to happen in the new process before the program.
+/// A shell command, for set-up in the new process before it runs the program.
 fn shell(line: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", line]);

@@ -1,4 +1,4 @@
-//! What the benchmark learns of a server before it asks in earnest: a token, the leads, words to search for.
+//! Preparation of a measurement: signs in, makes and lists records, and chooses the words to search for.
 
 use crate::Result;
 use crate::cases::{Case, Kind, NOBODY, PASSWORD, USER, escape, fresh_local_part, get, lead, post, post_as};
@@ -8,37 +8,37 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// How many leads a word to search for should find: a page.
+/// The number of leads that a search word should find: a page.
 const PAGE: usize = 20;
 
-/// How many words are tried, and how many of them are used.
+/// The number of words tried, and the number used.
 const TRIED: usize = 40;
 const USED: usize = 8;
 
-/// The most changes of a batch.
+/// The maximum number of changes in a batch.
 const BATCH: usize = 100;
 
-/// For so many customers there is a contact, an interaction, an opportunity and a task.
+/// The number of customers for each contact, interaction, opportunity and task.
 const TENTH: usize = 10;
 
-/// The most records a list has.
+/// The maximum number of records on a page.
 const MOST: usize = 200;
 
-/// What is known of a server.
+/// The data needed to measure a server.
 #[derive(Debug)]
 pub struct Known {
     /// An access token of the leads' owner.
     pub token: String,
     /// The ids of all leads.
     pub ids: Vec<String>,
-    /// Words that leads are found by, with the number they find; none unless there is a search.
+    /// Search words with their numbers of hits; empty unless a search is measured.
     pub words: Vec<(String, usize)>,
-    /// The ids of all records that were made, by type; none unless they are asked for.
+    /// The ids of the records made, by type; empty unless their cases are measured.
     records: [Vec<String>; 5],
 }
 
 impl Known {
-    /// Registers the first user and looks around.
+    /// Registers the first user and collects this data.
     pub async fn learn(address: SocketAddr, leads: usize, cases: &[Case]) -> Result<Arc<Known>> {
         let mut connection = Connection::open(address).await?;
         let user = json!({"email": USER, "password": PASSWORD}).to_string();
@@ -53,11 +53,11 @@ impl Known {
             false => Vec::new(),
         };
         if cases.contains(&Case::SearchMiss) && hits(&mut connection, &token, NOBODY).await? > 0 {
-            return Err(format!("somebody is found by {NOBODY}").into());
+            return Err("the search for a word that no lead contains finds some".into());
         }
         let mut records: [Vec<String>; 5] = Default::default();
         for kind in Kind::ALL {
-            // Customers are what all others are of.
+            // All other records belong to a customer.
             if cases.iter().any(|case| case.kind().is_some_and(|asked| asked == kind || kind == Kind::Customer)) {
                 let count = if kind == Kind::Customer { leads } else { leads.div_ceil(TENTH) };
                 records[kind as usize] =
@@ -75,7 +75,7 @@ impl Known {
         &self.records[kind as usize]
     }
 
-    /// The fewest and the most leads that one of the words finds.
+    /// The minimum and the maximum number of leads found by one of the words.
     pub fn hits(&self) -> Option<(usize, usize)> {
         let hits = || self.words.iter().map(|(_, hits)| *hits);
         hits().min().zip(hits().max())
@@ -88,7 +88,7 @@ async fn ask(connection: &mut Connection, request: &str, expected: u16) -> Resul
     Ok(serde_json::from_slice(body)?)
 }
 
-/// Lists all leads: their ids, and how many of them have which word.
+/// Lists all leads: their ids, and the number of leads by word.
 async fn walk(connection: &mut Connection, token: &str) -> Result<(Vec<String>, HashMap<String, usize>)> {
     let mut ids = Vec::new();
     let mut counts = HashMap::new();
@@ -115,7 +115,7 @@ fn first_word(text: &str) -> Option<&str> {
     text.split(|c: char| !c.is_alphanumeric()).find(|word| word.chars().count() >= 2)
 }
 
-/// The words that find about a page of leads.
+/// Words that find about a page of leads.
 async fn words(
     connection: &mut Connection,
     token: &str,
@@ -139,14 +139,14 @@ async fn words(
     Ok(found)
 }
 
-/// How many leads the first page of a search has.
+/// The number of leads on the first page of a search.
 async fn hits(connection: &mut Connection, token: &str, word: &str) -> Result<usize> {
     let path = format!("/api/leads?search={}&limit={MOST}", escape(word));
     let page = ask(connection, &get(&path, Some(token)), 200).await?;
     Ok(page["data"].as_array().ok_or("a search without data")?.len())
 }
 
-/// Makes records of a type, by batches; each is of a customer of its own.
+/// Makes records of a type in batches, each of a different customer.
 async fn make(
     connection: &mut Connection,
     token: &str,
@@ -173,7 +173,7 @@ async fn make(
     Ok(ids)
 }
 
-/// Whether what visitors post becomes a lead, rather than being held.
+/// Whether posted forms become leads instead of being held.
 async fn check_intake(connection: &mut Connection, token: &str) -> Result<()> {
     let local_part = fresh_local_part();
     ask(connection, &post("/api/leads", &lead(&local_part)), 201).await?;

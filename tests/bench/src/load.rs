@@ -1,4 +1,4 @@
-//! The load: connections that each send a request, wait for the answer, and send the next.
+//! The load generator: connections that each send a request, wait for the answer, and send the next.
 
 use crate::Result;
 use crate::cases::Script;
@@ -9,35 +9,35 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// How much longer than meant a run may take.
+/// The tolerance of a run's duration.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a connection that failed waits for its next try.
+/// The pause after a failed connection.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// So many connections, for so long.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     /// The server.
     pub address: SocketAddr,
-    /// How many connections ask at once.
+    /// The number of connections.
     pub connections: usize,
-    /// For how long.
+    /// The duration.
     pub lasting: Duration,
 }
 
-/// What a run showed.
+/// The results of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Answers as expected, a second.
+    /// Expected answers per second.
     pub per_second: f64,
     /// The median latency, in milliseconds.
     pub p50: f64,
-    /// The latency that one of a hundred answers exceeds, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub p99: f64,
-    /// How many requests failed or were answered otherwise.
+    /// The number of requests that failed or had another answer.
     pub errors: usize,
-    /// What the first of them said.
+    /// The first of these errors.
     pub first_error: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl Outcome {
         let first_error = tallies.iter().find_map(|tally| tally.first_error.clone());
         let mut micros: Vec<u32> = tallies.into_iter().flat_map(|tally| tally.micros).collect();
         micros.sort_unstable();
-        // The nearest rank.
+        // Percentiles by nearest rank.
         let percentile = |percent: usize| {
             let rank = (micros.len() * percent).div_ceil(100).max(1);
             micros.get(rank - 1).map_or(f64::NAN, |micros| f64::from(*micros) / 1000.0)
@@ -73,7 +73,7 @@ impl Outcome {
     }
 }
 
-/// What one connection saw.
+/// The results of one connection.
 #[derive(Debug, Default)]
 struct Tally {
     micros: Vec<u32>,
@@ -100,7 +100,7 @@ async fn drive(address: SocketAddr, script: Script, until: Instant, mut random: 
     tally
 }
 
-/// Sends a request, on the open connection if there is one; says how long its answer took.
+/// Sends a request, on the open connection if there is one; returns the latency.
 async fn exchange(
     open: &mut Option<Connection>,
     address: SocketAddr,
@@ -118,7 +118,7 @@ async fn exchange(
     Ok(took)
 }
 
-/// A connection that stays open, and reads as little of HTTP/1.1 as these answers need.
+/// A persistent connection with the minimum of HTTP/1.1 that these answers need.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
@@ -185,7 +185,7 @@ struct Head {
 }
 
 impl Head {
-    /// The head of an answer, unless there is more of it to come.
+    /// The head of an answer; none if it is incomplete.
     fn read(buffer: &[u8]) -> io::Result<Option<Head>> {
         let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("an answer without {what}"));
@@ -204,17 +204,17 @@ impl Head {
     }
 }
 
-/// Numbers to choose by (xorshift), the same ones in every run.
+/// A random number generator (xorshift) with the same numbers in every run.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers of a connection.
+    /// The generator of a connection.
     pub fn new(connection: usize) -> Random {
         Random((connection as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// A number below another, which is not zero.
+    /// A number below a limit, which must not be zero.
     pub fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

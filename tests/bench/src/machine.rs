@@ -1,17 +1,17 @@
-//! The machine: what it is, which core does what, and what a process takes of it.
+//! The machine: its description, the assignment of cores, and the memory and processor time of a process.
 
 use crate::Result;
 use std::fs::read_to_string;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The core of the server, and of the table alone.
+/// The core of the server, and of the baseline.
 pub const SERVER_CORE: usize = 0;
 
 /// The core of the load.
 pub const LOAD_CORE: usize = 1;
 
-/// What the figures depend on.
+/// A description of the machine, on which the results depend.
 #[derive(Clone, Debug)]
 pub struct Machine {
     cores: usize,
@@ -21,17 +21,17 @@ pub struct Machine {
     pins: bool,
 }
 
-/// The memory that a process takes, in kB of 1,024 bytes.
+/// The memory of a process, in kB of 1,024 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     /// Now (`VmRSS`).
     pub now: u64,
-    /// The most since its start (`VmHWM`).
+    /// The peak since its start (`VmHWM`).
     pub most: u64,
 }
 
 impl Machine {
-    /// This machine, with data in that folder.
+    /// This machine, with its data in a folder.
     pub fn look(data: &Path) -> Machine {
         let cpu = read_to_string("/proc/cpuinfo").ok().and_then(|text| value_of(&text, "model name"));
         let kernel = read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned());
@@ -61,7 +61,7 @@ impl Machine {
         format!("{cores} cores, {cpu}, kernel {kernel}, data on {disk}; {pinned}")
     }
 
-    /// A command that will run on a core.
+    /// A command that runs on a core.
     pub fn command_on(&self, core: usize, program: &Path) -> Command {
         if !self.pins {
             return Command::new(program);
@@ -71,7 +71,7 @@ impl Machine {
         command
     }
 
-    /// Moves this program's main thread to a core, and with it what it starts from then on.
+    /// Moves this program's main thread to a core, and all threads and processes that it starts from then on.
     pub fn stay_on(&self, core: usize) -> Result<()> {
         if !self.pins {
             return Ok(());
@@ -87,23 +87,23 @@ fn has_core(core: usize) -> bool {
     tried.is_ok_and(|status| status.success())
 }
 
-/// The memory of a process, where the system tells.
+/// The memory of a process, if the system reports it.
 pub fn memory_of(process: u32) -> Option<Memory> {
     let status = read_to_string(format!("/proc/{process}/status")).ok()?;
     let kb = |name: &str| value_of(&status, name)?.split(' ').next()?.parse().ok();
     Some(Memory { now: kb("VmRSS")?, most: kb("VmHWM")? })
 }
 
-/// The processor time of a process so far, in ticks of 10 ms, where the system tells.
+/// The processor time of a process so far, in ticks of 10 ms, if the system reports it.
 pub fn ticks_of(process: u32) -> Option<u64> {
     let stat = read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name may hold blanks and brackets; behind it come the state and what proc(5) numbers from 4 on.
+    // The name may contain blanks and brackets; it is followed by the state and by proc(5)'s fields from number 4.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let (user, system): (u64, u64) = (fields.get(11)?.parse().ok()?, fields.get(12)?.parse().ok()?);
     Some(user + system)
 }
 
-/// What stands behind a name and a colon.
+/// The value after a name and a colon.
 fn value_of(text: &str, name: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (found, value) = line.split_once(':')?;

@@ -1,7 +1,7 @@
-//! The benchmark: how many requests a second Daybook answers on one core, how fast, in how much memory, and
-//! how that compares with what the table itself can do.
+//! The benchmark: measures Daybook's throughput, latency and memory on one core, and compares them with the table
+//! alone.
 //!
-//! The server has a core to itself and the load another. Progress goes to standard error, tables to standard
+//! The server runs on one core and the load generator on another. Progress goes to standard error, tables to standard
 //! output.
 
 mod cases;
@@ -27,32 +27,32 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The server's, so that the table alone has the same memory under it.
+/// The server's allocator, so that the baseline uses the same one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How often each case is measured.
+/// The number of runs of each case.
 const RUNS: usize = 3;
 
-/// How many connections stand for many visitors.
+/// The number of simultaneous connections.
 const AT_ONCE: usize = 16;
 
-/// How long a case runs before it counts.
+/// The warm-up time of a case.
 const WARM_UP: Duration = Duration::from_millis(500);
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Measures Daybook on this machine: requests a second, latency, memory, and the table alone.
+/// Measures Daybook on this machine: requests per second, latency, memory, and the table alone.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// How long each run lasts.
+    /// The duration of each run.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// How many leads there are; everything is measured with each number.
+    /// The numbers of leads; everything is measured with each.
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 100_000])]
     leads: Vec<usize>,
-    /// The cases to measure; all unless set.
+    /// The cases to measure; all by default.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Case>,
     /// Keep the data folders.
@@ -106,7 +106,7 @@ fn run(arguments: &Arguments) -> Result<String> {
         seed::fill(&binary, &data, leads)?;
         filled.push((leads, data));
     }
-    // One thread: what is set for it holds for all of the load.
+    // A single thread, so that its core is that of the whole load.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let baseline = match arguments.wants(Case::Create) {
         true => Some(Baseline::prepare(&folder.path, &runtime)?),
@@ -122,7 +122,7 @@ fn run(arguments: &Arguments) -> Result<String> {
     Ok(findings.tables(&machine))
 }
 
-/// Measures all cases against a server that holds so many leads.
+/// Measures all cases on a server with this number of leads.
 async fn measure(
     arguments: &Arguments,
     machine: &Machine,
@@ -148,7 +148,7 @@ async fn measure(
         for run in 1..=RUNS {
             server.settle().await?;
             if let Some(baseline) = baseline.filter(|_| case == Case::Create) {
-                // Right before the creates it is compared with, on the core that they have.
+                // Right before the creates it is compared with, on the same core.
                 machine.stay_on(SERVER_CORE)?;
                 findings.engine.push(baseline.run(arguments.lasting()).await?);
                 machine.stay_on(LOAD_CORE)?;
@@ -174,13 +174,13 @@ async fn observe(server: &Server, script: &Script, connections: usize, lasting: 
     Ok(outcome)
 }
 
-/// The folder that this program was built into, where the server's is built too.
+/// The build folder of this program, into which the server is built too.
 fn own_folder() -> Result<PathBuf> {
     let exe = std::env::current_exe()?;
     Ok(exe.parent().ok_or("this program is in no folder")?.to_owned())
 }
 
-/// Where data is kept meanwhile: beside what was built rather than among temporary files, which may be in memory.
+/// The folder of the data: beside the build rather than among temporary files, which may be in memory.
 struct Folder {
     path: PathBuf,
     keep: bool,

@@ -1,4 +1,4 @@
-//! The tables: what was measured, what was aimed at, and what peers reach.
+//! The benchmark's report: tables of the results, the targets, and the results of other frameworks.
 
 use crate::cases::Case;
 use crate::load::Outcome;
@@ -7,7 +7,7 @@ use crate::{AT_ONCE, RUNS};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Requests a second of peers with SQLite: Flask, FastAPI, Express. Each had one core for itself and its database.
+/// Requests per second of peers with SQLite: Flask, FastAPI, Express. Each had one core for itself and its database.
 const PEERS: [(Case, [f64; 3]); 6] = [
     (Case::Create, [573.0, 558.0, 1_903.0]),
     (Case::Read, [1_143.0, 1_025.0, 5_298.0]),
@@ -17,10 +17,10 @@ const PEERS: [(Case, [f64; 3]); 6] = [
     (Case::Login, [2.7, 4.0, 3.3]),
 ];
 
-/// How many leads the peers had.
+/// The number of leads of the peers.
 const PEER_LEADS: usize = 100_000;
 
-/// The least requests a second at many connections.
+/// The targets: minimum requests per second at many connections.
 const FAST: [(Case, f64); 6] = [
     (Case::Read, 6_500.0),
     (Case::List, 2_300.0),
@@ -30,7 +30,7 @@ const FAST: [(Case, f64); 6] = [
     (Case::Create, 650.0),
 ];
 
-/// The longest medians at one connection, in milliseconds.
+/// The targets: maximum medians at one connection, in milliseconds.
 const SWIFT: [(Case, f64); 17] = [
     (Case::Read, 0.4),
     (Case::List, 1.0),
@@ -51,17 +51,17 @@ const SWIFT: [(Case, f64); 17] = [
     (Case::FilterTasks, 5.0),
 ];
 
-/// What is made in the time of making a lead, or in half as much again, at one connection.
+/// The creates whose target is relative to the creation of a lead, at one connection.
 const MADE: [Case; 5] =
     [Case::CreateCustomer, Case::CreateContact, Case::CreateInteraction, Case::CreateOpportunity, Case::CreateTask];
 
-/// The longest that making one of these takes, in times of making a lead.
+/// The target: their maximum median as a multiple of a lead's.
 const OF_A_LEAD: f64 = 1.5;
 
-/// The least share of the table's transactions that creates reach, in per cent.
+/// The target: the minimum throughput of creates as a share of the baseline, in per cent.
 const OF_ENGINE: f64 = 70.0;
 
-/// The most memory under load, in MB.
+/// The target: the maximum memory under load, in MB.
 const MEMORY: f64 = 60.0;
 
 /// The runs of a case.
@@ -73,11 +73,11 @@ pub struct Row {
     pub many: Vec<Outcome>,
     /// With one.
     pub one: Vec<Outcome>,
-    /// How long the server worked on after each run with many.
+    /// The time for which the server stayed busy after each run with many.
     pub afterwards: Vec<Duration>,
 }
 
-/// The memory of a server with so many leads.
+/// The memory of a server with a number of leads.
 #[derive(Clone, Debug)]
 pub struct Memories {
     /// The leads.
@@ -90,18 +90,18 @@ pub struct Memories {
     pub at_end: Option<Memory>,
 }
 
-/// All that was found.
+/// All results.
 #[derive(Clone, Debug)]
 pub struct Findings {
     lasting: Duration,
     items: Option<usize>,
     /// The cases.
     pub rows: Vec<Row>,
-    /// The table's transactions a second, run by run.
+    /// The baseline's transactions per second, by run.
     pub engine: Vec<f64>,
     /// The memory.
     pub memories: Vec<Memories>,
-    /// How many leads the search words find, at the least and at the most, by the number of leads.
+    /// The minimum and maximum number of hits of the search words, by the number of leads.
     pub hits: Vec<(usize, (usize, usize))>,
 }
 
@@ -144,13 +144,13 @@ impl Row {
 }
 
 impl Findings {
-    /// Nothing found yet, in runs of that length; a create has so many items, where creates are measured.
+    /// An empty report for runs of this duration; with the number of items of a create, if creates are measured.
     pub fn new(lasting: Duration, items: Option<usize>) -> Findings {
         let (rows, engine, memories, hits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Findings { lasting, items, rows, engine, memories, hits }
     }
 
-    /// All tables, between the marks that they have in the README.
+    /// All tables, between the markers used in the README.
     pub fn tables(&self, machine: &Machine) -> String {
         let parts = [self.measured(machine), self.memory(), self.targets(), self.peers()];
         format!("<!-- bench -->\n{}\n<!-- /bench -->", parts.join("\n"))
@@ -235,7 +235,7 @@ impl Findings {
             let name = format!("{}, in medians of a lead", case.title());
             line(&mut text, &verdict(&name, ("≤", OF_A_LEAD), times, millis));
         }
-        // The most that any phase took, of any server.
+        // The peak of all phases and servers.
         let ends = self.memories.iter().filter_map(|memories| memories.at_end);
         let most = ends.map(|memory| megabytes(memory.most)).reduce(f64::max);
         line(&mut text, &verdict("Memory, MB", ("≤", MEMORY), most, count));
@@ -265,7 +265,7 @@ impl Findings {
     }
 }
 
-/// The median of some runs, and how far they lie apart.
+/// The median, minimum and maximum of some runs.
 #[derive(Clone, Copy, Debug)]
 struct Spread {
     least: f64,
@@ -274,7 +274,7 @@ struct Spread {
 }
 
 impl Spread {
-    /// The spread of these; not a number where there are none.
+    /// The spread of these values; NaN if there are none.
     fn of(values: impl Iterator<Item = f64>) -> Spread {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
@@ -295,16 +295,16 @@ fn verdict(name: &str, (sign, bound): (&str, f64), found: Option<f64>, number: f
 }
 
 fn line(text: &mut String, line: &str) {
-    // Writing to a string doesn't fail.
+    // Writing to a string never fails.
     let _ = writeln!(text, "{line}");
 }
 
-/// A number in as few digits as it has: `650`, `0.4`, `6,500`.
+/// A number without trailing zeros: `650`, `0.4`, `6,500`.
 fn plain(number: f64) -> String {
     if number.fract() == 0.0 { whole(number) } else { number.to_string() }
 }
 
-/// A measured number of things: with a decimal where it is small.
+/// A measured rate, with a decimal if it is small.
 fn count(number: f64) -> String {
     if number < 100.0 { format!("{number:.1}") } else { whole(number) }
 }

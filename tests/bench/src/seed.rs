@@ -1,10 +1,10 @@
-//! The leads that are there before anything is measured.
+//! Demo data: fills a data folder with leads before a measurement.
 
 use crate::Result;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Fills a data folder with so many leads.
+/// Fills a data folder with this number of leads.
 pub fn fill(binary: &Path, data: &Path, leads: usize) -> Result<()> {
     eprintln!("Making {leads} leads:");
     let made = Command::new(binary)

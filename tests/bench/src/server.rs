@@ -1,4 +1,4 @@
-//! The server: built, started on a core of its own, watched, and stopped.
+//! The measured server: builds it, starts it on a core of its own, watches it and stops it.
 
 use crate::Result;
 use crate::cases::get;
@@ -10,30 +10,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Between two looks at how much the server works.
+/// The interval between two checks of the server's processor time.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// The most ticks of processor time (10 ms each) between two looks of a server with nothing to do but its rounds.
+/// The maximum processor time, in ticks of 10 ms, that an idle server uses between two checks.
 const IDLE_TICKS: u64 = 2;
 
-/// How many looks in a row must find it idle.
+/// The number of consecutive checks that must find it idle.
 const IDLE_LOOKS: usize = 3;
 
-/// How long the server may work on after its last request.
+/// The time-out for the server to become idle after its last request.
 const LONGEST_WORK: Duration = Duration::from_secs(1800);
 
-/// Where the ticks can't be seen: how long it is left alone instead.
+/// The pause used instead if ticks can't be read.
 const BLIND: Duration = Duration::from_secs(10);
 
-/// A running server. It ends with this value.
+/// A running server, killed on drop.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
 }
 
-/// Builds the server into the folder that this program is in.
+/// Builds the server into the folder of this program.
 pub fn build(ours: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
@@ -54,7 +54,7 @@ pub fn build(ours: &Path) -> Result<PathBuf> {
 }
 
 impl Server {
-    /// Starts the server on a free port, without rate limits and without a line of log for each request.
+    /// Starts the server on a free port, without rate limits and without a log line for each request.
     pub fn start(binary: &Path, data: &Path, machine: &Machine) -> Result<Server> {
         let begun = Instant::now();
         let mut process = machine
@@ -69,7 +69,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()?;
         let said = process.stderr.take().map(BufReader::new);
-        // From here on the process is ended whatever happens.
+        // From here on the process is killed on drop, also after an error.
         let mut server = Server { process, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) };
         let mut lines = said.ok_or("the server has no standard error")?.lines();
         let port = lines.by_ref().map_while(std::result::Result::ok).find_map(|line| {
@@ -78,12 +78,12 @@ impl Server {
         });
         server.address.set_port(port.ok_or("the server ended before it was ready")?);
         eprintln!("  ready after {:.1} s", begun.elapsed().as_secs_f64());
-        // Somebody must read on, or the server would wait for them.
+        // The output must be read, or the server would block on it.
         std::thread::spawn(move || lines.map_while(std::result::Result::ok).for_each(|line| eprintln!("  {line}")));
         Ok(server)
     }
 
-    /// Waits until the server answers and has nothing left to do; says how long it worked on.
+    /// Waits until the server answers and is idle; returns how long it was busy.
     pub async fn settle(&self) -> Result<Duration> {
         let mut connection = Connection::open(self.address).await?;
         connection.ask(&get("/health", None)).await?.expect(200)?;
@@ -112,7 +112,7 @@ impl Server {
         Ok(busy_until - begun)
     }
 
-    /// The memory it takes, where that can be seen.
+    /// Its memory, if the system reports it.
     pub fn memory(&self) -> Option<Memory> {
         memory_of(self.process.id())
     }
@@ -125,7 +125,7 @@ impl Drop for Server {
     }
 }
 
-/// The port of the address in a line of the server's greeting.
+/// The port in a line of the server's start-up message.
 fn port_in(line: &str) -> Option<u16> {
     let address = line.split_whitespace().find(|word| word.starts_with("http://"))?;
     address.trim_end_matches('/').rsplit_once(':')?.1.parse().ok()

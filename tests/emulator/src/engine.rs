@@ -1,4 +1,4 @@
-//! The emulator, as the SDK's HTTP client: calls never leave the process.
+//! The emulator as the SDK's HTTP client: calls of DynamoDB are answered within the process.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
@@ -30,7 +30,7 @@ impl fmt::Debug for Emulator {
 }
 
 impl Emulator {
-    /// An emulator that is gone with the process.
+    /// An emulator with its data in memory only.
     pub fn in_memory() -> Result<Emulator, DynoxideError> {
         Database::memory().map(Emulator)
     }
@@ -40,12 +40,12 @@ impl Emulator {
         SharedHttpClient::new(self)
     }
 
-    /// Removes items whose TTL has passed; the emulator doesn't by itself.
+    /// Removes items whose TTL has passed, which the emulator doesn't do by itself.
     pub fn remove_expired(&self) -> Result<usize, DynoxideError> {
         self.0.sweep_ttl()
     }
 
-    /// Everything in a table, as JSON: for looking whether something is left.
+    /// All items of a table as JSON, to check what is stored.
     pub fn everything(&self, table: &str) -> Result<Vec<Value>, DynoxideError> {
         let unreadable = |error: serde_json::Error| DynoxideError::InternalServerError(error.to_string());
         let mut all = Vec::new();
@@ -74,8 +74,8 @@ impl Emulator {
             "Query" => call(body, |request| db.query(request)),
             "TransactWriteItems" => {
                 call(body, |mut request: dynoxide::actions::transact_write_items::TransactWriteItemsRequest| {
-                    // The emulator keeps tokens for ten minutes and walks all of them at every transaction. A lost
-                    // answer is settled by the journal entry, so the token is of no use here.
+                    // The emulator keeps tokens for ten minutes and scans all of them at every transaction. The outcome
+                    // of a lost answer is read from the journal entry, so the token isn't needed here.
                     request.client_request_token = None;
                     db.transact_write_items(request)
                 })
@@ -87,7 +87,7 @@ impl Emulator {
     }
 }
 
-/// The emulator's address: calls never leave the process, so no rules have to find it.
+/// The emulator's endpoint: calls never leave the process, so no endpoint rules are needed.
 #[derive(Debug)]
 struct InProcess;
 
@@ -97,7 +97,7 @@ impl ResolveEndpoint for InProcess {
     }
 }
 
-/// The SDK's client of an emulator in this process, or of what stands in front of it.
+/// The SDK's client of an emulator in this process, or of a proxy in front of it.
 pub fn client_of(emulator: SharedHttpClient, retry_pause: Duration) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())

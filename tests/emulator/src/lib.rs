@@ -1,4 +1,4 @@
-//! An emulator of DynamoDB in this process: what the embedded table is held to, and what functions run on by hand.
+//! An emulator of DynamoDB: tests compare the embedded table with it, and functions started by hand use it.
 
 mod engine;
 mod wire;

@@ -1,11 +1,11 @@
-//! `daybook-emulator`: DynamoDB's protocol at a port of this machine, with Daybook's table in memory, for functions that run as
+//! `daybook-emulator`: a local server with DynamoDB's protocol and Daybook's table in memory, for functions that run as
 //! processes of their own.
 
 use clap::Parser;
 use daybook_emulator::{Emulator, serve_table};
 use std::process::ExitCode;
 
-/// Serves Daybook's table by DynamoDB's protocol, for functions that run as processes of their own; it is gone when this ends.
+/// Serves Daybook's table by DynamoDB's protocol, in memory, for functions that run as processes of their own.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

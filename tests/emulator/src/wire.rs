@@ -1,5 +1,5 @@
-//! The emulator on a socket: DynamoDB's protocol for functions that run as processes of their own, and a queue that
-//! takes any message and hands none out.
+//! The emulator on a socket: DynamoDB's protocol for functions that run as processes of their own, and a fake queue that
+//! accepts messages and delivers none.
 
 use crate::engine::Emulator;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
@@ -17,23 +17,23 @@ use std::io;
 use std::net::Ipv4Addr;
 use tokio::net::TcpListener;
 
-/// What the table is called.
+/// The table's name.
 pub const TABLE: &str = "daybook";
 
 const JSON: &str = "application/x-amz-json-1.0";
 
-/// Why the emulator isn't served.
+/// An error while starting to serve the emulator.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    /// The port is taken, or forbidden.
+    /// The port is in use, or not permitted.
     #[error("port {0} can't be used ({1}); choose another with --port")]
     Port(u16, io::Error),
-    /// The table can't be made.
+    /// The table can't be created.
     #[error("the table: {}", .0.chain())]
     Table(#[from] daybook_store::Error),
 }
 
-/// Serves an emulator, with its table, at a port (0 for any that is free), in the background; says where.
+/// Serves an emulator, with its table, at a port (0 for a free one), in the background; returns the address.
 pub async fn serve_table(emulator: Emulator, port: u16) -> Result<String, WireError> {
     let refused = |error| WireError::Port(port, error);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(refused)?;

@@ -1,4 +1,4 @@
-//! What roles grant besides the table.
+//! The rights that the functions' roles must grant on resources other than the table.
 
 use crate::template::{Template, listed};
 use daybook_consumers::CONSUMERS;
@@ -6,7 +6,7 @@ use daybook_jobs::AnyConsumer;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// What a function may do besides the table: actions, each with what it may do it to.
+/// A function's rights on other resources: actions, each with its resource.
 fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
     let sub = |text: &str| json!({"Fn::Sub": text});
     let arn = |service: &str, rest: &str| {

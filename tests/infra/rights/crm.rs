@@ -1,4 +1,4 @@
-//! What functions do with the table when people work with customers, and what follows from that.
+//! The CRM part of the least-privilege test: calls all CRM routes and runs the resulting jobs and alarms.
 
 use super::{Seen, made};
 use axum::http::Method;
@@ -8,8 +8,8 @@ use daybook_testing::{Person, lead};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What there is to do with customers and all that belongs to them, done by an owner and by somebody who sees their team's
-/// records alone; then the jobs and the moments that come of it.
+/// Calls the routes of customers and all records that belong to them, as an owner and as a user with the scope `team`;
+/// then runs the resulting jobs and alarms.
 pub async fn crm(seen: &mut Seen) {
     let (owner, manager) = (seen.world.owner().await, seen.world.person(Role::Manager).await);
     made(seen, &owner, "/api/teams", json!({"name": "West", "member_ids": [manager.user]})).await;
@@ -24,7 +24,7 @@ pub async fn crm(seen: &mut Seen) {
     reminders(seen, &owner).await;
 }
 
-/// A customer with something of everything: each made, listed, changed, removed and restored.
+/// A customer with records of every type, each created, listed, changed, deleted and restored.
 async fn records(seen: &mut Seen, who: &Person) {
     let (get, post) = (Method::GET, Method::POST);
     let none = Value::Null;
@@ -61,7 +61,7 @@ async fn records(seen: &mut Seen, who: &Person) {
     for path in [&customer, &contact, &interaction, &opportunity, &task] {
         seen.ask(who, get.clone(), &format!("{path}/timeline"), none.clone(), 200).await;
     }
-    // Whoever others belong to comes last.
+    // Parents come after their children.
     for (path, change) in [
         (&view, json!({"name": "Buyers"})),
         (&task, json!({"title": "Call"})),
@@ -79,7 +79,7 @@ async fn records(seen: &mut Seen, who: &Person) {
     batches(seen, who, "/api/tasks", about, json!({"status": "done"})).await;
 }
 
-/// Lists records with each of these queries.
+/// Lists records by each of these queries.
 async fn lists(seen: &mut Seen, who: &Person, kind: &str, queries: &[&str]) {
     for query in queries {
         seen.ask(who, Method::GET, &format!("/api/{kind}?{query}"), Value::Null, 200).await;
@@ -95,7 +95,7 @@ async fn changed_removed_and_restored(seen: &mut Seen, who: &Person, path: &str,
     seen.ask(who, Method::POST, &format!("{path}/restore"), Value::Null, 200).await;
 }
 
-/// Every change that a batch may hold: each by itself, and all at once.
+/// Every action of a batch, each by itself and all at once.
 async fn batches(seen: &mut Seen, who: &Person, list: &str, new: Value, change: Value) {
     let path = format!("{list}/batch");
     let create = json!({"action": "create", "data": new});
@@ -114,14 +114,14 @@ async fn batches(seen: &mut Seen, who: &Person, list: &str, new: Value, change: 
     seen.ask(who, Method::POST, &whole, json!({"items": items}), 200).await;
 }
 
-/// Sends a batch of one change, which must be done, and says which record it was.
+/// Sends a batch of one action, which must succeed, and returns the id of its record.
 async fn batch(seen: &mut Seen, who: &Person, path: &str, item: &Value) -> Value {
     let answer = seen.ask(who, Method::POST, path, json!({"items": [item]}), 200).await;
     assert_eq!(answer["meta"]["failed"], 0, "{answer}");
     answer["data"][0]["data"]["id"].clone()
 }
 
-/// What there is to do with groups of contacts and with pipelines.
+/// Calls the routes of groups and pipelines.
 async fn groups_and_pipelines(seen: &mut Seen, owner: &Person) {
     let group = made(seen, owner, "/api/groups", json!({"name": "Partners"})).await;
     let member = json!({"first_name": "Eva", "group_ids": [id_of(&group)]});
@@ -142,7 +142,7 @@ async fn groups_and_pipelines(seen: &mut Seen, owner: &Person) {
     seen.ask(owner, Method::GET, &board, Value::Null, 200).await;
 }
 
-/// Leads become customers, and parts of one that is there.
+/// Converts leads into new customers and into an existing one.
 async fn conversion(seen: &mut Seen, owner: &Person) {
     let first = made(seen, owner, "/api/leads", lead("six@example.com")).await;
     let converted = seen.ask(owner, Method::POST, &format!("{first}/convert"), json!({}), 201).await;
@@ -151,7 +151,7 @@ async fn conversion(seen: &mut Seen, owner: &Person) {
     seen.ask(owner, Method::POST, &format!("{second}/convert"), there, 201).await;
 }
 
-/// A customer is given to somebody else, and by undoing that taken back.
+/// Assigns a customer to another owner, and reverts that.
 async fn undone(seen: &mut Seen, owner: &Person, other: &Person) {
     let customer = made(seen, owner, "/api/customers", json!({"name": "MNO"})).await;
     seen.ask(owner, Method::PATCH, &customer, json!({"owner_id": other.user}), 200).await;
@@ -160,7 +160,7 @@ async fn undone(seen: &mut Seen, owner: &Person, other: &Person) {
     seen.ask(owner, Method::POST, &format!("/api/audit-logs/{entry}/revert"), Value::Null, 200).await;
 }
 
-/// A customer with more than one transaction moves: the rest goes, and comes back, by jobs.
+/// A customer with too many children for one transaction: jobs finish the cascade delete and the cascade restore.
 async fn large_family(seen: &mut Seen, owner: &Person) {
     let customer = made(seen, owner, "/api/customers", json!({"name": "JKL"})).await;
     let call = json!({"action": "create", "data": {"customer_id": id_of(&customer), "interaction_type": "call"}});
@@ -174,14 +174,14 @@ async fn large_family(seen: &mut Seen, owner: &Person) {
     assert_eq!(calls["meta"]["count"], 30, "{calls}");
 }
 
-/// Does the job that was asked for last.
+/// Runs the job that was requested last.
 async fn last_job(seen: &mut Seen) {
     let facts = seen.world.journal(DEFAULT_ORG).await;
     let last = seen.wanted(&facts, "run-jobs").pop();
     seen.work("run-jobs", vec![last.expect("a job")]).await;
 }
 
-/// The moments of a task: heard of before their time, which is waited for, and when it has come; and the mails about it.
+/// A task's alarms: delivered too early, so that they are delayed, and when due; and the mails about the task.
 async fn reminders(seen: &mut Seen, owner: &Person) {
     let due = seen.world.clock.now().plus(Duration::from_secs(3600));
     let task = json!({"title": "Call", "due_date": due, "reminders": [{"offset_minutes": 10}]});

@@ -1,9 +1,9 @@
-//! An answer, and what a test expects of it.
+//! An HTTP answer, with the assertions that tests make about it.
 
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-/// What a request was answered with.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -15,14 +15,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer, which has this status.
+    /// Asserts the status, and returns the answer.
     #[track_caller]
     pub fn expect(self, status: u16) -> Answer {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self
     }
 
-    /// The answer, which is a problem document with this status and code.
+    /// Asserts that the answer is a problem document with this status and code, and returns it.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Answer {
         let answer = self.expect(status);
@@ -45,7 +45,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
     }
 
-    /// What is in the envelope.
+    /// The `data` of the envelope.
     #[track_caller]
     pub fn data(&self) -> Value {
         let body = self.json();
@@ -53,18 +53,18 @@ impl Answer {
         body["data"].clone()
     }
 
-    /// The id of what is in the envelope.
+    /// The id in the envelope's `data`.
     #[track_caller]
     pub fn id(&self) -> String {
         self.data()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// A header, empty where it isn't there.
+    /// A header; empty if absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Places and codes of the violations, sorted.
+    /// JSON pointers and codes of the violations, sorted.
     #[track_caller]
     pub fn violations(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();

@@ -1,4 +1,5 @@
-//! Faults on the way to the table: which call goes wrong, and how; and the proxy that makes it so between SDK and emulator.
+//! Fault injection for calls of the table: the plan of which call fails in which way, and a proxy between SDK and emulator
+//! that carries it out.
 
 use crate::stale::Lag;
 use aws_smithy_runtime_api::client::http::{
@@ -13,18 +14,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What may go wrong with a call of the table.
+/// A fault of a call of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection breaks before the call is sent: it didn't happen.
+    /// The connection breaks before the call is sent; nothing is written.
     Before,
-    /// The call is carried out and its answer dropped: it happened, and nobody heard.
+    /// The call is carried out and its answer is lost.
     AnswerLost,
-    /// The table is too busy: it didn't happen.
+    /// The table throttles the call; nothing is written.
     Throttled,
-    /// The server fails: it didn't happen.
+    /// The server fails; nothing is written.
     ServerError,
-    /// Another transaction has one of the items: it didn't happen.
+    /// The call conflicts with another transaction; nothing is written.
     Conflict,
 }
 
@@ -34,7 +35,7 @@ impl Fault {
         [Fault::Before, Fault::AnswerLost, Fault::Throttled, Fault::ServerError, Fault::Conflict];
 }
 
-/// The faults to come, by the number of the call, and the calls so far.
+/// The planned faults, by the number of the call, and the calls so far.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<Script>>);
 
@@ -49,35 +50,35 @@ struct Script {
 }
 
 impl Faults {
-    /// The call with this number from now on, counted from zero, goes wrong.
+    /// Plans a fault for the call with this number, counted from zero from now on.
     pub fn at(&self, number: usize, fault: Fault) {
         let mut script = self.script();
         let number = script.calls.len() + number;
         script.faults.insert(number, fault);
     }
 
-    /// From now on each call goes wrong with this probability, the same way for the same seed.
+    /// From now on each call fails with this probability; the same seed gives the same faults.
     pub fn randomly(&self, seed: u64, rate: f64) {
         self.script().random = Some((seed | 1, rate));
     }
 
-    /// From now on each call takes 5 to 20 ms, so that requests sent at once overlap as they do over a network, also on a
-    /// machine that is busy with other things.
+    /// From now on each call takes 5 to 20 ms, so that simultaneous requests overlap as they do over a network, even on a
+    /// busy machine.
     pub fn at_a_distance(&self) {
         self.script().distance = Some(0x9e37_79b9_7f4a_7c15);
     }
 
-    /// Calls take no time of their own any more.
+    /// Removes the delay of calls.
     pub fn nearby(&self) {
         self.script().distance = None;
     }
 
-    /// From now on indexes answer as if the last so many writes hadn't been made.
+    /// From now on the indexes lag behind by this number of writes.
     pub fn indexes_lag_by(&self, writes: usize) {
         self.script().lag = Some(Lag::of(writes));
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     pub fn heal(&self) {
         let mut script = self.script();
         script.faults.clear();
@@ -90,12 +91,12 @@ impl Faults {
         self.script().calls.clone()
     }
 
-    /// The rights that the calls since the last time needed.
+    /// The rights needed by the calls since this was last called.
     pub fn take_rights(&self) -> BTreeSet<Right> {
         std::mem::take(&mut self.script().rights)
     }
 
-    /// Puts itself in front of a client.
+    /// Wraps a client with these faults.
     pub fn before(&self, client: SharedHttpClient) -> SharedHttpClient {
         SharedHttpClient::new(Proxy { faults: self.clone(), client })
     }
@@ -123,12 +124,12 @@ impl Faults {
         self.script().lag.as_ref().map(|_| ())
     }
 
-    /// What is done with what indexes are behind by, if they are.
+    /// Runs a function with the lag of the indexes, if there is one.
     pub(crate) fn with_lag<T>(&self, run: impl FnOnce(&mut Lag) -> T) -> Option<T> {
         self.script().lag.as_mut().map(run)
     }
 
-    /// Notes the rights that a call needs. A transaction needs the right to each of its actions.
+    /// Records the rights that a call needs. A transaction needs the right to each of its actions.
     pub(crate) fn needs(&self, rights: impl IntoIterator<Item = Right>) {
         self.script().rights.extend(rights);
     }
@@ -138,7 +139,7 @@ impl Faults {
     }
 }
 
-/// A right to the table: the action of IAM, and the index where it is an index's.
+/// A right to the table: the IAM action, and the index if the call reads one.
 pub type Right = (String, Option<String>);
 
 pub(crate) fn xorshift(state: &mut u64) -> u64 {

@@ -1,5 +1,4 @@
-//! Faults between the store and whatever keeps its items: calls go wrong as over a network, and are tried again as the SDK
-//! does.
+//! An engine with injected faults: calls fail as they do over a network, and are retried as the SDK does.
 
 use crate::faults::{Fault, Faults, Right};
 use crate::stale::Lag;
@@ -11,25 +10,25 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
-/// How often a call is tried; the SDK makes three tries of all but transactions.
+/// The number of tries of a call; the SDK tries all calls but transactions three times.
 const TRIES: usize = 3;
 
-/// An engine with faults in front of it.
+/// An engine with injected faults.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     pub inner: Arc<dyn Engine>,
     pub faults: Faults,
-    /// Whether calls go wrong on the wire, below the SDK, rather than here.
+    /// Whether the faults are injected on the wire, below the SDK, rather than here.
     pub on_the_wire: bool,
 }
 
-/// A failure of a call that nothing but the way to the engine is to blame for.
+/// The failure of a call whose connection broke.
 fn broken() -> Failure {
     Failure::OutcomeUnknown("the connection broke".into())
 }
 
 impl Faulty {
-    /// Makes a call, which goes wrong if it is its turn; says how it went.
+    /// Makes a call, with its planned fault if there is one; returns the outcome.
     async fn call<'r, T: Send>(
         &'r self,
         operation: &'static str,
@@ -63,7 +62,7 @@ impl Faulty {
         Err(failure)
     }
 
-    /// What a write is about to change, where that is to be known while indexes lag behind.
+    /// The items before a write changes them; read only while indexes lag behind.
     async fn noted(&self, actions: &[Action]) -> Option<(Vec<Key>, Vec<Item>)> {
         self.faults.lagging()?;
         let keys: Vec<Key> =
@@ -83,7 +82,7 @@ fn is_read(operation: &str) -> bool {
     matches!(operation, "GetItem" | "BatchGetItem" | "Query")
 }
 
-/// What DynamoDB calls an action by itself.
+/// DynamoDB's name of a single action.
 fn name_of(act: &Act) -> &'static str {
     match act {
         Act::Put(_) => "PutItem",

@@ -1,8 +1,8 @@
-//! A stand-in for HubSpot: contacts and their properties behind a socket, with HubSpot's refusals, limits and lags,
-//! and with faults where a test puts them.
+//! A fake HubSpot for tests: an HTTP server with contacts and their properties, with HubSpot's refusals, rate limits and
+//! search delay, and with injected faults.
 //!
 //! Shapes and texts follow HubSpot's API specification (CRM contacts and properties), its pages on error handling,
-//! usage guidelines and search, and answers that others have published. What is none of these says "a guess".
+//! usage guidelines and search, and published answers. Behaviour without a source is marked "a guess".
 
 mod batch;
 mod contacts;
@@ -57,7 +57,7 @@ pub struct Seen {
     pub query: String,
     /// The body; null where it is no JSON.
     pub body: Value,
-    /// The status it was answered with, in whole or in part; none where the connection broke instead.
+    /// The status of its answer, even an incomplete one; none if the connection broke before.
     pub status: Option<u16>,
 }
 
@@ -84,7 +84,7 @@ impl HubSpot {
         Ok(hubspot)
     }
 
-    /// Where it is: a scheme, a host and a port, without a slash at the end.
+    /// Its base URL: scheme, host and port, without a slash at the end.
     pub fn base_url(&self) -> String {
         self.base_url.clone()
     }
@@ -99,44 +99,44 @@ impl HubSpot {
         self.state().requests.clone()
     }
 
-    /// This goes wrong with the next request for which nothing is planned yet.
+    /// Plans a fault for the next request without one.
     pub fn fail_next(&self, fault: Fault) {
         self.state().script.plan(fault);
     }
 
-    /// From now on each request goes wrong with this probability, the same way for the same seed. What is planned
-    /// for a request goes first.
+    /// From now on each request fails with this probability; the same seed gives the same faults. Planned faults take
+    /// precedence.
     pub fn fail_randomly(&self, seed: u64, rate: f64) {
         self.state().script.randomly(seed, rate);
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.state().script = Script::default();
     }
 
-    /// How many requests it takes in ten seconds, and how many in a day. A search counts for the day and for its own
-    /// limit, five in a second.
+    /// Sets the limits of requests in ten seconds and in a day. A search counts towards the day and towards its own limit
+    /// of five in a second.
     pub fn set_limits(&self, per_ten_seconds: usize, per_day: usize) {
         self.state().limits.set(per_ten_seconds, per_day);
     }
 
-    /// No limit holds any more, that on searches neither; the headers that tell of limits are gone.
+    /// Removes all limits, including that of searches, and the headers that report them.
     pub fn lift_limits(&self) {
         self.state().limits.lift();
     }
 
-    /// The token may no longer define properties.
+    /// Takes from the token the right to define properties.
     pub fn revoke_scopes(&self) {
         self.state().account.may_define = false;
     }
 
-    /// The token may define properties again.
+    /// Gives the token the right to define properties back.
     pub fn grant_scopes(&self) {
         self.state().account.may_define = true;
     }
 
-    /// Somebody at HubSpot adds a contact; its id. Panics if HubSpot would refuse.
+    /// Adds a contact as a HubSpot user would, and returns its id. Panics if HubSpot would refuse.
     pub fn add_contact<'a>(&self, properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
         let mut state = self.state();
         let now = state.clock.now();
@@ -144,7 +144,7 @@ impl HubSpot {
         id.to_string()
     }
 
-    /// Somebody at HubSpot edits a contact. Panics if there is none, or if HubSpot would refuse.
+    /// Edits a contact as a HubSpot user would. Panics if there is none, or if HubSpot would refuse.
     pub fn edit_contact<'a>(&self, id: &str, properties: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let mut state = self.state();
         let now = state.clock.now();
@@ -152,7 +152,7 @@ impl HubSpot {
         state.account.update(found, &values(properties), now, Writing::Update).expect("an edit that HubSpot takes");
     }
 
-    /// Somebody at HubSpot removes a contact. Panics if there is none.
+    /// Removes a contact as a HubSpot user would. Panics if there is none.
     pub fn remove_contact(&self, id: &str) {
         let mut state = self.state();
         let now = state.clock.now();
@@ -160,12 +160,12 @@ impl HubSpot {
         state.account.archive(found, now);
     }
 
-    /// Defines a property, in place of the one of this name.
+    /// Defines a property, replacing one of the same name.
     pub fn define_property(&self, property: Property) {
         self.state().account.define(property);
     }
 
-    /// What is sent for a request, and how long after.
+    /// The answer to a request, and its delay.
     fn answer(&self, request: &Request) -> (Duration, Sent) {
         let mut state = self.state();
         if let Some(what) = request.path.strip_prefix("/_fake/") {
@@ -219,7 +219,7 @@ struct State {
 }
 
 impl State {
-    /// Does what a request asks, if the token and the limits allow it.
+    /// Carries out a request, if the token and the limits allow it.
     fn carry_out(&mut self, request: &Request) -> Reply {
         let now = self.clock.now();
         let number = self.count();
@@ -237,14 +237,14 @@ impl State {
         reply
     }
 
-    /// Refuses as if a limit were reached.
+    /// Refuses a request as if a limit were reached.
     fn refuse(&mut self, policy: Policy) -> Reply {
         let mut reply = policy.reply(self.count());
         reply.headers.extend(self.limits.headers(self.clock.now(), Some(policy)));
         reply
     }
 
-    /// What is there for whoever started the server by hand.
+    /// The routes below `/_fake/`, for a server started by hand.
     fn by_hand(&mut self, method: &str, what: &str) -> Reply {
         match (method, what) {
             ("GET", "contacts") => {

@@ -1,5 +1,5 @@
-//! The world that tests live in: all of Daybook in one process, on a table in memory, on disk or on the emulator, with a clock that
-//! stands still until it is moved, and faults where a test puts them.
+//! Test support: all of Daybook in one process (a "world"), on a table in memory, on disk or on the emulator, with a fake
+//! clock, injected faults and a fake HubSpot.
 
 mod answer;
 mod faults;

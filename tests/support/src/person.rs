@@ -1,4 +1,4 @@
-//! Somebody who sends requests.
+//! A client of the API in tests: a visitor, or a signed-in user.
 
 use crate::answer::Answer;
 use axum::Router;
@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use tower::ServiceExt as _;
 
-/// Somebody who sends requests: a visitor, or a user with a token.
+/// A client: a visitor, or a user with a token.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub(crate) app: Router,
@@ -22,7 +22,7 @@ pub struct Person {
     pub org: OrgId,
     /// Their id.
     pub user: Option<UserId>,
-    /// Where they send from.
+    /// Their network address.
     pub ip: IpAddr,
 }
 
@@ -41,27 +41,27 @@ impl Person {
         Person { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// Asks for something.
+    /// Sends a GET request.
     pub fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }
 
-    /// Posts JSON.
+    /// Sends a POST request with JSON.
     pub fn post(&self, path: &str, body: Value) -> Call {
         self.call(Method::POST, path).json(body)
     }
 
-    /// Puts JSON.
+    /// Sends a PUT request with JSON.
     pub fn put(&self, path: &str, body: Value) -> Call {
         self.call(Method::PUT, path).json(body)
     }
 
-    /// Patches with JSON.
+    /// Sends a PATCH request with JSON.
     pub fn patch(&self, path: &str, body: Value) -> Call {
         self.call(Method::PATCH, path).json(body)
     }
 
-    /// Deletes something.
+    /// Sends a DELETE request.
     pub fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
     }
@@ -123,7 +123,7 @@ impl IntoFuture for Call {
         Box::pin(async move {
             let (parts, body) = self.app.oneshot(self.request).await.expect("a router never fails").into_parts();
             let bytes = to_bytes(body, 64 << 20).await.expect("a body");
-            // Compressed files are no text; what is told of them is in the headers.
+            // Compressed bodies aren't text; tests look at their headers only.
             let compressed = parts.headers.contains_key("content-encoding");
             let text = if compressed { String::new() } else { String::from_utf8(bytes.to_vec()).expect("text") };
             Answer { status: parts.status, headers: parts.headers, text }

@@ -1,11 +1,11 @@
-//! A stand-in for SES: takes mail, and fails as a script says.
+//! A fake SES: accepts mails, and fails as scripted.
 
 use daybook_jobs::mail::{Mail, Mailer, SendError};
 use futures::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-/// A mailer that counts what went out and fails as it is told. Like SES it can't be asked about a mail.
+/// A mailer that records sent mails and fails as scripted. Like SES, it can't report whether a mail was sent.
 #[derive(Debug, Default)]
 pub struct ScriptedMailer {
     failures: Mutex<VecDeque<SendError>>,
@@ -13,17 +13,17 @@ pub struct ScriptedMailer {
 }
 
 impl ScriptedMailer {
-    /// The next mail fails so. `Unheard` goes out all the same, as when an answer is lost.
+    /// Plans a failure of the next mail. With `OutcomeUnknown` it is sent all the same, as when an answer is lost.
     pub fn fail_next(&self, error: SendError) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).push_back(error);
     }
 
-    /// How many failures are still to come.
+    /// The number of remaining failures.
     pub fn left(&self) -> usize {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// What went out.
+    /// The sent mails.
     pub fn sent(&self) -> Vec<Mail> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! The table past Daybook and past all faults: for putting things into it, and for looking whether something is left.
+//! Direct access to the table, without Daybook and without faults, to write items and to check what is stored.
 
 use daybook_embedded::{Durability, Local};
 use daybook_emulator::{Emulator, TABLE, client_of};
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a world's table stands on.
+/// The engine of a world's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// The embedded table, in memory.
@@ -23,7 +23,7 @@ pub enum Over {
 }
 
 impl Over {
-    /// What `TABLE` says, or memory.
+    /// The engine named by `TABLE`; memory by default.
     pub fn asked_for() -> Over {
         match std::env::var("TABLE").as_deref() {
             Ok("disk") => Over::Disk,
@@ -34,7 +34,7 @@ impl Over {
     }
 }
 
-/// A table past Daybook.
+/// A table with direct access.
 #[derive(Clone, Debug)]
 pub struct Raw {
     kept: Kept,
@@ -69,25 +69,25 @@ impl Raw {
         Raw { kept, engine }
     }
 
-    /// The engine, by which nothing goes wrong.
+    /// The engine without faults.
     pub fn engine(&self) -> Arc<dyn Engine> {
         self.engine.clone()
     }
 
-    /// The emulator, where it is one, with faults on the wire in front of it.
+    /// The emulator's engine with faults on the wire; none for the other engines.
     pub(crate) fn on_the_wire(&self, faults: &crate::Faults, meter: Option<Arc<Meter>>) -> Option<Arc<dyn Engine>> {
         let Kept::Emulator(emulator) = &self.kept else { return None };
         let client = client_of(faults.before(emulator.clone().into_client()), Duration::from_millis(1));
         Some(Arc::new(DynamoDb::new(client, TABLE).metered(meter)))
     }
 
-    /// Writes an item, as somebody with rights on the table would.
+    /// Writes an item unconditionally, as an attacker with write access would.
     pub async fn put(&self, item: Item) {
         let action = Action::put(item, Condition::ALWAYS).expect("an item with its key");
         self.engine.write(&action).await.expect("a write");
     }
 
-    /// Removes items whose time is over, and says how many; the emulator goes by the clock on the wall.
+    /// Removes expired items and returns their number; the emulator uses the machine's clock.
     pub fn remove_expired(&self, now: i64) -> usize {
         match &self.kept {
             Kept::Local(local) => local.remove_expired(now).expect("a sweep"),
@@ -95,7 +95,7 @@ impl Raw {
         }
     }
 
-    /// Everything there is, as DynamoDB writes it in JSON.
+    /// All items, in DynamoDB's JSON.
     pub fn everything(&self) -> Vec<Value> {
         match &self.kept {
             Kept::Local(local) => local.everything().expect("all items").iter().map(json_of).collect(),
@@ -104,7 +104,7 @@ impl Raw {
     }
 }
 
-/// An item as DynamoDB writes it in JSON.
+/// An item in DynamoDB's JSON.
 pub fn json_of(item: &Item) -> Value {
     Value::Object(item.iter().map(|(name, value)| (name.clone(), value_of(value))).collect::<Map<_, _>>())
 }

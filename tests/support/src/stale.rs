@@ -1,14 +1,14 @@
-//! Indexes that lag behind: they answer as if the last writes hadn't been made.
+//! Simulated eventual consistency: indexes answer as if the last writes hadn't been made.
 
 use daybook_store::engine::{Part, QueryAsk, QueryPage};
 use daybook_store::item::{Item, key_of, text};
 use daybook_store::schema::{Key, Range};
 use std::collections::{HashMap, VecDeque};
 
-/// What the last writes changed: items by key, as they were before.
+/// The items changed by the last writes, by key, as they were before.
 #[derive(Debug, Default)]
 pub(crate) struct Lag {
-    /// By so many writes the indexes are behind.
+    /// The number of writes by which the indexes lag behind.
     writes: usize,
     recent: VecDeque<HashMap<Key, Option<Item>>>,
 }
@@ -18,7 +18,7 @@ impl Lag {
         Lag { writes, recent: VecDeque::new() }
     }
 
-    /// Notes what a write changed: the items of these keys, and those of them that were there before.
+    /// Records a write: the keys of the changed items, and the items that existed before.
     pub fn note(&mut self, keys: Vec<Key>, old: Vec<Item>) {
         let mut items: HashMap<Key, Option<Item>> = keys.into_iter().map(|key| (key, None)).collect();
         items.extend(old.into_iter().filter_map(|item| Some((key_of(&item)?, Some(item)))));
@@ -28,10 +28,10 @@ impl Lag {
         }
     }
 
-    /// What an index answers while it lags behind, given a page of whole items; old items come last on their page.
+    /// The lagging index's answer for a current page of whole items; old items come last on their page.
     pub fn stale(&self, range: &Range, ask: &QueryAsk, mut page: QueryPage) -> QueryPage {
         let Some(index) = range.index else { return page };
-        // As an item was before the oldest of these writes.
+        // Each item before the oldest of these writes.
         let mut before: HashMap<&Key, Option<&Item>> = HashMap::new();
         for (key, item) in self.recent.iter().flatten() {
             before.entry(key).or_insert(item.as_ref());

@@ -1,4 +1,4 @@
-//! The world.
+//! The world: all of Daybook in one process, with a fake clock and with access to its table, mails and journal.
 
 use crate::faults::Faults;
 use crate::faulty::Faulty;
@@ -27,26 +27,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// What a world is like.
+/// The options of a world.
 #[derive(Clone, Debug, Default)]
 pub struct WorldOptions {
-    /// Whether rate limits hold.
+    /// Whether rate limits are on.
     pub rate_limits: bool,
-    /// Who becomes the first owner; anybody unless set.
+    /// The address of the first owner; any address by default.
     pub first_owner: Option<FirstOwner>,
-    /// Who may register; anybody unless set.
+    /// Who may register; any visitor by default.
     pub registration: Option<Registration>,
-    /// What becomes of passwords that many have; they are taken with a warning unless set.
+    /// The treatment of common passwords; by default they are accepted with a warning.
     pub common_passwords: Option<CommonPasswords>,
-    /// Takes the mail in place of the mailbox.
+    /// The mailer; by default the mailbox.
     pub mailer: Option<Arc<ScriptedMailer>>,
-    /// The HubSpot that leads are kept equal in.
+    /// The fake HubSpot that leads are synchronised with; none by default.
     pub hubspot: Option<HubSpot>,
-    /// How many calls of HubSpot are made in ten seconds at most; 90 unless set.
+    /// The maximum number of calls of HubSpot in ten seconds; 90 by default.
     pub hubspot_calls: Option<u32>,
-    /// Counts calls and capacity units, which only the emulator tells.
+    /// Counts calls and capacity units, which only the emulator reports.
     pub meter: Option<Arc<Meter>>,
-    /// What the table stands on; what `TABLE` says unless set.
+    /// The engine of the table; by default the one named by `TABLE`.
     pub over: Option<Over>,
 }
 
@@ -55,34 +55,34 @@ pub struct WorldOptions {
 pub struct World {
     /// The system.
     pub system: System,
-    /// The table past Daybook.
+    /// Direct access to the table.
     pub raw: Raw,
-    /// The faults on the way to the table.
+    /// The injected faults of the table.
     pub faults: Faults,
     /// The clock.
     pub clock: Clock,
     app: Router,
-    /// Goes with the world.
+    /// The temporary folder, removed with the world.
     folder: Arc<TempDir>,
 }
 
 impl World {
-    /// A world in which all goes well, without rate limits.
+    /// A world without faults and without rate limits.
     pub async fn new() -> World {
         World::with(WorldOptions::default()).await
     }
 
-    /// A world like this.
+    /// A world with these options.
     pub async fn with(options: WorldOptions) -> World {
         World::at(options, World::noon()).await
     }
 
-    /// The clock that worlds begin with.
+    /// The clock of a new world.
     pub fn noon() -> Clock {
         Clock::fake("2026-11-20T12:00:00Z".parse().expect("a time"))
     }
 
-    /// A world like this with a clock that others go by, too.
+    /// A world with these options and a shared clock.
     pub async fn at(options: WorldOptions, clock: Clock) -> World {
         let faults = Faults::default();
         let keys = Keyring::parse("test:0123456789abcdef0123456789abcdef").expect("a keyring");
@@ -118,12 +118,12 @@ impl World {
         World { system, raw, faults, clock, app, folder: Arc::new(folder) }
     }
 
-    /// Somebody nobody knows.
+    /// An anonymous visitor.
     pub fn visitor(&self) -> Person {
         Person::visitor(self.app.clone(), DEFAULT_ORG)
     }
 
-    /// The owner of the default organisation, who registers the first time this is asked for.
+    /// The owner of the default organisation, who registers at the first call.
     pub async fn owner(&self) -> Person {
         self.person(Role::Owner).await
     }
@@ -155,7 +155,7 @@ impl World {
                 let name = Line::parse("Test").expect("a line");
                 let owner = match user.is_acting_owner() {
                     true => user.clone(),
-                    // Somebody who is never seen owns it.
+                    // A user who sends no requests owns it.
                     false => User::new(user.email.clone(), None, None, Role::Owner.into(), &cx.stamp()),
                 };
                 let organization = Organization::new(org, name, Locale::English, &owner, &stamp);
@@ -169,17 +169,17 @@ impl World {
         Person { token: Some(token), org, user: Some(user.id), ..self.visitor() }
     }
 
-    /// The context of work that Daybook does itself.
+    /// The context of work done by the system.
     pub fn cx(&self, org: OrgId) -> Cx {
         self.system.env.system(org, "test")
     }
 
-    /// Lets the workers do everything that can be done now.
+    /// Does all work that is due; returns the number of entries and messages.
     pub async fn work(&self) -> usize {
         self.system.workers.run().await
     }
 
-    /// Delivers messages to the worker of a Lambda function; returns the positions of those that are to come again.
+    /// Delivers messages to the worker of a Lambda function; returns the positions of those to be redelivered.
     pub async fn deliver(&self, function: &str, bodies: impl IntoIterator<Item = String>) -> Vec<usize> {
         let workers = &self.system.workers;
         let worker = workers.of_function(function).unwrap_or_else(|| panic!("{function} has no worker"));
@@ -189,12 +189,12 @@ impl World {
         failed.iter().map(|id| id.parse().expect("a position")).collect()
     }
 
-    /// Hands a journal entry to dispatch.
+    /// Passes a journal entry to dispatch.
     pub async fn dispatch(&self, fact: SignedFact) -> daybook_store::Result<()> {
         daybook_dispatch::dispatch(self.system.env.clone(), self.system.workers.queues(), fact).await
     }
 
-    /// Moves the clock, in steps of 30 s, with sweep and workers at each.
+    /// Advances the clock in steps of 30 s, and runs sweep and the workers at each.
     pub async fn pass(&self, time: Duration) {
         let step = Duration::from_secs(30);
         let mut left = time;
@@ -244,7 +244,7 @@ impl World {
     }
 }
 
-/// What a visitor posts.
+/// The body of a visitor's form.
 pub fn lead(email: &str) -> Value {
     json!({
         "first_name": "Ada", "last_name": "Lovelace", "email": email, "phone": "+86-138-0013-8000",
@@ -252,7 +252,7 @@ pub fn lead(email: &str) -> Value {
     })
 }
 
-/// Whether the full set of tests was asked for (`FULL=1`).
+/// Whether the full set of tests runs (`FULL=1`).
 pub fn is_full() -> bool {
     std::env::var("FULL").is_ok_and(|value| value == "1")
 }

@@ -1,4 +1,4 @@
-//! Its limits, and the faults that tests put into it.
+//! Tests of the fake HubSpot's rate limits and injected faults.
 
 use super::{Desk, V3, ada};
 use daybook_testing::hubspot::{Fault, Policy};
@@ -76,7 +76,7 @@ async fn an_answer_that_is_cut_is_an_error_and_not_a_short_answer() {
         assert_eq!(answer.status().as_u16(), 200);
         answer.text().await.expect_err("half a body");
     }
-    assert_eq!(desk.get(V3).await.0, 200, "what comes next is whole again");
+    assert_eq!(desk.get(V3).await.0, 200, "the next answer is complete");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Backups of a server under load, and the way back.
+//! Tests of backup and restore with a server under load, and of refused and tampered backups.
 
 use crate::running::{Server, folder, get, register};
 use serde_json::json;
@@ -46,7 +46,7 @@ async fn a_backup_under_load_holds_what_was_acknowledged_before_it_and_comes_bac
     let before = accepted.load(Ordering::SeqCst);
     let (from, to) = (data.clone(), backup.clone());
     let done = tokio::task::spawn_blocking(move || daybook(&from, "backup", &to)).await.expect("a backup");
-    assert!(done.status.success() && said(&done).contains("chain is whole"), "{}", said(&done));
+    assert!(done.status.success() && said(&done).contains("chain is intact"), "{}", said(&done));
     over.store(true, Ordering::SeqCst);
     for poster in posters {
         poster.await.expect("every post was accepted");
@@ -56,19 +56,19 @@ async fn a_backup_under_load_holds_what_was_acknowledged_before_it_and_comes_bac
     server.kill();
 
     let again = daybook(&data, "backup", &backup);
-    assert!(!again.status.success() && said(&again).contains("nothing is overwritten"), "{}", said(&again));
+    assert!(!again.status.success() && said(&again).contains("isn't overwritten"), "{}", said(&again));
     let over_there = daybook(&data, "restore", &backup);
-    assert!(
-        !over_there.status.success() && said(&over_there).contains("nothing is overwritten"),
-        "{}",
-        said(&over_there)
-    );
+    assert!(!over_there.status.success() && said(&over_there).contains("isn't overwritten"), "{}", said(&over_there));
     let inside = daybook(&data, "backup", &data.join("files").join("copy"));
     assert!(!inside.status.success() && said(&inside).contains("outside it"), "{}", said(&inside));
     let nothing = daybook(&restored, "restore", &restored.join("none"));
-    assert!(!nothing.status.success() && said(&nothing).contains("is no backup"), "{}", said(&nothing));
+    assert!(
+        !nothing.status.success() && said(&nothing).contains("isn't a data folder or a backup"),
+        "{}",
+        said(&nothing)
+    );
     let done = daybook(&restored, "restore", &backup);
-    assert!(done.status.success() && said(&done).contains("chain is whole"), "{}", said(&done));
+    assert!(done.status.success() && said(&done).contains("chain is intact"), "{}", said(&done));
 
     let server = Server::start(&restored);
     let counted = get(&client, &format!("{}/api/leads?limit=1&with_total=true", server.url), Some(&token)).await;
@@ -103,11 +103,11 @@ async fn a_journal_that_was_tampered_with_is_told_of_when_it_is_backed_up() {
     let client = reqwest::Client::new();
     register(&client, &server.url).await;
     server.kill();
-    // With another secret nothing is signed as it should be.
+    // With another secret no signature is valid.
     std::fs::write(data.join("secret"), "0".repeat(64)).expect("a secret");
     let done = daybook(&data, "backup", &backup);
-    assert!(!done.status.success() && said(&done).contains("isn't as it was written"), "{}", said(&done));
-    assert!(!backup.exists(), "what isn't whole was kept");
+    assert!(!done.status.success() && said(&done).contains("fails verification"), "{}", said(&done));
+    assert!(!backup.exists(), "an invalid copy was kept");
     for folder in [data, backup] {
         let _ = std::fs::remove_dir_all(folder);
     }

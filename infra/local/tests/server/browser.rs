@@ -1,5 +1,5 @@
-//! The website in a real browser: headless Chromium, driven by chromedriver (Debian: `chromium`,
-//! `chromium-driver`). Where there is none the tests say so and pass, unless `BROWSER=required`.
+//! Tests of the website in a real browser: headless Chromium, driven by chromedriver (Debian: `chromium`,
+//! `chromium-driver`). Without chromedriver the tests report that and pass, unless `BROWSER=required`.
 
 use crate::running::{Server, folder, get};
 use daybook_store::Clock;
@@ -27,7 +27,7 @@ enum Script {
 }
 
 impl Browser {
-    /// A browser of this width, or none where the machine has none.
+    /// A browser of this width; none if the machine has no chromedriver.
     async fn open(width: u32, script: Script) -> Option<Browser> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let driver = Command::new("chromedriver")
@@ -80,11 +80,11 @@ impl Browser {
         self.client.find(Locator::Css("form button")).await.expect("a button").click().await.expect("a click");
     }
 
-    /// The text of the page once it holds some words.
+    /// Waits until the page contains the given words; returns its text.
     async fn reads(&self, words: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
-            // Between two pages there is none.
+            // Between two pages there is no text.
             let text = match self.client.find(Locator::Css("body")).await {
                 Ok(body) => body.text().await.unwrap_or_default(),
                 Err(_) => String::new(),
@@ -97,7 +97,7 @@ impl Browser {
         }
     }
 
-    /// Keeps a picture of the page where `SCREENSHOTS` names a folder.
+    /// Saves a screenshot of the page if `SCREENSHOTS` names a folder.
     async fn picture(&self, name: &str) {
         if let Ok(folder) = std::env::var("SCREENSHOTS") {
             let png = self.client.screenshot().await.expect("a picture");
@@ -111,21 +111,21 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// A test that fails leaves no browser behind.
+    /// Ends the browser when a test fails, too.
     fn drop(&mut self) {
-        // The driver ends its browsers when it is asked to end, not when it is killed.
+        // The driver ends its browsers on SIGTERM, not when it is killed.
         let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
         let _ = self.driver.wait();
         let _ = std::fs::remove_dir_all(&self.profile);
     }
 }
 
-/// A form, as somebody fills it in.
+/// A form with the values that a visitor enters.
 struct Sample {
-    /// Where it is.
+    /// The path of its page.
     path: &'static str,
     fields: &'static [(&'static str, &'static str)],
-    /// What the mail to the team says.
+    /// The text that the mail to the team contains.
     said: &'static str,
 }
 
@@ -162,7 +162,7 @@ async fn every_form_works_with_and_without_a_script_down_to_mail_and_contact() {
             browser.client.goto(&format!("{}{path}?lang={language}", server.url)).await.expect("a page");
             browser.picture(&name).await;
             if script == Script::On {
-                // What the browser itself would not let through, so that the server is asked.
+                // An input that the browser itself would refuse, so that the server's validation is tested.
                 browser
                     .client
                     .execute("document.querySelector('form').noValidate = true", vec![])
@@ -174,7 +174,7 @@ async fn every_form_works_with_and_without_a_script_down_to_mail_and_contact() {
                 let error = error.for_element(Locator::Css(".daybook-error")).await.expect("an error beside the field");
                 assert!(error.text().await.expect("a text").contains("name@example.com"), "{name}");
                 browser.picture(&format!("{name}-error")).await;
-                // People take longer than two seconds over a form.
+                // A person takes longer than two seconds to fill in a form.
                 tokio::time::sleep(Duration::from_millis(2100)).await;
             }
             browser.fill(&[("email", &email)]).await;
@@ -212,7 +212,7 @@ async fn every_form_works_with_and_without_a_script_down_to_mail_and_contact() {
             mail["to"] == "team@example.com"
                 && mail["text"].as_str().is_some_and(|text| text.contains(email.as_str()) && text.contains(said))
         });
-        assert!(told, "the team isn't told of {email} and {said:?}");
+        assert!(told, "the team got no mail about {email} with {said:?}");
     }
     server.kill();
     let _ = std::fs::remove_dir_all(&data);

@@ -1,4 +1,4 @@
-//! Killed again and again, with a HubSpot that fails three calls in ten.
+//! Test of repeated crashes: a server is killed five times while HubSpot fails three calls in ten.
 
 use crate::running::{Server, folder, get, register};
 use daybook_store::Clock;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const SUBMISSIONS: usize = 1_000;
-/// Two for each submission, and the owner's own, to prove their address.
+/// Two for each submission, and the owner's own, to confirm their address.
 const MAILS: usize = 2 * SUBMISSIONS + 1;
 const KILLS: usize = 5;
 const AT_ONCE: usize = 8;
@@ -21,13 +21,13 @@ fn start(data: &Path, hubspot: &str) -> Server {
     Server::start_with(data, &variables)
 }
 
-/// The contacts by address, once all are there; two of one address fail the test.
+/// Waits for all contacts; returns them by address. Two contacts with one address fail the test.
 async fn every_contact(hubspot: &HubSpot) -> BTreeMap<String, BTreeMap<String, String>> {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let all = hubspot.contacts();
         if all.len() >= SUBMISSIONS || Instant::now() > deadline {
-            // Time for any contact too many to show.
+            // Wait for surplus contacts to appear.
             tokio::time::sleep(Duration::from_secs(2)).await;
             let all = hubspot.contacts();
             let count = all.len();
@@ -64,7 +64,7 @@ async fn a_server_killed_five_times_in_a_thousand_submissions_has_each_lead_mail
                     }
                     let body =
                         json!({"email": format!("lead{number}@example.com"), "first_name": format!("Lead {number}")});
-                    // A client that gets no answer sends the same request again.
+                    // A client that gets no response repeats the request.
                     loop {
                         let url = server.lock().expect("no panic").as_ref().map(|server| server.url.clone());
                         let Some(url) = url else {
@@ -130,7 +130,7 @@ async fn a_server_killed_five_times_in_a_thousand_submissions_has_each_lead_mail
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    // Time for any mail too many to show.
+    // Wait for surplus mails to appear.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mails_now = get(&client, &format!("{url}/_local/mail"), None).await.as_array().expect("a list").len();
     assert_eq!((mails.len(), mails_now), (MAILS, MAILS), "mails, and no more afterwards");

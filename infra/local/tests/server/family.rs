@@ -1,4 +1,4 @@
-//! Killed while what belongs to a customer is on its way to the trash.
+//! Test of a crash during a cascade delete: a server is killed while a customer's dependants move to the trash.
 
 use crate::running::{Server, folder, get, register};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! The real server: killed again and again, nothing accepted is lost and nothing is done twice; asked to stop, it
-//! finishes what was begun; its pages work in a browser, with and without a script.
+//! Tests of the real server process: crashes lose nothing and repeat nothing, shutdown finishes the requests in
+//! progress, and its pages work in a browser, with and without scripts.
 
 mod backup;
 mod browser;
@@ -44,7 +44,7 @@ async fn a_server_that_is_asked_to_stop_finishes_what_was_begun() {
         accepted += poster.await.expect("a count");
     }
     let mails = std::fs::read_to_string(data.join("mail.jsonl")).expect("a mailbox");
-    // A request whose connection was closed before its answer may have been carried out too.
+    // A request whose connection was closed before the response may have been carried out, too.
     assert!(
         accepted > 0 && (2 * accepted..=2 * (accepted + 8)).contains(&mails.lines().count()),
         "{accepted} accepted"

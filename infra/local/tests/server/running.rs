@@ -1,4 +1,4 @@
-//! Starting, killing and asking the real server.
+//! Helpers to start, kill and call the real server process.
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -9,17 +9,17 @@ use std::process::{Child, Command, Stdio};
 pub struct Server {
     /// Its process.
     pub process: Child,
-    /// Where it is.
+    /// Its URL.
     pub url: String,
 }
 
 impl Server {
-    /// Starts the server on a free port and waits until it says that it is ready.
+    /// Starts the server on a free port and waits until it reports that it is ready.
     pub fn start(data: &Path) -> Server {
         Server::start_with(data, &[])
     }
 
-    /// The same, with more variables.
+    /// Starts the server with additional environment variables.
     pub fn start_with(data: &Path, variables: &[(&str, &str)]) -> Server {
         let mut process = Command::new(env!("CARGO_BIN_EXE_daybook"))
             .args(["--port", "0", "--data"])
@@ -37,7 +37,7 @@ impl Server {
             .map(|line| line.expect("text"))
             .find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned))
             .expect("the server says where it is");
-        // Somebody must read on, or the server would wait for them.
+        // The pipe must be read, or the server would block on a full pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
         Server { process, url: url.trim_end_matches('/').to_owned() }
     }
@@ -50,14 +50,14 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// A test that fails leaves no server behind.
+    /// Ends the server when a test fails, too.
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// What is there, as JSON.
+/// The JSON response of a GET request.
 pub async fn get(client: &reqwest::Client, url: &str, token: Option<&str>) -> Value {
     let mut request = client.get(url);
     if let Some(token) = token {
@@ -66,14 +66,14 @@ pub async fn get(client: &reqwest::Client, url: &str, token: Option<&str>) -> Va
     request.send().await.expect("an answer").json().await.expect("JSON")
 }
 
-/// A fresh folder.
+/// A new, empty folder.
 pub fn folder(of: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("daybook-{of}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     folder
 }
 
-/// The token of the first user, who owns what came in before.
+/// Registers the first user, who becomes the owner; returns their token.
 pub async fn register(client: &reqwest::Client, url: &str) -> String {
     let user = serde_json::json!({"email": "owner@example.com", "password": "a long password"});
     let answer = client.post(format!("{url}/api/auth/register")).json(&user).send().await.expect("an answer");

@@ -1,41 +1,41 @@
-//! What HubSpot's answers mean for whoever asked.
+//! Classification of HubSpot's error answers: temporary, permanent, duplicate, missing contact, bad property or unknown.
 
 use serde_json::Value;
 use std::time::Duration;
 
-/// Why a call changed nothing.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Not now.
+    /// A temporary failure.
     #[error("{reason}")]
-    NotNow {
+    Retryable {
         /// When to try again.
         wait: Wait,
-        /// Whether other calls would be refused as well.
+        /// Whether it affects all calls of the account.
         account_wide: bool,
-        /// What HubSpot said.
+        /// HubSpot's message.
         reason: String,
     },
-    /// Another contact has the value already.
-    #[error("contact {0} has this already")]
+    /// Another contact already has the value.
+    #[error("contact {0} already has this value")]
     Exists(String),
-    /// HubSpot doesn't take these properties.
+    /// HubSpot rejects these properties.
     #[error("{reason}")]
     Properties {
         /// Their names.
         names: Vec<String>,
-        /// Whether they are unknown there, rather than hold a wrong value.
+        /// Whether HubSpot doesn't know the properties, rather than reject their values.
         unknown: bool,
-        /// What HubSpot said.
+        /// HubSpot's message.
         reason: String,
     },
-    /// There is no such contact, or not any more.
-    #[error("there is no such contact")]
+    /// The contact doesn't exist, or was deleted.
+    #[error("HubSpot has no such contact")]
     Gone,
-    /// It never will; what to do about it is in the words.
+    /// A permanent failure; the message says what to do.
     #[error("{0}")]
-    Never(String),
-    /// Nobody knows whether it happened; the same call may be sent again at once.
+    Permanent(String),
+    /// The outcome is unknown; the same call may be sent again at once.
     #[error("{0}")]
     Broken(String),
 }
@@ -43,24 +43,24 @@ pub enum Refusal {
 /// When to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// After a pause that grows by itself with each try.
+    /// After a back-off that grows with each attempt.
     Growing,
-    /// After so long, times the number of tries.
+    /// After this time, times the number of attempts.
     Times(Duration),
-    /// After so long.
+    /// After this time.
     Exactly(Duration),
-    /// When the account's day is over.
+    /// At midnight in the account's time zone.
     Midnight,
 }
 
 impl Refusal {
-    /// Not now, for a reason that concerns this call alone.
-    pub(super) fn not_now(reason: impl Into<String>) -> Refusal {
-        Refusal::NotNow { wait: Wait::Growing, account_wide: false, reason: reason.into() }
+    /// A temporary failure that affects this call alone.
+    pub(super) fn retryable(reason: impl Into<String>) -> Refusal {
+        Refusal::Retryable { wait: Wait::Growing, account_wide: false, reason: reason.into() }
     }
 }
 
-/// An answer as it came.
+/// An answer before classification.
 pub(super) struct Answered {
     pub status: u16,
     pub retry_after: Option<Duration>,
@@ -77,17 +77,18 @@ impl Answered {
     }
 }
 
-/// The class of an answer that isn't a success.
+/// Classifies an error answer.
 ///
 /// Policies and pauses of 429 are those of HubSpot's usage guidelines and its Node client; 423, 477 and 524
 /// are explained on its page on error handling.
 pub(super) fn classify(answered: &Answered) -> Refusal {
     let body = answered.json().unwrap_or_default();
-    let said = |status: u16| format!("HubSpot answered {status}: {}", message(&body));
+    let described = |status: u16| format!("HubSpot answered {status}: {}", message(&body));
     let exactly = |default: u64| Wait::Exactly(answered.retry_after.unwrap_or(Duration::from_secs(default)));
-    let wait = |wait: Wait, account_wide: bool| Refusal::NotNow { wait, account_wide, reason: said(answered.status) };
+    let wait =
+        |wait: Wait, account_wide: bool| Refusal::Retryable { wait, account_wide, reason: described(answered.status) };
     match answered.status {
-        500 | 502..=504 | 524 => Refusal::Broken(said(answered.status)),
+        500 | 502..=504 | 524 => Refusal::Broken(described(answered.status)),
         429 => match text(&body, "policyName") {
             "DAILY" => wait(Wait::Midnight, true),
             "SECONDLY" => wait(Wait::Times(Duration::from_secs(1)), true),
@@ -98,19 +99,19 @@ pub(super) fn classify(answered: &Answered) -> Refusal {
         },
         423 => wait(Wait::Times(Duration::from_secs(2)), false),
         477 => wait(exactly(60), true),
-        401 => Refusal::Never(format!("{}; set HUBSPOT_ACCESS_TOKEN to a valid token and replay", said(401))),
-        403 => Refusal::Never(format!(
+        401 => Refusal::Permanent(format!("{}; set HUBSPOT_ACCESS_TOKEN to a valid token and replay", described(401))),
+        403 => Refusal::Permanent(format!(
             "{}; give the token the scopes crm.objects.contacts.read, crm.objects.contacts.write and crm.schemas.contacts.write and replay",
-            said(403)
+            described(403)
         )),
         404 => Refusal::Gone,
         400 | 409 => item_problem(&body),
-        status @ 400..=499 => Refusal::Never(said(status)),
-        status => Refusal::not_now(said(status)),
+        status @ 400..=499 => Refusal::Permanent(described(status)),
+        status => Refusal::retryable(described(status)),
     }
 }
 
-/// The class of a problem with one object, whether it is the whole answer or one of a batch's errors.
+/// Classifies an error about one object, whether it is the whole answer or one of a batch's errors.
 pub(super) fn item_problem(error: &Value) -> Refusal {
     let message = message(error);
     let beside = error.pointer("/context/existingId/0").and_then(Value::as_str).map(str::to_owned);
@@ -118,7 +119,7 @@ pub(super) fn item_problem(error: &Value) -> Refusal {
         return Refusal::Exists(id);
     }
     if let Some((_, named)) = message.split_once("by non-unique ") {
-        // A property that isn't there, or isn't unique, as the key of an upsert.
+        // The key property of an upsert doesn't exist, or isn't unique.
         let names = named.split_whitespace().last().map(str::to_owned).into_iter().collect();
         return Refusal::Properties { names, unknown: true, reason: format!("HubSpot refused: {message}") };
     }
@@ -128,18 +129,18 @@ pub(super) fn item_problem(error: &Value) -> Refusal {
     }
     match text(error, "category") {
         "RATE_LIMITS" => {
-            Refusal::NotNow { wait: Wait::Times(Duration::from_secs(10)), account_wide: true, reason: message }
+            Refusal::Retryable { wait: Wait::Times(Duration::from_secs(10)), account_wide: true, reason: message }
         }
         "OBJECT_NOT_FOUND" => Refusal::Gone,
         "CONFLICT" if text(error, "subCategory").is_empty() && message.contains("already exists") => {
             Refusal::Exists(String::new())
         }
-        _ => Refusal::Never(format!("HubSpot refused: {message}")),
+        _ => Refusal::Permanent(format!("HubSpot refused: {message}")),
     }
 }
 
-/// `12345` of "Contact already exists. Existing ID: 12345", or of "Cannot set PropertyValueCoordinates{…} on
-/// 99. 12345 already has that value."
+/// The contact's id: `12345` of "Contact already exists. Existing ID: 12345", or of "Cannot set
+/// PropertyValueCoordinates{…} on 99. 12345 already has that value."
 fn existing_id(message: &str) -> Option<String> {
     let id: String = match message.split_once("Existing ID:") {
         Some((_, rest)) => rest.trim_start().chars().take_while(char::is_ascii_digit).collect(),
@@ -148,8 +149,8 @@ fn existing_id(message: &str) -> Option<String> {
     (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
 }
 
-/// The properties that a message complains of: a list of objects as JSON behind its first words, or the
-/// errors beside it; and whether all of them are unknown.
+/// The rejected properties, from the JSON list in the message or from the answer's `errors`, and whether all of them
+/// are unknown to HubSpot.
 fn bad_properties(error: &Value, message: &str) -> (Vec<String>, bool) {
     let listed = message.split_once("Property values were not valid:").map(|(_, list)| list.trim());
     let from_message: Vec<Value> = listed
@@ -196,11 +197,11 @@ mod tests {
             let refusal =
                 classify(&Answered { status, retry_after: (status == 477).then_some(Duration::from_secs(7)), body });
             let found = match &refusal {
-                Refusal::NotNow { wait, account_wide, .. } => format!("{wait:?} {account_wide}"),
+                Refusal::Retryable { wait, account_wide, .. } => format!("{wait:?} {account_wide}"),
                 Refusal::Exists(id) => format!("exists {id}"),
                 Refusal::Properties { names, unknown, .. } => format!("properties {names:?} {unknown}"),
                 Refusal::Gone => "gone".to_owned(),
-                Refusal::Never(_) => "never".to_owned(),
+                Refusal::Permanent(_) => "never".to_owned(),
                 Refusal::Broken(_) => "broken".to_owned(),
             };
             assert_eq!(found, expected, "{status}: {refusal:?}");

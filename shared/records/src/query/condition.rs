@@ -1,4 +1,4 @@
-//! What a type's fields hold, as far as the values of filters are checked by it.
+//! Filter conditions: validation of their values by the kind of field.
 
 use super::param::Operand;
 use daybook_domain::field::{Field, FieldKind};
@@ -10,28 +10,28 @@ use std::time::Duration;
 /// The most values of a condition.
 const MOST_VALUES: usize = 100;
 
-/// The most bytes of a value.
+/// The most bytes of a value of a condition.
 const LONGEST_VALUE: usize = 400;
 
-/// The field of a name that a list of a type can be filtered by.
+/// The field with this name, if lists of the type can be filtered by it.
 pub fn field_of<T: Record>(name: &str) -> Option<&'static Field> {
     T::FIELDS.iter().find(|field| field.name == name)
 }
 
-/// The names of the fields of a type, in their order.
+/// The names of the fields of a type, sorted.
 pub fn names_of<T: Record>() -> Vec<String> {
     let mut names: Vec<String> = T::FIELDS.iter().map(|field| field.name.to_owned()).collect();
     names.sort();
     names
 }
 
-/// A condition on a field, with values in the form in which records hold them. A day, and a time without an offset, is
-/// one of a zone.
+/// A condition on a field, with values in the format in which records store them. Days and times without an offset are in
+/// the given zone.
 pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Result<Filter, Rule> {
     let kind = field.kind;
     let is_list = matches!(op, Op::In | Op::Between);
     let values = if is_list { operand.several() } else { vec![operand.one()?] };
-    // Each is compared with every record that is looked at.
+    // Each value is compared with every record that is scanned.
     if values.len() > MOST_VALUES {
         return Err(Rule::TooLong { max: MOST_VALUES, unit: Unit::Entries });
     }
@@ -39,7 +39,7 @@ pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Resul
         return Err(Rule::TooLong { max: LONGEST_VALUE, unit: Unit::Bytes });
     }
     if op == Op::Between && values.len() != 2 {
-        return Err(Rule::Format { expected: "two values with a comma".to_owned() });
+        return Err(Rule::Format { expected: "two values, separated by a comma".to_owned() });
     }
     let field = field.name.to_owned();
     let one = values.first().copied().unwrap_or_default();
@@ -56,7 +56,7 @@ pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Resul
     Ok(Filter { field, op, value })
 }
 
-/// A condition on a moment: compared with a day it is before its beginning, after its end, or within.
+/// A condition on a time. A day stands for its start, its end or the whole day, depending on the operator.
 fn timed(field: String, op: Op, spans: &[(Timestamp, Timestamp)]) -> Result<Filter, Rule> {
     let text = |at: Timestamp| Value::from(at.to_string());
     let (Some((begin, end)), Some((_, last))) = (spans.first().copied(), spans.last().copied()) else {
@@ -69,7 +69,7 @@ fn timed(field: String, op: Op, spans: &[(Timestamp, Timestamp)]) -> Result<Filt
         Op::Between => (op, Value::from(vec![text(begin), text(last)])),
         Op::Eq if is_day => (Op::Between, Value::from(vec![text(begin), text(end)])),
         _ if is_day => {
-            return Err(Rule::Format { expected: "a time; days go with eq, lt, lte, gt, gte and between".to_owned() });
+            return Err(Rule::Format { expected: "a time; days need eq, lt, lte, gt, gte or between".to_owned() });
         }
         Op::In => (op, spans.iter().map(|(at, _)| text(*at)).collect()),
         op => (op, text(begin)),
@@ -77,8 +77,7 @@ fn timed(field: String, op: Op, spans: &[(Timestamp, Timestamp)]) -> Result<Filt
     Ok(Filter { field, op, value })
 }
 
-/// The moment that a text names, or the first and the last one of a day. In a query the sign of an offset comes as a space
-/// unless it is escaped.
+/// The start and end of a day; both are the same for a time. In a query an unescaped `+` of an offset arrives as a space.
 fn span(text: &str, zone: &Zone) -> Result<(Timestamp, Timestamp), Rule> {
     let moment = Moment::parse(text).or_else(|rule| Moment::parse(&text.replace(' ', "+")).map_err(|_| rule))?;
     let begin = moment.in_zone(zone)?;

@@ -1,23 +1,23 @@
-//! The parameters of a list, wherever they were given: in the query of a request, in its body, or in a view.
+//! List parameters in a common form, whether given in a URL's query, in a request body, or in a view.
 
 use daybook_domain::Rule;
 use daybook_domain::read::escape;
 use serde_json::{Map, Value};
 
-/// Something that is asked of a list.
+/// A parameter of a list, or a condition on a field.
 #[derive(Clone, Debug)]
 pub struct Param {
-    /// Where it was given, as a JSON pointer.
+    /// The place where it was given, as a JSON pointer.
     pub pointer: String,
-    /// The parameter, or the field.
+    /// The name of the parameter or field.
     pub name: String,
-    /// How the field is compared; left out for parameters, and for fields that are to be equal.
+    /// The comparison operator; none for parameters, and for fields that must be equal.
     pub op: Option<String>,
     /// Its value.
     pub value: Operand,
 }
 
-/// What a parameter says.
+/// The value of a parameter.
 #[derive(Clone, Debug)]
 pub enum Operand {
     /// A text.
@@ -27,7 +27,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    /// The text.
+    /// The single value, or a violation if there are several.
     pub fn one(&self) -> Result<&str, Rule> {
         match self {
             Operand::One(text) => Ok(text),
@@ -35,7 +35,7 @@ impl Operand {
         }
     }
 
-    /// The texts; a text alone has commas between them.
+    /// The values; a single text is split at commas.
     pub fn several(&self) -> Vec<&str> {
         match self {
             Operand::One(text) => text.split(',').map(str::trim).collect(),
@@ -43,7 +43,7 @@ impl Operand {
         }
     }
 
-    /// A value of a body: what can be written as a text, or a list of that.
+    /// The operand of a JSON value: a text, number or boolean, or a list of them.
     fn of(value: &Value) -> Result<Operand, Rule> {
         match value {
             Value::Array(list) => list.iter().map(text).collect::<Result<_, _>>().map(Operand::Several),
@@ -62,7 +62,7 @@ fn text(value: &Value) -> Result<String, Rule> {
 }
 
 impl Param {
-    /// A parameter of a query: `field=v`, `filter[field]=v` or `filter[field][op]=v`.
+    /// Parses a query parameter: `field=v`, `filter[field]=v` or `filter[field][op]=v`.
     pub fn of_query((name, value): (String, String)) -> Param {
         let pointer = format!("/{}", escape(&name));
         let inner = name.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']'));
@@ -78,7 +78,7 @@ impl Param {
         Param { pointer: format!("/{name}"), name: name.to_owned(), op: None, value: Operand::One(value.to_string()) }
     }
 
-    /// The conditions of a body: `{field: v}`, `{field: [v, …]}` for one of several, or `{field: {op: v}}`.
+    /// Parses the conditions of a body: `{field: v}`, `{field: [v, …]}` for one of several values, or `{field: {op: v}}`.
     pub fn of_filter(conditions: &Map<String, Value>) -> Vec<Result<Param, (String, Rule)>> {
         let mut params = Vec::new();
         let mut add = |pointer: String, name: &str, op: &str, value: &Value| {
@@ -102,7 +102,7 @@ impl Param {
         params
     }
 
-    /// Whether its value may be a day, or a time without an offset: four digits and a dash.
+    /// Whether a value may be a day or a time: it begins with four digits and a dash.
     pub fn names_a_day(&self) -> bool {
         let begins = |text: &str| {
             text.get(..5).is_some_and(|year| year.ends_with('-') && year[..4].bytes().all(|c| c.is_ascii_digit()))
@@ -110,7 +110,7 @@ impl Param {
         self.value.several().into_iter().any(begins)
     }
 
-    /// Whether it says something of the same as another does.
+    /// Whether it has the same name and operator as another parameter.
     pub fn is_about(&self, other: &Param) -> bool {
         let op = |param: &Param| param.op.clone().unwrap_or_else(|| "eq".to_owned());
         self.name == other.name && op(self) == op(other)
@@ -130,10 +130,10 @@ mod tests {
         };
         let check = |filter: Value, queries: &[(&str, &str)]| {
             let params = Param::of_filter(filter.as_object().expect("an object"));
-            let told: Vec<_> = params.into_iter().map(|param| param.expect("a parameter")).collect();
-            let told: Vec<_> =
-                told.into_iter().map(|p| (p.name, p.op.unwrap_or_default(), p.value.several().join("|"))).collect();
-            assert_eq!(told, queries.iter().map(|(name, value)| of_query(name, value)).collect::<Vec<_>>());
+            let found: Vec<_> = params.into_iter().map(|param| param.expect("a parameter")).collect();
+            let found: Vec<_> =
+                found.into_iter().map(|p| (p.name, p.op.unwrap_or_default(), p.value.several().join("|"))).collect();
+            assert_eq!(found, queries.iter().map(|(name, value)| of_query(name, value)).collect::<Vec<_>>());
         };
         check(json!({"status": "active"}), &[("status", "active")]);
         check(json!({"status": ["active", "prospect"]}), &[("filter[status][in]", "active, prospect")]);

@@ -1,4 +1,4 @@
-//! Conditions, updates and ranges in DynamoDB's words: the only place that holds the text of an expression.
+//! DynamoDB expressions of conditions, updates and key ranges; no other module writes their text.
 
 use crate::condition::{Change, Condition, Update};
 use crate::item::Item;
@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-/// The names and values that expressions stand for, by placeholder.
+/// The attribute names and values of expressions, by placeholder.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     names: Vec<String>,
@@ -15,7 +15,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// An attribute.
+    /// The placeholder of an attribute's name.
     pub fn name(&mut self, name: &str) -> String {
         let known = self.names.iter().position(|known| known == name);
         let at = known.unwrap_or_else(|| {
@@ -42,12 +42,12 @@ impl Words {
         (!self.values.is_empty()).then(|| self.values.into_iter().enumerate().map(valued).collect())
     }
 
-    /// A condition; none where it always holds.
+    /// The expression of a condition; `None` where it always holds.
     pub fn condition(&mut self, condition: &Condition) -> Option<String> {
         (!condition.is_always()).then(|| self.part(condition))
     }
 
-    /// A condition, spelled out also where it always holds.
+    /// The expression of a condition, even where it always holds.
     pub fn part(&mut self, condition: &Condition) -> String {
         match condition {
             Condition::Exists(name) => format!("attribute_exists({})", self.name(name)),
@@ -60,7 +60,7 @@ impl Words {
                 let values: Vec<String> = values.iter().map(|value| self.value(value.clone())).collect();
                 format!("{name} IN ({})", values.join(", "))
             }
-            // Every item has a key.
+            // Every item has a key, so `OR` is always true here, and `AND` always false.
             Condition::All(all) if all.is_empty() => self.either(" OR "),
             Condition::Any(any) if any.is_empty() => self.either(" AND "),
             Condition::All(all) => self.parts(all, " AND "),
@@ -70,7 +70,7 @@ impl Words {
     }
 
     fn parts(&mut self, parts: &[Condition], between: &str) -> String {
-        // DynamoDB refuses parentheses that say nothing.
+        // DynamoDB refuses redundant parentheses.
         if let [only] = parts {
             return self.part(only);
         }
@@ -83,7 +83,7 @@ impl Words {
         format!("{is}{between}{isnt}")
     }
 
-    /// An update.
+    /// The expression of an update.
     pub fn update(&mut self, update: &Update) -> String {
         let (mut set, mut add, mut remove) = (Vec::new(), Vec::new(), Vec::new());
         for (name, change) in &update.changes {
@@ -108,7 +108,7 @@ impl Words {
         text
     }
 
-    /// A range of keys.
+    /// The key condition of a range.
     pub fn range(&mut self, range: &Range) -> String {
         let (pk, sk) = range.index.map_or((PK, SK), |index| (index.pk(), index.sk()));
         let mut text = format!("{} = {}", self.name(pk), self.value(AttributeValue::S(range.pk.clone())));

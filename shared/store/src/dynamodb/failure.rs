@@ -1,4 +1,4 @@
-//! Errors of the SDK, by what they mean for the caller.
+//! Classification of the SDK's errors: refused, contended, busy, invalid, or of unknown outcome.
 
 use crate::Error;
 use crate::engine::Failure;
@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
-/// An error that may say that a condition failed, and what the item is.
+/// An SDK error that may report a failed condition, with the current item.
 pub(super) trait Refusal: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {
-    /// The item, empty where there is none, if it is that its condition failed.
+    /// The current item (empty where there is none), if the condition failed.
     fn refused(&self) -> Option<Item>;
 }
 
@@ -91,7 +91,7 @@ where
     if passing { Error::unavailable(operation, error) } else { Error::internal(operation, error) }
 }
 
-/// Whether an error code of DynamoDB means "not now".
+/// Whether an error code of DynamoDB is transient, so that a retry may succeed.
 fn is_passing(code: &str) -> bool {
     matches!(
         code,

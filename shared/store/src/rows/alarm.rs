@@ -1,5 +1,6 @@
-//! Alarms: the due items of moments at which something is to be done about a record. Commit writes them as it writes
-//! words and links; nobody removes one before its time, so whoever hears it looks whether it still stands.
+//! Alarms: due items for moments at which a record needs attention, such as reminders. A commit writes them as it
+//! writes words and links. None is removed before its time, so the worker that receives one checks whether it is still
+//! valid.
 
 use super::due::{self, DueItem, DueRef};
 use crate::table::{Item, row_item};
@@ -11,7 +12,7 @@ use serde_json::json;
 /// The queue that alarms go to.
 pub const QUEUE: &str = "reminders";
 
-/// A moment at which something is to be done about a record.
+/// A moment at which a record needs attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
     /// The organisation.
@@ -23,7 +24,7 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// The due item; the same for the same alarm.
+    /// The due item; its id is the same for the same alarm.
     pub(crate) fn item(&self) -> Result<Item> {
         let place = DueRef { at: self.at, id: format!("alarm {} {}", self.record, self.at) };
         let message = serde_json::to_string(&json!({"job": self, "due": place}));

@@ -1,7 +1,7 @@
-//! Attempts to sign in: how often they failed, and when the next one counts.
+//! Throttling of sign-in: failed attempts per user name, and the time of the next attempt allowed.
 //!
-//! One row for each name that is signed in with, whether anybody has it or not, and one for each device that
-//! signed in before, so that whoever locks a name doesn't lock its owner out.
+//! One row per user name, whether a user has it or not, and one per device that a user signed in from before, so that
+//! an attacker who locks a name doesn't lock out its owner.
 
 use super::RowWrite;
 use crate::schema::{EXPIRES_AT, Place};
@@ -11,13 +11,13 @@ use daybook_domain::{OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// So many may fail without a wait.
+/// The number of attempts that may fail without a wait.
 pub const FREE: u32 = 5;
 
 /// The longest wait is 2^10 s, so that in a day at most 100 attempts reach the password (NIST SP 800-63B).
 const DOUBLINGS: u32 = 10;
 
-/// After so long without an attempt all is forgotten.
+/// The time without an attempt after which the count starts again.
 const FORGOTTEN: Duration = Duration::from_secs(86_400);
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -27,8 +27,8 @@ struct Attempts {
     expires_at: i64,
 }
 
-/// Takes one of the attempts of a subject, before it is known whether it succeeds; or says after how many
-/// seconds the next one counts. Of many at once no more get through than one after the other would.
+/// Counts an attempt of a subject before its outcome is known, or returns the seconds until the next one is allowed.
+/// Concurrent attempts aren't allowed more often than sequential ones.
 pub async fn take(env: &Env, org: OrgId, subject: &str) -> Result<Result<(), u64>> {
     let key = Place::Attempts(org, &sha256_hex(subject.as_bytes())).key();
     loop {
@@ -52,7 +52,7 @@ pub async fn take(env: &Env, org: OrgId, subject: &str) -> Result<Result<(), u64
     }
 }
 
-/// The row of a subject whose attempt succeeded: all are forgotten.
+/// The row that resets the count, after an attempt that succeeded.
 pub fn cleared(env: &Env, org: OrgId, subject: &str) -> Result<RowWrite> {
     let none = Attempts { expires_at: env.clock.now().plus(FORGOTTEN).as_second(), ..Attempts::default() };
     RowWrite::replacing(&Place::Attempts(org, &sha256_hex(subject.as_bytes())).key(), &none)

@@ -1,4 +1,4 @@
-//! Token buckets: how often somebody may do something.
+//! Rate limits: token buckets in the table, one per subject (such as an address) and class of request.
 
 use crate::schema::{EXPIRES_AT, Place};
 use crate::table::{Condition, Item, Update, Written};
@@ -6,28 +6,28 @@ use crate::{Cx, Env, Result};
 use daybook_domain::{Error as Domain, OrgId, Timestamp};
 use std::time::Duration;
 
-/// How much a bucket lets through.
+/// The rate of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// So many at once, and in every period.
+    /// The number of tokens: all at once, or in every period.
     pub burst: u32,
     /// The period.
     pub per: Duration,
 }
 
-/// What the bucket says.
+/// The result of taking a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Go ahead; so many are left of the burst.
+    /// Allowed; the number of tokens left.
     Yes(u32),
-    /// Not before so many seconds have passed.
+    /// Refused; the seconds until the next token.
     After(u64),
 }
 
-/// Takes one from a bucket, atomically, also when many take at once.
+/// Takes a token from a bucket, atomically also under concurrency.
 ///
-/// The bucket is one number, the time at which it would be full again (GCRA): taking moves it on by a
-/// period's share; it may lie at most a period ahead. One write, two when the bucket was in use.
+/// The bucket is one number, the time at which it would be full again (GCRA): a token moves it ahead by its share of
+/// the period, to one period ahead of now at most. One write, two when the bucket was in use.
 pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate) -> Result<Taken> {
     let key = Place::Bucket(org, class, subject).key();
     let now = env.clock.now().as_millisecond();
@@ -51,7 +51,7 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
             }
             Written::Refused(item) => {
                 let full = full_at(&item);
-                // Gone idle between the two writes: begin again.
+                // The bucket became idle between the two writes: start again.
                 let Some(full) = full.filter(|full| *full > now) else { continue };
                 let wait = full - (now + period - step);
                 return Ok(Taken::After((wait.max(1) as u64).div_ceil(1000)));
@@ -60,7 +60,7 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
     }
 }
 
-/// Takes one from a bucket; says how many are left, or refuses with when the next may be taken.
+/// Takes a token; returns the number left, or the error with the seconds until the next one.
 pub async fn take_or_refuse(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate) -> Result<u32> {
     match take(env, org, class, subject, rate).await? {
         Taken::Yes(left) => Ok(left),
@@ -68,7 +68,7 @@ pub async fn take_or_refuse(env: &Env, org: OrgId, class: &str, subject: &str, r
     }
 }
 
-/// Lets nothing through a bucket until a moment, as when the other side says that it is too much.
+/// Closes a bucket until a moment, as when another system reports that its own rate limit is exceeded.
 pub async fn close(env: &Env, org: OrgId, class: &str, subject: &str, until: Timestamp, rate: Rate) -> Result<()> {
     let full = until.plus(rate.per).as_millisecond();
     let earlier = Condition::Absent("full_at").or(Condition::less("full_at", full));
@@ -78,7 +78,7 @@ pub async fn close(env: &Env, org: OrgId, class: &str, subject: &str, until: Tim
 }
 
 impl Cx {
-    /// Takes one from a bucket, or says when there is one again; limits may be off for trials.
+    /// Takes a token, or refuses with the seconds until the next one; rate limits may be off for trials.
     pub async fn limited(&self, class: &str, subject: &str, rate: Rate) -> Result<()> {
         if !self.env.settings.rate_limits {
             return Ok(());

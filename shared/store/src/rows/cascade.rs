@@ -1,5 +1,5 @@
-//! Cascades under way: the records whose dependents a job is moving to the trash. Reads leave out every dependent of a record
-//! that is listed here.
+//! Cascade deletes in progress: the records whose dependents a job is moving to the trash. Reads leave out every
+//! dependent of a record that is listed here.
 
 use super::RowWrite;
 use crate::schema::{Key, Place};
@@ -10,84 +10,85 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use std::time::Duration;
 
-/// An index follows the table within this time, by far.
+/// The time after which an index is consistent with the table, with a wide margin.
 pub const LAG: Duration = Duration::from_secs(60);
 
-/// So many families fall at once.
+/// The maximum number of cascade deletes in progress in an organisation.
 const MOST: usize = 100;
 
-/// Of so many that fell is remembered what went with them: the row is read with every record that may fall.
+/// The maximum number of finished cascades that are remembered: the row is read with every record of a type that has
+/// cascade parents.
 const REMEMBERED: usize = 50;
 
-/// The records of an organisation whose families fall.
+/// The cascade deletes of an organisation.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Cascades {
-    /// One more with each change.
+    /// Grows by one with each change.
     version: u64,
-    /// The records.
+    /// The records whose dependents are being deleted.
     parents: Vec<AnyId>,
-    /// The jobs that move their families.
+    /// The jobs that delete the dependents.
     #[serde(default)]
     jobs: Vec<(AnyId, JobId)>,
-    /// Those whose families fell a moment ago.
+    /// The cascades that finished a moment ago.
     #[serde(default, rename = "fallen")]
     finished: Vec<FinishedCascade>,
 }
 
-/// A record whose family is in the trash altogether.
+/// A finished cascade: all dependents of a record are in the trash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedCascade {
     /// The record.
     pub parent: AnyId,
-    /// How many went with it.
+    /// The number of dependents deleted with it.
     pub count: u64,
-    /// When the last of them did.
+    /// When the last of them was deleted.
     pub at: Timestamp,
 }
 
 impl Cascades {
-    /// What falls now.
+    /// The cascade deletes in progress.
     pub async fn read(env: &Env, org: OrgId) -> Result<Cascades> {
         Cascades::of(env.table.get(&Cascades::key(org)).await?)
     }
 
-    /// Whether the family of a record falls.
+    /// Whether a cascade delete of a record is in progress.
     pub fn holds(&self, parent: AnyId) -> bool {
         self.parents.contains(&parent)
     }
 
-    /// Whether a job is to move the family of a record.
+    /// Whether a job carries out the cascade delete of a record.
     pub fn is_of(&self, parent: AnyId, job: JobId) -> bool {
         self.holds(parent) && self.jobs.iter().all(|(one, mover)| *one != parent || *mover == job)
     }
 
-    /// Whether any other family than that of a record falls.
+    /// Whether a cascade delete of any other record is in progress.
     pub fn is_but(&self, parent: AnyId) -> bool {
         self.parents.iter().any(|other| *other != parent)
     }
 
-    /// Whether what goes with both records goes with the other: its family fell first, or alone.
+    /// Whether a dependent of both records is deleted with the other one: its cascade began first, or is the only one.
     pub fn is_others(&self, other: AnyId, than: AnyId) -> bool {
         let place = |id: AnyId| self.parents.iter().position(|one| *one == id);
         place(other).is_some_and(|at| other != than && place(than).is_none_or(|own| at < own))
     }
 
-    /// Whether nothing falls.
+    /// Whether no cascade delete is in progress.
     pub fn is_empty(&self) -> bool {
         self.parents.is_empty()
     }
 
-    /// Whether one of these records' families falls.
+    /// Whether a cascade delete of any of these records is in progress.
     pub fn holds_any(&self, parents: &[AnyId]) -> bool {
         !self.parents.is_empty() && parents.iter().any(|parent| self.holds(*parent))
     }
 
-    /// What is known of a record whose family fell a moment ago.
+    /// The cascade of a record that finished a moment ago.
     pub fn finished(&self, parent: AnyId) -> Option<FinishedCascade> {
         self.finished.iter().rev().find(|finished| finished.parent == parent).copied()
     }
 
-    /// The row with one more record, whose family a job moves, unless it was changed meanwhile; or why not.
+    /// The row with one more cascade, which a job carries out; conditional on its version. Refused at the maximum.
     pub fn and(&self, org: OrgId, parent: AnyId, (job, now): (JobId, Timestamp)) -> Result<RowWrite> {
         if self.parents.len() >= MOST {
             return Err(Domain::Conflict(Conflict::Contended).into());
@@ -98,7 +99,7 @@ impl Cascades {
         self.replaced(org, &next)
     }
 
-    /// The row without a record whose family fell, unless it was changed meanwhile.
+    /// The row without a finished cascade; conditional on its version.
     pub fn without(&self, org: OrgId, done: FinishedCascade) -> Result<RowWrite> {
         let mut next = self.at(done.at);
         next.parents.retain(|parent| *parent != done.parent);
@@ -109,7 +110,7 @@ impl Cascades {
         self.replaced(org, &next)
     }
 
-    /// The next version of the row, without what is known by now.
+    /// The next version of the row, without finished cascades that the index has by now.
     fn at(&self, now: Timestamp) -> Cascades {
         let mut next = Cascades { version: self.version + 1, ..self.clone() };
         next.finished.retain(|finished| finished.at.plus(LAG) > now);

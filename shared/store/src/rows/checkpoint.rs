@@ -1,4 +1,4 @@
-//! Up to where the local feed has come.
+//! Checkpoint of the local feed: the moment up to which every consumer has processed every journal entry.
 
 use crate::schema::Place;
 use crate::table::{Condition, parse_item};
@@ -11,12 +11,12 @@ struct Checkpoint {
     at: Timestamp,
 }
 
-/// Keeps the moment up to which every entry is finished by every consumer.
+/// Stores the moment up to which every consumer has processed every entry.
 pub async fn keep(env: &Env, at: Timestamp) -> Result<()> {
     env.table.put(&Place::Feed.key(), &Checkpoint { at }, Condition::ALWAYS).await.map(|_| ())
 }
 
-/// The moment kept last.
+/// The stored moment, if there is one.
 pub async fn read(env: &Env) -> Result<Option<Timestamp>> {
     let item = env.table.get(&Place::Feed.key()).await?;
     item.map(|item| parse_item::<Checkpoint>(item).map(|checkpoint| checkpoint.at)).transpose()

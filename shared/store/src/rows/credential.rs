@@ -1,4 +1,4 @@
-//! Hashes of passwords, apart from the users they belong to.
+//! Password hashes, stored separately from the users they belong to.
 
 use super::RowWrite;
 use crate::schema::Place;
@@ -22,12 +22,12 @@ impl Credential {
         RowWrite::new(&Place::Credential(org, user).key(), self, Domain::Duplicate { field: "id", existing_id: None })
     }
 
-    /// The row in place of an older one.
+    /// The row that replaces an older one.
     pub fn replace(&self, org: OrgId, user: UserId) -> Result<RowWrite> {
         RowWrite::replacing(&Place::Credential(org, user).key(), self)
     }
 
-    /// The row with other parameters of the same password's hash, if the password is still the one it was.
+    /// Stores a hash of the same password with other parameters, unless the password was changed since.
     pub async fn upgrade(&self, env: &Env, org: OrgId, user: UserId, old: &Credential) -> Result<()> {
         let same = Condition::equal("phc", &old.phc);
         env.table.follow(&Place::Credential(org, user).key(), self, same).await.map(|_| ())

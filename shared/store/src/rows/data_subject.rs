@@ -1,4 +1,5 @@
-//! Errands: what a job needs to know and may not keep. Gone when the job is done.
+//! Data subject rows: the e-mail address that a job about a person works on. Stored apart from the job's record, and
+//! removed when the job is done.
 
 use super::RowWrite;
 use crate::schema::Place;
@@ -8,20 +9,20 @@ use daybook_domain::{EmailAddress, Error as Domain, JobId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a job about a person needs to know.
+/// The person that a job is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DataSubject {
-    /// Their address.
+    /// Their e-mail address.
     pub address: EmailAddress,
-    /// Seconds since 1970; a job that isn't done by then never is.
+    /// When the row expires, in seconds since 1970; a job that isn't done by then can't be finished.
     expires_at: i64,
 }
 
-/// How long an errand is kept at most.
+/// How long a row is kept at most.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 impl DataSubject {
-    /// The errand of a job about the person with an address.
+    /// The row for a job about the person with an address.
     pub fn new(address: EmailAddress, at: Timestamp) -> DataSubject {
         DataSubject { address, expires_at: at.plus(KEPT).as_second() }
     }
@@ -31,12 +32,12 @@ impl DataSubject {
         RowWrite::new(&Place::DataSubject(org, job).key(), self, Domain::Duplicate { field: "id", existing_id: None })
     }
 
-    /// The errand of a job that isn't done.
+    /// The data subject of a job that isn't done.
     pub async fn read(env: &Env, org: OrgId, job: JobId) -> Result<Option<DataSubject>> {
         env.table.get(&Place::DataSubject(org, job).key()).await?.map(parse_item).transpose()
     }
 
-    /// Removes what a job needed to know.
+    /// Removes the data subject of a job.
     pub async fn remove(env: &Env, org: OrgId, job: JobId) -> Result<()> {
         env.table.delete(&Place::DataSubject(org, job).key()).await
     }

@@ -1,4 +1,4 @@
-//! Deliveries: what became of a journal entry at a consumer. One row each, so each happens once.
+//! Deliveries: the state of each journal entry at each consumer. One row per delivery, so that each happens once.
 
 use crate::journal::{EntryRef, RETENTION};
 use crate::schema::{Index, Place, Question, SK, by_date, sent_about};
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 choices! {
-    /// How far a delivery has come.
+    /// The state of a delivery.
     State as "DeliveryState" {
-        /// A worker is at it, until its lease ends.
+        /// A worker holds the lease and is sending.
         Sending = "sending",
-        /// It failed and will be tried again.
+        /// It failed and will be retried.
         Waiting = "waiting",
-        /// It was sent, or not; nobody heard.
+        /// The outcome is unknown: it may have been sent.
         OutcomeUnknown = "unknown",
         /// It was sent.
         Sent = "sent",
-        /// It can't be sent.
+        /// It failed permanently.
         Failed = "failed",
-        /// Its addressee wants no mail.
+        /// The address is on the suppression list.
         Suppressed = "suppressed",
     }
 }
@@ -29,39 +29,39 @@ choices! {
 /// A delivery's row.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Delivery {
-    /// How far it has come.
+    /// Its state.
     pub state: State,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Until when the worker at it has it for itself.
+    /// The end of the worker's lease.
     pub leased_until: Timestamp,
     /// When its state last changed.
     pub updated_at: Timestamp,
-    /// What the other side calls it.
+    /// Its id in the other system.
     pub remote_id: Option<String>,
-    /// What went wrong last, in words.
+    /// The last error, in words.
     pub last_error: Option<String>,
-    /// Whether it was sent once more after nobody heard of it.
+    /// Whether it was sent again after an unknown outcome.
     #[serde(default)]
     pub resent: bool,
-    /// Seconds since 1970.
+    /// When the row expires, in seconds since 1970.
     pub expires_at: i64,
 }
 
-/// What a worker that wants to deliver is told.
+/// What a worker has to do about a delivery.
 #[derive(Clone, Debug)]
 pub enum Turn {
     /// Deliver.
     Go,
-    /// Somebody tried and nobody knows with what success. Find out.
+    /// Find out the unknown outcome of an earlier attempt.
     FindOut(Delivery),
-    /// Another worker is at it until then.
+    /// Wait: another worker holds the lease until then.
     Busy(Timestamp),
     /// Nothing is left to do.
     Over,
 }
 
-/// Takes a delivery, by condition: of many workers one gets it.
+/// Leases a delivery by a conditional write: of several workers one gets it.
 pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -> Result<Turn> {
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
     let now = env.clock.now();
@@ -78,7 +78,7 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
     let Written::Refused(item) = env.table.put(&key, &row, Condition::absent()).await? else { return Ok(Turn::Go) };
     let found: Delivery = parse_item(item)?;
     match found.state {
-        // What a newer version made of it is its own to go on with.
+        // A state that only a newer version of Daybook knows is left to that version.
         State::Sent | State::Failed | State::Suppressed | State::Unknown(_) => Ok(Turn::Over),
         State::Sending if found.leased_until > now => Ok(Turn::Busy(found.leased_until)),
         State::Sending | State::OutcomeUnknown => Ok(Turn::FindOut(found)),
@@ -86,7 +86,7 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
     }
 }
 
-/// Takes a delivery that was tried before, unless somebody else did since it was read.
+/// Leases a delivery that was tried before, unless another worker did so since it was read.
 pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery, lease: Duration) -> Result<Turn> {
     let now = env.clock.now();
     let taken = Update::set("state", State::Sending)
@@ -102,20 +102,20 @@ pub async fn again(env: &Env, entry: EntryRef, consumer: &str, found: &Delivery,
     }
 }
 
-/// How far a delivery has come.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Settled<'a> {
     /// The state.
     pub state: State,
-    /// What the other side calls it.
+    /// Its id in the other system.
     pub remote_id: Option<&'a str>,
-    /// What went wrong, in words.
+    /// The error, in words.
     pub error: Option<&'a str>,
     /// The record it is about, whose timeline shows it.
     pub about: Option<AnyId>,
 }
 
-/// Writes down how far a delivery has come. What is over stays over.
+/// Stores the outcome of an attempt. A final state isn't changed.
 pub async fn settle(env: &Env, entry: EntryRef, consumer: &str, how: Settled<'_>) -> Result<()> {
     let now = env.clock.now();
     let over = Condition::one_of("state", [State::Sent, State::Failed, State::Suppressed]);
@@ -133,8 +133,8 @@ pub async fn settle(env: &Env, entry: EntryRef, consumer: &str, how: Settled<'_>
     env.table.update(&key, settled, open).await.map(|_| ())
 }
 
-/// The deliveries about a record, by consumer and in no particular order. Reads an index, so the newest may
-/// be missing for a moment.
+/// The deliveries about a record, by consumer and in no particular order. Reads an index, so the newest may be missing
+/// for a moment.
 pub async fn about(env: &Env, org: OrgId, record: AnyId) -> Result<Vec<(String, Delivery)>> {
     by_consumer(env, &Question::SentAbout(org, record)).await
 }
@@ -153,7 +153,7 @@ async fn by_consumer(env: &Env, question: &Question<'_>) -> Result<Vec<(String, 
     Ok(all)
 }
 
-/// Removes the deliveries of an entry; says how many there were.
+/// Removes the deliveries of an entry; returns their number.
 pub async fn remove(env: &Env, org: OrgId, entry: EntryId) -> Result<u64> {
     let mut removed = 0;
     for (consumer, _) in of_entry(env, org, entry).await? {
@@ -163,7 +163,7 @@ pub async fn remove(env: &Env, org: OrgId, entry: EntryId) -> Result<u64> {
     Ok(removed)
 }
 
-/// Writes down that a delivery which was sent was refused further on.
+/// Records that a delivery was rejected after it had been sent, as when a mail bounces.
 pub async fn reject(env: &Env, entry: EntryRef, consumer: &str, reason: &str) -> Result<()> {
     let rejected =
         Update::set("state", State::Failed).and_set("updated_at", env.clock.now()).and_set("last_error", reason);

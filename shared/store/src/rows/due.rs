@@ -1,4 +1,4 @@
-//! Due items: work that waits for its time.
+//! Due items: scheduled work, each with the message to send to a queue at its time.
 
 use crate::schema::{DUE_SHARDS, Place, Question};
 use crate::table::{Condition, Update, Written, parse_item};
@@ -7,26 +7,26 @@ use daybook_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Where a due item is: enough to remove it when its work is done.
+/// A reference to a due item, by which it is removed when its work is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueRef {
     /// When it is due.
     pub at: Timestamp,
-    /// What it is, the same for the same work.
+    /// Its id, the same for the same work.
     pub id: String,
 }
 
-/// Work that waits for its time.
+/// Scheduled work.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DueItem {
-    /// When it is due, and what it is.
+    /// Its time and id.
     #[serde(flatten)]
     pub place: DueRef,
     /// The queue its message goes to.
     pub queue: String,
     /// The message.
     pub message: String,
-    /// Until when a sweeper has it for itself: milliseconds since 1970.
+    /// The end of a sweeper's lease, in milliseconds since 1970.
     pub leased_until: i64,
 }
 
@@ -36,19 +36,19 @@ pub async fn put(env: &Env, place: &DueRef, queue: &str, message: &str) -> Resul
     env.table.put(&key(place), &item, Condition::ALWAYS).await.map(|_| ())
 }
 
-/// Whether a due item stands: if not, its work was done, or waits for another time.
+/// Whether a due item is still stored: if not, its work is done or was rescheduled.
 pub async fn stands(env: &Env, place: &DueRef) -> Result<bool> {
     Ok(env.table.get(&key(place)).await?.is_some())
 }
 
-/// Removes a due item: its work is done, or waits for another time.
+/// Removes a due item: its work is done or was rescheduled.
 pub async fn remove(env: &Env, place: &DueRef) -> Result<()> {
     env.table.delete(&key(place)).await
 }
 
-/// Takes everything that is due until a moment, each item for the length of a lease.
+/// Leases everything that is due until a moment.
 ///
-/// The items stay until their work is done: what a crash cuts short is due again when the lease ends.
+/// The items stay until their work is done: after a crash they are due again when the lease ends.
 pub async fn take(env: &Env, until: Timestamp, lease: impl Fn(&DueItem) -> Duration) -> Result<Vec<DueItem>> {
     let now = env.clock.now();
     let mut taken = Vec::new();
@@ -75,7 +75,7 @@ pub async fn take(env: &Env, until: Timestamp, lease: impl Fn(&DueItem) -> Durat
     Ok(taken)
 }
 
-/// Every due item there is; for tests and for the page that shows them.
+/// Every due item; for tests and for the page that shows them.
 pub async fn all(env: &Env) -> Result<Vec<DueItem>> {
     let mut all = Vec::new();
     for shard in 0..DUE_SHARDS {

@@ -1,4 +1,4 @@
-//! Hashes of API keys' secrets, apart from the keys they belong to.
+//! Hashes of API keys' secrets, stored separately from the keys they belong to.
 
 use super::RowWrite;
 use crate::schema::Place;
@@ -8,7 +8,7 @@ use daybook_domain::{ApiKeyId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How often at most it is written down that a key was used.
+/// The minimum time between two updates of a key's last use.
 const NOTED: Duration = Duration::from_secs(60);
 
 /// The hash of a key's secret, and when it was last used.
@@ -21,7 +21,7 @@ pub struct KeySecret {
 }
 
 impl KeySecret {
-    /// The row for a key, in place of that of an older secret.
+    /// The row for a key; replaces that of an older secret.
     pub fn write(&self, org: OrgId, key: ApiKeyId) -> Result<RowWrite> {
         RowWrite::replacing(&Place::KeySecret(org, key).key(), self)
     }
@@ -36,7 +36,7 @@ impl KeySecret {
         env.table.get(&Place::KeySecret(org, key).key()).await?.map(parse_item).transpose()
     }
 
-    /// Writes down that the key is used, at most once a minute.
+    /// Records the use of the key, at most once a minute.
     pub async fn note_use(&self, env: &Env, org: OrgId, key: ApiKeyId) -> Result<()> {
         let now = env.clock.now();
         if self.last_used_at.is_some_and(|last| last.until(now) < NOTED) {

@@ -1,7 +1,7 @@
-//! The ledger of another system: how each record stands there.
+//! Sync ledger: the state of each record in another system, such as HubSpot.
 //!
-//! Workers may be at the same record at once. Each takes a number; one that finds a later number when it
-//! is done was overtaken, and does its work again, so that the last to finish has seen the newest version.
+//! Several workers may sync one record at once. Each takes a number; one that finds a later number when it is done was
+//! overtaken, and syncs again, so that the last to finish has seen the newest version.
 
 use crate::schema::{Index, Place, Question, by_date, ledger_in};
 use crate::table::{Condition, QueryAsk, Update, Written, parse_item};
@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize};
 pub const HUBSPOT: &str = "hubspot";
 
 choices! {
-    /// How a record stands in another system.
+    /// The sync state of a record in another system.
     State as "SyncState" {
-        /// It is not equal yet, and will be tried again.
+        /// Not in sync yet; the sync will be retried.
         Waiting = "waiting",
-        /// It is equal.
+        /// In sync.
         Synced = "synced",
-        /// It can't be made equal until somebody does something about the reason.
+        /// The sync failed, and will fail until the cause is removed.
         Failed = "failed",
-        /// It is not meant to be there.
+        /// Not meant to be synced.
         Skipped = "skipped",
     }
 }
@@ -33,30 +33,30 @@ pub struct Row {
     /// The record.
     #[schema(value_type = String)]
     pub record: AnyId,
-    /// How it stands.
+    /// The sync state.
     pub state: State,
-    /// What the other side calls it.
+    /// Its id in the other system.
     pub remote_id: Option<String>,
-    /// The version of the record that the other side has.
+    /// The version of the record that the other system has.
     pub version: u64,
-    /// The fields there that hold something of ours.
+    /// The fields of the other system that hold values from Daybook.
     #[serde(default)]
     pub written: Vec<String>,
-    /// How often it was tried since it was equal last.
+    /// The number of attempts since it was last in sync.
     pub attempts: u32,
-    /// What went wrong last, or what the other side left out, in words.
+    /// The last error, or what the other system left out, in words.
     pub last_error: Option<String>,
-    /// When it is tried again.
+    /// The time of the next attempt.
     pub next_try: Option<Timestamp>,
     /// When its state last changed.
     pub updated_at: Timestamp,
-    /// Whether the record was removed for good, and the other side is to forget it.
+    /// Whether the record was erased, and the other system has to erase it too.
     #[serde(default)]
     pub erased: bool,
 }
 
 impl Row {
-    /// The row of a record that was never tried.
+    /// The row of a record that was never synced.
     fn fresh(record: AnyId, now: Timestamp) -> Row {
         Row {
             record,
@@ -76,30 +76,30 @@ impl Row {
 /// A row that a worker took, with its number.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Taken {
-    /// The row, as it stood.
+    /// The row as it was.
     #[serde(flatten)]
     pub row: Row,
     turn: u64,
 }
 
-/// How a try went.
+/// The outcome of an attempt.
 #[derive(Clone, Debug)]
 pub struct Settled {
-    /// How the record stands.
+    /// The sync state.
     pub state: State,
-    /// What the other side calls it.
+    /// Its id in the other system.
     pub remote_id: Option<String>,
-    /// The version of the record that the other side has.
+    /// The version of the record that the other system has.
     pub version: u64,
-    /// The fields there that hold something of ours.
+    /// The fields of the other system that hold values from Daybook.
     pub written: Vec<String>,
-    /// What went wrong, in words.
+    /// The error, in words.
     pub error: Option<String>,
-    /// When it is tried again.
+    /// The time of the next attempt.
     pub next_try: Option<Timestamp>,
 }
 
-/// Takes a record's row for a try, and counts the try.
+/// Takes a record's row for an attempt, and counts the attempt.
 pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<Taken> {
     let now = env.clock.now();
     let key = Place::Ledger(org, system, record).key();
@@ -115,8 +115,8 @@ pub async fn take(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<
     }
 }
 
-/// Writes down that a record waits for a time, without a try, unless its row changed after the moment that is
-/// known of. Whoever has the row goes on undisturbed.
+/// Records that a record waits until a time, without an attempt, unless its row changed after `known`. A worker that
+/// has taken the row isn't affected.
 pub async fn wait(
     env: &Env,
     org: OrgId,
@@ -139,7 +139,7 @@ pub async fn wait(
     env.table.update(&key, waiting, Condition::at_most("updated_at", known)).await.map(|_| ())
 }
 
-/// A row comes to be in a state, and so among the rows in that state.
+/// The update that moves a row to a state, and in the index by state.
 fn indexed(org: OrgId, system: &str, (record, state, now): (AnyId, State, Timestamp)) -> Update {
     Update::set("state", state)
         .and_set("updated_at", now)
@@ -147,8 +147,8 @@ fn indexed(org: OrgId, system: &str, (record, state, now): (AnyId, State, Timest
         .and_set(Index::ByState.sk(), by_date(now, &record.to_string()))
 }
 
-/// Writes down how a try went. `false` where another worker took the row meanwhile: then what this one did
-/// may have undone the other's work, and must be done again.
+/// Stores the outcome of an attempt. `false` where another worker took the row meanwhile: then this attempt may have
+/// overwritten the other's work, and must be repeated.
 pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Settled) -> Result<bool> {
     let attempts = if matches!(how.state, State::Synced | State::Skipped) { 0 } else { taken.row.attempts };
     let row = Row {
@@ -171,13 +171,13 @@ pub async fn settle(env: &Env, org: OrgId, system: &str, taken: &Taken, how: Set
     }
 }
 
-/// A record's row, if it was ever meant to be there.
+/// A record's row, if it was ever meant to be synced.
 pub async fn read(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<Option<Row>> {
     env.table.get(&Place::Ledger(org, system, record).key()).await?.map(parse_item).transpose()
 }
 
-/// A record leaves what it was over there to another one, unless it is something else there by now. A worker that is
-/// at it does its work again.
+/// Unlinks a record from its id in the other system, which another record takes over, unless it has a different id by
+/// now. A worker that is syncing the record syncs again.
 pub async fn leave(env: &Env, org: OrgId, system: &str, record: AnyId, remote_id: &str) -> Result<()> {
     let nothing: [&str; 0] = [];
     let left = Update::set("remote_id", None::<&str>).and_set("written", nothing).and_add("turn", 1);
@@ -185,13 +185,13 @@ pub async fn leave(env: &Env, org: OrgId, system: &str, record: AnyId, remote_id
     env.table.update(&key, left, Condition::equal("remote_id", remote_id)).await.map(|_| ())
 }
 
-/// Writes down that a record was removed for good and the other side is to forget it, and nothing of what was said of it;
-/// says whether it was ever meant to be there. Until a worker has seen to it, it stands among those that failed.
+/// Marks a record as erased, so that the other system erases it too, and removes its last error; returns whether it was
+/// ever meant to be synced. Until a worker has processed it, it is listed as failed.
 pub async fn mark_erased(env: &Env, org: OrgId, system: &str, record: AnyId) -> Result<bool> {
     let now = env.clock.now();
     let erased = indexed(org, system, (record, State::Failed, now))
         .and_set("erased", true)
-        .and_set("last_error", "is being erased; replay it if this stays")
+        .and_set("last_error", "is being erased in the other system; if this doesn't change, replay it")
         .and_remove("next_try");
     let key = Place::Ledger(org, system, record).key();
     match env.table.update(&key, erased, Condition::exists()).await? {
@@ -200,7 +200,7 @@ pub async fn mark_erased(env: &Env, org: OrgId, system: &str, record: AnyId) -> 
     }
 }
 
-/// A page of the ledger: by record, or those in a state, what changed last first.
+/// A page of the ledger: all rows by record, or the rows in a state, the last changed first.
 pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, cursor: Option<&str>) -> Result<Page<Row>> {
     let binding = format!("{}|ledger|{system}|{state:?}", cx.org);
     let question = match state {
@@ -230,7 +230,7 @@ pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, curs
     Ok(Page::of(rows, limit, next))
 }
 
-/// A row with its place in the index of states.
+/// A row with its key in the index by state.
 #[derive(Serialize)]
 struct IndexedRow<'a> {
     #[serde(flatten)]
@@ -253,5 +253,5 @@ impl IndexedRow<'_> {
 }
 
 fn gone() -> Error {
-    Error::unavailable("take a row of the ledger", "it went away meanwhile")
+    Error::unavailable("take a row of the ledger", "the row was removed meanwhile")
 }

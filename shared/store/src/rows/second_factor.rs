@@ -1,4 +1,4 @@
-//! Second factors: the secret that a user's app makes codes of, and codes for when the app is lost.
+//! Second factors: the secret of a user's authenticator app, and recovery codes for when the app is lost.
 
 use super::RowWrite;
 use crate::schema::Place;
@@ -7,24 +7,24 @@ use crate::{Env, Result};
 use daybook_domain::{Conflict, Error as Domain, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// A user's second factor. It counts once their record says that they have one.
+/// A user's second factor. It is in force once the user's record says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecondFactor {
-    /// The secret that codes are made of, sealed.
+    /// The secret that codes are generated from, encrypted.
     pub sealed: String,
-    /// The last step whose code was used: a code works once.
+    /// The last time step whose code was used: a code works once.
     pub last_step: u64,
-    /// SHA-256 of the recovery codes that are left.
+    /// SHA-256 of the unused recovery codes.
     pub recovery_sha256: Vec<String>,
 }
 
 impl SecondFactor {
-    /// The row of a new one, in place of an older one.
+    /// The row of a new one; replaces an older one.
     pub fn write(&self, org: OrgId, user: UserId) -> Result<RowWrite> {
         RowWrite::replacing(&Place::SecondFactor(org, user).key(), self)
     }
 
-    /// The row in place of one that nobody has used since.
+    /// The row that replaces one which is unchanged since it was read.
     pub fn follow(&self, org: OrgId, user: UserId, before: &SecondFactor) -> Result<RowWrite> {
         let same = Condition::All(vec![
             Condition::equal("sealed", &before.sealed),

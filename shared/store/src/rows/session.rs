@@ -1,4 +1,4 @@
-//! Sessions: who is signed in, until when, and which refresh token is in force.
+//! Sessions: which users are signed in, until when, and with which current refresh token.
 
 use super::RowWrite;
 use crate::schema::{Place, Question, by_date, sessions_of};
@@ -9,50 +9,50 @@ use daybook_domain::{Actor, Conflict, Epoch, Error as Domain, OrgId, SessionId, 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long a session lives without being refreshed.
+/// How long a session is valid without a refresh.
 pub const IDLE: Duration = Duration::from_secs(14 * 86_400);
 
-/// How long a session lives at most.
+/// How long a session is valid at most.
 pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// For how long the token before the last is answered with the last: a client may not have heard the answer.
+/// How long the previous refresh token is still answered with the current one: the client may have lost the response.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A signed-in user. Read with every signed-in request, so ending it works at once.
+/// A session of a user. Read with every authenticated request, so that ending it takes effect at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// The id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
-    /// The user's epoch it began in; in another one it has ended.
+    /// The user's epoch that it belongs to; in any other epoch it has ended.
     pub epoch: u32,
-    /// When they signed in.
+    /// When the user signed in.
     pub created_at: Timestamp,
     /// When it was last refreshed.
     pub refreshed_at: Timestamp,
     /// When it ends, refreshed or not.
     pub ends_at: Timestamp,
-    /// SHA-256 of the refresh token in force.
+    /// SHA-256 of the current refresh token.
     pub refresh_sha256: String,
-    /// SHA-256 of the one before it.
+    /// SHA-256 of the previous refresh token.
     pub previous_sha256: Option<String>,
-    /// What the client called itself.
+    /// The client's user agent.
     pub user_agent: Option<String>,
-    /// Where they signed in from.
+    /// The IP address that the user signed in from.
     pub ip: Option<String>,
-    /// When it ends unless it is refreshed: seconds since 1970.
+    /// When it expires unless it is refreshed, in seconds since 1970.
     pub expires_at: i64,
 }
 
-/// What a refresh token is to its session.
+/// The status of a refresh token in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The one in force.
+    /// The current one.
     Current,
-    /// The one before it, so lately that its answer may have got lost.
+    /// The previous one, replaced so recently that the client may have lost the response.
     JustReplaced,
-    /// One that was replaced: somebody has it who shouldn't.
+    /// One that was replaced before: it was probably stolen.
     Replaced,
 }
 
@@ -82,18 +82,18 @@ impl Session {
         }
     }
 
-    /// Its user, as the one who acts in it, in their role.
+    /// Its user as an actor, with their role.
     pub fn actor(&self, role: RoleRef) -> Actor {
         Actor::User { id: self.user, role, session: Some(self.id) }
     }
 
-    /// Whether it is in force in the epoch that its user is in.
+    /// Whether it is valid, given the current epoch of its user.
     pub fn is_in_force(&self, epoch: Epoch, now: Timestamp) -> bool {
         let on_time = self.expires_at > now.as_second() && self.ends_at > now;
         on_time && self.user == epoch.user && self.epoch == epoch.number
     }
 
-    /// What a refresh token that was made for this session is to it.
+    /// The status of a refresh token that was issued for this session.
     pub fn standing(&self, refresh_token: &str, now: Timestamp) -> Standing {
         let sha256 = sha256_hex(refresh_token.as_bytes());
         if sha256 == self.refresh_sha256 {
@@ -106,7 +106,7 @@ impl Session {
         }
     }
 
-    /// The session with the token that follows the one in force.
+    /// The session with the next refresh token.
     #[must_use]
     pub fn refreshed(&self, successor: &str, at: Timestamp) -> Session {
         Session {
@@ -124,7 +124,7 @@ impl Session {
         Session { ends_at: at, ..self.clone() }
     }
 
-    /// The session in the epoch that its user begins.
+    /// The session, kept valid in its user's new epoch.
     #[must_use]
     pub fn kept(&self, epoch: Epoch) -> Session {
         Session { epoch: epoch.number, ..self.clone() }
@@ -141,13 +141,13 @@ impl Session {
         Indexed { session: self, owner_pk: sessions_of(org, self.user), owner_sk }
     }
 
-    /// The row in place of the session as it was, whatever became of it since.
+    /// The row that replaces the session, whatever its current state.
     pub fn replace(&self, org: OrgId) -> Result<RowWrite> {
         let refusal = Domain::Conflict(Conflict::Contended);
         RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), Condition::ALWAYS, refusal)
     }
 
-    /// The row in place of a session that nobody has refreshed or ended since.
+    /// The row that replaces a session which wasn't refreshed or ended since it was read.
     pub fn follow(&self, org: OrgId, before: &Session) -> Result<RowWrite> {
         let same = Condition::All(vec![
             Condition::equal("refresh_sha256", &before.refresh_sha256),
@@ -158,7 +158,7 @@ impl Session {
         RowWrite::following(&Place::Session(org, self.id).key(), &self.row(org), same, refusal)
     }
 
-    /// A session, in force or not.
+    /// A session, valid or not.
     pub async fn read(env: &Env, org: OrgId, id: SessionId) -> Result<Option<Session>> {
         env.table.get(&Place::Session(org, id).key()).await?.map(parse_item).transpose()
     }
@@ -172,7 +172,7 @@ impl Session {
         Ok(())
     }
 
-    /// The sessions of a user that are in force, the newest first; one that began a moment ago may be missing.
+    /// The valid sessions of a user, the newest first; one that began a moment ago may be missing.
     pub async fn all_of(env: &Env, org: OrgId, epoch: Epoch) -> Result<Vec<Session>> {
         let items = env.table.query_all(&Question::SessionsOf(org, epoch.user).range()).await?;
         let mut sessions: Vec<Session> = items.into_iter().map(parse_item).collect::<Result<_>>()?;

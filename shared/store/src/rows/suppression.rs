@@ -1,5 +1,5 @@
-//! Addresses that get no mail: they bounced, complained or unsubscribed. Kept as hashes, so that the
-//! list outlives the erasure of a person without naming them.
+//! Suppression list: addresses that get no mail, as they bounced, complained or unsubscribed. Kept as hashes, so that
+//! the list outlives the erasure of a person without naming them.
 
 use crate::schema::Place;
 use crate::table::Condition;
@@ -10,11 +10,11 @@ use serde::Serialize;
 choices! {
     /// Why an address gets no mail.
     Reason {
-        /// Mail to it came back for good.
+        /// Mail to it bounced permanently.
         Bounce = "bounce",
-        /// Its owner called our mail spam.
+        /// Its owner reported our mail as spam.
         Complaint = "complaint",
-        /// Its owner wants no more.
+        /// Its owner unsubscribed.
         Unsubscribed = "unsubscribed",
     }
 }
@@ -25,7 +25,7 @@ struct Row {
     since: Timestamp,
 }
 
-/// Puts an address on the list.
+/// Adds an address to the list.
 pub async fn add(env: &Env, org: OrgId, address: &EmailAddress, reason: Reason) -> Result<()> {
     let row = Row { reason, since: env.clock.now() };
     env.table.put(&Place::Suppression(org, &hash(address)).key(), &row, Condition::ALWAYS).await.map(|_| ())

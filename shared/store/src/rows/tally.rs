@@ -1,4 +1,4 @@
-//! Tallies: refusals that came too fast to be written down one by one, counted by the minute.
+//! Tallies: numbers of refused requests per minute, where there are too many for single journal entries.
 
 use crate::journal::RETENTION;
 use crate::schema::{EXPIRES_AT, Place, Question};
@@ -7,14 +7,14 @@ use crate::{Answer, Env, Result};
 use daybook_domain::{OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How many refusals of a kind there were in a minute, besides those that the journal holds.
+/// The number of refusals of a kind in a minute, besides those in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// The minute.
     pub minute: Timestamp,
-    /// What they were answered with.
+    /// The kind of response.
     pub answer: Answer,
-    /// How many.
+    /// The number of refusals.
     pub count: u64,
 }
 

@@ -1,7 +1,7 @@
-//! Tickets: tokens that go out by mail and can be used once.
+//! Tickets: single-use tokens sent by mail, for resetting a password or verifying an address.
 //!
-//! The token is a signature of what the row holds, so the table holds nothing that anybody could use, and the
-//! mail can be written again. Of one kind only the newest of a user is good.
+//! The token is a signature of the row's content, so that the table holds nothing that could be used as a token, and
+//! the mail can be generated again. Of each kind only a user's newest ticket is valid.
 
 use super::RowWrite;
 use crate::schema::Place;
@@ -11,13 +11,13 @@ use daybook_domain::{Conflict, EmailAddress, Error as Domain, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a ticket is for.
+/// The purpose of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
-    /// Choosing a new password, within an hour.
+    /// Setting a new password, within an hour.
     ResetPassword,
-    /// Proving an address, within a week.
+    /// Verifying an address, within a week.
     VerifyEmail,
 }
 
@@ -30,7 +30,7 @@ impl Use {
         }
     }
 
-    /// How long a ticket is good.
+    /// How long a ticket is valid.
     pub fn valid(self) -> Duration {
         match self {
             Use::ResetPassword => Duration::from_secs(3600),
@@ -42,35 +42,35 @@ impl Use {
 /// A ticket, as the table holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// What is signed, besides whose it is and for what.
+    /// The signed value, besides organisation, user and purpose.
     pub nonce: String,
-    /// SHA-256 of the address it goes to: once the user has another one, it is worthless.
+    /// SHA-256 of the address it is sent to: once the user's address changes, it is invalid.
     pub address_sha256: String,
     /// Whether it was used.
     pub used: bool,
-    /// Until when it is good: seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub expires_at: i64,
 }
 
 impl Ticket {
-    /// A ticket that is good from now on.
+    /// A ticket that is valid from now on.
     pub fn new(env: &Env, address: &EmailAddress, to: Use) -> Ticket {
         let expires_at = env.clock.now().plus(to.valid()).as_second();
         let nonce = env.ids.next().simple().to_string();
         Ticket { nonce, address_sha256: sha256_hex(address.normalized().as_bytes()), used: false, expires_at }
     }
 
-    /// Whether it went to this address.
+    /// Whether it was sent to this address.
     pub fn went_to(&self, address: &EmailAddress) -> bool {
         self.address_sha256 == sha256_hex(address.normalized().as_bytes())
     }
 
-    /// The row, in place of an older ticket.
+    /// The row; replaces an older ticket.
     pub fn write(&self, org: OrgId, user: UserId, to: Use) -> Result<RowWrite> {
         RowWrite::replacing(&Place::Ticket(org, user, to.name()).key(), self)
     }
 
-    /// The row of the ticket once it is used; refused where it was, or where there is a newer one.
+    /// The row of the ticket once it is used; refused where it was used already, or where there is a newer one.
     pub fn spend(&self, org: OrgId, user: UserId, to: Use) -> Result<RowWrite> {
         let spent = Ticket { used: true, ..self.clone() };
         let unused = Condition::equal("nonce", &self.nonce).and(Condition::equal("used", self.used));
@@ -83,13 +83,13 @@ impl Ticket {
         env.table.get(&Place::Ticket(org, user, to.name()).key()).await?.map(parse_item).transpose()
     }
 
-    /// The token of the mail.
+    /// The token to send by mail.
     pub fn token(&self, env: &Env, org: OrgId, user: UserId, to: Use) -> String {
         let signature = env.keys.sign(Purpose::Ticket, self.message(org, user, to).as_bytes());
         format!("{}.{signature}", place_in_token(org, user.uuid()))
     }
 
-    /// The ticket that a token stands for, and whose it is; none where it is no good.
+    /// The ticket of a token, with its organisation and user; none where it isn't valid.
     pub async fn of_token(env: &Env, token: &str, to: Use) -> Result<Option<(OrgId, UserId, Ticket)>> {
         let Some((org, user, signature)) = parts(token) else { return Ok(None) };
         let Some(ticket) = Ticket::read(env, org, user, to).await? else { return Ok(None) };

@@ -1,4 +1,5 @@
-//! What every function is compared with: the least that answers a request and writes an item, by the same libraries.
+//! The reference function of the benchmark: a minimal Lambda function that answers a request and writes one item, with the
+//! same libraries.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -1,10 +1,10 @@
-//! What is deployed: built, and its size.
+//! Release builds of the functions, and the sizes of the programs.
 
 use crate::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A function's program, in bytes: as it is loaded, and compressed as it is stored and sent.
+/// The size of a function's program in bytes, uncompressed and compressed.
 #[derive(Clone, Copy, Debug)]
 pub struct Package {
     /// The program.
@@ -21,7 +21,7 @@ impl Package {
     }
 }
 
-/// Builds all functions in release mode, and the one they are compared with, beside the folder that this program is in.
+/// Builds all functions and the reference function in release mode, beside the folder of this program.
 pub fn build(ours: &Path, functions: &[&str]) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);

@@ -1,4 +1,4 @@
-//! The tables: what each function takes, beside the bare one, and whether that is as wanted.
+//! The report on functions: size, start, memory and latency of each, the reference function's, and the targets.
 
 use super::BARE;
 use super::package::Package;
@@ -6,41 +6,41 @@ use crate::machine::Machine;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-/// The most that a program may have, in MB.
+/// The maximum size of a program, in MB.
 const PROGRAM: f64 = 12.0;
-/// The longest a start may take, in ms, and in times the bare function's.
+/// The maximum start-up time, in ms and as a multiple of the reference function's.
 const START: f64 = 15.0;
 const START_OF_BARE: f64 = 1.5;
-/// The most memory, in MB.
+/// The maximum memory, in MB.
 const MEMORY: f64 = 20.0;
-/// The longest a warm create may take at the median, in ms.
+/// The maximum median of a warm create, in ms.
 const CREATE: f64 = 2.0;
 
-/// What was found.
+/// The results.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// With a whole core; the bare function first.
+    /// With a whole core; the reference function first.
     pub rows: Vec<Row>,
-    /// `submit-lead` for somebody with a token, whom no rate limits count.
+    /// `submit-lead` for a signed-in user, without rate limits.
     pub signed_in: Option<Row>,
-    /// With the share of a core that so many MB have.
+    /// With the share of a core for each memory size in MB.
     pub quotas: Vec<(u32, Row)>,
 }
 
-/// One function.
+/// The results of one function.
 #[derive(Debug)]
 pub struct Row {
     /// Its name.
     pub name: String,
     /// Its size.
     pub package: Package,
-    /// From its start to its asking for an event.
+    /// The time from its start to its request for the first event.
     pub starts: Vec<Duration>,
-    /// The first event after a start.
+    /// The time of the first event after a start.
     pub firsts: Vec<Duration>,
-    /// Later events.
+    /// The times of later events.
     pub warm: Vec<Duration>,
-    /// The most memory it took, in kB.
+    /// Its peak memory, in kB.
     pub memory: Option<u64>,
 }
 
@@ -104,7 +104,7 @@ impl Findings {
         let bare = self.rows.iter().find(|row| row.name == BARE).map_or(f64::NAN, Row::start);
         let warm = |row: &Row| quantile(&row.warm, 0.5);
         let create = ours.iter().find(|row| row.name == "submit-lead");
-        // Hashing a password takes its 19 MB by intention.
+        // A password hash needs 19 MB by design.
         let memory = |row: &Row| if row.name == "auth" { 0.0 } else { row.memory.unwrap_or(0) as f64 * 1024.0 / 1e6 };
         vec![
             ("Program, MB, the largest", PROGRAM, most(&|row| row.package.program as f64 / 1e6)),

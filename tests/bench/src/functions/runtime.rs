@@ -1,4 +1,4 @@
-//! What stands for Lambda: hands a function its events over HTTP, as the Runtime API does, and takes its answers.
+//! A fake of Lambda's Runtime API: passes events to a function over HTTP and receives its answers.
 
 use crate::Result;
 use axum::body::Bytes;
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// How long a function may take to start, or to answer.
+/// The time-out of a start and of an answer.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// One function's Lambda.
+/// The fake Runtime API of one function.
 #[derive(Debug, Default)]
 pub struct Runtime {
-    /// Where it listens: host and port.
+    /// Its address: host and port.
     pub address: String,
     events: Option<mpsc::UnboundedSender<Event>>,
     asked: Option<mpsc::UnboundedReceiver<Instant>>,
@@ -37,7 +37,7 @@ struct Shared {
 }
 
 impl Runtime {
-    /// A Lambda for one function, on a free port.
+    /// Starts a fake Runtime API for one function, on a free port.
     pub async fn serve() -> Result<Runtime> {
         let (events, to_hand_out) = mpsc::unbounded_channel();
         let (asking, asked) = mpsc::unbounded_channel();
@@ -53,7 +53,7 @@ impl Runtime {
         Ok(Runtime { address, events: Some(events), asked: Some(asked), server: Some(server) })
     }
 
-    /// Waits for the function to ask for its first event; says how long that took.
+    /// Waits for the function's request for its first event; returns the time that took.
     pub async fn ready(&mut self, process: &mut Child, begun: Instant) -> Result<Duration> {
         let asked = self.asked.as_mut().ok_or("this runtime serves nothing")?;
         let ended = async {
@@ -71,7 +71,7 @@ impl Runtime {
         }
     }
 
-    /// Hands the function an event, and waits for the answer.
+    /// Passes an event to the function, and waits for the answer.
     pub async fn invoke(&mut self, event: Value) -> Result<Value> {
         let (answer, answered) = oneshot::channel();
         let event = Event { body: event.to_string(), answer };

@@ -1,4 +1,4 @@
-//! A share of the processor, as Lambda gives it by memory: 1,769 MB have one core (docs.aws.amazon.com/lambda,
+//! Processor quotas as on Lambda, in proportion to memory: 1,769 MB have one core (docs.aws.amazon.com/lambda,
 //! "Configure Lambda function memory").
 
 use super::shell;
@@ -13,17 +13,17 @@ const GROUPS: &str = "/sys/fs/cgroup/cpu";
 /// Lambda divides the time of a core into slices of 20 ms.
 const PERIOD_US: u32 = 20_000;
 
-/// How much of a core a function has.
+/// A function's share of a core.
 #[derive(Debug)]
 pub enum Share {
     /// All of it.
     All,
-    /// That of a group of processes (cgroup).
+    /// The quota of a control group (cgroup).
     Of(PathBuf),
 }
 
 impl Share {
-    /// The share of a function with so many MB.
+    /// The share of a function with this memory, in MB.
     pub fn of_memory(megabytes: u32) -> Result<Share> {
         let group = Path::new(GROUPS).join(format!("daybook-bench-{megabytes}"));
         fs::create_dir_all(&group).map_err(|error| format!("{}: {error}", group.display()))?;
@@ -32,7 +32,7 @@ impl Share {
         Ok(Share::Of(group))
     }
 
-    /// A command with this share, on a core.
+    /// A command that runs with this share, on a core.
     pub fn command(&self, machine: &Machine, core: usize, program: &Path) -> Command {
         match self {
             Share::All => machine.command_on(core, program),

@@ -1,7 +1,7 @@
-//! `fake-hubspot`: the stand-in for HubSpot, started by hand. Contacts stay in memory.
+//! `fake-hubspot`: the fake HubSpot as a program of its own. Contacts are kept in memory.
 //!
-//! `GET /_fake/contacts` and `GET /_fake/requests` show what it holds and what it was asked, `DELETE /_fake/faults`
-//! ends the failing.
+//! `GET /_fake/contacts` and `GET /_fake/requests` list its contacts and the requests it received, `DELETE /_fake/faults`
+//! stops the injected faults.
 
 use daybook_store::Clock;
 use daybook_testing::hubspot::{HubSpot, TOKEN};
@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 const USAGE: &str = "fake-hubspot [--port 4010] [--fail 0.3] [--seed 1] [--rate off]";
 
-/// What was asked for on the command line.
+/// The command line.
 struct Arguments {
     port: u16,
     fail: f64,

@@ -1,7 +1,7 @@
-//! Requests about up to a hundred contacts at once.
+//! HubSpot's batch endpoints: create, read, update, upsert and archive up to 100 contacts in one request.
 //!
-//! Without a trace id on every input, one bad input refuses the whole batch and nothing is written; with them, the
-//! others are written and the bad one is told of (page on error handling, section on multi-status errors).
+//! Without a trace id on every input, one bad input fails the whole batch and nothing is written; with them, the
+//! others are written and the bad one is reported (page on error handling, section on multi-status errors).
 
 use super::contacts::{Account, Writing};
 use super::objects::{required, traced, values};
@@ -11,25 +11,25 @@ use daybook_domain::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// How a version answers.
+/// The API version, which determines the form of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     /// v3.
     Three,
-    /// One with a date for a name.
+    /// A version named by a date.
     Dated,
 }
 
 const MOST_INPUTS: usize = 100;
 
-/// What a batch came to: each is shown as the answer shows it.
+/// The results and errors of a batch, in the form of the answer.
 #[derive(Debug, Default)]
 struct Done {
     results: Vec<Value>,
     errors: Vec<Value>,
 }
 
-/// What is done to each input.
+/// The operation on each input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Create,
@@ -68,7 +68,7 @@ pub(super) fn answer(
     Ok(Reply::json(status, &shown))
 }
 
-/// The inputs: at most a hundred, none twice, and each looked up by what is unique.
+/// Checks the inputs: at most 100, none twice, and each looked up by a unique property.
 fn inputs<'a>(account: &Account, body: &'a Value) -> Result<&'a [Value], Problem> {
     let Some(inputs) = body["inputs"].as_array() else {
         return Err(Problem::validation("Some required fields were not set: [inputs]"));
@@ -118,7 +118,7 @@ fn read(account: &Account, inputs: &[Value], body: &Value) -> Result<Done, Probl
     Ok(done)
 }
 
-/// Writes each input after the other. An input whose contact there isn't never refuses the rest.
+/// Writes the inputs one after the other. An input without an existing contact never fails the rest.
 fn write(
     account: &mut Account,
     now: Timestamp,
@@ -148,8 +148,7 @@ fn write(
     Ok(done)
 }
 
-/// Writes an input; what the answer shows of it. Of an update of a contact that was merged it shows nothing, and
-/// nothing is written.
+/// Writes an input and returns its result. An update of a merged contact writes nothing and has no result.
 fn one(
     account: &mut Account,
     now: Timestamp,
@@ -189,7 +188,7 @@ fn one(
     Ok(Some(shown))
 }
 
-/// Removes contacts. That there is none is as good.
+/// Removes contacts; those that don't exist are ignored.
 fn archive(account: &mut Account, now: Timestamp, inputs: &[Value]) -> Result<Reply, Problem> {
     for input in inputs {
         if let Some(found) = account.find(&required(input, "id")?, None)? {

@@ -1,4 +1,4 @@
-//! The contacts of the account, and what may be done to them.
+//! The contacts of the fake HubSpot account, with the operations on them.
 
 use super::problem::Problem;
 use super::properties::{self, Property, STAGES, Values};
@@ -8,18 +8,18 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How much later than contacts the search knows of them. Others have seen up to half a minute.
+/// The delay of the search index. Up to half a minute has been reported for HubSpot.
 const SEARCH_LAG: Duration = Duration::from_secs(30);
 
-/// Properties that every answer shows.
+/// Properties in every answer.
 const SYSTEM: [&str; 3] = ["createdate", "hs_object_id", "lastmodifieddate"];
 
 /// A contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// HubSpot's id of it.
+    /// HubSpot's id.
     pub id: String,
-    /// What has been written to it, as HubSpot keeps it. Without what HubSpot keeps of itself: id and times.
+    /// The written properties in HubSpot's normal form, without those that HubSpot maintains: id and times.
     pub properties: BTreeMap<String, String>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -30,18 +30,18 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// With these properties, null where there is no value; with a few usual ones where none are named.
+    /// As JSON with these properties, null where there is no value; with the default ones if none are named.
     pub(super) fn shown(&self, wanted: &[String]) -> Value {
         let usual = ["email", "firstname", "lastname"];
         if wanted.is_empty() { self.json(usual) } else { self.json(wanted.iter().map(String::as_str)) }
     }
 
-    /// With all its properties.
+    /// As JSON with all its properties.
     pub(super) fn whole(&self) -> Value {
         self.json(self.properties.keys().map(String::as_str))
     }
 
-    /// The value of a property, one of HubSpot's own too.
+    /// The value of a property, including those that HubSpot maintains.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         match name {
             "createdate" => Some(self.created_at.to_string()),
@@ -64,7 +64,7 @@ impl Contact {
         })
     }
 
-    /// Whether it has this value of a unique property. The addresses of contacts merged into it are its own.
+    /// Whether it has this value of a unique property. It also has the addresses of contacts merged into it.
     fn holds(&self, name: &str, value: &str) -> bool {
         let others = self.properties.get("hs_additional_emails").filter(|_| name == "email");
         self.properties.get(name).is_some_and(|held| held == value)
@@ -72,12 +72,12 @@ impl Contact {
     }
 }
 
-/// Which request writes.
+/// The kind of write request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writing {
-    /// One that names a contact.
+    /// Updates an existing contact.
     Update,
-    /// One that creates the contact if there is none.
+    /// Creates the contact if it doesn't exist.
     Upsert,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct Account {
     pub(super) may_define: bool,
     properties: BTreeMap<String, Property>,
     records: BTreeMap<u64, Record>,
-    /// Into which contact one was merged.
+    /// The contact into which each merged contact was merged.
     merged: BTreeMap<u64, u64>,
     last_id: u64,
     dice: u64,
@@ -97,7 +97,7 @@ pub(super) struct Account {
 #[derive(Clone, Debug)]
 struct Record {
     contact: Contact,
-    /// The contact after each write, the latest last: the search sees an older one.
+    /// The contact after each write, the latest last; the search sees an older version.
     versions: Vec<Contact>,
 }
 
@@ -120,7 +120,7 @@ impl Account {
         self.records.values().map(|record| &record.contact)
     }
 
-    /// The contacts as the search knows them.
+    /// The contacts in the search index.
     pub(super) fn indexed(&self, now: Timestamp) -> impl Iterator<Item = &Contact> {
         let known = now.minus(SEARCH_LAG);
         let versions = self.records.values().map(|record| &record.versions);
@@ -129,13 +129,13 @@ impl Account {
             .filter(|contact| !contact.archived)
     }
 
-    /// The contact with this id, which there is.
+    /// The contact with this id, which must exist.
     pub(super) fn contact(&self, id: u64) -> &Contact {
         &self.records[&id].contact
     }
 
-    /// The id of the contact with this id, or with this value of a unique property. Removed ones aren't found, and
-    /// one that was merged is the one it was merged into.
+    /// The id of the contact with this id, or with this value of a unique property. Removed contacts aren't found; for
+    /// a merged one it is the id of the contact it was merged into.
     pub(super) fn find(&self, id: &str, by: Option<&str>) -> Result<Option<u64>, Problem> {
         self.refuse_key(by)?;
         match by {
@@ -147,7 +147,7 @@ impl Account {
         }
     }
 
-    /// Refuses to look contacts up by a property that isn't unique.
+    /// Refuses look-ups by a property that isn't unique.
     pub(super) fn refuse_key(&self, by: Option<&str>) -> Result<(), Problem> {
         match by.filter(|name| *name != "hs_object_id") {
             Some(name) if !self.is_unique(name) => {
@@ -162,7 +162,7 @@ impl Account {
         id.parse().is_ok_and(|id: u64| self.merged.contains_key(&id))
     }
 
-    /// Makes a contact; its id.
+    /// Creates a contact and returns its id.
     pub(super) fn create(&mut self, values: &Values, now: Timestamp) -> Result<u64, Problem> {
         let values = properties::checked(&self.properties, values)?;
         if let Some((_, _, holder)) = self.taken(None, &values) {
@@ -177,7 +177,7 @@ impl Account {
         Ok(id)
     }
 
-    /// Writes to the contact with this id, which there is.
+    /// Writes to the contact with this id, which must exist.
     pub(super) fn update(&mut self, id: u64, values: &Values, now: Timestamp, writing: Writing) -> Result<(), Problem> {
         let values = properties::checked(&self.properties, values)?;
         if let Some((name, value, holder)) = self.taken(Some(id), &values) {
@@ -188,7 +188,7 @@ impl Account {
         Ok(())
     }
 
-    /// Removes a contact, so that it can be found no more.
+    /// Removes a contact; it can't be found any more.
     pub(super) fn archive(&mut self, id: u64, now: Timestamp) {
         if let Some(record) = self.records.get_mut(&id) {
             record.contact.archived = true;
@@ -196,13 +196,13 @@ impl Account {
         }
     }
 
-    /// Forgets a contact, as the law asks.
+    /// Erases a contact for good (GDPR deletion).
     pub(super) fn forget(&mut self, id: u64) {
         self.records.remove(&id);
     }
 
-    /// Merges a contact into another, both of which there are. The other keeps its values (a guess) and takes those
-    /// it lacks; it can be found by the address of the merged one too.
+    /// Merges a contact into another; both must exist. The other keeps its values (a guess) and takes those it lacks;
+    /// it can also be found by the address of the merged one.
     pub(super) fn merge(&mut self, into: u64, other: u64, now: Timestamp) {
         let Some(gone) = self.records.remove(&other) else { return };
         let Some(record) = self.records.get_mut(&into) else { return };
@@ -224,7 +224,7 @@ impl Account {
         self.merged.insert(other, into);
     }
 
-    /// The properties that there are.
+    /// The existing properties.
     pub(super) fn properties(&self) -> impl Iterator<Item = &Property> {
         self.properties.values()
     }
@@ -237,7 +237,7 @@ impl Account {
         self.properties.insert(property.name.clone(), property);
     }
 
-    /// Puts a list into an order that nobody expects, the same one in each run.
+    /// Shuffles a list, in the same way in each run.
     pub(super) fn shuffle(&mut self, list: &mut [Value]) {
         for last in (1..list.len()).rev() {
             let other = xorshift(&mut self.dice) % (last as u64 + 1);
@@ -245,7 +245,7 @@ impl Account {
         }
     }
 
-    /// A value that another contact than the writer has and only one may have: its property, itself, its holder.
+    /// A violated unique constraint: the property, the value and the contact that already has it.
     fn taken<'a>(&self, writer: Option<u64>, values: &'a Values) -> Option<(&'a str, &'a str, u64)> {
         let mut unique = values.iter().filter(|(name, value)| !value.is_empty() && self.is_unique(name));
         unique.find_map(|(name, value)| {
@@ -264,7 +264,7 @@ impl Account {
         self.properties.get(name).is_some_and(|property| property.unique)
     }
 
-    /// Writes values that have been checked. A stage of life that lies behind is passed over without a word.
+    /// Writes checked values. An earlier lifecycle stage than the current one is ignored without an error.
     fn write(&mut self, id: u64, values: Values, now: Timestamp) {
         let Some(record) = self.records.get_mut(&id) else { return };
         let properties = &mut record.contact.properties;
@@ -280,7 +280,7 @@ impl Account {
 }
 
 impl Record {
-    /// Keeps what has just been written, for the search to know of later.
+    /// Records the new version, which the search index shows later.
     fn keep(&mut self, now: Timestamp) {
         self.contact.updated_at = now;
         self.versions.push(self.contact.clone());

@@ -1,4 +1,4 @@
-//! Requests about properties themselves.
+//! HubSpot's endpoints for property definitions.
 
 use super::contacts::Account;
 use super::problem::Problem;
@@ -21,7 +21,7 @@ pub(super) fn read(account: &Account, name: &str) -> Result<Reply, Problem> {
     Ok(Reply::json(200, &property.json()))
 }
 
-/// Defines a property of one's own.
+/// Defines a custom property.
 pub(super) fn define(account: &mut Account, body: &Value) -> Result<Reply, Problem> {
     if !account.may_define {
         return Err(Problem::missing_scope("crm.schemas.contacts.write"));

@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! Injected faults of the fake HubSpot: planned ones and random ones.
 
 use super::limits::Policy;
 use super::problem::Problem;
@@ -7,10 +7,10 @@ use crate::faults::xorshift;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What may go wrong with a request.
+/// A fault of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This is the answer, and nothing is done. A content length is added to the headers.
+    /// Answers this, and does nothing. A content length is added to the headers.
     Answer {
         /// The status.
         status: u16,
@@ -19,21 +19,21 @@ pub enum Fault {
         /// The body.
         body: String,
     },
-    /// The connection ends instead of an answer, and nothing is done.
+    /// Closes the connection without an answer, and does nothing.
     DropBefore,
-    /// All is done, and the connection ends instead of an answer.
+    /// Carries out the request, and closes the connection without an answer.
     CommitThenDrop,
-    /// All is done, and the connection ends after the head of the answer and so many bytes of its body; at least one
-    /// byte is missing.
+    /// Carries out the request, and closes the connection after the head of the answer and this number of bytes of its
+    /// body; at least one byte is missing.
     CutAfter(usize),
-    /// All is done at once, and answered so much later by the machine's clock.
+    /// Carries out the request at once, and answers after this delay by the machine's clock.
     Delay(Duration),
-    /// A limit is reached, and nothing is done.
+    /// Answers that a limit is reached, and does nothing.
     TooMany(Policy),
 }
 
 impl Fault {
-    /// HubSpot's usual answer with this status. Nothing is done.
+    /// HubSpot's standard answer with this status. Nothing is done.
     pub fn status(status: u16) -> Fault {
         let problem = match status {
             401 => Problem::unauthorized(),
@@ -54,7 +54,7 @@ impl Fault {
         Fault::Answer { status, headers, body }
     }
 
-    /// The page of whatever stands in front of HubSpot: 502, and HTML where JSON should be. Nothing is done.
+    /// The answer of a gateway in front of HubSpot: 502 with HTML instead of JSON. Nothing is done.
     pub fn html() -> Fault {
         Fault::Answer {
             status: 502,
@@ -79,7 +79,7 @@ impl Fault {
     }
 }
 
-/// The faults to come.
+/// The planned and random faults.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     planned: VecDeque<Fault>,
@@ -95,7 +95,7 @@ impl Script {
         self.random = Some((seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, rate));
     }
 
-    /// What goes wrong with the next request; no limit is reached by chance where none holds.
+    /// The fault of the next request. Random faults include a reached limit only if limits are on.
     pub(super) fn next(&mut self, limited: bool) -> Option<Fault> {
         self.planned.pop_front().or_else(|| {
             let (dice, rate) = self.random.as_mut()?;

@@ -1,4 +1,4 @@
-//! How many requests are taken, by the clock of the test.
+//! The fake HubSpot's rate limits, by the clock of the test.
 
 use super::reply::{Reply, correlation};
 use daybook_domain::Timestamp;
@@ -10,7 +10,7 @@ const TEN_SECONDS: Duration = Duration::from_secs(10);
 const SEARCHES_PER_SECOND: usize = 5;
 const DAY: i64 = 24 * 60 * 60;
 
-/// A limit that requests can run into.
+/// A rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// The requests of ten seconds.
@@ -42,7 +42,7 @@ impl Policy {
     }
 }
 
-/// The limits, and what has been used of them.
+/// The limits and the requests counted towards them.
 #[derive(Debug)]
 pub(super) struct Limits {
     most: Option<Most>,
@@ -75,12 +75,12 @@ impl Limits {
         self.most = None;
     }
 
-    /// Whether any limit holds.
+    /// Whether any limit is on.
     pub(super) fn hold(&self) -> bool {
         self.most.is_some()
     }
 
-    /// Counts a request, unless it is one too many. One that is refused doesn't count (a guess).
+    /// Counts a request, or refuses it at the limit. A refused request doesn't count (a guess).
     pub(super) fn admit(&mut self, now: Timestamp, search: bool) -> Result<(), Policy> {
         let Some(most) = self.most else { return Ok(()) };
         if self.today(now) >= most.per_day {
@@ -103,7 +103,7 @@ impl Limits {
         Ok(())
     }
 
-    /// The headers of an answer that isn't a search's. Nothing remains of the limit that is said to be reached.
+    /// The rate limit headers of all answers but those of searches. For a limit reported as reached, nothing remains.
     pub(super) fn headers(&self, now: Timestamp, reached: Option<Policy>) -> Vec<(String, String)> {
         let Some(most) = self.most else { return Vec::new() };
         let recent = self.recent.iter().filter(|at| at.plus(TEN_SECONDS) > now).count();

@@ -1,4 +1,4 @@
-//! Requests about one contact, and the list of all.
+//! HubSpot's endpoints for single contacts and for the list of contacts.
 
 use super::contacts::{Account, Writing};
 use super::problem::Problem;
@@ -8,7 +8,7 @@ use super::wire::Request;
 use daybook_domain::Timestamp;
 use serde_json::{Value, json};
 
-/// The most contacts on a page of the list.
+/// The maximum number of contacts on a page of the list.
 const MOST_LISTED: usize = 100;
 
 /// Lists the contacts by id, a page at a time.
@@ -72,8 +72,8 @@ pub(super) fn merge(account: &mut Account, now: Timestamp, body: &Value) -> Resu
     Ok(Reply::json(200, &account.contact(into).whole()))
 }
 
-/// Forgets a contact as the law asks. That there is none with an address is as good; HubSpot's list of addresses
-/// that may not come back isn't kept.
+/// Erases a contact for good (GDPR deletion). An address without a contact is no error. HubSpot's list of blocked
+/// addresses isn't simulated.
 pub(super) fn forget(account: &mut Account, body: &Value) -> Result<Reply, Problem> {
     let (id, by) = (required(body, "objectId")?, body["idProperty"].as_str());
     match account.find(&id, by)? {
@@ -88,7 +88,7 @@ fn existing(account: &Account, id: &str, by: Option<&str>) -> Result<u64, Proble
     account.find(id, by)?.ok_or_else(|| Problem::not_found(id, by))
 }
 
-/// A text of a body that must be there. Numbers do as well.
+/// A required text of a body. Numbers are accepted too.
 pub(super) fn required(body: &Value, name: &str) -> Result<String, Problem> {
     match &body[name] {
         Value::String(text) if !text.is_empty() => Ok(text.clone()),
@@ -97,7 +97,7 @@ pub(super) fn required(body: &Value, name: &str) -> Result<String, Problem> {
     }
 }
 
-/// The values of properties in a body. Numbers and booleans do as well, and null clears.
+/// The property values of a body. Numbers and booleans are accepted too, and null clears.
 pub(super) fn values(body: &Value) -> Result<Values, Problem> {
     let Some(properties) = body["properties"].as_object() else {
         return Err(Problem::validation("Some required fields were not set: [properties]"));
@@ -113,7 +113,7 @@ pub(super) fn values(body: &Value) -> Result<Values, Problem> {
     properties.iter().map(|(name, value)| Ok((name.clone(), text(name, value)?))).collect()
 }
 
-/// With the trace id that came with what was written, if one came.
+/// Adds the trace id of the input, if it has one.
 pub(super) fn traced(mut shown: Value, input: &Value) -> Value {
     if let Some(trace) = input["objectWriteTraceId"].as_str() {
         shown["objectWriteTraceId"] = Value::from(trace);

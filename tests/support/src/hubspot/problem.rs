@@ -1,18 +1,18 @@
-//! Refusals, as HubSpot's page on error handling shows them.
+//! HubSpot's error answers, in the form shown by its page on error handling.
 
 use super::reply::{Reply, correlation};
 use serde_json::{Map, Value, json};
 
-/// Why something isn't done: a whole request, or one item of a batch.
+/// An error of a whole request, or of one item of a batch.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     status: u16,
     body: Map<String, Value>,
-    /// Context that only an item of a batch tells.
+    /// Context that is shown only for an item of a batch.
     item: Map<String, Value>,
 }
 
-/// What is wrong with the value of a property.
+/// An invalid property value.
 #[derive(Debug)]
 pub(super) struct Invalid {
     pub(super) name: String,
@@ -63,7 +63,7 @@ impl Problem {
             .with("category", json!("OBJECT_NOT_FOUND"))
     }
 
-    /// A batch names contacts that there are not.
+    /// A batch names contacts that don't exist.
     pub(super) fn missing(ids: &[String]) -> Problem {
         let message = "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid.";
         let mut problem = Problem::new(404, message).with("category", json!("OBJECT_NOT_FOUND"));
@@ -71,7 +71,7 @@ impl Problem {
         problem
     }
 
-    /// Another contact has a value that only one may have.
+    /// Another contact has the value of a unique property.
     pub(super) fn exists(holder: u64) -> Problem {
         let mut problem = Problem::new(409, format!("Contact already exists. Existing ID: {holder}"))
             .with("category", json!("CONFLICT"));
@@ -79,7 +79,7 @@ impl Problem {
         problem
     }
 
-    /// An update would give a contact another's value of a unique property of ours.
+    /// An update would give a contact another contact's value of a unique custom property.
     pub(super) fn value_taken(name: &str, value: &str, writer: u64, holder: u64) -> Problem {
         Problem::validation(format!(
             "Cannot set PropertyValueCoordinates{{portalId=12345, \
@@ -88,7 +88,7 @@ impl Problem {
         ))
     }
 
-    /// Values that properties don't take.
+    /// Values that the properties don't accept.
     pub(super) fn properties(wrong: &[Invalid]) -> Problem {
         let quoted = |text: &str| Value::from(text).to_string();
         let list: Vec<String> = wrong
@@ -109,7 +109,7 @@ impl Problem {
             .with("errors", Value::from(errors))
     }
 
-    /// With another member.
+    /// Adds a member.
     pub(super) fn with(mut self, name: &str, value: Value) -> Problem {
         self.body.insert(name.to_owned(), value);
         self

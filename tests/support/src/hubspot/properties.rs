@@ -1,10 +1,10 @@
-//! The properties that contacts have, and the values they take.
+//! Property definitions of HubSpot contacts, and validation of their values.
 
 use super::problem::{Invalid, Problem};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The stages of a contact's life, in the order in which they may be taken.
+/// The lifecycle stages, in their order.
 pub(super) const STAGES: [&str; 8] = [
     "subscriber",
     "lead",
@@ -19,7 +19,7 @@ pub(super) const STAGES: [&str; 8] = [
 /// Values of properties by name. An empty one clears the property.
 pub(super) type Values = BTreeMap<String, String>;
 
-/// How many unique properties of one's own contacts may have.
+/// The maximum number of unique custom properties.
 pub(super) const MOST_UNIQUE: usize = 10;
 
 /// A property of contacts.
@@ -32,14 +32,14 @@ pub struct Property {
     pub(super) kind: String,
     pub(super) field: String,
     pub(super) description: String,
-    /// The values it takes; any text where there are none.
+    /// The allowed values; if empty, any text is allowed.
     pub(super) options: Vec<String>,
     pub(super) read_only: bool,
     pub(super) custom: bool,
 }
 
 impl Property {
-    /// A property of one's own that takes any text.
+    /// A custom property for any text.
     pub fn text(name: &str) -> Property {
         Property {
             name: name.to_owned(),
@@ -55,7 +55,7 @@ impl Property {
         }
     }
 
-    /// A property of one's own that takes one of these values.
+    /// A custom property with these allowed values.
     pub fn one_of(name: &str, options: &[&str]) -> Property {
         Property {
             kind: "enumeration".to_owned(),
@@ -65,13 +65,13 @@ impl Property {
         }
     }
 
-    /// The same, and no two contacts may have the same value.
+    /// Makes it unique: no two contacts may have the same value.
     #[must_use]
     pub fn unique(self) -> Property {
         Property { unique: true, ..self }
     }
 
-    /// The same, and only HubSpot writes it.
+    /// Makes it read-only: only HubSpot writes it.
     #[must_use]
     pub fn read_only(self) -> Property {
         Property { read_only: true, ..self }
@@ -103,7 +103,7 @@ impl Property {
         })
     }
 
-    /// What it keeps of a value, or why it takes it not.
+    /// The stored form of a value, or why it isn't accepted.
     fn take(&self, value: &str) -> Result<String, (&'static str, String)> {
         let value = kept(&self.name, value);
         if self.read_only {
@@ -124,7 +124,7 @@ impl Property {
     }
 }
 
-/// The properties that there are from the beginning.
+/// The built-in properties.
 pub(super) fn standard() -> BTreeMap<String, Property> {
     let text = ["firstname", "lastname", "phone", "company", "jobtitle"].map(Property::text);
     let unique = [Property::text("email").unique()];
@@ -138,12 +138,12 @@ pub(super) fn standard() -> BTreeMap<String, Property> {
 const LEAD_STATUSES: [&str; 8] =
     ["NEW", "OPEN", "IN_PROGRESS", "OPEN_DEAL", "UNQUALIFIED", "ATTEMPTED_TO_CONTACT", "CONNECTED", "BAD_TIMING"];
 
-/// A value as HubSpot keeps it: of addresses in lower case, without space around.
+/// A value in HubSpot's normal form: addresses in lower case, without surrounding blanks.
 pub(super) fn kept(name: &str, value: &str) -> String {
     if name == "email" { value.trim().to_lowercase() } else { value.to_owned() }
 }
 
-/// The values as they are kept, or all that is wrong with them.
+/// The values in their stored form, or all violations.
 pub(super) fn checked(known: &BTreeMap<String, Property>, values: &Values) -> Result<Values, Problem> {
     let mut good = Values::new();
     let mut wrong = Vec::new();

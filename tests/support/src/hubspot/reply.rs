@@ -1,4 +1,4 @@
-//! Answers.
+//! The fake HubSpot's HTTP answers.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ impl Reply {
         Reply { status, headers, body: body.to_string() }
     }
 
-    /// Done, and nothing to say about it.
+    /// An empty answer to a successful request.
     pub(super) fn empty() -> Reply {
         Reply { status: 204, headers: Vec::new(), body: String::new() }
     }
@@ -32,7 +32,7 @@ impl Reply {
     }
 }
 
-/// By which HubSpot's support finds a request.
+/// The correlation id, by which HubSpot's support finds a request.
 pub(super) fn correlation(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
 }

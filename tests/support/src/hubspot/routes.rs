@@ -1,4 +1,4 @@
-//! Which request asks for what.
+//! The fake HubSpot's routes.
 
 use super::batch::Version;
 use super::contacts::Account;
@@ -8,15 +8,15 @@ use super::wire::{Request, percent_decoded};
 use super::{batch, definitions, objects, search};
 use daybook_domain::Timestamp;
 
-/// The dated versions that HubSpot offers.
+/// HubSpot's API versions that are named by a date.
 const DATES: [&str; 3] = ["2025-09", "2026-03", "2026-09"];
 
-/// Whether a request is a search, which has limits of its own and no headers that tell of limits.
+/// Whether a request is a search, which has limits of its own and no rate limit headers.
 pub(super) fn is_search(request: &Request) -> bool {
     request.method == "POST" && request.path.trim_end_matches('/').ends_with("/search")
 }
 
-/// Does what a request asks.
+/// Carries out a request.
 pub(super) fn answer(account: &mut Account, now: Timestamp, request: &Request) -> Result<Reply, Problem> {
     let segments: Vec<String> = request.path.trim_matches('/').split('/').map(percent_decoded).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();

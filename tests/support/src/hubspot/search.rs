@@ -1,4 +1,4 @@
-//! The search, which knows of contacts later than they are there.
+//! HubSpot's search endpoint, whose index is updated with a delay.
 
 use super::contacts::{Account, Contact};
 use super::problem::Problem;
@@ -13,7 +13,7 @@ const MOST_FILTERS_IN_ALL: usize = 18;
 const MOST_ON_A_PAGE: usize = 200;
 const MOST_RESULTS: usize = 10_000;
 
-/// Where free text is looked for.
+/// The properties searched for free text.
 const FREE_TEXT: [&str; 6] = ["firstname", "lastname", "email", "phone", "hs_additional_emails", "company"];
 
 /// A condition on a property.
@@ -24,7 +24,7 @@ struct Filter<'a> {
     value: String,
     high_value: String,
     values: Vec<String>,
-    /// Whether values are compared as they are written.
+    /// Whether values are compared case-sensitively.
     exact: bool,
 }
 
@@ -45,7 +45,7 @@ enum Operator {
     NotContainsToken,
 }
 
-/// Searches.
+/// Carries out a search.
 pub(super) fn answer(account: &Account, now: Timestamp, body: &Value) -> Result<Reply, Problem> {
     let groups = groups(account, body)?;
     let limit = number(&body["limit"], 10)?;
@@ -78,7 +78,7 @@ pub(super) fn answer(account: &Account, now: Timestamp, body: &Value) -> Result<
     Ok(Reply::json(200, &shown))
 }
 
-/// The groups of filters: of one group all must hold. Filters outside of groups are one more.
+/// The groups of filters: all filters of a group must match. Filters outside of groups form another group.
 fn groups<'a>(account: &Account, body: &'a Value) -> Result<Vec<Vec<Filter<'a>>>, Problem> {
     let mut groups = Vec::new();
     let grouped = body["filterGroups"].as_array().into_iter().flatten().map(|group| &group["filters"]);
@@ -140,7 +140,7 @@ impl Operator {
 }
 
 impl Filter<'_> {
-    /// Whether it holds for a contact. One without the property has another value than any (a guess).
+    /// Whether it matches a contact. A contact without the property differs from any value (a guess).
     fn takes(&self, contact: &Contact) -> bool {
         let Some(held) = contact.value(self.property) else {
             return matches!(
@@ -185,7 +185,7 @@ fn compare(a: &str, b: &str) -> Ordering {
     numbers.unwrap_or_else(|| a.to_lowercase().cmp(&b.to_lowercase()))
 }
 
-/// Whether a value, or a word of it, is like the pattern, in which a star stands for anything.
+/// Whether a value, or a word of it, matches the pattern, in which a star stands for any text.
 fn has_token(held: &str, pattern: &str) -> bool {
     let (held, pattern) = (held.to_lowercase(), pattern.to_lowercase());
     let mut words = held.split(|letter: char| !letter.is_alphanumeric());
@@ -207,7 +207,7 @@ fn lower(contact: &Contact, name: &str) -> String {
     contact.value(name).unwrap_or_default().to_lowercase()
 }
 
-/// The property to sort by, and whether downwards; just the first one counts.
+/// The property to sort by, and whether descending; only the first is used.
 fn sort(body: &Value) -> Option<(String, bool)> {
     let first = body["sorts"].as_array()?.first()?;
     if let Some(name) = first.as_str() {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, so that a connection breaks wherever a test wants it to.
+//! A minimal HTTP/1.1 server, which can break a connection at any point of an answer.
 
 use super::HubSpot;
 use super::problem::Problem;
@@ -19,31 +19,31 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
 }
 
-/// What the client gets of an answer.
+/// The part of an answer that the client gets.
 #[derive(Debug)]
 pub(super) enum Sent {
     /// All of it.
     Whole(Reply),
-    /// The head, which tells the length of the whole body, and so many bytes of the body. Then the connection ends.
+    /// The head, with the length of the whole body, and this number of bytes of the body. Then the connection is closed.
     Part(Reply, usize),
-    /// The end of the connection.
+    /// Nothing: the connection is closed.
     Nothing,
 }
 
-/// Serves one connection after the other, for ever.
+/// Accepts connections for ever.
 pub(super) async fn listen(listener: TcpListener, hubspot: HubSpot) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 tokio::spawn(converse(stream, hubspot.clone()));
             }
-            // Too many files are open, as a rule: some will be closed.
+            // Usually too many files are open; some will be closed soon.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-/// Answers request after request of one connection.
+/// Answers the requests of one connection.
 async fn converse(stream: TcpStream, hubspot: HubSpot) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
@@ -67,7 +67,7 @@ async fn converse(stream: TcpStream, hubspot: HubSpot) -> io::Result<()> {
 }
 
 impl Request {
-    /// The next request of a connection, unless the client is done.
+    /// The next request of a connection; none if the client closed it.
     async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
         let first = line(stream).await?;
         let mut words = first.split_ascii_whitespace();
@@ -116,7 +116,7 @@ impl Request {
         self.params(name).into_iter().next()
     }
 
-    /// The properties asked for: named one by one or with commas between them.
+    /// The requested properties: parameters named one by one, or separated by commas.
     pub(super) fn wanted(&self) -> Vec<String> {
         let lists = self.params("properties");
         lists.iter().flat_map(|list| list.split(',')).map(|name| name.trim().to_owned()).collect()
@@ -129,7 +129,7 @@ async fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
-/// A text without its percent signs.
+/// Decodes percent-encoding.
 pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -150,7 +150,7 @@ pub(super) fn percent_decoded(text: &str) -> String {
 }
 
 impl Sent {
-    /// So many bytes of the body, at least one too few; nothing at all of an answer without a body.
+    /// The answer with this number of bytes of its body, at least one too few; nothing of an answer without a body.
     pub(super) fn part(reply: Reply, count: usize) -> Sent {
         match reply.body.len().checked_sub(1) {
             Some(most) => Sent::Part(reply, count.min(most)),
