@@ -114,6 +114,34 @@ async fn messages_are_in_the_language_asked_for() {
     assert_eq!((chinese.header("content-language"), english.header("content-language")), ("zh-CN", "en"));
 }
 
+#[tokio::test]
+async fn an_answer_names_the_endpoint_that_does_not_exist() {
+    let world = World::new().await;
+    let detail = async |method: Method, path: &str, language: &str, status: u16, code: &str| {
+        let call = world.visitor().call(method, path).header("accept-language", language);
+        call.await.expect_problem(status, code).json()["detail"].clone()
+    };
+    let unknown = async |language: &str| detail(Method::GET, "/api/x", language, 404, "not_found").await;
+    assert_eq!(unknown("en").await, "No such endpoint: GET /api/x");
+    assert_eq!(unknown("zh-CN").await, "没有该接口：GET /api/x");
+    let refused = async |language: &str| detail(Method::PUT, "/api/leads", language, 405, "method_not_allowed").await;
+    assert_eq!(refused("en").await, "/api/leads doesn't support PUT; use one of POST, GET.");
+    assert_eq!(refused("zh-CN").await, "/api/leads 不支持 PUT，可用的方法：POST、GET。");
+}
+
+#[tokio::test]
+async fn formats_are_explained_in_the_language_asked_for() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let refused = async |query: &str, language: &str| {
+        let answer = owner.get(&format!("/api/leads?{query}")).header("accept-language", language).await;
+        answer.expect_problem(400, "invalid_query").json()["errors"][0]["message"].clone()
+    };
+    let query = "filter[created_at][between]=2026-11-20";
+    assert_eq!(refused(query, "en").await, "must be two values, separated by a comma");
+    assert_eq!(refused(query, "zh-CN").await, "必须是两个值，以英文逗号分隔");
+}
+
 /// Arbitrary JSON, in which some of the names are fields of the API.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

@@ -71,7 +71,7 @@ async fn nobody_gets_into_an_organisation_that_was_removed_until_it_is_brought_b
     world.clock.advance(DAY * 31);
     world.pass(Duration::from_secs(60)).await;
     let job = job_of(&world, &org);
-    assert!(job.contains("brought back"), "{job}");
+    assert!(job.contains("was restored; nothing was erased"), "{job}");
     assert!(all_there_is(&world).iter().any(|item| item.contains("Canarykey")));
 }
 

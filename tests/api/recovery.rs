@@ -217,6 +217,9 @@ async fn passwords_that_many_have_are_warned_of_and_in_production_refused() {
     let body = |email: &str| json!({"username": null, "email": email, "password": "Password123"});
     let answer = world.visitor().post("/api/auth/register", body("ada@example.com")).await.expect(201);
     assert!(answer.json()["warning"].as_str().is_some_and(|warning| warning.contains("production")));
+    let chinese =
+        world.visitor().post("/api/auth/register", body("zoe@example.com")).header("accept-language", "zh-CN");
+    assert!(chinese.await.expect(201).json()["warning"].as_str().is_some_and(|warning| warning.contains("过于常见")));
     let fine = json!({"email": "eva@example.com", "password": OLD});
     let answer = world.visitor().post("/api/auth/register", fine).await.expect(201);
     assert!(answer.json().get("warning").is_none());

@@ -1,5 +1,6 @@
 //! Repository tests: crate dependencies, forbidden code patterns, the OpenAPI document and the README match the code.
 
+mod chinese;
 mod circles;
 mod events;
 mod rights;

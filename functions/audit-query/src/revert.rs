@@ -61,8 +61,8 @@ async fn meant(cx: &Cx, fact: &Fact) -> Result<Option<Fact>> {
 pub async fn revert_request(cx: Cx, Json(ask): Json<Ask>) -> Result<Data<Reverted>> {
     let requests = cx.journal().of_request(&ask.request_id).await?;
     let unknown = || {
-        let expected = "the id of a request in the audit log".to_owned();
-        Domain::invalid("/request_id", Rule::Format { expected })
+        let rule = Rule::format("the id of a request in the audit log", "是审计日志中的请求编号");
+        Domain::invalid("/request_id", rule)
     };
     let (_, entries) = requests.into_iter().next_back().ok_or_else(unknown)?;
     let mut facts = Vec::new();

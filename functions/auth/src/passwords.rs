@@ -3,7 +3,7 @@
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use daybook_domain::{Error as Domain, NewPassword, Rule, Secret};
-use daybook_http::{Cx, Error, Result};
+use daybook_http::{Cx, Error, Language, Result};
 use daybook_store::CommonPasswords;
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -27,14 +27,18 @@ static DUMMY_HASH: LazyLock<Option<String>> =
 static COMMON: &str = include_str!("../assets/common-passwords.txt");
 
 /// Refuses a common password, or returns a warning, depending on the deployment's settings.
-pub fn judge(cx: &Cx, password: &NewPassword, pointer: &str) -> Result<Option<String>> {
+pub fn judge(cx: &Cx, language: Language, password: &NewPassword, pointer: &str) -> Result<Option<String>> {
     if !is_common(password.expose()) {
         return Ok(None);
     }
     match cx.env.settings.common_passwords {
         CommonPasswords::Refuse => Err(Domain::invalid(pointer, Rule::CommonPassword).into()),
         CommonPasswords::Warn => {
-            Ok(Some("This password is too common; choose another one, as production refuses it.".to_owned()))
+            let warning = language.0.pick(
+                "This password is too common; choose another one, as production refuses it.",
+                "该密码过于常见，生产环境会拒绝，请更换。",
+            );
+            Ok(Some(warning.to_owned()))
         }
     }
 }

@@ -11,7 +11,7 @@ use daybook_domain::user::{Status, User};
 use daybook_domain::{
     AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Secret, UserId,
 };
-use daybook_http::{Accepted, Cx, Data, Error, Json, Result};
+use daybook_http::{Accepted, Cx, Data, Error, Json, Language, Result};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -77,13 +77,13 @@ pub struct Next {
     message: String,
 }
 
-fn next<T>(wrap: impl Fn(Next) -> T, message: &str) -> T {
-    wrap(Next { message: message.to_owned() })
+fn next<T>(wrap: impl Fn(Next) -> T, language: Language, english: &str, chinese: &str) -> T {
+    wrap(Next { message: language.0.pick(english, chinese).to_owned() })
 }
 
 /// Sends an e-mail whose link sets a new password within the hour, if a user has the address. The response is the same
 /// either way.
-pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted<Next>> {
+pub async fn forgot_password(cx: Cx, language: Language, Json(ask): Json<Forgot>) -> Result<Accepted<Next>> {
     let name = ask.email.normalized();
     cx.limited("forgot", &sha256_hex(name.as_bytes()), MAILS).await?;
     let known = daybook_records::admission::login(&cx.env, &name).await?;
@@ -95,14 +95,19 @@ pub async fn forgot_password(cx: Cx, Json(ask): Json<Forgot>) -> Result<Accepted
     let about = user.as_ref().map_or_else(|| AnyId::from(cx.org), |user| user.id.into());
     let ticket = Ticket::new(&cx.env, &ask.email, Use::ResetPassword).write(cx.org, of, Use::ResetPassword)?;
     let tx = Tx::happened(Event::UserPasswordResetRequested, Audit::PasswordReset, about).with_row(ticket);
-    let reply = next(Accepted, "If a user has this address, an e-mail is on its way. Its link works for one hour.");
+    let reply = next(
+        Accepted,
+        language,
+        "If a user has this address, an e-mail is on its way. Its link works for one hour.",
+        "如果该邮箱属于某个用户，邮件即将送达，其中的链接一小时内有效。",
+    );
     cx.commit(tx, reply).await
 }
 
 /// Sets a new password by the token of an e-mail, and ends all sessions.
-pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>> {
+pub async fn reset_password(cx: Cx, language: Language, Json(ask): Json<Reset>) -> Result<Data<Next>> {
     let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
-    passwords::judge(&cx, &ask.password, "/password")?;
+    passwords::judge(&cx, language, &ask.password, "/password")?;
     let to = Use::ResetPassword;
     let found = Ticket::of_token(&cx.env, ask.token.expose(), to).await?;
     let (org, id, ticket) = found.ok_or_else(unusable)?;
@@ -119,15 +124,21 @@ pub async fn reset_password(cx: Cx, Json(ask): Json<Reset>) -> Result<Data<Next>
             .with_row(ticket.spend(org, id, to)?)
             .with_row(Attempt::of_name(user.email.normalized()).cleared(&cx)?)
             .with_row(credential.replace(org, id)?);
-        cx.commit(tx, next(Data, "The password has been changed. All sessions have ended; sign in again.")).await
+        let reply = next(
+            Data,
+            language,
+            "The password has been changed. All sessions have ended; sign in again.",
+            "密码已修改，所有设备均已退出登录，请重新登录。",
+        );
+        cx.commit(tx, reply).await
     })
     .await
 }
 
 /// Sets a new password by the old one, and ends all other sessions.
-pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Next>> {
+pub async fn change_password(cx: Cx, language: Language, Json(ask): Json<Changed>) -> Result<Data<Next>> {
     let (id, current) = who(&cx)?;
-    passwords::judge(&cx, &ask.new_password, "/new_password")?;
+    passwords::judge(&cx, language, &ask.new_password, "/new_password")?;
     let attempt = has_password(&cx, id, ask.current_password).await?;
     let phc = passwords::hash(ask.new_password.into_secret()).await?;
     cx.decide(|| async {
@@ -141,14 +152,20 @@ pub async fn change_password(cx: Cx, Json(ask): Json<Changed>) -> Result<Data<Ne
             .with_row(credential.replace(cx.org, id)?)
             .with_row(attempt.cleared(&cx)?)
             .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
-        cx.commit(tx, next(Data, "The password has been changed. All other sessions have ended.")).await
+        let reply = next(
+            Data,
+            language,
+            "The password has been changed. All other sessions have ended.",
+            "密码已修改，其他设备均已退出登录。",
+        );
+        cx.commit(tx, reply).await
     })
     .await
 }
 
 /// Changes the signed-in user's address, by their password, and ends all other sessions. A link sent to the new
 /// address confirms it; the old address is notified.
-pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Next>> {
+pub async fn change_email(cx: Cx, language: Language, Json(ask): Json<NewAddress>) -> Result<Data<Next>> {
     let (id, current) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
     let attempt = has_password(&cx, id, ask.current_password).await?;
@@ -163,13 +180,19 @@ pub async fn change_email(cx: Cx, Json(ask): Json<NewAddress>) -> Result<Data<Ne
             .with_row(ticket)
             .with_row(attempt.cleared(&cx)?)
             .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
-        cx.commit(tx, next(Data, "The address has been changed. Confirm it with the link in the e-mail we sent.")).await
+        let reply = next(
+            Data,
+            language,
+            "The address has been changed. Confirm it with the link in the e-mail we sent.",
+            "邮箱已修改，请点击邮件中的链接进行确认。",
+        );
+        cx.commit(tx, reply).await
     })
     .await
 }
 
 /// Confirms an address by the token of an e-mail.
-pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> {
+pub async fn verify_email(cx: Cx, language: Language, Json(ask): Json<Proof>) -> Result<Data<Next>> {
     let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
     let to = Use::VerifyEmail;
     let found = Ticket::of_token(&cx.env, ask.token.expose(), to).await?;
@@ -179,22 +202,28 @@ pub async fn verify_email(cx: Cx, Json(ask): Json<Proof>) -> Result<Data<Next>> 
         let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
         let after = User { email_verified_at: Some(cx.now()), ..User::clone(&user) }.following(&user, cx.now());
         let tx = Tx::update(&user, &after).announced(Event::UserEmailVerified).with_row(ticket.spend(org, id, to)?);
-        cx.commit(tx, next(Data, "Your address is confirmed.")).await
+        cx.commit(tx, next(Data, language, "Your address is confirmed.", "邮箱已确认。")).await
     })
     .await
 }
 
 /// Sends the confirmation e-mail to the signed-in user's address again.
-pub async fn resend_verification(cx: Cx) -> Result<Accepted<Next>> {
+pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<Next>> {
     let (id, _) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
     let user = cx.get::<User>(id).await?;
     if user.email_verified_at.is_some() {
-        return Ok(next(Accepted, "Your address is confirmed already."));
+        return Ok(next(Accepted, language, "Your address is confirmed already.", "您的邮箱已经确认，无需重复确认。"));
     }
     let ticket = Ticket::new(&cx.env, &user.email, Use::VerifyEmail).write(cx.org, id, Use::VerifyEmail)?;
     let tx = Tx::happened(Event::UserVerificationRequested, Audit::Update, id).with_row(ticket);
-    cx.commit(tx, next(Accepted, "An e-mail is on its way. Its link works for one week.")).await
+    let reply = next(
+        Accepted,
+        language,
+        "An e-mail is on its way. Its link works for one week.",
+        "确认邮件即将送达，其中的链接一周内有效。",
+    );
+    cx.commit(tx, reply).await
 }
 
 fn is_for(user: &User, ticket: &Ticket) -> bool {

@@ -11,7 +11,7 @@ use daybook_domain::user::{User, Username};
 use daybook_domain::{
     Conflict, EmailAddress, Error as Domain, Line, Locale, NewPassword, OrgId, Record as _, Secret, Stored,
 };
-use daybook_http::{BareCreated, Cx, Error, Json, Result};
+use daybook_http::{BareCreated, Cx, Error, Json, Language, Result};
 use daybook_records::invite;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -47,8 +47,8 @@ enum Home {
 }
 
 /// Registers a user, and creates their organisation unless they were invited.
-pub async fn register(cx: Cx, Json(new): Json<NewUser>) -> Result<BareCreated<Tokens>> {
-    let warning = passwords::judge(&cx, &new.password, "/password")?;
+pub async fn register(cx: Cx, language: Language, Json(new): Json<NewUser>) -> Result<BareCreated<Tokens>> {
+    let warning = passwords::judge(&cx, language, &new.password, "/password")?;
     // Checked before the costly password hash; the conditions of the commit decide.
     let mut home = home_of(&cx, &new).await?;
     let phc = passwords::hash(new.password.clone().into_secret()).await?;

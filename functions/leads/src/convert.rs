@@ -54,14 +54,16 @@ impl Ask {
     /// Refuses fields of records that aren't created.
     fn checked(&self) -> Result<(), Domain> {
         let mut violations = Violations::default();
-        let mut unfit = |place: &str, expected: &str| {
-            violations.add(place, Rule::Format { expected: expected.to_owned() });
-        };
         if self.customer_id.is_some() && self.customer.is_some() {
-            unfit("/customer", "left out if customer_id is given, as it names an existing customer");
+            let rule = Rule::format(
+                "left out if customer_id is given, as it names an existing customer",
+                "在提供 customer_id 时省略，因为该字段已指定现有客户",
+            );
+            violations.add("/customer", rule);
         }
         if self.create_opportunity == Some(false) && self.opportunity.is_some() {
-            unfit("/opportunity", "left out if create_opportunity is false");
+            let rule = Rule::format("left out if create_opportunity is false", "在 create_opportunity 为 false 时省略");
+            violations.add("/opportunity", rule);
         }
         violations.into_result()
     }

@@ -171,7 +171,7 @@ impl From<'_> {
         let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
         let name = user.name.as_ref().map_or(user.email.as_str(), Line::as_str);
         let zone = self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
-        let due = task.due_date.map(|at| format!("{} ({})", zone.wall_time(at).replace('T', " "), zone.name()));
+        let due = task.due_date.map(|at| zone.written_time(at, self.locale()));
         let url = format!("{}/api/tasks/{}", self.env.settings.public_url, task.id);
         let details = templates::TaskDetails { title: task.title.as_str(), due: due.as_deref(), url: &url };
         let content = templates::task(mail, name, self.name(), &details, self.locale()).map_err(unwritten)?;

@@ -79,12 +79,12 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 			for (const { pointer = '', message } of told.errors || []) {
 				const path = pointer.slice(1).split('/');
 				const field = named(form, path[0], path.join('.'), path.join('[') + ']').filter(one => one.type !== 'hidden').pop();
-				field && !errors.has(field) ? mark(field, 'error', message) : rest.push(`${pointer.slice(1)}: ${message}`);
+				field && !errors.has(field) ? mark(field, 'error', message) : rest.push(pointer.slice(1) + say('：', ': ') + message);
 			}
 			const wait = reply.headers?.get('Retry-After');
 			const text = !reply ? say('网络连接失败，您填写的内容仍在，请重试。', 'No connection; your text is still here. Try again.')
 				: wait ? say(`请 ${wait} 秒后再试。`, `Try again in ${wait} s.`)
-				: rest.join('; ') || !errors.size && (told.detail || say('未能提交，请稍后再试。', 'Not sent; try again later.'));
+				: rest.join(say('；', '; ')) || !errors.size && (told.detail || say('未能提交，请稍后再试。', 'Not sent; try again later.'));
 			if (text) mark(form, 'message', text);
 			([...form.elements].find(field => errors.has(field)) || button).focus?.();
 		};

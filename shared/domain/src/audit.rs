@@ -88,7 +88,7 @@ impl Filter {
         let from = bound("from", &self.from, Duration::ZERO, earliest).max(earliest);
         let to = bound("to", &self.to, Duration::from_millis(86_399_999), now).min(now);
         if from > to && self.from.is_some() {
-            violations.add("/from", Rule::Format { expected: "a time in the past, before `to`".to_owned() });
+            violations.add("/from", Rule::format("a time in the past, before `to`", "是过去的时间，且早于 to"));
         }
         violations.into_result().map(|()| (from, to))
     }

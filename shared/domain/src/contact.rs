@@ -87,8 +87,11 @@ impl Contact {
             self.name = self.full_name();
         }
         if self.name.is_none() {
-            let expected = "given if there is no first_name, last_name or email".to_owned();
-            return Err(Error::invalid("/name", Rule::Format { expected }));
+            let rule = Rule::format(
+                "given if there is no first_name, last_name or email",
+                "在没有 first_name、last_name 和 email 时填写",
+            );
+            return Err(Error::invalid("/name", rule));
         }
         for (list, count, grew) in [
             (

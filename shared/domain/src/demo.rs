@@ -96,11 +96,10 @@ impl Products {
         }
         Ok(list)
     }
-}
 
-impl fmt::Display for Products {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.list.iter().map(Line::as_str).collect::<Vec<_>>().join(", "))
+    /// The products as one text, with a separator between them.
+    pub fn joined(&self, separator: &str) -> String {
+        self.list.iter().map(Line::as_str).collect::<Vec<_>>().join(separator)
     }
 }
 
@@ -143,7 +142,7 @@ impl utoipa::PartialSchema for Products {
 impl utoipa::ToSchema for Products {}
 
 fn wrong_list() -> Rule {
-    Rule::Type { expected: "a list of texts, or a comma-separated text".to_owned() }
+    Rule::of_type("a list of texts, or a comma-separated text", "文本列表，或以逗号分隔的文本")
 }
 
 /// The fields of a form that requests a demonstration, as posted.

@@ -4,6 +4,7 @@
 //! don't declare `deny_unknown_fields`, because they are read tolerantly from the store (`crate::open`).
 
 use crate::Rule;
+use crate::error::Requirement;
 use crate::open::OPEN;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, Error as _, Expected, IntoDeserializer, Unexpected, Visitor};
@@ -43,7 +44,7 @@ impl std::error::Error for Refusal {}
 
 impl Refusal {
     fn type_of(expected: &str) -> Refusal {
-        Refusal::Broken(Rule::Type { expected: expected.to_owned() })
+        Refusal::Broken(Rule::Type { expected: type_name(expected) })
     }
 
     fn unknown(field: &str, known: &[&str]) -> Refusal {
@@ -57,21 +58,20 @@ impl serde::de::Error for Refusal {
     fn custom<T: fmt::Display>(message: T) -> Self {
         let message = message.to_string();
         let rule = serde_json::from_str(&message);
-        Refusal::Broken(rule.unwrap_or_else(|_| Rule::Type {
-            expected: message.strip_prefix("expected ").unwrap_or(&message).to_owned(),
-        }))
+        let expected = || type_name(message.strip_prefix("expected ").unwrap_or(&message));
+        Refusal::Broken(rule.unwrap_or_else(|_| Rule::Type { expected: expected() }))
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Refusal::type_of(type_name(&expected.to_string()))
+        Refusal::type_of(&expected.to_string())
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Refusal::type_of(type_name(&expected.to_string()))
+        Refusal::type_of(&expected.to_string())
     }
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
-        Refusal::type_of(type_name(&expected.to_string()))
+        Refusal::type_of(&expected.to_string())
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
@@ -87,18 +87,22 @@ impl serde::de::Error for Refusal {
     }
 }
 
-/// The JSON name of what serde expected, for messages.
-fn type_name(expected: &str) -> &str {
-    match expected {
-        "a map" => "an object",
-        "a sequence" => "a list",
-        "string or map" | "a borrowed string" => "a string",
-        "f32" | "f64" => "a number",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
-        "i8" | "i16" | "i32" | "i64" => "a whole number",
-        expected if expected.starts_with("struct ") => "an object",
-        expected => expected,
-    }
+/// The JSON name of what serde expected, in both languages. Serde has other texts, all in English; in Chinese they become
+/// "a value of another type".
+fn type_name(expected: &str) -> Requirement {
+    let (english, chinese) = match expected {
+        "a map" | "an object" => ("an object", "对象"),
+        "a sequence" | "a list" => ("a list", "列表"),
+        "string or map" | "a borrowed string" | "a string" => ("a string", "文本"),
+        "f32" | "f64" | "a number" => ("a number", "数字"),
+        "u8" | "u16" | "u32" | "u64" | "usize" => ("a whole number, 0 or more", "不小于 0 的整数"),
+        "i8" | "i16" | "i32" | "i64" => ("a whole number", "整数"),
+        "a boolean" => ("a boolean", "true 或 false"),
+        "an amount" => ("an amount", "金额"),
+        expected if expected.starts_with("struct ") => ("an object", "对象"),
+        other => return Requirement::new(other.to_owned(), "其他类型的值"),
+    };
+    Requirement::new(english, chinese)
 }
 
 impl<'de> InputDeserializer<'de> {

@@ -198,7 +198,10 @@ pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
     if extra.iter().all(|(name, value)| !name.is_empty() && is_storable(value)) {
         return Ok(());
     }
-    Err(Rule::Format { expected: "fields with non-empty names, and numbers of size 1e-125 to 1e125".to_owned() })
+    Err(Rule::format(
+        "fields with non-empty names, and numbers of size 1e-125 to 1e125",
+        "是名称非空的字段，且数值的绝对值在 1e-125 至 1e125 之间",
+    ))
 }
 
 /// Whether DynamoDB can store a value: its numbers have a smaller range than JSON's, and names can't be empty.

@@ -1,9 +1,10 @@
 //! The errors that a client can act on, without reference to HTTP or storage.
 
 use crate::permission::Permission;
-use crate::{AnyId, RecordType};
+use crate::{AnyId, Locale, RecordType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// An error that the client can act on.
@@ -11,7 +12,7 @@ use std::fmt;
 pub enum Error {
     /// The request can't be read at all.
     #[error("malformed request: {0}")]
-    Malformed(String),
+    Malformed(Malformed),
     /// The route doesn't accept the body's media type.
     #[error("unsupported media type, expected one of {}", .expected.join(", "))]
     MediaType {
@@ -62,14 +63,12 @@ pub enum Error {
     #[error("conflict: {0}")]
     Conflict(Conflict),
     /// Something is larger than a limit.
-    #[error("{what} is larger than the limit of {limit} {unit}")]
+    #[error("{what} is larger than the limit of {limit} bytes")]
     TooLarge {
         /// What is too large.
-        what: &'static str,
-        /// The limit.
+        what: Oversized,
+        /// The limit, in bytes.
         limit: u64,
-        /// The unit of the limit.
-        unit: &'static str,
     },
     /// A change needs more items than one transaction may have.
     #[error("the change needs {actions} items, a transaction may have {limit}")]
@@ -104,13 +103,87 @@ impl From<RecordType> for Thing {
     }
 }
 
+impl Thing {
+    /// The name in texts for users.
+    pub fn name_in(self, locale: Locale) -> &'static str {
+        match self {
+            Thing::Record(kind) => kind.name_in(locale),
+            Thing::Session => locale.pick("session", "会话"),
+            Thing::Entry => locale.pick("audit log entry", "审计日志条目"),
+        }
+    }
+}
+
 impl fmt::Display for Thing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Thing::Record(kind) => kind.name(),
-            Thing::Session => "session",
-            Thing::Entry => "audit log entry",
-        })
+        f.write_str(self.name_in(Locale::English))
+    }
+}
+
+/// Why a request can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// The body isn't valid JSON.
+    #[error("the body is not valid JSON: {reason}")]
+    Json {
+        /// What is wrong, in the parser's words.
+        reason: String,
+        /// The line of the error, from 1.
+        line: usize,
+        /// The column of the error.
+        column: usize,
+    },
+    /// The connection ended before the body did.
+    #[error("the body is incomplete")]
+    Incomplete,
+    /// The body isn't a valid form.
+    #[error("the form can't be parsed")]
+    Form,
+    /// The header of a multipart form doesn't name the boundary of its parts.
+    #[error("the multipart form has no boundary in its Content-Type")]
+    Boundary,
+    /// The path isn't valid UTF-8.
+    #[error("the path is not valid UTF-8")]
+    Path,
+    /// The query string can't be parsed.
+    #[error("the query string can't be read")]
+    Query,
+    /// The header `Idempotency-Key` is invalid, or was sent more than once.
+    #[error("Idempotency-Key must be sent once, with 1 to 255 printable ASCII characters")]
+    IdempotencyKey,
+    /// The header `If-Match` isn't an ETag of a record.
+    #[error("If-Match must be one ETag of this record, such as \"v7\"")]
+    IfMatch,
+    /// The record isn't a JSON object.
+    #[error("the record is not an object")]
+    Record,
+}
+
+/// What is larger than a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oversized {
+    /// The body of a request.
+    Body,
+    /// The response to a batch.
+    Batch,
+    /// A record.
+    Record,
+}
+
+impl Oversized {
+    /// The name in texts for users.
+    pub fn name_in(self, locale: Locale) -> &'static str {
+        match self {
+            Oversized::Body => locale.pick("the body", "请求正文"),
+            Oversized::Batch => locale.pick("the batch", "批次"),
+            Oversized::Record => locale.pick("the record", "记录"),
+        }
+    }
+}
+
+impl fmt::Display for Oversized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name_in(Locale::English))
     }
 }
 
@@ -305,8 +378,8 @@ pub enum Rule {
     },
     /// The value has the wrong type or format.
     Type {
-        /// What was expected, in English.
-        expected: String,
+        /// The expected type.
+        expected: Requirement,
     },
     /// The text is too short.
     TooShort {
@@ -329,9 +402,9 @@ pub enum Rule {
         /// The allowed values.
         allowed: Vec<String>,
     },
-    /// The value must be the id of an existing record of a type.
+    /// The value must be the id of an existing record.
     Id {
-        /// The prefix of such ids.
+        /// The prefix of ids of the required type; empty if the type doesn't matter.
         prefix: String,
     },
     /// The field can't be changed.
@@ -359,9 +432,25 @@ pub enum Rule {
     },
     /// The value doesn't have the expected format.
     Format {
-        /// The expected format, in English.
-        expected: String,
+        /// The expected format.
+        expected: Requirement,
     },
+}
+
+/// What a value must be, in each language of messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// In English, to follow "must be": "a day, such as 2026-11-20".
+    pub english: Cow<'static, str>,
+    /// In Chinese: of a format, to follow "必须"; of a type, to follow "应为".
+    pub chinese: Cow<'static, str>,
+}
+
+impl Requirement {
+    /// A requirement in English and in Chinese.
+    pub fn new(english: impl Into<Cow<'static, str>>, chinese: impl Into<Cow<'static, str>>) -> Requirement {
+        Requirement { english: english.into(), chinese: chinese.into() }
+    }
 }
 
 /// The longest name, in bytes, for which a suggestion is searched.
@@ -396,6 +485,21 @@ impl Rule {
     /// The rule for an unknown field, with the nearest of the known names.
     pub fn unknown(name: &str, names: &[String]) -> Rule {
         Rule::Unknown { nearest: nearest(name, names) }
+    }
+
+    /// The rule for a value in the wrong format: "must be {english}", "必须{chinese}".
+    pub fn format(english: impl Into<Cow<'static, str>>, chinese: impl Into<Cow<'static, str>>) -> Rule {
+        Rule::Format { expected: Requirement::new(english, chinese) }
+    }
+
+    /// The rule for a value of the wrong type: "must be {english}", "类型错误，应为{chinese}".
+    pub fn of_type(english: impl Into<Cow<'static, str>>, chinese: impl Into<Cow<'static, str>>) -> Rule {
+        Rule::Type { expected: Requirement::new(english, chinese) }
+    }
+
+    /// The rule for a value that must be a JSON object.
+    pub fn object() -> Rule {
+        Rule::of_type("an object", "对象")
     }
 
     /// The stable code that clients can test for.

@@ -52,7 +52,8 @@ choices! {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_events {
-    (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
+    (;$($(#[$doc:meta])* $kind:ident $name:literal $chinese:literal,
+       $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
         $crate::choices! {
             /// An event, by its public name.

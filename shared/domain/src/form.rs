@@ -60,8 +60,11 @@ impl Form {
         for (n, origin) in self.allowed_origins.iter().enumerate() {
             let given = origin.as_str().trim_end_matches('/');
             if origin_of(given).is_none_or(|origin| !origin.eq_ignore_ascii_case(given)) {
-                let expected = "an origin such as https://www.example.com, without a path".to_owned();
-                violations.add(format!("/allowed_origins/{n}"), Rule::Format { expected });
+                let rule = Rule::format(
+                    "an origin such as https://www.example.com, without a path",
+                    "是不含路径的来源，例如 https://www.example.com",
+                );
+                violations.add(format!("/allowed_origins/{n}"), rule);
             }
         }
         Phone::check_country(&self.phone_country, &mut violations);

@@ -5,7 +5,7 @@
 
 use crate::error::Thing;
 use crate::record::Record as _;
-use crate::{Rule, Timestamp, Unknown, for_each_record_type, with_record_type};
+use crate::{Locale, Rule, Timestamp, Unknown, for_each_record_type, with_record_type};
 use mti::prelude::TypeIdSuffix;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -117,7 +117,8 @@ macro_rules! ids {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_record_types {
-    (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
+    (;$($(#[$doc:meta])* $kind:ident $name:literal $chinese:literal,
+       $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
         /// The record types.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -160,6 +161,15 @@ macro_rules! define_record_types {
                     $(RecordType::$kind => $name,)*
                     RecordType::Unknown(name) => name.as_str(),
                 }
+            }
+
+            /// The name in texts for users.
+            pub fn name_in(self, locale: Locale) -> &'static str {
+                let chinese = match self {
+                    $(RecordType::$kind => $chinese,)*
+                    RecordType::Unknown(_) => "记录",
+                };
+                locale.pick(self.name(), chinese)
             }
 
             /// The type with this name, if known.
@@ -381,7 +391,7 @@ impl Serialize for AnyId {
 
 impl<'de> Deserialize<'de> for AnyId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let known = |text: &str| text.parse().map_err(|wrong: NotAnId| Rule::Id { prefix: wrong.prefix.to_owned() });
+        let known = |text: &str| text.parse().map_err(|_: NotAnId| Rule::Id { prefix: String::new() });
         crate::open::read(from, known, AnyId::of_newer)
     }
 }

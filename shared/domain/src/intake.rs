@@ -147,7 +147,7 @@ impl<A: Asked> Intake<A> {
             } else if name == "attribution" && value.is_object() {
                 attribution.extend(value.as_object().cloned().unwrap_or_default());
             } else if matches!(name.as_str(), "attribution" | "consent") && value.is_array() {
-                violations.add(format!("/{name}"), Rule::Type { expected: "an object".to_owned() });
+                violations.add(format!("/{name}"), Rule::object());
             } else if name == "consent" && !value.is_object() {
                 consent.insert("marketing".to_owned(), flag(value));
             } else if name == "locale" {
@@ -172,8 +172,11 @@ impl<A: Asked> Intake<A> {
         fold(&mut enquiry, "consent", consent);
         extra_violations(&extra, &mut violations);
         if enquiry.get("source").and_then(Value::as_str).is_some_and(|source| source.trim() == DEMO_DATA) {
-            let expected = "another source: demo_data is reserved for demo leads".to_owned();
-            violations.add("/source", Rule::Format { expected });
+            let rule = Rule::format(
+                "another source: demo_data is reserved for demo leads",
+                "是其他来源：demo_data 保留给演示线索",
+            );
+            violations.add("/source", rule);
         }
         let enquiry = noted(read::<Enquiry>(Value::Object(enquiry)), &mut violations)?;
         let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;

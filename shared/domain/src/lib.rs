@@ -57,7 +57,7 @@ pub mod zone;
 pub use actor::{Actor, Epoch, Stamp};
 pub use edit::Edit;
 pub use email::EmailAddress;
-pub use error::{Conflict, Error, Rule, Unauthenticated, Unit, Violation, Violations};
+pub use error::{Conflict, Error, Malformed, Rule, Unauthenticated, Unit, Violation, Violations};
 pub use event::{Audit, Change, Event};
 pub use field::Fields;
 pub use id::*;

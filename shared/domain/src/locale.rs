@@ -38,6 +38,14 @@ impl Locale {
         }
     }
 
+    /// The text in this language; the English one for a language that only a newer version knows.
+    pub fn pick<T>(self, english: T, chinese: T) -> T {
+        match self {
+            Locale::Chinese => chinese,
+            Locale::English | Locale::Unknown(_) => english,
+        }
+    }
+
     /// The tag of the language (BCP 47).
     pub fn tag(self) -> &'static str {
         self.name()

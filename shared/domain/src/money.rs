@@ -20,7 +20,10 @@ impl Money {
         if small && amount.scale() <= 4 {
             Ok(Money(amount))
         } else {
-            Err(Rule::Format { expected: "an amount below 100000000000 with at most 4 decimal places".to_owned() })
+            Err(Rule::format(
+                "an amount below 100000000000 with at most 4 decimal places",
+                "是小于 100000000000 的金额，且最多 4 位小数",
+            ))
         }
     }
 

@@ -14,8 +14,12 @@ impl Network {
     /// Parses a network. Bits beyond the prefix are cleared.
     pub fn parse(text: &str) -> Result<Network, Rule> {
         let range = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical())));
-        let expected = "a network such as 203.0.113.0/24 or 2001:db8::/32".to_owned();
-        range.map(|range: IpNet| Network(range.trunc())).map_err(|_| Rule::Format { expected })
+        range.map(|range: IpNet| Network(range.trunc())).map_err(|_| {
+            Rule::format(
+                "a network such as 203.0.113.0/24 or 2001:db8::/32",
+                "是网段，例如 203.0.113.0/24 或 2001:db8::/32",
+            )
+        })
     }
 
     /// Whether an address is in the network. An IPv4-mapped IPv6 address counts as IPv4.

@@ -165,8 +165,8 @@ impl Organization {
         if self.admits(address) {
             return Ok(());
         }
-        let expected = "set so that your own address stays allowed".to_owned();
-        Err(Error::invalid("/allowed_networks", Rule::Format { expected }))
+        let rule = Rule::format("set so that your own address stays allowed", "允许您当前使用的 IP 地址");
+        Err(Error::invalid("/allowed_networks", rule))
     }
 
     /// Whether its users and API keys may use an address, as reported by the gateway or the socket.

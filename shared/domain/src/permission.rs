@@ -68,7 +68,8 @@ words! {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_resources {
-    (;$($(#[$doc:meta])* $kind:ident $name:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
+    (;$($(#[$doc:meta])* $kind:ident $name:literal $chinese:literal,
+       $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
         words! {
             /// The resource of a permission.

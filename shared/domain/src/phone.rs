@@ -27,8 +27,11 @@ impl Phone {
     /// Adds a violation if the text isn't a country code of two capital letters.
     pub(crate) fn check_country(country: &Line<2>, violations: &mut Violations) {
         if country.as_str().len() != 2 || !country.as_str().bytes().all(|letter| letter.is_ascii_uppercase()) {
-            let expected = "two capital letters such as CN (ISO 3166)".to_owned();
-            violations.add("/phone_country", Rule::Format { expected });
+            let rule = Rule::format(
+                "two capital letters such as CN (ISO 3166)",
+                "是两个大写字母的国家代码，例如 CN（ISO 3166）",
+            );
+            violations.add("/phone_country", rule);
         }
     }
 

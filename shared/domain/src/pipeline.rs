@@ -38,8 +38,8 @@ impl StageKey {
     pub fn parse(text: &str) -> Result<StageKey, Rule> {
         let good = (1..=40).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        let expected = || "1 to 40 lower-case letters, digits and _".to_owned();
-        good.then(|| StageKey(text.to_owned())).ok_or_else(|| Rule::Format { expected: expected() })
+        let rule = || Rule::format("1 to 40 lower-case letters, digits and _", "是 1 至 40 个小写字母、数字或 _");
+        good.then(|| StageKey(text.to_owned())).ok_or_else(rule)
     }
 
     /// The key.
@@ -211,12 +211,12 @@ impl Pipeline {
             return wrong(Rule::TooLong { max: MOST_STAGES, unit: Unit::Entries });
         }
         if self.first().is_none() {
-            return wrong(Rule::Format { expected: "at least one stage of type open".to_owned() });
+            return wrong(Rule::format("at least one stage of type open", "包含至少一个类型为 open 的阶段"));
         }
         let twice = |(at, stage): (usize, &Stage)| self.stages[..at].iter().any(|other| other.key == stage.key);
         if let Some(at) = self.stages.iter().enumerate().position(twice) {
-            let expected = "a key that no other stage has".to_owned();
-            return Err(Error::invalid(format!("/stages/{at}/key"), Rule::Format { expected }));
+            let rule = Rule::format("a key that no other stage has", "与其他阶段的 key 不同");
+            return Err(Error::invalid(format!("/stages/{at}/key"), rule));
         }
         Ok(self)
     }

@@ -57,7 +57,8 @@ impl Currency {
         let code = code.trim().to_ascii_uppercase();
         let known = code.len() == 3 && CURRENCIES.split_ascii_whitespace().any(|one| one == code);
         let letters = code.as_bytes().try_into().ok().filter(|_| known);
-        letters.map(Currency).ok_or_else(|| Rule::Format { expected: "a currency of ISO 4217, such as CNY".to_owned() })
+        let rule = || Rule::format("a currency of ISO 4217, such as CNY", "是 ISO 4217 货币代码，例如 CNY");
+        letters.map(Currency).ok_or_else(rule)
     }
 
     fn code(&self) -> &str {
@@ -81,8 +82,8 @@ impl Day {
         let day = text.trim().get(..10).and_then(|day| day.parse::<jiff::civil::Date>().ok());
         let whole = text.trim().len() == 10 || crate::Moment::parse(text).is_ok();
         let within = |day: &jiff::civil::Date| (1900..=9000).contains(&day.year());
-        let format = || Rule::Format { expected: "a day, such as 2026-11-20".to_owned() };
-        day.filter(within).filter(|_| whole).map(Day).ok_or_else(format)
+        let rule = || Rule::format("a day, such as 2026-11-20", "是日期，例如 2026-11-20");
+        day.filter(within).filter(|_| whole).map(Day).ok_or_else(rule)
     }
 
     /// The start of the day in UTC.

@@ -4,7 +4,7 @@
 //! client gets all violations in one response. Valid input is read once.
 
 use crate::door::{InputDeserializer, Refusal};
-use crate::error::{Error, Rule, Violations};
+use crate::error::{Error, Malformed, Rule, Violations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -22,7 +22,7 @@ pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Erro
 fn read_over<T: DeserializeOwned + PartialSchema>(value: Value, before: Option<&Value>) -> Result<T, Error> {
     if !value.is_object() {
         // A type with a single field would otherwise accept the bare value of that field.
-        return Err(Error::invalid("", Rule::Type { expected: "an object".to_owned() }));
+        return Err(Error::invalid("", Rule::object()));
     }
     let mut value = value;
     let mut violations = Violations::default();
@@ -78,7 +78,7 @@ where
     T: Serialize + DeserializeOwned + PartialSchema,
 {
     let Ok(Value::Object(before)) = serde_json::to_value(current) else {
-        return Err(Error::Malformed("the record is not an object".to_owned()));
+        return Err(Error::Malformed(Malformed::Record));
     };
     let mut merged = before.clone();
     let names: Vec<String> = merged.keys().cloned().collect();

@@ -10,7 +10,8 @@
 
 use std::pin::Pin;
 
-/// The list of record types, passed to another macro: names, id types and prefixes, Rust types, resources and events.
+/// The list of record types, passed to another macro: names in the API and in Chinese, id types and prefixes, Rust types,
+/// resources and events.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! record_types {
@@ -18,7 +19,7 @@ macro_rules! record_types {
         $crate::$then! {
             $($args)*;
             /// A tenant.
-            Organization "organization",
+            Organization "organization" "组织",
             /// An organisation: the tenant that every record belongs to.
             OrgId "org" = $crate::organization::Organization,
             /// The organisation's settings, its API keys, and personal data requests.
@@ -36,7 +37,7 @@ macro_rules! record_types {
                 OrganizationErased = "organization.erased",
             };
             /// A person who signs in.
-            User "user",
+            User "user" "用户",
             /// A user.
             UserId "usr" = $crate::user::User,
             /// Users, their teams and invitations.
@@ -74,7 +75,7 @@ macro_rules! record_types {
                 UserSecondFactorOff = "user.second_factor_off",
             };
             /// A custom role of an organisation.
-            Role "role",
+            Role "role" "角色",
             /// A custom role.
             RoleId "role" = $crate::role::CustomRole,
             /// Roles.
@@ -90,7 +91,7 @@ macro_rules! record_types {
                 RoleRestored = "role.restored",
             };
             /// A team of users.
-            Team "team",
+            Team "team" "团队",
             /// A team.
             TeamId "team" = $crate::team::Team,
             events {
@@ -104,7 +105,7 @@ macro_rules! record_types {
                 TeamRestored = "team.restored",
             };
             /// An invitation to join an organisation.
-            Invitation "invitation",
+            Invitation "invitation" "邀请",
             /// An invitation.
             InvitationId "inv" = $crate::invitation::Invitation,
             events {
@@ -120,7 +121,7 @@ macro_rules! record_types {
                 InvitationRestored = "invitation.restored",
             };
             /// The credentials of a program.
-            ApiKey "api_key",
+            ApiKey "api_key" "API 密钥",
             /// An API key.
             ApiKeyId "key" = $crate::api_key::ApiKey,
             events {
@@ -134,7 +135,7 @@ macro_rules! record_types {
                 KeyRestored = "api_key.restored",
             };
             /// A form on a website.
-            Form "form",
+            Form "form" "表单",
             /// A form on a website.
             FormId "form" = $crate::form::Form,
             /// Website forms, with the ids that pages post with.
@@ -150,7 +151,7 @@ macro_rules! record_types {
                 FormRestored = "form.restored",
             };
             /// A potential customer.
-            Lead "lead",
+            Lead "lead" "线索",
             /// A lead.
             LeadId "lead" = $crate::lead::Lead,
             /// Leads.
@@ -172,7 +173,7 @@ macro_rules! record_types {
                 LeadConverted = "lead.converted",
             };
             /// A posted form, as received.
-            Submission "submission",
+            Submission "submission" "表单提交",
             /// A submission.
             SubmissionId "sub" = $crate::submission::Submission,
             /// Submissions of forms.
@@ -192,7 +193,7 @@ macro_rules! record_types {
                 SubmissionRestored = "submission.restored",
             };
             /// A product demonstration.
-            Demo "demo",
+            Demo "demo" "演示",
             /// A demonstration.
             DemoId "demo" = $crate::demo::Demo,
             /// Demonstrations.
@@ -220,7 +221,7 @@ macro_rules! record_types {
                 DemoRestored = "demo.restored",
             };
             /// A person or company that the organisation sells to.
-            Customer "customer",
+            Customer "customer" "客户",
             /// A customer.
             CustomerId "cus" = $crate::customer::Customer,
             /// Customers.
@@ -236,7 +237,7 @@ macro_rules! record_types {
                 CustomerRestored = "customer.restored",
             };
             /// A contact person.
-            Contact "contact",
+            Contact "contact" "联系人",
             /// A contact.
             ContactId "con" = $crate::contact::Contact,
             /// Contacts.
@@ -252,7 +253,7 @@ macro_rules! record_types {
                 ContactRestored = "contact.restored",
             };
             /// A group of contacts.
-            Group "group",
+            Group "group" "联系人分组",
             /// A group of contacts.
             GroupId "grp" = $crate::contact::Group,
             /// Groups of contacts.
@@ -268,7 +269,7 @@ macro_rules! record_types {
                 GroupRestored = "group.restored",
             };
             /// A call, mail or meeting with a customer.
-            Interaction "interaction",
+            Interaction "interaction" "互动记录",
             /// An interaction.
             InteractionId "int" = $crate::interaction::Interaction,
             /// Interactions.
@@ -284,7 +285,7 @@ macro_rules! record_types {
                 InteractionRestored = "interaction.restored",
             };
             /// The stages of opportunities.
-            Pipeline "pipeline",
+            Pipeline "pipeline" "管道",
             /// A pipeline.
             PipelineId "pipe" = $crate::pipeline::Pipeline,
             /// Pipelines.
@@ -300,7 +301,7 @@ macro_rules! record_types {
                 PipelineRestored = "pipeline.restored",
             };
             /// A possible sale.
-            Opportunity "opportunity",
+            Opportunity "opportunity" "销售机会",
             /// An opportunity.
             OpportunityId "opp" = $crate::opportunity::Opportunity,
             /// Opportunities.
@@ -322,7 +323,7 @@ macro_rules! record_types {
                 OpportunityLost = "opportunity.lost",
             };
             /// A task of a user.
-            Task "task",
+            Task "task" "任务",
             /// A task.
             TaskId "tsk" = $crate::task::Task,
             /// Tasks.
@@ -346,7 +347,7 @@ macro_rules! record_types {
                 TaskOverdue = "task.overdue",
             };
             /// A saved list query.
-            View "view",
+            View "view" "视图",
             /// A view.
             ViewId "view" = $crate::view::View,
             /// Views.
@@ -362,7 +363,7 @@ macro_rules! record_types {
                 ViewRestored = "view.restored",
             };
             /// Background work that takes longer than a request may.
-            Job "job",
+            Job "job" "后台任务",
             /// A job.
             JobId "job" = $crate::job::Job,
             /// Background jobs, with the files they produce.
@@ -413,7 +414,8 @@ macro_rules! for_each_record_type {
 #[macro_export]
 macro_rules! with_listed_type {
     (($kind:expr) ($Type:ident) ($work:expr);
-     $($(#[$doc:meta])* $name:ident $text:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
+     $($(#[$doc:meta])* $name:ident $text:literal $chinese:literal,
+       $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
         match $kind {
             $($crate::RecordType::$name => {
@@ -429,7 +431,8 @@ macro_rules! with_listed_type {
 #[macro_export]
 macro_rules! for_listed_types {
     (($Type:ident) ($work:expr);
-     $($(#[$doc:meta])* $name:ident $text:literal, $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
+     $($(#[$doc:meta])* $name:ident $text:literal $chinese:literal,
+       $(#[$id_doc:meta])* $id:ident $prefix:literal = $path:ty,
        $($(#[$may_doc:meta])* may $resource:ident $may:literal as $access:ident,)? events { $($events:tt)* };)*) => {
         $({
             type $Type = $path;

@@ -205,14 +205,17 @@ impl Task {
                 }
                 (None, Some(_)) if self.due_date.is_some() => {}
                 (None, Some(_)) => return Err(Error::invalid("/due_date", Rule::Required)),
-                _ => return wrong("", Rule::Format { expected: "either at or offset_minutes".to_owned() }),
+                _ => {
+                    let rule = Rule::format("either at or offset_minutes", "提供 at 和 offset_minutes 之一");
+                    return wrong("", rule);
+                }
             }
         }
         if let (Some(start), Some(due)) = (self.start_date, self.due_date)
             && start > due
         {
-            let expected = "a time that isn't after due_date".to_owned();
-            return Err(Error::invalid("/start_date", Rule::Format { expected }));
+            let rule = Rule::format("a time that isn't after due_date", "是不晚于 due_date 的时间");
+            return Err(Error::invalid("/start_date", rule));
         }
         let was_done = before.is_some_and(|before| before.status == TaskStatus::Done);
         match (self.status == TaskStatus::Done, was_done) {

@@ -1,6 +1,6 @@
 //! IANA time zones, and times with or without an offset.
 
-use crate::{Rule, Timestamp};
+use crate::{Locale, Rule, Timestamp};
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -32,12 +32,23 @@ impl Zone {
         self.rules().to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S").to_string()
     }
 
+    /// The local time in the zone as a text for users, with the zone: `2024-02-15 14:00 (Asia/Shanghai)`.
+    pub fn written_time(&self, at: Timestamp, locale: Locale) -> String {
+        let instant = jiff::Timestamp::from_millisecond(at.as_millisecond()).unwrap_or_default();
+        let time = written(self.rules().to_datetime(instant), false, locale);
+        with_zone(&time, self.name(), locale)
+    }
+
     /// The end of a time's day in the zone.
     pub fn next_midnight(&self, at: Timestamp) -> Timestamp {
         let instant = jiff::Timestamp::from_millisecond(at.as_millisecond()).unwrap_or_default();
         let tomorrow = instant.to_zoned(self.rules()).tomorrow().and_then(|day| day.start_of_day());
         let end = tomorrow.ok().and_then(|day| Timestamp::from_millisecond(day.timestamp().as_millisecond()).ok());
         end.unwrap_or_else(|| at.plus(std::time::Duration::from_secs(86_400)))
+    }
+
+    fn utc() -> Zone {
+        Zone("UTC".to_owned())
     }
 
     fn rules(&self) -> TimeZone {
@@ -49,6 +60,18 @@ impl Default for Zone {
     fn default() -> Zone {
         Zone("Asia/Shanghai".to_owned())
     }
+}
+
+/// A local time as a text for users: `2024-02-15 14:00`, in Chinese `2024年2月15日 14:00`; a day without the time of day.
+fn written(at: DateTime, is_day: bool, locale: Locale) -> String {
+    let (year, month, day) = (at.year(), at.month(), at.day());
+    let date = locale.pick(format!("{year:04}-{month:02}-{day:02}"), format!("{year}年{month}月{day}日"));
+    if is_day { date } else { format!("{date} {:02}:{:02}", at.hour(), at.minute()) }
+}
+
+/// A time with its zone in brackets.
+fn with_zone(time: &str, zone: &str, locale: Locale) -> String {
+    locale.pick(format!("{time} ({zone})"), format!("{time}（{zone}）"))
 }
 
 /// A time as a client gave it: with an offset from UTC, or as a local time.
@@ -92,6 +115,17 @@ impl Moment {
     /// The time as it was given.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The time as a text for users: the local time in the zone, if it is known; else as it was given, in UTC if it has an
+    /// offset.
+    pub fn written(&self, zone: Option<&Zone>, locale: Locale) -> String {
+        match (self.given, zone) {
+            (Given::Instant(at), Some(zone)) => zone.written_time(at, locale),
+            (Given::Instant(at), None) => Zone::utc().written_time(at, locale),
+            (Given::Wall(wall), Some(zone)) => with_zone(&written(wall, self.is_day, locale), zone.name(), locale),
+            (Given::Wall(wall), None) => written(wall, self.is_day, locale),
+        }
     }
 
     /// Whether it is a date without a time.
@@ -204,5 +238,20 @@ mod tests {
     fn a_wall_shows_the_time_there() {
         let at: Timestamp = "2024-02-15T06:00:00Z".parse().expect("a time");
         assert_eq!(Zone::default().wall_time(at), "2024-02-15T14:00:00");
+        assert_eq!(Zone::default().written_time(at, Locale::English), "2024-02-15 14:00 (Asia/Shanghai)");
+        assert_eq!(Zone::default().written_time(at, Locale::Chinese), "2024年2月15日 14:00（Asia/Shanghai）");
+    }
+
+    #[test]
+    fn a_time_of_a_client_is_written_in_its_zone() {
+        let zone = Zone::default();
+        let check = |text: &str, zone: Option<&Zone>, locale: Locale, expected: &str| {
+            assert_eq!(Moment::parse(text).expect("a time").written(zone, locale), expected, "{text}");
+        };
+        check("2026-11-29T14:30", Some(&zone), Locale::English, "2026-11-29 14:30 (Asia/Shanghai)");
+        check("2026-11-29 14:30", None, Locale::Chinese, "2026年11月29日 14:30");
+        check("2026-11-29T06:30:00Z", Some(&zone), Locale::Chinese, "2026年11月29日 14:30（Asia/Shanghai）");
+        check("2026-11-29T14:30:00+08:00", None, Locale::English, "2026-11-29 06:30 (UTC)");
+        check("2026-11-29", Some(&zone), Locale::Chinese, "2026年11月29日（Asia/Shanghai）");
     }
 }

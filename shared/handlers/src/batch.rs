@@ -1,6 +1,7 @@
 //! The batch handler: applies up to 100 changes to records of one type, one by one or in one transaction.
 
 use crate::family::{Removed, delete_family, removal, restore_family};
+use daybook_domain::error::Oversized;
 use daybook_domain::permission::Action;
 use daybook_domain::{Error as Domain, Rule};
 use daybook_http::{
@@ -133,8 +134,9 @@ async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
             let twice = item.id.is_some() && items[..number].iter().any(|other| other.id == item.id);
             let step = match twice {
                 true => {
-                    let expected = "a record that occurs only once in the batch".to_owned();
-                    Err(Domain::invalid("/id", Rule::Format { expected }).into())
+                    let rule =
+                        Rule::format("a record that occurs only once in the batch", "是在批次中只出现一次的记录");
+                    Err(Domain::invalid("/id", rule).into())
                 }
                 false => Box::pin(add::<T>(cx, tx, item)).await,
             };
@@ -146,7 +148,7 @@ async fn at_once<T: Model>(cx: &Cx, items: &[BatchItem]) -> Result<Batched<T>> {
             parts.push(part);
         }
         if kept > MOST_KEPT {
-            return Err(Domain::TooLarge { what: "the batch", limit: MOST_KEPT as u64, unit: "bytes" }.into());
+            return Err(Domain::TooLarge { what: Oversized::Batch, limit: MOST_KEPT as u64 }.into());
         }
         match tx.is_empty() {
             true => Ok(Batched::of(parts)),

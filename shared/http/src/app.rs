@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{self, HeaderName};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use daybook_store::Env;
@@ -69,16 +70,16 @@ fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
     }
     let env = env.clone();
     methods.fallback(async move |request: Request| {
-        unanswered(&env, request, |id, headers| Problem::no_method(id, headers, &allowed))
+        unanswered(&env, request, |id, parts| Problem::no_method(id, parts, &allowed))
     })
 }
 
 /// Answers a request that matches no route, and writes its log line.
-fn unanswered(env: &Env, request: Request, problem: impl FnOnce(&str, &HeaderMap) -> Problem) -> Answer {
+fn unanswered(env: &Env, request: Request, problem: impl FnOnce(&str, &Parts) -> Problem) -> Answer {
     let started = Instant::now();
     let (parts, _) = request.into_parts();
     let id = request_id(&parts.headers, env);
-    let problem = problem(&id, &parts.headers);
+    let problem = problem(&id, &parts);
     let code = Some(problem.code());
     let answer = problem.answer(&parts.headers);
     Line { id: &id, started, code, route: None, who: None }.write(&parts, &answer);

@@ -5,7 +5,7 @@ use crate::operation::Operation;
 use crate::reply::{Answer, HttpReply};
 use axum::http::Method;
 use daybook_domain::read::escape;
-use daybook_domain::{Actor, Error as Domain, Rule, Violations};
+use daybook_domain::{Actor, Error as Domain, Malformed, Rule, Violations};
 use daybook_store::{Cx, Error, Once, Purpose, Result, sha256_hex};
 use serde_json::Value;
 use std::future::Future;
@@ -86,8 +86,7 @@ handler!(A a, B b, C c, D d);
 fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Option<Arc<Once>>> {
     let mut keys = call.headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next().filter(|_| call.method != Method::GET) else { return Ok(None) };
-    let bad =
-        || Domain::Malformed("Idempotency-Key must be sent once, with 1 to 255 printable ASCII characters".to_owned());
+    let bad = || Domain::Malformed(Malformed::IdempotencyKey);
     let key = key.to_str().map_err(|_| bad())?.trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
     let good = (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));

@@ -1,6 +1,6 @@
 //! Handler arguments: the path, headers and body of a request as typed values, and the file stores.
 
-use crate::call::{Call, content_type, is_form, query_pairs};
+use crate::call::{Call, content_type, is_form, locale, query_pairs};
 use crate::handler::Argument;
 use crate::operation::Operation;
 use daybook_connectors::files::{Archive, Links};
@@ -8,7 +8,7 @@ use daybook_domain::ask::{Asked, Nothing};
 use daybook_domain::enquiry::Enquiry;
 use daybook_domain::intake::{Controls, FollowUp, Intake};
 use daybook_domain::read::{read, without_empty};
-use daybook_domain::{Error as Domain, Locale, NamedId, Record, Rule, Violations};
+use daybook_domain::{Error as Domain, Locale, Malformed, NamedId, Record, Rule, Violations};
 use daybook_store::{Error, Result};
 use futures::stream;
 use serde::Serialize;
@@ -75,7 +75,7 @@ impl<T: Record> Argument for Patch<T> {
     async fn read(call: &Call) -> Result<Self> {
         match json_body(call)? {
             Value::Object(fields) => Ok(Patch { fields: without_empty(fields), of: std::marker::PhantomData }),
-            _ => Err(Domain::invalid("", Rule::Type { expected: "an object".to_owned() }).into()),
+            _ => Err(Domain::invalid("", Rule::object()).into()),
         }
     }
 
@@ -153,6 +153,22 @@ impl Argument for DeviceToken {
     }
 }
 
+/// The language of the answer: the supported one that the client prefers by `Accept-Language`, else English.
+#[derive(Clone, Copy, Debug)]
+pub struct Language(pub Locale);
+
+impl Argument for Language {
+    async fn read(call: &Call) -> Result<Self> {
+        Ok(Language(locale(&call.headers)))
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(_: &mut Operation) {}
+}
+
 /// The version that `If-Match` requires, such as `"v7"`; `None` if any version will do.
 #[derive(Clone, Copy, Debug)]
 pub struct IfMatch(pub Option<u64>);
@@ -166,9 +182,7 @@ impl Argument for IfMatch {
         }
         let tag = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
         let version = tag.strip_prefix('v').unwrap_or(tag).parse();
-        version.map(|version| IfMatch(Some(version))).map_err(|_| {
-            Domain::Malformed("If-Match must be one ETag of this record, such as \"v7\"".to_owned()).into()
-        })
+        version.map(|version| IfMatch(Some(version))).map_err(|_| Domain::Malformed(Malformed::IfMatch).into())
     }
 
     fn fingerprint(&self) -> Value {
@@ -314,7 +328,7 @@ async fn fields(call: &Call) -> Result<Map<String, Value>> {
         }
         return match json_body(call)? {
             Value::Object(fields) => Ok(fields),
-            _ => Err(Domain::invalid("", Rule::Type { expected: "an object".to_owned() }).into()),
+            _ => Err(Domain::invalid("", Rule::object()).into()),
         };
     }
     let kind = content_type(&call.headers);
@@ -322,20 +336,20 @@ async fn fields(call: &Call) -> Result<Map<String, Value>> {
     let pairs = match boundary {
         Some(boundary) => parts(call, boundary.as_str()).await?,
         None if kind.as_ref().is_some_and(|kind| kind.type_() == mime::MULTIPART) => {
-            return Err(Domain::Malformed("the multipart form has no boundary in its Content-Type".to_owned()).into());
+            return Err(Domain::Malformed(Malformed::Boundary).into());
         }
         // JSON sent by curl without a Content-Type header has this media type.
         None if call.body.trim_ascii_start().starts_with(b"{") => {
             return Err(Domain::MediaType { expected: FORMS }.into());
         }
         None => serde_urlencoded::from_bytes::<Vec<(String, String)>>(&call.body)
-            .map_err(|_| Error::from(Domain::Malformed("the form can't be parsed".to_owned())))?,
+            .map_err(|_| Error::from(Domain::Malformed(Malformed::Form)))?,
     };
     Ok(gathered(pairs))
 }
 
 async fn parts(call: &Call, boundary: &str) -> Result<Vec<(String, String)>> {
-    let unreadable = |_| Error::from(Domain::Malformed("the form can't be parsed".to_owned()));
+    let unreadable = |_| Error::from(Domain::Malformed(Malformed::Form));
     let body = stream::iter([Ok::<_, Infallible>(call.body.clone())]);
     let mut form = multer::Multipart::new(body, boundary);
     let mut pairs = Vec::new();
@@ -348,7 +362,7 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<(String, String)>> {
         if file {
             violations.add(
                 format!("/{}", daybook_domain::read::escape(&name)),
-                Rule::Type { expected: "text, not a file".to_owned() },
+                Rule::of_type("text, not a file", "文本，不能是文件"),
             );
         }
         pairs.push((name, text));
@@ -375,7 +389,8 @@ pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
 }
 
 fn malformed(error: &serde_json::Error) -> Domain {
-    Domain::Malformed(format!("the body is not valid JSON: {error}"))
+    let (line, column) = (error.line(), error.column());
+    Domain::Malformed(Malformed::Json { reason: error.to_string(), line, column })
 }
 
 /// Defines the file stores as handler arguments.

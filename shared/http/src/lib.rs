@@ -33,7 +33,8 @@ pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, New, NewJson, Patch, Path, Posted, PostedBy, PostedLater, Stored,
+    Anchored, DeviceToken, Form, IfMatch, Json, Language, New, NewJson, Patch, Path, Posted, PostedBy, PostedLater,
+    Stored,
 };
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;

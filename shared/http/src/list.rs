@@ -120,9 +120,11 @@ pub(crate) async fn asked<T: Record>(
     };
     let query = ListQuery::read(&params, &zone.unwrap_or_default()).map_err(wrong)?;
     if query.asks_for_total() && !call.cx.counts::<T>(&query.ask()) {
-        let expected =
-            "left out with search, with filters without an index, and by users who see only their own records";
-        return Err(wrong(Violations::of("/with_total", Rule::Format { expected: expected.to_owned() })).into());
+        let rule = Rule::format(
+            "left out with search, with filters without an index, and by users who see only their own records",
+            "在使用 search、使用没有索引的筛选条件，或只能查看自己的记录时省略",
+        );
+        return Err(wrong(Violations::of("/with_total", rule)).into());
     }
     Ok(query)
 }

@@ -12,8 +12,9 @@ use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use daybook_domain::error::Oversized;
 use daybook_domain::permission::Action;
-use daybook_domain::{Error as Domain, OrgId};
+use daybook_domain::{Error as Domain, Malformed, OrgId};
 use daybook_store::telemetry::{Invocation, readable_trace};
 use daybook_store::{Cx, Env, Error, RequestInfo, Result};
 use http_body_util::LengthLimitError;
@@ -213,14 +214,14 @@ fn client_address(parts: &Parts) -> Option<IpAddr> {
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
-    let too_large = Domain::TooLarge { what: "the body", limit: BODY_BYTES as u64, unit: "bytes" };
+    let too_large = Domain::TooLarge { what: Oversized::Body, limit: BODY_BYTES as u64 };
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_BYTES) {
         return Err(too_large.into());
     }
     to_bytes(body, BODY_BYTES).await.map_err(|error| {
         let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
-        if over { too_large.into() } else { Domain::Malformed("the body is incomplete".to_owned()).into() }
+        if over { too_large.into() } else { Domain::Malformed(Malformed::Incomplete).into() }
     })
 }
 
@@ -239,7 +240,7 @@ fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
 }
 
 async fn path_parameters(parts: &Parts) -> Result<Vec<(String, String)>> {
-    let unreadable = |_| Error::from(Domain::Malformed("the path is not valid UTF-8".to_owned()));
+    let unreadable = |_| Error::from(Domain::Malformed(Malformed::Path));
     let parameters = RawPathParams::from_request_parts(&mut parts.clone(), &()).await.map_err(unreadable)?;
     Ok(parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }

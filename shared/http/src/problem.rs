@@ -6,6 +6,7 @@ use crate::text;
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, Unauthenticated, Violations};
 use daybook_store::{Answer, Error};
@@ -139,13 +140,16 @@ impl Problem {
     }
 
     /// The problem of a path without a route.
-    pub(crate) fn no_route(request_id: &str, headers: &HeaderMap) -> Problem {
-        Problem::plain(Code::NotFound, request_id, locale(headers))
+    pub(crate) fn no_route(request_id: &str, request: &Parts) -> Problem {
+        let mut problem = Problem::plain(Code::NotFound, request_id, locale(&request.headers));
+        problem.detail = text::no_route(&request.method, request.uri.path(), problem.locale);
+        problem
     }
 
     /// The problem of a method that the path doesn't support.
-    pub(crate) fn no_method(request_id: &str, headers: &HeaderMap, allowed: &str) -> Problem {
-        let mut problem = Problem::plain(Code::MethodNotAllowed, request_id, locale(headers));
+    pub(crate) fn no_method(request_id: &str, request: &Parts, allowed: &str) -> Problem {
+        let mut problem = Problem::plain(Code::MethodNotAllowed, request_id, locale(&request.headers));
+        problem.detail = text::no_method(&request.method, request.uri.path(), allowed, problem.locale);
         problem.headers.extend(HeaderValue::from_str(allowed).ok().map(|allowed| (ALLOW, allowed)));
         problem
     }

@@ -1,8 +1,9 @@
 //! Error texts in English and Chinese: titles and details of problem documents, and messages of broken rules.
 
 use crate::code::Code;
+use axum::http::Method;
 use daybook_domain::error::Unit;
-use daybook_domain::{Conflict, Error, Locale, Rule, Unauthenticated};
+use daybook_domain::{Conflict, Error, Locale, Malformed, Rule, Unauthenticated};
 
 /// The title of a problem document: the kind of error.
 pub(crate) fn title(code: Code, locale: Locale) -> &'static str {
@@ -24,15 +25,29 @@ pub(crate) fn title(code: Code, locale: Locale) -> &'static str {
         Code::Unavailable => ("Temporarily unavailable; send the same request again", "服务暂时不可用，请稍后重试"),
         Code::Internal => ("Internal server error; report the request id", "服务器内部错误，请反馈请求编号"),
     };
-    pick(locale, english, chinese)
+    locale.pick(english, chinese)
+}
+
+/// The detail for a path without a route.
+pub(crate) fn no_route(method: &Method, path: &str, locale: Locale) -> String {
+    locale.pick(format!("No such endpoint: {method} {path}"), format!("没有该接口：{method} {path}"))
+}
+
+/// The detail for a method that the path doesn't support; `allowed` lists those that it does, separated by commas.
+pub(crate) fn no_method(method: &Method, path: &str, allowed: &str, locale: Locale) -> String {
+    locale.pick(
+        format!("{path} doesn't support {method}; use one of {allowed}."),
+        format!("{path} 不支持 {method}，可用的方法：{}。", allowed.replace(", ", "、")),
+    )
 }
 
 /// The detail of a problem document: what happened, and what to do about it.
 pub(crate) fn detail(error: &Error, locale: Locale) -> String {
     let chinese = locale == Locale::Chinese;
+    let fixed = |english: &'static str, chinese: &'static str| locale.pick(english, chinese).to_owned();
     match error {
-        Error::Malformed(why) if chinese => format!("请求无法解析：{why}"),
-        Error::Malformed(why) => capitalised(why),
+        Error::Malformed(why) if chinese => malformed_in_chinese(why),
+        Error::Malformed(why) => capitalised(&why.to_string()),
         Error::MediaType { expected } if chinese => {
             format!("请将 Content-Type 设为以下之一：{}。", expected.join("、"))
         }
@@ -44,58 +59,31 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
             many if chinese => format!("共有 {} 处需要修改，详见 errors。", many.len()),
             many => format!("{} fields need to be corrected; see errors.", many.len()),
         },
-        Error::Unauthenticated(why) => pick(
-            locale,
-            match why {
-                Unauthenticated::Missing => "Send the header Authorization: Bearer <access_token>.",
-                Unauthenticated::Invalid => "The token is invalid or has expired; sign in again.",
-                Unauthenticated::Password => "Wrong user name or password.",
-                Unauthenticated::CodeNeeded => {
-                    "Send the code from your authenticator app, or a recovery code, as `code` with the password."
-                }
-                Unauthenticated::Code => "The code is wrong or was already used; wait for the next one.",
-            },
-            match why {
-                Unauthenticated::Missing => "请在请求头中提供 Authorization: Bearer <access_token>。",
-                Unauthenticated::Invalid => "令牌无效或已过期，请重新登录。",
-                Unauthenticated::Password => "用户名或密码错误。",
-                Unauthenticated::CodeNeeded => "请在提交密码的同时，在 code 字段中提供验证器应用的验证码或恢复码。",
-                Unauthenticated::Code => "验证码错误或已被使用，请等待下一个验证码。",
-            },
-        )
-        .to_owned(),
+        Error::Unauthenticated(why) => unauthenticated(*why, locale).to_owned(),
         Error::Origin(origin) if chinese => format!("该表单不接受来自 {origin} 的提交，请将其加入表单的允许来源。"),
         Error::Origin(origin) => {
             format!("This form doesn't accept posts from {origin}; add that origin to the form's allowed origins.")
         }
         Error::Forbidden(permission) if chinese => format!("需要权限 {permission}，请联系管理员。"),
         Error::Forbidden(permission) => format!("This requires the permission {permission}; ask an administrator."),
-        Error::Network => pick(
-            locale,
+        Error::Network => fixed(
             "Your organisation doesn't allow requests from this network; ask an administrator.",
             "您的组织不允许来自该网络的请求，请联系管理员。",
-        )
-        .to_owned(),
-        Error::NotAPerson => pick(
-            locale,
+        ),
+        Error::NotAPerson => fixed(
             "This is only for users, not for API keys; sign in as a user.",
             "此操作仅限登录用户，不支持 API 密钥，请以用户身份登录。",
-        )
-        .to_owned(),
-        Error::NotFound(kind) if chinese => format!("没有该记录（{kind}）。"),
-        Error::NotFound(kind) => format!("There is no such {kind}."),
-        Error::Duplicate { field: "lead_id", .. } => pick(
-            locale,
+        ),
+        Error::NotFound(thing) if chinese => format!("{}不存在。", thing.name_in(locale)),
+        Error::NotFound(thing) => format!("There is no such {thing}."),
+        Error::Duplicate { field: "lead_id", .. } => fixed(
             "This lead is already converted; existing_id is its customer.",
             "该线索已转化，existing_id 为对应的客户。",
-        )
-        .to_owned(),
-        Error::Duplicate { field: "contact", .. } => pick(
-            locale,
+        ),
+        Error::Duplicate { field: "contact", .. } => fixed(
             "Another user's contact uses this address; set contact.email to another one, or ask that user.",
             "该邮箱属于他人名下的联系人，请在 contact.email 中提供其他邮箱，或联系其负责人。",
-        )
-        .to_owned(),
+        ),
         Error::Duplicate { field, .. } if chinese => format!("其他记录已使用该 {field}，请更换。"),
         Error::Duplicate { field, .. } => format!("Another record uses this {field}; use a different one."),
         Error::Stale { version, .. } if chinese => format!("记录当前版本为 v{version}，请重新读取后再修改。"),
@@ -103,9 +91,11 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
             format!("The record is now at version v{version}; read it again and repeat the change.")
         }
         Error::Conflict(why) => conflict(*why, locale).to_owned(),
-        Error::TooLarge { what, limit, unit } if chinese => format!("{what} 超过上限 {limit} {unit}，请减小后重试。"),
-        Error::TooLarge { what, limit, unit } => {
-            format!("{} exceeds the limit of {limit} {unit}; make it smaller.", capitalised(what))
+        Error::TooLarge { what, limit } if chinese => {
+            format!("{}超过上限 {limit} 字节，请减小后重试。", what.name_in(locale))
+        }
+        Error::TooLarge { what, limit } => {
+            format!("{} exceeds the limit of {limit} bytes; make it smaller.", capitalised(what.name_in(locale)))
         }
         Error::Unfit { actions, limit } if chinese => {
             format!("该更改需要写入 {actions} 项，一个事务最多 {limit} 项，请分批提交。")
@@ -116,6 +106,45 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
         Error::Limited { retry_after } if chinese => format!("请在 {retry_after} 秒后重试。"),
         Error::Limited { retry_after } => format!("Try again in {retry_after} seconds."),
     }
+}
+
+fn malformed_in_chinese(why: &Malformed) -> String {
+    let reason = match why {
+        Malformed::Json { line, column, .. } => {
+            return format!("请求正文不是有效的 JSON，错误位于第 {line} 行第 {column} 列。");
+        }
+        Malformed::Incomplete => "请求正文不完整。",
+        Malformed::Form => "表单无法解析。",
+        Malformed::Boundary => "multipart 表单的 Content-Type 缺少 boundary。",
+        Malformed::Path => "路径不是有效的 UTF-8 文本。",
+        Malformed::Query => "查询字符串无法解析。",
+        Malformed::IdempotencyKey => "Idempotency-Key 只能发送一次，且必须是 1 至 255 个可打印的 ASCII 字符。",
+        Malformed::IfMatch => "If-Match 必须是该记录的一个 ETag，例如 \"v7\"。",
+        Malformed::Record => "该记录不是 JSON 对象。",
+    };
+    reason.to_owned()
+}
+
+fn unauthenticated(why: Unauthenticated, locale: Locale) -> &'static str {
+    let (english, chinese) = match why {
+        Unauthenticated::Missing => (
+            "Send the header Authorization: Bearer <access_token>.",
+            "请在请求头中提供 Authorization: Bearer <access_token>。",
+        ),
+        Unauthenticated::Invalid => {
+            ("The token is invalid or has expired; sign in again.", "令牌无效或已过期，请重新登录。")
+        }
+        Unauthenticated::Password => ("Wrong user name or password.", "用户名或密码错误。"),
+        Unauthenticated::CodeNeeded => (
+            "Send the code from your authenticator app, or a recovery code, as `code` with the password.",
+            "请在提交密码的同时，在 code 字段中提供验证器应用的验证码或恢复码。",
+        ),
+        Unauthenticated::Code => (
+            "The code is wrong or was already used; wait for the next one.",
+            "验证码错误或已被使用，请等待下一个验证码。",
+        ),
+    };
+    locale.pick(english, chinese)
 }
 
 fn conflict(why: Conflict, locale: Locale) -> &'static str {
@@ -218,25 +247,24 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             ("Registration requires an invitation; ask an administrator.", "注册需要邀请，请联系管理员。")
         }
     };
-    pick(locale, english, chinese)
+    locale.pick(english, chinese)
 }
 
 /// The message of a broken rule: what to correct.
 pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
     let chinese = locale == Locale::Chinese;
     let unit = |unit: Unit| match unit {
-        Unit::Characters => pick(locale, "characters", "个字符"),
-        Unit::Bytes => pick(locale, "bytes", "个字节"),
-        Unit::Entries => pick(locale, "entries", "项"),
+        Unit::Characters => locale.pick("characters", "个字符"),
+        Unit::Bytes => locale.pick("bytes", "个字节"),
+        Unit::Entries => locale.pick("entries", "项"),
     };
-    let fixed = |english: &'static str, chinese: &'static str| pick(locale, english, chinese).to_owned();
+    let fixed = |english: &'static str, chinese: &'static str| locale.pick(english, chinese).to_owned();
     match rule {
         Rule::Required => fixed("is required", "必填"),
         Rule::Unknown { nearest: Some(nearest) } if chinese => format!("未知字段，是否指 {nearest}？"),
         Rule::Unknown { nearest: Some(nearest) } => format!("is unknown; did you mean {nearest}?"),
         Rule::Unknown { nearest: None } => fixed("is unknown", "未知字段"),
-        Rule::Type { expected } if chinese => format!("类型错误，应为{}", in_chinese(expected)),
-        Rule::Type { expected } => format!("must be {expected}"),
+        Rule::Type { expected } if chinese => format!("类型错误，应为{}", expected.chinese),
         Rule::TooShort { min: 1 } => fixed("must not be empty", "不能为空"),
         Rule::TooShort { min } if chinese => format!("至少 {min} 个字符"),
         Rule::TooShort { min } => format!("must have at least {min} characters"),
@@ -250,6 +278,9 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         }
         Rule::OneOf { allowed } if chinese => format!("必须是以下值之一：{}", allowed.join("、")),
         Rule::OneOf { allowed } => format!("must be one of {}", allowed.join(", ")),
+        Rule::Id { prefix } if prefix.is_empty() => {
+            fixed("must be the id of an existing record", "必须是现有记录的标识")
+        }
         Rule::Id { prefix } if chinese => format!("必须是现有记录的标识，以 {prefix}_ 开头"),
         Rule::Id { prefix } => format!("must be the id of an existing record, beginning with {prefix}_"),
         Rule::ReadOnly => fixed("is read-only; leave it out or send it unchanged", "不可修改，请省略或原样发送"),
@@ -269,34 +300,181 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         }
         Rule::Range { min, max } if chinese => format!("必须是 {min} 至 {max} 之间的整数"),
         Rule::Range { min, max } => format!("must be a whole number from {min} to {max}"),
-        Rule::Format { expected } if chinese => format!("不符合要求：{expected}"),
-        Rule::Format { expected } => format!("must be {expected}"),
-    }
-}
-
-/// The Chinese name of a JSON type.
-fn in_chinese(expected: &str) -> &str {
-    match expected {
-        "a number" => "数字",
-        "a whole number" => "整数",
-        "a whole number, 0 or more" => "不小于 0 的整数",
-        "a list" => "列表",
-        "an object" => "对象",
-        "a string" => "文本",
-        "a boolean" => "true 或 false",
-        "one value" => "单个值",
-        other => other,
-    }
-}
-
-fn pick(locale: Locale, english: &'static str, chinese: &'static str) -> &'static str {
-    match locale {
-        Locale::English | Locale::Unknown(_) => english,
-        Locale::Chinese => chinese,
+        Rule::Format { expected } if chinese => format!("必须{}", expected.chinese),
+        Rule::Type { expected } | Rule::Format { expected } => format!("must be {}", expected.english),
     }
 }
 
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use daybook_domain::error::{Oversized, Requirement, Thing};
+    use daybook_domain::permission::Permission;
+    use daybook_domain::{RecordType, Violations};
+
+    /// All variants of an enumeration, each with a sample value. A variant that isn't listed doesn't compile.
+    macro_rules! every {
+        ($kind:ident: $($variant:ident $(($value:expr))? $({$($fields:tt)*})?),* $(,)?) => {{
+            let all = vec![$($kind::$variant $(($value))? $({$($fields)*})?),*];
+            for one in &all {
+                match one {
+                    $($kind::$variant { .. } => {})*
+                }
+            }
+            all
+        }};
+    }
+
+    fn rules() -> Vec<Rule> {
+        let mut all = every!(Rule:
+            Required,
+            Unknown { nearest: None },
+            Type { expected: Requirement::new("a number", "数字") },
+            TooShort { min: 8 },
+            TooLong { max: 10, unit: Unit::Characters },
+            ControlCharacter,
+            Email,
+            OneOf { allowed: vec!["new".to_owned(), "contacted".to_owned()] },
+            Id { prefix: "lead".to_owned() },
+            ReadOnly,
+            Time,
+            Zone,
+            Username,
+            CommonPassword,
+            WrongPassword,
+            WrongCode,
+            Cursor,
+            Range { min: 1, max: 200 },
+            Format { expected: Requirement::new("a day, such as 2026-11-20", "是日期，例如 2026-11-20") },
+        );
+        let units = every!(Unit: Characters, Bytes, Entries);
+        all.extend(units.into_iter().map(|unit| Rule::TooLong { max: 10, unit }));
+        all.push(Rule::Unknown { nearest: Some("first_name".to_owned()) });
+        all.push(Rule::TooShort { min: 1 });
+        all.push(Rule::Id { prefix: String::new() });
+        all
+    }
+
+    fn malformed() -> Vec<Malformed> {
+        every!(Malformed:
+            Json { reason: "expected value at line 1 column 2".to_owned(), line: 1, column: 2 },
+            Incomplete,
+            Form,
+            Boundary,
+            Path,
+            Query,
+            IdempotencyKey,
+            IfMatch,
+            Record,
+        )
+    }
+
+    fn conflicts() -> Vec<Conflict> {
+        every!(Conflict:
+            KeyReused,
+            AnswerNotKept,
+            Contended,
+            NotInTrash,
+            ParentGone,
+            SpamLead,
+            Conversion,
+            HasFamily,
+            CascadePending,
+            StageGone,
+            StageInUse,
+            SubmissionAccepted,
+            NotConnected,
+            BeyondOwnRole,
+            LastOwner,
+            RoleInUse,
+            NothingToUndo,
+            Erased,
+            SecondFactor,
+            DefaultForm,
+            DefaultOrganization,
+            HasOwner,
+            InvitationUsed,
+            TicketUsed,
+            NewerVersion,
+            RegistrationClosed,
+        )
+    }
+
+    fn errors() -> Vec<Error> {
+        let permission = Permission::catalogue().next().expect("a permission");
+        let mut all = every!(Error:
+            Malformed(Malformed::Form),
+            MediaType { expected: &["application/json", "multipart/form-data"] },
+            Invalid(Violations::default()),
+            Query(Violations::of("/sort", Rule::Cursor)),
+            Unauthenticated(Unauthenticated::Missing),
+            Forbidden(permission),
+            Network,
+            NotAPerson,
+            Origin("https://www.example.com".to_owned()),
+            NotFound(Thing::Session),
+            Duplicate { field: "email", existing_id: None },
+            Stale { version: 2, current: serde_json::Map::new() },
+            Conflict(Conflict::Contended),
+            TooLarge { what: Oversized::Body, limit: 1024 },
+            Unfit { actions: 101, limit: 100 },
+            Limited { retry_after: 30 },
+        );
+        let reasons = every!(Unauthenticated: Missing, Invalid, CodeNeeded, Code, Password);
+        let things = every!(Thing: Record(RecordType::Lead), Session, Entry);
+        let records = RecordType::ALL.iter().copied().map(Thing::Record);
+        let oversized = every!(Oversized: Body, Batch, Record);
+        all.extend(malformed().into_iter().map(Error::Malformed));
+        all.extend(conflicts().into_iter().map(Error::Conflict));
+        all.extend(rules().into_iter().map(|rule| Error::invalid("/first_name", rule)));
+        all.extend(reasons.into_iter().map(Error::Unauthenticated));
+        all.extend(things.into_iter().chain(records).map(Error::NotFound));
+        all.extend(oversized.into_iter().map(|what| Error::TooLarge { what, limit: 1024 }));
+        all.extend(["lead_id", "contact"].map(|field| Error::Duplicate { field, existing_id: None }));
+        all
+    }
+
+    fn is_chinese(letter: char) -> bool {
+        ('\u{4e00}'..='\u{9fff}').contains(&letter)
+    }
+
+    /// A part of a Chinese text that isn't Chinese: two English words side by side, or half-width punctuation after a
+    /// Chinese character. Names of fields, paths and examples are single words.
+    fn fragment(text: &str) -> Option<String> {
+        let letters: Vec<char> = text.chars().collect();
+        let english = letters
+            .windows(3)
+            .find(|three| three[0].is_ascii_alphabetic() && three[1] == ' ' && three[2].is_ascii_alphabetic());
+        let half_width = letters.windows(2).find(|two| is_chinese(two[0]) && ",:;!?()".contains(two[1]));
+        english.or(half_width).map(|found| found.iter().collect())
+    }
+
+    #[test]
+    fn chinese_texts_are_chinese() {
+        assert_eq!(fragment(&["必须是", "a day"].concat()).as_deref(), Some("a d"));
+        assert!(fragment(&["错误", ":", "未知"].concat()).is_some());
+        let mut texts: Vec<String> = Code::ALL.iter().map(|code| title(*code, Locale::Chinese).to_owned()).collect();
+        texts.extend(errors().iter().map(|error| detail(error, Locale::Chinese)));
+        texts.extend(rules().iter().map(|broken| rule(broken, Locale::Chinese)));
+        texts.push(no_route(&Method::GET, "/api/x", Locale::Chinese));
+        texts.push(no_method(&Method::PUT, "/api/leads", "GET, POST", Locale::Chinese));
+        for text in texts {
+            assert!(text.chars().any(is_chinese), "{text}");
+            assert_eq!(fragment(&text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn english_texts_have_no_chinese_letter() {
+        let mut texts: Vec<String> = errors().iter().map(|error| detail(error, Locale::English)).collect();
+        texts.extend(rules().iter().map(|broken| rule(broken, Locale::English)));
+        for text in texts {
+            assert!(!text.chars().any(is_chinese), "{text}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Mail: templates of the mails that Daybook sends, and transports to send them.
 
 mod message;
+mod names;
 mod outbox;
 mod ses;
 pub mod templates;

@@ -1,6 +1,7 @@
 //! Mail templates: the contents of Daybook's mails in Chinese and English. Compiled in; HTML is escaped.
 
 use crate::Content;
+use crate::names::Named;
 use askama::Template;
 use daybook_domain::ask::Ask;
 use daybook_domain::enquiry::Enquiry;
@@ -33,7 +34,7 @@ pub fn confirmation(
 pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
     let enquiry = &submission.enquiry;
-    let (name, wrote, rows) = (name(enquiry), wrote(submission), rows(submission, chinese));
+    let (name, wrote, rows) = (name(enquiry), wrote(submission), rows(submission, locale));
     let what = match (submission.ask(), locale) {
         (Ask::Lead, Locale::English | Locale::Unknown(_)) => "New lead",
         (Ask::Lead, Locale::Chinese) => "新线索",
@@ -258,13 +259,12 @@ fn wrote(submission: &Submission) -> String {
 }
 
 /// The visitor's data, as labelled rows of a table.
-fn rows(submission: &Submission, chinese: bool) -> Vec<(&'static str, String)> {
+fn rows(submission: &Submission, locale: Locale) -> Vec<(&'static str, String)> {
     let e = &submission.enquiry;
     let demo = submission.demo.as_ref();
-    let when = |date: &daybook_domain::Moment| match demo.and_then(|demo| demo.timezone.as_ref()) {
-        Some(zone) => format!("{} ({zone})", date.as_str()),
-        None => date.as_str().to_owned(),
-    };
+    let zone = demo.and_then(|demo| demo.timezone.as_ref());
+    let date = demo.and_then(|demo| demo.preferred_date.as_ref());
+    let products = demo.and_then(|demo| demo.interested_products.as_ref());
     let subject = submission.contact.as_ref().and_then(|message| message.subject.as_ref());
     let all = [
         ("E-mail: ", "邮箱：", Some(e.email.to_string())),
@@ -272,21 +272,21 @@ fn rows(submission: &Submission, chinese: bool) -> Vec<(&'static str, String)> {
         ("Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
         ("Position: ", "职位：", e.job_title.as_ref().map(ToString::to_string)),
         ("Subject: ", "主题：", subject.map(ToString::to_string)),
-        ("Type of demo: ", "演示方式：", demo.map(|demo| demo.demo_type.unwrap_or_default().name().to_owned())),
-        ("Preferred date: ", "期望时间：", demo.and_then(|demo| demo.preferred_date.as_ref()).map(when)),
+        ("Type of demo: ", "演示方式：", demo.map(|demo| named(demo.demo_type.unwrap_or_default(), locale))),
+        ("Preferred date: ", "期望时间：", date.map(|date| date.written(zone, locale))),
         ("Attendees: ", "参加人数：", demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string())),
-        (
-            "Products: ",
-            "感兴趣的产品：",
-            demo.and_then(|demo| demo.interested_products.as_ref()).map(|products| products.to_string()),
-        ),
-        ("Industry: ", "行业：", e.industry.map(|value| value.name().to_owned())),
-        ("Company size: ", "公司规模：", e.company_size.map(|value| value.name().to_owned())),
-        ("Application area: ", "应用领域：", e.application_area.map(|value| value.name().to_owned())),
-        ("Timeline: ", "项目时间：", e.project_timeline.map(|value| value.name().to_owned())),
-        ("Budget: ", "预算：", e.budget_range.map(|value| value.name().to_owned())),
+        ("Products: ", "感兴趣的产品：", products.map(|products| products.joined(locale.pick(", ", "、")))),
+        ("Industry: ", "行业：", e.industry.map(|value| named(value, locale))),
+        ("Company size: ", "公司规模：", e.company_size.map(|value| named(value, locale))),
+        ("Application area: ", "应用领域：", e.application_area.map(|value| named(value, locale))),
+        ("Timeline: ", "项目时间：", e.project_timeline.map(|value| named(value, locale))),
+        ("Budget: ", "预算：", e.budget_range.map(|value| named(value, locale))),
     ];
-    all.into_iter().filter_map(|(en, zh, value)| Some((if chinese { zh } else { en }, value?))).collect()
+    all.into_iter().filter_map(|(english, chinese, value)| Some((locale.pick(english, chinese), value?))).collect()
+}
+
+fn named(value: impl Named + Copy, locale: Locale) -> String {
+    locale.pick(value.english(), value.chinese()).to_owned()
 }
 
 /// A subject line: its parts are single lines already; it is cut at 300 characters.
@@ -319,6 +319,31 @@ mod tests {
         assert!(!content.html.contains("<script>") && !content.html.contains("<b>Ada"), "{}", content.html);
         assert!(content.text.contains("<script>alert(1)</script>"), "{}", content.text);
         assert_eq!(content.subject.as_str(), "New lead: <b>Ada</b> Lovelace, R&D");
+    }
+
+    #[test]
+    fn a_chinese_notification_has_chinese_values_and_dates() {
+        let mut submission = submission("需要巡检方案");
+        submission.enquiry.industry = Some(daybook_domain::enquiry::Industry::PowerGrid);
+        submission.demo = serde_json::from_value(json!({
+            "demo_type": "onsite", "preferred_date": "2026-11-29T14:30", "timezone": "Asia/Shanghai",
+            "interested_products": ["无人机", "机库"]
+        }))
+        .expect("a demo");
+        let text = notification(&submission, "http://localhost/x", Locale::Chinese).expect("renders").text;
+        for row in [
+            "演示方式：上门",
+            "期望时间：2026年11月29日 14:30（Asia/Shanghai）",
+            "感兴趣的产品：无人机、机库",
+            "行业：电网",
+        ] {
+            assert!(text.contains(row), "{row} in {text}");
+        }
+        let text = notification(&submission, "http://localhost/x", Locale::English).expect("renders").text;
+        for row in ["Type of demo: onsite", "Preferred date: 2026-11-29 14:30 (Asia/Shanghai)", "Industry: power_grid"]
+        {
+            assert!(text.contains(row), "{row} in {text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub use condition::names_of;
 use condition::{condition, field_of};
 use daybook_domain::view::ViewOf;
 use daybook_domain::words::Terms;
-use daybook_domain::{AnyId, Error as Domain, Record, Rule, Unit, UserId, Violations, Zone};
+use daybook_domain::{AnyId, Error as Domain, Malformed, Record, Rule, Unit, UserId, Violations, Zone};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Order, PageAsk, Result};
 pub use param::{Operand, Param};
@@ -107,21 +107,30 @@ impl<T: Record> ListQuery<T> {
             // Several parents may be given; any other condition given twice would match nothing.
             let is_twice = params[..n].iter().any(|other| other.is_about(param));
             if is_twice && !T::PARENTS.contains(&param.name.as_str()) {
-                let expected = "given once; for several values use filter[field][in] with commas".to_owned();
-                violations.add(param.pointer.clone(), Rule::Format { expected });
+                let rule = Rule::format(
+                    "given once; for several values use filter[field][in] with commas",
+                    "只提供一次；多个值请使用 filter[field][in]，以英文逗号分隔",
+                );
+                violations.add(param.pointer.clone(), rule);
             } else if let Err(rule) = query.add(param, zone) {
                 violations.add(param.pointer.clone(), rule);
             }
         }
         if query.order != Order::Usual && query.search.is_some() {
-            let expected = "left out with search: search results have a fixed order".to_owned();
-            violations.add("/sort", Rule::Format { expected });
+            let rule = Rule::format(
+                "left out with search: search results have a fixed order",
+                "在使用 search 时省略：搜索结果的顺序固定",
+            );
+            violations.add("/sort", rule);
         } else if query.order == Order::Date && !query.parents.is_empty() {
             violations.add("/sort", Rule::OneOf { allowed: signed(&[MADE]) });
         }
         if query.trashed && (query.search.is_some() || query.order == Order::Date) {
-            let expected = "left out with search, and with a sort by a date other than created_at".to_owned();
-            violations.add("/trashed", Rule::Format { expected });
+            let rule = Rule::format(
+                "left out with search, and with a sort by a date other than created_at",
+                "在使用 search 或按 created_at 以外的日期排序时省略",
+            );
+            violations.add("/trashed", rule);
         }
         if violations.0.is_empty() { Ok(query) } else { Err(violations) }
     }
@@ -151,8 +160,8 @@ impl<T: Record> ListQuery<T> {
         }
         // Clients also send the search parameter when it is empty.
         if !text.trim().is_empty() {
-            let expected = "a text with a letter or digit".to_owned();
-            self.search = Some(Terms::of(text).ok_or(Rule::Format { expected })?);
+            let rule = || Rule::format("a text with a letter or digit", "是含有文字或数字的文本");
+            self.search = Some(Terms::of(text).ok_or_else(rule)?);
         }
         Ok(())
     }
@@ -181,7 +190,7 @@ impl<T: Record> ListQuery<T> {
     fn add_filter(&mut self, field: &str, (op, value): (&str, &Operand), zone: &Zone) -> Result<(), Rule> {
         let is_parent = T::PARENTS.contains(&field);
         if is_parent && op == "eq" {
-            self.parents.push(value.one()?.parse().map_err(|_| Rule::Format { expected: "an id".to_owned() })?);
+            self.parents.push(value.one()?.parse().map_err(|_| Rule::format("an id", "是记录的标识"))?);
             return Ok(());
         }
         let Some(known) = field_of::<T>(field) else {
@@ -231,5 +240,5 @@ pub fn limit_of(text: &str) -> Result<usize, Rule> {
 
 /// Parses a query string into pairs.
 pub fn pairs_of(query: &str) -> Result<Vec<(String, String)>, Domain> {
-    serde_urlencoded::from_str(query).map_err(|_| Domain::Malformed("the query string can't be read".to_owned()))
+    serde_urlencoded::from_str(query).map_err(|_| Domain::Malformed(Malformed::Query))
 }

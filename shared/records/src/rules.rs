@@ -172,8 +172,7 @@ fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: Tx) -> 
     if let Some(after) = after.filter(|after| before.is_none_or(|before| before.expires_at != after.expires_at))
         && !after.is_in_force(cx.now())
     {
-        let expected = "a time in the future".to_owned();
-        return Err(Domain::invalid("/expires_at", Rule::Format { expected }).into());
+        return Err(Domain::invalid("/expires_at", Rule::format("a time in the future", "是将来的时间")).into());
     }
     Ok(if before.is_none() { tx.called(Audit::KeyCreated) } else { tx })
 }
@@ -196,7 +195,10 @@ fn view(cx: &Cx, before: Option<&View>, after: Option<&View>) -> Result<()> {
 }
 
 fn asks_for<T: Record>(query: &str) -> Result<(), Domain> {
-    let unread = || Domain::invalid("/query", Rule::Format { expected: "a query, such as status=active".to_owned() });
+    let unread = || {
+        let rule = Rule::format("a query, such as status=active", "是查询条件，例如 status=active");
+        Domain::invalid("/query", rule)
+    };
     let pairs = pairs_of(query).map_err(|_| unread())?;
     if pairs.iter().any(|(name, _)| name == "cursor") {
         return Err(unread());
@@ -257,11 +259,12 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
 fn own_account(before: &User, after: &User) -> Result<(), Domain> {
     let mut violations = Violations::default();
     if after.email != before.email {
-        violations.add("/email", Rule::Format { expected: "changed with POST /api/auth/change-email".to_owned() });
+        let rule = Rule::format("changed with POST /api/auth/change-email", "通过 POST /api/auth/change-email 修改");
+        violations.add("/email", rule);
     }
     if after.second_factor != before.second_factor {
-        let expected = "turned off with POST /api/auth/mfa/disable".to_owned();
-        violations.add("/second_factor", Rule::Format { expected });
+        let rule = Rule::format("turned off with POST /api/auth/mfa/disable", "通过 POST /api/auth/mfa/disable 停用");
+        violations.add("/second_factor", rule);
     }
     violations.into_result()
 }

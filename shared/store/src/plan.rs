@@ -19,6 +19,7 @@ use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, Update, attribute, key_item};
 use crate::tx::{ChangeKind, Changed, Image, Kept, Tx};
 use crate::{Cx, Result};
+use daybook_domain::error::Oversized;
 use daybook_domain::record::TRASH;
 use daybook_domain::stored::FORM;
 use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Timestamp};
@@ -485,7 +486,7 @@ fn free_or_held_by(id: AnyId) -> Condition {
 }
 
 fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
-    let too_large = daybook_domain::Error::TooLarge { what: "the record", limit: RECORD_BYTES as u64, unit: "bytes" };
+    let too_large = daybook_domain::Error::TooLarge { what: Oversized::Record, limit: RECORD_BYTES as u64 };
     let present: BTreeMap<&String, &Value> = image.data.iter().filter(|(_, value)| !value.is_null()).collect();
     let data = text_of(&present)?;
     if data.len() > RECORD_BYTES {

@@ -39,7 +39,7 @@ pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Resul
         return Err(Rule::TooLong { max: LONGEST_VALUE, unit: Unit::Bytes });
     }
     if op == Op::Between && values.len() != 2 {
-        return Err(Rule::Format { expected: "two values, separated by a comma".to_owned() });
+        return Err(Rule::format("two values, separated by a comma", "是两个值，以英文逗号分隔"));
     }
     let field = field.name.to_owned();
     let one = values.first().copied().unwrap_or_default();
@@ -69,7 +69,10 @@ fn timed(field: String, op: Op, spans: &[(Timestamp, Timestamp)]) -> Result<Filt
         Op::Between => (op, Value::from(vec![text(begin), text(last)])),
         Op::Eq if is_day => (Op::Between, Value::from(vec![text(begin), text(end)])),
         _ if is_day => {
-            return Err(Rule::Format { expected: "a time; days need eq, lt, lte, gt, gte or between".to_owned() });
+            return Err(Rule::format(
+                "a time; days need eq, lt, lte, gt, gte or between",
+                "是时间；日期只能使用 eq、lt、lte、gt、gte 或 between",
+            ));
         }
         Op::In => (op, spans.iter().map(|(at, _)| text(*at)).collect()),
         op => (op, text(begin)),
@@ -88,7 +91,7 @@ fn value_of(kind: FieldKind, text: &str) -> Result<Value, Rule> {
     match kind {
         FieldKind::Text | FieldKind::Id | FieldKind::Ids | FieldKind::Named => Ok(Value::from(text)),
         FieldKind::Number if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(Value::from(text)),
-        FieldKind::Number => Err(Rule::Format { expected: "a number".to_owned() }),
+        FieldKind::Number => Err(Rule::format("a number", "是数字")),
         FieldKind::Flag => one_of(text, &["true", "false"]),
         FieldKind::OneOf(names) => one_of(text, names),
         FieldKind::Day => Day::parse(text).map(|day| Value::from(day.to_string())),

@@ -31,7 +31,7 @@ impl Operand {
     pub fn one(&self) -> Result<&str, Rule> {
         match self {
             Operand::One(text) => Ok(text),
-            Operand::Several(_) => Err(Rule::Type { expected: "one value".to_owned() }),
+            Operand::Several(_) => Err(Rule::of_type("one value", "单个值")),
         }
     }
 
@@ -57,7 +57,10 @@ fn text(value: &Value) -> Result<String, Rule> {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
-        _ => Err(Rule::Type { expected: "a text, a number, a boolean or a list of them".to_owned() }),
+        _ => Err(Rule::of_type(
+            "a text, a number, a boolean or a list of them",
+            "文本、数字、布尔值，或由它们组成的列表",
+        )),
     }
 }
 
