@@ -1,4 +1,4 @@
-//! The catalogue of permissions and built-in roles.
+//! The API that lists the catalogue of permissions and built-in roles.
 
 use daybook_domain::permission::{Permission, Role};
 use daybook_http::{Cx, Data, Result};

@@ -1,4 +1,4 @@
-//! In-memory message queues. Messages lost with the process are dispatched again from the journal, or are due items in
+//! The message queues of the one-machine server, in memory. Messages lost with the process are dispatched again from the journal, or are due items in
 //! the table.
 
 use daybook_consumers::CONSUMERS;

@@ -1,4 +1,4 @@
-//! Submissions: posted forms, each stored exactly once, with the verdict of spam screening.
+//! Submissions: the records of posted forms, each stored exactly once, with the verdict of spam screening.
 
 use crate::ask::Ask;
 use crate::choices;
