@@ -142,8 +142,8 @@ async fn tokens_that_ended(world: &World) -> Vec<(&'static str, String)> {
     let of = |user: Option<UserId>, session: SessionId| {
         token::issue(&cx, user.expect("a user"), cx.org, session).expect("a token")
     };
-    let somebody = world.person(Role::Owner).await;
-    tokens.push(("of a session that never was", of(somebody.user, SessionId::new(cx.env.ids.next()))));
+    let other_user = world.person(Role::Owner).await;
+    tokens.push(("of a session that never was", of(other_user.user, SessionId::new(cx.env.ids.next()))));
     let other = world.person(Role::Owner).await;
     let others = Session::all_of(
         &cx.env,
@@ -151,7 +151,7 @@ async fn tokens_that_ended(world: &World) -> Vec<(&'static str, String)> {
         cx.get::<daybook_domain::user::User>(other.user.expect("a user")).await.expect("a user").epoch(),
     )
     .await;
-    tokens.push(("of another's session", of(somebody.user, others.expect("a read")[0].id)));
+    tokens.push(("of another's session", of(other_user.user, others.expect("a read")[0].id)));
     tokens.push(("of an API key that never was", "dbk_AAAA.BBBB".to_owned()));
     let late = world.person(Role::Owner).await;
     world.clock.advance(Duration::from_secs(1800));
@@ -176,9 +176,9 @@ async fn nobody_gets_in_without_credentials_or_with_bad_ones() {
 #[tokio::test]
 async fn bad_credentials_are_refused_on_public_routes_that_know_credentials() {
     let (world, _, ids) = full_world().await;
-    let somebody = world.visitor().with_token("x");
+    let other_user = world.visitor().with_token("x");
     for route in routes().iter().filter(|route| matches!(route.access, Access::PublicOr(..))) {
-        send(&somebody, route, &ids).await.expect_problem(401, "unauthenticated");
+        send(&other_user, route, &ids).await.expect_problem(401, "unauthenticated");
     }
 }
 

@@ -255,7 +255,7 @@ async fn unknown_and_known_addresses_take_the_same_calls_of_the_table_and_the_sa
         at += 1;
         // Each attempt has its own network and its own name, so no rate limit delays it.
         let visitor = world.visitor().from(&format!("2001:db8:{:x}:{:x}::1", at / 65_536, at % 65_536));
-        let email = if known { "test@example.com".to_owned() } else { format!("nobody{at}@example.com") };
+        let email = if known { "test@example.com".to_owned() } else { format!("unknown{at}@example.com") };
         let mut body = json!({ "email": email });
         if path.ends_with("login") {
             body["password"] = json!("wrong password");

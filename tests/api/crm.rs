@@ -140,8 +140,8 @@ async fn what_was_lost_and_is_won_after_all_is_closed_when_it_is_won() {
 #[tokio::test]
 async fn what_belongs_to_something_that_is_gone_says_so() {
     let (_world, owner) = world().await;
-    let nobody = "cus_01jd2h6q8e5k9v4m3n7p1r0stw";
-    let contact = json!({"name": "Eva", "customer_ids": [nobody]});
+    let missing = "cus_01jd2h6q8e5k9v4m3n7p1r0stw";
+    let contact = json!({"name": "Eva", "customer_ids": [missing]});
     let problem = owner.post("/api/contacts", contact).await.expect_problem(422, "validation_error").json();
     assert_eq!(problem["errors"][0]["pointer"], "/customer_ids");
     let customer = id_of(&owner, "/api/customers", json!({"name": "A"})).await;

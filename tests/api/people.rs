@@ -227,8 +227,8 @@ async fn a_manager_reaches_the_records_of_their_teams_and_those_nobody_owns() {
     manager.get(&leads[1]).await.expect(200);
     owner.delete(&team).await.expect(200);
     manager.get(&leads[1]).await.expect_problem(404, "not_found");
-    let nobody = json!({"name": "South", "member_ids": ["usr_01m7wjas70ec3sttn163jbej2c"]});
-    let wrong = owner.post("/api/teams", nobody).await.expect_problem(422, "validation_error").violations();
+    let missing = json!({"name": "South", "member_ids": ["usr_01m7wjas70ec3sttn163jbej2c"]});
+    let wrong = owner.post("/api/teams", missing).await.expect_problem(422, "validation_error").violations();
     assert_eq!(wrong, [("/member_ids".to_owned(), "invalid_id".to_owned())]);
     let stranger = world.stranger().await;
     let theirs = json!({"name": "South", "member_ids": [stranger.user]});

@@ -152,12 +152,12 @@ async fn interactions_are_made_listed_read_changed_and_deleted() {
 async fn an_interaction_needs_a_customer_and_a_type() {
     let (_world, owner) = world().await;
     let customer = customer(&owner).await;
-    let nobody = "cus_01jd2h6q8e5k9v4m3n7p1r0stw";
+    let missing = "cus_01jd2h6q8e5k9v4m3n7p1r0stw";
     for (body, field) in [
         (json!({"interaction_type": "call"}), "customer_id"),
         (json!({"customer_id": customer}), "interaction_type"),
         (json!({"customer_id": customer, "interaction_type": "letter"}), "interaction_type"),
-        (json!({"customer_id": nobody, "interaction_type": "call"}), "customer_id"),
+        (json!({"customer_id": missing, "interaction_type": "call"}), "customer_id"),
         (json!({"customer_id": 1, "interaction_type": "call"}), "customer_id"),
     ] {
         let problem =

@@ -383,7 +383,7 @@ async fn made(seen: &mut Seen, owner: &Person, path: &str, body: Value) -> Strin
 
 /// What every function does with signed-in requests: it refuses some, and reads the members of a manager's teams.
 async fn people(seen: &mut Seen) {
-    let (nobody, manager) = (seen.world.person(Role::Viewer).await, seen.world.person(Role::Manager).await);
+    let (missing, manager) = (seen.world.person(Role::Viewer).await, seen.world.person(Role::Manager).await);
     let cx = seen.world.cx(DEFAULT_ORG);
     let team = json!({"name": "North", "member_ids": [manager.user.expect("a user").to_string()]});
     let team = team.as_object().cloned().expect("fields");
@@ -394,7 +394,7 @@ async fn people(seen: &mut Seen) {
         let (Access::Can(resource, action) | Access::PublicOr(_, resource, action)) = route.access else { continue };
         let path = route.path.replace("{id}", &format!("lead_{id}"));
         if Role::Viewer.scope(resource, action).is_none() && asked.insert((route.function, "refused")) {
-            seen.ask(&nobody, route.method.clone(), &path, Value::Null, 403).await;
+            seen.ask(&missing, route.method.clone(), &path, Value::Null, 403).await;
         }
         let is_list = route.method == Method::GET && !route.path.contains('{');
         if Role::Manager.scope(resource, action).is_some() && is_list && asked.insert((route.function, "of a team")) {

@@ -385,6 +385,7 @@ fn workers_are_made_after_what_their_start_needs() {
 fn every_consumer_has_its_queue_function_and_alarm() {
     let template = Template::read();
     let alarms = template.of("AWS::CloudWatch::Alarm");
+    let dashboard = template.of("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"].to_string();
     for consumer in CONSUMERS {
         let function = consumer.function();
         let name = template.functions()[function].clone();
@@ -397,8 +398,8 @@ fn every_consumer_has_its_queue_function_and_alarm() {
             "{function}"
         );
         assert_eq!(template.queue_variables(function), BTreeSet::from([consumer.queue().variable()]), "{function}");
-        let queue = template.queue_of(function)["Fn::GetAtt"].as_str().expect("a queue").replace(".Arn", "");
-        let queue = &template.resources[&queue]["Properties"];
+        let queue_name = template.queue_of(function)["Fn::GetAtt"].as_str().expect("a queue").replace(".Arn", "");
+        let queue = &template.resources[&queue_name]["Properties"];
         assert!(queue["VisibilityTimeout"].as_u64() > Some(timeout), "{function}: VisibilityTimeout of its queue");
         let age = alarms.values().find(|alarm| {
             alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
@@ -406,6 +407,12 @@ fn every_consumer_has_its_queue_function_and_alarm() {
         });
         let age = age.unwrap_or_else(|| panic!("{function}: no alarm watches the age of its queue's messages"));
         assert_eq!(age["Threshold"], (4 * timeout).max(900), "{function}: a quarter of an hour, or four time-outs");
+        for shown in [
+            format!("${{{queue_name}.QueueName}}"),
+            format!("${{{}.QueueName}}", queue_name.replace("Queue", "DeadLetters")),
+        ] {
+            assert!(dashboard.contains(&shown), "the dashboard doesn't show {shown}");
+        }
     }
     let variables = |consumers: &mut dyn Iterator<Item = &'static dyn AnyConsumer>| -> BTreeSet<String> {
         consumers.map(|consumer| consumer.queue().variable()).collect()

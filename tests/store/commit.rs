@@ -103,9 +103,9 @@ async fn a_reference_to_nobody_is_refused() {
     let world = World::new().await;
     let cx = world.cx(DEFAULT_ORG);
     let before = stored_lead(&world, "ada@example.com").await;
-    let nobody = UserId::new(Uuid::from_u128(5));
+    let missing = UserId::new(Uuid::from_u128(5));
 
-    let after = patched(&before, &cx, json!({"owner_id": nobody}));
+    let after = patched(&before, &cx, json!({"owner_id": missing}));
     let refused = cx.commit(Tx::update(&before, &after), ()).await.expect_err("an unknown owner");
 
     assert!(

@@ -110,14 +110,14 @@ async fn answers_of_ses_mean_what_they_say_and_none_is_asked_twice() {
     };
     let refused: fn(&SendError) -> bool = |error| matches!(error, SendError::Refused(_));
     let not_now: fn(&SendError) -> bool = |error| matches!(error, SendError::Temporary(_));
-    let unheard: fn(&SendError) -> bool = |error| matches!(error, SendError::OutcomeUnknown(_));
+    let outcome_unknown: fn(&SendError) -> bool = |error| matches!(error, SendError::OutcomeUnknown(_));
     check(400, "MessageRejected", refused).await;
     check(400, "BadRequestException", refused).await;
     check(429, "TooManyRequestsException", not_now).await;
     check(400, "SendingPausedException", not_now).await;
     check(403, "AccessDeniedException", not_now).await;
-    check(500, "InternalFailure", unheard).await;
-    check(0, "", unheard).await;
+    check(500, "InternalFailure", outcome_unknown).await;
+    check(0, "", outcome_unknown).await;
 }
 
 #[tokio::test]

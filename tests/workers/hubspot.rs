@@ -319,13 +319,13 @@ async fn every_answer_is_dealt_with() {
         world.clock.advance(at_least);
         if at_least > Duration::ZERO {
             // If the whole account is limited, other leads wait as well.
-            let everybody = !matches!(&fault, Fault::Answer { status: 423, .. });
+            let account_wide = !matches!(&fault, Fault::Answer { status: 423, .. });
             post(&world, "bob@example.com").await;
             world.system.workers.sweep().await.expect("a sweep");
             world.work().await;
             let others = contacts(&hubspot).into_keys().collect::<Vec<_>>();
-            assert_eq!(others, if everybody { vec![] } else { vec!["bob@example.com"] }, "{fault:?}");
-            assert!(!everybody || hubspot.requests().len() == tried, "{fault:?}: called again too soon");
+            assert_eq!(others, if account_wide { vec![] } else { vec!["bob@example.com"] }, "{fault:?}");
+            assert!(!account_wide || hubspot.requests().len() == tried, "{fault:?}: called again too soon");
         }
         world.clock.advance(healed_after);
         world.pass(Duration::from_secs(300)).await;

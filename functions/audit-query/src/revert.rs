@@ -78,13 +78,13 @@ async fn undo(cx: &Cx, facts: Vec<Fact>) -> Result<Data<Reverted>> {
     let mut tx = Tx::default();
     let mut reverted = Reverted { entries: Vec::new(), records: Vec::new() };
     // A cascade delete is reverted by a cascade restore.
-    let mut risen: Vec<AnyId> = Vec::new();
+    let mut restored: Vec<AnyId> = Vec::new();
     for fact in facts.iter().filter(|fact| fact.record.kind.has_family() && fact.action == Audit::Delete) {
-        risen.extend(cx.trash().deleted_with(fact.record).await?);
+        restored.extend(cx.trash().deleted_with(fact.record).await?);
     }
-    tx = daybook_records::family::cascade_restore(cx, tx, &risen).await?;
+    tx = daybook_records::family::cascade_restore(cx, tx, &restored).await?;
     for fact in facts {
-        if risen.contains(&fact.record) {
+        if restored.contains(&fact.record) {
             reverted.entries.push(fact.id);
             reverted.records.push(fact.record);
             continue;

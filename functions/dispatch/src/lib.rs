@@ -4,7 +4,7 @@
 //! On AWS it reads the table's stream; on one machine, the local feed. Delivery is at least once.
 
 use daybook_consumers::CONSUMERS;
-use daybook_jobs::{AnyConsumer, NotSet, Outgoing, Provider, Queue, Queues};
+use daybook_jobs::{AnyConsumer, Outgoing, Provided, Provider, Queue, Queues};
 use daybook_store::{Env, Error, Fact, Result, Settings, SignedFact, chain};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ pub fn consumers() -> impl Iterator<Item = &'static dyn AnyConsumer> {
 }
 
 /// The queues of these consumers.
-pub fn queues<P: Provider>(from: &mut P) -> std::result::Result<Arc<dyn Queues>, NotSet> {
-    from.queues(&mut consumers().map(|consumer| consumer as &dyn AnyConsumer))
+pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
+    from.queues(consumers())
 }
 
 /// Sends an entry to every consumer that wants it and that the deployment has, then adds it to the chain. A repeated

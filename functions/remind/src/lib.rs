@@ -4,7 +4,7 @@
 
 use daybook_domain::task::Task;
 use daybook_domain::{Audit, Event, Timestamp};
-use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
+use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_store::rows::alarm::{self, Alarm};
 use daybook_store::{Cx, Env, Result, Tx};
 use serde_json::{Map, Value, json};
@@ -28,12 +28,12 @@ pub static CONSUMER: Consumer<Alarm> = Consumer {
 };
 
 /// The worker of this consumer.
-pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
+pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
     Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, (), handle))
 }
 
 /// Ensures that the events of this moment are published.
-async fn handle(env: Arc<Env>, _: Arc<()>, message: Message<Alarm>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, (): (), message: Message<Alarm>) -> Result<Outcome> {
     let Alarm { org, record, at } = message.job;
     let cx = env.system(org, "remind");
     if cx.now() < at {

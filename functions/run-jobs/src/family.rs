@@ -27,7 +27,7 @@ pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
             job = moved(cx, job, some, Direction::Delete(record)).await?;
         }
     }
-    let cascades = || async {
+    let end_cascade = || async {
         let cascades = Cascades::read(&cx.env, cx.org).await?;
         if !cascades.is_of(record, job.id) {
             return Ok(());
@@ -37,7 +37,7 @@ pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
         let tx = Tx::happened(Event::FamilyMoved, Audit::Delete, record).with_row(row);
         cx.next_step().commit(tx, ()).await
     };
-    cx.decide(cascades).await?;
+    cx.decide(end_cascade).await?;
     Ok(job.finished())
 }
 
@@ -48,8 +48,8 @@ pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
     if !cx.is_there(record).await? {
         return Ok(job.failed("the record has been moved to the trash again"));
     }
-    let finished = cx.trash().indexed_with(record).await?;
-    for some in finished.chunks(AT_ONCE) {
+    let dependants = cx.trash().indexed_with(record).await?;
+    for some in dependants.chunks(AT_ONCE) {
         job = moved(cx, job, some, Direction::Restore).await?;
     }
     Ok(job.finished())

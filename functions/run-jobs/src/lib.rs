@@ -12,7 +12,7 @@ mod person_export;
 use daybook_domain::job::{Job, Status, Work};
 use daybook_domain::{ApiKeyId, Audit, Conflict, Error as Domain, Event, JobId, Record, Stored, UserId};
 use daybook_jobs::files::{FileError, Files};
-use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
+use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_records::{Draft, updated};
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::data_subject::DataSubject;
@@ -24,8 +24,11 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a try may take; a function runs for 15 minutes at most.
-const LONGEST: Duration = Duration::from_secs(13 * 60);
+/// The time-out of an attempt at a job: what is left of the function's time-out is for recording how it ended.
+const LONGEST: Duration = TIMEOUT.saturating_sub(Duration::from_secs(2 * 60));
+
+/// The time-out of the function: the longest that Lambda allows.
+const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// The consumer of entries that request a job.
 pub static CONSUMER: Consumer<JobRun> = Consumer {
@@ -33,7 +36,7 @@ pub static CONSUMER: Consumer<JobRun> = Consumer {
     function: "run-jobs",
     presence: Presence::Always,
     wants: Some(wanted),
-    limits: Limits { timeout: Duration::from_secs(15 * 60), ..Limits::DEFAULT },
+    limits: Limits { timeout: TIMEOUT, ..Limits::DEFAULT },
     // With the pauses between them, most of a day.
     retry: RetryPolicy::attempts(100),
 };
@@ -55,13 +58,13 @@ fn wanted(fact: &Fact, _: &Settings) -> Vec<JobRun> {
 }
 
 /// The worker of this consumer.
-pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
-    let files = from.files()?;
-    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, files, handle))
+pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
+    let (queue, files) = (from.own_queue(&CONSUMER), from.files());
+    Ok(CONSUMER.worker(queue?, files?, handle))
 }
 
 /// Ensures that the job is done or has failed.
-async fn handle(env: Arc<Env>, files: Arc<Arc<dyn Files>>, message: Message<JobRun>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) -> Result<Outcome> {
     let JobRun { entry, job: id } = message.job;
     let env = &env;
     // A process with write access to the table can forge a row, but not a signed entry.
@@ -79,7 +82,7 @@ async fn handle(env: Arc<Env>, files: Arc<Arc<dyn Files>>, message: Message<JobR
         return Ok(Outcome::RetryAt(job.begins_at(), "the deletion can still be reverted".to_owned()));
     }
     let began = Instant::now();
-    let done = tokio::time::timeout(LONGEST, done(files.as_ref().as_ref(), &cx, &fact, &job)).await;
+    let done = tokio::time::timeout(LONGEST, done(files.as_ref(), &cx, &fact, &job)).await;
     let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
         Ok(done) => done,
         // A retry would start over and take as long.

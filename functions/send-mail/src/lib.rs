@@ -14,7 +14,7 @@ pub use message::{MailEvent, MailJob, MailKind, mail_id};
 use compose::Composed;
 use daybook_domain::{AnyId, Timestamp};
 use daybook_jobs::mail::{Mail, Mailer, SendError, Sender};
-use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
+use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_store::rows::delivery::{self, Delivery, Settled, State, Turn};
 use daybook_store::rows::suppression;
 use daybook_store::{EntryRef, Env, Result};
@@ -37,19 +37,21 @@ pub static CONSUMER: Consumer<MailJob> = Consumer {
 };
 
 /// The worker of this consumer.
-pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
-    let post = Post { mailer: from.mailer()?, sender: from.sender()? };
-    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, post, handle).and_messages_of_others(events::take))
+pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
+    let (queue, mailer, sender) = (from.own_queue(&CONSUMER), from.mailer(), from.sender());
+    let post = Post { mailer: mailer?, sender: sender? };
+    Ok(CONSUMER.worker(queue?, post, handle).and_messages_of_others(events::take))
 }
 
 /// The mail service and the sender of mails.
+#[derive(Clone)]
 pub(crate) struct Post {
     mailer: Arc<dyn Mailer>,
     sender: Sender,
 }
 
 /// Ensures that the mail is sent.
-async fn handle(env: Arc<Env>, post: Arc<Post>, message: Message<MailJob>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, post: Post, message: Message<MailJob>) -> Result<Outcome> {
     let job = message.job;
     let consumer = job.kind.consumer();
     match delivery::take(&env, job.entry, consumer, env.settings.lease).await? {

@@ -1,7 +1,7 @@
 //! The sweep of due items: every minute, sends delayed and retried messages that have become due to their queues.
 
 use daybook_consumers::CONSUMERS;
-use daybook_jobs::{AnyConsumer, NotSet, Outgoing, Provider, Queues};
+use daybook_jobs::{Outgoing, Provided, Provider, Queues};
 use daybook_store::rows::due::{self, DueItem};
 use daybook_store::{Env, LEASE, Result};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ const AHEAD: Duration = Duration::from_secs(75);
 const LEASES: u32 = 5;
 
 /// The queues of all consumers.
-pub fn queues<P: Provider>(from: &mut P) -> std::result::Result<Arc<dyn Queues>, NotSet> {
-    from.queues(&mut CONSUMERS.iter().map(|consumer| *consumer as &dyn AnyConsumer))
+pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
+    from.queues(CONSUMERS.iter().copied())
 }
 
 /// Sends due items to their queues, with the remaining delay; returns the number of items sent.

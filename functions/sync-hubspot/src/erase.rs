@@ -1,8 +1,8 @@
 //! Erasure in HubSpot: deletes the contact of a lead that was erased here.
 
-use crate::CONSUMER;
 use crate::governor::Governor;
 use crate::pushed::Pushed;
+use crate::{ANOTHER_WORKER, CONSUMER};
 use daybook_domain::{AnyId, OrgId};
 use daybook_jobs::Outcome;
 use daybook_jobs::hubspot::{HubSpot, Refusal};
@@ -47,7 +47,7 @@ pub async fn erase(
         return Ok(outcome);
     }
     let at = CONSUMER.retry.next_attempt(env, 0);
-    Ok(Outcome::RetryAt(at, "another worker synced the same lead meanwhile".to_owned()))
+    Ok(Outcome::RetryAt(at, ANOTHER_WORKER.to_owned()))
 }
 
 /// Deletes the contact with the lead's external id: a lost response may have created one that is unknown here. The

@@ -13,7 +13,7 @@ mod pushed;
 
 use daybook_domain::{AnyId, Event, LeadId, OrgId};
 use daybook_jobs::hubspot::HubSpot;
-use daybook_jobs::{Consumer, Limits, Message, NotSet, Outcome, Presence, Provider, Queue, RetryPolicy, Worker};
+use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_store::rows::ledger::{self, HUBSPOT, Settled, State};
 use daybook_store::{Env, Fact, Result, Settings};
 use governor::Governor;
@@ -25,6 +25,9 @@ use std::time::Duration;
 
 /// How long a job waits before it checks again whether HubSpot is switched on.
 const SWITCHED_OFF: Duration = Duration::from_secs(3600);
+
+/// The reason for a retry after another worker changed the lead's row.
+const ANOTHER_WORKER: &str = "another worker synced the same lead meanwhile";
 
 /// The consumer of entries about records that are synced to HubSpot.
 pub static CONSUMER: Consumer<SyncJob> = Consumer {
@@ -72,19 +75,22 @@ fn wanted(fact: &Fact, settings: &Settings) -> Vec<SyncJob> {
 }
 
 /// The worker of this consumer.
-pub fn worker<P: Provider>(from: &mut P) -> std::result::Result<Worker, NotSet> {
-    let hubspot = from.hubspot()?;
-    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, hubspot, handle))
+pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
+    let (queue, hubspot) = (from.own_queue(&CONSUMER), from.hubspot());
+    let hubspot = hubspot?;
+    let is_on = hubspot.is_some();
+    let worker = CONSUMER.worker(queue?, hubspot, handle);
+    Ok(if is_on { worker } else { worker.switched_off() })
 }
 
 /// Makes HubSpot's contact equal to the lead.
-async fn handle(env: Arc<Env>, hubspot: Arc<Option<HubSpot>>, message: Message<SyncJob>) -> Result<Outcome> {
+async fn handle(env: Arc<Env>, hubspot: Option<HubSpot>, message: Message<SyncJob>) -> Result<Outcome> {
     let SyncJob { org, record, erased } = message.job;
     let env = &env;
     let cx = env.system(org, "sync-hubspot");
     let Some(id) = contact::lead_of(&cx, record).await? else { return Ok(Outcome::Done) };
     let record = AnyId::from(id);
-    let Some(hubspot) = hubspot.as_ref() else {
+    let Some(hubspot) = &hubspot else {
         // It may be switched on again, and waiting jobs must not be lost.
         return Ok(Outcome::RetryAt(env.clock.now().plus(SWITCHED_OFF), "HubSpot is switched off".to_owned()));
     };
@@ -145,5 +151,5 @@ async fn handle(env: Arc<Env>, hubspot: Arc<Option<HubSpot>>, message: Message<S
         return Ok(outcome);
     }
     let at = CONSUMER.retry.next_attempt(env, 0);
-    Ok(Outcome::RetryAt(at, "another worker was at the same lead".to_owned()))
+    Ok(Outcome::RetryAt(at, ANOTHER_WORKER.to_owned()))
 }

@@ -73,20 +73,20 @@ async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackupRequest>) -
                    with the secret of the data folder.";
         return (StatusCode::FORBIDDEN, why).into_response();
     }
-    let (lines_to, lines_of) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     tokio::task::spawn_blocking(move || {
-        let progress = |copied| match lines_to.send(Progress::Copied(copied)) {
+        let progress = |copied| match sender.send(Progress::Copied(copied)) {
             Ok(()) => ControlFlow::Continue(()),
             // The caller has disconnected.
             Err(_) => ControlFlow::Break(()),
         };
         let done = backup::copy(&shown.table, &shown.data, &PathBuf::from(asked.folder), progress);
         let end = done.map_or_else(|error| Progress::Failed(error.to_string()), |_| Progress::Done);
-        let _ = lines_to.send(end);
+        let _ = sender.send(end);
     });
-    let lines = futures::stream::unfold(lines_of, async |mut lines_of| {
-        let line = lines_of.recv().await?.line();
-        Some((Ok::<_, std::convert::Infallible>(line), lines_of))
+    let lines = futures::stream::unfold(receiver, async |mut receiver| {
+        let line = receiver.recv().await?.line();
+        Some((Ok::<_, std::convert::Infallible>(line), receiver))
     });
     Body::from_stream(lines).into_response()
 }

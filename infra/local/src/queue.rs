@@ -47,10 +47,15 @@ struct Inner {
 impl MemoryQueues {
     const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-    /// Empty queues of all consumers; those in `absent` get no entries.
-    pub fn new(clock: Clock, absent: Vec<Queue>) -> MemoryQueues {
+    /// Empty queues of all consumers.
+    pub fn new(clock: Clock) -> MemoryQueues {
         let arrived = CONSUMERS.iter().map(|consumer| (consumer.queue(), Notify::new())).collect();
-        MemoryQueues { clock, absent, inner: Arc::default(), arrived: Arc::new(arrived) }
+        MemoryQueues { clock, absent: Vec::new(), inner: Arc::default(), arrived: Arc::new(arrived) }
+    }
+
+    /// The same queues as dispatch sees them: without those of consumers whose system is switched off.
+    pub fn without(&self, absent: Vec<Queue>) -> MemoryQueues {
+        MemoryQueues { absent, ..self.clone() }
     }
 
     /// Takes messages of a queue that are due, at most `most`.

@@ -11,7 +11,7 @@ use daybook_http::{Places, Routes, app};
 use daybook_jobs::files::{Archive, Files};
 use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
-use daybook_jobs::{AnyConsumer, NotSet, Provider, Queues};
+use daybook_jobs::{AnyConsumer, NotSet, Provided, Provider, Queues};
 use daybook_store::engine::Engine;
 use daybook_store::{
     Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions,
@@ -144,8 +144,7 @@ impl System {
         let of_table = TableOptions { feed: Feed::Local(committed), retry_base: Some(options.retry_pause) };
         let table = Table::new(options.engine, of_table);
         let ids = Ids::new(options.clock.clone());
-        let absent = options.hubspot.is_none().then_some(daybook_sync_hubspot::CONSUMER.queue);
-        let queues = MemoryQueues::new(options.clock.clone(), absent.into_iter().collect());
+        let queues = MemoryQueues::new(options.clock.clone());
         let env = Arc::new(Env {
             table,
             clock: options.clock,
@@ -165,6 +164,8 @@ impl System {
             archive: Arc::new(anchors),
         };
         let workers = daybook_consumers::workers(&mut machine)?;
+        let off = workers.iter().filter(|worker| !worker.is_on).map(|worker| worker.consumer.queue());
+        let queues = queues.without(off.collect());
         let feed = LocalFeed::new(entries);
         let workers = Workers::new(env.clone(), feed, queues, machine.archive.clone(), workers);
         Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files, archive: machine.archive })
@@ -196,31 +197,31 @@ struct OneMachine {
 }
 
 impl Provider for OneMachine {
-    fn own_queue(&mut self, _: &dyn AnyConsumer) -> Result<Arc<dyn Queues>, NotSet> {
+    fn own_queue(&mut self, _: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>> {
         Ok(self.queues.clone())
     }
 
-    fn queues(&mut self, _: &mut dyn Iterator<Item = &dyn AnyConsumer>) -> Result<Arc<dyn Queues>, NotSet> {
+    fn queues(&mut self, _: impl Iterator<Item = &'static dyn AnyConsumer>) -> Provided<Arc<dyn Queues>> {
         Ok(self.queues.clone())
     }
 
-    fn mailer(&mut self) -> Result<Arc<dyn Mailer>, NotSet> {
+    fn mailer(&mut self) -> Provided<Arc<dyn Mailer>> {
         Ok(self.mailer.clone())
     }
 
-    fn sender(&mut self) -> Result<Sender, NotSet> {
+    fn sender(&mut self) -> Provided<Sender> {
         Ok(self.sender.clone())
     }
 
-    fn hubspot(&mut self) -> Result<Option<HubSpot>, NotSet> {
+    fn hubspot(&mut self) -> Provided<Option<HubSpot>> {
         Ok(self.hubspot.clone())
     }
 
-    fn files(&mut self) -> Result<Arc<dyn Files>, NotSet> {
+    fn files(&mut self) -> Provided<Arc<dyn Files>> {
         Ok(self.files.clone())
     }
 
-    fn archive(&mut self) -> Result<Arc<dyn Archive>, NotSet> {
+    fn archive(&mut self) -> Provided<Arc<dyn Archive>> {
         Ok(self.archive.clone())
     }
 }

@@ -3,7 +3,7 @@
 //! Dispatch and sweep read [`CONSUMERS`], the one-machine server runs their [`workers`], and tests compare the template and
 //! its alarms with both.
 
-use daybook_jobs::{AnyConsumer, NotSet, Provider, Worker};
+use daybook_jobs::{AnyConsumer, Provided, Provider, Worker};
 
 macro_rules! consumers {
     ($($function:ident,)*) => {
@@ -11,7 +11,7 @@ macro_rules! consumers {
         pub static CONSUMERS: &[&dyn AnyConsumer] = &[$(&$function::CONSUMER,)*];
 
         /// The workers of all consumers.
-        pub fn workers<P: Provider>(from: &mut P) -> Result<Vec<Worker>, NotSet> {
+        pub fn workers<P: Provider>(from: &mut P) -> Provided<Vec<Worker>> {
             Ok(vec![$($function::worker(from)?,)*])
         }
     };

@@ -169,7 +169,11 @@ macro_rules! define_record_types {
                     $(RecordType::$kind => $chinese,)*
                     RecordType::Unknown(_) => "记录",
                 };
-                locale.pick(self.name(), chinese)
+                let english = match self {
+                    RecordType::ApiKey => "API key",
+                    other => other.name(),
+                };
+                locale.pick(english, chinese)
             }
 
             /// The type with this name, if known.

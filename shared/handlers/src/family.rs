@@ -27,6 +27,7 @@ pub enum Removed<T> {
     /// The record and its members are done.
     Done(Data<T>),
     /// The record is done; a job does the members.
+    #[serde(rename = "Begun")]
     Started(Accepted<Box<Job>>),
 }
 
@@ -117,16 +118,16 @@ pub(crate) async fn removal<T: Model>(cx: &Cx, tx: Tx, record: &Stored<T>, famil
 /// transaction, the record is restored at once, and a job (202) restores the members.
 pub async fn restore_family<T: Model>(cx: Cx, Path(id): Path<T::Id>, IfMatch(version): IfMatch) -> Result<Removed<T>> {
     let trashed = cx.trash().get::<T>(id, version).await?;
-    let finished = cx.trash().deleted_with(trashed.id()).await?;
+    let dependants = cx.trash().deleted_with(trashed.id()).await?;
     let (back, tx) = restored(&cx, Tx::default(), &trashed).await?;
-    if finished.len() <= MAY_FIT {
-        let whole = daybook_records::family::cascade_restore(&cx, tx, &finished).await?;
+    if dependants.len() <= MAY_FIT {
+        let whole = daybook_records::family::cascade_restore(&cx, tx, &dependants).await?;
         match cx.commit(whole, Removed::Done(Data(back))).await {
             Err(Error::Domain(Domain::Unfit { .. })) => {}
             outcome => return outcome,
         }
     }
-    let job = Job::new(JobWork::Return { record: trashed.id() }, &cx.stamp()).of_records(finished.len());
+    let job = Job::new(JobWork::Return { record: trashed.id() }, &cx.stamp()).of_records(dependants.len());
     let (_, tx) = restored(&cx, Tx::default(), &trashed).await?;
     let (job, tx) = created(&cx, tx, Draft::of(job)).await?;
     cx.commit(tx, Removed::Started(Accepted(Box::new(job)))).await

@@ -28,6 +28,9 @@ pub trait Argument: Sized + Send {
         None
     }
 
+    /// Whether it is part of what identifies a request. What only shapes the answer isn't.
+    const IDENTIFIES: bool = true;
+
     /// Whether it reads the query. If no argument does, query parameters are refused.
     const READS_QUERY: bool = false;
 
@@ -59,8 +62,10 @@ macro_rules! handler {
                     no_parameters(&call)?;
                 }
                 $(let $argument = $kind::read(&call).await?;)*
-                let input: Vec<Value> = vec![$($argument.fingerprint()),*];
-                let scopes: Vec<Option<String>> = vec![$($argument.scope()),*];
+                // Each argument's part, if it identifies the request, with its scope.
+                let parts: Vec<Option<(Value, Option<String>)>> =
+                    vec![$($kind::IDENTIFIES.then(|| ($argument.fingerprint(), $argument.scope()))),*];
+                let (input, scopes): (Vec<Value>, Vec<Option<String>>) = parts.into_iter().flatten().unzip();
                 call.cx.once = once(&call, &scopes, &input)?;
                 if let Some(earlier) = call.cx.earlier_reply::<R>().await? {
                     return earlier.answer(&call);

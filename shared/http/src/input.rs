@@ -158,6 +158,8 @@ impl Argument for DeviceToken {
 pub struct Language(pub Locale);
 
 impl Argument for Language {
+    const IDENTIFIES: bool = false;
+
     async fn read(call: &Call) -> Result<Self> {
         Ok(Language(locale(&call.headers)))
     }

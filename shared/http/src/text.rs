@@ -84,8 +84,13 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
             "Another user's contact uses this address; set contact.email to another one, or ask that user.",
             "该邮箱属于他人名下的联系人，请在 contact.email 中提供其他邮箱，或联系其负责人。",
         ),
-        Error::Duplicate { field, .. } if chinese => format!("其他记录已使用该 {field}，请更换。"),
-        Error::Duplicate { field, .. } => format!("Another record uses this {field}; use a different one."),
+        Error::Duplicate { field, existing_id } => {
+            let kind = existing_id.map_or(locale.pick("record", "记录"), |id| id.kind.name_in(locale));
+            match chinese {
+                true => format!("其他{kind}已使用该{}，请更换。", field_name(field, locale)),
+                false => format!("Another {kind} uses this {}; use a different one.", field_name(field, locale)),
+            }
+        }
         Error::Stale { version, .. } if chinese => format!("记录当前版本为 v{version}，请重新读取后再修改。"),
         Error::Stale { version, .. } => {
             format!("The record is now at version v{version}; read it again and repeat the change.")
@@ -165,7 +170,7 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             ("This lead is marked as spam; change its status first.", "该线索被标记为垃圾信息，请先修改其状态。")
         }
         Conflict::Conversion => (
-            "Only POST /api/leads/{id}/convert converts a lead and fixes its status; undo the conversion to change it.",
+            "Only POST /api/leads/{id}/convert converts a lead, and the status of a converted lead can't be changed; undo the conversion first.",
             "线索只能通过 POST /api/leads/{id}/convert 转化，且转化后状态不能手动修改；如需继续跟进，请撤销转化。",
         ),
         Conflict::HasFamily => (
@@ -302,6 +307,18 @@ pub(crate) fn rule(rule: &Rule, locale: Locale) -> String {
         Rule::Range { min, max } => format!("must be a whole number from {min} to {max}"),
         Rule::Format { expected } if chinese => format!("必须{}", expected.chinese),
         Rule::Type { expected } | Rule::Format { expected } => format!("must be {}", expected.english),
+    }
+}
+
+/// The name of a field in texts: common ones as people call them, others as the API does.
+fn field_name(field: &str, locale: Locale) -> String {
+    match field {
+        "email" => locale.pick("e-mail address", "邮箱").to_owned(),
+        "name" => locale.pick("name", "名称").to_owned(),
+        "username" => locale.pick("user name", "用户名").to_owned(),
+        "id" => locale.pick("id", "标识").to_owned(),
+        other if locale == Locale::Chinese => format!(" {other} "),
+        other => other.replace('_', " "),
     }
 }
 

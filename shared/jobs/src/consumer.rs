@@ -57,7 +57,8 @@ impl Limits {
 pub struct RetryPolicy {
     /// The longest pause between attempts.
     pub longest_pause: Duration,
-    /// The number of attempts after which a job has failed permanently; `None` retries for ever.
+    /// The number of attempts after which a worker gives a job up ([`RetryPolicy::is_exhausted`]); `None` for no limit. It is
+    /// for failures that lie in the job or in the other system: an `Err`, as of the table, is retried for ever.
     pub most_attempts: Option<u32>,
 }
 

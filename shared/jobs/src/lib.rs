@@ -21,7 +21,7 @@ pub use daybook_connectors::queues::{LONGEST_DELAY, Outgoing, Queue, QueueError,
 pub use daybook_mail as mail;
 pub use message::Message;
 pub use outcome::Outcome;
-pub use provider::{NotSet, Provider};
+pub use provider::{NotSet, Provided, Provider};
 pub use start::{FunctionEnvironment, run_queue, run_schedule, run_stream};
 pub use trigger::{SqsEvent, StreamEvent, on_queue, on_stream};
 pub use worker::Worker;

@@ -12,28 +12,31 @@ use std::sync::Arc;
 #[error("the environment is incomplete; set the missing variables")]
 pub struct NotSet;
 
+/// What a provider was asked for.
+pub type Provided<T> = Result<T, NotSet>;
+
 /// A source of workers' dependencies: the environment of a Lambda function, or the one-machine server.
 ///
 /// Code that requests a dependency is generic over the provider, so that a program links only the clients it uses.
 pub trait Provider {
     /// The queue of a consumer, for its worker.
-    fn own_queue(&mut self, of: &dyn AnyConsumer) -> Result<Arc<dyn Queues>, NotSet>;
+    fn own_queue(&mut self, of: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>>;
 
     /// The queues of these consumers, if the deployment has them.
-    fn queues(&mut self, of: &mut dyn Iterator<Item = &dyn AnyConsumer>) -> Result<Arc<dyn Queues>, NotSet>;
+    fn queues(&mut self, of: impl Iterator<Item = &'static dyn AnyConsumer>) -> Provided<Arc<dyn Queues>>;
 
     /// The mail transport.
-    fn mailer(&mut self) -> Result<Arc<dyn Mailer>, NotSet>;
+    fn mailer(&mut self) -> Provided<Arc<dyn Mailer>>;
 
     /// The sender of mails.
-    fn sender(&mut self) -> Result<Sender, NotSet>;
+    fn sender(&mut self) -> Provided<Sender>;
 
     /// The client of HubSpot, if it is switched on.
-    fn hubspot(&mut self) -> Result<Option<HubSpot>, NotSet>;
+    fn hubspot(&mut self) -> Provided<Option<HubSpot>>;
 
     /// The store of files that jobs produce.
-    fn files(&mut self) -> Result<Arc<dyn Files>, NotSet>;
+    fn files(&mut self) -> Provided<Arc<dyn Files>>;
 
     /// The archive of write-once files.
-    fn archive(&mut self) -> Result<Arc<dyn Archive>, NotSet>;
+    fn archive(&mut self) -> Provided<Arc<dyn Archive>>;
 }

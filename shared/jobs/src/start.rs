@@ -2,7 +2,7 @@
 
 use crate::config::{self, sender_of};
 use crate::consumer::{AnyConsumer, Presence};
-use crate::provider::{NotSet, Provider};
+use crate::provider::{NotSet, Provided, Provider};
 use crate::trigger::{SqsEvent, StreamEvent, ended, on_queue, on_stream};
 use crate::worker::Worker;
 use daybook_connectors::files::{Archive, Bucket, Files};
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// Runs a worker on its queue. A function's `main` calls nothing else.
 pub fn run_queue<B>(worker: B) -> ExitCode
 where
-    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<Worker, NotSet>,
+    B: FnOnce(&mut FunctionEnvironment) -> Provided<Worker>,
 {
     run(worker, |env, worker: Worker, event: LambdaEvent<SqsEvent>, invocation| async move {
         Ok(on_queue(&worker, &env, event.payload, deadline(&event.context), &invocation).await)
@@ -34,7 +34,7 @@ where
 /// Runs a function on the table's stream; its `main` calls nothing else. `needs` builds its dependencies.
 pub fn run_stream<B, N, F, Fut>(needs: B, handle: F) -> ExitCode
 where
-    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
+    B: FnOnce(&mut FunctionEnvironment) -> Provided<N>,
     N: Clone + Send + Sync + 'static,
     F: Fn(Arc<Env>, N, SignedFact) -> Fut + Copy + Send + Sync + 'static,
     Fut: Future<Output = Result<()>> + Send,
@@ -47,7 +47,7 @@ where
 /// Runs a function on a schedule; its `main` calls nothing else. `needs` builds its dependencies.
 pub fn run_schedule<B, N, F, Fut>(function: &'static str, needs: B, handle: F) -> ExitCode
 where
-    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
+    B: FnOnce(&mut FunctionEnvironment) -> Provided<N>,
     N: Clone + Send + Sync + 'static,
     F: Fn(Arc<Env>, N) -> Fut + Copy + Send + Sync + 'static,
     Fut: Future<Output = Result<usize>> + Send,
@@ -61,7 +61,7 @@ where
 
 fn run<B, N, E, F, Fut>(needs: B, handle: F) -> ExitCode
 where
-    B: FnOnce(&mut FunctionEnvironment) -> std::result::Result<N, NotSet>,
+    B: FnOnce(&mut FunctionEnvironment) -> Provided<N>,
     N: Clone + Send + Sync + 'static,
     E: serde::de::DeserializeOwned + Send + 'static,
     F: Fn(Arc<Env>, N, LambdaEvent<E>, Invocation) -> Fut + Copy + Send + Sync + 'static,
@@ -93,7 +93,7 @@ pub struct FunctionEnvironment {
 }
 
 impl FunctionEnvironment {
-    fn variables<T>(&mut self, read: impl FnOnce(&mut Variables<'_>) -> Option<T>) -> std::result::Result<T, NotSet> {
+    fn variables<T>(&mut self, read: impl FnOnce(&mut Variables<'_>) -> Option<T>) -> Provided<T> {
         let get = |name: &str| self.surroundings.get(name);
         let mut variables = Variables::new(&get);
         let value = read(&mut variables);
@@ -101,11 +101,11 @@ impl FunctionEnvironment {
         value.ok_or(NotSet)
     }
 
-    fn text(&mut self, variable: &str) -> std::result::Result<String, NotSet> {
+    fn text(&mut self, variable: &str) -> Provided<String> {
         self.variables(|from| from.required(variable, |text| Ok::<_, String>(text.to_owned())))
     }
 
-    fn bucket(&mut self, variable: &str) -> std::result::Result<Arc<Bucket>, NotSet> {
+    fn bucket(&mut self, variable: &str) -> Provided<Arc<Bucket>> {
         let name = self.text(variable)?;
         Ok(Bucket::shared(&self.surroundings.sdk, &name))
     }
@@ -119,18 +119,15 @@ impl FunctionEnvironment {
 }
 
 impl Provider for FunctionEnvironment {
-    fn own_queue(&mut self, of: &dyn AnyConsumer) -> std::result::Result<Arc<dyn Queues>, NotSet> {
+    fn own_queue(&mut self, of: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>> {
         let address = self.text(&of.queue().variable())?;
         Ok(Arc::new(Sqs::new(&self.surroundings.sdk, HashMap::from([(of.queue(), address)]))))
     }
 
-    fn queues(
-        &mut self,
-        of: &mut dyn Iterator<Item = &dyn AnyConsumer>,
-    ) -> std::result::Result<Arc<dyn Queues>, NotSet> {
+    fn queues(&mut self, of: impl Iterator<Item = &'static dyn AnyConsumer>) -> Provided<Arc<dyn Queues>> {
         let addresses = self.variables(|from| {
             let text = |text: &str| Ok::<_, String>(text.to_owned());
-            let address = |consumer: &dyn AnyConsumer| {
+            let address = |consumer: &'static dyn AnyConsumer| {
                 let queue = consumer.queue();
                 let address = match consumer.presence() {
                     Presence::Always => from.required(&queue.variable(), text),
@@ -143,16 +140,16 @@ impl Provider for FunctionEnvironment {
         Ok(Arc::new(Sqs::new(&self.surroundings.sdk, addresses)))
     }
 
-    fn mailer(&mut self) -> std::result::Result<Arc<dyn Mailer>, NotSet> {
+    fn mailer(&mut self) -> Provided<Arc<dyn Mailer>> {
         let configuration_set = self.surroundings.get("SES_CONFIGURATION_SET").filter(|name| !name.is_empty());
         Ok(Arc::new(Ses::new(&self.surroundings.sdk, configuration_set)))
     }
 
-    fn sender(&mut self) -> std::result::Result<Sender, NotSet> {
+    fn sender(&mut self) -> Provided<Sender> {
         self.variables(|from| from.required("MAIL_FROM", sender_of))
     }
 
-    fn hubspot(&mut self) -> std::result::Result<Option<HubSpot>, NotSet> {
+    fn hubspot(&mut self) -> Provided<Option<HubSpot>> {
         let settings = self.variables(|from| {
             let settings = config::hubspot(from);
             if settings.is_none() && from.wrong.is_empty() {
@@ -170,11 +167,11 @@ impl Provider for FunctionEnvironment {
         Ok(Some(hubspot))
     }
 
-    fn files(&mut self) -> std::result::Result<Arc<dyn Files>, NotSet> {
+    fn files(&mut self) -> Provided<Arc<dyn Files>> {
         Ok(self.bucket("FILES_BUCKET")?)
     }
 
-    fn archive(&mut self) -> std::result::Result<Arc<dyn Archive>, NotSet> {
+    fn archive(&mut self) -> Provided<Arc<dyn Archive>> {
         Ok(self.bucket("ANCHORS_BUCKET")?)
     }
 }

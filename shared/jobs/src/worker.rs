@@ -72,6 +72,8 @@ pub struct Worker {
     pub consumer: &'static dyn AnyConsumer,
     /// The consumer's queue, for retries.
     pub(crate) queues: Arc<dyn Queues>,
+    /// Whether its system is switched on. If not, messages that are already queued wait, and no new ones are sent.
+    pub is_on: bool,
     work: Working,
     other: Option<Other>,
 }
@@ -86,11 +88,10 @@ impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J
     /// Builds the consumer's worker from its queue, for retries, its other dependencies, and the function for a message.
     pub fn worker<N, W, Fut>(&'static self, queue: Arc<dyn Queues>, needs: N, work: W) -> Worker
     where
-        N: Send + Sync + 'static,
-        W: Fn(Arc<Env>, Arc<N>, Message<J>) -> Fut + Copy + Send + Sync + 'static,
+        N: Clone + Send + Sync + 'static,
+        W: Fn(Arc<Env>, N, Message<J>) -> Fut + Copy + Send + Sync + 'static,
         Fut: Future<Output = Result<Outcome>> + Send,
     {
-        let needs = Arc::new(needs);
         let working: Working = Arc::new(move |env, body| {
             let needs = needs.clone();
             Box::pin(async move {
@@ -109,11 +110,16 @@ impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J
                 Attempt::Made(work(env, needs, message.clone()).await, Box::new(message))
             })
         });
-        Worker { consumer: self, queues: queue, work: working, other: None }
+        Worker { consumer: self, queues: queue, is_on: true, work: working, other: None }
     }
 }
 
 impl Worker {
+    /// Marks its system as switched off.
+    pub fn switched_off(self) -> Worker {
+        Worker { is_on: false, ..self }
+    }
+
     /// Also accepts messages that other systems put into the queue; `take` returns whether a message was one of them.
     pub fn and_messages_of_others<F, Fut>(self, take: F) -> Worker
     where

@@ -1,7 +1,7 @@
 //! Create, update, delete and restore of records: the only way to change a record. A draft is validated by its type
 //! ([`Record::settle`](daybook_domain::Record::settle)) and by the rules that need the table ([`guarded`]), then committed.
 
-use crate::context::{Fields, Model, Purpose};
+use crate::context::{Fields, Model, WriteKind};
 use crate::draft::{Draft, Given, draft};
 use crate::rules::guarded;
 use daybook_domain::{AnyId, Error as Domain, Stored};
@@ -24,7 +24,7 @@ pub async fn amend<T: Model, R: Reply>(
     reply: impl Fn(T) -> R + Sync,
 ) -> Result<R> {
     let id = id.into();
-    let given = Given::<T>::read(cx, fields, Purpose::Update).await?;
+    let given = Given::<T>::read(cx, fields, WriteKind::Update).await?;
     given.may_name(cx, async || cx.get::<T>(id).await.map(Stored::into_inner)).await?;
     decided(cx, id, if_match, |before: &T| given.over(before), reply).await
 }

@@ -16,27 +16,27 @@ pub type Fields = Map<String, Value>;
 
 /// Why a record is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum WriteKind {
     /// It is created.
     Create,
     /// It is updated.
     Update,
     /// An earlier version is restored (undo), even if records that it depended on have been deleted since.
-    Replay,
+    Undo,
 }
 
 /// A record type whose context can be read from the table.
 pub trait Model: Record {
     /// Reads the context of these fields.
-    fn context(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<Self::Context>> + Send;
+    fn context(cx: &Cx, given: &Fields, kind: WriteKind) -> impl Future<Output = Result<Self::Context>> + Send;
 
     /// The possible states of its records, if the organisation defines them.
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send;
 }
 
 impl<T: Record<Context: Context<T>>> Model for T {
-    fn context(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<T::Context>> + Send {
-        T::Context::read(cx, given, purpose)
+    fn context(cx: &Cx, given: &Fields, kind: WriteKind) -> impl Future<Output = Result<T::Context>> + Send {
+        T::Context::read(cx, given, kind)
     }
 
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
@@ -47,7 +47,7 @@ impl<T: Record<Context: Context<T>>> Model for T {
 /// The context of a record type.
 pub trait Context<T>: Sized + Send {
     /// Reads the context.
-    fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> impl Future<Output = Result<Self>> + Send;
+    fn read(cx: &Cx, given: &Fields, kind: WriteKind) -> impl Future<Output = Result<Self>> + Send;
 
     /// The possible states of records of the type, if the organisation defines them.
     fn states(cx: &Cx) -> impl Future<Output = Result<Vec<String>>> + Send {
@@ -58,23 +58,23 @@ pub trait Context<T>: Sized + Send {
 
 /// Most types have no context.
 impl<T: Record<Context = ()>> Context<T> for () {
-    async fn read(_: &Cx, _: &Fields, _: Purpose) -> Result<()> {
+    async fn read(_: &Cx, _: &Fields, _: WriteKind) -> Result<()> {
         Ok(())
     }
 }
 
 /// The pipeline, if the record is created or the fields name a pipeline or a stage.
 impl Context<Opportunity> for Option<Pipeline> {
-    async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Pipeline>> {
+    async fn read(cx: &Cx, given: &Fields, kind: WriteKind) -> Result<Option<Pipeline>> {
         let text = |name: &str| given.get(name).and_then(Value::as_str);
         // Invalid values are reported later, with all other violations.
         let stage = text("stage").and_then(|key| StageKey::parse(key).ok());
         let pipeline = text("pipeline_id").and_then(|id| id.parse().ok());
-        if purpose != Purpose::Create && stage.is_none() && pipeline.is_none() {
+        if kind != WriteKind::Create && stage.is_none() && pipeline.is_none() {
             return Ok(None);
         }
         match pipeline_of(cx, pipeline, stage.as_ref()).await {
-            Err(Error::Domain(Domain::Invalid(_))) if purpose == Purpose::Replay => Ok(None),
+            Err(Error::Domain(Domain::Invalid(_))) if kind == WriteKind::Undo => Ok(None),
             found => found.map(Some),
         }
     }
@@ -86,8 +86,8 @@ impl Context<Opportunity> for Option<Pipeline> {
 
 /// The customer, if the fields say what the task is about.
 impl Context<Task> for Option<Option<CustomerId>> {
-    async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Option<CustomerId>>> {
-        let Some(related) = given.get("related_to").filter(|_| purpose != Purpose::Replay) else { return Ok(None) };
+    async fn read(cx: &Cx, given: &Fields, kind: WriteKind) -> Result<Option<Option<CustomerId>>> {
+        let Some(related) = given.get("related_to").filter(|_| kind != WriteKind::Undo) else { return Ok(None) };
         let id = related.get("id").and_then(Value::as_str).and_then(|id| id.parse::<AnyId>().ok());
         let customer = match id {
             Some(id) if id.kind == RecordType::Opportunity => {
@@ -105,8 +105,8 @@ impl Context<Task> for Option<Option<CustomerId>> {
 
 /// The organisation's country, for a new form without one.
 impl Context<Form> for Option<Line<2>> {
-    async fn read(cx: &Cx, given: &Fields, purpose: Purpose) -> Result<Option<Line<2>>> {
-        if purpose != Purpose::Create || given.get("phone_country").is_some_and(|country| !country.is_null()) {
+    async fn read(cx: &Cx, given: &Fields, kind: WriteKind) -> Result<Option<Line<2>>> {
+        if kind != WriteKind::Create || given.get("phone_country").is_some_and(|country| !country.is_null()) {
             return Ok(None);
         }
         let organization = cx.find_often::<Organization>(cx.org).await?;

@@ -1,6 +1,6 @@
 //! Drafts: requested versions of records, before validation by their type and by the rules.
 
-use crate::context::{Fields, Model, Purpose};
+use crate::context::{Fields, Model, WriteKind};
 use crate::moments::with_offsets;
 use crate::named::{known, named};
 use crate::phone::dialled;
@@ -71,12 +71,12 @@ impl<T: Model> Draft<T> {
         let context = match context {
             Some(context) => context,
             None => {
-                let purpose = match (again, before) {
-                    (true, _) => Purpose::Replay,
-                    (false, None) => Purpose::Create,
-                    (false, Some(_)) => Purpose::Update,
+                let kind = match (again, before) {
+                    (true, _) => WriteKind::Undo,
+                    (false, None) => WriteKind::Create,
+                    (false, Some(_)) => WriteKind::Update,
                 };
-                T::context(cx, &given, purpose).await?
+                T::context(cx, &given, kind).await?
             }
         };
         let settled = T::settle(Edit { before, wanted, given: &given, again, at: cx.now() }, &context)?;
@@ -96,11 +96,11 @@ pub(crate) struct Given<T: Model> {
 }
 
 impl<T: Model> Given<T> {
-    pub async fn read(cx: &Cx, fields: Fields, purpose: Purpose) -> Result<Given<T>> {
+    pub async fn read(cx: &Cx, fields: Fields, kind: WriteKind) -> Result<Given<T>> {
         let mut raw = without_empty(fields);
         let (ready, wrong) = with_offsets::<T>(cx, raw.clone()).await?;
         raw.retain(|name, _| !T::READ_ONLY.contains(&name.as_str()));
-        let context = T::context(cx, &raw, purpose).await?;
+        let context = T::context(cx, &raw, kind).await?;
         Ok(Given { ready, raw, wrong, context })
     }
 
@@ -139,7 +139,7 @@ impl<T: Model> Given<T> {
 
 /// A draft of a new record with these fields.
 pub async fn draft<T: Model>(cx: &Cx, fields: Fields) -> Result<Draft<T>> {
-    let given = Given::<T>::read(cx, fields, Purpose::Create).await?;
+    let given = Given::<T>::read(cx, fields, WriteKind::Create).await?;
     let stamp = cx.stamp();
     let mut defaults = <T as daybook_domain::Record>::defaults(&stamp, &given.context);
     // An explicit null leaves the record unassigned.
@@ -156,7 +156,7 @@ pub async fn draft<T: Model>(cx: &Cx, fields: Fields) -> Result<Draft<T>> {
 
 /// A draft of a record with fields applied, if the caller may see the records that they reference.
 pub async fn amended<T: Model>(cx: &Cx, before: &T, fields: Fields) -> Result<Draft<T>> {
-    let given = Given::<T>::read(cx, fields, Purpose::Update).await?;
+    let given = Given::<T>::read(cx, fields, WriteKind::Update).await?;
     given.may_name(cx, async || Ok(before.clone())).await?;
     Ok(given.over(before)?)
 }

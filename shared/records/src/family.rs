@@ -11,7 +11,7 @@ use daybook_store::{Cx, Result, Tx};
 pub async fn cascade_delete(cx: &Cx, mut tx: Tx, members: &[AnyId], parent: AnyId) -> Result<Tx> {
     for kind in parent.kind.family() {
         let ids = members.iter().copied().filter(|id| id.kind == kind);
-        with_record_type!(kind, T => for record in boxed(|| cx.raw_records::<T>(ids)).await?.values() {
+        with_record_type!(kind, T => for record in boxed(|| cx.unscoped_records_with_cascading::<T>(ids)).await?.values() {
             tx = cascaded(cx, tx, record, parent).await?;
         });
     }
@@ -56,7 +56,7 @@ async fn without_cascading(cx: &Cx, members: Vec<AnyId>, cascades: &Cascades, pa
     for kind in parent.kind.family() {
         let ids = members.iter().copied().filter(|id| id.kind == kind);
         with_record_type!(kind, T => {
-            let records = boxed(|| cx.raw_records::<T>(ids)).await?;
+            let records = boxed(|| cx.unscoped_records_with_cascading::<T>(ids)).await?;
             left.extend(records.values().filter(|record| !is_taken(record.cascade_parents())).map(|record| record.id()));
         });
     }

@@ -18,7 +18,7 @@ mod rules;
 
 pub use admission::{grants_of, reaching};
 pub use change::{amend, change, create, created, deleted, remove, restore, restored, stored_first, updated};
-pub use context::{Context, Fields, Model, Purpose};
+pub use context::{Context, Fields, Model, WriteKind};
 pub use draft::{Draft, amended, draft};
 pub use erase::forget_address;
 pub use people::with_owners;

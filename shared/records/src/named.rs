@@ -19,7 +19,7 @@ pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
     if asked.is_empty() || cx.actor == Actor::System {
         return Ok(());
     }
-    let owners = cx.owners(&asked).await?;
+    let owners = cx.unscoped_owners(&asked).await?;
     let mut violations = Violations::default();
     for (pointer, id) in named {
         let (Some(resource), Some((_, owner))) = (owned(id), owners.iter().find(|(known, _)| known == id)) else {

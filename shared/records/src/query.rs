@@ -90,7 +90,7 @@ impl<T: Record> ListQuery<T> {
         let mut query = ListQuery {
             limit: DEFAULT_LIMIT,
             cursor: None,
-            order: Order::Usual,
+            order: Order::Default,
             ascending: false,
             state: None,
             owner: None,
@@ -116,7 +116,7 @@ impl<T: Record> ListQuery<T> {
                 violations.add(param.pointer.clone(), rule);
             }
         }
-        if query.order != Order::Usual && query.search.is_some() {
+        if query.order != Order::Default && query.search.is_some() {
             let rule = Rule::format(
                 "left out with search: search results have a fixed order",
                 "在使用 search 时省略：搜索结果的顺序固定",
@@ -180,7 +180,7 @@ impl<T: Record> ListQuery<T> {
         let field = text.strip_prefix('-').unwrap_or(text);
         self.ascending = field == text;
         self.order = match (field, T::DATE) {
-            (MADE, _) => Order::Made,
+            (MADE, _) => Order::Created,
             (field, Some(date)) if field == date => Order::Date,
             (_, date) => return Err(Rule::OneOf { allowed: signed(&[&[MADE], date.as_slice()].concat()) }),
         };

@@ -45,11 +45,22 @@ pub struct PageAsk<'a> {
 pub enum Order {
     /// The default: by the date of the index that answers the list; by creation where none does.
     #[default]
-    Usual,
+    Default,
     /// By creation.
-    Made,
+    Created,
     /// By the type's date.
     Date,
+}
+
+impl Order {
+    /// The name that cursors are bound to.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Order::Default => "Usual",
+            Order::Created => "Made",
+            Order::Date => "Date",
+        }
+    }
 }
 
 /// The child's id in a link item.

@@ -304,7 +304,7 @@ impl Cx {
     }
 
     /// The owners of records, read unscoped; missing records are left out. Nothing else of the records is returned.
-    pub async fn owners(&self, ids: &[AnyId]) -> Result<Vec<(AnyId, Option<UserId>)>> {
+    pub async fn unscoped_owners(&self, ids: &[AnyId]) -> Result<Vec<(AnyId, Option<UserId>)>> {
         let keys: Vec<Key> = ids.iter().map(|id| Place::Record(self.org, *id).key()).collect();
         let items = self.env.table.get_all(&keys).await?;
         let owner = |item: &Item| {

@@ -76,7 +76,7 @@ impl Cx {
             }
             _ => None,
         };
-        let indexed = T::DATE.is_none() || ask.order != Order::Made;
+        let indexed = T::DATE.is_none() || ask.order != Order::Created;
         let (mut state, mut owner) = (ask.state, ask.owner);
         // No link leads to a record in the trash.
         let (first, others) = ask.parents.split_at(if ask.trashed { 0 } else { ask.parents.len().min(1) });
@@ -203,7 +203,7 @@ impl<T: Record> Head<T> {
         self.after = page.more;
         if links {
             let ids: Vec<AnyId> = page.items.iter().filter_map(child_of).collect();
-            let mut records = cx.unbounded_records::<T>(ids.iter().copied()).await?;
+            let mut records = cx.unscoped_records::<T>(ids.iter().copied()).await?;
             let read = ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?)));
             self.ready.extend(read);
             // An estimate of the records read: a link is smaller than its record.

@@ -182,5 +182,5 @@ pub(crate) fn is_of<T: Record>(record: &T, parents: &[AnyId]) -> bool {
 pub(crate) fn binding<T: Record>(cx: &Cx, ask: &PageAsk<'_>) -> String {
     let PageAsk { state, owner, parents, filters, order, ascending, trashed, .. } = ask;
     let narrowed = format!("{state:?}|{owner:?}|{parents:?}|{filters:?}|{trashed}");
-    format!("{}|{}|{narrowed}|{order:?}|{ascending}|{:?}", cx.org, T::TYPE, ask.search)
+    format!("{}|{}|{narrowed}|{}|{ascending}|{:?}", cx.org, T::TYPE, order.name(), ask.search)
 }

@@ -108,8 +108,8 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
         facts.push(draft);
         facts.extend(others);
     }
-    for (event, audit, record, draft) in tx.events {
-        facts.push(FactDraft::of(audit, event, record, draft));
+    for (event, audit, record, detail) in tx.events {
+        facts.push(FactDraft::of(audit, event, record, detail));
     }
     let mut erased = Vec::new();
     if let Some((by, entries)) = tx.erased {

@@ -81,23 +81,27 @@ impl Cx {
 
     /// Records by id, strongly consistent; missing ones, and those outside the actor's scope, are left out.
     pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
-        let mut records = self.unbounded_records::<T>(ids).await?;
+        let mut records = self.unscoped_records::<T>(ids).await?;
         records.retain(|_, record| self.reaches(record.owner()));
         Ok(records)
     }
 
     /// Records by id, unscoped; those that a cascade delete is moving to the trash are left out.
-    pub(crate) async fn unbounded_records<T: Record>(
+    pub(crate) async fn unscoped_records<T: Record>(
         &self,
         ids: impl Iterator<Item = AnyId>,
     ) -> Result<HashMap<AnyId, T>> {
-        let (mut records, cascades) = tokio::try_join!(self.raw_records::<T>(ids), self.cascades::<T>())?;
+        let (mut records, cascades) =
+            tokio::try_join!(self.unscoped_records_with_cascading::<T>(ids), self.cascades::<T>())?;
         records.retain(|_, record| !cascades.holds_any(&record.cascade_parents()));
         Ok(records.into_iter().map(|(id, record)| (id, record.into_inner())).collect())
     }
 
     /// Records by id, unscoped, including those that a cascade delete is moving to the trash.
-    pub async fn raw_records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, Stored<T>>> {
+    pub async fn unscoped_records_with_cascading<T: Record>(
+        &self,
+        ids: impl Iterator<Item = AnyId>,
+    ) -> Result<HashMap<AnyId, Stored<T>>> {
         let items = self.record_items(ids.collect()).await?;
         items.into_iter().map(|item| record_of::<T>(item).map(|record| (record.id(), record))).collect()
     }

@@ -25,7 +25,7 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The first delay of the exponential back-off of retries.
     pub retry_base: Duration,
-    /// The lease of a worker; not less than a function may run.
+    /// The lease of a delivery: longer than the attempt to send a mail takes.
     pub lease: Duration,
     /// The URL of the deployment, for links in mails.
     pub public_url: String,

@@ -79,8 +79,8 @@ pub fn readable_trace(trace: &str) -> Option<String> {
 
 /// The log filter: `RUST_LOG`, such as `warn,daybook_store=debug`, or else `otherwise`.
 pub fn log_filter(otherwise: &str) -> Targets {
-    let set = std::env::var("RUST_LOG").ok().and_then(|set| set.parse().ok());
-    set.or_else(|| otherwise.parse().ok()).unwrap_or_default()
+    let configured = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
+    configured.or_else(|| otherwise.parse().ok()).unwrap_or_default()
 }
 
 /// Logs one JSON object a line to standard output.

@@ -237,8 +237,8 @@ fn claim(lead: &Value) -> Option<String> {
     (lead["status"] != "converted").then(|| normalized(lead))
 }
 
-fn normalized(somebody: &Value) -> String {
-    text(&somebody["email"]).to_lowercase()
+fn normalized(other_user: &Value) -> String {
+    text(&other_user["email"]).to_lowercase()
 }
 
 fn e164(phone: &Value) -> Value {

@@ -14,7 +14,7 @@ pub const USER: &str = "owner@example.com";
 pub const PASSWORD: &str = "a password of the benchmark";
 
 /// A word that no lead contains.
-pub const NOBODY: &str = "qxzvkjw";
+pub const NO_HIT: &str = "qxzvkjw";
 
 /// A case to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -238,7 +238,7 @@ impl Script {
             Case::SearchHit => {
                 Requests::OneOf(known.words.iter().map(|(word, _)| list(format!("search={}&", escape(word)))).collect())
             }
-            Case::SearchMiss => Requests::OneOf([list(format!("search={NOBODY}&"))].into()),
+            Case::SearchMiss => Requests::OneOf([list(format!("search={NO_HIT}&"))].into()),
             Case::Login => {
                 let body = json!({"email": USER, "password": PASSWORD}).to_string();
                 Requests::OneOf([post("/api/auth/login", &body)].into())

@@ -1,7 +1,7 @@
 //! Preparation of a measurement: signs in, makes and lists records, and chooses the words to search for.
 
 use crate::Result;
-use crate::cases::{Case, Kind, NOBODY, PASSWORD, USER, escape, fresh_local_part, get, lead, post, post_as};
+use crate::cases::{Case, Kind, NO_HIT, PASSWORD, USER, escape, fresh_local_part, get, lead, post, post_as};
 use crate::load::Connection;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ impl Known {
             true => words(&mut connection, &token, counts).await?,
             false => Vec::new(),
         };
-        if cases.contains(&Case::SearchMiss) && hits(&mut connection, &token, NOBODY).await? > 0 {
+        if cases.contains(&Case::SearchMiss) && hits(&mut connection, &token, NO_HIT).await? > 0 {
             return Err("the search for a word that no lead contains finds some".into());
         }
         let mut records: [Vec<String>; 5] = Default::default();
