@@ -12,6 +12,7 @@ use daybook_domain::record::{Claim, Record};
 use daybook_domain::stored::FORM;
 use daybook_domain::words::Words;
 use daybook_domain::{Actor, AnyId, Audit, Change, CustomerId, Event, RecordType, Stamp, Timestamp, UserId};
+use daybook_handlers::Removed;
 use daybook_jobs::Message;
 use daybook_local::DEFAULT_ORG;
 use daybook_send_mail::MailJob;
@@ -413,6 +414,14 @@ async fn rows_and_messages_of_a_newer_version_keep_what_it_says() {
     let sync = r#"{"job":{"org":"org_01kdvpaw00fpgv030000000001","record":"ord_01m7wjas70ec3sttn163jbej2c"}}"#;
     let sync: Message<SyncJob> = serde_json::from_str(sync).expect("a message");
     assert!(matches!(sync.job.record.kind, RecordType::Unknown(_)));
+}
+
+/// A repeat gets the reply that was kept with the change, also from the version before: its variants keep their names.
+#[test]
+fn kept_replies_keep_the_names_of_their_variants() {
+    let variants = |error: serde_json::Error| error.to_string().split(" at line").next().map(str::to_owned);
+    let removed = serde_json::from_str::<Removed<Customer>>(r#"{"?":1}"#).expect_err("a variant");
+    assert_eq!(variants(removed).as_deref(), Some("unknown variant `?`, expected `Done` or `Begun`"));
 }
 
 #[tokio::test]
