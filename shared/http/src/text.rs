@@ -317,7 +317,7 @@ fn field_name(field: &str, locale: Locale) -> String {
         "name" => locale.pick("name", "名称").to_owned(),
         "username" => locale.pick("user name", "用户名").to_owned(),
         "id" => locale.pick("id", "标识").to_owned(),
-        other if locale == Locale::Chinese => format!(" {other} "),
+        other if locale == Locale::Chinese => format!(" {other}"),
         other => other.replace('_', " "),
     }
 }
