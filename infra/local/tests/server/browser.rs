@@ -133,12 +133,12 @@ const FORMS: [Sample; 3] = [
     Sample {
         path: "/",
         fields: &[("last_name", "张"), ("first_name", "三"), ("company", "示例科技"), ("industry", "energy")],
-        said: "energy",
+        said: "能源",
     },
     Sample {
         path: "/book-demo",
         fields: &[("last_name", "Hopper"), ("attendees_count", "5"), ("interested_products", "x30,x20")],
-        said: "x30, x20",
+        said: "x30、x20",
     },
     Sample {
         path: "/contact",
