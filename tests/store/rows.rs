@@ -72,7 +72,7 @@ async fn of_many_workers_one_gets_a_delivery_and_what_is_over_stays_over() {
     delivery::settle(env, entry, "mail", sent).await.expect("a write");
     let late = Settled { state: State::Waiting, remote_id: None, error: Some("late"), about: None };
     delivery::settle(env, entry, "mail", late).await.expect("a write");
-    assert!(matches!(delivery::take(env, entry, "mail", lease).await, Ok(Turn::Over)));
+    assert!(matches!(delivery::take(env, entry, "mail", lease).await, Ok(Turn::Finished)));
     assert_eq!(
         delivery::read(env, entry, "mail").await.expect("a read").expect("a row").remote_id.as_deref(),
         Some("1")

@@ -54,7 +54,7 @@ pub struct Known {
 
 /// Searches all records and entries of an organisation up to a moment.
 pub async fn known(cx: &Cx, address: &EmailAddress, until: Timestamp) -> Result<Known> {
-    let mut looking = Looking {
+    let mut search = PersonSearch {
         cx,
         address,
         normalized: address.normalized(),
@@ -63,16 +63,16 @@ pub async fn known(cx: &Cx, address: &EmailAddress, until: Timestamp) -> Result<
         seen: BTreeSet::new(),
         known: Known::default(),
     };
-    looking.what_is_gone().await?;
+    search.search_purged().await?;
     // Parents before children.
     for kind in RecordType::ALL {
-        looking.at(*kind).await?;
+        search.search_type(*kind).await?;
     }
-    looking.at_entries().await?;
-    Ok(looking.known)
+    search.search_entries().await?;
+    Ok(search.known)
 }
 
-struct Looking<'a> {
+struct PersonSearch<'a> {
     cx: &'a Cx,
     address: &'a EmailAddress,
     normalized: String,
@@ -84,9 +84,9 @@ struct Looking<'a> {
     known: Known,
 }
 
-impl Looking<'_> {
+impl PersonSearch<'_> {
     /// Finds records that were purged from the trash by the entries that hold their address.
-    async fn what_is_gone(&mut self) -> Result<()> {
+    async fn search_purged(&mut self) -> Result<()> {
         let mut mentioned = BTreeSet::new();
         self.cx
             .journal()
@@ -108,7 +108,7 @@ impl Looking<'_> {
         Ok(())
     }
 
-    async fn at(&mut self, kind: RecordType) -> Result<()> {
+    async fn search_type(&mut self, kind: RecordType) -> Result<()> {
         if kind == RecordType::Job {
             return self.jobs().await;
         }
@@ -188,7 +188,7 @@ impl Looking<'_> {
 
     /// Finds entries about the person's records, including those of refused requests, and other entries that mention
     /// the address.
-    async fn at_entries(&mut self) -> Result<()> {
+    async fn search_entries(&mut self) -> Result<()> {
         let (ids, until) = (&self.ids, EntryId::last_at(self.until));
         let Known { entries, mentioning, former, .. } = &mut self.known;
         let asks_for = |detail: &Value| {

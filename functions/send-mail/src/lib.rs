@@ -55,7 +55,7 @@ async fn handle(env: Arc<Env>, post: Post, message: Message<MailJob>) -> Result<
     let job = message.job;
     let consumer = job.kind.consumer();
     match delivery::take(&env, job.entry, consumer, env.settings.lease).await? {
-        Turn::Over => Ok(Outcome::Done),
+        Turn::Finished => Ok(Outcome::Done),
         Turn::Busy(until) => Ok(Outcome::RetryAt(until, "another worker leased it".to_owned())),
         Turn::Go => send(&env, &post, job, message.attempt).await,
         Turn::FindOut(found) => find_out(&env, &post, job, &found, message.attempt).await,
@@ -66,7 +66,7 @@ async fn send(env: &Arc<Env>, post: &Post, job: MailJob, attempt: u32) -> Result
     let mut settle = Settle::of(env, job);
     let composed = match written(env, post, job).await {
         Ok(Written::Mail(composed)) => composed,
-        Ok(Written::Nothing(why)) => return settle.over(State::Suppressed, None, Some(why)).await,
+        Ok(Written::Nothing(why)) => return settle.finish(State::Suppressed, None, Some(why)).await,
         // Nothing has been sent yet, so a retry is safe.
         Err(error) => return settle.later(attempt, error.chain()).await,
     };
@@ -74,10 +74,10 @@ async fn send(env: &Arc<Env>, post: &Post, job: MailJob, attempt: u32) -> Result
     settle.about = about;
     let mail = Mail { id: mail_id(&job), from: post.sender.clone(), to, reply_to, content };
     match post.mailer.send(&mail).await {
-        Ok(remote_id) => settle.over(State::Sent, Some(&remote_id), None).await,
-        Err(SendError::Refused(reason)) => settle.over(State::Failed, None, Some(&reason)).await,
+        Ok(remote_id) => settle.finish(State::Sent, Some(&remote_id), None).await,
+        Err(SendError::Refused(reason)) => settle.finish(State::Failed, None, Some(&reason)).await,
         Err(SendError::Temporary(reason)) if CONSUMER.retry.is_exhausted(attempt) => {
-            settle.over(State::Failed, None, Some(&reason)).await
+            settle.finish(State::Failed, None, Some(&reason)).await
         }
         Err(SendError::Temporary(reason)) => settle.later(attempt, reason).await,
         Err(SendError::OutcomeUnknown(reason)) => {
@@ -108,7 +108,7 @@ async fn find_out(env: &Arc<Env>, post: &Post, job: MailJob, found: &Delivery, a
     let id = mail_id(&job);
     let silent_since = found.updated_at.plus(EVENTS);
     match post.mailer.was_sent(&id).await {
-        Some(true) => return settle.over(State::Sent, Some(&id), None).await,
+        Some(true) => return settle.finish(State::Sent, Some(&id), None).await,
         Some(false) => {}
         None if env.clock.now() < silent_since => {
             let reason = "waiting for the mail service to report whether it was sent".to_owned();
@@ -119,7 +119,7 @@ async fn find_out(env: &Arc<Env>, post: &Post, job: MailJob, found: &Delivery, a
         }
         None if found.resent => {
             let reason = "sent twice without a report of its delivery";
-            return settle.over(State::Failed, None, Some(reason)).await;
+            return settle.finish(State::Failed, None, Some(reason)).await;
         }
         None => tracing::warn!(mail_id = id, "no report of a mail's delivery, sending it once more"),
     }
@@ -149,7 +149,7 @@ impl<'a> Settle<'a> {
         self.wait(State::Waiting, at, reason).await
     }
 
-    async fn over(&self, state: State, remote_id: Option<&str>, error: Option<&str>) -> Result<Outcome> {
+    async fn finish(&self, state: State, remote_id: Option<&str>, error: Option<&str>) -> Result<Outcome> {
         self.write(state, remote_id, error).await?;
         Ok(match (state, error) {
             (State::Failed, Some(reason)) => Outcome::Failed(reason.to_owned()),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_millis(20);
 
 /// How long work is delayed while the server is busy; then it goes on, under any load.
-const BACK: Duration = Duration::from_millis(10);
+const STEP_BACK: Duration = Duration::from_millis(10);
 
 /// Tracks whether requests are in progress.
 #[derive(Clone, Debug)]
@@ -33,11 +33,11 @@ impl Pace {
     }
 
     /// Yields to requests: waits for at most `BACK` while the server is busy.
-    pub async fn room(&self) {
+    pub async fn yield_to_requests(&self) {
         // Work on the table never yields, so requests that arrived meanwhile are still to be read.
         tokio::task::yield_now().await;
         if self.is_busy() {
-            tokio::time::sleep(BACK).await;
+            tokio::time::sleep(STEP_BACK).await;
         }
     }
 

@@ -152,7 +152,7 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
     let (dispatcher, paced, mut stopped) = (workers.clone(), pace.clone(), stop.clone());
     tasks.spawn(async move {
         while stopped.has_changed().is_ok() {
-            paced.room().await;
+            paced.yield_to_requests().await;
             if dispatcher.dispatch().await == 0 {
                 tokio::select! {
                     _ = stopped.changed() => {}
@@ -166,7 +166,7 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
         let (workers, worker, paced, mut stopped) = (workers.clone(), worker.clone(), pace.clone(), stop.clone());
         tasks.spawn(async move {
             while stopped.has_changed().is_ok() {
-                paced.room().await;
+                paced.yield_to_requests().await;
                 let most = if paced.is_busy() { worker.consumer.limits().batch_under_load } else { BATCH };
                 if workers.work_on(&worker, most).await == 0 {
                     tokio::select! {

@@ -217,7 +217,7 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
         ascending: false,
         after: None,
         limit: MOST_CHANGES,
-        keep: &|fact| fact.version > 0 || is_told(fact.event),
+        keep: &|fact| fact.version > 0 || is_shown(fact.event),
     };
     let (mails, facts) = tokio::try_join!(delivery::about(&cx.env, cx.org, record), cx.journal().page(&ask))?;
     marks.extend(mails.into_iter().map(|(kind, row)| {
@@ -236,7 +236,7 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
 }
 
 /// Whether timelines show an event that changes no record, or that is published in addition to a change.
-fn is_told(event: Event) -> bool {
+fn is_shown(event: Event) -> bool {
     use Event::{OpportunityLost, OpportunityWon, TaskCompleted, TaskDue, TaskOverdue};
     matches!(event, TaskDue | TaskOverdue | TaskCompleted | OpportunityWon | OpportunityLost)
 }

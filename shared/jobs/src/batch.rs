@@ -19,7 +19,7 @@ const LEAST_TIME: Duration = Duration::from_secs(5);
 
 /// How long after a delayed message, and its worker's time-out, the due item takes over. Longer than sweep looks ahead
 /// (75 s), and than the time until it runs again, so that the message comes first.
-const NET: Duration = Duration::from_secs(120);
+const FALLBACK_DELAY: Duration = Duration::from_secs(120);
 
 /// A message as a queue delivers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +76,11 @@ pub async fn run_batch(worker: &Worker, env: &Arc<Env>, batch: Vec<Delivered>, u
 async fn settle(worker: &Worker, env: &Env, outcome: Result<Outcome>, message: &dyn Retry) -> Result<()> {
     let function = worker.consumer.function();
     let at = match outcome {
-        Ok(Outcome::Done) => return over(env, message).await,
+        Ok(Outcome::Done) => return finish(env, message).await,
         Ok(Outcome::Failed(reason)) => {
             metrics::counter!("JobsGivenUp").increment(1);
             tracing::error!(function, job = message.identity(), reason, "job given up");
-            return over(env, message).await;
+            return finish(env, message).await;
         }
         Ok(Outcome::RetryAt(at, reason)) => {
             tracing::info!(function, job = message.identity(), %at, reason, "job will be retried");
@@ -95,7 +95,7 @@ async fn settle(worker: &Worker, env: &Env, outcome: Result<Outcome>, message: &
 }
 
 /// Removes the due item of a finished job.
-async fn over(env: &Env, message: &dyn Retry) -> Result<()> {
+async fn finish(env: &Env, message: &dyn Retry) -> Result<()> {
     match message.due() {
         Some(place) => due::remove(env, place).await,
         None => Ok(()),
@@ -110,7 +110,7 @@ async fn retry(worker: &Worker, env: &Env, message: &dyn Retry, at: daybook_doma
     let delay = env.clock.now().until(at);
     let near = delay <= LONGEST_DELAY;
     let id = sha256_hex(format!("{} {}", queue.name, message.identity()).as_bytes());
-    let place = DueRef { at: if near { at.plus(NET + timeout) } else { at }, id };
+    let place = DueRef { at: if near { at.plus(FALLBACK_DELAY + timeout) } else { at }, id };
     let body = message.next(place.clone());
     due::put(env, &place, queue.name, &body).await?;
     if let Some(old) = message.due().filter(|old| **old != place) {

@@ -100,7 +100,7 @@ impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J
                     Err(error) => return Attempt::Unreadable(error.to_string()),
                 };
                 if let Some(place) = &message.due {
-                    match due::stands(&env, place).await {
+                    match due::exists(&env, place).await {
                         Ok(true) => {}
                         // Another copy of this message was processed first.
                         Ok(false) => return Attempt::Nothing,

@@ -42,7 +42,7 @@ pub async fn members(cx: &Cx, parent: AnyId) -> Result<Vec<AnyId>> {
         members.extend(cx.children(parent, kind).await?);
     }
     let cascades = Cascades::read(&cx.env, cx.org).await?;
-    if cascades.is_but(parent) {
+    if cascades.has_other_than(parent) {
         members = without_cascading(cx, members, &cascades, parent).await?;
     }
     Ok(members)
@@ -52,7 +52,7 @@ pub async fn members(cx: &Cx, parent: AnyId) -> Result<Vec<AnyId>> {
 /// parents.
 async fn without_cascading(cx: &Cx, members: Vec<AnyId>, cascades: &Cascades, parent: AnyId) -> Result<Vec<AnyId>> {
     let mut left = Vec::new();
-    let is_taken = |others: Vec<AnyId>| others.into_iter().any(|other| cascades.is_others(other, parent));
+    let is_taken = |others: Vec<AnyId>| others.into_iter().any(|other| cascades.takes_precedence(other, parent));
     for kind in parent.kind.family() {
         let ids = members.iter().copied().filter(|id| id.kind == kind);
         with_record_type!(kind, T => {

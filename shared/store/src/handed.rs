@@ -16,7 +16,7 @@ impl Handed {
     pub fn of(org: OrgId, tx: &Tx) -> Handed {
         let mut handed = Handed { left: Vec::new(), taken: Vec::new() };
         for change in &tx.changes {
-            let live = match change.doing {
+            let live = match change.change_kind {
                 ChangeKind::Restore | ChangeKind::Erase(_) => None,
                 _ => change.earlier(),
             };

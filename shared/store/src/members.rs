@@ -14,7 +14,7 @@ impl Members {
     pub fn of(tx: &Tx) -> Members {
         let mut members = Members { joining: Vec::new(), leaving: Vec::new(), new: Vec::new() };
         for change in &tx.changes {
-            match (change.doing, change.earlier(), change.later()) {
+            match (change.change_kind, change.earlier(), change.later()) {
                 (ChangeKind::Create | ChangeKind::Restore, _, Some(image)) => {
                     members.new.push(image.id);
                     members.joining.extend(&image.cascade_parents);

@@ -64,33 +64,33 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
     let (mut facts, mut unjournaled) = (Vec::new(), Vec::new());
     let (mut checked, mut families) = (Vec::new(), Vec::new());
     for change in tx.changes {
-        let Changed { doing, audit, event, also, before, after, deleted_with, family } = change;
+        let Changed { change_kind, audit, event, also, before, after, deleted_with, family } = change;
         let (before, after) = (before?, after?);
-        let (live_before, live_after) = match doing {
+        let (live_before, live_after) = match change_kind {
             ChangeKind::Restore | ChangeKind::Erase(Kept::InTrash) => (None, after.as_ref()),
             _ => (before.as_ref(), after.as_ref()),
         };
         let Some(image) = after.as_ref().or(before.as_ref()) else { continue };
         plan.record(
-            doing,
+            change_kind,
             live_before,
             live_after,
             before.as_ref(),
             at,
             Cascade { with: deleted_with, family: family.as_ref() },
         )?;
-        plan.head(doing, image.id, &members, family.as_ref(), deleted_with)?;
-        match doing {
+        plan.head(change_kind, image.id, &members, family.as_ref(), deleted_with)?;
+        match change_kind {
             ChangeKind::Erase(_) => plan.freed(image),
-            _ => plan.claims(doing, image.id, live_before, live_after, at)?,
+            _ => plan.claims(change_kind, image.id, live_before, live_after, at)?,
         }
         plan.links(image.id, live_before, live_after)?;
         plan.tokens(image.id, live_before, live_after)?;
-        plan.existence(doing, live_before, live_after, (&written, &members), (&mut checked, &mut families));
+        plan.existence(change_kind, live_before, live_after, (&written, &members), (&mut checked, &mut families));
         plan.alarms(live_before, live_after)?;
         let empty = Map::new();
         let form = Some(image.form).filter(|form| *form > 1);
-        let (old, new) = match doing {
+        let (old, new) = match change_kind {
             // An erased record leaves no values in the journal either.
             ChangeKind::Erase(_) => (Map::new(), Map::new()),
             _ => difference(live_before.map_or(&empty, |i| &i.data), live_after.map_or(&empty, |i| &i.data)),
@@ -222,7 +222,7 @@ impl Planner<'_> {
 
     fn record(
         &mut self,
-        doing: ChangeKind,
+        change_kind: ChangeKind,
         before: Option<&Image>,
         after: Option<&Image>,
         trashed: Option<&Image>,
@@ -238,7 +238,7 @@ impl Planner<'_> {
         }
         match (before, after) {
             (None, Some(new)) => {
-                if doing == ChangeKind::Restore
+                if change_kind == ChangeKind::Restore
                     && let Some(old) = trashed
                 {
                     self.delete(Place::Trash(org, old.id), at_version(old), Constraint::Trash);
@@ -260,7 +260,7 @@ impl Planner<'_> {
             (Some(old), None) => {
                 let constraint = Constraint::Version(old.id.kind, Vec::new());
                 self.delete(Place::Record(org, old.id), at_version(old), constraint);
-                if matches!(doing, ChangeKind::Erase(_)) {
+                if matches!(change_kind, ChangeKind::Erase(_)) {
                     return Ok(());
                 }
                 let mut item = record_item(org, old, Place::Trash(org, old.id).key())?;
@@ -287,7 +287,7 @@ impl Planner<'_> {
     /// Creates or deletes the head of a family together with its record.
     fn head(
         &mut self,
-        doing: ChangeKind,
+        change_kind: ChangeKind,
         id: AnyId,
         members: &Members,
         family: Option<&Family>,
@@ -297,7 +297,7 @@ impl Planner<'_> {
         if !id.kind.has_family() {
             return Ok(());
         }
-        match doing {
+        match change_kind {
             ChangeKind::Create | ChangeKind::Restore => {
                 let mut item = key_item(&place.key());
                 item.insert(KIND.to_owned(), attribute(Kind::Link.name()));
@@ -348,7 +348,7 @@ impl Planner<'_> {
 
     fn claims(
         &mut self,
-        doing: ChangeKind,
+        change_kind: ChangeKind,
         id: AnyId,
         before: Option<&Image>,
         after: Option<&Image>,
@@ -364,7 +364,7 @@ impl Planner<'_> {
             // The remaining item names the last holder, for as long as that record can be found.
             let mut item = claim_item(org, id.kind, claim);
             item.insert("previous".to_owned(), attribute(id));
-            if doing == ChangeKind::Delete {
+            if change_kind == ChangeKind::Delete {
                 item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(TRASH).as_second()));
             }
             self.put(item, free_or_held_by(id), Constraint::Claim((*claim).clone()))?;
@@ -417,7 +417,7 @@ impl Planner<'_> {
     /// also needs the records that it depends on.
     fn existence(
         &mut self,
-        doing: ChangeKind,
+        change_kind: ChangeKind,
         before: Option<&Image>,
         after: Option<&Image>,
         (written, members): (&[AnyId], &Members),
@@ -426,7 +426,7 @@ impl Planner<'_> {
         let Some(after) = after else { return };
         // Other records that it refers to may have been deleted since, as they may while the record is live.
         let known = |id: &AnyId| {
-            (doing == ChangeKind::Restore && !after.rests_on.contains(id))
+            (change_kind == ChangeKind::Restore && !after.depends_on.contains(id))
                 || before.is_some_and(|old| old.parents.contains(id) || old.references.iter().any(|r| r.id == *id))
         };
         let parents = after.parents.iter().map(|id| (*id, Constraint::Parent));
@@ -435,7 +435,7 @@ impl Planner<'_> {
         let org = self.org;
         for (id, constraint) in references.chain(parents).filter(|(id, _)| !id.is_from_start(org)) {
             // A request to restore a record has no fields that the error could name.
-            let constraint = if doing == ChangeKind::Restore { Constraint::Parent } else { constraint };
+            let constraint = if change_kind == ChangeKind::Restore { Constraint::Parent } else { constraint };
             if after.cascade_parents.contains(&id) {
                 let joined = before.is_some_and(|old| old.cascade_parents.contains(&id));
                 if !joined && !members.is_new(id) && !families.contains(&id) {

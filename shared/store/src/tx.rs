@@ -161,7 +161,7 @@ impl Tx {
     pub(crate) fn erase<T: Record>(record: &Stored<T>, kept: Kept, freed: Vec<Claim>) -> Tx {
         let with_freed = |image: Image| Image { claims: freed, ..image };
         let change = Changed {
-            doing: ChangeKind::Erase(kept),
+            change_kind: ChangeKind::Erase(kept),
             audit: Audit::Erase,
             event: Event::RecordErased,
             also: Vec::new(),
@@ -217,7 +217,7 @@ pub enum Kept {
 /// A change of one record.
 #[derive(Debug)]
 pub(crate) struct Changed {
-    pub doing: ChangeKind,
+    pub change_kind: ChangeKind,
     pub audit: Audit,
     pub event: Event,
     /// Further events that it is announced as.
@@ -233,14 +233,14 @@ pub(crate) struct Changed {
 impl Changed {
     /// A change from one version to another, with the default event of its type.
     fn of<T: Record>(change: Change<'_, T>, before: Result<Option<Image>>, after: Result<Option<Image>>) -> Changed {
-        let (doing, audit) = match change {
+        let (change_kind, audit) = match change {
             Change::Create(_) => (ChangeKind::Create, Audit::Create),
             Change::Update(..) => (ChangeKind::Update, Audit::Update),
             Change::Delete(_) => (ChangeKind::Delete, Audit::Delete),
             Change::Restore(_) => (ChangeKind::Restore, Audit::Restore),
         };
         let (event, also) = (T::event(change), T::also(change));
-        Changed { doing, audit, event, also, before, after, deleted_with: None, family: None }
+        Changed { change_kind, audit, event, also, before, after, deleted_with: None, family: None }
     }
 
     /// The version before, if there is one that could be serialised.
@@ -268,7 +268,7 @@ pub(crate) struct Image {
     pub parents: Vec<AnyId>,
     pub cascade_parents: Vec<AnyId>,
     /// The records that must exist when it is restored from the trash.
-    pub rests_on: Vec<AnyId>,
+    pub depends_on: Vec<AnyId>,
     pub alarms: Vec<Timestamp>,
     pub references: Vec<Reference>,
     pub owner: Option<UserId>,
@@ -309,7 +309,7 @@ fn image<T: Record>(record: &T, data: Map<String, Value>) -> Result<Option<Image
         words: record.words(),
         parents: record.parents(),
         cascade_parents: record.cascade_parents(),
-        rests_on: if is_cascaded::<T>() { record.cascade_parents() } else { record.about() },
+        depends_on: if is_cascaded::<T>() { record.cascade_parents() } else { record.about() },
         alarms: record.alarms(),
         references: record.references(),
         owner: record.owner(),

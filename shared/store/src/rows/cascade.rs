@@ -63,12 +63,12 @@ impl Cascades {
     }
 
     /// Whether a cascade delete of any other record is in progress.
-    pub fn is_but(&self, parent: AnyId) -> bool {
+    pub fn has_other_than(&self, parent: AnyId) -> bool {
         self.parents.iter().any(|other| *other != parent)
     }
 
     /// Whether a dependent of both records is deleted with the other one: its cascade began first, or is the only one.
-    pub fn is_others(&self, other: AnyId, than: AnyId) -> bool {
+    pub fn takes_precedence(&self, other: AnyId, than: AnyId) -> bool {
         let place = |id: AnyId| self.parents.iter().position(|one| *one == id);
         place(other).is_some_and(|at| other != than && place(than).is_none_or(|own| at < own))
     }

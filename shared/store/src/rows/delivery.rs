@@ -58,7 +58,7 @@ pub enum Turn {
     /// Wait: another worker holds the lease until then.
     Busy(Timestamp),
     /// Nothing is left to do.
-    Over,
+    Finished,
 }
 
 /// Leases a delivery by a conditional write: of several workers one gets it.
@@ -79,7 +79,7 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
     let found: Delivery = parse_item(item)?;
     match found.state {
         // A state that only a newer version of Daybook knows is left to that version.
-        State::Sent | State::Failed | State::Suppressed | State::Unknown(_) => Ok(Turn::Over),
+        State::Sent | State::Failed | State::Suppressed | State::Unknown(_) => Ok(Turn::Finished),
         State::Sending if found.leased_until > now => Ok(Turn::Busy(found.leased_until)),
         State::Sending | State::OutcomeUnknown => Ok(Turn::FindOut(found)),
         State::Waiting => again(env, entry, consumer, &found, lease).await,

@@ -37,7 +37,7 @@ pub async fn put(env: &Env, place: &DueRef, queue: &str, message: &str) -> Resul
 }
 
 /// Whether a due item is still stored: if not, its work is done or was rescheduled.
-pub async fn stands(env: &Env, place: &DueRef) -> Result<bool> {
+pub async fn exists(env: &Env, place: &DueRef) -> Result<bool> {
     Ok(env.table.get(&key(place)).await?.is_some())
 }
 
