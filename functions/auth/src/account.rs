@@ -35,7 +35,7 @@ pub async fn me(cx: Cx) -> Result<Data<Me>> {
     Ok(Data(Me { user: user.into_inner(), organization_id: cx.org, permissions: cx.grants.list() }))
 }
 
-/// Changes one's own name or user name; `null` clears. Other fields are changed by an administrator.
+/// Changes the caller's name or user name; `null` clears. Other fields are changed by an administrator.
 pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Result<Data<User>> {
     let (id, _) = who(&cx)?;
     if patch.fields.contains_key("username") {

@@ -1,4 +1,4 @@
-//! The authentication API: registration, sign-in, sessions, passwords, the second factor, and one's own account.
+//! The authentication API: registration, sign-in, sessions, passwords, the second factor, and the caller's account.
 //!
 //! Responses that hold tokens come without the envelope and are never stored: a repeat of such a request is refused. A
 //! registration without an invitation creates an organisation. Whether an address is in use shows only where a user

@@ -4,8 +4,8 @@
 //! On AWS it reads the table's stream; on one machine, the local feed. Delivery is at least once.
 
 use daybook_consumers::CONSUMERS;
-use daybook_jobs::{AnyConsumer, Outgoing, Provided, Provider, Queue, Queues};
-use daybook_store::{Env, Error, Fact, Result, Settings, SignedFact, chain};
+use daybook_jobs::{AnyConsumer, Outgoing, Provided, Provider, Queues};
+use daybook_store::{Env, Error, Result, SignedFact, chain};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,21 +22,12 @@ pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
 /// Sends an entry to every consumer that wants it and that the deployment has, then adds it to the chain. A repeated
 /// entry is sent again, which consumers tolerate, but is chained only once.
 pub async fn dispatch(env: Arc<Env>, queues: Arc<dyn Queues>, fact: SignedFact) -> Result<()> {
-    for (queue, body) in wanted(&fact, &env.settings)? {
-        if queues.has(queue) {
+    for consumer in consumers().filter(|consumer| queues.has(consumer.queue())) {
+        for body in consumer.messages(&fact, &env.settings)? {
             let outgoing = Outgoing { body, delay: Duration::ZERO, entry: Some(fact.id), trace: fact.trace.clone() };
-            let sent = queues.send(queue, outgoing).await;
+            let sent = queues.send(consumer.queue(), outgoing).await;
             sent.map_err(|error| Error::unavailable("dispatch a journal entry", error))?;
         }
     }
     chain::chain(&env, &fact).await
-}
-
-/// The messages for an entry, each with its queue.
-pub fn wanted(fact: &Fact, settings: &Settings) -> Result<Vec<(Queue, String)>> {
-    let mut wanted = Vec::new();
-    for consumer in consumers() {
-        wanted.extend(consumer.messages(fact, settings)?.into_iter().map(|body| (consumer.queue(), body)));
-    }
-    Ok(wanted)
 }

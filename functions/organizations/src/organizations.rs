@@ -38,7 +38,7 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Cr
     cx.commit(tx, Created(organization)).await
 }
 
-/// Reads one's own organisation.
+/// Reads the caller's organisation.
 pub async fn read(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Organization>> {
     own(&cx, id).await.map(Data::stored)
 }
@@ -55,7 +55,7 @@ pub async fn update(
     daybook_records::amend(&cx, id, version, patch.fields, Data).await
 }
 
-/// Deletes one's own organisation; only an owner may. No user can sign in any more, its keys and forms stop working,
+/// Deletes the caller's organisation; only an owner may. No user can sign in any more, its keys and forms stop working,
 /// and all its data is erased 30 days later. Until then the users who run the deployment can restore it.
 pub async fn delete(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -> Result<Data<Organization>> {
     own(&cx, id).await?;
@@ -108,7 +108,7 @@ fn run_by(cx: &Cx, id: OrgId) -> Result<Cx> {
     }
 }
 
-/// One's own organisation; "not found" for others.
+/// The caller's organisation; "not found" for any other.
 async fn own(cx: &Cx, id: OrgId) -> Result<Stored<Organization>> {
     match id == cx.org {
         true => cx.get(id).await,

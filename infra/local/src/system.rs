@@ -16,7 +16,6 @@ use daybook_store::engine::Engine;
 use daybook_store::{
     Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions,
 };
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +118,7 @@ pub enum StartError {
 }
 
 /// All of Daybook in one process.
+#[derive(Debug)]
 pub struct System {
     /// The environment of the functions.
     pub env: Arc<Env>,
@@ -128,13 +128,6 @@ pub struct System {
     pub workers: Arc<Workers>,
     /// The files written by jobs.
     pub files: Folder,
-    archive: Arc<dyn Archive>,
-}
-
-impl fmt::Debug for System {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("System").field("env", &self.env).field("workers", &self.workers).finish_non_exhaustive()
-    }
 }
 
 impl System {
@@ -167,8 +160,8 @@ impl System {
         let off = workers.iter().filter(|worker| !worker.is_on).map(|worker| worker.consumer.queue());
         let queues = queues.without(off.collect());
         let feed = LocalFeed::new(entries);
-        let workers = Workers::new(env.clone(), feed, queues, machine.archive.clone(), workers);
-        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files, archive: machine.archive })
+        let workers = Workers::new(env.clone(), feed, queues, machine.archive, workers);
+        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files })
     }
 
     /// The service for all routes.
@@ -179,7 +172,7 @@ impl System {
     /// The service for all routes and additional ones.
     pub fn app_with(&self, more: impl FnOnce(axum::Router) -> axum::Router) -> axum::Router {
         let files = self.files.clone();
-        let places = Places { files: Some(Arc::new(files.clone())), anchors: Some(self.archive.clone()) };
+        let places = Places { files: Some(Arc::new(files.clone())), anchors: Some(self.workers.anchors.clone()) };
         app(functions(), self.env.clone(), |api| {
             more(api.layer(Extension(places)).route("/_local/files/{*key}", get(Folder::serve).with_state(files)))
         })

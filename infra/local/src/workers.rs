@@ -22,7 +22,8 @@ pub struct Workers {
     pub env: Arc<Env>,
     feed: Feed,
     queues: MemoryQueues,
-    anchors: Arc<dyn Archive>,
+    /// The archive of write-once files.
+    pub(crate) anchors: Arc<dyn Archive>,
     workers: Vec<Worker>,
 }
 

@@ -93,7 +93,7 @@ impl Session {
         on_time && self.user == epoch.user && self.epoch == epoch.number
     }
 
-    /// The status of a refresh token that was issued for this session.
+    /// The status of a refresh token that was issued for the session.
     pub fn standing(&self, refresh_token: &str, now: Timestamp) -> Standing {
         let sha256 = sha256_hex(refresh_token.as_bytes());
         if sha256 == self.refresh_sha256 {
