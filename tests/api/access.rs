@@ -13,18 +13,18 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     functions().into_iter().flat_map(|function| function.list).collect()
 }
 
 /// Ids of existing records for path parameters, by the part of the path before the id.
-type Ids = BTreeMap<&'static str, String>;
+pub(crate) type Ids = BTreeMap<&'static str, String>;
 
 /// The last part of ids that don't exist.
 const NEVER: &str = "01m7wjas70ec3sttn163jbej2c";
 
 /// The route's path, with ids in place of its parameters.
-fn path(route: &Route, ids: &Ids) -> String {
+pub(crate) fn path(route: &Route, ids: &Ids) -> String {
     let form = "form_01kdvpaw00fpgv030000000001";
     let mut path = route.path.replace("{form_id}", form);
     while let Some((before, after)) = path.split_once("/{") {
@@ -37,7 +37,7 @@ fn path(route: &Route, ids: &Ids) -> String {
     path
 }
 
-async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Answer {
+pub(crate) async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Answer {
     let call = person.call(route.method.clone(), &path(route, ids));
     let body = match route.path {
         path if path.ends_with("/audit-logs/revert") => json!({"request_id": "x"}),
@@ -58,7 +58,7 @@ async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Ans
 }
 
 /// A world whose default organisation has a record of every kind; returns it with the owner.
-async fn full_world() -> (World, Person, Ids) {
+pub(crate) async fn full_world() -> (World, Person, Ids) {
     let clock = World::noon();
     let hubspot = HubSpot::start(clock.clone()).await;
     let world = World::at(WorldOptions { hubspot: Some(hubspot), ..WorldOptions::default() }, clock).await;

@@ -87,7 +87,10 @@ class Journey:
         somebody = {"username": "mallory", "email": "mallory@example.com", "password": "correct horse battery"}
         self.call("POST", "/api/auth/register", somebody).expect(403)
         owner = {"username": "owner", "email": "owner@example.com", "password": "correct horse battery"}
-        self.call("POST", "/api/auth/register", owner).expect(201)
+        self.call("POST", "/api/auth/register", {**owner, "owner_code": "fedcba9876543210"}).expect(422)
+        self.call("POST", "/api/auth/register", owner).expect(202)
+        token = self.invitation(owner["email"])
+        self.call("POST", "/api/auth/register", {**owner, "invite_token": token}).expect(201)
         login = self.call("POST", "/api/auth/login", {"email": owner["email"], "password": owner["password"]})
         self.token = login.expect(200).json["access_token"]
         assert self.signed_in("GET", "/api/auth/me").expect(200).json["data"]["email"] == owner["email"]
@@ -110,14 +113,17 @@ class Journey:
         timeline = self.signed_in("GET", f"/api/leads/{self.lead}/timeline").expect(200).json["data"]
         assert len(timeline) >= 3, timeline
 
-    def a_colleague_joins_by_the_link_of_a_mail(self):
-        self.signed_in("POST", "/api/invitations", {"email": "eva@example.com", "role": "sales"}).expect(201)
-
+    def invitation(self, email):
+        """The token in the invitation that was mailed to an address."""
         def link():
-            text = json.dumps([mail for mail in self.emulator.mails() if "eva@example.com" in recipients(mail)])
+            text = json.dumps([mail for mail in self.emulator.mails() if email in recipients(mail)])
             found = re.search(r"/account#invite=([\w.-]+)", text)
             return found and found[1]
-        token = wait_for("the invitation", link)
+        return wait_for("the invitation", link)
+
+    def a_colleague_joins_by_the_link_of_a_mail(self):
+        self.signed_in("POST", "/api/invitations", {"email": "eva@example.com", "role": "sales"}).expect(201)
+        token = self.invitation("eva@example.com")
         eva = {"email": "eva@example.com", "password": "correct horse battery", "invite_token": token}
         assert self.call("POST", "/api/auth/register", eva).expect(201).json["user"]["role"] == "sales"
         self.call("POST", "/api/auth/register", eva).expect(409)

@@ -50,6 +50,7 @@ def prerequisites(emulator):
     token, address = emulator.fake_hubspot()
     ssm = emulator.client("ssm")
     ssm.put_parameter(Name="/daybook/jwt-secret", Type="SecureString", Value=SECRET)
+    ssm.put_parameter(Name="/daybook/owner-code", Type="SecureString", Value="0123456789abcdef")
     ssm.put_parameter(Name="/daybook/hubspot-token", Type="SecureString", Value=token)
     emulator.client("sesv2").create_email_identity(EmailIdentity="example.com")
     parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/daybook"
@@ -57,7 +58,7 @@ def prerequisites(emulator):
         "Stage": "test", "OwnerEmail": "owner@example.com", "TeamEmail": "team@example.com",
         "MailFrom": "Daybook <crm@example.com>", "MailIdentity": "example.com",
         "JwtSecretArn": f"{parameter}/jwt-secret", "HubSpotTokenArn": f"{parameter}/hubspot-token",
-        "HubSpotBaseUrl": address, "AllowedOrigins": "https://app.example.com", "BucketPolicies": "none",
+        "OwnerCodeArn": f"{parameter}/owner-code", "HubSpotBaseUrl": address, "AllowedOrigins": "https://app.example.com", "BucketPolicies": "none",
     }
     return overrides, address
 

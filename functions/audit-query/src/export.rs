@@ -5,6 +5,7 @@ use daybook_domain::audit::{Filter, Format};
 use daybook_domain::job::{Job, Work};
 use daybook_domain::{Audit, Event};
 use daybook_http::{Accepted, Answer, Call, Cx, Download, HttpReply, Json, Operation, Result};
+use daybook_records::power::Power;
 use daybook_records::{Draft, created};
 use daybook_store::schema::day_of;
 use daybook_store::{Answer as Kind, Reply, Tx};
@@ -99,9 +100,10 @@ pub async fn export(cx: Cx, Json(ask): Json<Export>) -> Result<Exported> {
     bounds(&filter, cx.org, cx.now())?;
     let mut query = AuditQuery { filter, limit: AT_ONCE, ascending: false, cursor: None };
     let mut file = EntryFile::new(format)?;
+    let reader = Power::of_caller(&cx);
     loop {
         let (page, next) = query.page(&cx).await?;
-        for entry in shown(&cx, page.facts).await? {
+        for entry in shown(&cx, &reader, page.facts).await? {
             file.add(&entry)?;
         }
         match next {
@@ -117,7 +119,8 @@ pub async fn export(cx: Cx, Json(ask): Json<Export>) -> Result<Exported> {
             }
         }
     }
-    let job = Job::new(Work::AuditExport { format, filter: Box::new(query.filter) }, &cx.stamp());
+    let work = Work::AuditExport { format, filter: Box::new(query.filter) };
+    let job = Job::new(work, &cx.stamp()).read_with(&cx.grants);
     let (job, tx) = created(&cx, Tx::default(), Draft::of(job)).await?;
     cx.commit(tx.called(Audit::Export), Accepted(job)).await.map(|job| Exported::Job(Box::new(job)))
 }

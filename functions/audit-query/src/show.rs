@@ -6,6 +6,7 @@ use daybook_domain::audit::{Filter, Outcome};
 use daybook_domain::error::Thing;
 use daybook_domain::{AnyId, EntryId, Error as Domain, RecordType, Timestamp, UserId};
 use daybook_http::{Argument, Call, Cx, Data, Listed, Operation, Path, Result};
+use daybook_records::power::Power;
 use daybook_store::Page;
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::rows::tally;
@@ -31,7 +32,7 @@ pub struct Counted {
 /// Lists entries, the newest first.
 pub async fn list(cx: Cx, Asked(query): Asked) -> Result<Listed<Entry>> {
     let (page, mut next) = query.page(&cx).await?;
-    let mut entries = shown(&cx, page.facts).await?;
+    let mut entries = shown(&cx, &Power::of_caller(&cx), page.facts).await?;
     // Entries that don't fit the response begin the next page.
     let (mut bytes, mut fitting) = (0, 0);
     for entry in &entries {
@@ -65,7 +66,7 @@ pub async fn of_record(cx: Cx, record: InPath, Asked(query): Asked) -> Result<Li
 /// Reads an entry.
 pub async fn read(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Entry>> {
     let fact = cx.journal().fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
-    let entry = shown(&cx, vec![fact]).await?.pop();
+    let entry = shown(&cx, &Power::of_caller(&cx), vec![fact]).await?.pop();
     Ok(Data(entry.ok_or_else(|| Domain::not_found(Thing::Entry))?))
 }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How many e-mails may be requested per hour for one address.
-const MAILS: Rate = Rate { burst: 5, per: Duration::from_secs(3600) };
+pub(crate) const MAILS: Rate = Rate { burst: 5, per: Duration::from_secs(3600) };
 
 /// A request to reset a forgotten password.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -77,7 +77,7 @@ pub struct Next {
     message: String,
 }
 
-fn next<T>(wrap: impl Fn(Next) -> T, language: Language, english: &str, chinese: &str) -> T {
+pub(crate) fn next<T>(wrap: impl Fn(Next) -> T, language: Language, english: &str, chinese: &str) -> T {
     wrap(Next { message: language.0.pick(english, chinese).to_owned() })
 }
 
@@ -114,7 +114,7 @@ pub async fn reset_password(cx: Cx, language: Language, Json(ask): Json<Reset>) 
     let cx = cx.in_organization(org);
     let phc = passwords::hash(ask.password.into_secret()).await?;
     cx.decide(|| async {
-        let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
+        let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket, to)).ok_or_else(unusable)?;
         let proven = User { email_verified_at: user.email_verified_at.or(Some(cx.now())), ..User::clone(&user) };
         let after = proven.signed_out().following(&user, cx.now());
         let credential = Credential { phc: phc.clone(), set_at: cx.now() };
@@ -163,35 +163,34 @@ pub async fn change_password(cx: Cx, language: Language, Json(ask): Json<Changed
     .await
 }
 
-/// Changes the signed-in user's address, by their password, and ends all other sessions. A link sent to the new
-/// address confirms it; the old address is notified.
+/// Requests another address for the signed-in user, by their password. It counts once it is confirmed by the link sent to
+/// it; then all sessions end. The present address is notified.
 pub async fn change_email(cx: Cx, language: Language, Json(ask): Json<NewAddress>) -> Result<Data<Next>> {
-    let (id, current) = who(&cx)?;
+    let (id, _) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
     let attempt = has_password(&cx, id, ask.current_password).await?;
     let to = Use::VerifyEmail;
     cx.decide(|| async {
         let user = cx.get::<User>(id).await?;
-        let session = in_force(&cx, &user, current).await?;
         let after = user.with_address(ask.email.clone()).following(&user, cx.now());
-        let ticket = Ticket::new(&cx.env, &after.email, to).write(cx.org, id, to)?;
+        let ticket = Ticket::new(&cx.env, after.address_to_confirm(), to).write(cx.org, id, to)?;
         let tx = Tx::update(&user, &after)
             .and_happened(Event::UserVerificationRequested, Audit::Update, id)
             .with_row(ticket)
-            .with_row(attempt.cleared(&cx)?)
-            .with_row(session.kept(after.epoch()).follow(cx.org, &session)?);
+            .with_row(attempt.cleared(&cx)?);
         let reply = next(
             Data,
             language,
-            "The address has been changed. Confirm it with the link in the e-mail we sent.",
-            "邮箱已修改，请点击邮件中的链接进行确认。",
+            "Confirm the new address with the link in the e-mail we sent to it. Until then you sign in with the present \
+             one.",
+            "请点击新邮箱收到的邮件中的链接进行确认。确认之前，请继续使用当前邮箱登录。",
         );
         cx.commit(tx, reply).await
     })
     .await
 }
 
-/// Confirms an address by the token of an e-mail.
+/// Confirms an address by the token of an e-mail. A new address counts from now on, and all sessions end.
 pub async fn verify_email(cx: Cx, language: Language, Json(ask): Json<Proof>) -> Result<Data<Next>> {
     let unusable = || Error::from(Domain::Conflict(Conflict::TicketUsed));
     let to = Use::VerifyEmail;
@@ -199,8 +198,8 @@ pub async fn verify_email(cx: Cx, language: Language, Json(ask): Json<Proof>) ->
     let (org, id, ticket) = found.ok_or_else(unusable)?;
     let cx = cx.in_organization(org);
     cx.decide(|| async {
-        let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket)).ok_or_else(unusable)?;
-        let after = User { email_verified_at: Some(cx.now()), ..User::clone(&user) }.following(&user, cx.now());
+        let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket, to)).ok_or_else(unusable)?;
+        let after = user.confirmed(cx.now()).following(&user, cx.now());
         let tx = Tx::update(&user, &after).announced(Event::UserEmailVerified).with_row(ticket.spend(org, id, to)?);
         cx.commit(tx, next(Data, language, "Your address is confirmed.", "邮箱已确认。")).await
     })
@@ -212,10 +211,11 @@ pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<
     let (id, _) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
     let user = cx.get::<User>(id).await?;
-    if user.email_verified_at.is_some() {
+    if user.email_verified_at.is_some() && user.new_email.is_none() {
         return Ok(next(Accepted, language, "Your address is confirmed already.", "您的邮箱已经确认，无需重复确认。"));
     }
-    let ticket = Ticket::new(&cx.env, &user.email, Use::VerifyEmail).write(cx.org, id, Use::VerifyEmail)?;
+    let ticket =
+        Ticket::new(&cx.env, user.address_to_confirm(), Use::VerifyEmail).write(cx.org, id, Use::VerifyEmail)?;
     let tx = Tx::happened(Event::UserVerificationRequested, Audit::Update, id).with_row(ticket);
     let reply = next(
         Accepted,
@@ -226,6 +226,6 @@ pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<
     cx.commit(tx, reply).await
 }
 
-fn is_for(user: &User, ticket: &Ticket) -> bool {
-    user.status == Status::Active && ticket.went_to(&user.email)
+fn is_for(user: &User, ticket: &Ticket, to: Use) -> bool {
+    user.status == Status::Active && ticket.went_to(to.address_of(user))
 }

@@ -77,7 +77,7 @@ impl Booked {
 
 /// Requests a demonstration for the lead of an earlier form.
 async fn request(cx: Cx, Path(id): Path<LeadId>, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
-    if cx.actor.user().is_some() {
+    if cx.actor.owner().is_some() {
         return arrange(cx, id, posted).await;
     }
     let earlier = earlier(&cx, id, &posted).await?;
@@ -95,8 +95,7 @@ async fn arrange(cx: Cx, id: LeadId, posted: PostedLater<DemoFields>) -> Result<
     let lead = find_lead(&cx, id).await?;
     let zone = zone_of(&cx).await?;
     let stamp = cx.stamp();
-    let origin =
-        DemoOrigin { id: DemoId::new(stamp.id), lead: lead.id, owner: lead.owner_id, submission: None, zone: &zone };
+    let origin = DemoOrigin { id: DemoId::new(stamp.id), lead: lead.id, submission: None, zone: &zone };
     let demo = Demo::requested(&posted.follow_up.asked, origin, stamp.at)?;
     let (demo, tx) = created(&cx, Tx::default(), Draft::of(demo)).await?;
     let reply = Thanks::with(Booked::Demo(Box::new(demo)), posted.by.locale.unwrap_or_default());

@@ -1,14 +1,13 @@
 //! The organisations API: users see and change their own; administrators of the default organisation create others.
 
-use daybook_domain::form::Form;
-use daybook_domain::invitation::{Invitation, NewInvitation, Status};
+use daybook_domain::invitation::Invitation;
 use daybook_domain::job::{Job, Work};
 use daybook_domain::organization::{NewOrganization, Organization};
-use daybook_domain::permission::{Action, Permission, Resource, Role};
+use daybook_domain::permission::{Action, Permission, Resource};
 use daybook_domain::{Audit, Conflict, Error as Domain, OrgId, RecordType, Stored};
 use daybook_http::{Created, Cx, Data, IfMatch, ListQuery, Listed, NewJson, Patch, Path, Result};
-use daybook_records::{Draft, created, deleted};
-use daybook_store::{Decision, Kept, Registration, Tx};
+use daybook_records::{Draft, created, deleted, invite, take_mail};
+use daybook_store::{Decision, Registration, Tx};
 
 /// Lists the organisations the user belongs to: exactly one.
 pub async fn list(cx: Cx, query: ListQuery<Organization>) -> Result<Listed<Organization>> {
@@ -24,17 +23,9 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Cr
     if cx.env.settings.registration == Registration::Closed {
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
-    let stamp = cx.stamp();
-    let org = OrgId::new(stamp.id);
-    let owner = NewInvitation { email: new.owner_email.clone(), name: None, role: Role::Owner.into() };
-    let organization = Organization::invited(org, new, &stamp);
-    let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
-    // The inviting user is unknown in the new organisation.
-    let invitation = Invitation { invited_by: None, ..Invitation::new(owner, &cx.stamp()) };
-    let cx = cx.in_organization(org);
-    let (organization, tx) = created(&cx, Tx::default(), Draft::of(organization)).await?;
-    let (_, tx) = created(&cx, tx, Draft::of(form)).await?;
-    let (_, tx) = created(&cx, tx, Draft::of(invitation)).await?;
+    take_mail(&cx).await?;
+    let cx = cx.in_organization(OrgId::new(cx.env.ids.next()));
+    let (organization, tx) = invite::organization_of_invited(&cx, new).await?;
     cx.commit(tx, Created(organization)).await
 }
 
@@ -83,19 +74,14 @@ pub async fn restore(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -
 /// Sends the invitation of an organisation's first owner again, as long as it has no owner. Only in the default
 /// organisation, whose users run the deployment.
 pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
-    let cx = run_by(&cx, id)?;
+    let by = cx;
+    let cx = run_by(&by, id)?;
     let organization = cx.get::<Organization>(id).await?;
     if !organization.owner_ids.is_empty() {
         return Err(Domain::Conflict(Conflict::HasOwner).into());
     }
-    let mut invitation = None;
-    cx.every::<Invitation>(Kept::Live)
-        .each(|found| {
-            let is_it = found.role == Role::Owner.into() && found.status == Status::Pending;
-            invitation = invitation.take().or(is_it.then_some(found.id));
-        })
-        .await?;
-    let invitation = invitation.ok_or_else(|| Domain::not_found(RecordType::Invitation))?;
+    take_mail(&by).await?;
+    let invitation = invite::of_first_owner(&cx).await?.ok_or_else(|| Domain::not_found(RecordType::Invitation))?;
     let resent = |invitation: &Invitation| invitation.resent(cx.now());
     daybook_records::change(&cx, invitation, None, resent, Data).await
 }

@@ -5,6 +5,7 @@ use daybook_audit::{AuditQuery, EntryFile, shown};
 use daybook_domain::audit::{Filter, Format};
 use daybook_domain::job::Job;
 use daybook_jobs::files::Files;
+use daybook_records::power::Power;
 use daybook_store::schema::day_of;
 use daybook_store::{Cx, Result};
 
@@ -23,12 +24,13 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, format: Format, filter: 
     let to = filter.to.clone().or_else(|| Some(job.created_at.to_string()));
     let filter = Filter { to, ..filter.clone() };
     let mut query = AuditQuery { filter, limit: AT_ONCE, ascending: false, cursor: None };
+    let reader = Power::of_job(job);
     let mut file = EntryFile::new(format)?;
     let mut writing = files.begin(&job.file_key(cx.org), format.media_type()).await.map_err(unwritten)?;
     let mut written = 0;
     loop {
         let (page, next) = query.page(cx).await?;
-        for entry in shown(cx, page.facts).await? {
+        for entry in shown(cx, &reader, page.facts).await? {
             file.add(&entry)?;
         }
         let is_last = next.is_none();

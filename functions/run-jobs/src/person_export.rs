@@ -6,6 +6,7 @@ use daybook_audit::{Entry, WhoKind, shown};
 use daybook_domain::job::Job;
 use daybook_domain::{AnyId, EmailAddress, EntryId, RecordType, Timestamp};
 use daybook_jobs::files::Files;
+use daybook_records::power::Power;
 use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::{delivery, ledger, suppression};
 use daybook_store::schema::day_of;
@@ -78,7 +79,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
     for entry in &entries {
         facts.extend(cx.journal().fact(*entry).await?);
     }
-    export.audit_log = shown(cx, facts).await?.into_iter().map(of_others_hidden).collect();
+    export.audit_log = shown(cx, &Power::everything(), facts).await?.into_iter().map(of_others_hidden).collect();
     let text = serde_json::to_vec_pretty(&export).map_err(|error| Error::internal("write a job's file", error))?;
     let bytes = write(cx, files, job, "application/json", &text).await?;
     let name = format!("person-{}.json", day_of(job.created_at));

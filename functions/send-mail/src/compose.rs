@@ -44,7 +44,8 @@ pub async fn compose(env: &Arc<Env>, sender: &Sender, job: MailJob) -> Result<Op
         MailKind::Notification => from.submission(about, From::notification).await,
         MailKind::Verification => from.ticket(about, Use::VerifyEmail, AccountMail::Verification).await,
         MailKind::PasswordReset => from.ticket(about, Use::ResetPassword, AccountMail::PasswordReset).await,
-        MailKind::PasswordChanged => from.user(about, AccountMail::PasswordChanged, None).await,
+        MailKind::PasswordChanged => from.user(about, AccountMail::PasswordChanged).await,
+        MailKind::AddressToChange => from.user(about, AccountMail::AddressToChange).await,
         MailKind::AddressChanged => from.old_address(about, job.entry).await,
         MailKind::Invitation => from.invitation(about).await,
         MailKind::TaskAssigned => from.task_assigned(about, job.entry).await,
@@ -101,18 +102,20 @@ impl From<'_> {
         let Some(ticket) = Ticket::read(env, self.cx.org, id, to).await?.filter(|ticket| !ticket.used) else {
             return Ok(None);
         };
-        let fragment = format!("{}={}", to.name(), ticket.token(env, self.cx.org, id, to));
-        self.user(about, mail, Some((ticket, env.settings.account_link(&fragment)))).await
+        let user = self.active_user(about).await?.filter(|user| ticket.went_to(to.address_of(user)));
+        let Some(user) = user else { return Ok(None) };
+        let link = env.settings.account_link(&format!("{}={}", to.name(), ticket.token(env, self.cx.org, id, to)));
+        self.account(to.address_of(&user).clone(), user.name.as_ref(), mail, Some(&link)).map(Some)
     }
 
-    async fn user(&self, id: AnyId, mail: AccountMail, ticket: Option<(Ticket, String)>) -> Result<Option<Composed>> {
+    async fn user(&self, id: AnyId, mail: AccountMail) -> Result<Option<Composed>> {
+        let Some(user) = self.active_user(id).await? else { return Ok(None) };
+        self.account(user.email.clone(), user.name.as_ref(), mail, None).map(Some)
+    }
+
+    async fn active_user(&self, id: AnyId) -> Result<Option<User>> {
         let user = self.cx.find::<User>(id).await?;
-        let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
-        if ticket.as_ref().is_some_and(|(ticket, _)| !ticket.went_to(&user.email)) {
-            return Ok(None);
-        }
-        let link = ticket.map(|(_, link)| link);
-        self.account(user.email.clone(), user.name.as_ref(), mail, link.as_deref()).map(Some)
+        Ok(user.map(Stored::into_inner).filter(|user| user.status == Status::Active))
     }
 
     /// A mail to the address that a user had before the entry.
@@ -167,8 +170,9 @@ impl From<'_> {
     }
 
     async fn task(&self, task: &Task, to: UserId, mail: TaskMail) -> Result<Option<Composed>> {
-        let user = self.cx.find::<User>(to).await?;
-        let Some(user) = user.filter(|user| user.status == Status::Active) else { return Ok(None) };
+        // Titles are written by others, so they go to confirmed addresses only.
+        let user = self.active_user(to.into()).await?.filter(|user| user.email_verified_at.is_some());
+        let Some(user) = user else { return Ok(None) };
         let name = user.name.as_ref().map_or(user.email.as_str(), Line::as_str);
         let zone = self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
         let due = task.due_date.map(|at| zone.written_time(at, self.locale()));

@@ -56,6 +56,8 @@ mails! {
     PasswordReset "mail-password-reset" "r",
     /// To a user: your password was changed.
     PasswordChanged "mail-password-changed" "p",
+    /// To a user: another address is to be confirmed.
+    AddressToChange "mail-address-to-change" "b",
     /// To a user's previous address: the address was changed.
     AddressChanged "mail-address-changed" "a",
     /// To an invited person: join an organisation.

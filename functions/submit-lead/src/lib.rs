@@ -11,7 +11,7 @@ use daybook_intake::{Post, Receipt, Thanks, accept};
 pub fn routes() -> Routes {
     Routes::of("submit-lead")
         .post("/api/leads", public(RateClass::Form).or_can(Leads, Create), submit)
-        .post("/f/{form_id}", public(RateClass::Form), submit_form)
+        .post("/f/{form_id}", public(RateClass::Form).or_can(Leads, Create), submit_form)
         .get("/daybook-form.js", public(RateClass::Free), script)
 }
 

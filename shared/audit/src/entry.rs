@@ -6,11 +6,12 @@ use daybook_domain::permission::RoleRef;
 use daybook_domain::stored::FORM;
 use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, RecordType, Timestamp, Unknown, choices};
 use daybook_http::status_code;
+use daybook_records::power::Power;
 use daybook_store::journal::{Detail, RequestDetail};
 use daybook_store::{Cx, Fact, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// An entry of the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -36,7 +37,8 @@ pub struct Entry {
     pub duration_ms: u64,
     /// The request's id.
     pub request_id: String,
-    /// The request, with secrets masked; none if Daybook acted by itself.
+    /// The request, with secrets masked; none if Daybook acted by itself, or if the request concerned a record that the
+    /// caller can't read.
     pub request: Option<Asked>,
     /// The names of the fields that changed.
     pub fields: Vec<String>,
@@ -44,6 +46,8 @@ pub struct Entry {
     pub changes: Vec<FieldChange>,
     /// Whether the request and the values were erased since; the rest stays.
     pub erased: bool,
+    /// Whether the request and the values are left out, as the caller can't read the record.
+    pub hidden: bool,
 }
 
 /// The actor of an entry.
@@ -120,18 +124,58 @@ pub struct FieldChange {
     pub after: Value,
 }
 
-/// Joins facts with their details into entries.
-pub async fn shown(cx: &Cx, facts: Vec<Fact>) -> Result<Vec<Entry>> {
+/// Joins facts with their details into entries, for a reader with this power. Details of records that the reader can't
+/// read are left out.
+pub async fn shown(cx: &Cx, reader: &Power, facts: Vec<Fact>) -> Result<Vec<Entry>> {
     let mut details = cx.journal().details(facts.iter().map(|fact| fact.id)).await?;
     let mut requests = requests(cx, &facts, &details).await?;
-    Ok(facts
-        .into_iter()
-        .map(|fact| {
-            let detail = details.remove(&fact.id);
-            let request = requests.remove(&fact.id);
-            entry(fact, detail, request)
-        })
-        .collect())
+    let readable = readable(cx, reader, &facts).await?;
+    let entry = |fact: Fact| {
+        let (detail, request) = (details.remove(&fact.id), requests.remove(&fact.id));
+        let whole = entry(fact, detail, request);
+        match &readable {
+            Some(readable) => readable.of(whole),
+            None => whole,
+        }
+    };
+    Ok(facts.into_iter().map(entry).collect())
+}
+
+/// The records that a reader can read, and the entries whose requests concern these alone.
+struct Readable {
+    records: HashSet<AnyId>,
+    requests: HashSet<EntryId>,
+}
+
+impl Readable {
+    fn of(&self, entry: Entry) -> Entry {
+        let request = entry.request.filter(|_| self.requests.contains(&entry.id));
+        match self.records.contains(&entry.resource.id) {
+            true => Entry { request, ..entry },
+            false => Entry { request: None, changes: Vec::new(), hidden: true, ..entry },
+        }
+    }
+}
+
+/// What a reader can read of these entries; `None` if that is all of them.
+async fn readable(cx: &Cx, reader: &Power, facts: &[Fact]) -> Result<Option<Readable>> {
+    if reader.reads_everything() {
+        return Ok(None);
+    }
+    let mut of_entry: HashMap<EntryId, AnyId> = facts.iter().map(|fact| (fact.id, fact.record)).collect();
+    let mut requests: Vec<Vec<EntryId>> = Vec::new();
+    for id in facts.iter().map(|fact| fact.request_id.as_str()).collect::<BTreeSet<_>>() {
+        requests.extend(cx.journal().of_request(id).await?.into_values());
+    }
+    // A request is stored with its first entry, and concerns the records of all of them.
+    requests.retain(|entries| entries.iter().any(|entry| of_entry.contains_key(entry)));
+    let others: BTreeSet<EntryId> =
+        requests.iter().flatten().copied().filter(|entry| !of_entry.contains_key(entry)).collect();
+    of_entry.extend(cx.journal().facts(others.into_iter()).await?.into_iter().map(|fact| (fact.id, fact.record)));
+    let records = reader.reads(cx, of_entry.values().copied()).await?;
+    let is_readable = |entry: &EntryId| of_entry.get(entry).is_some_and(|record| records.contains(record));
+    let requests = requests.into_iter().filter(|entries| entries.iter().all(is_readable)).flatten().collect();
+    Ok(Some(Readable { records, requests }))
 }
 
 /// The requests of facts, by fact. A request with several facts is stored with the first of them.
@@ -196,6 +240,7 @@ fn entry(fact: Fact, detail: Option<Detail>, request: Option<RequestDetail>) -> 
         fields: fact.fields,
         changes,
         erased,
+        hidden: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! API keys: credentials of programs, with permissions, an expiry and a rate limit.
 
 use crate::field::Fields;
-use crate::permission::{Grants, HeldPermission, Permission, Resource};
+use crate::permission::{Action, Grants, HeldPermission, Permission, Resource};
 use crate::record::Record;
 use crate::{ApiKeyId, Edit, Error, Line, RecordType, Rule, Stamp, Timestamp, UserId, record_events, record_head};
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ impl Record for ApiKey {
     type Id = ApiKeyId;
     type Context = ();
     const RESOURCE: Resource = Resource::Organization;
+    const READ: Action = Action::Manage;
     const UNDONE: bool = false;
     const SAMPLE: &'static str =
         r#"{"name": "Import", "prefix": "dbk_…", "permissions": ["leads:create:all"], "made_by": "usr_{id}"}"#;

@@ -186,7 +186,7 @@ pub struct Demo {
     /// The submission that requested it; none if staff created it.
     #[field(read_only)]
     pub submission_id: Option<SubmissionId>,
-    /// The user who gives it.
+    /// The user who gives it. Without one it is in the scope of its lead.
     pub owner_id: Option<UserId>,
     /// Where.
     pub demo_type: DemoType,
@@ -225,15 +225,13 @@ pub struct Raw {
     pub interested_products: Option<String>,
 }
 
-/// The lead, owner and submission of a new demonstration.
+/// The lead and submission of a new demonstration.
 #[derive(Clone, Debug)]
 pub struct DemoOrigin<'a> {
     /// Its id.
     pub id: DemoId,
     /// The lead.
     pub lead: LeadId,
-    /// The owner of the lead.
-    pub owner: Option<UserId>,
     /// The submission that requests it.
     pub submission: Option<SubmissionId>,
     /// The organisation's zone.
@@ -253,7 +251,7 @@ impl Demo {
             status: DemoStatus::Requested,
             lead_id: origin.lead,
             submission_id: origin.submission,
-            owner_id: origin.owner,
+            owner_id: None,
             demo_type: fields.demo_type.unwrap_or_default(),
             preferred_date: None,
             preferred_local: None,
@@ -311,6 +309,7 @@ impl Record for Demo {
     const RESOURCE: Resource = Resource::Demos;
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A demonstration was requested.");
+    const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Lead];
     const SAMPLE: &'static str = r#"{"status": "requested", "lead_id": "lead_{id}", "demo_type": "virtual", "preferred_in_past": false, "timezone": "Asia/Shanghai", "interested_products": [], "raw": {}}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", DemoStatus::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
@@ -399,8 +398,7 @@ mod tests {
     fn demo(value: Value) -> Demo {
         let nil = uuid::Uuid::nil();
         let zone = Zone::default();
-        let origin =
-            DemoOrigin { id: DemoId::new(nil), lead: LeadId::new(nil), owner: None, submission: None, zone: &zone };
+        let origin = DemoOrigin { id: DemoId::new(nil), lead: LeadId::new(nil), submission: None, zone: &zone };
         let now = "2026-11-20T12:00:00Z".parse().expect("a time");
         Demo::requested(&fields(value).expect("valid"), origin, now).expect("a demo")
     }

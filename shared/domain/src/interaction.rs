@@ -98,6 +98,7 @@ impl Record for Interaction {
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An interaction was recorded.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer];
+    const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Customer, RecordType::Contact, RecordType::Opportunity];
     const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "interaction_type": "call", "occurred_at": "{at}"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("interaction_type", InteractionType::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");

@@ -2,7 +2,7 @@
 
 use crate::choices;
 use crate::field::Fields;
-use crate::permission::{Resource, RoleRef};
+use crate::permission::{Action, Resource, RoleRef};
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::{
     Change, Conflict, EmailAddress, Error, Event, InvitationId, Line, RecordType, Stamp, Timestamp, UserId, record_head,
@@ -111,6 +111,7 @@ impl Record for Invitation {
     type Context = ();
     const RESOURCE: Resource = Resource::Users;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
+    const READ: Action = Action::Manage;
     const UNDONE: bool = false;
     const SAMPLE: &'static str =
         r#"{"email": "new@example.com", "role": "sales", "status": "pending", "expires_at": "{at}", "sent": 1}"#;

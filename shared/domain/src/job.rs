@@ -3,7 +3,7 @@
 use crate::audit::{Filter, Format};
 use crate::choices;
 use crate::field::Fields;
-use crate::permission::Resource;
+use crate::permission::{Action, Grants, HeldPermission, Permission, Resource};
 use crate::record::{Record, TRASH};
 use crate::{AnyId, Change, Event, JobId, OrgId, RecordType, Stamp, Timestamp, UserId, record_head};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,10 @@ pub struct Job {
     pub status: Status,
     /// The user who requested it; for an API key, the key's creator.
     pub owner_id: Option<UserId>,
+    /// The permissions that its file relies on, besides those that its work needs. Only callers who have them get a
+    /// link to the file.
+    #[serde(default)]
+    pub permissions: Vec<HeldPermission>,
     /// The resulting file.
     pub file: Option<JobFile>,
     /// The numbers of what was erased, if it is an erasure.
@@ -169,11 +173,20 @@ impl Job {
             work,
             status: Status::Queued,
             owner_id: stamp.actor.owner(),
+            permissions: Vec::new(),
             file: None,
             erased: None,
             progress: None,
             failure: None,
         }
+    }
+
+    /// The job with the permissions to read that its requester has, as its file will hold what they cover.
+    #[must_use]
+    pub fn read_with(self, grants: &Grants) -> Job {
+        let reads = |one: &Permission| matches!(one.action, Action::Read | Action::Manage);
+        let permissions = grants.list().into_iter().filter(reads).map(HeldPermission::Known).collect();
+        Job { permissions, ..self }
     }
 
     /// The earliest time at which the job may start.

@@ -373,6 +373,22 @@ impl Grants {
         those.known.iter().all(known) && those.unknown.is_subset(&self.unknown)
     }
 
+    /// These permissions as far as others include them.
+    #[must_use]
+    pub fn within(&self, others: &Grants) -> Grants {
+        let within = |(what, scope): (&(Resource, Action), &Scope)| Some((*what, *scope.min(others.known.get(what)?)));
+        let unknown = self.unknown.intersection(&others.unknown).copied().collect();
+        Grants { known: self.known.iter().filter_map(within).collect(), unknown }
+    }
+
+    /// These permissions without those to administer: to manage settings, and to undo.
+    #[must_use]
+    pub fn without_administration(&self) -> Grants {
+        let administers = |action: Action| matches!(action, Action::Manage | Action::Revert);
+        let known = self.known.iter().filter(|((_, action), _)| !administers(*action));
+        Grants { known: known.map(|(what, scope)| (*what, *scope)).collect(), unknown: BTreeSet::new() }
+    }
+
     /// The permissions, each with its widest scope.
     pub fn list(&self) -> Vec<Permission> {
         self.known.iter().map(|(&(resource, action), &scope)| Permission { resource, action, scope }).collect()

@@ -2,7 +2,7 @@
 
 use crate::event::{Change, Event};
 use crate::field::Fields;
-use crate::permission::Resource;
+use crate::permission::{Action, Resource};
 use crate::words::Words;
 use crate::{AnyId, Edit, EmailAddress, Error, FormId, NamedId, Phone, RecordType, Stamp, Timestamp, UserId};
 use serde::Serialize;
@@ -56,6 +56,12 @@ pub trait Record:
 
     /// The types of parents whose deletion cascades to the record, see `cascade_parents`.
     const CASCADES_FROM: &'static [RecordType] = &[];
+
+    /// The types of parents whose scope a record without an owner is in, see `scope_parents`.
+    const IN_SCOPE_OF: &'static [RecordType] = &[];
+
+    /// The action whose permission reading a record needs.
+    const READ: Action = Action::Read;
 
     /// Whether the records may be personal data.
     const PERSONAL: Personal = Personal::No;
@@ -168,6 +174,11 @@ pub trait Record:
     /// The parents whose deletion cascades to the record.
     fn cascade_parents(&self) -> Vec<AnyId> {
         self.parents().into_iter().filter(|parent| Self::CASCADES_FROM.contains(&parent.kind)).collect()
+    }
+
+    /// The parents whose scope the record is in while it has no owner: who reaches them all reaches the record.
+    fn scope_parents(&self) -> Vec<AnyId> {
+        self.parents().into_iter().filter(|parent| Self::IN_SCOPE_OF.contains(&parent.kind)).collect()
     }
 
     /// The records about the same person.

@@ -119,6 +119,7 @@ impl Record for Submission {
     const PERSONAL: Personal = Personal::Yes;
     const UNDONE: bool = false;
     const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A form was posted.");
+    const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Lead];
     const SAMPLE: &'static str =
         r#"{"status": "accepted", "screening": [], "lead_id": "lead_{id}", "enquiry": {"email": "ada@example.com"}}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Verdict::NAMES));

@@ -243,6 +243,8 @@ impl Record for Task {
     const PERSONAL: Personal = Personal::Yes;
     const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A task was created.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer, RecordType::Opportunity];
+    const IN_SCOPE_OF: &'static [RecordType] =
+        &[RecordType::Customer, RecordType::Contact, RecordType::Opportunity, RecordType::Lead];
     const SAMPLE: &'static str = r#"{"title": "Call", "status": "todo", "priority": "medium", "progress": 0, "related_to": {"type": "opportunity", "id": "opp_{id}"}, "customer_id": "cus_{id}", "reminders": [], "checklist": [{"text": "Dial"}], "tags": []}"#;
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", TaskStatus::NAMES));

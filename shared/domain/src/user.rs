@@ -1,6 +1,7 @@
 //! Users: people who sign in, with a role, a status and optionally a second factor.
 
 use crate::choices;
+use crate::error::Violations;
 use crate::field::Fields;
 use crate::permission::{Grants, Resource, Role, RoleRef};
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
@@ -36,6 +37,10 @@ pub struct User {
     /// Whether the user may sign in.
     #[serde(default)]
     pub status: Status,
+    /// The address to sign in with once the user confirms it, by the link that was sent to it.
+    #[serde(default)]
+    #[field(read_only)]
+    pub new_email: Option<EmailAddress>,
     /// When the e-mail address was verified.
     #[serde(default)]
     #[field(read_only)]
@@ -79,6 +84,7 @@ impl User {
             name,
             role,
             status: Status::Active,
+            new_email: None,
             email_verified_at: None,
             second_factor: false,
             session_epoch: 0,
@@ -102,21 +108,61 @@ impl User {
         self
     }
 
-    /// The user with another e-mail address; this ends all sessions.
+    /// The address that a confirmation is sent to: the new one, if there is one.
+    pub fn address_to_confirm(&self) -> &EmailAddress {
+        self.new_email.as_ref().unwrap_or(&self.email)
+    }
+
+    /// The user with another e-mail address to confirm; until then they sign in with the present one.
     #[must_use]
     pub fn with_address(&self, email: EmailAddress) -> User {
         self.changed_to(User { email, ..self.clone() })
     }
 
-    /// The user as changed by another user. Suspending ends all sessions; a new e-mail address is unverified.
+    /// The user with the address confirmed. If it is a new one, all sessions end.
+    #[must_use]
+    pub fn confirmed(&self, at: Timestamp) -> User {
+        let confirmed = User { email_verified_at: Some(at), ..self.clone() };
+        match &self.new_email {
+            Some(email) => User { email: email.clone(), new_email: None, ..confirmed }.signed_out(),
+            None => confirmed,
+        }
+    }
+
+    /// The user as changed by another user. Suspending ends all sessions; a new e-mail address counts once it is
+    /// confirmed.
     #[must_use]
     fn changed_to(&self, wanted: User) -> User {
-        let proven = self.email.normalized() == wanted.email.normalized();
-        let email_verified_at = self.email_verified_at.filter(|_| proven);
+        let same = self.email.normalized() == wanted.email.normalized();
+        let (email, new_email) = match same {
+            true => (wanted.email, self.new_email.clone()),
+            false => (self.email.clone(), Some(wanted.email)),
+        };
         // Another user can turn the second factor off, for users who lost their app and codes, but can't turn it on.
         let second_factor = self.second_factor && wanted.second_factor;
-        let wanted = User { email_verified_at, second_factor, ..wanted };
-        if wanted.status != self.status || !proven { wanted.signed_out() } else { wanted }
+        let wanted = User { email, new_email, second_factor, ..wanted };
+        if wanted.status != self.status { wanted.signed_out() } else { wanted }
+    }
+
+    /// Refuses changes of one's own account that need the password and have their own endpoint. A person with access to
+    /// an open session, or to an API key, can't take over the account of its user.
+    pub fn may_change_own(&self, after: &User) -> Result<(), Error> {
+        let mut violations = Violations::default();
+        if (&after.email, &after.new_email) != (&self.email, &self.new_email) {
+            let rule = Rule::format("changed with POST /api/auth/change-email", "通过 POST /api/auth/change-email 修改");
+            violations.add("/email", rule);
+        }
+        if after.second_factor != self.second_factor {
+            let rule =
+                Rule::format("turned off with POST /api/auth/mfa/disable", "通过 POST /api/auth/mfa/disable 停用");
+            violations.add("/second_factor", rule);
+        }
+        violations.into_result()
+    }
+
+    /// Whether a change could give the account to another person: another address, or no second factor any more.
+    pub fn may_change_hands(&self, after: &User) -> bool {
+        self.new_email != after.new_email || self.second_factor != after.second_factor
     }
 }
 

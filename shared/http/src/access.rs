@@ -243,14 +243,14 @@ async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpA
     let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
     let found = KeyInForce::read(env, credential.org, credential.id).await?;
     let found = found.filter(|found| credential.is(&found.secret.sha256)).ok_or_else(invalid)?;
-    let KeyInForce { key, secret, organization } = found;
+    let KeyInForce { key, grants, secret, organization } = found;
     if let Some(most) = key.requests_per_minute.filter(|_| env.settings.rate_limits) {
         let rate = Rate { burst: most, per: Duration::from_secs(60) };
         take_or_refuse(env, credential.org, "key", &key.id.to_string(), rate).await?;
     }
     secret.note_use(env, credential.org, key.id).await?;
     let actor = Actor::ApiKey { id: key.id, made_by: key.made_by };
-    Ok(admitted(actor, key.grants(), &organization, ip))
+    Ok(admitted(actor, grants, &organization, ip))
 }
 
 fn admitted(actor: Actor, grants: Grants, organization: &Organization, ip: Option<IpAddr>) -> Admitted {

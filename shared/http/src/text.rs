@@ -244,6 +244,11 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "This invitation was used, revoked or replaced, has expired, or is for another address; ask for a new one.",
             "该邀请已被使用、撤回或替换，或已过期，或与邮箱不符，请重新申请。",
         ),
+        Conflict::AddressUnconfirmed => (
+            "Confirm your own e-mail address first, by the link in the mail that you got. POST \
+             /api/auth/verify-email/resend sends it again.",
+            "请先通过邮件中的链接确认您自己的邮箱。可通过 POST /api/auth/verify-email/resend 重新发送确认邮件。",
+        ),
         Conflict::TicketUsed => (
             "This link was used, was replaced by a newer one, or has expired; ask for a new one.",
             "该链接已被使用、已被新链接替换或已过期，请重新申请。",

@@ -98,12 +98,12 @@ pub async fn announced_lead(cx: &Cx, id: LeadId) -> Result<LeadId> {
 
 /// Stores a post with the lead and the demonstration that it creates, and returns the reply.
 pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form) -> R) -> Result<R> {
-    let trusted = cx.actor.user().is_some();
+    let trusted = cx.actor.owner().is_some();
     let (cx, form) = form_of(cx, &post.by, trusted).await?;
     let cx = if trusted {
         cx
     } else {
-        cx.once_by(&format!("{} {}", cx.request.path, form.id), &post.by.content, DOUBLE_CLICK)
+        once_by_visitor(&cx, &form, &post.by.content)
     };
     if let Some(origin) = post.by.origin.as_deref().filter(|origin| !trusted && !form.takes_posts_from(origin)) {
         return Err(Domain::Origin(origin.to_owned()).into());
@@ -135,6 +135,15 @@ pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form
         }
     }
     Err(Domain::Conflict(Conflict::Contended).into())
+}
+
+/// The request with an idempotency key of the visitor who posts, so that a double click is answered alike, and no
+/// other visitor gets that answer. A visitor is told from others by network and browser.
+fn once_by_visitor(cx: &Cx, form: &Form, content: &str) -> Cx {
+    let Some(ip) = cx.request.ip else { return cx.clone() };
+    let browser = cx.request.user_agent.as_deref().unwrap_or_default();
+    let scope = format!("{} {} {} {browser}", cx.request.path, form.id, network(ip));
+    cx.once_by(&scope, content, DOUBLE_CLICK)
 }
 
 /// Screens a post. A follow-up to a held submission is held with it.

@@ -6,7 +6,7 @@ use daybook_domain::form::Form;
 use daybook_domain::lead::{Lead, LeadOrigin};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
-use daybook_domain::{Claim, DemoId, LeadId, Line, RecordType, Timestamp, UserId, Zone};
+use daybook_domain::{Claim, DemoId, LeadId, Line, RecordType, Timestamp, Zone};
 use daybook_http::{Cx, Result};
 use daybook_records::{Draft, created};
 use daybook_store::Tx;
@@ -21,8 +21,6 @@ pub(crate) struct Known {
     pub lead: Option<LeadId>,
     /// The earlier lead that had the e-mail address.
     pub previous: Option<LeadId>,
-    /// The owner of the existing lead; only read if the submission may create a demonstration.
-    pub owner: Option<UserId>,
 }
 
 /// Finds the existing lead of an accepted submission: the lead of the one it follows, or the lead with its address.
@@ -30,15 +28,11 @@ pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<Lead
     if let Some(id) = earlier
         && let Some(lead) = cx.find::<Lead>(id).await?
     {
-        return Ok(Known { lead: Some(lead.id), previous: None, owner: lead.owner_id });
+        return Ok(Known { lead: Some(lead.id), previous: None });
     }
     let holder = cx.holder(RecordType::Lead, &Claim::of_address(&submission.enquiry.email)).await?;
     let lead = holder.current.and_then(|id| LeadId::try_from(id).ok());
-    let owner = match lead {
-        Some(id) if submission.demo.is_some() => cx.find::<Lead>(id).await?.and_then(|lead| lead.owner_id),
-        _ => None,
-    };
-    Ok(Known { lead, previous: holder.previous.and_then(|id| LeadId::try_from(id).ok()), owner })
+    Ok(Known { lead, previous: holder.previous.and_then(|id| LeadId::try_from(id).ok()) })
 }
 
 /// The records that an accepted submission creates.
@@ -92,7 +86,7 @@ pub(crate) fn makes(
     let demo = match (&submission.demo, lead_id) {
         (Some(fields), Some(lead)) => {
             let id = DemoId::of_submission(submission.id);
-            let origin = DemoOrigin { id, lead, owner: known.owner, submission: Some(submission.id), zone };
+            let origin = DemoOrigin { id, lead, submission: Some(submission.id), zone };
             Some(Demo::requested(fields, origin, now)?)
         }
         _ => None,

@@ -62,6 +62,8 @@ pub enum AccountMail {
     PasswordReset,
     /// Reports a changed password.
     PasswordChanged,
+    /// Reports that another e-mail address is to be confirmed.
+    AddressToChange,
     /// Reports a changed e-mail address.
     AddressChanged,
     /// Invites a person to an organisation.
@@ -99,6 +101,16 @@ impl AccountMail {
                 "您的密码已修改",
                 "您的密码刚刚被修改，其他设备已退出登录。",
                 "如果不是您本人操作，请立即重置密码并联系管理员。",
+            ),
+            (AccountMail::AddressToChange, Locale::English | Locale::Unknown(_)) => (
+                "Another e-mail address for your account",
+                "Another e-mail address was entered for your account. It replaces this one once it is confirmed.",
+                "If neither you nor your administrator did this, change your password and contact your administrator.",
+            ),
+            (AccountMail::AddressToChange, Locale::Chinese) => (
+                "您的账户将更换邮箱",
+                "您的账户填写了新的邮箱，新邮箱确认后将取代当前邮箱。",
+                "如果不是您本人或管理员操作，请立即修改密码并联系管理员。",
             ),
             (AccountMail::AddressChanged, Locale::English | Locale::Unknown(_)) => (
                 "Your e-mail address was changed",

@@ -32,6 +32,8 @@ pub struct SignedIn {
 pub struct KeyInForce {
     /// The key.
     pub key: ApiKey,
+    /// Its permissions, as far as its creator has them.
+    pub grants: Grants,
     /// The hash of its secret.
     pub secret: KeySecret,
     /// The key's organisation.
@@ -63,7 +65,21 @@ impl KeyInForce {
         let key = record_of::<ApiKey>(key)?.into_inner();
         let in_force = key.is_in_force(env.clock.now());
         let (secret, organization) = (parse_item(secret)?, record_of::<Organization>(organization)?);
-        Ok(in_force.then_some(KeyInForce { key, secret, organization: organization.into_inner() }))
+        let Some(grants) = grants_of_key(env, org, &key).await?.filter(|_| in_force) else { return Ok(None) };
+        Ok(Some(KeyInForce { key, grants, secret, organization: organization.into_inner() }))
+    }
+}
+
+/// The permissions of an API key: no more than its creator has by now. A key outlives its creator's deletion, but then
+/// administers nothing. `None` while its creator is suspended.
+async fn grants_of_key(env: &Env, org: OrgId, key: &ApiKey) -> Result<Option<Grants>> {
+    let [creator] = env.table.get_each([Place::Record(org, key.made_by.into()).key()]).await?;
+    let Some(creator) = creator.map(record_of::<User>).transpose()? else {
+        return Ok(Some(key.grants().without_administration()));
+    };
+    match creator.status {
+        Status::Active => Ok(Some(key.grants().within(&grants_of(env, org, creator.role).await?))),
+        Status::Suspended | Status::Unknown(_) => Ok(None),
     }
 }
 
@@ -102,17 +118,23 @@ pub async fn reach_of(
     grants: &Grants,
     (resource, action): (Resource, Action),
 ) -> Result<Option<Reach>> {
-    let owner = actor.owner();
-    Ok(match (grants.scope(resource, action), owner) {
-        (None, _) => None,
-        (Some(Scope::All), _) => Some(Reach::All),
-        (Some(Scope::Team), Some(user)) => Some(team_mates(env, org, user).await?),
-        (Some(Scope::Own | Scope::Team), _) => Some(Reach::own(owner)),
-    })
+    match grants.scope(resource, action) {
+        Some(scope) => reach_with(env, org, actor.owner(), scope).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The records that a scope covers for a user.
+pub(crate) async fn reach_with(env: &Arc<Env>, org: OrgId, user: Option<UserId>, scope: Scope) -> Result<Reach> {
+    match (scope, user) {
+        (Scope::All, _) => Ok(Reach::All),
+        (Scope::Team, Some(user)) => team_mates(env, org, user).await,
+        (Scope::Own | Scope::Team, _) => Ok(Reach::own(user)),
+    }
 }
 
 /// A user and the other members of their teams.
-async fn team_mates(env: &Arc<Env>, org: OrgId, user: UserId) -> Result<Reach> {
+pub(crate) async fn team_mates(env: &Arc<Env>, org: OrgId, user: UserId) -> Result<Reach> {
     let cx = env.system(org, "teams");
     let teams = cx.children(user, RecordType::Team).await?;
     let mut mates = BTreeSet::from([user]);
@@ -125,12 +147,17 @@ async fn team_mates(env: &Arc<Env>, org: OrgId, user: UserId) -> Result<Reach> {
 
 /// The same request, scoped to the actor's permission for another action; refused without that permission.
 pub async fn reaching(cx: &Cx, resource: Resource, action: Action) -> Result<Cx> {
-    let reach = match (cx.grants.scope(resource, action), cx.actor.owner()) {
-        (Some(Scope::Team), Some(user)) => Some(mates_of(cx, user).await?),
-        _ => reach_of(&cx.env, (cx.org, &cx.actor), &cx.grants, (resource, action)).await?,
-    };
+    let reach = reach_in(cx, resource, action).await?;
     let reach = reach.ok_or_else(|| Domain::Forbidden(Permission::least(resource, action)))?;
     Ok(Cx { reach, ..cx.clone() })
+}
+
+/// The records that the caller's permission for an action covers; `None` without the permission.
+pub(crate) async fn reach_in(cx: &Cx, resource: Resource, action: Action) -> Result<Option<Reach>> {
+    match (cx.grants.scope(resource, action), cx.actor.owner()) {
+        (Some(Scope::Team), Some(user)) => mates_of(cx, user).await.map(Some),
+        _ => reach_of(&cx.env, (cx.org, &cx.actor), &cx.grants, (resource, action)).await,
+    }
 }
 
 /// A user and the other members of their teams. Read once per request, apart from the read that admitted the request.

@@ -13,6 +13,7 @@ mod named;
 mod people;
 mod phone;
 mod pipelines;
+pub mod power;
 pub mod query;
 mod rules;
 
@@ -21,6 +22,5 @@ pub use change::{amend, change, create, created, deleted, remove, restore, resto
 pub use context::{Context, Fields, Model, WriteKind};
 pub use draft::{Draft, amended, draft};
 pub use erase::forget_address;
-pub use people::with_owners;
+pub use people::{take_mail, with_owners};
 pub use pipelines::{pipeline_of, pipelines};
-pub use rules::take_mail;

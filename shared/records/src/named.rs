@@ -6,6 +6,7 @@ use daybook_domain::permission::{Action, Resource, Scope};
 use daybook_domain::{Actor, AnyId, Record, RecordType, Rule, Violations, with_record_type};
 use daybook_store::{Cx, Result};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Checks that the caller may see the referenced records, if its scope doesn't cover all records of their type. Whether
 /// they exist is checked by a condition of the transaction.
@@ -19,20 +20,17 @@ pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
     if asked.is_empty() || cx.actor == Actor::System {
         return Ok(());
     }
-    let owners = cx.unscoped_owners(&asked).await?;
+    let mut unseen = BTreeSet::new();
+    for resource in asked.iter().filter_map(owned).collect::<BTreeSet<_>>() {
+        // An API key that creates children may have no permission to read their parents.
+        let Ok(seeing) = crate::admission::reaching(cx, resource, Action::Read).await else { continue };
+        let ids: Vec<AnyId> = asked.iter().copied().filter(|id| owned(id) == Some(resource)).collect();
+        let reached = seeing.reached_by_id(&ids).await?;
+        unseen.extend(reached.into_iter().filter(|(_, reached)| !reached).map(|(id, _)| id));
+    }
     let mut violations = Violations::default();
-    for (pointer, id) in named {
-        let (Some(resource), Some((_, owner))) = (owned(id), owners.iter().find(|(known, _)| known == id)) else {
-            continue;
-        };
-        let reaches = match crate::admission::reaching(cx, resource, Action::Read).await {
-            Ok(seeing) => seeing.reaches(*owner),
-            // An API key that creates children may have no permission to read their parents.
-            Err(_) => true,
-        };
-        if !reaches {
-            violations.add(pointer.clone(), Rule::Id { prefix: id.kind.prefix().to_owned() });
-        }
+    for (pointer, id) in named.iter().filter(|(_, id)| unseen.contains(id)) {
+        violations.add(pointer.clone(), Rule::Id { prefix: id.kind.prefix().to_owned() });
     }
     Ok(violations.into_result()?)
 }

@@ -1,11 +1,15 @@
-//! Rules for changes of users that need the table: the caller's own role as the limit, and the organisation's owners.
+//! Rules for changes of users that need the table: the caller's own role and reach as the limit, the organisation's
+//! owners, and mails to given addresses.
 
-use crate::admission::grants_of;
+use crate::admission::{grants_of, login};
+use crate::power::{account_within_reach, grant_within_reach};
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Grants, RoleRef};
-use daybook_domain::user::{User, may_change};
-use daybook_domain::{Record as _, UserId};
+use daybook_domain::user::{Status, User, may_change};
+use daybook_domain::{Conflict, EmailAddress, Error as Domain, Record as _, UserId};
+use daybook_store::rows::bucket::Rate;
 use daybook_store::{Cx, Result, Tx};
+use std::time::Duration;
 
 /// Refuses changes between these roles if they have permissions that the caller doesn't have.
 pub(crate) async fn within_own_role(cx: &Cx, roles: &[RoleRef]) -> Result<()> {
@@ -14,6 +18,53 @@ pub(crate) async fn within_own_role(cx: &Cx, roles: &[RoleRef]) -> Result<()> {
         theirs.push((role, grants_of(&cx.env, cx.org, role).await?));
     }
     Ok(may_change(&cx.grants, cx.actor.role(), &theirs)?)
+}
+
+/// Refuses a change that could hand over an account which reaches further than the caller, and a role by which the user
+/// would reach records of teams that the caller doesn't reach.
+pub(crate) async fn within_own_reach(cx: &Cx, before: Option<&User>, after: Option<&User>) -> Result<()> {
+    let Some(after) = after else { return Ok(()) };
+    if let Some(before) = before.filter(|before| before.may_change_hands(after))
+        && cx.actor.owner() != Some(after.id)
+    {
+        account_within_reach(cx, before).await?;
+    }
+    let held = match before.filter(|before| before.status == Status::Active) {
+        Some(before) if before.role == after.role => return Ok(()),
+        Some(before) => grants_of(&cx.env, cx.org, before.role).await?,
+        None => Grants::default(),
+    };
+    grant_within_reach(cx, after.id, &held, after.role).await
+}
+
+/// Refuses an address that another user of the organisation has. That a user of another organisation has it isn't
+/// disclosed: it shows when the address is confirmed.
+pub(crate) async fn is_free(cx: &Cx, email: &EmailAddress, user: UserId) -> Result<()> {
+    match login(&cx.env, &email.normalized()).await? {
+        Some((org, holder)) if org == cx.org && holder != user => {
+            Err(Domain::Duplicate { field: "email", existing_id: Some(holder.into()) }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The rate limits of mails to given addresses, per organisation: 200 an hour, so that addresses known to other
+/// organisations can't be found out by trying, and 500 a day.
+const MAILS_AN_HOUR: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
+const MAILS_A_DAY: Rate = Rate { burst: 500, per: Duration::from_secs(86_400) };
+
+/// Counts a mail to a given address against the organisation's rate limits. Refused to a caller, or the creator of an API
+/// key, who hasn't confirmed their own address.
+pub async fn take_mail(cx: &Cx) -> Result<()> {
+    if let Some(user) = cx.actor.owner() {
+        let user = cx.unscoped().find::<User>(user).await?;
+        if user.is_none_or(|user| user.email_verified_at.is_none()) {
+            return Err(Domain::Conflict(Conflict::AddressUnconfirmed).into());
+        }
+    }
+    let org = cx.org.to_string();
+    cx.limited("invite", &org, MAILS_AN_HOUR).await?;
+    cx.limited("invite-day", &org, MAILS_A_DAY).await
 }
 
 /// Adds the update of the organisation's owners to a transaction that changes a user, if they change. Of two concurrent

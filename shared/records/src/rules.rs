@@ -2,7 +2,8 @@
 //!
 //! Rules that need only the record are in its type ([`Record::settle`]).
 
-use crate::people::{with_owners, within_own_role};
+use crate::people::{is_free, take_mail, with_owners, within_own_reach, within_own_role};
+use crate::power::{joins_within_reach, key_within_reach, role_within_reach};
 use crate::query::{ListQuery, pairs_of};
 use daybook_domain::api_key::ApiKey;
 use daybook_domain::form::Form;
@@ -12,17 +13,16 @@ use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Permission, Resource, RoleRef, Scope};
 use daybook_domain::pipeline::Pipeline;
 use daybook_domain::role::CustomRole;
+use daybook_domain::team::Team;
 use daybook_domain::user::{User, may_change, may_change_grants};
 use daybook_domain::view::View;
 use daybook_domain::{
-    Actor, Audit, Conflict, Error as Domain, Event, FormId, PipelineId, Record, Rule, Violations, with_record_type,
+    Actor, Audit, Conflict, Error as Domain, Event, FormId, PipelineId, Record, Rule, with_record_type,
 };
 use daybook_store::filter::{Filter, Op};
-use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, PageAsk, Reach, Result, Tx};
 use std::any::Any;
-use std::time::Duration;
 
 /// Checks the rules for a change, and adds what must be written with it to the transaction. Without a version before, the
 /// record is created or restored; without one after, it is deleted. It must be the transaction's last change so far.
@@ -39,7 +39,10 @@ pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Optio
         return Ok(tx.called(Audit::PermissionChange));
     }
     if let Some((before, after)) = change.of::<ApiKey>() {
-        return api_key(cx, before, after, tx);
+        return api_key(cx, before, after, tx).await;
+    }
+    if let Some((before, after)) = change.of::<Team>() {
+        joins_within_reach(cx, before, after).await?;
     }
     if let Some((before, after)) = change.of::<Invitation>() {
         invitation(cx, before, after).await?;
@@ -124,7 +127,8 @@ async fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) 
     }
     let of = |role: &CustomRole| (RoleRef::Custom(role.id), role.grants());
     let roles: Vec<_> = [before, after].into_iter().flatten().map(of).collect();
-    Ok(may_change(&cx.grants, cx.actor.role(), &roles)?)
+    may_change(&cx.grants, cx.actor.role(), &roles)?;
+    role_within_reach(cx, before, after)
 }
 
 /// Whether any record of a type has a role; with `state`, only records in that state count.
@@ -160,13 +164,18 @@ async fn invitation(cx: &Cx, before: Option<&Invitation>, after: Option<&Invitat
     }
 }
 
-/// Refuses an API key with permissions that the caller doesn't have, or that has already expired.
-fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: Tx) -> Result<Tx> {
+/// Refuses an API key with permissions that the caller doesn't have, or of a user who reaches further than the caller, or
+/// that has already expired.
+async fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: Tx) -> Result<Tx> {
     let grants: Vec<_> = [before, after].into_iter().flatten().map(ApiKey::grants).collect();
     match (before, after) {
         (Some(_), None) => return Ok(tx.called(Audit::KeyRevoked)),
         (None, _) => may_change_grants(&cx.grants, &grants)?,
-        (Some(_), Some(_)) if cx.actor != Actor::System => may_change_grants(&cx.grants, &grants)?,
+        (Some(before), Some(after)) if cx.actor != Actor::System => {
+            may_change_grants(&cx.grants, &grants)?;
+            key_within_reach(cx, before).await?;
+            key_within_reach(cx, after).await?;
+        }
         (Some(_), Some(_)) => {}
     }
     if let Some(after) = after.filter(|after| before.is_none_or(|before| before.expires_at != after.expires_at))
@@ -210,36 +219,27 @@ fn asks_for<T: Record>(query: &str) -> Result<(), Domain> {
     }
 }
 
-/// The rate limit of mails to given addresses, per organisation: 200 an hour, so that addresses known to other
-/// organisations can't be found out by trying.
-const MAILS: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
-
-/// Counts a mail to a given address against the organisation's rate limit.
-pub async fn take_mail(cx: &Cx) -> Result<()> {
-    cx.limited("invite", &cx.org.to_string(), MAILS).await
-}
-
-/// Refuses roles with permissions that the caller doesn't have, and leaving no owner; sends a verification mail for a new
-/// address.
+/// Refuses roles with permissions that the caller doesn't have, accounts that reach further than the caller's, and leaving
+/// no owner; sends a verification mail to a new address.
 async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) -> Result<Tx> {
     if let (Some(before), Some(after)) = (before, after)
         && cx.actor.owner() == Some(after.id)
     {
-        own_account(before, after)?;
+        before.may_change_own(after)?;
     }
     if cx.actor != Actor::System {
         let roles: Vec<RoleRef> = [before, after].into_iter().flatten().map(|user| user.role).collect();
         within_own_role(cx, &roles).await?;
+        within_own_reach(cx, before, after).await?;
     }
     if let (Some(before), Some(after)) = (before, after) {
         if (before.role, before.status) != (after.role, after.status) {
             tx = tx.called(Audit::PermissionChange);
         }
-        if before.email != after.email {
+        if let Some(email) = after.new_email.as_ref().filter(|_| before.new_email != after.new_email) {
             take_mail(cx).await?;
-        }
-        if before.email != after.email && after.email_verified_at.is_none() {
-            let ticket = Ticket::new(&cx.env, &after.email, Use::VerifyEmail);
+            is_free(cx, email, after.id).await?;
+            let ticket = Ticket::new(&cx.env, email, Use::VerifyEmail);
             tx = tx.and_happened(Event::UserVerificationRequested, Audit::Update, after.id).with_row(ticket.write(
                 cx.org,
                 after.id,
@@ -254,17 +254,3 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
     }
 }
 
-/// Refuses changes of the caller's own account that need the password and have their own endpoint, so that a person with
-/// access to an open session can't take over the account by changing the address.
-fn own_account(before: &User, after: &User) -> Result<(), Domain> {
-    let mut violations = Violations::default();
-    if after.email != before.email {
-        let rule = Rule::format("changed with POST /api/auth/change-email", "通过 POST /api/auth/change-email 修改");
-        violations.add("/email", rule);
-    }
-    if after.second_factor != before.second_factor {
-        let rule = Rule::format("turned off with POST /api/auth/mfa/disable", "通过 POST /api/auth/mfa/disable 停用");
-        violations.add("/second_factor", rule);
-    }
-    violations.into_result()
-}

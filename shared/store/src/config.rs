@@ -1,11 +1,11 @@
 //! Settings from environment variables; all mistakes are reported at once.
 
 use crate::{
-    Clock, CommonPasswords, DynamoDb, Env, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table,
+    Clock, CommonPasswords, DynamoDb, Env, FirstAddress, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table,
     TableOptions, aws, telemetry,
 };
 use aws_config::SdkConfig;
-use daybook_domain::{EmailAddress, OrgId};
+use daybook_domain::{EmailAddress, OrgId, Secret};
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -98,7 +98,12 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
     });
     let team = from.optional("TEAM_EMAIL", address);
     let owner = from.optional("OWNER_EMAIL", address);
-    settings.first_owner = owner.map_or_else(|| settings.first_owner.clone(), FirstOwner::Address);
+    let code = from.optional("OWNER_CODE", |text| match text.chars().count() {
+        0..FirstAddress::SHORTEST_CODE => Err("must have at least 16 characters; make one with `openssl rand -hex 16`"),
+        _ => Ok(Secret::new(text.to_owned())),
+    });
+    let address = owner.map(|email| FirstOwner::Address(FirstAddress { email, code }));
+    settings.first_owner = address.unwrap_or_else(|| settings.first_owner.clone());
     settings.registration = registration.unwrap_or(settings.registration);
     settings.access_token = minutes.map_or(settings.access_token, |minutes| Duration::from_secs(minutes * 60));
     settings.allowed_origins = origins.unwrap_or_else(|| std::mem::take(&mut settings.allowed_origins));

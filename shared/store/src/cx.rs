@@ -3,7 +3,7 @@
 use crate::item::expires_after;
 use crate::json::object_of;
 use crate::rows::cascade::Cascades;
-use crate::schema::{DATA, Index, Key, Place, Question, SK};
+use crate::schema::{DATA, Key, Place, Question};
 use crate::settings::Settings;
 use crate::table::{Item, Table, is_item_of, text};
 use crate::{Clock, Error, Ids, Keyring, Once, Reach, Reply, Result, Secrets, Tx, sha256_hex};
@@ -177,7 +177,15 @@ impl Cx {
             true => self.find_unless_cascading(key).await?,
             false => self.env.table.get_record(&key).await?.map(record_of::<T>).transpose()?,
         };
-        Ok(record.filter(|record| self.reaches(record.owner())))
+        self.within_reach(record).await
+    }
+
+    /// The record, if there is one and it is within the actor's scope.
+    pub(crate) async fn within_reach<T: Record>(&self, record: Option<Stored<T>>) -> Result<Option<Stored<T>>> {
+        Ok(match record {
+            Some(record) if self.reaches(&*record).await? => Some(record),
+            Some(_) | None => None,
+        })
     }
 
     /// A record of a type with cascade parents; `None` while a cascade delete of a parent is in progress. One call.
@@ -208,7 +216,7 @@ impl Cx {
             }
         };
         let record = item.map(record_of::<T>).transpose()?;
-        Ok(record.filter(|record| self.reaches(record.owner())))
+        self.within_reach(record).await
     }
 
     /// A record, or the error that it isn't found.
@@ -303,17 +311,6 @@ impl Cx {
         }
     }
 
-    /// The owners of records, read unscoped; missing records are left out. Nothing else of the records is returned.
-    pub async fn unscoped_owners(&self, ids: &[AnyId]) -> Result<Vec<(AnyId, Option<UserId>)>> {
-        let keys: Vec<Key> = ids.iter().map(|id| Place::Record(self.org, *id).key()).collect();
-        let items = self.env.table.get_all(&keys).await?;
-        let owner = |item: &Item| {
-            let owner = text(item, Index::ByOwner.pk()).and_then(|pk| pk.rsplit_once('#')?.1.parse().ok());
-            Some((text(item, SK)?.parse().ok()?, owner))
-        };
-        Ok(items.iter().filter_map(owner).collect())
-    }
-
     /// The same request in another organisation. Only where the request identifies that organisation (by a form, a
     /// token, or a user name), or creates it.
     pub fn in_organization(&self, org: OrgId) -> Cx {
@@ -330,11 +327,6 @@ impl Cx {
             org: self.org,
         };
         Cx { once: Some(self.once.clone().unwrap_or_else(|| Arc::new(derived))), ..self.clone() }
-    }
-
-    /// Whether a record of this owner is within the actor's scope.
-    pub fn reaches(&self, owner: Option<UserId>) -> bool {
-        self.reach.holds(owner)
     }
 
     /// Runs work that reads and then commits; runs it again after concurrent changes of what it read.

@@ -100,6 +100,13 @@ impl Journal<'_> {
         Fact::read(&self.cx.env, EntryRef { org: self.cx.org, entry }).await
     }
 
+    /// The facts of entries, as far as they are still stored.
+    pub async fn facts(self, entries: impl Iterator<Item = EntryId>) -> Result<Vec<Fact>> {
+        let keys: Vec<_> = entries.map(|entry| Place::Fact(self.cx.org, entry).key()).collect();
+        let items = self.cx.env.table.get_all(&keys).await?;
+        items.into_iter().map(|item| Ok(parse_item::<SignedFact>(item)?.into_fact())).collect()
+    }
+
     /// The details of entries, by entry, as far as they are still stored.
     pub async fn details(self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, Detail>> {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.cx.org, entry).key()).collect();

@@ -61,7 +61,7 @@ pub use plan::RECORD_BYTES;
 pub use reach::Reach;
 pub use reply::{Answer, Forbidden, Once, Reply, Unauthenticated};
 pub use secrets::Secrets;
-pub use settings::{CommonPasswords, FirstOwner, LEASE, Registration, Settings};
+pub use settings::{CommonPasswords, FirstAddress, FirstOwner, LEASE, Registration, Settings};
 pub use table::{Table, TableOptions, parse_item};
 pub use tx::{Kept, Tx, fields_of};
 

@@ -102,10 +102,17 @@ impl Cx {
     }
 }
 
+/// A record of a list.
+pub(crate) struct Listed<T> {
+    pub record: T,
+    /// Whether it is within the actor's scope.
+    pub reached: bool,
+}
+
 /// The next element of a list.
 pub(crate) enum Next<T> {
     /// A record.
-    Record(T),
+    Record(Listed<T>),
     /// Nothing more.
     End,
     /// There may be more, but the request has read its maximum.
@@ -125,7 +132,7 @@ pub(crate) struct Merged<'a, T> {
 struct Head<T> {
     source: Source,
     /// Records that were read and not returned yet, with their sort keys.
-    ready: VecDeque<(String, T)>,
+    ready: VecDeque<(String, Listed<T>)>,
     after: Option<Position>,
     over: bool,
 }
@@ -204,20 +211,30 @@ impl<T: Record> Head<T> {
         if links {
             let ids: Vec<AnyId> = page.items.iter().filter_map(child_of).collect();
             let mut records = cx.unscoped_records::<T>(ids.iter().copied()).await?;
-            let read = ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?)));
-            self.ready.extend(read);
+            let read = ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?))).collect();
+            self.add(cx, read).await?;
             // An estimate of the records read: a link is smaller than its record.
             return Ok(ids.len() * 1024);
         }
         let bytes = page.items.iter().map(data_bytes).sum();
+        let mut read = Vec::with_capacity(page.items.len());
         for item in page.items {
             let record = record_of::<T>(item)?.into_inner();
             let key = match self.source {
                 Source::Index(..) => by_date(record.date(), &record.id().to_string()),
                 Source::Table(_) | Source::Trash(_) | Source::Links(..) => record.id().to_string(),
             };
-            self.ready.push_back((key, record));
+            read.push((key, record));
         }
+        self.add(cx, read).await?;
         Ok(bytes)
+    }
+
+    /// Adds records that were read.
+    async fn add(&mut self, cx: &Cx, read: Vec<(String, T)>) -> Result<()> {
+        let reached = cx.reached(read.iter().map(|(_, record)| record)).await?;
+        let listed = |((key, record), reached)| (key, Listed { record, reached });
+        self.ready.extend(read.into_iter().zip(reached).map(listed));
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use crate::ask::{PageAsk, child_of};
 use crate::filter::Filter;
 use crate::json::{bytes_of, object_of};
-use crate::merged::{ListPlan, Merged, Next, Source};
+use crate::merged::{ListPlan, Listed, Merged, Next, Source};
 use crate::plan::RECORD_BYTES;
 use crate::schema::Question;
 use crate::table::MOST_ASKED;
@@ -113,12 +113,12 @@ impl Cx {
         let may_outgrow = ask.bytes_before + ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
         let mut bytes = ask.bytes_before;
-        let mut merged = Merged::of(self, sources, begin, !ask.ascending);
+        let mut merged = Merged::<T>::of(self, sources, begin, !ask.ascending);
         let mut last = None;
         loop {
             merged.at_once = if plain { ask.limit - items.len() + 1 } else { MOST_ASKED };
-            let record: T = match merged.next().await? {
-                Next::Record(record) => record,
+            let Listed { record, reached } = match merged.next().await? {
+                Next::Record(listed) => listed,
                 Next::End => return Ok(Page::of(items, ask.limit, None)),
                 // The next request goes on after the last record read.
                 Next::Enough => {
@@ -132,7 +132,7 @@ impl Cx {
             }
             last = Some((record.date(), record.id()));
             let is_visible = !cascades.holds_any(&record.cascade_parents());
-            if is_visible && self.reaches(record.owner()) && is_of(&record, others) && meets(&record, &filters)? {
+            if is_visible && reached && is_of(&record, others) && meets(&record, &filters)? {
                 if may_outgrow {
                     bytes += bytes_of(&record)?;
                 }

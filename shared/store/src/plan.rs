@@ -232,7 +232,7 @@ impl Planner<'_> {
         let org = self.org;
         if let Some(image) = before
             && cascade.with.is_none()
-            && !self.cx.reaches(image.owner)
+            && !self.cx.reach.holds(image.owner)
         {
             return Err(daybook_domain::Error::not_found(image.id.kind).into());
         }

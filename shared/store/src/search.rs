@@ -51,11 +51,7 @@ impl Cx {
                 let Some(record) = records.remove(&hit.id) else { continue };
                 let counted_before =
                     begin.as_deref().is_some_and(|begin| self.has_token_up_to(&record, &prefix, begin));
-                if counted_before
-                    || !self.reaches(record.owner())
-                    || !meets(&record, &ask.filters)?
-                    || !in_listing(&record, ask)
-                {
+                if counted_before || !meets(&record, &ask.filters)? || !in_listing(&record, ask) {
                     continue;
                 }
                 if found.is_full() {
@@ -82,7 +78,8 @@ impl Cx {
     /// Records by id, strongly consistent; missing ones, and those outside the actor's scope, are left out.
     pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
         let mut records = self.unscoped_records::<T>(ids).await?;
-        records.retain(|_, record| self.reaches(record.owner()));
+        let reached: HashSet<AnyId> = self.reached_of(records.values()).await?;
+        records.retain(|id, _| reached.contains(id));
         Ok(records)
     }
 

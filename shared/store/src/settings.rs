@@ -1,7 +1,8 @@
 //! Settings of a deployment, read once at start.
 
-use daybook_domain::{EmailAddress, OrgId};
+use daybook_domain::{EmailAddress, OrgId, Secret};
 use std::time::Duration;
+use subtle::ConstantTimeEq as _;
 
 /// The default lease of a worker: the time-out of most functions.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -57,14 +58,33 @@ pub enum Registration {
 }
 
 /// Who becomes the owner of the default organisation by registering, while it has none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum FirstOwner {
     /// The first user who registers. On one machine only.
     FirstToRegister,
-    /// The user who registers with this address.
-    Address(EmailAddress),
+    /// The user who registers with this address, once it is confirmed.
+    Address(FirstAddress),
     /// No user.
     NotSet,
+}
+
+/// The address of the first owner of the default organisation.
+#[derive(Clone, Debug)]
+pub struct FirstAddress {
+    /// The address.
+    pub email: EmailAddress,
+    /// A one-time code that also lets the user register, where mails to the address can't be sent yet.
+    pub code: Option<Secret>,
+}
+
+impl FirstAddress {
+    /// The length of a code, in characters, below which it would be easy to guess.
+    pub const SHORTEST_CODE: usize = 16;
+
+    /// Whether this is the code; compares in constant time.
+    pub fn has_code(&self, given: &Secret) -> bool {
+        self.code.as_ref().is_some_and(|code| code.expose().as_bytes().ct_eq(given.expose().as_bytes()).into())
+    }
 }
 
 impl Settings {

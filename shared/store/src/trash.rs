@@ -27,7 +27,7 @@ impl Trash<'_> {
         let item = self.cx.env.table.get(&Place::Trash(self.cx.org, id.into()).key()).await?;
         let kept = item.filter(|item| expires_after(item, self.cx.now().as_second()));
         let record = kept.map(record_of::<T>).transpose()?;
-        Ok(record.filter(|record| self.cx.reaches(record.owner())))
+        self.cx.within_reach(record).await
     }
 
     /// A record in the trash, or the error that it isn't there; with `if_match` it must be at that version.

@@ -53,6 +53,7 @@ fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
             may.push(("ses:SendEmail", arn("ses", "identity/${MailIdentity}")));
             may.push(("ses:SendEmail", arn("ses", "configuration-set/${MailEvents}")));
         }
+        "auth" => may.extend(secret("OwnerCodeArn")),
         "sync-hubspot" => may.extend(secret("HubSpotTokenArn")),
         "run-jobs" => may.extend(["s3:PutObject", "s3:DeleteObject"].map(|to| (to, sub("${FilesBucket.Arn}/*")))),
         "privacy" => may.push(("s3:GetObject", sub("${FilesBucket.Arn}/*"))),

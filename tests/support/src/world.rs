@@ -142,7 +142,7 @@ impl World {
         let cx = self.cx(org);
         let stamp = cx.stamp();
         let email = EmailAddress::parse(&format!("{}@staff.example", stamp.id.simple())).expect("an address");
-        let user = User::new(email, None, None, role, &stamp);
+        let user = User { email_verified_at: Some(stamp.at), ..User::new(email, None, None, role, &stamp) };
         let mut tx = Tx::create(&user);
         match cx.find::<Organization>(org).await.expect("a read") {
             Some(before) => {

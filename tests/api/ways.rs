@@ -1,0 +1,293 @@
+//! The matrix of ways in: what a caller may not do to a record directly, the caller may not do in any other way. Each
+//! actor that a record's own routes refuse tries every route that names the record or its type, batches, undo, restore,
+//! lists, searches and the audit log, with a session and with an API key. New routes join by themselves.
+
+use crate::access::{Ids, full_world, routes, send};
+use axum::http::Method;
+use daybook_domain::permission::{Permission, Role, RoleRef, Scope};
+use daybook_http::Route;
+use daybook_testing::{Answer, Person, World, lead};
+use serde_json::{Value, json};
+
+/// The types with owners and a route to change them, by the parts of their paths and the field of their owner.
+const KINDS: [(&str, &str); 8] = [
+    ("leads", "owner_id"),
+    ("demos", "owner_id"),
+    ("customers", "owner_id"),
+    ("contacts", "owner_id"),
+    ("interactions", "owner_id"),
+    ("opportunities", "owner_id"),
+    ("tasks", "assignee_id"),
+    ("views", "owner_id"),
+];
+
+/// A refused caller, and why.
+struct Actor {
+    why: &'static str,
+    person: Person,
+}
+
+/// All permissions of one scope.
+fn permissions(scope: Scope) -> Vec<String> {
+    let of_scope = |one: &Permission| if one.resource.is_owned() { one.scope == scope } else { true };
+    Permission::catalogue().filter(of_scope).map(|one| one.to_string()).collect()
+}
+
+async fn role(owner: &Person, name: &str, permissions: &[String]) -> RoleRef {
+    let body = json!({"name": name, "permissions": permissions});
+    owner.post("/api/roles", body).await.expect(201).id().parse().expect("a role")
+}
+
+async fn key_of(world: &World, person: &Person, permissions: &[String]) -> Person {
+    let body = json!({"name": "A program", "permissions": permissions});
+    let made = person.post("/api/api-keys", body).await.expect(201).data();
+    world.visitor().with_token(made["key"].as_str().expect("a secret"))
+}
+
+/// The callers that must be refused whatever they try with records of another owner.
+async fn actors(world: &World, owner: &Person) -> Vec<Actor> {
+    let (all, own) = (permissions(Scope::All), permissions(Scope::Own));
+    let stranger = world.stranger().await;
+    let stranger_key = key_of(world, &stranger, &all).await;
+    let other = world.person(role(owner, "Own alone", &own).await).await;
+    let other_key = key_of(world, &other, &own).await;
+    let demoted = world.person(Role::Admin).await;
+    let demoted_key = key_of(world, &demoted, &all).await;
+    let demotion = json!({"role": role(owner, "Own, by demotion", &own).await.to_string()});
+    let demoted_path = format!("/api/users/{}", demoted.user.expect("a user"));
+    owner.patch(&demoted_path, demotion).await.expect(200);
+    let suspended = world.person(Role::Admin).await;
+    let suspended_key = key_of(world, &suspended, &all).await;
+    let suspended_path = format!("/api/users/{}", suspended.user.expect("a user"));
+    owner.patch(&suspended_path, json!({"status": "suspended"})).await.expect(200);
+    let few = key_of(world, owner, &["audit:read".to_owned(), "audit:export".to_owned()]).await;
+    let actor = |why, person| Actor { why, person };
+    vec![
+        actor("another organisation", stranger),
+        actor("another organisation's key", stranger_key),
+        actor("another owner", other),
+        actor("another owner's key", other_key),
+        actor("demoted meanwhile", demoted),
+        actor("a key of a user who was demoted meanwhile", demoted_key),
+        actor("a key of a suspended user", suspended_key),
+        actor("a key with too little", few),
+    ]
+}
+
+/// Whether an answer says no, and tells nothing of the record.
+fn refuses(answer: &Answer) -> bool {
+    matches!(answer.status.as_u16(), 401 | 403 | 404)
+}
+
+/// A world with a record of every kind that belongs to Ada, with secrets in their texts.
+async fn ada_s_world() -> (World, Person, Person, Ids) {
+    let (world, owner, ids) = full_world().await;
+    let ada = world.person(Role::Admin).await;
+    for (kind, field) in KINDS {
+        owner.patch(&format!("/api/{kind}/{}", ids[kind]), json!({field: ada.user})).await.expect(200);
+    }
+    (world, owner, ada, ids)
+}
+
+fn texts(kind: &str) -> Value {
+    match kind {
+        "leads" => json!({"first_name": "Canaryname"}),
+        "demos" | "interactions" => json!({"notes": "Canarynotes"}),
+        "opportunities" | "tasks" => json!({"title": "Canarytitle"}),
+        _ => json!({"name": "Canaryname"}),
+    }
+}
+
+#[tokio::test]
+async fn what_one_way_refuses_all_refuse() {
+    let (world, owner, ada, ids) = ada_s_world().await;
+    let all = actors(&world, &owner).await;
+    let mut tried = 0;
+    for (kind, _) in KINDS {
+        let one = format!("/api/{kind}/{}", ids[kind]);
+        let changed = ada.patch(&one, texts(kind)).header("x-request-id", &format!("change-{kind}")).await.expect(200);
+        let changed = changed.data();
+        let entries = owner.get(&format!("/api/audit-logs?resource_id={}&limit=1", ids[kind])).await.expect(200).data();
+        let entry = entries[0]["id"].as_str().expect("an entry").to_owned();
+        for Actor { why, person } in &all {
+            assert!(refuses(&person.get(&one).await), "{why} reads {one}, so the matrix proves nothing");
+            for route in routes().iter().filter(|route| names(route, kind)) {
+                let answer = send(person, route, &ids).await;
+                assert!(refuses(&answer), "{why}: {route:?} answers {}", answer.text);
+                tried += 1;
+            }
+            tried += batches(person, why, kind, &ids).await;
+            tried += undoing(person, why, kind, &entry).await;
+            tried += reading(person, why, kind, &ids, &entry).await;
+        }
+        let now = owner.get(&one).await.expect(200).data();
+        assert_eq!(now, changed, "{one} was changed");
+    }
+    assert!(tried > 500, "{tried} tries");
+}
+
+/// Whether a route names one record of a kind. Visitors may ask for a demonstration of a lead that they know.
+fn names(route: &Route, kind: &str) -> bool {
+    route.path.starts_with(&format!("/api/{kind}/{{id}}")) && !route.access.is_public()
+}
+
+/// Changes and deletes the record in batches of its kind and of all that have batches.
+async fn batches(person: &Person, why: &str, kind: &str, ids: &Ids) -> usize {
+    let path = format!("/api/{kind}/batch");
+    if !routes().iter().any(|route| route.path == path) {
+        return 0;
+    }
+    for item in [
+        json!({"action": "update", "id": ids[kind], "data": {"name": "Other", "title": "Other", "notes": "Other"}}),
+        json!({"action": "update", "id": ids[kind], "data": texts(kind)}),
+        json!({"action": "delete", "id": ids[kind]}),
+    ] {
+        for atomic in [true, false] {
+            let answer = person.post(&path, json!({"items": [item], "atomic": atomic})).await;
+            let part = answer.json()["data"]["results"][0]["status"].as_u64().unwrap_or_default();
+            let refused = refuses(&answer) || answer.status.as_u16() == 422 || [401, 403, 404, 422].contains(&part);
+            assert!(refused, "{why}: a batch of {kind} answers {}", answer.text);
+            assert!(!answer.text.contains("Canary"), "{why}: a batch of {kind} shows {}", answer.text);
+        }
+    }
+    6
+}
+
+async fn undoing(person: &Person, why: &str, kind: &str, entry: &str) -> usize {
+    let by_entry = person.post(&format!("/api/audit-logs/{entry}/revert"), json!({})).await;
+    assert!(refuses(&by_entry), "{why}: undoing a change of {kind} answers {}", by_entry.text);
+    let by_request = json!({"request_id": format!("change-{kind}")});
+    let by_request = person.post("/api/audit-logs/revert", by_request).await;
+    let refused = refuses(&by_request) || by_request.status.as_u16() == 422;
+    assert!(refused, "{why}: undoing the request of {kind} answers {}", by_request.text);
+    for answer in [by_entry, by_request] {
+        assert!(!answer.text.contains("Canary"), "{why}: undoing {kind} shows {}", answer.text);
+    }
+    2
+}
+
+/// Reads the record in lists, searches, exports, timelines of its parents and the audit log.
+async fn reading(person: &Person, why: &str, kind: &str, ids: &Ids, entry: &str) -> usize {
+    let (id, customer, lead) = (&ids[kind], &ids["customers"], &ids["leads"]);
+    let singular = kind.strip_suffix("ies").map_or_else(|| kind.trim_end_matches('s').to_owned(), |stem| stem.to_owned() + "y");
+    let mut paths = vec![
+        format!("/api/{kind}"),
+        format!("/api/{kind}?trashed=true"),
+        format!("/api/{kind}?search=canary"),
+        format!("/api/{kind}?customer_id={customer}"),
+        format!("/api/{kind}?lead_id={lead}"),
+        format!("/api/audit-logs?resource_id={id}"),
+        format!("/api/audit-logs/resources/{singular}/{id}"),
+        format!("/api/foundation/audit-logs/resources/{singular}/{id}"),
+        format!("/api/audit-logs/{entry}"),
+        "/api/audit-logs".to_owned(),
+        "/api/jobs".to_owned(),
+        "/api/opportunities/board".to_owned(),
+    ];
+    let timelines = ["customers", "leads", "contacts"].map(|parent| format!("/api/{parent}/{}/timeline", ids[parent]));
+    paths.extend(timelines);
+    for path in &paths {
+        let text = person.get(path).await.text;
+        assert!(!text.contains("Canary"), "{why}: {path} shows {text}");
+    }
+    for format in ["csv", "json"] {
+        let text = person.post("/api/audit-logs/export", json!({"format": format})).await.text;
+        assert!(!text.contains("Canary"), "{why}: the export shows {text}");
+    }
+    let found = person.post(&format!("/api/{kind}/search"), json!({"limit": 200})).await.text;
+    assert!(!found.contains("Canary"), "{why}: a search of {kind} shows {found}");
+    paths.len() + 3
+}
+
+#[tokio::test]
+async fn a_trashed_record_comes_back_by_no_way_that_may_not_delete_it() {
+    let (world, owner, ada, ids) = ada_s_world().await;
+    let all = actors(&world, &owner).await;
+    for kind in ["leads", "contacts", "interactions", "opportunities", "tasks", "customers"] {
+        let one = format!("/api/{kind}/{}", ids[kind]);
+        ada.delete(&one).header("x-request-id", &format!("delete-{kind}")).await.expect(200);
+        let entries = owner.get(&format!("/api/audit-logs?resource_id={}&limit=1", ids[kind])).await.expect(200).data();
+        let entry = entries[0]["id"].as_str().expect("an entry").to_owned();
+        for Actor { why, person } in &all {
+            let back = person.post(&format!("{one}/restore"), json!({})).await;
+            assert!(refuses(&back), "{why} restores {one}: {}", back.text);
+            undoing(person, why, kind, &entry).await;
+            let by_request = person.post("/api/audit-logs/revert", json!({"request_id": format!("delete-{kind}")})).await;
+            assert!(refuses(&by_request) || by_request.status.as_u16() == 422, "{why}: {}", by_request.text);
+        }
+        owner.get(&one).await.expect_problem(404, "not_found");
+        owner.post(&format!("{one}/restore"), json!({})).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_child_without_an_owner_is_in_the_reach_of_its_parents() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let own = role(&owner, "Own alone", &permissions(Scope::Own)).await;
+    let (ada, eva) = (world.person(own).await, world.person(own).await);
+    let made = async |path: &str, body: Value| owner.post(path, body).await.expect(201).id();
+    let posted = world.visitor().post("/api/demos", lead("ada@example.com")).await.expect(201);
+    let demo = posted.id();
+    let (lead_id, submission) = (demo.replace("demo_", "lead_"), demo.replace("demo_", "sub_"));
+    let customer = made("/api/customers", json!({"name": "Canary", "owner_id": null})).await;
+    let unassigned = |mut body: Value, field: &str| {
+        body[field] = Value::Null;
+        body
+    };
+    let contact = json!({"name": "Canary", "customer_id": customer});
+    let contact = made("/api/contacts", unassigned(contact, "owner_id")).await;
+    let call = json!({"customer_id": customer, "interaction_type": "call", "notes": "Canary"});
+    let call = made("/api/interactions", unassigned(call, "owner_id")).await;
+    let deal = json!({"customer_id": customer, "title": "Canary"});
+    let deal = made("/api/opportunities", unassigned(deal, "owner_id")).await;
+    let related = json!({"type": "contact", "id": contact});
+    let task = made("/api/tasks", unassigned(json!({"title": "Canary", "related_to": related}), "assignee_id")).await;
+    let children = [
+        ("demos", &demo), ("submissions", &submission), ("contacts", &contact), ("interactions", &call),
+        ("opportunities", &deal), ("tasks", &task),
+    ];
+    for (kind, id) in children {
+        eva.get(&format!("/api/{kind}/{id}")).await.expect(200);
+    }
+    owner.patch(&format!("/api/leads/{lead_id}"), json!({"owner_id": ada.user})).await.expect(200);
+    owner.patch(&format!("/api/customers/{customer}"), json!({"owner_id": ada.user})).await.expect(200);
+    for (kind, id) in children {
+        let one = format!("/api/{kind}/{id}");
+        ada.get(&one).await.expect(200);
+        eva.get(&one).await.expect_problem(404, "not_found");
+        let count = async |person: &Person, query: &str| {
+            person.get(&format!("/api/{kind}{query}")).await.expect(200).json()["meta"]["count"].clone()
+        };
+        assert_eq!((count(&ada, "").await, count(&eva, "").await), (json!(1), json!(0)), "{kind}");
+        let searched = routes().iter().any(|route| route.path == format!("/api/{kind}/search"));
+        if searched && ["contacts", "opportunities", "tasks"].contains(&kind) {
+            assert_eq!(count(&eva, "?search=canary").await, 0, "{kind}");
+        }
+        if routes().iter().any(|route| route.path == format!("/api/{kind}/{{id}}") && route.method == Method::PATCH) {
+            eva.patch(&one, texts(kind)).await.expect_problem(404, "not_found");
+            ada.patch(&one, texts(kind)).await.expect(200);
+        }
+    }
+    eva.post(&format!("/api/submissions/{submission}/spam"), json!({})).await.expect_problem(404, "not_found");
+    let related = json!({"title": "Other", "related_to": {"type": "contact", "id": contact}});
+    eva.post("/api/tasks", related).await.expect_problem(422, "validation_error");
+    let of_customer = format!("/api/interactions?customer_id={customer}");
+    assert_eq!(eva.get(&of_customer).await.expect(200).json()["meta"]["count"], 0);
+    let board = eva.get("/api/opportunities/board").await.expect(200).text;
+    assert!(!board.contains(&deal), "{board}");
+}
+
+#[test]
+fn every_owned_kind_with_a_route_to_change_it_is_in_the_matrix() {
+    let mut missing = Vec::new();
+    for route in routes() {
+        let Some(kind) = route.path.strip_prefix("/api/").and_then(|rest| rest.strip_suffix("/{id}")) else { continue };
+        let owned = matches!(route.access, daybook_http::Access::Can(resource, _) if resource.is_owned());
+        let known = KINDS.iter().any(|(known, _)| *known == kind) || ["jobs", "submissions"].contains(&kind);
+        if owned && !known {
+            missing.push(kind.to_owned());
+        }
+    }
+    assert!(missing.is_empty(), "add these kinds to KINDS in tests/api/ways.rs: {missing:?}");
+}
