@@ -1,8 +1,9 @@
 //! The text fields of all forms, each with the expected result for a string. Written independently of the code under
-//! test, except that e-mail addresses, times and time zones are parsed by `domain`.
+//! test, except that e-mail addresses, times and time zones are parsed by `domain`, and names of secrets are its list.
 
 use daybook_domain::demo::DemoType;
 use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, EXTRA_BYTES, Industry, ProjectTimeline};
+use daybook_domain::masking::is_secret;
 use daybook_domain::read::escape;
 use daybook_domain::words::is_han;
 use daybook_domain::{EmailAddress, Locale, Moment, Zone};
@@ -203,6 +204,7 @@ impl Case {
             _ if text.starts_with('_') => (String::new(), Ok(Value::Null)),
             _ if text.len() + json!("x").to_string().len() > EXTRA_BYTES => ("/extra".to_owned(), Err("too_long")),
             _ if text.contains(ends_a_line) => (format!("/{}", escape(text)), Err("control_character")),
+            _ if is_secret(text) => (String::new(), Ok(json!("***"))),
             _ => (String::new(), Ok(json!("x"))),
         };
         let kept = format!("/enquiry/extra/{}", escape(text));
