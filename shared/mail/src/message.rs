@@ -1,5 +1,6 @@
 //! The mail message: a sender, one recipient, a subject, plain text and HTML.
 
+use daybook_domain::text::breaks_a_line;
 use daybook_domain::{EmailAddress, Line};
 
 /// The sender of a mail.
@@ -14,11 +15,11 @@ pub struct Sender {
 impl Sender {
     /// The sender as a mail header; a name that isn't ASCII is an encoded word (RFC 2047).
     pub fn header(&self) -> String {
-        let name = self.name.as_str();
+        let name: String = self.name.as_str().chars().filter(|c| !breaks_a_line(*c)).collect();
         if name.is_ascii() {
             format!("\"{}\" <{}>", name.replace(['\\', '"'], "'"), self.address)
         } else {
-            format!("=?UTF-8?B?{}?= <{}>", aws_smithy_types::base64::encode(name), self.address)
+            format!("=?UTF-8?B?{}?= <{}>", aws_smithy_types::base64::encode(&name), self.address)
         }
     }
 }
