@@ -51,7 +51,7 @@ const VALUES: [&str; 6] = ["value", "values", "val", "answer", "content", "text"
 /// How often a name may be percent-encoded.
 const ENCODINGS: usize = 4;
 
-/// The most characters of joined words that are compared with [`PARTS`].
+/// The most bytes of joined words that are compared with [`PARTS`].
 const LONGEST: usize = 20;
 
 /// The most bytes of a text that is taken as the name of a field.

@@ -19,7 +19,7 @@ impl Sender {
         if name.is_ascii() {
             format!("\"{}\" <{}>", name.replace(['\\', '"'], "'"), self.address)
         } else {
-            format!("=?UTF-8?B?{}?= <{}>", aws_smithy_types::base64::encode(&name), self.address)
+            format!("=?UTF-8?B?{}?= <{}>", aws_smithy_types::base64::encode(name), self.address)
         }
     }
 }
