@@ -15,7 +15,9 @@ async fn a_message_makes_a_lead_and_is_answered() {
     world.work().await;
     let mails = world.mails();
     let to = |to: &str| mails.iter().find(|mail| mail.to == to).unwrap_or_else(|| panic!("no mail to {to}"));
-    assert!(to("zhang.san@example.com").text.contains("请报价"));
+    let confirmed = to("zhang.san@example.com");
+    assert!(confirmed.subject.contains("我们已收到您的留言"), "{}", confirmed.subject);
+    assert!(!confirmed.text.contains("请报价") && !confirmed.text.contains("张三"), "{}", confirmed.text);
     let team = mails.iter().find(|mail| mail.to.ends_with("@staff.example")).expect("a mail to the team");
     assert!(team.subject.contains("张三") && team.subject.contains("报价"), "{}", team.subject);
 }

@@ -21,6 +21,7 @@ mod intake;
 mod isolation;
 mod keys;
 mod leads;
+mod masking;
 mod mfa;
 mod model;
 mod naughty;

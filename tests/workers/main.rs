@@ -53,13 +53,37 @@ async fn a_submission_is_confirmed_to_the_visitor_and_told_to_the_team() {
     let mails = world.mails();
     let to = |to: &str| mails.iter().find(|mail| mail.to == to).unwrap_or_else(|| panic!("no mail to {to}"));
     assert_eq!(mails.len(), 2);
-    assert!(
-        to("ada@example.com").text.contains("Hello Ada Lovelace") && to("ada@example.com").text.contains("An engine")
-    );
+    let confirmed = to("ada@example.com");
+    assert!(confirmed.text.starts_with("Hello,") && confirmed.text.contains("2026-11-20"), "{}", confirmed.text);
     assert!(
         to("team@example.com").subject.contains("Ada Lovelace")
             && to("team@example.com").html.contains("示例科技有限公司")
     );
+}
+
+#[tokio::test]
+async fn mails_to_unproven_addresses_have_no_text_of_those_who_entered_the_address() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let mut posted = lead("eva@example.com");
+    for field in ["first_name", "company", "job_title", "requirements", "anything_else", "utm_source"] {
+        posted[field] = json!("Win at evil.example");
+    }
+    let visitor = world.visitor();
+    visitor.post("/api/leads", posted.clone()).await.expect(201);
+    posted["special_requirements"] = json!("Win at evil.example");
+    visitor.post("/api/demos", posted).await.expect(201);
+    let evil = "evil.example";
+    let message = json!({"email": "eva@example.com", "name": evil, "subject": evil, "message": evil});
+    visitor.post("/api/contact", message).await.expect(201);
+    let invited = json!({"email": "eva@example.com", "role": "sales", "name": "Win at evil.example"});
+    owner.post("/api/invitations", invited).await.expect(201);
+    world.work().await;
+    let mails: Vec<_> = world.mails().into_iter().filter(|mail| mail.to == "eva@example.com").collect();
+    assert_eq!(mails.len(), 4);
+    for mail in mails {
+        assert!(!format!("{}{}{}", mail.subject, mail.text, mail.html).contains("evil"), "{}", mail.text);
+    }
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
 use daybook_domain::task::{Channel, Task};
 use daybook_domain::user::{Status, User};
-use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId};
+use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId, Zone};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
-use daybook_jobs::mail::{Content, Sender, templates};
+use daybook_jobs::mail::{Content, Sender, templates, without_link};
 use daybook_records::invite;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, EntryRef, Env, Error, Fact, Result};
@@ -74,11 +74,11 @@ impl From<'_> {
     }
 
     fn confirmation(&self, submission: Submission) -> Result<Option<Composed>> {
-        let enquiry = &submission.enquiry;
         let about = submission.lead_id.map(AnyId::from);
-        let locale = enquiry.locale.unwrap_or_default();
-        let content = templates::confirmation(&submission, self.name(), locale).map_err(unwritten)?;
-        Ok(Some(Composed { to: enquiry.email.clone(), reply_to: None, content, about }))
+        let locale = submission.enquiry.locale.unwrap_or_default();
+        let time = self.zone().written_time(submission.created_at, locale);
+        let content = templates::confirmation(&submission.ask(), &time, self.name(), locale).map_err(unwritten)?;
+        Ok(Some(Composed { to: submission.enquiry.email, reply_to: None, content, about }))
     }
 
     fn notification(&self, submission: Submission) -> Result<Option<Composed>> {
@@ -105,12 +105,14 @@ impl From<'_> {
         let user = self.active_user(about).await?.filter(|user| ticket.went_to(to.address_of(user)));
         let Some(user) = user else { return Ok(None) };
         let link = env.settings.account_link(&format!("{}={}", to.name(), ticket.token(env, self.cx.org, id, to)));
-        self.account(to.address_of(&user).clone(), user.name.as_ref(), mail, Some(&link)).map(Some)
+        let address = to.address_of(&user);
+        let name = greeted(&user).filter(|_| *address == user.email);
+        self.account(address.clone(), name, mail, Some(&link)).map(Some)
     }
 
     async fn user(&self, id: AnyId, mail: AccountMail) -> Result<Option<Composed>> {
         let Some(user) = self.active_user(id).await? else { return Ok(None) };
-        self.account(user.email.clone(), user.name.as_ref(), mail, None).map(Some)
+        self.account(user.email.clone(), greeted(&user), mail, None).map(Some)
     }
 
     async fn active_user(&self, id: AnyId) -> Result<Option<User>> {
@@ -118,13 +120,16 @@ impl From<'_> {
         Ok(user.map(Stored::into_inner).filter(|user| user.status == Status::Active))
     }
 
-    /// A mail to the address that a user had before the entry.
+    /// A mail to the address that a user had before the entry. The name is shown only if that address was verified.
     async fn old_address(&self, id: AnyId, entry: EntryRef) -> Result<Option<Composed>> {
         let Some(user) = self.cx.find::<User>(id).await? else { return Ok(None) };
         let detail = self.cx.journal().details(std::iter::once(entry.entry)).await?.remove(&entry.entry);
-        let old = detail.and_then(|detail| EmailAddress::parse(detail.before.get("email")?.as_str()?).ok());
+        let Some(before) = detail.map(|detail| detail.before) else { return Ok(None) };
+        let old = before.get("email").and_then(Value::as_str).and_then(|old| EmailAddress::parse(old).ok());
         let Some(old) = old else { return Ok(None) };
-        self.account(old, user.name.as_ref(), AccountMail::AddressChanged, None).map(Some)
+        let proven = before.get("email_verified_at").is_some_and(Value::is_string);
+        let name = user.name.as_ref().filter(|_| proven).map(Line::as_str);
+        self.account(old, name, AccountMail::AddressChanged, None).map(Some)
     }
 
     async fn invitation(&self, id: AnyId) -> Result<Option<Composed>> {
@@ -135,8 +140,16 @@ impl From<'_> {
         let env = self.env;
         let token = invite::token(&env.keys, self.cx.org, &invitation);
         let link = env.settings.account_link(&format!("invite={token}"));
-        let name = invitation.name.clone();
-        self.account(invitation.email.clone(), name.as_ref(), AccountMail::Invitation, Some(&link)).map(Some)
+        let inviter = match invitation.invited_by {
+            Some(inviter) => {
+                let user = self.cx.find::<User>(inviter).await?;
+                Some(user.and_then(|user| user.name.as_ref().map(ToString::to_string)).unwrap_or_default())
+            }
+            None => None,
+        };
+        let content = templates::invitation(inviter.as_deref(), self.name(), &link, self.locale());
+        let content = content.map_err(unwritten)?;
+        Ok(Some(Composed { to: invitation.email.clone(), reply_to: None, content, about: None }))
     }
 
     /// A mail to the assignee of a task, unless they assigned it to themselves.
@@ -170,26 +183,18 @@ impl From<'_> {
     }
 
     async fn task(&self, task: &Task, to: UserId, mail: TaskMail) -> Result<Option<Composed>> {
-        // Titles are written by others, so they go to confirmed addresses only.
-        let user = self.active_user(to.into()).await?.filter(|user| user.email_verified_at.is_some());
-        let Some(user) = user else { return Ok(None) };
-        let name = user.name.as_ref().map_or(user.email.as_str(), Line::as_str);
-        let zone = self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
-        let due = task.due_date.map(|at| zone.written_time(at, self.locale()));
+        let Some(user) = self.active_user(to.into()).await? else { return Ok(None) };
+        let name = greeted(&user);
+        // Titles are written by others, so they are shown at verified addresses only.
+        let title = name.is_some().then_some(task.title.as_str());
+        let due = task.due_date.map(|at| self.zone().written_time(at, self.locale()));
         let url = format!("{}/api/tasks/{}", self.env.settings.public_url, task.id);
-        let details = templates::TaskDetails { title: task.title.as_str(), due: due.as_deref(), url: &url };
+        let details = templates::TaskDetails { title, due: due.as_deref(), url: &url };
         let content = templates::task(mail, name, self.name(), &details, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to: user.email.clone(), reply_to: None, content, about: Some(task.id.into()) }))
     }
 
-    fn account(
-        &self,
-        to: EmailAddress,
-        name: Option<&Line<120>>,
-        mail: AccountMail,
-        link: Option<&str>,
-    ) -> Result<Composed> {
-        let name = name.map_or(to.as_str(), Line::as_str);
+    fn account(&self, to: EmailAddress, name: Option<&str>, mail: AccountMail, link: Option<&str>) -> Result<Composed> {
         let content = templates::account(mail, name, self.name(), link, self.locale()).map_err(unwritten)?;
         Ok(Composed { to, reply_to: None, content, about: None })
     }
@@ -198,9 +203,19 @@ impl From<'_> {
         self.organization.as_ref().map_or(&self.sender.name, |organization| &organization.name)
     }
 
+    fn zone(&self) -> Zone {
+        self.organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default()
+    }
+
     fn locale(&self) -> Locale {
         self.organization.as_ref().map_or(Locale::Chinese, |organization| organization.locale)
     }
+}
+
+/// The name that a mail to the user begins with; none if the address isn't verified, as anyone can have entered both.
+fn greeted(user: &User) -> Option<&str> {
+    let name = user.name.as_ref().map_or(user.email.as_str(), Line::as_str);
+    user.email_verified_at.map(|_| name)
 }
 
 fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> Error {

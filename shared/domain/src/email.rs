@@ -1,7 +1,7 @@
 //! E-mail addresses: parsing, normalisation for comparison, and search for an address in texts and JSON.
 
 use crate::Rule;
-use crate::text::breaks_a_line;
+use crate::text::trimmed_line;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -18,10 +18,7 @@ pub struct EmailAddress(String);
 impl EmailAddress {
     /// Parses an address.
     pub fn parse(text: &str) -> Result<Self, Rule> {
-        if text.chars().any(breaks_a_line) {
-            return Err(Rule::ControlCharacter);
-        }
-        let text = &text.trim().nfc().collect::<String>();
+        let text = &trimmed_line(text)?.nfc().collect::<String>();
         let options =
             email_address::Options::default().with_required_tld().without_domain_literal().without_display_text();
         email_address::EmailAddress::parse_with_options(text, options).map_err(|_| Rule::Email)?;
@@ -143,6 +140,7 @@ mod tests {
         same("Zhang.San@Example.COM", " zhang.san@example.com ");
         same("anna@bücher.example", "ANNA@xn--bcher-kva.example");
         same("jose\u{301}@example.com", "jos\u{e9}@example.com");
+        same("\u{2068}zhang@example.com\u{2069}", "zhang@example.com");
     }
 
     #[test]
@@ -197,6 +195,7 @@ mod tests {
             "Anna <a@b.example>",
             "a@b.example\r\nBcc: x@y.example",
             "a@b.example\n",
+            "a\u{202e}b@c.example",
             "\"a,b\"@c.example",
             "a@b..example",
         ] {

@@ -176,7 +176,7 @@ pub struct Enquiry {
     pub consent: Option<Consent>,
     /// How the visitor came to the website. Top-level `utm_*` fields are accepted too.
     pub attribution: Option<Attribution>,
-    /// All other fields, at most 50 of 1 KB each.
+    /// All other fields, at most 50 of 1 KB each. Secrets such as passwords are masked.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub extra: Map<String, Value>,

@@ -1,11 +1,12 @@
 //! Public form intake: parsing of posted forms, and spam screening.
 //!
 //! A form may send any field. Known fields are validated, advertising parameters become attribution, fields with a leading
-//! underscore control the request and aren't stored, and all others are kept as `extra`.
+//! underscore control the request and aren't stored, and all others are kept as `extra`, with secrets masked.
 
 use crate::ask::{Asked, Nothing};
 use crate::enquiry::{DEMO_DATA, Enquiry, check_extra};
 use crate::error::{Error, Rule, Unit, Violations};
+use crate::masking::masked_fields;
 use crate::read::{escape, read};
 use crate::submission::{Check, Finding, Verdict};
 use crate::text::breaks_a_line;
@@ -73,7 +74,7 @@ pub struct Intake<A = Nothing> {
 pub struct FollowUp<A> {
     /// The fields of its kind of request.
     pub asked: A,
-    /// All other fields.
+    /// All other fields, with secrets masked.
     pub extra: Map<String, Value>,
     /// The control fields, which aren't stored.
     pub controls: Controls,
@@ -170,6 +171,7 @@ impl<A: Asked> Intake<A> {
             }
         }
         fold(&mut enquiry, "consent", consent);
+        let extra = masked_fields(&extra);
         extra_violations(&extra, &mut violations);
         if enquiry.get("source").and_then(Value::as_str).is_some_and(|source| source.trim() == DEMO_DATA) {
             let rule = Rule::format(
@@ -203,6 +205,7 @@ impl<A: Asked> FollowUp<A> {
             }
             if A::FIELDS.contains(&name.as_str()) { &mut asked } else { &mut extra }.insert(name, value);
         }
+        let extra = masked_fields(&extra);
         extra_violations(&extra, &mut violations);
         let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
         match asked {
@@ -339,6 +342,22 @@ mod tests {
         assert_eq!(read.enquiry.extra, *json!({"favourite_robot": "X30"}).as_object().expect("an object"));
         assert_eq!(read.controls.next.as_deref(), Some("https://b.example/"));
         assert_eq!((read.controls.gotcha, read.enquiry.phone), (None, None));
+    }
+
+    #[test]
+    fn secrets_in_unknown_fields_are_masked() {
+        let extra = json!({
+            "p%61ssword": "x", "user": {"pin": 1}, "fields": [{"name": "passwd", "value": "x"}],
+            "page_url": "https://b.example/?a=1&token=x"
+        });
+        let masked = json!({
+            "p%61ssword": "***", "user": {"pin": "***"}, "fields": [{"name": "passwd", "value": "***"}],
+            "page_url": "https://b.example/?a=1&token=***"
+        });
+        let read = intake(json!({"email": "a@b.example", "extra": extra})).expect("valid");
+        assert_eq!(Value::Object(read.enquiry.extra), masked);
+        let follow_up = FollowUp::<Nothing>::read(extra.as_object().cloned().expect("an object")).expect("valid");
+        assert_eq!(Value::Object(follow_up.extra), masked);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::enquiry::{
     ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, Enquiry, Industry, ProjectTimeline, check_extra,
 };
 use crate::field::Fields;
+use crate::masking::masked_fields;
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
@@ -94,7 +95,7 @@ pub struct Lead {
     pub consent: Option<Consent>,
     /// The attribution of the first visit.
     pub attribution: Option<Attribution>,
-    /// Other fields that the form sent.
+    /// Other fields that the form sent. Secrets such as passwords are masked.
     #[schema(value_type = Object)]
     #[serde(deserialize_with = "null_clears")]
     pub extra: Map<String, Value>,
@@ -231,8 +232,12 @@ impl Record for Lead {
 
     /// The status `converted` is only set by converting the lead, and only changes by undoing the conversion.
     fn settle(edit: Edit<'_, Lead>, (): &()) -> Result<Lead, Error> {
-        let Edit { before, wanted, again, .. } = edit;
-        check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
+        let Edit { before, mut wanted, again, .. } = edit;
+        // Earlier versions had other rules for `extra`.
+        if before.is_none_or(|before| before.extra != wanted.extra) {
+            wanted.extra = masked_fields(&wanted.extra);
+            check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
+        }
         let is_converted = |lead: &Lead| lead.status == Status::Converted;
         let became = |lead: Option<&Lead>| lead.and_then(|lead| lead.customer_id);
         let moves = before.map(|before| before.status) != Some(wanted.status);

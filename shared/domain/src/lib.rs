@@ -26,6 +26,7 @@ pub mod invitation;
 pub mod job;
 pub mod lead;
 pub mod locale;
+pub mod masking;
 pub mod message;
 pub mod money;
 pub mod network;

@@ -1,19 +1,22 @@
 //! Phone numbers: kept as entered, and parsed to E.164 if possible.
 
+use crate::text::changes_direction;
 use crate::{Line, Rule, Violations};
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, Region};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A phone number as entered, at most 40 characters. Its format is never a reason to refuse a lead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, max_length = 40, examples("+86-138-0013-8000"))]
 pub struct Phone(Line<40>);
 
 impl Phone {
-    /// Parses a number: one line of at most 40 characters.
+    /// Parses a number: one line of at most 40 characters. Characters that change the direction of text are dropped, since
+    /// numbers pasted from contacts and chats have them.
     pub fn parse(text: &str) -> Result<Phone, Rule> {
-        Line::parse(text).map(Phone)
+        let number: String = text.chars().filter(|c| !changes_direction(*c)).collect();
+        Line::parse(&number).map(Phone)
     }
 
     /// The number as entered.
@@ -57,6 +60,12 @@ impl Phone {
     }
 }
 
+impl<'de> Deserialize<'de> for Phone {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        crate::open::read(from, Phone::parse, |text| Some(Phone(Line::kept(text))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +78,7 @@ mod tests {
         check("+86-138-0013-8000", Some("+8613800138000"));
         check("138 0013 8000", Some("+8613800138000"));
         check("+49 30 901820", Some("+4930901820"));
+        check("\u{202a}+86 138\u{202c} 0013 8000\u{202c}", Some("+8613800138000"));
         check("call me", None);
         check("12", None);
     }

@@ -1,6 +1,7 @@
 //! Secrets in requests, such as passwords: never printed or serialised, and wiped from memory.
 
 use crate::error::{Rule, Unit};
+use crate::masking::MASK;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -57,7 +58,7 @@ impl Secret {
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str("***")
+        to.serialize_str(MASK)
     }
 }
 

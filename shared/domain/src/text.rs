@@ -6,7 +6,8 @@ use std::fmt;
 
 /// A single line of at most `MAX` characters: trimmed, not empty, without control characters.
 ///
-/// Line and paragraph separators count as control characters, so a line is safe in a mail header.
+/// Line and paragraph separators count as control characters, so a line is safe in a mail header. So do characters that
+/// change the direction of text; at the ends they are trimmed, since texts pasted from chats have them there.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Line<const MAX: usize>(String);
 
@@ -14,9 +15,23 @@ pub struct Line<const MAX: usize>(String);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Prose<const MAX: usize>(String);
 
-/// Whether a character ends or distorts a line: control characters, and the separators U+2028 and U+2029.
+/// Whether a character ends or distorts a line: control characters, the separators U+2028 and U+2029, and characters that
+/// change the direction of text.
 pub fn breaks_a_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || changes_direction(c)
+}
+
+/// Whether a character changes the direction of the text after it: bidirectional embeddings, overrides and isolates. The
+/// marks LRM, RLM and ALM don't.
+pub fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A line without white space and direction characters at its ends, or the rule that it breaks.
+pub(crate) fn trimmed_line(text: &str) -> Result<&str, Rule> {
+    // A trailing line break is a control character, which isn't trimmed.
+    let text = text.trim_matches(|c: char| changes_direction(c) || (c.is_whitespace() && !breaks_a_line(c)));
+    if text.chars().any(breaks_a_line) { Err(Rule::ControlCharacter) } else { Ok(text) }
 }
 
 fn bounded(text: &str, max: usize, forbidden: impl Fn(char) -> bool) -> Result<String, Rule> {
@@ -36,11 +51,7 @@ fn bounded(text: &str, max: usize, forbidden: impl Fn(char) -> bool) -> Result<S
 impl<const MAX: usize> Line<MAX> {
     /// Parses a line, or returns the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, Rule> {
-        // Checked before trimming: a trailing line break is a control character too.
-        if text.chars().any(breaks_a_line) {
-            return Err(Rule::ControlCharacter);
-        }
-        bounded(text, MAX, |_| false).map(Line)
+        bounded(trimmed_line(text)?, MAX, |_| false).map(Line)
     }
 }
 
@@ -54,6 +65,11 @@ impl<const MAX: usize> Prose<MAX> {
 macro_rules! text {
     ($name:ident) => {
         impl<const MAX: usize> $name<MAX> {
+            /// A stored text, which another version may have validated.
+            pub(crate) fn kept(text: &str) -> Self {
+                $name(text.to_owned())
+            }
+
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -80,8 +96,8 @@ macro_rules! text {
 
         impl<'de, const MAX: usize> Deserialize<'de> for $name<MAX> {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                // Another version may have a higher limit.
-                crate::open::read(from, Self::parse, |text| Some($name(text.to_owned())))
+                // Another version may have other rules.
+                crate::open::read(from, Self::parse, |text| Some(Self::kept(text)))
             }
         }
 
@@ -123,6 +139,29 @@ mod tests {
         for bad in ["a\r\nb", "a\0", "a\u{85}b", "a\u{2028}b", "a\u{2029}", "abc\n", "\tabc"] {
             check(bad, Err(Rule::ControlCharacter));
         }
+    }
+
+    #[test]
+    fn direction_characters_are_trimmed_and_refused_within_a_line() {
+        let check = |text: &str, expected: Result<&str, Rule>| {
+            assert_eq!(Line::<20>::parse(text), expected.map(|good| Line(good.to_owned())), "{text:?}");
+        };
+        check("\u{202a}+86 138\u{202c}", Ok("+86 138"));
+        check(" \u{2068} abc \u{2069} ", Ok("abc"));
+        check("\u{202e}", Err(Rule::TooShort { min: 1 }));
+        for c in ['\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}'] {
+            check(&format!("a{c}b"), Err(Rule::ControlCharacter));
+        }
+        for c in ['\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}'] {
+            check(&format!("a{c}b"), Err(Rule::ControlCharacter));
+        }
+        for c in ['\u{200e}', '\u{200f}', '\u{61c}', '\u{200b}'] {
+            check(&format!("a{c}b"), Ok(&format!("a{c}b")));
+        }
+        check("\u{202a}abc\u{202c}\n", Err(Rule::ControlCharacter));
+        let stored: Line<20> = serde_json::from_str(r#""a\u202eb""#).expect("a line of an earlier version");
+        assert_eq!(stored.as_str(), "a\u{202e}b");
+        assert_eq!(Prose::<20>::parse("a\u{202e}b").expect("prose").as_str(), "a\u{202e}b");
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use crate::call::{Call, query_pairs};
 use crate::operation::Operation;
 use crate::reply::{Answer, HttpReply};
 use axum::http::Method;
+use daybook_domain::masking::MASK;
 use daybook_domain::read::escape;
 use daybook_domain::{Actor, Error as Domain, Malformed, Rule, Violations};
 use daybook_store::{Cx, Error, Once, Purpose, Result, sha256_hex};
@@ -108,7 +109,7 @@ fn once(call: &Call, scopes: &[Option<String>], input: &[Value]) -> Result<Optio
     let scope = [who.as_str(), call.method.as_str(), call.cx.request.route, key];
     let fingerprint = serde_json::to_string(&(call.header("if-match"), input));
     let mut fingerprint = fingerprint.map_err(|error| Error::internal("fingerprint a request", error))?;
-    if fingerprint.contains("\"***\"") {
+    if fingerprint.contains(MASK) {
         // Typed input masks secrets; the signed body distinguishes requests that differ only in a secret.
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         fingerprint += &call.cx.sign(Purpose::Once, body.to_string().as_bytes());

@@ -7,6 +7,7 @@ use daybook_connectors::files::{Archive, Links};
 use daybook_domain::ask::{Asked, Nothing};
 use daybook_domain::enquiry::Enquiry;
 use daybook_domain::intake::{Controls, FollowUp, Intake};
+use daybook_domain::masking::MASK;
 use daybook_domain::read::{read, without_empty};
 use daybook_domain::{Error as Domain, Locale, Malformed, NamedId, Record, Rule, Violations};
 use daybook_store::{Error, Result};
@@ -272,7 +273,9 @@ macro_rules! posted_argument {
             }
 
             fn fingerprint(&self) -> Value {
-                serde_json::json!([self.$field, self.by.form])
+                let parts = serde_json::json!([self.$field, self.by.form]);
+                // Masked fields are identified by the hash of what was sent.
+                if parts.to_string().contains(MASK) { serde_json::json!([parts, self.by.content]) } else { parts }
             }
 
             fn scope(&self) -> Option<String> {

@@ -4,11 +4,13 @@ mod message;
 mod names;
 mod outbox;
 mod ses;
+mod shown;
 pub mod templates;
 
 pub use message::{Content, Mail, Sender};
 pub use outbox::{Caught, Outbox};
 pub use ses::Ses;
+pub use shown::without_link;
 
 use futures::future::BoxFuture;
 

@@ -1,5 +1,6 @@
 //! The mail message: a sender, one recipient, a subject, plain text and HTML.
 
+use daybook_domain::text::breaks_a_line;
 use daybook_domain::{EmailAddress, Line};
 
 /// The sender of a mail.
@@ -14,7 +15,7 @@ pub struct Sender {
 impl Sender {
     /// The sender as a mail header; a name that isn't ASCII is an encoded word (RFC 2047).
     pub fn header(&self) -> String {
-        let name = self.name.as_str();
+        let name: String = self.name.as_str().chars().filter(|c| !breaks_a_line(*c)).collect();
         if name.is_ascii() {
             format!("\"{}\" <{}>", name.replace(['\\', '"'], "'"), self.address)
         } else {

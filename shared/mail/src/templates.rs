@@ -2,32 +2,49 @@
 
 use crate::Content;
 use crate::names::Named;
+use crate::shown::without_link;
 use askama::Template;
 use daybook_domain::ask::Ask;
 use daybook_domain::enquiry::Enquiry;
 use daybook_domain::lead::display_name;
 use daybook_domain::submission::Submission;
+use daybook_domain::text::breaks_a_line;
 use daybook_domain::{Line, Locale};
 
-/// The mail that confirms to a visitor that a message or a demo request was received.
-pub fn confirmation(
-    submission: &Submission,
-    organization: &Line<120>,
-    locale: Locale,
-) -> Result<Content, askama::Error> {
+/// The mail that confirms to a visitor that a form was received, at a time in words.
+///
+/// Its recipient isn't proven, so it holds nothing of what was posted: a form could otherwise send any text to any
+/// address.
+pub fn confirmation(ask: &Ask, time: &str, organization: &Line<120>, locale: Locale) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
-    let (name, wrote) = (name(&submission.enquiry), wrote(submission));
-    let (organization_name, demo) = (organization.as_str(), submission.demo.is_some());
-    let text = Confirmation { name: &name, organization: organization_name, wrote: &wrote, demo, chinese }.render()?;
-    let html =
-        ConfirmationPage { name: &name, organization: organization_name, wrote: &wrote, demo, chinese }.render()?;
-    let subject = match (locale, demo) {
-        (Locale::Chinese, false) => format!("我们已收到您的信息 - {organization}"),
-        (Locale::English | Locale::Unknown(_), false) => format!("We received your message - {organization}"),
-        (Locale::Chinese, true) => format!("我们已收到您的演示预约 - {organization}"),
-        (Locale::English | Locale::Unknown(_), true) => format!("We received your demo request - {organization}"),
+    let organization = without_link(organization.as_str());
+    let (what, follows) = match (ask, chinese) {
+        (Ask::Lead, false) => ("enquiry", "contact you"),
+        (Ask::Lead, true) => ("咨询", "与您联系"),
+        (Ask::Demo(_), false) => ("demo request", "confirm a time with you"),
+        (Ask::Demo(_), true) => ("演示预约", "与您确认时间"),
+        (Ask::Contact(_), false) => ("message", "reply"),
+        (Ask::Contact(_), true) => ("留言", "回复您"),
     };
-    Ok(Content { subject: line(&subject), text, html })
+    let (subject, says, below) = if chinese {
+        (
+            format!("我们已收到您的{what}"),
+            format!("感谢您联系{}。我们已于{time}收到您的{what}，会尽快{follows}。", organization.unwrap_or("我们")),
+            "如果这不是您本人提交的，请忽略此邮件。",
+        )
+    } else {
+        (
+            format!("We received your {what}"),
+            format!(
+                "Thank you for contacting {}. We received your {what} on {time} and will {follows} soon.",
+                organization.unwrap_or("us")
+            ),
+            "If you didn't send it, ignore this mail.",
+        )
+    };
+    let text = Account { name: None, organization, says: &says, link: None, below, chinese }.render()?;
+    let html = AccountPage { name: None, organization, says: &says, link: None, below, chinese }.render()?;
+    Ok(Content { subject: line(&signed(&subject, organization)), text, html })
 }
 
 /// The mail that notifies the team of a new submission.
@@ -124,11 +141,11 @@ impl AccountMail {
             ),
             (AccountMail::Invitation, Locale::English | Locale::Unknown(_)) => (
                 "You are invited",
-                "You are invited to join us in Daybook. Accept the invitation here:",
+                "Accept the invitation here:",
                 "The link is valid for a week and works once.",
             ),
             (AccountMail::Invitation, Locale::Chinese) => {
-                ("邀请您加入", "我们邀请您加入 Daybook。请点击以下链接接受邀请：", "链接一周内有效，且只能使用一次。")
+                ("邀请您加入", "请点击以下链接接受邀请：", "链接一周内有效，且只能使用一次。")
             }
         }
     }
@@ -146,18 +163,18 @@ pub enum TaskMail {
 /// The details of a task in a mail.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskDetails<'a> {
-    /// The title.
-    pub title: &'a str,
+    /// The title; none if it isn't shown.
+    pub title: Option<&'a str>,
     /// The due time in words, with its time zone.
     pub due: Option<&'a str>,
     /// The URL of the task.
     pub url: &'a str,
 }
 
-/// Writes a mail about a task.
+/// Writes a mail about a task. The name is that of the greeting.
 pub fn task(
     mail: TaskMail,
-    name: &str,
+    name: Option<&str>,
     organization: &Line<120>,
     task: &TaskDetails<'_>,
     locale: Locale,
@@ -174,34 +191,69 @@ pub fn task(
         (Some(due), true) => format!("截止时间：{due}"),
         (None, _) => String::new(),
     };
-    let says = format!("{says}{}", task.title);
-    let organization = organization.as_str();
+    let titled = |words: &str| match task.title {
+        Some(title) => format!("{words}{title}"),
+        None => words.trim_end_matches([':', ' ', '：']).to_owned(),
+    };
+    let says = titled(says);
+    let organization = without_link(organization.as_str());
     let text = Account { name, organization, says: &says, link: Some(task.url), below: &due, chinese }.render()?;
     let html = AccountPage { name, organization, says: &says, link: Some(task.url), below: &due, chinese }.render()?;
-    Ok(Content { subject: line(&format!("{subject}{}", task.title)), text, html })
+    Ok(Content { subject: line(&titled(subject)), text, html })
 }
 
-/// Writes a mail about a user's account, with its link, if it has one.
+/// Writes a mail about a user's account, with its link, if it has one. The name is that of the greeting.
 pub fn account(
     mail: AccountMail,
-    name: &str,
+    name: Option<&str>,
     organization: &Line<120>,
     link: Option<&str>,
     locale: Locale,
 ) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
     let (subject, says, below) = mail.words(locale);
-    let organization = organization.as_str();
+    let organization = without_link(organization.as_str());
     let text = Account { name, organization, says, below, link, chinese }.render()?;
     let html = AccountPage { name, organization, says, below, link, chinese }.render()?;
-    Ok(Content { subject: line(&format!("{subject} - {organization}")), text, html })
+    Ok(Content { subject: line(&signed(subject, organization)), text, html })
+}
+
+/// Writes an invitation by a user, whose name may be empty, or by the operator of the deployment.
+///
+/// Its recipient isn't proven: names are shown only if they hold no link, and the recipient's name, which the inviter
+/// typed, isn't shown.
+pub fn invitation(
+    inviter: Option<&str>,
+    organization: &Line<120>,
+    link: &str,
+    locale: Locale,
+) -> Result<Content, askama::Error> {
+    let chinese = locale == Locale::Chinese;
+    let (subject, says, below) = AccountMail::Invitation.words(locale);
+    let organization = without_link(organization.as_str());
+    let joins = organization.unwrap_or(locale.pick("an organization", "一家企业"));
+    let inviter = inviter.map(|name| without_link(name).unwrap_or(locale.pick("A colleague", "一位同事")));
+    let says = match (inviter, chinese) {
+        (Some(inviter), false) => format!("{inviter} invites you to join {joins} in Daybook. {says}"),
+        (Some(inviter), true) => format!("{inviter}邀请您加入 Daybook 中的{joins}。{says}"),
+        (None, false) => format!("You are invited to join {joins} in Daybook. {says}"),
+        (None, true) => format!("您受邀加入 Daybook 中的{joins}。{says}"),
+    };
+    let text = Account { name: None, organization, says: &says, link: Some(link), below, chinese }.render()?;
+    let html = AccountPage { name: None, organization, says: &says, link: Some(link), below, chinese }.render()?;
+    Ok(Content { subject: line(&signed(subject, organization)), text, html })
+}
+
+/// A subject with the organisation's name, if that is shown.
+fn signed(subject: &str, organization: Option<&str>) -> String {
+    organization.map_or_else(|| subject.to_owned(), |organization| format!("{subject} - {organization}"))
 }
 
 #[derive(Template)]
 #[template(path = "account.txt")]
 struct Account<'a> {
-    name: &'a str,
-    organization: &'a str,
+    name: Option<&'a str>,
+    organization: Option<&'a str>,
     says: &'a str,
     below: &'a str,
     link: Option<&'a str>,
@@ -211,31 +263,11 @@ struct Account<'a> {
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage<'a> {
-    name: &'a str,
-    organization: &'a str,
+    name: Option<&'a str>,
+    organization: Option<&'a str>,
     says: &'a str,
     below: &'a str,
     link: Option<&'a str>,
-    chinese: bool,
-}
-
-#[derive(Template)]
-#[template(path = "confirmation.txt")]
-struct Confirmation<'a> {
-    name: &'a str,
-    organization: &'a str,
-    wrote: &'a str,
-    demo: bool,
-    chinese: bool,
-}
-
-#[derive(Template)]
-#[template(path = "confirmation.html")]
-struct ConfirmationPage<'a> {
-    name: &'a str,
-    organization: &'a str,
-    wrote: &'a str,
-    demo: bool,
     chinese: bool,
 }
 
@@ -301,9 +333,10 @@ fn named(value: impl Named + Copy, locale: Locale) -> String {
     locale.pick(value.english(), value.chinese()).to_owned()
 }
 
-/// A subject line: its parts are single lines already; it is cut at 300 characters.
+/// A subject line, cut at 300 characters. Its parts are single lines, but those of earlier versions may have characters
+/// that change the direction of text.
 fn line(text: &str) -> Line<300> {
-    let short: String = text.chars().take(300).collect();
+    let short: String = text.chars().filter(|c| !breaks_a_line(*c)).take(300).collect();
     Line::parse(&short).expect("made of lines, and not empty")
 }
 
@@ -359,10 +392,50 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmation_speaks_the_visitors_language() {
+    fn a_confirmation_says_what_was_received_in_the_visitors_language() {
         let name = Line::parse("Daybook").expect("a line");
-        let chinese = confirmation(&submission("x"), &name, Locale::Chinese).expect("renders");
-        let english = confirmation(&submission("x"), &name, Locale::English).expect("renders");
-        assert!(chinese.text.contains("您好") && english.text.contains("Hello"), "{} {}", chinese.text, english.text);
+        let check = |ask: &Ask, locale: Locale, subject: &str, says: &str| {
+            let content = confirmation(ask, "noon", &name, locale).expect("renders");
+            assert_eq!(content.subject.as_str(), subject);
+            assert!(content.text.contains(says) && content.html.contains(says), "{}", content.text);
+        };
+        let (mut demo, mut message) = (submission("x"), submission("x"));
+        demo.demo = serde_json::from_value(json!({"special_requirements": "https://evil.example"})).expect("a demo");
+        message.contact = serde_json::from_value(json!({"message": "https://evil.example"})).expect("a message");
+        let (demo, message) = (demo.ask(), message.ask());
+        let english = "Thank you for contacting Daybook. We received your enquiry on noon and will contact you soon.";
+        check(&Ask::Lead, Locale::English, "We received your enquiry - Daybook", english);
+        check(&Ask::Lead, Locale::Chinese, "我们已收到您的咨询 - Daybook", "感谢您联系Daybook。");
+        check(&demo, Locale::English, "We received your demo request - Daybook", "will confirm a time with you soon.");
+        check(&demo, Locale::Chinese, "我们已收到您的演示预约 - Daybook", "会尽快与您确认时间。");
+        check(&message, Locale::English, "We received your message - Daybook", "will reply soon.");
+        check(&message, Locale::Chinese, "我们已收到您的留言 - Daybook", "会尽快回复您。");
+    }
+
+    #[test]
+    fn names_with_links_are_replaced_in_mails_to_unproven_addresses() {
+        let organization = Line::parse("Win at evil.example").expect("a line");
+        let link = "http://localhost/x";
+        let english = invitation(Some("www.evil"), &organization, link, Locale::English).expect("renders");
+        let says = "A colleague invites you to join an organization in Daybook.";
+        assert!(english.text.contains(says), "{}", english.text);
+        assert_eq!(english.subject.as_str(), "You are invited");
+        let chinese = invitation(Some(""), &organization, link, Locale::Chinese).expect("renders");
+        assert!(chinese.text.contains("一位同事邀请您加入 Daybook 中的一家企业。"), "{}", chinese.text);
+        let confirmed = confirmation(&Ask::Lead, "noon", &organization, Locale::English).expect("renders");
+        for content in [english, chinese, confirmed] {
+            assert!(!format!("{content:?}").contains("evil"), "{content:?}");
+        }
+        let organization = Line::parse("R&D").expect("a line");
+        let named = invitation(Some("Ada"), &organization, link, Locale::English).expect("renders");
+        assert!(named.text.contains("Ada invites you to join R&D in Daybook."), "{}", named.text);
+    }
+
+    #[test]
+    fn a_subject_has_no_characters_that_change_the_direction_of_text() {
+        let mut submission = submission("x");
+        submission.enquiry.company = serde_json::from_value(json!("a\u{202e}b")).expect("a stored line");
+        let content = notification(&submission, "http://localhost/x", Locale::English).expect("renders");
+        assert_eq!(content.subject.as_str(), "New lead: <b>Ada</b> Lovelace, ab");
     }
 }

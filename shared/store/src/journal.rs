@@ -9,6 +9,7 @@ use crate::item::{Item, attribute, key_item, parse_item};
 use crate::keyring::{Keyring, Purpose};
 use crate::schema::{EXPIRES_AT, Index, KIND, Kind, PK, Place, Question, SK, day_of, facts_by, facts_of};
 use crate::{Env, Error, RequestInfo, Result, keyring::sha256_base64, reply::Answer, sha256_hex};
+use daybook_domain::masking::{masked, masked_query, masked_where};
 use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -166,7 +167,7 @@ impl RequestDetail {
     /// The same with the values of these fields masked, at any depth of the body.
     pub(crate) fn without(mut self, names: &[&'static str]) -> RequestDetail {
         if !names.is_empty() {
-            self.body = hidden(&self.body, &|name| names.contains(&name));
+            self.body = masked_where(&self.body, &|name| names.contains(&name));
         }
         self
     }
@@ -346,58 +347,10 @@ pub(crate) fn difference(
     (pick(before), pick(after))
 }
 
-/// Whether a field of this name is masked at any depth.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    // Codes of second factors; not `postal_code`.
-    name == "code"
-        || ["password", "secret", "token", "authorization", "api_key", "apikey", "cookie", "card"]
-            .iter()
-            .any(|part| name.contains(part))
-}
-
-/// A JSON value with secrets masked at any depth.
-pub fn masked(value: &Value) -> Value {
-    hidden(value, &is_secret)
-}
-
-/// A JSON value with the values of some fields masked at any depth.
-fn hidden(value: &Value, is_hidden: &impl Fn(&str) -> bool) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .map(|(name, value)| {
-                    let shown = if is_hidden(name) { Value::from("***") } else { hidden(value, is_hidden) };
-                    (name.clone(), shown)
-                })
-                .collect(),
-        ),
-        Value::Array(list) => Value::Array(list.iter().map(|one| hidden(one, is_hidden)).collect()),
-        other => other.clone(),
-    }
-}
-
-/// A query string with secrets masked.
-pub fn masked_query(query: &str) -> String {
-    let masked = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    query.split('&').map(masked).collect::<Vec<_>>().join("&")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn secrets_are_masked_at_any_depth() {
-        let value = json!({"email": "a@b.example", "Password": "x", "list": [{"api-key": "y", "note": "z"}], "refresh_token": {"a": 1}});
-        let expected = json!({"email": "a@b.example", "Password": "***", "list": [{"api-key": "***", "note": "z"}], "refresh_token": "***"});
-        assert_eq!(masked(&value), expected);
-        assert_eq!(masked_query("a=1&access_token=x&b"), "a=1&access_token=***&b");
-    }
 
     #[test]
     fn a_difference_names_the_changed_fields_alone() {

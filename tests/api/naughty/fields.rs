@@ -1,8 +1,9 @@
 //! The text fields of all forms, each with the expected result for a string. Written independently of the code under
-//! test, except that e-mail addresses, times and time zones are parsed by `domain`.
+//! test, except that e-mail addresses, times and time zones are parsed by `domain`, and names of secrets are its list.
 
 use daybook_domain::demo::DemoType;
 use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, EXTRA_BYTES, Industry, ProjectTimeline};
+use daybook_domain::masking::is_secret;
 use daybook_domain::read::escape;
 use daybook_domain::words::is_han;
 use daybook_domain::{EmailAddress, Locale, Moment, Zone};
@@ -17,7 +18,7 @@ pub type Field = (&'static str, &'static str, fn(&str) -> Verdict);
 pub const LEAD: &[Field] = &[
     ("first_name", "/enquiry/first_name", |text| line(text, 100)),
     ("last_name", "/enquiry/last_name", |text| line(text, 100)),
-    ("phone", "/enquiry/phone", |text| line(text, 40)),
+    ("phone", "/enquiry/phone", phone),
     ("company", "/enquiry/company", |text| line(text, 200)),
     ("job_title", "/enquiry/job_title", |text| line(text, 100)),
     ("industry", "/enquiry/industry", |text| one_of(text, Industry::NAMES)),
@@ -61,8 +62,12 @@ fn is_blank(text: &str) -> bool {
     text.trim_matches([' ', '\u{a0}', '\u{3000}']).is_empty()
 }
 
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn ends_a_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns_text(c)
 }
 
 /// A text of one line, or no value.
@@ -70,9 +75,14 @@ pub fn line(text: &str, most: usize) -> Verdict {
     if is_blank(text) { Ok(Value::Null) } else { strict_line(text, most) }
 }
 
+/// A phone number, in which characters that turn text are dropped.
+fn phone(text: &str) -> Verdict {
+    if is_blank(text) { Ok(Value::Null) } else { strict_line(&text.replace(turns_text, ""), 40) }
+}
+
 fn strict_line(text: &str, most: usize) -> Verdict {
-    match text.trim() {
-        _ if text.contains(ends_a_line) => Err("control_character"),
+    match text.trim_matches(|c: char| turns_text(c) || (c.is_whitespace() && !ends_a_line(c))) {
+        kept if kept.contains(ends_a_line) => Err("control_character"),
         "" => Err("too_short"),
         kept if kept.chars().count() > most => Err("too_long"),
         kept => Ok(json!(kept)),
@@ -203,6 +213,7 @@ impl Case {
             _ if text.starts_with('_') => (String::new(), Ok(Value::Null)),
             _ if text.len() + json!("x").to_string().len() > EXTRA_BYTES => ("/extra".to_owned(), Err("too_long")),
             _ if text.contains(ends_a_line) => (format!("/{}", escape(text)), Err("control_character")),
+            _ if is_secret(text) => (String::new(), Ok(json!("***"))),
             _ => (String::new(), Ok(json!("x"))),
         };
         let kept = format!("/enquiry/extra/{}", escape(text));
