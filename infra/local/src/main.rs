@@ -64,6 +64,7 @@ enum DemoDataCommand {
 }
 
 fn main() -> ExitCode {
+    keep_files_private();
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Openapi) => {
@@ -86,6 +87,16 @@ fn main() -> ExitCode {
         None => run(serve(ServeOptions { port: arguments.port, data: arguments.data, hosts: arguments.hosts })),
     }
 }
+
+/// Lets only this user read the files that this process creates: they hold the secret, mails and customers' data.
+#[cfg(unix)]
+fn keep_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+#[cfg(not(unix))]
+fn keep_files_private() {}
 
 fn run<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

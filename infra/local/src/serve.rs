@@ -1,6 +1,6 @@
 //! The server process: start-up, background workers, and graceful shutdown.
 
-use crate::data::{ADDRESS, DataError, check_format, lock, table, unusable};
+use crate::data::{ADDRESS, DataError, check_format, has_format, lock, make_private, table, unusable};
 use crate::files::Folder;
 use crate::host::{Addresses, KnownHosts, of_known_host};
 use crate::pace::{Pace, counted};
@@ -158,10 +158,15 @@ pub(crate) struct Opened {
 
 /// Opens and locks a data folder.
 pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
+    let existed = has_format(data);
     std::fs::create_dir_all(data).map_err(|error| unusable(data, error))?;
     let lock = lock(data)?;
     check_format(data)?;
     let keys = secrets::keyring(data).map_err(|error| unusable(data, error))?;
+    // Earlier versions let other users of the machine read it. Some file systems have no permissions.
+    if existed && let Err(error) = make_private(data) {
+        tracing::warn!(%error, folder = %data.display(), "other users of this machine may read the data folder");
+    }
     let durability = durability()?;
     let table = table(data, durability)?;
     let outbox =
