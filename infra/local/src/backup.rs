@@ -243,7 +243,7 @@ fn signed(folder: &str, expires: i64) -> String {
 async fn ask(data: &Path, into: &Path, mut progress: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
     let failed = |why: String| BackupError::Server(data.to_owned(), why);
     let at = fs::read_to_string(data.join(ADDRESS)).map_err(|error| failed(format!("{ADDRESS}: {error}")))?;
-    let keys = keyring(data).map_err(|error| unusable(data, error))?;
+    let keys = keyring(data)?;
     let expires = Clock::System.now().plus(CALL).as_second();
     let folder = into.to_str().ok_or_else(|| failed(format!("{} isn't UTF-8", into.display())))?.to_owned();
     let signature = keys.sign(Purpose::Backup, signed(&folder, expires).as_bytes());
@@ -323,7 +323,7 @@ async fn verified(folder: &Path) -> Result<Checked> {
             return Err(BackupError::NoBackup(folder.to_owned(), part));
         }
     }
-    let keys = keyring(folder).map_err(|error| unusable(folder, error))?;
+    let keys = keyring(folder)?;
     let table = table(folder, Durability::default())?;
     let env = env_of(table.clone(), keys.clone(), Clock::System)?;
     let mut checked = Checked { organizations: 0, entries: 0 };

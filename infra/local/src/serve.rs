@@ -162,7 +162,7 @@ pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
     std::fs::create_dir_all(data).map_err(|error| unusable(data, error))?;
     let lock = lock(data)?;
     check_format(data)?;
-    let keys = secrets::keyring(data).map_err(|error| unusable(data, error))?;
+    let keys = secrets::keyring(data)?;
     // Earlier versions let other users of the machine read it. Some file systems have no permissions.
     if existed && let Err(error) = make_private(data) {
         tracing::warn!(%error, folder = %data.display(), "other users of this machine may read the data folder");
