@@ -4,7 +4,9 @@
 //! A backup is itself a data folder. It is finished only after its journal's hash chain has been verified.
 
 use crate::DEFAULT_ORG;
-use crate::data::{ADDRESS, DataError, TABLE, check_format, lock, table, unusable};
+use crate::data::{
+    ADDRESS, DataError, FORMAT_FILE, TABLE, check_format, has_format, lock, make_private, table, unusable,
+};
 use crate::secrets::keyring;
 use daybook_domain::{EmailAddress, EntryId, OrgId, Timestamp};
 use daybook_embedded::{Copied, Durability, Local};
@@ -26,7 +28,7 @@ use tempfile::TempDir;
 /// The other parts of a data folder, in the order in which they are copied. Anchors come before the table, as they
 /// must not refer to entries that the copy lacks; files come after it, as its jobs refer to them.
 const BEFORE: [&str; 2] = ["secret", "anchors"];
-const AFTER: [&str; 3] = ["mail.jsonl", "files", "format"];
+const AFTER: [&str; 3] = ["mail.jsonl", "files", FORMAT_FILE];
 
 /// How many days of the journal are verified per call.
 const DAYS: u32 = 7;
@@ -84,8 +86,8 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
     let began = Instant::now();
     let folder = std::path::absolute(folder).map_err(|error| BackupError::File(folder.to_owned(), error))?;
     refuse_taken(&folder)?;
-    if !data.join("format").is_file() {
-        return Err(BackupError::NoBackup(data.to_owned(), "format"));
+    if !has_format(data) {
+        return Err(BackupError::NoBackup(data.to_owned(), FORMAT_FILE));
     }
     let unfinished = unfinished(&folder)?;
     let bar = bar("copied");
@@ -123,7 +125,7 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
 pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
     let began = Instant::now();
     let data = std::path::absolute(data).map_err(|error| BackupError::File(data.to_owned(), error))?;
-    for part in ["secret", TABLE, "format"] {
+    for part in ["secret", TABLE, FORMAT_FILE] {
         if !folder.join(part).exists() {
             return Err(BackupError::NoBackup(folder.to_owned(), part));
         }
@@ -188,9 +190,14 @@ fn unfinished(folder: &Path) -> Result<TempDir> {
     tempfile::Builder::new().prefix(&format!("{name}.unfinished-")).tempdir_in(parent).map_err(failed)
 }
 
-/// Renames a complete copy to its target, which may be an empty folder.
+/// Renames a complete copy to its target, which may be an empty folder. Other users of the machine can't read it.
 fn finish(unfinished: TempDir, folder: &Path) -> Result<()> {
     let failed = |error| BackupError::File(folder.to_owned(), error);
+    // Copies have the permissions of their originals, which earlier versions let other users read. Some file systems
+    // have no permissions.
+    if let Err(error) = make_private(unfinished.path()) {
+        eprintln!("Other users of this machine may read {}: {error}", folder.display());
+    }
     match fs::remove_dir(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
         _ => fs::rename(unfinished.path(), folder).map_err(failed)?,
@@ -236,7 +243,7 @@ fn signed(folder: &str, expires: i64) -> String {
 async fn ask(data: &Path, into: &Path, mut progress: impl FnMut(Copied) -> ControlFlow<()>) -> Result<Copied> {
     let failed = |why: String| BackupError::Server(data.to_owned(), why);
     let at = fs::read_to_string(data.join(ADDRESS)).map_err(|error| failed(format!("{ADDRESS}: {error}")))?;
-    let keys = keyring(data).map_err(|error| unusable(data, error))?;
+    let keys = keyring(data)?;
     let expires = Clock::System.now().plus(CALL).as_second();
     let folder = into.to_str().ok_or_else(|| failed(format!("{} isn't UTF-8", into.display())))?.to_owned();
     let signature = keys.sign(Purpose::Backup, signed(&folder, expires).as_bytes());
@@ -316,7 +323,7 @@ async fn verified(folder: &Path) -> Result<Checked> {
             return Err(BackupError::NoBackup(folder.to_owned(), part));
         }
     }
-    let keys = keyring(folder).map_err(|error| unusable(folder, error))?;
+    let keys = keyring(folder)?;
     let table = table(folder, Durability::default())?;
     let env = env_of(table.clone(), keys.clone(), Clock::System)?;
     let mut checked = Checked { organizations: 0, entries: 0 };

@@ -5,6 +5,7 @@ mod data;
 mod demo_data;
 mod feed;
 mod files;
+mod host;
 mod log;
 mod pace;
 mod pages;

@@ -2,6 +2,7 @@
 //! document.
 
 use clap::{Parser, Subcommand};
+use daybook_domain::origin::Host;
 use daybook_local::{DemoData, ServeOptions, backup, demo_data, functions, restore, serve};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +24,10 @@ struct Arguments {
     /// The folder to keep data in.
     #[arg(long, default_value = ".daybook")]
     data: PathBuf,
+    /// A host name or IP address to answer for, besides localhost and 127.0.0.1; repeatable. The server also listens on
+    /// a given address; 0.0.0.0 and :: stand for all addresses of this machine.
+    #[arg(long = "host", value_name = "NAME OR ADDRESS")]
+    hosts: Vec<Host>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -59,6 +64,7 @@ enum DemoDataCommand {
 }
 
 fn main() -> ExitCode {
+    keep_files_private();
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Openapi) => {
@@ -78,9 +84,19 @@ fn main() -> ExitCode {
         }
         Some(Command::Backup { folder }) => run(backup(&arguments.data, &folder)),
         Some(Command::Restore { folder }) => run(restore(&folder, &arguments.data)),
-        None => run(serve(ServeOptions { port: arguments.port, data: arguments.data })),
+        None => run(serve(ServeOptions { port: arguments.port, data: arguments.data, hosts: arguments.hosts })),
     }
 }
+
+/// Lets only this user read the files that this process creates: they hold the secret, mails and customers' data.
+#[cfg(unix)]
+fn keep_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+#[cfg(not(unix))]
+fn keep_files_private() {}
 
 fn run<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY};
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use daybook_domain::{FormId, Locale};
 use daybook_embedded::Local;
@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::DEFAULT_ORG;
 use crate::backup::{self, BackupRequest, Progress};
+use crate::host::of_this_machine;
 
 /// The content security policy of the website: its own scripts and styles, and forms that post to this server.
 const SITE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -48,7 +49,8 @@ pub struct Shown {
     pub data: PathBuf,
 }
 
-/// Adds the pages to the API.
+/// Adds the pages to the API. Those under `/_local` are for this machine alone; download links there are signed
+/// instead.
 pub fn with_pages(api: Router, shown: Shown) -> Router {
     let local = Router::new()
         .route("/_local/", get(mailbox))
@@ -56,6 +58,9 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
         .route("/_local/mail", get(async |State(shown): State<Shown>| Json(shown.outbox.mails())))
         .route("/_local/sync", get(sync))
         .route("/_local/backup", post(back_up))
+        // Without this route the API would answer the other paths, also to pages of other origins.
+        .route("/_local/{*rest}", any(async || (StatusCode::NOT_FOUND, "No such page; the mailbox is at /_local/.")))
+        .layer(axum::middleware::from_fn_with_state(shown.env.clone(), of_this_machine))
         .with_state(shown.clone());
     let site = Router::new()
         .route("/book-demo", get(async |visit: Visit| site(&DemoPage { chinese: visit.chinese, form: form() })))
@@ -201,6 +206,7 @@ fn form() -> FormId {
 fn site(template: &impl Template) -> Response {
     let mut answer = local(template);
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, SITE_POLICY);
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
     answer
 }
 

@@ -1,22 +1,26 @@
 //! The server process: start-up, background workers, and graceful shutdown.
 
-use crate::data::{ADDRESS, DataError, check_format, lock, table, unusable};
+use crate::data::{ADDRESS, DataError, check_format, has_format, lock, make_private, table, unusable};
 use crate::files::Folder;
+use crate::host::{Addresses, KnownHosts, of_known_host};
 use crate::pace::{Pace, counted};
 use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::{BATCH, Workers};
 use crate::{log, secrets};
+use axum::middleware::from_fn_with_state;
 use daybook_domain::job::KEPT;
+use daybook_domain::origin::Host;
 use daybook_domain::{FormId, Phone};
 use daybook_embedded::{Durability, Local};
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
+use futures::future::try_join_all;
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,14 +52,16 @@ pub struct ServeOptions {
     pub port: u16,
     /// The data folder.
     pub data: PathBuf,
+    /// The hosts to answer for besides the machine's own names. Addresses among them are listened on.
+    pub hosts: Vec<Host>,
 }
 
 /// Why the server doesn't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The port is in use or not permitted.
-    #[error("port {0} can't be used ({1}); choose another with --port")]
-    Port(u16, io::Error),
+    /// The port is in use or not permitted, or the address isn't one of the machine.
+    #[error("{0} can't be listened on ({1}); choose another port with --port, or another address with --host")]
+    Address(SocketAddr, io::Error),
     /// The data folder can't be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -73,13 +79,12 @@ pub enum ServeError {
 /// Serves until Ctrl-C or SIGTERM; then lets requests and workers finish.
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log::set_up();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-    let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Port(options.port, error))?;
-    let address = listener.local_addr().map_err(ServeError::Broken)?;
+    let addresses = Addresses::of(&options.hosts);
+    let (listeners, port) = listen(&addresses.all, options.port).await?;
     let Opened { _lock, table, options: mut system } = opened(&options.data, Clock::System)?;
-    let here = format!("http://127.0.0.1:{}", address.port());
+    let here = format!("http://{}", SocketAddr::from((addresses.loopback, port)));
     std::fs::write(options.data.join(ADDRESS), here).map_err(|error| unusable(&options.data, error))?;
-    system.settings.public_url = format!("http://localhost:{}", address.port());
+    system.settings.public_url = format!("http://localhost:{port}");
     system.hubspot = from_environment(&mut system.settings)?;
     let (rate_limits, has_hubspot) = (system.settings.rate_limits, system.hubspot.is_some());
     let system = System::start(system).await?;
@@ -91,7 +96,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let pace = Pace::new();
     let working = tokio::spawn(work(system.workers.clone(), pace.clone(), stopped));
     let tidying = tokio::spawn(tidy(table.clone(), system.files.clone()));
-    announce(address, &options, left, rate_limits);
+    announce(port, &options, left, rate_limits);
 
     let shown = Shown {
         env: system.env.clone(),
@@ -100,17 +105,25 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         table: table.clone(),
         data: options.data.clone(),
     };
-    let app = system.app_with(|api| with_pages(api, shown));
-    let app = app.layer(axum::middleware::from_fn_with_state(pace, counted));
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let known = KnownHosts::new(system.env.clone(), &options.hosts);
+    let app = system.app_with(|api| with_pages(api, shown).layer(from_fn_with_state(known, of_known_host)));
+    let app = app.layer(from_fn_with_state(pace, counted));
     let (asked, mut was_asked) = watch::channel(());
-    let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
+    tokio::spawn(async move {
         asked_to_stop().await;
         eprintln!("Stopping after the requests in progress.");
         drop(asked);
     });
+    let serve_on = |listener: TcpListener| {
+        let (app, mut stop) = (app.clone().into_make_service_with_connect_info::<SocketAddr>(), was_asked.clone());
+        let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
+            let _ = stop.changed().await;
+        });
+        graceful.into_future()
+    };
+    let serving: Vec<_> = listeners.into_iter().map(serve_on).collect();
     let served = tokio::select! {
-        served = graceful => served,
+        served = try_join_all(serving) => served.map(|_| ()),
         // A client that neither continues nor disconnects must not block the shutdown.
         () = async { let _ = was_asked.changed().await; tokio::time::sleep(LONGEST_END).await } => Ok(()),
     };
@@ -119,6 +132,18 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     // The workers end by themselves when no work is left; they hold nothing that could be lost.
     let _ = tokio::time::timeout(LONGEST_END, working).await;
     served.map_err(ServeError::Broken)
+}
+
+/// Listens on these addresses, all at one port, which is returned, too: 0 becomes a free one.
+async fn listen(addresses: &[IpAddr], mut port: u16) -> Result<(Vec<TcpListener>, u16), ServeError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let address = SocketAddr::from((*address, port));
+        let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Address(address, error))?;
+        port = listener.local_addr().map_err(ServeError::Broken)?.port();
+        listeners.push(listener);
+    }
+    Ok((listeners, port))
 }
 
 /// An opened data folder.
@@ -133,10 +158,15 @@ pub(crate) struct Opened {
 
 /// Opens and locks a data folder.
 pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
+    let existed = has_format(data);
     std::fs::create_dir_all(data).map_err(|error| unusable(data, error))?;
     let lock = lock(data)?;
     check_format(data)?;
-    let keys = secrets::keyring(data).map_err(|error| unusable(data, error))?;
+    let keys = secrets::keyring(data)?;
+    // Earlier versions let other users of the machine read it. Some file systems have no permissions.
+    if existed && let Err(error) = make_private(data) {
+        tracing::warn!(%error, folder = %data.display(), "other users of this machine may read the data folder");
+    }
     let durability = durability()?;
     let table = table(data, durability)?;
     let outbox =
@@ -260,8 +290,8 @@ fn from_environment(settings: &mut Settings) -> Result<Option<HubSpot>, ServeErr
     Err(daybook_store::config::ConfigError(variables.wrong).into())
 }
 
-fn announce(address: SocketAddr, options: &ServeOptions, left: usize, rate_limits: bool) {
-    let url = format!("http://localhost:{}", address.port());
+fn announce(port: u16, options: &ServeOptions, left: usize, rate_limits: bool) {
+    let url = format!("http://localhost:{port}");
     let form = FormId::default_of(crate::DEFAULT_ORG);
     eprintln!("Daybook {} is ready.\n", env!("CARGO_PKG_VERSION"));
     eprintln!("  Website        {url}/");
@@ -272,6 +302,10 @@ fn announce(address: SocketAddr, options: &ServeOptions, left: usize, rate_limit
     eprintln!("  API            {url}/api/leads");
     eprintln!("  Form address   {url}/f/{form}");
     eprintln!("  Data           {}", options.data.display());
+    if !options.hosts.is_empty() {
+        let hosts: Vec<String> = options.hosts.iter().map(Host::to_string).collect();
+        eprintln!("  Other hosts    {}", hosts.join(", "));
+    }
     if left > 0 {
         eprintln!("  Catching up    {left} journal entries since the last checkpoint");
     }

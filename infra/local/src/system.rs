@@ -84,7 +84,7 @@ impl Options {
         let mut settings = Settings::new(DEFAULT_ORG, EmailAddress::parse("team@example.com")?);
         settings.registration = Registration::Open;
         settings.first_owner = FirstOwner::FirstToRegister;
-        settings.allowed_origins = vec!["*".to_owned()];
+        settings.loopback_origins = true;
         settings.common_passwords = CommonPasswords::Warn;
         // Workers end only with the process, so the lease need only outlast the writing of a mail.
         settings.lease = Duration::from_secs(2);

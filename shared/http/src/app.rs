@@ -1,4 +1,4 @@
-//! The HTTP service: a router over the route tables, with CORS, security headers and panic handling.
+//! The HTTP service: a router over the route tables with CORS; security headers and panic handling around all of it.
 
 use crate::access::{Access, RateClass};
 use crate::pipeline::{Line, answer, count_error, request_id};
@@ -33,7 +33,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// Builds the service for these routes: one function's in Lambda, all functions' on one machine, where
-/// `more` adds the server's own pages.
+/// `more` adds the server's own pages. CORS is for the routes alone; pages of other origins can't read the server's.
 pub fn app(functions: Vec<Routes>, env: Arc<Env>, more: impl FnOnce(Router) -> Router) -> Router {
     let routes: Vec<Route> = functions.into_iter().flat_map(|function| function.list).collect();
     let mut paths: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
@@ -46,14 +46,15 @@ pub fn app(functions: Vec<Routes>, env: Arc<Env>, more: impl FnOnce(Router) -> R
     }
     let nowhere = env.clone();
     let router = router.fallback(async move |request: Request| unanswered(&nowhere, request, Problem::no_route));
-    layered(more(router), env, routes)
-}
-
-/// Wraps a router with CORS, panic handling and, outermost, the default response headers.
-fn layered(router: Router, env: Arc<Env>, routes: Vec<Route>) -> Router {
     let ids = env.clone();
     let panics = CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| panicked(&panic, &ids));
-    let mut router = router.layer(panics).layer(cors(env, routes));
+    // Panics of routes are answered within CORS, so that allowed origins can read that answer, too.
+    let api = router.layer(panics.clone()).layer(cors(env, routes));
+    with_headers(more(api).layer(panics))
+}
+
+/// Adds the default response headers to all answers.
+fn with_headers(mut router: Router) -> Router {
     for (name, value) in HEADERS {
         router = router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
     }
@@ -93,11 +94,14 @@ fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
         |route: &Route| matches!(route.access, Access::Public(RateClass::Form) | Access::PublicOr(RateClass::Form, ..));
     let intake: Vec<Route> = routes.into_iter().filter(is_form).collect();
     let origins = AllowOrigin::predicate(move |origin, parts| {
-        let allowed = &env.settings.allowed_origins;
-        let listed = allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
-        let posted = intake.iter().any(|route| route.method == parts.method && route.fits(parts.uri.path()));
-        // A preflight is always allowed: the answer to the actual request decides which origin may read it.
-        listed || posted || parts.method == Method::OPTIONS
+        let listed = env.settings.allows_origin(origin.to_str().unwrap_or_default());
+        // A preflight is answered as the request that it asks for would be.
+        let method = match parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            Some(method) if parts.method == Method::OPTIONS => method.as_bytes(),
+            _ => parts.method.as_str().as_bytes(),
+        };
+        let posted = |route: &Route| route.method.as_str().as_bytes() == method && route.fits(parts.uri.path());
+        listed || intake.iter().any(posted)
     });
     CorsLayer::new()
         .allow_origin(origins)

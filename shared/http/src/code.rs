@@ -13,6 +13,7 @@ pub(crate) enum Code {
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    Misdirected,
     Duplicate,
     Conflict,
     IdempotencyKeyReused,
@@ -24,7 +25,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const ALL: [Code; 16] = [
+    pub(crate) const ALL: [Code; 17] = [
         Code::Malformed,
         Code::UnsupportedMediaType,
         Code::ValidationError,
@@ -33,6 +34,7 @@ impl Code {
         Code::Forbidden,
         Code::NotFound,
         Code::MethodNotAllowed,
+        Code::Misdirected,
         Code::Duplicate,
         Code::Conflict,
         Code::IdempotencyKeyReused,
@@ -53,6 +55,7 @@ impl Code {
             Code::Forbidden => "forbidden",
             Code::NotFound => "not_found",
             Code::MethodNotAllowed => "method_not_allowed",
+            Code::Misdirected => "misdirected",
             Code::Duplicate => "duplicate",
             Code::Conflict => "conflict",
             Code::IdempotencyKeyReused => "idempotency_key_reused",
@@ -73,12 +76,33 @@ impl Code {
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Code::Duplicate | Code::Conflict => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// Why a server on one machine refuses a request before it reaches a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The host that it names isn't the server's.
+    UnknownHost,
+    /// Its page is for the server's own machine alone.
+    OtherMachine,
+    /// A page of another origin made it, and its page is for this server's own pages alone.
+    OtherOrigin,
+}
+
+impl Refusal {
+    pub(crate) fn code(self) -> Code {
+        match self {
+            Refusal::UnknownHost => Code::Misdirected,
+            Refusal::OtherMachine | Refusal::OtherOrigin => Code::Forbidden,
         }
     }
 }

@@ -29,6 +29,7 @@ pub use app::app;
 pub use audit::{denied, refused};
 pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
 pub use call::{Call, Places, is_plain_form, query_pairs};
+pub use code::Refusal;
 pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use handler::{Argument, Handler};
@@ -39,6 +40,7 @@ pub use input::{
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;
 pub use operation::Operation;
+pub use pipeline::request_id;
 pub use problem::{Problem, status_code};
 pub use reply::{
     Accepted, Answer, Asset, Bare, BareCreated, Content, Created, CreatedSecret, Data, Download, HttpReply, Listed,

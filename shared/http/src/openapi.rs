@@ -171,7 +171,7 @@ fn applies(code: Code, route: &Route) -> bool {
         // A form may also be named by a header or a field.
         Code::NotFound => route.path.contains('{') || takes_forms(route),
         Code::RateLimited => route.access.is_public(),
-        Code::MethodNotAllowed => false,
+        Code::MethodNotAllowed | Code::Misdirected => false,
         Code::UnsupportedMediaType
         | Code::ValidationError
         | Code::Duplicate

@@ -193,7 +193,7 @@ async fn handled(
 }
 
 /// Returns the client's request id if it is 1 to 64 letters, digits, `-`, `_` or `.`, else a new one.
-pub(crate) fn request_id(headers: &HeaderMap, env: &Env) -> String {
+pub fn request_id(headers: &HeaderMap, env: &Env) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))

@@ -1,7 +1,7 @@
 //! Error responses: RFC 9457 problem documents, made from errors. Only this module and `code` know HTTP status codes.
 
 use crate::call::{locale, wants_page};
-use crate::code::Code;
+use crate::code::{Code, Refusal};
 use crate::text;
 use askama::Template;
 use axum::body::Body;
@@ -151,6 +151,13 @@ impl Problem {
         let mut problem = Problem::plain(Code::MethodNotAllowed, request_id, locale(&request.headers));
         problem.detail = text::no_method(&request.method, request.uri.path(), allowed, problem.locale);
         problem.headers.extend(HeaderValue::from_str(allowed).ok().map(|allowed| (ALLOW, allowed)));
+        problem
+    }
+
+    /// The problem of a request that a server on one machine refuses before it reaches a route.
+    pub fn refused(why: Refusal, request_id: &str, headers: &HeaderMap) -> Problem {
+        let mut problem = Problem::plain(why.code(), request_id, locale(headers));
+        problem.detail = text::refusal(why, problem.locale).to_owned();
         problem
     }
 

@@ -1,6 +1,6 @@
 //! Error texts in English and Chinese: titles and details of problem documents, and messages of broken rules.
 
-use crate::code::Code;
+use crate::code::{Code, Refusal};
 use axum::http::Method;
 use daybook_domain::error::Unit;
 use daybook_domain::{Conflict, Error, Locale, Malformed, Rule, Unauthenticated};
@@ -16,6 +16,7 @@ pub(crate) fn title(code: Code, locale: Locale) -> &'static str {
         Code::Forbidden => ("Access denied", "没有权限"),
         Code::NotFound => ("No such endpoint or record", "接口或记录不存在"),
         Code::MethodNotAllowed => ("This path doesn't support this method", "该路径不支持此方法"),
+        Code::Misdirected => ("The server isn't the host that the request names", "请求的主机名不属于此服务器"),
         Code::Duplicate => ("The record already exists", "记录已存在"),
         Code::Conflict => ("The request conflicts with the current state", "请求与当前状态冲突"),
         Code::IdempotencyKeyReused => ("The idempotency key was used for another request", "幂等键已用于其他请求"),
@@ -39,6 +40,25 @@ pub(crate) fn no_method(method: &Method, path: &str, allowed: &str, locale: Loca
         format!("{path} doesn't support {method}; use one of {allowed}."),
         format!("{path} 不支持 {method}，可用的方法：{}。", allowed.replace(", ", "、")),
     )
+}
+
+/// The detail for a request that a server on one machine refuses before it reaches a route.
+pub(crate) fn refusal(why: Refusal, locale: Locale) -> &'static str {
+    let (english, chinese) = match why {
+        Refusal::UnknownHost => (
+            "The request's Host isn't a name of this server; start the server with --host NAME to allow it.",
+            "请求的 Host 不是此服务器的名称；如需允许，请以 --host 指定该名称并重新启动服务器。",
+        ),
+        Refusal::OtherMachine => (
+            "This page is only for the server's own machine, at localhost, as mails have links that set passwords.",
+            "此页面仅限在服务器所在的机器上通过 localhost 访问，因为邮件中含有可设置密码的链接。",
+        ),
+        Refusal::OtherOrigin => (
+            "Pages of other origins can't call, embed or link to this page; enter its address in the browser.",
+            "其他来源的页面不能调用、嵌入或链接到此页面，请在浏览器中直接输入其地址。",
+        ),
+    };
+    locale.pick(english, chinese)
 }
 
 /// The detail of a problem document: what happened, and what to do about it.
@@ -461,6 +481,10 @@ mod tests {
         all
     }
 
+    fn refusals() -> Vec<Refusal> {
+        every!(Refusal: UnknownHost, OtherMachine, OtherOrigin)
+    }
+
     fn is_chinese(letter: char) -> bool {
         ('\u{4e00}'..='\u{9fff}').contains(&letter)
     }
@@ -483,6 +507,7 @@ mod tests {
         let mut texts: Vec<String> = Code::ALL.iter().map(|code| title(*code, Locale::Chinese).to_owned()).collect();
         texts.extend(errors().iter().map(|error| detail(error, Locale::Chinese)));
         texts.extend(rules().iter().map(|broken| rule(broken, Locale::Chinese)));
+        texts.extend(refusals().iter().map(|why| refusal(*why, Locale::Chinese).to_owned()));
         texts.push(no_route(&Method::GET, "/api/x", Locale::Chinese));
         texts.push(no_method(&Method::PUT, "/api/leads", "GET, POST", Locale::Chinese));
         for text in texts {
@@ -495,6 +520,7 @@ mod tests {
     fn english_texts_have_no_chinese_letter() {
         let mut texts: Vec<String> = errors().iter().map(|error| detail(error, Locale::English)).collect();
         texts.extend(rules().iter().map(|broken| rule(broken, Locale::English)));
+        texts.extend(refusals().iter().map(|why| refusal(*why, Locale::English).to_owned()));
         for text in texts {
             assert!(!text.chars().any(is_chinese), "{text}");
         }

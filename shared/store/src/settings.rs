@@ -1,5 +1,6 @@
 //! Settings of a deployment, read once at start.
 
+use daybook_domain::origin::is_loopback_origin;
 use daybook_domain::{EmailAddress, OrgId, Secret};
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub access_token: Duration,
     /// Origins whose pages may read answers (`*` for any).
     pub allowed_origins: Vec<String>,
+    /// Whether pages served by the machine itself (`http://localhost:5173`) may read answers, too. On one machine only.
+    pub loopback_origins: bool,
     /// The first delay of the exponential back-off of retries.
     pub retry_base: Duration,
     /// The lease of a delivery: longer than the attempt to send a mail takes.
@@ -94,6 +97,12 @@ impl Settings {
         [&self.account_url.clone().unwrap_or_else(own), "#", fragment].concat()
     }
 
+    /// Whether pages of this origin may read answers.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        let listed = self.allowed_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
+        listed || (self.loopback_origins && is_loopback_origin(origin))
+    }
+
     /// The default settings.
     pub fn new(default_org: OrgId, team_address: EmailAddress) -> Settings {
         Settings {
@@ -104,6 +113,7 @@ impl Settings {
             rate_limits: true,
             access_token: Duration::from_secs(1800),
             allowed_origins: Vec::new(),
+            loopback_origins: false,
             retry_base: Duration::from_secs(2),
             lease: LEASE,
             public_url: "http://localhost:3000".to_owned(),

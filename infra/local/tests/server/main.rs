@@ -1,10 +1,12 @@
 //! Tests of the real server process: crashes lose nothing and repeat nothing, shutdown finishes the requests in
-//! progress, and its pages work in a browser, with and without scripts.
+//! progress, its pages work in a browser, with and without scripts, and other machines, pages and users stay out.
 
 mod backup;
 mod browser;
 mod crash;
 mod family;
+mod host;
+mod private;
 mod running;
 
 use running::{Server, folder, get};

@@ -21,9 +21,19 @@ impl Server {
 
     /// Starts the server with additional environment variables.
     pub fn start_with(data: &Path, variables: &[(&str, &str)]) -> Server {
+        Server::spawn(data, &[], variables)
+    }
+
+    /// Starts the server for further hosts.
+    pub fn start_for(data: &Path, hosts: &[&str]) -> Server {
+        Server::spawn(data, hosts, &[])
+    }
+
+    fn spawn(data: &Path, hosts: &[&str], variables: &[(&str, &str)]) -> Server {
         let mut process = Command::new(env!("CARGO_BIN_EXE_daybook"))
             .args(["--port", "0", "--data"])
             .arg(data)
+            .args(hosts.iter().flat_map(|host| ["--host", *host]))
             .envs(variables.iter().copied())
             .env("RATE_LIMITS", "off")
             .env("RETRY_BASE_MS", "50")
