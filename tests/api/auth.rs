@@ -5,7 +5,7 @@ use daybook_local::DEFAULT_ORG;
 use daybook_store::condition::Condition;
 use daybook_store::rows::credential::Credential;
 use daybook_store::schema::Place;
-use daybook_store::{FirstOwner, Registration};
+use daybook_store::{FirstAddress, FirstOwner, Registration};
 use daybook_testing::{Answer, Person, World, WorldOptions, is_full};
 use serde_json::{Value, json};
 use std::future::IntoFuture as _;
@@ -211,8 +211,9 @@ async fn signing_in_is_limited_by_address() {
 #[tokio::test]
 async fn in_the_cloud_only_the_address_named_becomes_the_first_owner_whoever_else_may_register() {
     for registration in [Registration::Open, Registration::Invite, Registration::Closed] {
-        let owner = daybook_domain::EmailAddress::parse("boss@example.com").expect("an address");
-        let first_owner = Some(FirstOwner::Address(owner));
+        let email = daybook_domain::EmailAddress::parse("boss@example.com").expect("an address");
+        let code = Some(daybook_domain::Secret::new("0123456789abcdef".to_owned()));
+        let first_owner = Some(FirstOwner::Address(FirstAddress { email, code }));
         let world =
             World::with(WorldOptions { first_owner, registration: Some(registration), ..Default::default() }).await;
         let visitor = world.visitor();
@@ -227,7 +228,9 @@ async fn in_the_cloud_only_the_address_named_becomes_the_first_owner_whoever_els
             Registration::Open => assert_eq!(count(&stranger.expect(201)).await, 0),
             _ => drop(stranger.expect_problem(403, "forbidden")),
         }
-        assert_eq!(count(&register("Boss@example.com").await.expect(201)).await, 1);
+        let boss = json!({"email": "Boss@example.com", "password": "password123", "owner_code": "0123456789abcdef"});
+        let boss = visitor.post("/api/auth/register", boss).await.expect(201);
+        assert_eq!(count(&boss).await, 1);
         if registration != Registration::Open {
             register("eva@example.com").await.expect_problem(403, "forbidden");
         }

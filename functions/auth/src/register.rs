@@ -43,7 +43,7 @@ pub struct NewUser {
 }
 
 /// The tokens of the new user; or that a mail was sent, whose link completes the registration.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub enum Registered {
     /// The user is registered and signed in.
     SignedIn(BareCreated<Tokens>),

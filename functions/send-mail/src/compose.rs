@@ -8,7 +8,7 @@ use daybook_domain::task::{Channel, Task};
 use daybook_domain::user::{Status, User};
 use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId, Zone};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
-use daybook_jobs::mail::{Content, Sender, templates, without_link};
+use daybook_jobs::mail::{Content, Sender, templates};
 use daybook_records::invite;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, EntryRef, Env, Error, Fact, Result};

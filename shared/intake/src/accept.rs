@@ -10,7 +10,7 @@ use daybook_domain::lead::{Lead, Status};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
 use daybook_domain::{Conflict, Error as Domain, FormId, LeadId, RecordType, Stored, SubmissionId, Timestamp, Zone};
-use daybook_http::{Cx, Error, Posted, PostedBy, PostedLater, Result, token};
+use daybook_http::{Cx, Error, Posted, PostedBy, PostedLater, Result, network, token};
 use daybook_records::{Draft, created};
 use daybook_store::{Reply, Tx};
 use serde::{Deserialize, Serialize};
