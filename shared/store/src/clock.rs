@@ -33,6 +33,13 @@ impl Clock {
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
+    /// Sets a fake clock, forward or back; does nothing to the system's.
+    pub fn set(&self, at: Timestamp) {
+        if let Clock::Fake(millis) = self {
+            millis.store(at.as_millisecond(), Ordering::SeqCst);
+        }
+    }
+
     /// Moves a fake clock forward; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
         if let Clock::Fake(millis) = self {
