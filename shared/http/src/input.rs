@@ -148,7 +148,7 @@ impl Argument for DeviceToken {
     fn describe(operation: &mut Operation) {
         operation.header_parameter(
             "X-Device-Token",
-            "The `device_token` of an earlier sign-in. Attempts with one are counted apart, so others can't lock you out.",
+            "The `device_token` of an earlier sign-in. Attempts with one count apart, so others can't lock you out.",
         );
     }
 }
