@@ -223,11 +223,91 @@ async fn waits_double_so_that_a_day_has_at_most_a_hundred_attempts_and_a_known_d
     let owner = world.visitor().from("203.0.113.99");
     owner.post("/api/auth/login", json!({"email": "ada@example.com", "password": "wrong"})).await.expect(401);
     owner.post("/api/auth/login", right.clone()).await.expect_problem(429, "rate_limited");
-    owner.post("/api/auth/login", right.clone()).header("x-device-token", &device).await.expect(200);
     // A device token of another user lifts no limit.
     let (_, eva) = registered(&world, "eva@example.com").await;
     let theirs = text(&eva, "device_token").to_owned();
-    owner.post("/api/auth/login", right).header("x-device-token", &theirs).await.expect_problem(429, "rate_limited");
+    let with = |device: &str| owner.post("/api/auth/login", right.clone()).header("x-device-token", device);
+    with(&theirs).await.expect_problem(429, "rate_limited");
+    with(&device).await.expect(200);
+    // A sign-in starts both counts again.
+    owner.post("/api/auth/login", right.clone()).await.expect(200);
+}
+
+/// Sends a password from an address of its own; returns the status.
+async fn guess(world: &World, n: usize, name: &str, password: &str, device: Option<&str>) -> u16 {
+    let visitor = world.visitor().from(&format!("198.51.100.{n}"));
+    let call = visitor.post("/api/auth/login", json!({"username": name, "password": password}));
+    let call = match device {
+        Some(device) => call.header("x-device-token", device),
+        None => call,
+    };
+    call.await.status.as_u16()
+}
+
+#[tokio::test]
+async fn ten_devices_of_a_user_have_five_guesses_together() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    registered(&world, "ada@example.com").await;
+    let mut devices = BTreeSet::new();
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_secs(10));
+        devices.insert(text(&signed_in(&world, "ada@example.com").await, "device_token").to_owned());
+    }
+    assert_eq!(devices.len(), 10);
+    let mut reached = 0;
+    for (n, device) in devices.iter().cycle().take(30).enumerate() {
+        reached += usize::from(guess(&world, n, "ada@example.com", "wrong", Some(device)).await == 401);
+    }
+    assert_eq!(reached, 5);
+    assert_eq!(guess(&world, 40, "ada@example.com", "wrong", None).await, 401, "strangers are counted apart");
+}
+
+#[tokio::test]
+async fn the_address_and_the_user_name_of_a_user_are_counted_together() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    let body = json!({"email": "ada@example.com", "username": "countess", "password": "correct horse battery"});
+    world.visitor().post("/api/auth/register", body).await.expect(201);
+    let mut reached = 0;
+    for (n, name) in ["ada@example.com", "countess"].into_iter().cycle().take(12).enumerate() {
+        reached += usize::from(guess(&world, n, name, "wrong", None).await == 401);
+    }
+    assert_eq!(reached, 5);
+    // Unknown names are counted by themselves.
+    let mut unknown = 0;
+    for (n, name) in ["eva@example.com", "eva"].into_iter().cycle().take(14).enumerate() {
+        unknown += usize::from(guess(&world, 20 + n, name, "wrong", None).await == 401);
+    }
+    assert_eq!(unknown, 10);
+}
+
+#[tokio::test]
+async fn a_device_token_gives_no_attempts_after_a_new_password_or_ninety_days() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    let (ada, tokens) = registered(&world, "ada@example.com").await;
+    let (old, new) = ("correct horse battery", "staple correct horse");
+    let device = text(&tokens, "device_token").to_owned();
+    let lock = async |from: usize| {
+        for n in 0..5 {
+            guess(&world, from + n, "ada@example.com", "wrong", None).await;
+        }
+        assert_eq!(guess(&world, from + 5, "ada@example.com", "wrong", None).await, 429);
+    };
+    lock(0).await;
+    assert_eq!(guess(&world, 10, "ada@example.com", "wrong", Some(&device)).await, 401);
+
+    let change = json!({"current_password": old, "new_password": new});
+    ada.post("/api/auth/change-password", change).await.expect(200);
+    assert_eq!(guess(&world, 11, "ada@example.com", new, Some(&device)).await, 429, "a token of before the change");
+    world.clock.advance(Duration::from_secs(2));
+    let body = json!({"email": "ada@example.com", "password": new});
+    let again = world.visitor().post("/api/auth/login", body).await.expect(200).json();
+    let device = text(&again, "device_token").to_owned();
+    lock(20).await;
+    assert_eq!(guess(&world, 30, "ada@example.com", new, Some(&device)).await, 200);
+
+    world.clock.advance(Duration::from_secs(90 * 86_400));
+    lock(40).await;
+    assert_eq!(guess(&world, 50, "ada@example.com", new, Some(&device)).await, 429, "a token past its end");
 }
 
 #[tokio::test]

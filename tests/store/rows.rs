@@ -3,7 +3,8 @@
 use daybook_domain::EntryId;
 use daybook_local::DEFAULT_ORG;
 use daybook_store::EntryRef;
-use daybook_store::rows::bucket::{Rate, Taken, take};
+use daybook_store::rows::attempts;
+use daybook_store::rows::bucket::{Rate, Taken, close, take};
 use daybook_store::rows::delivery::{self, Settled, State, Turn};
 use daybook_store::rows::due::{self, DueRef};
 use daybook_testing::World;
@@ -26,6 +27,103 @@ async fn a_bucket_lets_a_burst_through_and_then_one_per_share_of_its_period() {
     assert!(matches!(take(env, DEFAULT_ORG, "t", "ada", RATE).await.expect("a bucket"), Taken::After(_)));
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(take(env, DEFAULT_ORG, "t", "ada", RATE).await.expect("a bucket"), Taken::Yes(4));
+}
+
+/// How far a machine's clock was ahead for a time.
+const JUMP: Duration = Duration::from_secs(3 * 86_400);
+
+#[tokio::test]
+async fn a_bucket_that_was_used_while_the_clock_was_ahead_is_idle_once_it_is_set_back() {
+    let world = World::new().await;
+    let env = &world.system.env;
+    let now = world.clock.now();
+    let taken = async || take(env, DEFAULT_ORG, "t", "ada", RATE).await.expect("a bucket");
+    world.clock.set(now.plus(JUMP));
+    for _ in 0..5 {
+        taken().await;
+    }
+    assert!(matches!(taken().await, Taken::After(_)));
+    world.clock.set(now);
+    for left in (0..5).rev() {
+        assert_eq!(taken().await, Taken::Yes(left));
+    }
+    assert_eq!(taken().await, Taken::After(12));
+    // The clocks of two processes may differ by a little.
+    world.clock.set(now.minus(Duration::from_secs(10)));
+    assert_eq!(taken().await, Taken::After(22));
+}
+
+#[tokio::test]
+async fn a_closed_bucket_opens_at_its_time_and_at_once_where_the_clock_was_ahead() {
+    let world = World::new().await;
+    let env = &world.system.env;
+    let now = world.clock.now();
+    let hour = Duration::from_secs(3600);
+    let taken = async || take(env, DEFAULT_ORG, "t", "ada", RATE).await.expect("a bucket");
+    let closed = async |until| close(env, DEFAULT_ORG, "t", "ada", until, RATE).await.expect("a bucket");
+    closed(now.plus(20 * hour)).await;
+    closed(now.plus(hour)).await;
+    assert_eq!(taken().await, Taken::After(20 * 3600 + 12), "the longer closing holds");
+    world.clock.advance(20 * hour);
+    assert!(matches!(taken().await, Taken::After(1..=12)));
+    world.clock.advance(Duration::from_secs(12));
+    assert!(matches!(taken().await, Taken::Yes(_)));
+
+    let now = world.clock.now();
+    world.clock.set(now.plus(JUMP));
+    closed(now.plus(JUMP + hour)).await;
+    assert!(matches!(taken().await, Taken::After(_)));
+    world.clock.set(now);
+    assert_eq!(taken().await, Taken::Yes(4));
+    closed(now.plus(hour)).await;
+    assert!(matches!(taken().await, Taken::After(_)));
+    // No closing lasts longer than a day, of 25 hours at most.
+    closed(now.plus(100 * hour)).await;
+    world.clock.advance(25 * hour + Duration::from_secs(12));
+    assert!(matches!(taken().await, Taken::Yes(_)));
+}
+
+#[tokio::test]
+async fn attempts_that_were_counted_while_the_clock_was_ahead_are_forgotten_once_it_is_set_back() {
+    let world = World::new().await;
+    let env = &world.system.env;
+    let now = world.clock.now();
+    let taken = async || attempts::take(env, DEFAULT_ORG, "ada").await.expect("a count");
+    world.clock.set(now.plus(JUMP));
+    for _ in 0..5 {
+        assert_eq!(taken().await, Ok(()));
+    }
+    assert_eq!(taken().await, Err(2));
+    world.clock.set(now);
+    for _ in 0..5 {
+        assert_eq!(taken().await, Ok(()));
+    }
+    assert_eq!(taken().await, Err(2));
+}
+
+#[tokio::test]
+async fn leases_that_were_taken_while_the_clock_was_ahead_end_once_it_is_set_back() {
+    let world = World::new().await;
+    let env = &world.system.env;
+    let now = world.clock.now();
+    let lease = Duration::from_secs(300);
+    let place = DueRef { at: now, id: "x".to_owned() };
+    due::put(env, &place, "mail", "{}").await.expect("a write");
+    let retry = DueRef { at: now.plus(JUMP), id: "y".to_owned() };
+    due::put(env, &retry, "mail", "{}").await.expect("a write");
+    let alarm = DueRef { at: now.plus(JUMP), id: "z".to_owned() };
+    due::put(env, &alarm, "reminders", "{}").await.expect("a write");
+    let entry = EntryRef { org: DEFAULT_ORG, entry: EntryId::new(env.ids.next()) };
+    world.clock.set(now.plus(JUMP));
+    assert_eq!(due::take(env, now, |_| lease).await.expect("a sweep").len(), 1);
+    assert!(matches!(delivery::take(env, entry, "mail", lease).await, Ok(Turn::Go)));
+
+    world.clock.set(now);
+    assert_eq!(due::take(env, now, |_| lease).await.expect("a sweep").len(), 1);
+    assert_eq!(due::take(env, now, |_| lease).await.expect("a sweep").len(), 0);
+    assert!(matches!(delivery::take(env, entry, "mail", lease).await, Ok(Turn::FindOut(_))));
+    let recalled = due::recall(env, "reminders", |_| lease).await.expect("a sweep");
+    assert_eq!(recalled.into_iter().map(|item| item.place).collect::<Vec<_>>(), [retry]);
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
-//! Limits of sign-in attempts: per name, per known device, and per signed-in user who repeats their password.
+//! Limits of sign-in attempts: per user or unknown name, per user on known devices, and per signed-in user who repeats
+//! their password.
 
+use daybook_domain::user::User;
 use daybook_domain::{Error as Domain, OrgId, UserId};
 use daybook_http::{Cx, DeviceToken, Result, token};
 use daybook_store::Answer;
-use daybook_store::rows::{attempts, tally};
+use daybook_store::rows::{RowWrite, attempts, tally};
 
 /// A counter of sign-in attempts.
 pub struct Attempt {
@@ -11,16 +13,30 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The counter for a sign-in by this name: that of the device if the user has signed in on it before, else that of
-    /// the name.
-    pub fn of(cx: &Cx, name: String, user: Option<UserId>, DeviceToken(token): &DeviceToken) -> Attempt {
-        let device = user.zip(token.as_deref()).and_then(|(user, token)| token::device_of(&cx.env.keys, user, token));
-        device.map_or_else(|| Attempt::of_name(name), |device| Attempt { subject: format!("device {device}") })
+    /// The counter for a sign-in by a name. A user has one, by whichever of their names, and one for all devices they
+    /// have signed in on; a name that no user has is counted by itself.
+    pub fn of(cx: &Cx, name: &str, known: Option<UserId>, user: Option<&User>, device: &DeviceToken) -> Attempt {
+        let Some(id) = known else { return Attempt { subject: format!("name {name}") } };
+        let is_of_device = |user: &User| {
+            let token = device.0.as_deref();
+            token.is_some_and(|token| token::is_of_device(&cx.env.keys, user.epoch(), token, cx.now()))
+        };
+        if user.is_some_and(is_of_device) { Attempt::on_devices(id) } else { Attempt::elsewhere(id) }
     }
 
-    /// The counter of a name, whether a user has it or not.
-    pub fn of_name(name: String) -> Attempt {
-        Attempt { subject: format!("name {name}") }
+    /// The counter of a user's sign-ins on devices without a valid token.
+    fn elsewhere(user: UserId) -> Attempt {
+        Attempt { subject: format!("sign-in {user}") }
+    }
+
+    /// The counter of a user's sign-ins on devices with a valid token.
+    fn on_devices(user: UserId) -> Attempt {
+        Attempt { subject: format!("devices {user}") }
+    }
+
+    /// The writes that reset both counters of a user's sign-ins.
+    pub fn sign_in_cleared(cx: &Cx, user: UserId) -> Result<[RowWrite; 2]> {
+        Ok([Attempt::elsewhere(user).cleared(cx)?, Attempt::on_devices(user).cleared(cx)?])
     }
 
     /// The counter of a signed-in user who repeats their password.
@@ -39,11 +55,11 @@ impl Attempt {
     }
 
     /// The write that resets the counter after a success.
-    pub fn cleared(&self, cx: &Cx) -> Result<daybook_store::rows::RowWrite> {
+    pub fn cleared(&self, cx: &Cx) -> Result<RowWrite> {
         attempts::cleared(&cx.env, self.org(cx), &self.subject)
     }
 
-    /// All names share one organisation, so that the row doesn't reveal whose name it is.
+    /// All counters share one organisation, so that a row doesn't reveal whose it is.
     fn org(&self, cx: &Cx) -> OrgId {
         cx.env.settings.default_org
     }

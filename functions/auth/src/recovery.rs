@@ -118,11 +118,13 @@ pub async fn reset_password(cx: Cx, language: Language, Json(ask): Json<Reset>) 
         let proven = User { email_verified_at: user.email_verified_at.or(Some(cx.now())), ..User::clone(&user) };
         let after = proven.signed_out().following(&user, cx.now());
         let credential = Credential { phc: phc.clone(), set_at: cx.now() };
+        let [elsewhere, on_devices] = Attempt::sign_in_cleared(&cx, id)?;
         let tx = Tx::update(&user, &after)
             .called(Audit::PasswordReset)
             .announced(Event::UserPasswordChanged)
             .with_row(ticket.spend(org, id, to)?)
-            .with_row(Attempt::of_name(user.email.normalized()).cleared(&cx)?)
+            .with_row(elsewhere)
+            .with_row(on_devices)
             .with_row(credential.replace(org, id)?);
         let reply = next(
             Data,

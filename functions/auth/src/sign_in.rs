@@ -1,7 +1,8 @@
 //! Sign-in by e-mail address or user name, with a password and, if it is on, a second factor.
 //!
-//! Unknown names and wrong passwords get the same response, after the same work. A name has five attempts; after that
-//! the waits double, up to 17 minutes. A device with an earlier sign-in has attempts of its own.
+//! Unknown names and wrong passwords get the same response, after the same work. A user, or an unknown name, has five
+//! attempts; after that the waits double, up to 17 minutes. The devices that a user signed in on before have five
+//! attempts of their own, all together.
 
 use crate::attempt::Attempt;
 use crate::tokens::{Tokens, tokens};
@@ -41,12 +42,11 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
     let name = sign_in_name(name);
     let known = daybook_records::admission::login(&cx.env, &name).await?;
     let cx = cx.in_organization(known.map_or(cx.env.settings.default_org, |(org, _)| org));
-    let attempt = Attempt::of(&cx, name, known.map(|(_, user)| user), &device);
-    attempt.take(&cx).await?;
     // Read for an unknown user, too, as the read takes time.
     let unknown = UserId::new(cx.org.uuid());
     let (id, org) = known.map_or((unknown, cx.org), |(org, user)| (user, org));
     let (credential, user) = tokio::try_join!(Credential::read(&cx.env, org, id), cx.find::<User>(id))?;
+    Attempt::of(&cx, &name, known.map(|(_, user)| user), user.as_deref(), &device).take(&cx).await?;
     let phc = credential.as_ref().map(|credential| credential.phc.clone());
     let right = passwords::verify(login.password.clone(), phc).await?;
     let user = user.filter(|user| right && user.status == Status::Active);
@@ -61,7 +61,8 @@ pub async fn login(cx: Cx, device: DeviceToken, Json(login): Json<Login>) -> Res
         let phc = passwords::hash(login.password).await?;
         Credential { phc, ..credential }.upgrade(&cx.env, org, id, &credential).await?;
     }
-    let mut tx = Tx::happened(Event::UserLogin, Audit::Login, user.id).with_row(attempt.cleared(&cx)?);
+    let [elsewhere, on_devices] = Attempt::sign_in_cleared(&cx, user.id)?;
+    let mut tx = Tx::happened(Event::UserLogin, Audit::Login, user.id).with_row(elsewhere).with_row(on_devices);
     if user.second_factor {
         let Some(code) = &login.code else {
             return Err(Domain::Unauthenticated(Unauthenticated::CodeNeeded).into());
@@ -102,7 +103,7 @@ pub async fn sign_in<R: Reply>(cx: &Cx, user: User, tx: Tx, reply: impl Fn(Token
     let mut session = Session::begin(id, user.epoch(), cx.now(), &refresh.text);
     session.user_agent = cx.request.user_agent.clone();
     session.ip = cx.request.ip.map(|ip| ip.to_string());
-    let device = token::of_device(&cx.env.keys, user.id, cx.env.ids.next());
+    let device = token::of_device(&cx.env.keys, user.epoch(), cx.now());
     // From here on the actor is the user: the journal says who registered or signed in.
     let cx = Cx { actor: session.actor(user.role), ..cx.clone() };
     let tokens = Tokens { device_token: Some(device), ..tokens(&cx, user, id, refresh.text)? };

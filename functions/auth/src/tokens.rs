@@ -16,7 +16,7 @@ pub struct Tokens {
     pub expires_in: u64,
     /// For `POST /api/auth/refresh`, once: it returns a new access token and the next refresh token.
     pub refresh_token: String,
-    /// For the header `X-Device-Token` of later sign-ins.
+    /// For the header `X-Device-Token` of later sign-ins, for 90 days or until all sessions end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<String>,
     /// A warning about something that production refuses.

@@ -4,10 +4,12 @@ use daybook_domain::job::{Job, MOST_MENTIONS};
 use daybook_domain::record::Personal;
 use daybook_domain::registry::boxed;
 use daybook_domain::{AnyId, EmailAddress, EntryId, LeadId, Record, RecordType, Stored, Timestamp, with_record_type};
+use daybook_store::rows::is_too_far_ahead;
 use daybook_store::{Cx, Fact, Kept, Result};
 use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A record about the person, as it was read.
 pub struct PersonalRecord {
@@ -58,7 +60,7 @@ pub async fn known(cx: &Cx, address: &EmailAddress, until: Timestamp) -> Result<
         cx,
         address,
         normalized: address.normalized(),
-        until,
+        period: Period { until, now: cx.now() },
         ids: BTreeSet::new(),
         seen: BTreeSet::new(),
         known: Known::default(),
@@ -76,12 +78,26 @@ struct PersonSearch<'a> {
     cx: &'a Cx,
     address: &'a EmailAddress,
     normalized: String,
-    until: Timestamp,
+    period: Period,
     /// The person's records.
     ids: BTreeSet<AnyId>,
     /// The records searched so far.
     seen: BTreeSet<AnyId>,
     known: Known,
+}
+
+/// The time up to which data belongs to a search.
+#[derive(Clone, Copy)]
+struct Period {
+    until: Timestamp,
+    now: Timestamp,
+}
+
+impl Period {
+    /// Whether something of this time belongs to it. What lies ahead was stored earlier, while the clock was ahead.
+    fn includes(self, at: Timestamp) -> bool {
+        at <= self.until || is_too_far_ahead(at, self.now, Duration::ZERO)
+    }
 }
 
 impl PersonSearch<'_> {
@@ -137,7 +153,7 @@ impl PersonSearch<'_> {
                     let theirs = record.person().is_some_and(|person| person == self.normalized)
                         || record.about().iter().any(|other| self.ids.contains(other));
                     // The time of its id, as a held post creates its lead later.
-                    if theirs && id.time() <= self.until {
+                    if theirs && self.period.includes(id.time()) {
                         self.ids.insert(id);
                         self.known.records.push(PersonalRecord::of(record, kept));
                     } else {
@@ -155,7 +171,7 @@ impl PersonSearch<'_> {
         cx.every::<Job>(Kept::Live)
             .each(|job| {
                 let of = job.work.person().is_some_and(|person| cx.env.is_pseudonym(cx.org, self.address, person));
-                if of && job.created_at <= self.until {
+                if of && self.period.includes(job.created_at) {
                     self.known.records.push(PersonalRecord::of(job, Kept::Live));
                 }
             })
@@ -189,7 +205,7 @@ impl PersonSearch<'_> {
     /// Finds entries about the person's records, including those of refused requests, and other entries that mention
     /// the address.
     async fn search_entries(&mut self) -> Result<()> {
-        let (ids, until) = (&self.ids, EntryId::last_at(self.until));
+        let (ids, period) = (&self.ids, self.period);
         let Known { entries, mentioning, former, .. } = &mut self.known;
         let asks_for = |detail: &Value| {
             let path = detail["request"]["path"].as_str().unwrap_or_default();
@@ -203,7 +219,7 @@ impl PersonSearch<'_> {
                     former.extend(["before", "after"].iter().filter_map(|side| address_in(&detail[side])));
                 } else if asks_for(detail) {
                     entries.push(fact.id);
-                } else if fact.id <= until && self.address.is_in_json(detail) {
+                } else if period.includes(fact.id.time()) && self.address.is_in_json(detail) {
                     mentioning.push(fact.id);
                 }
             })

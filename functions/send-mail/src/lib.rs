@@ -16,7 +16,7 @@ use daybook_domain::{AnyId, Timestamp};
 use daybook_jobs::mail::{Mail, Mailer, SendError, Sender};
 use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_store::rows::delivery::{self, Delivery, Settled, State, Turn};
-use daybook_store::rows::suppression;
+use daybook_store::rows::{is_too_far_ahead, suppression};
 use daybook_store::{EntryRef, Env, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +113,10 @@ async fn find_out(env: &Arc<Env>, post: &Post, job: MailJob, found: &Delivery, a
         None if env.clock.now() < silent_since => {
             let reason = "waiting for the mail service to report whether it was sent".to_owned();
             return match found.state {
-                State::OutcomeUnknown => Ok(Outcome::RetryAt(silent_since, reason)),
+                // A time further ahead was stored while the clock was ahead, and is stored again below.
+                State::OutcomeUnknown if !is_too_far_ahead(silent_since, env.clock.now(), EVENTS) => {
+                    Ok(Outcome::RetryAt(silent_since, reason))
+                }
                 _ => settle.wait(State::OutcomeUnknown, env.clock.now().plus(EVENTS), reason).await,
             };
         }

@@ -1,7 +1,8 @@
 //! The sweep of due items: every minute, sends delayed and retried messages that have become due to their queues.
 
 use daybook_consumers::CONSUMERS;
-use daybook_jobs::{Outgoing, Provided, Provider, Queues};
+use daybook_jobs::{AnyConsumer, Outgoing, Provided, Provider, Queues};
+use daybook_store::rows::alarm;
 use daybook_store::rows::due::{self, DueItem};
 use daybook_store::{Env, LEASE, Result};
 use std::sync::Arc;
@@ -21,25 +22,46 @@ pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
 /// Sends due items to their queues, with the remaining delay; returns the number of items sent.
 pub async fn sweep(env: Arc<Env>, queues: Arc<dyn Queues>) -> Result<usize> {
     let now = env.clock.now();
-    let consumer_of = |item: &DueItem| CONSUMERS.iter().find(|consumer| consumer.queue().name == item.queue);
+    let items = due::take(&env, now.plus(AHEAD), lease(&env)).await?;
+    Ok(send(queues.as_ref(), items, |item| now.until(item.place.at)).await)
+}
+
+/// Sends all retries to their queues at once, whenever they are due; returns the number of items sent. For a machine
+/// whose clock was set back: retries that were stored before would wait for as long as it had been ahead. A worker that
+/// gets one too early schedules it again. Alarms keep their times, which don't depend on when they were stored.
+pub async fn recall(env: Arc<Env>, queues: Arc<dyn Queues>) -> Result<usize> {
+    let items = due::recall(&env, alarm::QUEUE, lease(&env)).await?;
+    Ok(send(queues.as_ref(), items, |_| Duration::ZERO).await)
+}
+
+fn consumer_of(item: &DueItem) -> Option<&'static dyn AnyConsumer> {
+    CONSUMERS.iter().copied().find(|consumer| consumer.queue().name == item.queue)
+}
+
+/// How long an item is left alone after it was sent.
+fn lease(env: &Env) -> impl Fn(&DueItem) -> Duration {
+    let least = env.settings.lease * LEASES;
     // A function that may run for longer than a lease gets at least its timeout.
-    let lease = |item: &DueItem| {
+    move |item| {
         let timeout = consumer_of(item).map(|consumer| consumer.limits().timeout).filter(|timeout| *timeout > LEASE);
-        timeout.map_or(Duration::ZERO, |timeout| timeout + AHEAD).max(env.settings.lease * LEASES)
-    };
-    let items = due::take(&env, now.plus(AHEAD), lease).await?;
+        timeout.map_or(Duration::ZERO, |timeout| timeout + AHEAD).max(least)
+    }
+}
+
+async fn send(queues: &dyn Queues, items: Vec<DueItem>, delay: impl Fn(&DueItem) -> Duration) -> usize {
     let mut sent = 0;
     for item in items {
         let Some(consumer) = consumer_of(&item) else {
             tracing::error!(queue = item.queue, "a due item names an unknown queue");
             continue;
         };
-        let outgoing = Outgoing { body: item.message, delay: now.until(item.place.at), entry: None, trace: None };
+        let delay = delay(&item);
+        let outgoing = Outgoing { body: item.message, delay, entry: None, trace: None };
         match queues.send(consumer.queue(), outgoing).await {
             Ok(()) => sent += 1,
             // It is due again when its lease ends.
             Err(error) => tracing::error!(%error, "a due item could not be sent to its queue"),
         }
     }
-    Ok(sent)
+    sent
 }

@@ -3,7 +3,7 @@
 
 use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::Queues;
-use daybook_store::rows::checkpoint;
+use daybook_store::rows::{SKEW, checkpoint, is_too_far_ahead};
 use daybook_store::{Committed, EntryRef, Env, Fact, Result, SignedFact};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ const MOST: usize = 100;
 /// The most entries whose content is kept in memory; the content of further ones is read again when it is their turn.
 const HELD: usize = 1_000;
 
-/// How far back a journal is read if there is no checkpoint.
+/// How far back a journal is read if there is no checkpoint, or if it lies ahead as the clock was set back since.
 const FURTHEST: Duration = Duration::from_secs(2 * 86_400);
 
 /// The queue of entries waiting for dispatch.
@@ -48,7 +48,8 @@ impl Feed {
     /// Reads the journal of every organisation since the checkpoint; returns the number of entries.
     pub async fn catch_up(&self, env: &Env) -> Result<usize> {
         let now = env.clock.now();
-        let since = checkpoint::read(env).await?.unwrap_or(now.minus(FURTHEST)).minus(OVERLAP);
+        let checkpoint = checkpoint::read(env).await?.filter(|at| *at <= now.plus(SKEW));
+        let since = checkpoint.unwrap_or(now.minus(FURTHEST)).min(now).minus(OVERLAP);
         let mut count = 0;
         for org in env.organizations().await? {
             let entries = Fact::since(env, org, since).await?;
@@ -63,8 +64,9 @@ impl Feed {
     pub async fn run(&self, env: &Arc<Env>, queues: &Arc<dyn Queues>) -> usize {
         self.listen().await;
         let now = env.clock.now();
+        let is_due = |open: &&Open| open.at <= now || is_too_far_ahead(open.at, now, env.settings.retry_base);
         let due: Vec<Committed> =
-            self.open().values().filter(|open| open.at <= now).map(|open| open.committed.clone()).take(MOST).collect();
+            self.open().values().filter(is_due).map(|open| open.committed.clone()).take(MOST).collect();
         let count = due.len();
         for committed in due {
             let entry = committed.entry;

@@ -3,8 +3,9 @@
 
 use daybook_consumers::CONSUMERS;
 use daybook_domain::{EntryId, Timestamp};
-use daybook_jobs::{Outgoing, Queue, QueueError, Queues};
+use daybook_jobs::{LONGEST_DELAY, Outgoing, Queue, QueueError, Queues};
 use daybook_store::Clock;
+use daybook_store::rows::is_too_far_ahead;
 use futures::future::BoxFuture;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,7 +59,8 @@ impl MemoryQueues {
         MemoryQueues { absent, ..self.clone() }
     }
 
-    /// Takes messages of a queue that are due, at most `most`.
+    /// Takes messages of a queue that are due, at most `most`. One with a later time than any delay allows is due, too:
+    /// it was sent while the clock was ahead.
     pub fn take(&self, queue: Queue, most: usize) -> Vec<Waiting> {
         let now = self.clock.now();
         let mut inner = self.inner();
@@ -68,6 +70,11 @@ impl MemoryQueues {
             && let Some(first) = waiting.first_entry().filter(|first| first.key().0 <= now)
         {
             taken.push(first.remove());
+        }
+        while taken.len() < most
+            && let Some(last) = waiting.last_entry().filter(|last| is_too_far_ahead(last.key().0, now, LONGEST_DELAY))
+        {
+            taken.push(last.remove());
         }
         inner.handed_out.extend(taken.iter().map(|message| (message.number, message.entry)));
         taken

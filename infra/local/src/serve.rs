@@ -39,6 +39,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// two).
 const EXPIRY: Duration = Duration::from_secs(6 * 3600);
 
+/// How long ago an item must have expired to be removed. Reads leave expired items out at once, and nothing is removed
+/// too early where the clock is ahead for a time, by no more than this.
+const EXPIRED_FOR: Duration = Duration::from_secs(7 * 86_400);
+
 /// How long after the start expired items are first removed, so that the scan doesn't slow down the first requests.
 const FIRST_EXPIRY: Duration = Duration::from_secs(600);
 
@@ -246,7 +250,7 @@ async fn tidy(table: Local, files: Folder) {
             if let Err(error) = files.tidy(KEPT) {
                 tracing::warn!(%error, "old files can't be removed");
             }
-            table.remove_expired(Clock::System.now().as_second())
+            table.remove_expired(Clock::System.now().minus(EXPIRED_FOR).as_second())
         });
         let removed = removed.await;
         if let Ok(Err(error)) = removed {

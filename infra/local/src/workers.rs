@@ -2,12 +2,13 @@
 
 use crate::feed::Feed;
 use crate::queue::MemoryQueues;
+use daybook_domain::Timestamp;
 use daybook_jobs::files::Archive;
 use daybook_jobs::{Delivered, Queue, Queues, Worker, run_batch};
-use daybook_store::rows::checkpoint;
+use daybook_store::rows::{SKEW, checkpoint};
 use daybook_store::{Env, Result};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The most messages per batch of a worker, as with SQS.
@@ -25,6 +26,8 @@ pub struct Workers {
     /// The archive of write-once files.
     pub(crate) anchors: Arc<dyn Archive>,
     workers: Vec<Worker>,
+    /// The time of the last sweep, by which a clock that was set back is noticed.
+    swept: Mutex<Option<Timestamp>>,
 }
 
 impl fmt::Debug for Workers {
@@ -42,7 +45,7 @@ impl Workers {
         anchors: Arc<dyn Archive>,
         workers: Vec<Worker>,
     ) -> Workers {
-        Workers { env, feed, queues, anchors, workers }
+        Workers { env, feed, queues, anchors, workers, swept: Mutex::default() }
     }
 
     /// The worker of every consumer.
@@ -62,6 +65,9 @@ impl Workers {
 
     /// Reads the entries since the checkpoint, which an earlier process may have left; returns their number.
     pub async fn catch_up(&self) -> Result<usize> {
+        // What an earlier process stored last is as good as its last sweep.
+        let checkpoint = checkpoint::read(&self.env).await?;
+        *self.swept.lock().unwrap_or_else(PoisonError::into_inner) = checkpoint;
         self.feed.catch_up(&self.env).await
     }
 
@@ -90,9 +96,18 @@ impl Workers {
         self.feed.arrival(&self.env).await;
     }
 
-    /// Sends due items to their queues; returns their number.
+    /// Sends due items to their queues; returns their number. After the clock was set back, retries that were stored
+    /// before are due.
     pub async fn sweep(&self) -> Result<usize> {
-        daybook_sweep::sweep(self.env.clone(), self.queues()).await
+        let now = self.env.clock.now();
+        let last = *self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = 0;
+        if last.is_some_and(|last| last > now.plus(SKEW)) {
+            sent += daybook_sweep::recall(self.env.clone(), self.queues()).await?;
+        }
+        sent += daybook_sweep::sweep(self.env.clone(), self.queues()).await?;
+        *self.swept.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        Ok(sent)
     }
 
     /// Writes yesterday's anchors of the journal's chains; returns the number of anchors written.

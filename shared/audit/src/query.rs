@@ -69,7 +69,9 @@ pub fn outcome_of(answer: Answer) -> Outcome {
 
 /// The time range of a filter; by default the whole retention period.
 pub fn bounds(filter: &Filter, org: OrgId, now: Timestamp) -> Result<(Timestamp, Timestamp), Domain> {
-    filter.bounds(now.minus(RETENTION).max(org.time()), now)
+    // An organisation that was created while the clock was ahead has its entries since then.
+    let begun = org.time().min(now.start_of_day());
+    filter.bounds(now.minus(RETENTION).max(begun), now)
 }
 
 /// Whether an entry matches the filter.

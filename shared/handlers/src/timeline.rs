@@ -24,6 +24,9 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 /// The maximum number of changes on a timeline: the newest ones.
 const MOST_CHANGES: usize = 500;
 
+/// How far ahead of now changes may be dated: the clock was ahead, and was set back since.
+const CLOCK_AHEAD: Duration = Duration::from_secs(7 * 86_400);
+
 /// An entry of a timeline: a child record was created, a mail was sent, or the record changed.
 #[derive(Clone, Debug)]
 pub struct Moment {
@@ -208,12 +211,12 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
     for (kind, _) in shown_types() {
         marks.extend(cx.children(record, kind).await?.into_iter().map(|id| (id.time(), Mark::Child(id))));
     }
-    let now = cx.now().plus(Duration::from_secs(1));
     let source = Source::Record(record);
     let ask = FactsAsk {
         source: &source,
-        from: record.time(),
-        to: now,
+        // All of them: they aren't dated in order where the clock was ahead for a time.
+        from: Timestamp::UNIX_EPOCH,
+        to: cx.now().plus(CLOCK_AHEAD),
         ascending: false,
         after: None,
         limit: MOST_CHANGES,

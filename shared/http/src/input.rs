@@ -149,7 +149,7 @@ impl Argument for DeviceToken {
     fn describe(operation: &mut Operation) {
         operation.header_parameter(
             "X-Device-Token",
-            "The `device_token` of an earlier sign-in. Attempts count per device, so others can't lock it out.",
+            "The `device_token` of an earlier sign-in. Attempts with one count apart, so others can't lock you out.",
         );
     }
 }

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use daybook_domain::{ApiKeyId, OrgId, Secret, SessionId, SubmissionId, Timestamp, UserId};
+use daybook_domain::{ApiKeyId, Epoch, OrgId, Secret, SessionId, SubmissionId, Timestamp, UserId};
 use daybook_store::{Cx, Error, Keyring, Purpose, Result, ids_in_token, place_in_token};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use std::time::Duration;
 
 /// The maximum length of a token, in bytes; longer ones are refused.
 const LONGEST: usize = 4096;
@@ -144,16 +144,26 @@ impl<'t> ApiKey<'t> {
     }
 }
 
-/// Issues the token of a device on which a user signed in. Sign-in attempts are counted per device.
-pub fn of_device(keys: &Keyring, user: UserId, device: Uuid) -> String {
-    let device = device.simple().to_string();
-    format!("{device}.{}", keys.sign(Purpose::Device, format!("{user}|{device}").as_bytes()))
+/// How long the token of a device is valid.
+const DEVICE: Duration = Duration::from_secs(90 * 86_400);
+
+/// Issues the token of a device on which a user signed in: its end in seconds since 1970, and a signature. It is valid
+/// in the current epoch of the user's sessions only, so that a new password ends it.
+pub fn of_device(keys: &Keyring, epoch: Epoch, now: Timestamp) -> String {
+    let end = now.plus(DEVICE).as_second();
+    format!("{end}.{}", keys.sign(Purpose::Device, device(epoch, end).as_bytes()))
 }
 
-/// Returns the device of a token, if it was issued for this user.
-pub fn device_of(keys: &Keyring, user: UserId, token: &str) -> Option<String> {
-    let (device, signature) = token.split_once('.').filter(|_| token.len() <= LONGEST)?;
-    keys.verify(Purpose::Device, format!("{user}|{device}").as_bytes(), signature).then(|| device.to_owned())
+/// Whether a token was issued for a device of this user, in this epoch, and is valid.
+pub fn is_of_device(keys: &Keyring, epoch: Epoch, token: &str, now: Timestamp) -> bool {
+    let Some((end, signature)) = token.split_once('.').filter(|_| token.len() <= LONGEST) else { return false };
+    let Ok(end) = end.parse::<i64>() else { return false };
+    end > now.as_second() && keys.verify(Purpose::Device, device(epoch, end).as_bytes(), signature)
+}
+
+/// The text that a device token's signature covers.
+fn device(Epoch { user, number }: Epoch, end: i64) -> String {
+    format!("{user}|{number}|{end}")
 }
 
 fn random() -> Result<[u8; 32]> {
@@ -176,6 +186,7 @@ pub fn is_of_submission(cx: &Cx, submission: SubmissionId, token: &str) -> bool 
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     const NOW: i64 = 1_800_000_000;
 
@@ -360,5 +371,27 @@ mod tests {
         for text in ["", "rt_", "rt_a.b.c", &first.text[1..], &format!("{}x", first.text)] {
             assert_eq!(Refresh::read(&keys(), text), None, "{text}");
         }
+    }
+    #[test]
+    fn a_device_token_is_valid_for_its_user_in_its_epoch_and_until_its_end() {
+        let epoch = |user, number| Epoch { user: UserId::new(Uuid::from_u128(user)), number };
+        let now = Timestamp::from_millisecond(NOW * 1000).expect("a time");
+        let token = of_device(&keys(), epoch(1, 3), now);
+        let on = |days: u64| now.plus(Duration::from_secs(days * 86_400));
+        let good = |epoch, token: &str, days| is_of_device(&keys(), epoch, token, on(days));
+        assert!(good(epoch(1, 3), &token, 0) && good(epoch(1, 3), &token, 89));
+        assert!(!good(epoch(1, 3), &token, 90), "past its end");
+        assert!(!good(epoch(2, 3), &token, 0), "another user");
+        assert!(!good(epoch(1, 4), &token, 0) && !good(epoch(1, 2), &token, 0), "another epoch");
+        let (end, signature) = token.split_once('.').expect("two parts");
+        let later = end.parse::<i64>().expect("a number") + 1;
+        let device = Uuid::from_u128(7).simple().to_string();
+        let user = UserId::new(Uuid::from_u128(1));
+        let earlier = format!("{device}.{}", keys().sign(Purpose::Device, format!("{user}|{device}").as_bytes()));
+        for wrong in ["", ".", "x", end, &format!("{later}.{signature}"), &format!("{token}x"), &earlier] {
+            assert!(!good(epoch(1, 3), wrong, 0), "{wrong}");
+        }
+        let others = Keyring::parse("a:ffffffffffffffffffffffffffffffff").expect("a keyring");
+        assert!(!is_of_device(&others, epoch(1, 3), &token, now));
     }
 }

@@ -288,10 +288,36 @@ fn has_expired(entry: EntryId, now: Timestamp) -> bool {
 /// The links of some days, and of the days around them.
 struct LinkWindow {
     links: BTreeMap<u64, Found>,
-    /// The start of the first day that was read.
+    /// The starts of the days that were read.
+    days: HashSet<Timestamp>,
+    /// The start of the first of them.
     since: Timestamp,
     /// Whether the chain's last link must be among them.
     to_head: bool,
+}
+
+/// The most days that are read besides those of a window.
+const MOST_DISTANT: usize = 31;
+
+/// Links of days outside a window that lie between links of the window, as after the clock was set back.
+#[derive(Default)]
+struct Distant {
+    links: HashMap<EntryId, Found>,
+    /// The starts of the days that were read.
+    days: HashSet<Timestamp>,
+}
+
+/// What a link says about the one before it, or the chain's head about the last one.
+struct Predecessor<'a> {
+    seq: u64,
+    entry: Option<EntryId>,
+    hash: &'a str,
+}
+
+impl Link {
+    fn predecessor(&self) -> Predecessor<'_> {
+        Predecessor { seq: self.seq.saturating_sub(1), entry: self.previous_entry, hash: &self.previous }
+    }
 }
 
 impl Cx {
@@ -303,8 +329,9 @@ impl Cx {
         // Read first: links that are added meanwhile come after this head and are left for the next verification.
         let row = HeadRow::read(&self.env, self.org).await?;
         let head = row.as_ref().map(HeadRow::head).transpose()?.unwrap_or_default();
-        let LinkWindow { mut links, since, to_head } = self.links_around(first, last).await?;
-        links.retain(|seq, _| *seq <= head.seq);
+        let mut window = self.links_around(first, last).await?;
+        window.links.retain(|seq, _| *seq <= head.seq);
+        let links = &window.links;
         let of_entry: HashMap<EntryId, &Found> = links.values().map(|link| (link.entry, link)).collect();
         let mut found = Verified::default();
         if let Some(entry) = head.entry.filter(|_| row.is_some_and(|row| row.seq != head.seq)) {
@@ -320,28 +347,90 @@ impl Cx {
         for link in links.values().filter(within).filter(|link| !there.contains(&link.entry)) {
             found.note(link.entry, Wrong::Missing);
         }
+        let mut distant = Distant::default();
         let mut before: Option<&Found> = None;
         for link in links.values() {
             let follows = match before {
-                Some(before) => link.seq == before.seq + 1 && link.previous == before.hash,
-                // The link before the first one read has expired, or there was none.
-                None => match link.previous_entry {
-                    // Or it is older than the days that were read.
-                    Some(entry) => entry.time() < since || entry.time().plus(RETENTION) <= self.now(),
-                    None => link.seq == 1 && link.previous.is_empty(),
-                },
+                Some(before) if before.seq + 1 == link.seq => link.previous == before.hash,
+                _ => self.reaches_back(link.predecessor(), before, &window, &mut distant).await?,
             };
             if !follows || !link.genuine {
                 found.note(link.entry, Wrong::ChainBroken);
             }
             before = Some(link);
         }
-        let end = before.map(|link| (link.seq, link.hash.as_str())).unwrap_or_default();
-        if to_head && end != (head.seq, head.hash.as_str()) {
-            // Links after the last one are missing.
-            found.note(before.map_or(begin, |link| link.entry), Wrong::ChainBroken);
+        let end_read = before.map(|link| (link.seq, link.hash.as_str())).unwrap_or_default();
+        if window.to_head && end_read != (head.seq, head.hash.as_str()) {
+            // The head's entry lies on another day, or links after the last one that was read are missing.
+            let is_known = |entry: EntryId| before.is_some() || entry.time() >= window.since;
+            let entry = head.entry.filter(|entry| is_known(*entry) && !has_expired(*entry, self.now()));
+            let last = Predecessor { seq: head.seq, entry, hash: &head.hash };
+            if entry.is_none() || !self.reaches_back(last, before, &window, &mut distant).await? {
+                found.note(before.map_or(begin, |link| link.entry), Wrong::ChainBroken);
+            }
         }
         Ok(found)
+    }
+
+    /// Whether the links before one lead back to `before`, the one with the next lower number in the window, or to the
+    /// days before those that were read, which are verified by themselves.
+    ///
+    /// Links of other days lie between the two if the clock was ahead for a time: entries then aren't dated in order.
+    async fn reaches_back(
+        &self,
+        from: Predecessor<'_>,
+        before: Option<&Found>,
+        window: &LinkWindow,
+        distant: &mut Distant,
+    ) -> Result<bool> {
+        let Predecessor { mut seq, mut entry, hash } = from;
+        let mut hash = hash.to_owned();
+        loop {
+            let Some(place) = entry else { return Ok(seq == 0 && hash.is_empty() && before.is_none()) };
+            let is_older = place.time() < window.since;
+            // An expired link may be deleted at any moment, and the first one that was read follows an older one.
+            if has_expired(place, self.now()) || (is_older && before.is_none()) {
+                return Ok(true);
+            }
+            let Some(found) = self.link_of(place, seq, window, distant).await? else { return Ok(false) };
+            if !found.genuine || found.seq != seq || found.hash != hash {
+                return Ok(false);
+            }
+            if let Some(before) = before.filter(|before| found.seq <= before.seq) {
+                return Ok(found.seq == before.seq && found.hash == before.hash);
+            }
+            if is_older || distant.days.len() > MOST_DISTANT {
+                return Ok(true);
+            }
+            seq = found.seq.saturating_sub(1);
+            entry = found.previous_entry;
+            hash = found.link.previous;
+        }
+    }
+
+    /// The link of an entry, which has this number.
+    async fn link_of(
+        &self,
+        entry: EntryId,
+        seq: u64,
+        window: &LinkWindow,
+        distant: &mut Distant,
+    ) -> Result<Option<Found>> {
+        let day = entry.time().start_of_day();
+        if window.days.contains(&day) {
+            return Ok(window.links.get(&seq).filter(|link| link.entry == entry).cloned());
+        }
+        if day < window.since {
+            let item = self.env.table.get(&Place::ChainLink(self.org, entry).key()).await?;
+            return item.map(|item| Found::of(&self.env, self.org, item)).transpose();
+        }
+        if distant.days.insert(day) {
+            for item in self.env.table.query_all(&Question::Links(self.org, day).range()).await? {
+                let link = Found::of(&self.env, self.org, item)?;
+                distant.links.insert(link.entry, link);
+            }
+        }
+        Ok(distant.links.get(&entry).cloned())
     }
 
     /// Compares the chain with its anchors.
@@ -406,7 +495,8 @@ impl Cx {
                     found.note(entry, Wrong::DetailMissing);
                 }
                 (.., None) => found.note(entry, Wrong::DetailMissing),
-                (_, None, _) if fact.at.plus(UNCHAINED) > now => found.waiting += 1,
+                // One that lies further ahead was committed before the clock was set back.
+                (_, None, _) if fact.at.plus(UNCHAINED) > now && fact.at <= now.plus(UNCHAINED) => found.waiting += 1,
                 (_, None, _) => found.note(entry, Wrong::Unchained),
                 (_, Some(true), Some(There::Erased(by))) => found.erased.push((entry, *by)),
                 (_, Some(true), Some(There::Whole(_))) => {}
@@ -417,12 +507,12 @@ impl Cx {
 
     /// The links of some days and of the days around them, until there is one before and one after.
     async fn links_around(&self, first: Timestamp, last: Timestamp) -> Result<LinkWindow> {
-        let mut links = BTreeMap::new();
+        let mut window = LinkWindow { links: BTreeMap::new(), days: HashSet::new(), since: first, to_head: false };
         let now = self.now();
         let earliest = self.org.time().max(now.minus(RETENTION)).start_of_day();
         let mut day = first;
         while day <= last {
-            self.add_links(day, &mut links).await?;
+            self.add_links(day, &mut window).await?;
             day = day.plus(DAY);
         }
         let (mut day, mut found) = (first, 0);
@@ -431,27 +521,29 @@ impl Cx {
             if day < earliest || (n > LATE && found > 0) {
                 break;
             }
-            found += self.add_links(day, &mut links).await?;
+            found += self.add_links(day, &mut window).await?;
         }
-        let since = day.plus(DAY);
+        window.since = day.plus(DAY);
         let (mut day, mut found) = (last, 0);
         for n in 1.. {
             day = day.plus(DAY);
             if day > now || (n > LATE && found > 0) {
                 break;
             }
-            found += self.add_links(day, &mut links).await?;
+            found += self.add_links(day, &mut window).await?;
         }
-        Ok(LinkWindow { links, since, to_head: day > now })
+        window.to_head = day > now;
+        Ok(window)
     }
 
-    async fn add_links(&self, day: Timestamp, links: &mut BTreeMap<u64, Found>) -> Result<usize> {
+    async fn add_links(&self, day: Timestamp, window: &mut LinkWindow) -> Result<usize> {
+        window.days.insert(day);
         let mut items = self.env.table.query_all(&Question::Links(self.org, day).range()).await?;
         items.retain(|item| entry_of(item).is_some_and(|entry| !has_expired(entry, self.now())));
         let count = items.len();
         for item in items {
             let link = Found::of(&self.env, self.org, item)?;
-            links.insert(link.seq, link);
+            window.links.insert(link.seq, link);
         }
         Ok(count)
     }

@@ -33,6 +33,13 @@ impl Clock {
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
+    /// Sets a fake clock, forward or back; does nothing to the system's.
+    pub fn set(&self, at: Timestamp) {
+        if let Clock::Fake(millis) = self {
+            millis.store(at.as_millisecond(), Ordering::SeqCst);
+        }
+    }
+
     /// Moves a fake clock forward; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
         if let Clock::Fake(millis) = self {
@@ -41,25 +48,47 @@ impl Clock {
     }
 }
 
-/// A generator of UUIDv7s, which sort in the order of their creation within one process.
+/// How far a clock may go back, in milliseconds, without ids that go back.
+const JITTER: u64 = 1000;
+
+/// A generator of UUIDv7s, which sort in the order of their creation within one process, unless its clock is set back.
 #[derive(Clone, Debug)]
 pub struct Ids {
     clock: Clock,
-    context: Arc<Mutex<ContextV7>>,
+    sequence: Arc<Mutex<Sequence>>,
+}
+
+/// The state of a generator.
+#[derive(Debug)]
+struct Sequence {
+    context: ContextV7,
+    /// The latest time of an id, in milliseconds since 1970.
+    latest: u64,
+}
+
+impl Sequence {
+    fn starting_at(millis: u64) -> Sequence {
+        Sequence { context: ContextV7::new(), latest: millis }
+    }
 }
 
 impl Ids {
     /// A generator that takes the time from this clock.
     pub fn new(clock: Clock) -> Ids {
-        Ids { clock, context: Arc::new(Mutex::new(ContextV7::new())) }
+        Ids { clock, sequence: Arc::new(Mutex::new(Sequence::starting_at(0))) }
     }
 
     /// A new id.
     pub fn next(&self) -> Uuid {
         let millis = self.clock.now().as_millisecond().max(0) as u64;
-        let context = self.context.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut sequence = self.sequence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if millis + JITTER < sequence.latest {
+            // A context never goes back: after the clock was set back, its ids would keep the time that was ahead.
+            *sequence = Sequence::starting_at(millis);
+        }
+        sequence.latest = sequence.latest.max(millis);
         let nanos = (millis % 1000) as u32 * 1_000_000;
-        Uuid::new_v7(uuid::Timestamp::from_unix(&*context, millis / 1000, nanos))
+        Uuid::new_v7(uuid::Timestamp::from_unix(&sequence.context, millis / 1000, nanos))
     }
 }
 
@@ -72,5 +101,21 @@ mod tests {
         let ids = Ids::new(Clock::fake(Timestamp::UNIX_EPOCH));
         let made: Vec<Uuid> = (0..10_000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
+    }
+    #[test]
+    fn ids_have_the_time_of_a_clock_that_was_set_back_and_keep_their_order_where_it_jitters() {
+        let clock = Clock::fake(Timestamp::UNIX_EPOCH);
+        let ids = Ids::new(clock.clone());
+        let at = |millis: i64| clock.set(Timestamp::from_millisecond(millis).expect("a time"));
+        let millis = |id: Uuid| (id.as_u128() >> 80) as i64;
+        at(5_000);
+        let first = ids.next();
+        at(4_500);
+        let second = ids.next();
+        assert!(first < second);
+        at(1_000);
+        assert_eq!((millis(first), millis(second), millis(ids.next())), (5_000, 5_000, 1_000));
+        at(2_000);
+        assert_eq!(millis(ids.next()), 2_000);
     }
 }

@@ -7,7 +7,7 @@
 use crate::cx::record_of;
 use crate::facts::{Journal, entry_of};
 use crate::item::expires_after;
-use crate::journal::{Fact, RETENTION, SignedFact};
+use crate::journal::{CLOCK_AHEAD, Fact, RETENTION, SignedFact};
 use crate::schema::{Place, Question, Range};
 use crate::table::{Condition, Item, MOST_ASKED, Position, QueryAsk, parse_item, text};
 use crate::tx::Kept;
@@ -128,10 +128,10 @@ impl Journal<'_> {
     /// Calls `see` with every stored entry and its detail, day by day. Leaves out entries without a detail, entries
     /// that record an erasure, and entries that can't be parsed.
     pub async fn each(self, mut see: impl FnMut(&Fact, &Value)) -> Result<()> {
-        let now = self.cx.now();
-        let (first, last) = (EntryId::first_at(Timestamp::UNIX_EPOCH), EntryId::last_at(now.plus(DAY)));
-        let mut day = self.cx.org.time().max(now.minus(RETENTION)).start_of_day();
-        while day <= now {
+        let (now, latest) = (self.cx.now(), self.cx.now().plus(CLOCK_AHEAD));
+        let (first, last) = (EntryId::first_at(Timestamp::UNIX_EPOCH), EntryId::last_at(latest));
+        let mut day = self.cx.org.time().min(now).max(now.minus(RETENTION)).start_of_day();
+        while day <= latest {
             let mut facts = BTreeMap::new();
             self.cx
                 .each_item(&Question::Facts(self.cx.org, day, first, last), |item| {

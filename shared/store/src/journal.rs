@@ -20,6 +20,9 @@ use std::time::Duration;
 /// How long facts are kept.
 pub const RETENTION: Duration = Duration::from_secs(400 * 86_400);
 
+/// How far ahead of now entries may be dated: the clock of the machine was ahead, and was set back since.
+pub(crate) const CLOCK_AHEAD: Duration = Duration::from_secs(7 * 86_400);
+
 /// The maximum size of a detail's JSON, in bytes.
 pub const DETAIL_BYTES: usize = 300 * 1024;
 
@@ -261,18 +264,19 @@ impl Fact {
         if whole { Ok(Some(Detail::from_item(&item)?.0)) } else { Ok(None) }
     }
 
-    /// The committed entries of an organisation from a moment on, the oldest first.
+    /// The committed entries of an organisation from a moment on, the oldest first; also those that were committed
+    /// while the clock was ahead, by at most a week.
     pub async fn since(env: &Env, org: OrgId, from: Timestamp) -> Result<Vec<EntryRef>> {
         let first = EntryId::first_at(from);
-        let (mut day, now) = (from, env.clock.now());
+        let (mut day, latest) = (from, env.clock.now().plus(CLOCK_AHEAD));
         let mut entries = Vec::new();
         loop {
-            let last = EntryId::last_at(now.plus(Duration::from_secs(86_400)));
+            let last = EntryId::last_at(latest);
             for item in env.table.query_all(&Question::Facts(org, day, first, last).range()).await? {
                 let fact: SignedFact = parse_item(item)?;
                 entries.push(EntryRef { org, entry: fact.id });
             }
-            if day_of(day) >= day_of(now) {
+            if day_of(day) >= day_of(latest) {
                 return Ok(entries);
             }
             day = day.plus(Duration::from_secs(86_400));

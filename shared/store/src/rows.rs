@@ -1,5 +1,8 @@
 //! Operational rows: the closed list of items that are not records, such as sessions and rate limits. Each kind has its
 //! own conditions; none is journaled or dispatched.
+//!
+//! A machine's clock may be ahead for a time, and then set back. A stored time that lies further ahead than its period
+//! allows was stored by such a clock, and counts as now.
 
 pub mod alarm;
 pub mod attempts;
@@ -20,8 +23,17 @@ pub mod ticket;
 
 use crate::schema::Key;
 use crate::table::{Condition, Item, Update, row_item};
-use daybook_domain::{Conflict, Error as Domain};
+use daybook_domain::{Conflict, Error as Domain, Timestamp};
 use serde::Serialize;
+use std::time::Duration;
+
+/// The time by which the clocks of two processes may differ, and for which a write may be in progress.
+pub const SKEW: Duration = Duration::from_secs(60);
+
+/// Whether a stored time lies further ahead of now than its period allows: the clock was set back since it was stored.
+pub fn is_too_far_ahead(at: Timestamp, now: Timestamp, period: Duration) -> bool {
+    at > now.plus(period).plus(SKEW)
+}
 
 /// A row that is written in the transaction of a commit.
 #[derive(Debug)]

@@ -205,7 +205,7 @@ pub enum Place<'a> {
     KeySecret(OrgId, ApiKeyId),
     /// A ticket of a user, by its use.
     Ticket(OrgId, UserId, &'a str),
-    /// Attempts to sign in, by the hash of the name.
+    /// Attempts to sign in, by the hash of what they are counted by: a user, or an unknown name.
     Attempts(OrgId, &'a str),
     /// Refusals of a minute, by what they were answered with.
     Tally(OrgId, Timestamp, Answer),

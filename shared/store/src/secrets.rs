@@ -126,7 +126,8 @@ impl Secrets {
         let now = shared.clock.now();
         let places: Vec<Place> = {
             let mut state = shared.state();
-            if state.read.until(now) < age {
+            // A read that lies ahead was made while the clock was ahead.
+            if state.read <= now && state.read.until(now) < age {
                 return;
             }
             // Concurrent requests go on with the current values.

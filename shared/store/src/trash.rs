@@ -3,6 +3,7 @@
 use crate::cx::{is_at, record_of};
 use crate::item::expires_after;
 use crate::rows::cascade::{Cascades, LAG};
+use crate::rows::is_too_far_ahead;
 use crate::schema::{Place, Question, SK};
 use crate::table::{Item, text};
 use crate::{Cx, Result};
@@ -70,7 +71,9 @@ impl Trash<'_> {
             return Ok(Vec::new());
         }
         let found = self.indexed_with(parent).await?;
-        let settled = found.len() as u64 >= count || at.is_none_or(|at| at.plus(LAG) < self.cx.now());
+        let now = self.cx.now();
+        let is_long_ago = |at: Timestamp| at.plus(LAG) < now || is_too_far_ahead(at, now, LAG);
+        let settled = found.len() as u64 >= count || at.is_none_or(is_long_ago);
         if settled { Ok(found) } else { Err(Domain::Conflict(Conflict::CascadePending).into()) }
     }
 }

@@ -1,9 +1,9 @@
 //! Throttling of sign-in: failed attempts per user name, and the time of the next attempt allowed.
 //!
-//! One row per user name, whether a user has it or not, and one per device that a user signed in from before, so that
-//! an attacker who locks a name doesn't lock out its owner.
+//! One row per user, one per name that no user has, and one per user for the devices that the user signed in on before,
+//! so that an attacker who locks a name doesn't lock out its owner.
 
-use super::RowWrite;
+use super::{RowWrite, is_too_far_ahead};
 use crate::schema::{EXPIRES_AT, Place};
 use crate::table::{Condition, Written, parse_item};
 use crate::{Env, Result, sha256_hex};
@@ -17,6 +17,8 @@ pub const FREE: u32 = 5;
 /// The longest wait is 2^10 s, so that in a day at most 100 attempts reach the password (NIST SP 800-63B).
 const DOUBLINGS: u32 = 10;
 
+const LONGEST_WAIT: Duration = Duration::from_secs(1 << DOUBLINGS);
+
 /// The time without an attempt after which the count starts again.
 const FORGOTTEN: Duration = Duration::from_secs(86_400);
 
@@ -27,6 +29,21 @@ struct Attempts {
     expires_at: i64,
 }
 
+impl Attempts {
+    /// Whether the count has started again. One that is kept for longer than a day, as the clock was ahead when it was
+    /// stored, has.
+    fn is_over(&self, now: Timestamp) -> bool {
+        let end = Timestamp::from_millisecond(self.expires_at.saturating_mul(1000));
+        end.is_ok_and(|end| end <= now || is_too_far_ahead(end, now, FORGOTTEN))
+    }
+
+    /// How long the next attempt has to wait: no longer than the longest wait.
+    fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let next = self.next_at.filter(|next| !is_too_far_ahead(*next, now, LONGEST_WAIT))?;
+        Some(now.until(next)).filter(|wait| !wait.is_zero())
+    }
+}
+
 /// Counts an attempt of a subject before its outcome is known, or returns the seconds until the next one is allowed.
 /// Concurrent attempts aren't allowed more often than sequential ones.
 pub async fn take(env: &Env, org: OrgId, subject: &str) -> Result<Result<(), u64>> {
@@ -34,8 +51,8 @@ pub async fn take(env: &Env, org: OrgId, subject: &str) -> Result<Result<(), u64
     loop {
         let now = env.clock.now();
         let found: Option<Attempts> = env.table.get(&key).await?.map(parse_item).transpose()?;
-        let held = found.clone().filter(|held| held.expires_at > now.as_second()).unwrap_or_default();
-        if let Some(wait) = held.next_at.map(|next| now.until(next)).filter(|wait| !wait.is_zero()) {
+        let held = found.clone().filter(|held| !held.is_over(now)).unwrap_or_default();
+        if let Some(wait) = held.wait(now) {
             return Ok(Err(wait.as_millis().div_ceil(1000) as u64));
         }
         let tries = held.tries + 1;

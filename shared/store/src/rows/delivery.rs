@@ -1,5 +1,6 @@
 //! Deliveries: the state of each journal entry at each consumer. One row per delivery, so that each happens once.
 
+use super::is_too_far_ahead;
 use crate::journal::{EntryRef, RETENTION};
 use crate::schema::{Index, Place, Question, SK, by_date, sent_about};
 use crate::table::{Condition, Update, Written, parse_item, text};
@@ -80,7 +81,9 @@ pub async fn take(env: &Env, entry: EntryRef, consumer: &str, lease: Duration) -
     match found.state {
         // A state that only a newer version of Daybook knows is left to that version.
         State::Sent | State::Failed | State::Suppressed | State::Unknown(_) => Ok(Turn::Finished),
-        State::Sending if found.leased_until > now => Ok(Turn::Busy(found.leased_until)),
+        State::Sending if found.leased_until > now && !is_too_far_ahead(found.leased_until, now, lease) => {
+            Ok(Turn::Busy(found.leased_until))
+        }
         State::Sending | State::OutcomeUnknown => Ok(Turn::FindOut(found)),
         State::Waiting => again(env, entry, consumer, &found, lease).await,
     }

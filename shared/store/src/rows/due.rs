@@ -1,5 +1,6 @@
 //! Due items: scheduled work, each with the message to send to a queue at its time.
 
+use super::is_too_far_ahead;
 use crate::schema::{DUE_SHARDS, Place, Question};
 use crate::table::{Condition, Update, Written, parse_item};
 use crate::{Env, Result, sha256_hex};
@@ -50,6 +51,22 @@ pub async fn remove(env: &Env, place: &DueRef) -> Result<()> {
 ///
 /// The items stay until their work is done: after a crash they are due again when the lease ends.
 pub async fn take(env: &Env, until: Timestamp, lease: impl Fn(&DueItem) -> Duration) -> Result<Vec<DueItem>> {
+    taken(env, until, |_| true, lease).await
+}
+
+/// Leases everything except the items of one queue, whenever it is due.
+///
+/// After the clock was set back, retries would wait for as long as it had been ahead.
+pub async fn recall(env: &Env, except: &str, lease: impl Fn(&DueItem) -> Duration) -> Result<Vec<DueItem>> {
+    taken(env, Timestamp::END, |item| item.queue != except, lease).await
+}
+
+async fn taken(
+    env: &Env,
+    until: Timestamp,
+    is_wanted: impl Fn(&DueItem) -> bool,
+    lease: impl Fn(&DueItem) -> Duration,
+) -> Result<Vec<DueItem>> {
     let now = env.clock.now();
     let mut taken = Vec::new();
     for shard in 0..DUE_SHARDS {
@@ -61,10 +78,15 @@ pub async fn take(env: &Env, until: Timestamp, lease: impl Fn(&DueItem) -> Durat
                     continue;
                 }
             };
-            if item.leased_until > now.as_millisecond() {
+            if !is_wanted(&item) {
                 continue;
             }
-            let end = item.place.at.max(now).plus(lease(&item)).as_millisecond();
+            let (from, lease) = (item.place.at.max(now), lease(&item));
+            let leased_until = Timestamp::from_millisecond(item.leased_until).unwrap_or(Timestamp::UNIX_EPOCH);
+            if leased_until > now && !is_too_far_ahead(leased_until, from, lease) {
+                continue;
+            }
+            let end = from.plus(lease).as_millisecond();
             let same = Condition::equal("leased_until", item.leased_until);
             let leased = Update::set("leased_until", end);
             if let Written::Done(_) = env.table.update(&key(&item.place), leased, same).await? {

@@ -3,6 +3,7 @@
 //! Several workers may sync one record at once. Each takes a number; one that finds a later number when it is done was
 //! overtaken, and syncs again, so that the last to finish has seen the newest version.
 
+use super::SKEW;
 use crate::schema::{Index, Place, Question, by_date, ledger_in};
 use crate::table::{Condition, QueryAsk, Update, Written, parse_item};
 use crate::{Cx, Env, Error, Page, Result};
@@ -136,7 +137,9 @@ pub async fn wait(
         .and_set("last_error", reason)
         .and_set("next_try", until)
         .and_set("attempts", 0);
-    env.table.update(&key, waiting, Condition::at_most("updated_at", known)).await.map(|_| ())
+    // A change further ahead than now was made while the clock was ahead, before `known`.
+    let ahead = Condition::at_most("updated_at", now.max(known).plus(SKEW)).negated();
+    env.table.update(&key, waiting, Condition::at_most("updated_at", known).or(ahead)).await.map(|_| ())
 }
 
 /// The update that moves a row to a state, and in the index by state.

@@ -99,7 +99,8 @@ impl Session {
         if sha256 == self.refresh_sha256 {
             return Standing::Current;
         }
-        let just_now = now < self.refreshed_at.plus(GRACE);
+        // A refresh that lies further ahead than the grace was made while the clock was ahead, not just now.
+        let just_now = now < self.refreshed_at.plus(GRACE) && self.refreshed_at <= now.plus(GRACE);
         match self.previous_sha256.as_ref() == Some(&sha256) && just_now {
             true => Standing::JustReplaced,
             false => Standing::Replaced,
@@ -113,6 +114,8 @@ impl Session {
             refresh_sha256: sha256_hex(successor.as_bytes()),
             previous_sha256: Some(self.refresh_sha256.clone()),
             refreshed_at: at,
+            // Later only if the session began while the clock was ahead.
+            ends_at: self.ends_at.min(at.plus(LONGEST)),
             expires_at: at.plus(IDLE).as_second(),
             ..self.clone()
         }
