@@ -33,7 +33,8 @@ async fn a_credential_is_trusted_in_its_own_organisation_and_refused_at_others_f
     let by = key(&world, &owner).await;
     for n in 0..70 {
         let mut body = lead(&format!("lead{n}@example.com"));
-        body["requirements"] = json!("Buy cheap https://a.example https://b.example https://c.example https://d.example");
+        body["requirements"] =
+            json!("Buy cheap https://a.example https://b.example https://c.example https://d.example");
         by.post("/api/leads", body).await.expect(201);
     }
     assert_eq!(world.leads(&owner).await.len(), 70);
@@ -51,9 +52,8 @@ async fn a_stranger_who_repeats_a_post_doesn_t_get_the_visitor_s_answer() {
         ("/api/demos", json!({"email": "ada@example.com"})),
         ("/api/contact", json!({"email": "ada@example.com", "message": "Hello"})),
     ] {
-        let post = |from: &str, agent: &str| {
-            world.visitor().from(from).post(path, body.clone()).header("user-agent", agent)
-        };
+        let post =
+            |from: &str, agent: &str| world.visitor().from(from).post(path, body.clone()).header("user-agent", agent);
         let first = post("198.51.100.7", "Firefox").await.expect(201);
         let again = post("198.51.100.7", "Firefox").await.expect(201);
         assert_eq!((again.header("idempotency-replayed"), &again.text), ("true", &first.text), "{path}");

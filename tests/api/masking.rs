@@ -48,9 +48,8 @@ async fn secrets_in_forms_and_queries_are_in_no_answer_entry_file_or_item() {
     let form = format!("email=bob%40example.com&message=Hi&user%5Bpassword%5D={CANARY}13&p%2561sscode={CANARY}14");
     let post = visitor.post("/api/contact", json!({})).body(FORM, form).header("accept", "application/json");
     seen += &post.await.expect(201).text;
-    let part = |name: &str, value: &str| {
-        format!("--XX\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-    };
+    let part =
+        |name: &str, value: &str| format!("--XX\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
     let parts = part("email", "dan@example.com") + &part("pwd", &format!("{CANARY}15")) + "--XX--\r\n";
     let kind = "multipart/form-data; boundary=XX";
     let post = visitor.post("/api/leads", json!({})).body(kind, parts).header("accept", "application/json");

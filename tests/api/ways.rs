@@ -169,7 +169,8 @@ async fn undoing(person: &Person, why: &str, kind: &str, entry: &str) -> usize {
 /// Reads the record in lists, searches, exports, timelines of its parents and the audit log.
 async fn reading(person: &Person, why: &str, kind: &str, ids: &Ids, entry: &str) -> usize {
     let (id, customer, lead) = (&ids[kind], &ids["customers"], &ids["leads"]);
-    let singular = kind.strip_suffix("ies").map_or_else(|| kind.trim_end_matches('s').to_owned(), |stem| stem.to_owned() + "y");
+    let singular =
+        kind.strip_suffix("ies").map_or_else(|| kind.trim_end_matches('s').to_owned(), |stem| stem.to_owned() + "y");
     let mut paths = vec![
         format!("/api/{kind}"),
         format!("/api/{kind}?trashed=true"),
@@ -212,7 +213,8 @@ async fn a_trashed_record_comes_back_by_no_way_that_may_not_delete_it() {
             let back = person.post(&format!("{one}/restore"), json!({})).await;
             assert!(refuses(&back), "{why} restores {one}: {}", back.text);
             undoing(person, why, kind, &entry).await;
-            let by_request = person.post("/api/audit-logs/revert", json!({"request_id": format!("delete-{kind}")})).await;
+            let by_request =
+                person.post("/api/audit-logs/revert", json!({"request_id": format!("delete-{kind}")})).await;
             assert!(refuses(&by_request) || by_request.status.as_u16() == 422, "{why}: {}", by_request.text);
         }
         owner.get(&one).await.expect_problem(404, "not_found");
@@ -244,8 +246,12 @@ async fn a_child_without_an_owner_is_in_the_reach_of_its_parents() {
     let related = json!({"type": "contact", "id": contact});
     let task = made("/api/tasks", unassigned(json!({"title": "Canary", "related_to": related}), "assignee_id")).await;
     let children = [
-        ("demos", &demo), ("submissions", &submission), ("contacts", &contact), ("interactions", &call),
-        ("opportunities", &deal), ("tasks", &task),
+        ("demos", &demo),
+        ("submissions", &submission),
+        ("contacts", &contact),
+        ("interactions", &call),
+        ("opportunities", &deal),
+        ("tasks", &task),
     ];
     for (kind, id) in children {
         eva.get(&format!("/api/{kind}/{id}")).await.expect(200);

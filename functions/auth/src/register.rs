@@ -1,9 +1,9 @@
 //! Registration: joins an organisation by invitation, or creates an organisation that the new user owns.
 
 use crate::passwords;
+use crate::recovery::{MAILS, Next, next};
 use crate::sign_in::sign_in;
 use crate::tokens::Tokens;
-use crate::recovery::{MAILS, Next, next};
 use daybook_domain::form::Form;
 use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::{NewOrganization, Organization};
@@ -121,13 +121,8 @@ async fn invite_first_owner(cx: &Cx, language: Language, email: EmailAddress) ->
             return daybook_records::change(cx, invitation, None, resent, |_: Invitation| reply()).await;
         }
         let name = Line::parse(&short(email.as_str())).map_err(|rule| Domain::invalid("/email", rule))?;
-        let organization = NewOrganization {
-            name,
-            owner_email: email.clone(),
-            locale: None,
-            timezone: None,
-            phone_country: None,
-        };
+        let organization =
+            NewOrganization { name, owner_email: email.clone(), locale: None, timezone: None, phone_country: None };
         let (_, tx) = invite::organization_of_invited(cx, organization).await?;
         cx.commit(tx, reply()).await
     })

@@ -95,9 +95,8 @@ pub fn masked_where(value: &Value, is_hidden: &impl Fn(&str) -> bool) -> Value {
 
 /// A query string with secrets masked.
 pub fn masked_query(query: &str) -> String {
-    let names_secret = |(field, name): (&str, &str)| {
-        NAMES.contains(&plain(field).as_str()) && is_name(name) && is_secret(name)
-    };
+    let names_secret =
+        |(field, name): (&str, &str)| NAMES.contains(&plain(field).as_str()) && is_name(name) && is_secret(name);
     let is_entry = query.split('&').filter_map(|pair| pair.split_once('=')).any(names_secret);
     let shown = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -188,9 +187,7 @@ fn plain(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }
-    let is_invisible = |c: char| {
-        matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
+    let is_invisible = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     name.as_str().nfkc().flat_map(char::to_lowercase).filter(|c| !is_invisible(*c)).collect()
 }
 

@@ -117,14 +117,38 @@ mod tests {
     fn loopback_hosts_are_the_machine_itself_and_no_name_that_only_looks_like_it() {
         let loopback = |authority: &str| Host::of_authority(authority).is_some_and(|host| host.is_loopback());
         for own in [
-            "localhost", "LOCALHOST", "localhost.", "localhost:3000", "localhost.:80", "app.localhost:5173",
-            "127.0.0.1", "127.0.0.1:3000", "127.255.255.254", "127.0.0.1.", "[::1]", "[::1]:3000", "[0:0:0:0:0:0:0:1]",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "localhost:3000",
+            "localhost.:80",
+            "app.localhost:5173",
+            "127.0.0.1",
+            "127.0.0.1:3000",
+            "127.255.255.254",
+            "127.0.0.1.",
+            "[::1]",
+            "[::1]:3000",
+            "[0:0:0:0:0:0:0:1]",
         ] {
             assert!(loopback(own), "{own}");
         }
         for other in [
-            "", ".", ":3000", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil-localhost",
-            "notlocalhost", "128.0.0.1", "0.0.0.0", "127.1", "2130706433", "0x7f.0.0.1", "[::]", "[fe80::1]",
+            "",
+            ".",
+            ":3000",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evil-localhost",
+            "notlocalhost",
+            "128.0.0.1",
+            "0.0.0.0",
+            "127.1",
+            "2130706433",
+            "0x7f.0.0.1",
+            "[::]",
+            "[fe80::1]",
         ] {
             assert!(!loopback(other), "{other}");
         }
@@ -133,10 +157,28 @@ mod tests {
     #[test]
     fn what_is_no_authority_has_no_host() {
         for wrong in [
-            "user@localhost", "user:password@localhost", "localhost:3000@evil.example", "localhost:", "localhost:x",
-            "localhost:+80", "localhost:65536", "localhost:80:80", "localhost..", ".localhost", "local host",
-            "localhost/", "localhost#", "localhost,evil.example", "::1", "[::1", "[::1]3000", "[127.0.0.1]",
-            "[::1%25lo]", "http://localhost", "本机", "localhost\0",
+            "user@localhost",
+            "user:password@localhost",
+            "localhost:3000@evil.example",
+            "localhost:",
+            "localhost:x",
+            "localhost:+80",
+            "localhost:65536",
+            "localhost:80:80",
+            "localhost..",
+            ".localhost",
+            "local host",
+            "localhost/",
+            "localhost#",
+            "localhost,evil.example",
+            "::1",
+            "[::1",
+            "[::1]3000",
+            "[127.0.0.1]",
+            "[::1%25lo]",
+            "http://localhost",
+            "本机",
+            "localhost\0",
         ] {
             assert_eq!(Host::of_authority(wrong), None, "{wrong}");
         }
@@ -165,8 +207,15 @@ mod tests {
             assert!(is_loopback_origin(own), "{own}");
         }
         for other in [
-            "null", "", "localhost", "ftp://localhost", "http://localhost/", "http://localhost.evil.example",
-            "http://127.0.0.1.evil.example:3000", "http://user@localhost", "https://evil.example#://localhost",
+            "null",
+            "",
+            "localhost",
+            "ftp://localhost",
+            "http://localhost/",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example:3000",
+            "http://user@localhost",
+            "https://evil.example#://localhost",
         ] {
             assert!(!is_loopback_origin(other), "{other}");
         }

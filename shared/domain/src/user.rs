@@ -149,7 +149,8 @@ impl User {
     pub fn may_change_own(&self, after: &User) -> Result<(), Error> {
         let mut violations = Violations::default();
         if (&after.email, &after.new_email) != (&self.email, &self.new_email) {
-            let rule = Rule::format("changed with POST /api/auth/change-email", "通过 POST /api/auth/change-email 修改");
+            let rule =
+                Rule::format("changed with POST /api/auth/change-email", "通过 POST /api/auth/change-email 修改");
             violations.add("/email", rule);
         }
         if after.second_factor != self.second_factor {

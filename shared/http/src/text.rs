@@ -443,6 +443,7 @@ mod tests {
             InvitationUsed,
             TicketUsed,
             NewerVersion,
+            AddressUnconfirmed,
             RegistrationClosed,
         )
     }

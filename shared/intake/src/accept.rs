@@ -100,11 +100,7 @@ pub async fn announced_lead(cx: &Cx, id: LeadId) -> Result<LeadId> {
 pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form) -> R) -> Result<R> {
     let trusted = cx.actor.owner().is_some();
     let (cx, form) = form_of(cx, &post.by, trusted).await?;
-    let cx = if trusted {
-        cx
-    } else {
-        once_by_visitor(&cx, &form, &post.by.content)
-    };
+    let cx = if trusted { cx } else { once_by_visitor(&cx, &form, &post.by.content) };
     if let Some(origin) = post.by.origin.as_deref().filter(|origin| !trusted && !form.takes_posts_from(origin)) {
         return Err(Domain::Origin(origin.to_owned()).into());
     }

@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn texts_that_are_shown_and_texts_with_links() {
-        for text in ["Ada Lovelace", "示例科技有限公司", "R&D", "Acme Inc.", "St. John", "A. B. Smith", "Version 2.0"] {
+        for text in ["Ada Lovelace", "示例科技有限公司", "R&D", "Acme Inc.", "St. John", "A. B. Smith", "Version 2.0"]
+        {
             assert_eq!(without_link(text), Some(text));
         }
         for text in [

@@ -139,11 +139,9 @@ impl AccountMail {
                 "您账户的邮箱刚刚被修改，其他设备已退出登录。",
                 "如果不是您本人或管理员操作，请立即联系管理员。",
             ),
-            (AccountMail::Invitation, Locale::English | Locale::Unknown(_)) => (
-                "You are invited",
-                "Accept the invitation here:",
-                "The link is valid for a week and works once.",
-            ),
+            (AccountMail::Invitation, Locale::English | Locale::Unknown(_)) => {
+                ("You are invited", "Accept the invitation here:", "The link is valid for a week and works once.")
+            }
             (AccountMail::Invitation, Locale::Chinese) => {
                 ("邀请您加入", "请点击以下链接接受邀请：", "链接一周内有效，且只能使用一次。")
             }

@@ -6,13 +6,11 @@ use daybook_domain::api_key::ApiKey;
 use daybook_domain::job::{Job, Work};
 use daybook_domain::permission::{Action, Grants, HeldPermission, Permission, Resource, RoleRef, Scope};
 use daybook_domain::record::Personal;
+use daybook_domain::registry::boxed;
 use daybook_domain::role::CustomRole;
 use daybook_domain::team::Team;
 use daybook_domain::user::User;
-use daybook_domain::registry::boxed;
-use daybook_domain::{
-    Actor, AnyId, Conflict, Error as Domain, Record, UserId, for_each_record_type, with_record_type,
-};
+use daybook_domain::{Actor, AnyId, Conflict, Error as Domain, Record, UserId, for_each_record_type, with_record_type};
 use daybook_store::{Cx, Reach, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

@@ -253,4 +253,3 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
         Some(_) | None => Ok(tx),
     }
 }
-

@@ -1,8 +1,8 @@
 //! Settings from environment variables; all mistakes are reported at once.
 
 use crate::{
-    Clock, CommonPasswords, DynamoDb, Env, FirstAddress, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table,
-    TableOptions, aws, telemetry,
+    Clock, CommonPasswords, DynamoDb, Env, FirstAddress, FirstOwner, Ids, Keyring, Registration, Secrets, Settings,
+    Table, TableOptions, aws, telemetry,
 };
 use aws_config::SdkConfig;
 use daybook_domain::{EmailAddress, OrgId, Secret};

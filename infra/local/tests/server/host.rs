@@ -38,14 +38,32 @@ fn only_requests_to_the_machine_s_own_names_are_answered() {
         }
     };
     for own in [
-        "localhost", "localhost:3000", "LOCALHOST", "localhost.", "app.localhost:3000", "127.0.0.1", "127.0.0.1:3000",
-        "127.8.8.8", "[::1]", "[::1]:3000",
+        "localhost",
+        "localhost:3000",
+        "LOCALHOST",
+        "localhost.",
+        "app.localhost:3000",
+        "127.0.0.1",
+        "127.0.0.1:3000",
+        "127.8.8.8",
+        "[::1]",
+        "[::1]:3000",
     ] {
         check(&["GET /health HTTP/1.1", &format!("host: {own}")], 200);
     }
     for other in [
-        "evil.example", "evil.example:3000", "localhost.evil.example", "127.0.0.1.evil.example", "user@localhost",
-        "localhost:3000@evil.example", "localhost, evil.example", "localhost:x", "192.168.1.5", "0.0.0.0", "[::]", "",
+        "evil.example",
+        "evil.example:3000",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "user@localhost",
+        "localhost:3000@evil.example",
+        "localhost, evil.example",
+        "localhost:x",
+        "192.168.1.5",
+        "0.0.0.0",
+        "[::]",
+        "",
     ] {
         check(&["GET /health HTTP/1.1", &format!("host: {other}")], 421);
     }

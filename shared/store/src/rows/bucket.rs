@@ -91,9 +91,11 @@ pub async fn close(env: &Env, org: OrgId, class: &str, subject: &str, until: Tim
     let full = until.plus(rate.per).as_millisecond();
     let longest = now.plus(LONGEST_CLOSING + SKEW);
     let until = until.as_millisecond();
-    let shorter = Condition::Absent(CLOSED_UNTIL)
-        .or(Condition::less(CLOSED_UNTIL, until))
-        .or(Condition::at_most(CLOSED_UNTIL, longest.as_millisecond()).negated());
+    let shorter = Condition::Absent(CLOSED_UNTIL).or(Condition::less(CLOSED_UNTIL, until)).or(Condition::at_most(
+        CLOSED_UNTIL,
+        longest.as_millisecond(),
+    )
+    .negated());
     let closed = Update::set("full_at", full).and_set(CLOSED_UNTIL, until).and_set(EXPIRES_AT, full / 1000 + 60);
     let key = Place::Bucket(org, class, subject).key();
     env.table.update(&key, closed, shorter).await.map(|_| ())
