@@ -58,6 +58,7 @@ async fn every_door_opens_at_once_after_the_clock_was_ahead_and_nothing_is_lost(
     let visitor = world.visitor();
     let ada = json!({"email": "ada@example.com", "password": PASSWORD});
     let tokens = visitor.post("/api/auth/register", ada.clone()).await.expect(201).json();
+    world.confirm("ada@example.com").await;
     world.pass(Duration::from_secs(60)).await;
     let before = world.clock.now();
 

@@ -73,7 +73,8 @@ async fn invitations_are_sent_by_users_with_a_confirmed_address_and_not_without_
     let body = json!({"email": "ada@example.com", "password": "correct horse battery"});
     let ada = world.visitor().post("/api/auth/register", body).await.expect(201).json();
     let ada = world.visitor().with_token(ada["access_token"].as_str().expect("a token"));
-    let colleague = json!({"email": "victim@example.com", "role": "sales"});
+    let role = ada.post("/api/roles", json!({"name": "Few", "permissions": ["users:read"]})).await.expect(201).id();
+    let colleague = json!({"email": "victim@example.com", "role": role});
     ada.post("/api/invitations", colleague.clone()).await.expect_problem(409, "conflict");
     ada.post("/api/users", colleague.clone()).await.expect_problem(409, "conflict");
     let key = json!({"name": "K", "permissions": ["users:manage", "users:read"]});

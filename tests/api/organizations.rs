@@ -17,6 +17,7 @@ async fn registered(world: &World, email: &str) -> (Person, String) {
     let body = json!({"email": email, "password": PASSWORD, "name": "Canaryowner"});
     let tokens = world.visitor().post("/api/auth/register", body).await.expect(201).json();
     let person = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
+    world.confirm(email).await;
     let me = person.get("/api/auth/me").await.expect(200).data();
     (person, me["organization_id"].as_str().expect("an id").to_owned())
 }

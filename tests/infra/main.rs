@@ -45,7 +45,7 @@ fn dependencies_point_one_way() {
         ("store", &["domain"]),
         ("records", &["domain", "store"]),
         ("http", &["connectors", "domain", "records", "store"]),
-        ("audit", &["domain", "http", "store"]),
+        ("audit", &["domain", "http", "records", "store"]),
         ("handlers", &["domain", "http", "records", "store"]),
         ("intake", &["domain", "http", "records", "store"]),
         ("jobs", &["connectors", "domain", "mail", "store"]),

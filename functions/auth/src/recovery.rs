@@ -229,5 +229,5 @@ pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<
 }
 
 fn is_for(user: &User, ticket: &Ticket, to: Use) -> bool {
-    user.status == Status::Active && ticket.went_to(to.address_of(user))
+    user.status == Status::Active && ticket.went_to(daybook_records::address_of(user, to))
 }

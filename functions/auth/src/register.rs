@@ -53,6 +53,7 @@ pub enum Registered {
 
 impl Reply for Registered {
     const ANSWER: Kind = Kind::Created;
+    const SECRET: bool = true;
 }
 
 impl HttpReply for Registered {

@@ -9,7 +9,7 @@ use daybook_domain::user::{Status, User};
 use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId, Zone};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
 use daybook_jobs::mail::{Content, Sender, templates};
-use daybook_records::invite;
+use daybook_records::{address_of, invite};
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, EntryRef, Env, Error, Fact, Result};
 use serde_json::Value;
@@ -102,10 +102,10 @@ impl From<'_> {
         let Some(ticket) = Ticket::read(env, self.cx.org, id, to).await?.filter(|ticket| !ticket.used) else {
             return Ok(None);
         };
-        let user = self.active_user(about).await?.filter(|user| ticket.went_to(to.address_of(user)));
+        let user = self.active_user(about).await?.filter(|user| ticket.went_to(address_of(user, to)));
         let Some(user) = user else { return Ok(None) };
         let link = env.settings.account_link(&format!("{}={}", to.name(), ticket.token(env, self.cx.org, id, to)));
-        let address = to.address_of(&user);
+        let address = address_of(&user, to);
         let name = greeted(&user).filter(|_| *address == user.email);
         self.account(address.clone(), name, mail, Some(&link)).map(Some)
     }

@@ -134,7 +134,7 @@ fn masked_url(text: &str) -> String {
         return text.to_owned();
     }
     let (address, fragment) = match text.split_once('#') {
-        Some((address, fragment)) => (address, format!("#{}", masked_query(fragment))),
+        Some((address, fragment)) => (address, ["#", &masked_query(fragment)].concat()),
         None => (text, String::new()),
     };
     match address.split_once('?') {

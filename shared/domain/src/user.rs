@@ -113,10 +113,11 @@ impl User {
         self.new_email.as_ref().unwrap_or(&self.email)
     }
 
-    /// The user with another e-mail address to confirm; until then they sign in with the present one.
+    /// The user with another e-mail address to confirm; until then they sign in with the present one. The present address
+    /// takes a request for another one back.
     #[must_use]
     pub fn with_address(&self, email: EmailAddress) -> User {
-        self.changed_to(User { email, ..self.clone() })
+        self.changed_to(User { email, new_email: None, ..self.clone() })
     }
 
     /// The user with the address confirmed. If it is a new one, all sessions end.
@@ -135,7 +136,7 @@ impl User {
     fn changed_to(&self, wanted: User) -> User {
         let same = self.email.normalized() == wanted.email.normalized();
         let (email, new_email) = match same {
-            true => (wanted.email, self.new_email.clone()),
+            true => (wanted.email, wanted.new_email),
             false => (self.email.clone(), Some(wanted.email)),
         };
         // Another user can turn the second factor off, for users who lost their app and codes, but can't turn it on.

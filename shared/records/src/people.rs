@@ -8,6 +8,7 @@ use daybook_domain::permission::{Grants, RoleRef};
 use daybook_domain::user::{Status, User, may_change};
 use daybook_domain::{Conflict, EmailAddress, Error as Domain, Record as _, UserId};
 use daybook_store::rows::bucket::Rate;
+use daybook_store::rows::ticket::Use;
 use daybook_store::{Cx, Result, Tx};
 use std::time::Duration;
 
@@ -45,6 +46,14 @@ pub(crate) async fn is_free(cx: &Cx, email: &EmailAddress, user: UserId) -> Resu
             Err(Domain::Duplicate { field: "email", existing_id: Some(holder.into()) }.into())
         }
         _ => Ok(()),
+    }
+}
+
+/// The address of a user that a ticket is sent to.
+pub fn address_of(user: &User, to: Use) -> &EmailAddress {
+    match to {
+        Use::ResetPassword => &user.email,
+        Use::VerifyEmail => user.address_to_confirm(),
     }
 }
 

@@ -206,6 +206,16 @@ impl World {
         }
     }
 
+    /// Confirms an address by the link of the newest mail to it.
+    pub async fn confirm(&self, email: &str) {
+        self.work().await;
+        let token = |text: &str| text.split_once("#verify-email=")?.1.split_whitespace().next().map(str::to_owned);
+        let mails = self.mails();
+        let token = mails.iter().rev().filter(|mail| mail.to == email).find_map(|mail| token(&mail.text));
+        let proof = json!({"token": token.unwrap_or_else(|| panic!("no mail with a link to {email}"))});
+        self.visitor().post("/api/auth/verify-email", proof).await.expect(200);
+    }
+
     /// The mails in the mailbox.
     pub fn mails(&self) -> Vec<Caught> {
         self.system.outbox.mails()

@@ -7,7 +7,6 @@ use super::{RowWrite, SKEW};
 use crate::schema::Place;
 use crate::table::{Condition, parse_item};
 use crate::{Env, Purpose, Result, ids_in_token, place_in_token, sha256_hex};
-use daybook_domain::user::User;
 use daybook_domain::{Conflict, EmailAddress, Error as Domain, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -28,14 +27,6 @@ impl Use {
         match self {
             Use::ResetPassword => "reset-password",
             Use::VerifyEmail => "verify-email",
-        }
-    }
-
-    /// The address of a user that a ticket is sent to.
-    pub fn address_of(self, user: &User) -> &EmailAddress {
-        match self {
-            Use::ResetPassword => &user.email,
-            Use::VerifyEmail => user.address_to_confirm(),
         }
     }
 
