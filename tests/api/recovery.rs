@@ -1,7 +1,7 @@
 //! Account recovery tests: forgotten and changed passwords, and e-mail verification.
 
-use daybook_domain::Record as _;
 use daybook_domain::EmailAddress;
+use daybook_domain::Record as _;
 use daybook_store::CommonPasswords;
 use daybook_store::condition::Condition;
 use daybook_store::rows::credential::Credential;

@@ -46,7 +46,7 @@ pub struct NewUser {
 #[derive(Serialize, Deserialize)]
 pub enum Registered {
     /// The user is registered and signed in.
-    SignedIn(BareCreated<Tokens>),
+    SignedIn(Box<BareCreated<Tokens>>),
     /// A mail with a link was sent to the address.
     MailSent(Accepted<Next>),
 }
@@ -159,7 +159,7 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
     };
     let credential = Credential { phc: phc.to_owned(), set_at: stamp.at }.write(org, user.id)?;
     let tx = tx.and_create(&user).with_row(credential);
-    let reply = |tokens| Registered::SignedIn(BareCreated(Tokens { warning: warning.clone(), ..tokens }));
+    let reply = |tokens| Registered::SignedIn(Box::new(BareCreated(Tokens { warning: warning.clone(), ..tokens })));
     sign_in(&cx, user, tx, reply).await
 }
 

@@ -12,6 +12,7 @@ use daybook_domain::team::Team;
 use daybook_domain::user::User;
 use daybook_domain::{Actor, AnyId, Conflict, Error as Domain, Record, UserId, for_each_record_type, with_record_type};
 use daybook_store::{Cx, Reach, Result};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -201,11 +202,14 @@ pub(crate) async fn joins_within_reach(cx: &Cx, before: Option<&Team>, after: Op
     let users = cx.unscoped().records::<User>(after.iter().map(|id| (*id).into())).await?;
     let mut roles: HashMap<RoleRef, Vec<Permission>> = HashMap::new();
     for user in users.values() {
-        if !roles.contains_key(&user.role) {
-            roles.insert(user.role, team_permissions(&grants_of(&cx.env, cx.org, user.role).await?).collect());
-        }
+        let permissions = match roles.entry(user.role) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(role) => {
+                role.insert(team_permissions(&grants_of(&cx.env, cx.org, user.role).await?).collect())
+            }
+        };
         let gained = if before.contains(&user.id) { &joining } else { &after };
-        reaches_all(cx, &roles[&user.role], &without(gained, user.id)).await?;
+        reaches_all(cx, permissions, &without(gained, user.id)).await?;
     }
     Ok(())
 }
