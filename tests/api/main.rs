@@ -21,6 +21,7 @@ mod idempotency;
 mod intake;
 mod isolation;
 mod keys;
+mod later;
 mod leads;
 mod masking;
 mod mfa;

@@ -120,7 +120,7 @@ pub async fn export(cx: Cx, Json(ask): Json<Export>) -> Result<Exported> {
         }
     }
     let work = Work::AuditExport { format, filter: Box::new(query.filter) };
-    let job = Job::new(work, &cx.stamp()).read_with(&cx.grants);
+    let job = Job::new(work, &cx.stamp()).relying_on(&cx.grants, reader.team(&cx).await?);
     let (job, tx) = created(&cx, Tx::default(), Draft::of(job)).await?;
     cx.commit(tx.called(Audit::Export), Accepted(job)).await.map(|job| Exported::Job(Box::new(job)))
 }

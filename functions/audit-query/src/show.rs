@@ -44,7 +44,7 @@ pub async fn list(cx: Cx, Asked(query): Asked) -> Result<Listed<Entry>> {
     }
     if fitting < entries.len() {
         entries.truncate(fitting);
-        next = entries.last().map(|last| query.cursor_behind(&cx, last.id));
+        next = entries.last().map(|last| query.cursor_behind(&cx, last.id)).transpose()?;
     }
     Ok(Listed(Page::of(entries, query.limit, next)))
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod attempt;
+mod home;
 mod passwords;
 mod recovery;
 mod register;

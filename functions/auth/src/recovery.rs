@@ -12,6 +12,7 @@ use daybook_domain::{
     AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Secret, UserId,
 };
 use daybook_http::{Accepted, Cx, Data, Error, Json, Language, Result};
+use daybook_records::{address_of, is_still_requested};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -201,6 +202,9 @@ pub async fn verify_email(cx: Cx, language: Language, Json(ask): Json<Proof>) ->
     let cx = cx.in_organization(org);
     cx.decide(|| async {
         let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket, to)).ok_or_else(unusable)?;
+        if !is_still_requested(&cx, &ticket, &user).await? {
+            return Err(unusable());
+        }
         let after = user.confirmed(cx.now()).following(&user, cx.now());
         let tx = Tx::update(&user, &after).announced(Event::UserEmailVerified).with_row(ticket.spend(org, id, to)?);
         cx.commit(tx, next(Data, language, "Your address is confirmed.", "邮箱已确认。")).await
@@ -216,8 +220,11 @@ pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<
     if user.email_verified_at.is_some() && user.new_email.is_none() {
         return Ok(next(Accepted, language, "Your address is confirmed already.", "您的邮箱已经确认，无需重复确认。"));
     }
-    let ticket =
-        Ticket::new(&cx.env, user.address_to_confirm(), Use::VerifyEmail).write(cx.org, id, Use::VerifyEmail)?;
+    let to = Use::VerifyEmail;
+    // Who requested the address for the user stays on the ticket.
+    let earlier = Ticket::read(&cx.env, cx.org, id, to).await?;
+    let by = earlier.filter(|earlier| earlier.went_to(user.address_to_confirm())).and_then(|earlier| earlier.by);
+    let ticket = Ticket::new(&cx.env, user.address_to_confirm(), to).requested_by(by).write(cx.org, id, to)?;
     let tx = Tx::happened(Event::UserVerificationRequested, Audit::Update, id).with_row(ticket);
     let reply = next(
         Accepted,
@@ -229,5 +236,5 @@ pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<
 }
 
 fn is_for(user: &User, ticket: &Ticket, to: Use) -> bool {
-    user.status == Status::Active && ticket.went_to(daybook_records::address_of(user, to))
+    user.status == Status::Active && ticket.went_to(address_of(user, to))
 }

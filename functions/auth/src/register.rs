@@ -1,5 +1,6 @@
 //! Registration: joins an organisation by invitation, or creates an organisation that the new user owns.
 
+use crate::home::{Home, Proof, Registrant, home_of};
 use crate::passwords;
 use crate::recovery::{MAILS, Next, next};
 use crate::sign_in::sign_in;
@@ -9,14 +10,12 @@ use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::Role;
 use daybook_domain::user::{User, Username};
-use daybook_domain::{
-    Conflict, EmailAddress, Error as Domain, Line, Locale, NewPassword, OrgId, Record as _, Rule, Secret, Stored,
-};
+use daybook_domain::{Conflict, EmailAddress, Error as Domain, Line, Locale, NewPassword, Record as _, Secret};
 use daybook_http::{Accepted, Answer, BareCreated, Call, Cx, Error, HttpReply, Json, Language, Operation, Result};
 use daybook_records::invite;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Answer as Kind, FirstAddress, FirstOwner, Registration, Reply, Tx, sha256_hex};
+use daybook_store::{Answer as Kind, FirstAddress, FirstOwner, Reply, Tx, sha256_hex};
 use serde::{Deserialize, Serialize};
 
 /// A user to register.
@@ -40,6 +39,13 @@ pub struct NewUser {
     /// The deployment's one-time code for its first owner, where mails can't be sent to the owner's address yet.
     #[schema(value_type = Option<String>)]
     owner_code: Option<Secret>,
+}
+
+impl NewUser {
+    fn registrant(&self) -> Registrant<'_> {
+        let (invite_token, owner_code) = (self.invite_token.as_ref(), self.owner_code.as_ref());
+        Registrant { email: &self.email, invite_token, owner_code }
+    }
 }
 
 /// The tokens of the new user; or that a mail was sent, whose link completes the registration.
@@ -72,31 +78,21 @@ impl HttpReply for Registered {
     }
 }
 
-/// The organisation that a new user joins.
-enum Home {
-    /// A new organisation.
-    New(OrgId),
-    /// The organisation that sent the invitation.
-    Invited(OrgId, Box<Stored<Invitation>>),
-    /// The default organisation, whose first owner has to confirm the address.
-    Unconfirmed,
-}
-
 /// Registers a user, and creates their organisation unless they were invited. The deployment's first owner gets a mail
 /// whose link completes the registration.
 pub async fn register(cx: Cx, language: Language, Json(new): Json<NewUser>) -> Result<Registered> {
     let warning = passwords::judge(&cx, language, &new.password, "/password")?;
     // Checked before the costly password hash; the conditions of the commit decide.
-    let mut home = home_of(&cx, &new).await?;
-    if matches!(home, Home::Unconfirmed) {
-        return invite_first_owner(&cx, language, new.email).await;
-    }
+    let Some(mut home) = home_of(&cx, new.registrant()).await? else { return invite_first_owner(&cx, language).await };
     let phc = passwords::hash(new.password.clone().into_secret()).await?;
     loop {
         match join(&cx, &new, &phc, &home, warning.clone()).await {
             // Meanwhile another user became the default organisation's first owner, or accepted the invitation.
             Err(Error::Domain(Domain::Duplicate { field: "id", .. } | Domain::Stale { .. })) => {
-                home = home_of(&cx, &new).await?;
+                match home_of(&cx, new.registrant()).await? {
+                    Some(other) => home = other,
+                    None => return invite_first_owner(&cx, language).await,
+                }
             }
             outcome => return outcome,
         }
@@ -105,7 +101,10 @@ pub async fn register(cx: Cx, language: Language, Json(new): Json<NewUser>) -> R
 
 /// Sends the deployment's first owner a link to register by. Before that the default organisation has no owner, and its
 /// leads wait.
-async fn invite_first_owner(cx: &Cx, language: Language, email: EmailAddress) -> Result<Registered> {
+async fn invite_first_owner(cx: &Cx, language: Language) -> Result<Registered> {
+    let FirstOwner::Address(FirstAddress { email, .. }) = &cx.env.settings.first_owner else {
+        return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
+    };
     cx.limited("forgot", &sha256_hex(email.normalized().as_bytes()), MAILS).await?;
     let cx = &cx.in_organization(cx.env.settings.default_org);
     let reply = || {
@@ -115,26 +114,31 @@ async fn invite_first_owner(cx: &Cx, language: Language, email: EmailAddress) ->
                        请使用部署时设置的 owner_code 注册。";
         Registered::MailSent(next(Accepted, language, english, chinese))
     };
-    cx.decide(|| async {
+    loop {
         if cx.find::<Organization>(cx.org).await?.is_some() {
             let invitation = invite::of_first_owner(cx).await?.ok_or(Domain::Conflict(Conflict::HasOwner))?;
-            let resent = |invitation: &Invitation| invitation.resent(cx.now());
+            let resent = |invitation: &Invitation| invitation.resent(None, cx.now());
             return daybook_records::change(cx, invitation, None, resent, |_: Invitation| reply()).await;
         }
-        let name = Line::parse(&short(email.as_str())).map_err(|rule| Domain::invalid("/email", rule))?;
-        let organization =
-            NewOrganization { name, owner_email: email.clone(), locale: None, timezone: None, phone_country: None };
-        let (_, tx) = invite::organization_of_invited(cx, organization).await?;
-        cx.commit(tx, reply()).await
-    })
-    .await
+        let organization = NewOrganization {
+            name: name_of(email)?,
+            owner_email: email.clone(),
+            locale: None,
+            timezone: None,
+            phone_country: None,
+        };
+        let team = cx.env.settings.team_address.clone();
+        let (_, tx) = invite::organization_of_invited(cx, organization, team).await?;
+        match cx.commit(tx, reply()).await {
+            // Another request made it meanwhile.
+            Err(Error::Domain(Domain::Duplicate { field: "id", .. })) => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<String>) -> Result<Registered> {
-    let org = match home {
-        Home::New(org) | Home::Invited(org, _) => *org,
-        Home::Unconfirmed => return Err(Domain::Conflict(Conflict::HasOwner).into()),
-    };
+    let (Home::New(org) | Home::Invited(org, ..)) = *home;
     let cx = cx.in_organization(org);
     let stamp = cx.stamp();
     let user =
@@ -142,19 +146,30 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
     let (user, tx) = match home {
         Home::New(_) => {
             let user = user(&new.name, Role::Owner.into());
-            let organization = Organization::new(org, organization_name(new)?, Locale::Chinese, &user, &stamp);
+            let name = new.organization_name.clone().map_or_else(|| name_of(&new.email), Ok)?;
+            let organization = Organization::new(org, name, Locale::Chinese, &user, &stamp);
             let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
-            let ticket = Ticket::new(&cx.env, &user.email, Use::VerifyEmail).write(org, user.id, Use::VerifyEmail)?;
-            (user, Tx::create(&organization).and_create(&form).with_row(ticket))
+            (user, Tx::create(&organization).and_create(&form))
         }
-        Home::Unconfirmed => return Err(Domain::Conflict(Conflict::HasOwner).into()),
-        Home::Invited(_, invitation) => {
+        Home::Invited(_, invitation, proof) => {
             let name = if new.name.is_some() { &new.name } else { &invitation.name };
-            // The token was sent to this address, so the address is confirmed.
-            let user = User { email_verified_at: Some(stamp.at), ..user(name, invitation.role) };
-            let accepted = invitation.accepted(&new.email, user.id, stamp.at)?.following(invitation, stamp.at);
-            let tx = daybook_records::with_owners(&cx, Tx::update(invitation, &accepted), user.id, Some(&user)).await?;
-            (user, tx)
+            let user = user(name, invitation.role);
+            let (user, open) = match proof {
+                Proof::Mail => (User { email_verified_at: Some(stamp.at), ..user }, Invitation::clone(invitation)),
+                // The code doesn't expire with the invitation.
+                Proof::Code => (user, invitation.resent(None, stamp.at)?),
+            };
+            let accepted = open.accepted(&new.email, user.id, stamp.at)?.following(invitation, stamp.at);
+            let rename = new.organization_name.as_ref().filter(|_| invitation.is_of_first_owner());
+            let tx = Tx::update(invitation, &accepted);
+            (user.clone(), daybook_records::with_owners(&cx, tx, user.id, Some(&user), rename).await?)
+        }
+    };
+    let tx = match user.email_verified_at {
+        Some(_) => tx,
+        None => {
+            let to = Use::VerifyEmail;
+            tx.with_row(Ticket::new(&cx.env, &user.email, to).write(org, user.id, to)?)
         }
     };
     let credential = Credential { phc: phc.to_owned(), set_at: stamp.at }.write(org, user.id)?;
@@ -163,68 +178,8 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
     sign_in(&cx, user, tx, reply).await
 }
 
-fn organization_name(new: &NewUser) -> Result<Line<120>> {
-    if let Some(name) = &new.organization_name {
-        return Ok(name.clone());
-    }
-    Ok(Line::parse(&short(new.email.as_str())).map_err(|rule| Domain::invalid("/email", rule))?)
-}
-
-/// A text as long as a name may be.
-fn short(text: &str) -> String {
-    text.chars().take(120).collect()
-}
-
-/// The organisation for a registration: the inviting one; else the default organisation while it has no owner and this
-/// user may become its first, whatever the registration setting; else a new one if the deployment's registration is
-/// open.
-async fn home_of(cx: &Cx, new: &NewUser) -> Result<Home> {
-    let settings = &cx.env.settings;
-    let default = cx.in_organization(settings.default_org);
-    if let Some(token) = &new.invite_token {
-        let unusable = || Error::from(Domain::Conflict(Conflict::InvitationUsed));
-        let (org, id) = invite::place_of(token.expose()).ok_or_else(unusable)?;
-        let invitation = cx.in_organization(org).find::<Invitation>(id).await?.ok_or_else(unusable)?;
-        if !invite::is_of(&cx.env.keys, org, &invitation, token.expose()) {
-            return Err(unusable());
-        }
-        // The default organisation's first owner registers whatever the setting.
-        let is_first = org == settings.default_org && invitation.role == Role::Owner.into();
-        let is_open = settings.registration != Registration::Closed;
-        if is_open || (is_first && invitation.invited_by.is_none()) {
-            return Ok(Home::Invited(org, Box::new(invitation)));
-        }
-        return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
-    }
-    let organization = default.find::<Organization>(settings.default_org).await?;
-    match &settings.first_owner {
-        FirstOwner::FirstToRegister if organization.is_none() => return Ok(Home::New(settings.default_org)),
-        FirstOwner::Address(first)
-            if first.email.normalized() == new.email.normalized()
-                && organization.as_ref().is_none_or(|organization| organization.owner_ids.is_empty()) =>
-        {
-            return home_of_first(&default, first, new, organization.is_some()).await;
-        }
-        FirstOwner::FirstToRegister | FirstOwner::Address(_) | FirstOwner::NotSet => {}
-    }
-    match settings.registration {
-        Registration::Open => Ok(Home::New(OrgId::new(cx.env.ids.next()))),
-        Registration::Invite | Registration::Closed => Err(Domain::Conflict(Conflict::RegistrationClosed).into()),
-    }
-}
-
-/// The organisation of the deployment's first owner: the default one with the one-time code; else the address has to be
-/// confirmed.
-async fn home_of_first(default: &Cx, first: &FirstAddress, new: &NewUser, is_invited: bool) -> Result<Home> {
-    match &new.owner_code {
-        None => Ok(Home::Unconfirmed),
-        Some(code) if !first.has_code(code) => Err(Domain::invalid("/owner_code", Rule::WrongCode).into()),
-        Some(_) if !is_invited => Ok(Home::New(default.org)),
-        Some(_) => {
-            let unusable = || Error::from(Domain::Conflict(Conflict::InvitationUsed));
-            let id = invite::of_first_owner(default).await?.ok_or_else(unusable)?;
-            let invitation = default.find::<Invitation>(id).await?.ok_or_else(unusable)?;
-            Ok(Home::Invited(default.org, Box::new(invitation)))
-        }
-    }
+/// The name of an organisation without one: its owner's address, as far as a name may be long.
+fn name_of(owner: &EmailAddress) -> Result<Line<120>> {
+    let short: String = owner.as_str().chars().take(120).collect();
+    Ok(Line::parse(&short).map_err(|rule| Domain::invalid("/email", rule))?)
 }

@@ -22,7 +22,7 @@ pub async fn list(cx: Cx, query: PageQuery) -> Result<Listed<Pipeline>> {
     }
     let more = all.len() > query.limit;
     all.truncate(query.limit);
-    let next = all.last().filter(|_| more).map(|last| cx.cursors().seal(&last.id.to_string(), CURSOR));
+    let next = all.last().filter(|_| more).map(|last| cx.cursors().seal(&last.id.to_string(), CURSOR)).transpose()?;
     Ok(Listed(Page::of(all, query.limit, next)))
 }
 

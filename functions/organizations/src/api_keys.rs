@@ -72,7 +72,8 @@ pub async fn revoke(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch)
     daybook_records::remove(&cx, id, version, Data::<ApiKey>).await
 }
 
-/// Gives a key a new secret; the previous one stops working.
+/// Gives a key a new secret; the previous one stops working. The key is the caller's from then on: its scopes `own` and
+/// `team` refer to them, and it may do no more than they may.
 pub async fn rotate(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch) -> Result<SecretData<WithSecret>> {
     cx.alter(id, version, |before: Stored<ApiKey>| {
         let cx = &cx;
@@ -80,7 +81,8 @@ pub async fn rotate(cx: Cx, Path(id): Path<ApiKeyId>, IfMatch(version): IfMatch)
             let secret = token::ApiKey::issue(cx.org, id)?;
             let sha256 = sha256_hex(secret.expose().as_bytes());
             let row = KeySecret { sha256, last_used_at: None }.write(cx.org, id)?;
-            let wanted = ApiKey { prefix: prefix(secret.expose()), ..ApiKey::clone(&before) };
+            let made_by = cx.actor.owner().unwrap_or(before.made_by);
+            let wanted = ApiKey { prefix: prefix(secret.expose()), made_by, ..ApiKey::clone(&before) };
             let (after, tx) = updated(cx, Tx::default(), &before, Draft::of(wanted)).await?;
             let tx = tx.called(Audit::KeyCreated).with_row(row);
             let reply = SecretData(WithSecret { api_key: after, key: secret.expose().to_owned() });

@@ -25,7 +25,8 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Cr
     }
     take_mail(&cx).await?;
     let cx = cx.in_organization(OrgId::new(cx.env.ids.next()));
-    let (organization, tx) = invite::organization_of_invited(&cx, new).await?;
+    let team = new.owner_email.clone();
+    let (organization, tx) = invite::organization_of_invited(&cx, new, team).await?;
     cx.commit(tx, Created(organization)).await
 }
 
@@ -74,15 +75,15 @@ pub async fn restore(cx: Cx, Path(id): Path<OrgId>, IfMatch(version): IfMatch) -
 /// Sends the invitation of an organisation's first owner again, as long as it has no owner. Only in the default
 /// organisation, whose users run the deployment.
 pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
-    let by = cx;
-    let cx = run_by(&by, id)?;
+    let caller = cx;
+    let cx = run_by(&caller, id)?;
     let organization = cx.get::<Organization>(id).await?;
     if !organization.owner_ids.is_empty() {
         return Err(Domain::Conflict(Conflict::HasOwner).into());
     }
-    take_mail(&by).await?;
+    take_mail(&caller).await?;
     let invitation = invite::of_first_owner(&cx).await?.ok_or_else(|| Domain::not_found(RecordType::Invitation))?;
-    let resent = |invitation: &Invitation| invitation.resent(cx.now());
+    let resent = |invitation: &Invitation| invitation.resent(None, cx.now());
     daybook_records::change(&cx, invitation, None, resent, Data).await
 }
 

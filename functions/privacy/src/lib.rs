@@ -6,7 +6,7 @@ use daybook_domain::permission::Action::{Manage, Read};
 use daybook_domain::permission::Resource::{Jobs, Organization};
 use daybook_domain::{Audit, EmailAddress, JobId};
 use daybook_http::{Accepted, Cx, Data, Error, Json, ListQuery, Listed, Path, Result, Routes, Stored, can};
-use daybook_records::power::{Power, covers, may_request};
+use daybook_records::power::{Power, check_work};
 use daybook_records::{Draft, created};
 use daybook_store::Tx;
 use daybook_store::rows::data_subject::DataSubject;
@@ -59,7 +59,7 @@ async fn erase(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
 
 /// The address is stored in the data subject row alone, until the job is done: neither in the job nor in the journal.
 async fn begin(cx: &Cx, person: Person, work: Work, audit: Audit) -> Result<Accepted<Job>> {
-    may_request(cx, &work)?;
+    check_work(cx, &work)?;
     let job = Job::new(work, &cx.stamp());
     let subject = DataSubject::new(person.email, cx.now()).write(cx.org, job.id)?;
     let (job, tx) = created(cx, Tx::default(), Draft::of(job)).await?;
@@ -75,9 +75,9 @@ async fn list(cx: Cx, query: ListQuery<Job>) -> Result<Listed<Job>> {
 async fn read(cx: Cx, Path(id): Path<JobId>, Stored(files): Stored) -> Result<Data<JobShown>> {
     let job = cx.get::<Job>(id).await?;
     let there = job.file.as_ref().filter(|file| job.status == Status::Done && file.expires_at > cx.now());
-    // The rights that the file relies on are checked now, as the caller may have lost them.
-    let may_read = covers(&cx, &Power::of_job(&job)).await?;
-    let download_url = match there.filter(|_| may_read) {
+    let download_url = match there {
+        // The rights that the file relies on are checked now, as the caller may have lost them.
+        Some(_) if !Power::of_caller(&cx).covers(&cx, &Power::of_job(&job)).await? => None,
         Some(file) => {
             let left = cx.now().until(file.expires_at).min(LINKED);
             let link = files.link(&job.file_key(cx.org), &file.name, left).await;

@@ -40,8 +40,8 @@ pub async fn compose(env: &Arc<Env>, sender: &Sender, job: MailJob) -> Result<Op
     let organization = cx.find_often::<Organization>(job.entry.org).await?;
     let from = From { env, sender, cx, organization: organization.map(Stored::into_inner) };
     match job.kind {
-        MailKind::Confirmation => from.submission(about, From::confirmation).await,
-        MailKind::Notification => from.submission(about, From::notification).await,
+        MailKind::Confirmation => from.confirmation(about).await,
+        MailKind::Notification => from.notification(about).await,
         MailKind::Verification => from.ticket(about, Use::VerifyEmail, AccountMail::Verification).await,
         MailKind::PasswordReset => from.ticket(about, Use::ResetPassword, AccountMail::PasswordReset).await,
         MailKind::PasswordChanged => from.user(about, AccountMail::PasswordChanged).await,
@@ -62,18 +62,8 @@ struct From<'a> {
 }
 
 impl From<'_> {
-    async fn submission(
-        &self,
-        id: AnyId,
-        compose: fn(&Self, Submission) -> Result<Option<Composed>>,
-    ) -> Result<Option<Composed>> {
-        match self.cx.find::<Submission>(id).await? {
-            Some(submission) => compose(self, submission.into_inner()),
-            None => Ok(None),
-        }
-    }
-
-    fn confirmation(&self, submission: Submission) -> Result<Option<Composed>> {
+    async fn confirmation(&self, id: AnyId) -> Result<Option<Composed>> {
+        let Some(submission) = self.submission(id).await? else { return Ok(None) };
         let about = submission.lead_id.map(AnyId::from);
         let locale = submission.enquiry.locale.unwrap_or_default();
         let time = self.zone().written_time(submission.created_at, locale);
@@ -81,18 +71,40 @@ impl From<'_> {
         Ok(Some(Composed { to: submission.enquiry.email, reply_to: None, content, about }))
     }
 
-    fn notification(&self, submission: Submission) -> Result<Option<Composed>> {
+    async fn notification(&self, id: AnyId) -> Result<Option<Composed>> {
         let settings = &self.env.settings;
         let to = match &self.organization {
             Some(organization) => organization.team_addresses.first(),
             None => Some(&settings.team_address),
         };
-        let Some(to) = to.cloned() else { return Ok(None) };
+        let (Some(to), Some(submission)) = (to.cloned(), self.submission(id).await?) else { return Ok(None) };
+        // It holds what a visitor wrote, so it goes to no address that isn't proven.
+        if !self.is_proven(&to).await? {
+            return Ok(None);
+        }
         let about = submission.lead_id.map(AnyId::from);
         let lead = submission.lead_id.map(|lead| lead.to_string()).unwrap_or_default();
         let url = format!("{}/api/leads/{lead}", settings.public_url);
         let content = templates::notification(&submission, &url, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to, reply_to: Some(submission.enquiry.email), content, about }))
+    }
+
+    async fn submission(&self, id: AnyId) -> Result<Option<Submission>> {
+        Ok(self.cx.find::<Submission>(id).await?.map(Stored::into_inner))
+    }
+
+    /// Whether an address belongs to a user of the organisation who confirmed it. The default organisation's are set by the
+    /// users who run the deployment.
+    async fn is_proven(&self, address: &EmailAddress) -> Result<bool> {
+        if self.cx.org == self.env.settings.default_org {
+            return Ok(true);
+        }
+        match daybook_records::admission::login(self.env, &address.normalized()).await? {
+            Some((org, user)) if org == self.cx.org => {
+                Ok(self.active_user(user.into()).await?.is_some_and(|user| user.email_verified_at.is_some()))
+            }
+            _ => Ok(false),
+        }
     }
 
     /// A mail with a user's ticket, unless it was used or was issued for another address.

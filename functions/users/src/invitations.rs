@@ -4,7 +4,7 @@ use daybook_domain::InvitationId;
 use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::{Conflict, Error as Domain};
 use daybook_http::{Created, Cx, Data, NewJson, Path, Result};
-use daybook_records::{Draft, created, take_mail};
+use daybook_records::{Draft, created};
 use daybook_store::{Registration, Tx};
 
 /// Invites a person to the organisation.
@@ -14,7 +14,6 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewInvitation>) -> Result<Crea
     }
     let draft = Draft::of(Invitation::new(new, &cx.stamp()));
     let (invitation, tx) = created(&cx, Tx::default(), draft).await?;
-    take_mail(&cx).await?;
     // Membership in another organisation isn't disclosed to the inviter; an error tells the invited user when they
     // accept.
     if let Some((org, user)) = daybook_records::admission::login(&cx.env, &invitation.email.normalized()).await?
@@ -32,6 +31,6 @@ pub async fn revoke(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitat
 
 /// Sends an invitation again, valid for another week. The links of earlier mails stop working.
 pub async fn resend(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
-    take_mail(&cx).await?;
-    daybook_records::change(&cx, id, None, |invitation: &Invitation| invitation.resent(cx.now()), Data).await
+    let resent = |invitation: &Invitation| invitation.resent(cx.actor.owner(), cx.now());
+    daybook_records::change(&cx, id, None, resent, Data).await
 }

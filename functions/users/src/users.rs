@@ -4,7 +4,7 @@ use daybook_domain::permission::{Permission, RoleRef};
 use daybook_domain::user::{Status, User, Username};
 use daybook_domain::{Audit, EmailAddress, Event, Line, UserId};
 use daybook_http::{Created, Cx, Data, NewJson, Path, Result};
-use daybook_records::{Draft, created, take_mail};
+use daybook_records::{Draft, created};
 use daybook_store::Tx;
 use daybook_store::rows::ticket::{Ticket, Use};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,6 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewUser>) -> Result<Created<Us
         let user = User::new(new.email.clone(), new.username.clone(), new.name.clone(), new.role, &cx.stamp());
         let ticket = Ticket::new(&cx.env, &user.email, Use::ResetPassword);
         let (user, tx) = created(&cx, Tx::default(), Draft::of(user)).await?;
-        take_mail(&cx).await?;
         let tx = tx
             .and_happened(Event::UserPasswordResetRequested, Audit::PasswordReset, user.id)
             .with_row(ticket.write(cx.org, user.id, Use::ResetPassword)?);

@@ -9,9 +9,10 @@ use daybook_http::status_code;
 use daybook_records::power::Power;
 use daybook_store::journal::{Detail, RequestDetail};
 use daybook_store::{Cx, Fact, Result};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An entry of the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -129,26 +130,26 @@ pub struct FieldChange {
 pub async fn shown(cx: &Cx, reader: &Power, facts: Vec<Fact>) -> Result<Vec<Entry>> {
     let mut details = cx.journal().details(facts.iter().map(|fact| fact.id)).await?;
     let mut requests = requests(cx, &facts, &details).await?;
-    let readable = readable(cx, reader, &facts).await?;
+    let readable = readable(cx, reader, &facts, &requests).await?;
     let entry = |fact: Fact| {
         let (detail, request) = (details.remove(&fact.id), requests.remove(&fact.id));
         let whole = entry(fact, detail, request);
         match &readable {
-            Some(readable) => readable.of(whole),
+            Some(readable) => readable.shown(whole),
             None => whole,
         }
     };
     Ok(facts.into_iter().map(entry).collect())
 }
 
-/// The records that a reader can read, and the entries whose requests concern these alone.
+/// The records that a reader can read, and the entries whose requests the reader may see.
 struct Readable {
     records: HashSet<AnyId>,
     requests: HashSet<EntryId>,
 }
 
 impl Readable {
-    fn of(&self, entry: Entry) -> Entry {
+    fn shown(&self, entry: Entry) -> Entry {
         let request = entry.request.filter(|_| self.requests.contains(&entry.id));
         match self.records.contains(&entry.resource.id) {
             true => Entry { request, ..entry },
@@ -158,24 +159,65 @@ impl Readable {
 }
 
 /// What a reader can read of these entries; `None` if that is all of them.
-async fn readable(cx: &Cx, reader: &Power, facts: &[Fact]) -> Result<Option<Readable>> {
+///
+/// A request is shown if it changed a record, and the reader can read all records that it changed or names. That of a
+/// refused change or a list has no record to go by, and that of a batch may hold values of items that were refused: only
+/// readers of everything see these.
+async fn readable(
+    cx: &Cx,
+    reader: &Power,
+    facts: &[Fact],
+    requests: &HashMap<EntryId, RequestDetail>,
+) -> Result<Option<Readable>> {
     if reader.reads_everything() {
         return Ok(None);
     }
-    let mut of_entry: HashMap<EntryId, AnyId> = facts.iter().map(|fact| (fact.id, fact.record)).collect();
-    let mut requests: Vec<Vec<EntryId>> = Vec::new();
-    for id in facts.iter().map(|fact| fact.request_id.as_str()).collect::<BTreeSet<_>>() {
-        requests.extend(cx.journal().of_request(id).await?.into_values());
-    }
-    // A request is stored with its first entry, and concerns the records of all of them.
-    requests.retain(|entries| entries.iter().any(|entry| of_entry.contains_key(entry)));
+    let mut of_entry: HashMap<EntryId, Fact> = facts.iter().map(|fact| (fact.id, fact.clone())).collect();
+    let ids: BTreeSet<&str> = facts.iter().map(|fact| fact.request_id.as_str()).collect();
+    let found = try_join_all(ids.into_iter().map(|id| cx.journal().of_request(id))).await?;
+    let mut groups: Vec<Vec<EntryId>> = found.into_iter().flat_map(BTreeMap::into_values).collect();
+    groups.retain(|entries| entries.iter().any(|entry| of_entry.contains_key(entry)));
     let others: BTreeSet<EntryId> =
-        requests.iter().flatten().copied().filter(|entry| !of_entry.contains_key(entry)).collect();
-    of_entry.extend(cx.journal().facts(others.into_iter()).await?.into_iter().map(|fact| (fact.id, fact.record)));
-    let records = reader.reads(cx, of_entry.values().copied()).await?;
-    let is_readable = |entry: &EntryId| of_entry.get(entry).is_some_and(|record| records.contains(record));
-    let requests = requests.into_iter().filter(|entries| entries.iter().all(is_readable)).flatten().collect();
+        groups.iter().flatten().copied().filter(|entry| !of_entry.contains_key(entry)).collect();
+    of_entry.extend(cx.journal().facts(others.into_iter()).await?.into_iter().map(|fact| (fact.id, fact)));
+    let named: HashMap<EntryId, BTreeSet<AnyId>> =
+        requests.iter().map(|(entry, request)| (*entry, named_in(request))).collect();
+    let all = of_entry.values().map(|fact| fact.record).chain(named.values().flatten().copied());
+    let records = reader.readable_of(cx, all).await?;
+    let may_see = |entries: &[EntryId]| {
+        let facts = || entries.iter().map(|entry| of_entry.get(entry));
+        let is_whole = facts().all(|fact| fact.is_some_and(|fact| records.contains(&fact.record)));
+        is_whole && facts().flatten().any(|fact| fact.version > 0)
+    };
+    let of_requests = groups.into_iter().filter(|entries| may_see(entries)).flatten();
+    let is_plain = |entry: &EntryId| {
+        requests.get(entry).is_some_and(|request| !is_batch(request))
+            && named.get(entry).is_some_and(|ids| ids.iter().all(|id| records.contains(id)))
+    };
+    let requests = of_requests.filter(is_plain).collect();
     Ok(Some(Readable { records, requests }))
+}
+
+fn is_batch(request: &RequestDetail) -> bool {
+    request.path.ends_with("/batch")
+}
+
+/// The records that a request names: in its path, its query or its body.
+fn named_in(request: &RequestDetail) -> BTreeSet<AnyId> {
+    let mut ids: BTreeSet<AnyId> = request.path.split('/').filter_map(|part| part.parse().ok()).collect();
+    let query = request.query.as_deref().unwrap_or_default();
+    ids.extend(query.split(['&', '=', ',']).filter_map(|part| part.parse::<AnyId>().ok()));
+    add_named(&request.body, &mut ids);
+    ids
+}
+
+fn add_named(value: &Value, ids: &mut BTreeSet<AnyId>) {
+    match value {
+        Value::String(text) => ids.extend(text.parse::<AnyId>().ok()),
+        Value::Array(list) => list.iter().for_each(|one| add_named(one, ids)),
+        Value::Object(map) => map.values().for_each(|one| add_named(one, ids)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// The requests of facts, by fact. A request with several facts is stored with the first of them.

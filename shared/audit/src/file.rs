@@ -40,6 +40,7 @@ impl EntryFile {
                 "ip",
                 "user_agent",
                 "changes",
+                "hidden",
             ])?,
             Format::Unknown(_) => return Err(Domain::Conflict(Conflict::NewerVersion).into()),
         };
@@ -108,6 +109,7 @@ fn cells(entry: &Entry) -> Result<Vec<String>> {
         of_request(|request| request.ip.clone()),
         of_request(|request| request.user_agent.clone()),
         serde_json::to_string(&entry.changes).map_err(|error| Error::internal("write an entry", error))?,
+        entry.hidden.to_string(),
     ])
 }
 

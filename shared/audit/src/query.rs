@@ -35,12 +35,12 @@ impl AuditQuery {
         let ask =
             FactsAsk { source: &source, from, to, ascending: self.ascending, after, limit: self.limit, keep: &keep };
         let page = cx.journal().page(&ask).await?;
-        let next = page.more.map(|more| self.cursor_behind(cx, more));
+        let next = page.more.map(|more| self.cursor_behind(cx, more)).transpose()?;
         Ok((page, next))
     }
 
     /// The cursor of the page that begins after an entry.
-    pub fn cursor_behind(&self, cx: &Cx, entry: EntryId) -> String {
+    pub fn cursor_behind(&self, cx: &Cx, entry: EntryId) -> Result<String> {
         cx.cursors().seal(&entry.to_string(), &self.binding(cx))
     }
 

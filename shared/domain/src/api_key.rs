@@ -102,7 +102,7 @@ impl Record for ApiKey {
     type Id = ApiKeyId;
     type Context = ();
     const RESOURCE: Resource = Resource::Organization;
-    const READ: Action = Action::Manage;
+    const READING: (Resource, Action) = (Self::RESOURCE, Action::Manage);
     const UNDONE: bool = false;
     const SAMPLE: &'static str =
         r#"{"name": "Import", "prefix": "dbk_…", "permissions": ["leads:create:all"], "made_by": "usr_{id}"}"#;

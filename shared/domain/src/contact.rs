@@ -150,7 +150,7 @@ impl Record for Contact {
     type Context = ();
     const RESOURCE: Resource = Resource::Contacts;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A contact was added.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Yes("A contact was added.");
     const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Customer];
     const SAMPLE: &'static str = r#"{"name": "Eva", "email": "eva@example.com", "customer_id": "cus_{id}", "customer_ids": ["cus_{id}"], "group_ids": [], "tags": []}"#;
     const SEARCHED: bool = true;

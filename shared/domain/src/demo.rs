@@ -308,7 +308,7 @@ impl Record for Demo {
     type Context = ();
     const RESOURCE: Resource = Resource::Demos;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A demonstration was requested.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Yes("A demonstration was requested.");
     const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Lead];
     const SAMPLE: &'static str = r#"{"status": "requested", "lead_id": "lead_{id}", "demo_type": "virtual", "preferred_in_past": false, "timezone": "Asia/Shanghai", "interested_products": [], "raw": {}}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", DemoStatus::NAMES));

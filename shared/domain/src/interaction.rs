@@ -96,7 +96,7 @@ impl Record for Interaction {
     type Context = ();
     const RESOURCE: Resource = Resource::Interactions;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An interaction was recorded.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Yes("An interaction was recorded.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer];
     const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Customer, RecordType::Contact, RecordType::Opportunity];
     const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "interaction_type": "call", "occurred_at": "{at}"}"#;

@@ -2,7 +2,7 @@
 
 use crate::choices;
 use crate::field::Fields;
-use crate::permission::{Action, Resource, RoleRef};
+use crate::permission::{Action, Resource, Role, RoleRef};
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::{
     Change, Conflict, EmailAddress, Error, Event, InvitationId, Line, RecordType, Stamp, Timestamp, UserId, record_head,
@@ -34,7 +34,7 @@ pub struct Invitation {
     pub name: Option<Line<120>>,
     /// The role of the user to be created.
     pub role: RoleRef,
-    /// The user who sent the invitation.
+    /// The user who sent the last mail of the invitation; none for the first owner of an organisation.
     pub invited_by: Option<UserId>,
     /// The status.
     pub status: Status,
@@ -86,10 +86,18 @@ impl Invitation {
         }
     }
 
-    /// The invitation sent again; this invalidates the tokens of earlier mails.
-    pub fn resent(&self, at: Timestamp) -> Result<Invitation, Error> {
+    /// Whether it is the pending invitation of an organisation's first owner.
+    pub fn is_of_first_owner(&self) -> bool {
+        self.status == Status::Pending && self.role == Role::Owner.into() && self.invited_by.is_none()
+    }
+
+    /// The invitation sent again by a user, or to an organisation's first owner by none; this invalidates the tokens of
+    /// earlier mails.
+    pub fn resent(&self, by: Option<UserId>, at: Timestamp) -> Result<Invitation, Error> {
         match self.status {
-            Status::Pending => Ok(Invitation { sent: self.sent + 1, expires_at: at.plus(VALID), ..self.clone() }),
+            Status::Pending => {
+                Ok(Invitation { invited_by: by, sent: self.sent + 1, expires_at: at.plus(VALID), ..self.clone() })
+            }
             Status::Accepted | Status::Unknown(_) => Err(Error::Conflict(Conflict::InvitationUsed)),
         }
     }
@@ -111,7 +119,7 @@ impl Record for Invitation {
     type Context = ();
     const RESOURCE: Resource = Resource::Users;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
-    const READ: Action = Action::Manage;
+    const READING: (Resource, Action) = (Self::RESOURCE, Action::Manage);
     const UNDONE: bool = false;
     const SAMPLE: &'static str =
         r#"{"email": "new@example.com", "role": "sales", "status": "pending", "expires_at": "{at}", "sent": 1}"#;

@@ -38,6 +38,9 @@ pub struct Job {
     /// link to the file.
     #[serde(default)]
     pub permissions: Vec<HeldPermission>,
+    /// The users whose records the permissions with the scope `team` covered, if there are any.
+    #[serde(default)]
+    pub team: Vec<UserId>,
     /// The resulting file.
     pub file: Option<JobFile>,
     /// The numbers of what was erased, if it is an erasure.
@@ -174,6 +177,7 @@ impl Job {
             status: Status::Queued,
             owner_id: stamp.actor.owner(),
             permissions: Vec::new(),
+            team: Vec::new(),
             file: None,
             erased: None,
             progress: None,
@@ -181,12 +185,13 @@ impl Job {
         }
     }
 
-    /// The job with the permissions to read that its requester has, as its file will hold what they cover.
+    /// The job with the permissions to read that its requester has, and the team that they cover, as its file will hold the
+    /// records of these.
     #[must_use]
-    pub fn read_with(self, grants: &Grants) -> Job {
+    pub fn relying_on(self, grants: &Grants, team: Vec<UserId>) -> Job {
         let reads = |one: &Permission| matches!(one.action, Action::Read | Action::Manage);
         let permissions = grants.list().into_iter().filter(reads).map(HeldPermission::Known).collect();
-        Job { permissions, ..self }
+        Job { permissions, team, ..self }
     }
 
     /// The earliest time at which the job may start.

@@ -159,7 +159,7 @@ impl Record for Opportunity {
     type Context = Option<Pipeline>;
     const RESOURCE: Resource = Resource::Opportunities;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("An opportunity was created.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Yes("An opportunity was created.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer];
     const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Customer, RecordType::Contact];
     const SAMPLE: &'static str = r#"{"customer_id": "cus_{id}", "title": "ERP", "currency": "CNY", "pipeline_id": "pipe_{id}", "stage": "first", "probability": 10, "status": "open", "tags": [], "stage_history": []}"#;

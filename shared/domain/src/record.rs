@@ -60,8 +60,8 @@ pub trait Record:
     /// The types of parents whose scope a record without an owner is in, see `scope_parents`.
     const IN_SCOPE_OF: &'static [RecordType] = &[];
 
-    /// The action whose permission reading a record needs.
-    const READ: Action = Action::Read;
+    /// The permission that reading a record needs.
+    const READING: (Resource, Action) = (Self::RESOURCE, Action::Read);
 
     /// Whether the records may be personal data.
     const PERSONAL: Personal = Personal::No;
@@ -176,7 +176,8 @@ pub trait Record:
         self.parents().into_iter().filter(|parent| Self::CASCADES_FROM.contains(&parent.kind)).collect()
     }
 
-    /// The parents whose scope the record is in while it has no owner: who reaches them all reaches the record.
+    /// The parents whose scope the record is in while it has no owner: a caller who reaches all of them reaches the
+    /// record.
     fn scope_parents(&self) -> Vec<AnyId> {
         self.parents().into_iter().filter(|parent| Self::IN_SCOPE_OF.contains(&parent.kind)).collect()
     }
@@ -207,15 +208,13 @@ pub trait Record:
     }
 }
 
-/// Whether timelines show records of a type, with the text of their entries.
+/// Whether timelines show records of a type to users who may read them, with the text of their entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnTimelines {
     /// Timelines don't show them.
     No,
-    /// Shown to all users who may see the timeline.
-    WithParent(&'static str),
-    /// Shown to users who may also read these records.
-    Permitted(&'static str),
+    /// Timelines show them.
+    Yes(&'static str),
 }
 
 /// Whether records of a type may be a person's data.

@@ -1,7 +1,7 @@
 //! Custom roles: sets of permissions that an organisation defines, besides the built-in roles.
 
 use crate::field::Fields;
-use crate::permission::{Grants, HeldPermission, Resource};
+use crate::permission::{Action, Grants, HeldPermission, Resource};
 use crate::record::{Claim, ClaimKind, Record};
 use crate::words::normalize;
 use crate::{Edit, Error, Line, RecordType, RoleId, Timestamp, record_events, record_head};
@@ -48,6 +48,7 @@ impl Record for CustomRole {
     type Id = RoleId;
     type Context = ();
     const RESOURCE: Resource = Resource::Roles;
+    const READING: (Resource, Action) = (Resource::Users, Action::Read);
     const SAMPLE: &'static str = r#"{"name": "Reader", "permissions": ["leads:read:all"]}"#;
 
     record_head!();

@@ -118,7 +118,7 @@ impl Record for Submission {
     const RESOURCE: Resource = Resource::Submissions;
     const PERSONAL: Personal = Personal::Yes;
     const UNDONE: bool = false;
-    const ON_TIMELINES: OnTimelines = OnTimelines::WithParent("A form was posted.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Yes("A form was posted.");
     const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Lead];
     const SAMPLE: &'static str =
         r#"{"status": "accepted", "screening": [], "lead_id": "lead_{id}", "enquiry": {"email": "ada@example.com"}}"#;

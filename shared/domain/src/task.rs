@@ -241,7 +241,7 @@ impl Record for Task {
     type Context = Option<Option<CustomerId>>;
     const RESOURCE: Resource = Resource::Tasks;
     const PERSONAL: Personal = Personal::Yes;
-    const ON_TIMELINES: OnTimelines = OnTimelines::Permitted("A task was created.");
+    const ON_TIMELINES: OnTimelines = OnTimelines::Yes("A task was created.");
     const CASCADES_FROM: &'static [RecordType] = &[RecordType::Customer, RecordType::Opportunity];
     const IN_SCOPE_OF: &'static [RecordType] =
         &[RecordType::Customer, RecordType::Contact, RecordType::Opportunity, RecordType::Lead];

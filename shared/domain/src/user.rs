@@ -101,11 +101,11 @@ impl User {
         self.role == RoleRef::from(Role::Owner) && self.status == Status::Active
     }
 
-    /// The user with all sessions ended.
+    /// The user with all sessions ended. A new address that waits to be confirmed is dropped with them, as another person
+    /// may have asked for it.
     #[must_use]
-    pub fn signed_out(mut self) -> User {
-        self.session_epoch += 1;
-        self
+    pub fn signed_out(self) -> User {
+        User { session_epoch: self.session_epoch + 1, new_email: None, ..self }
     }
 
     /// The address that a confirmation is sent to: the new one, if there is one.
@@ -135,14 +135,13 @@ impl User {
     #[must_use]
     fn changed_to(&self, wanted: User) -> User {
         let same = self.email.normalized() == wanted.email.normalized();
-        let (email, new_email) = match same {
-            true => (wanted.email, wanted.new_email),
-            false => (self.email.clone(), Some(wanted.email)),
-        };
+        let asked = Some(wanted.email.clone()).filter(|_| !same);
+        let email = if same { wanted.email } else { self.email.clone() };
         // Another user can turn the second factor off, for users who lost their app and codes, but can't turn it on.
         let second_factor = self.second_factor && wanted.second_factor;
-        let wanted = User { email, new_email, second_factor, ..wanted };
-        if wanted.status != self.status { wanted.signed_out() } else { wanted }
+        let wanted = User { email, second_factor, ..wanted };
+        let wanted = if wanted.status != self.status { wanted.signed_out() } else { wanted };
+        User { new_email: asked.or(wanted.new_email.clone()), ..wanted }
     }
 
     /// Refuses changes of one's own account that need the password and have their own endpoint. A person with access to

@@ -1,6 +1,5 @@
 //! Timelines: the child records, mails and changes of a record in one list, the newest first.
 
-use daybook_domain::permission::Action;
 use daybook_domain::record::OnTimelines;
 use daybook_domain::registry::boxed;
 use daybook_domain::{
@@ -10,7 +9,7 @@ use daybook_http::{Cx, Error, Listed, PageQuery, Path, Result};
 use daybook_records::Model;
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::rows::delivery::{self, State};
-use daybook_store::{Fact, PAGE_BYTES, Page, bytes_of};
+use daybook_store::{Fact, PAGE_BYTES, Page, Reach, bytes_of};
 use serde::de::Error as _;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -73,7 +72,7 @@ impl<'de> Deserialize<'de> for Moment {
 /// The record types that timelines show, with the description of each.
 fn shown_types() -> Vec<(RecordType, &'static str)> {
     let mut types = Vec::new();
-    for_each_record_type!(T => if let OnTimelines::WithParent(tells) | OnTimelines::Permitted(tells) = T::ON_TIMELINES {
+    for_each_record_type!(T => if let OnTimelines::Yes(tells) = T::ON_TIMELINES {
         types.push((T::TYPE, tells));
     });
     types
@@ -99,7 +98,7 @@ impl utoipa::PartialSchema for Moment {
                 .required("type");
             all = std::mem::take(&mut all).item(object);
         };
-        for_each_record_type!(T => if let OnTimelines::WithParent(tells) | OnTimelines::Permitted(tells) = T::ON_TIMELINES {
+        for_each_record_type!(T => if let OnTimelines::Yes(tells) = T::ON_TIMELINES {
             add(T::TYPE.name(), tells, named(&T::name(), "The current state of the record."));
         });
         add(MAIL, "A mail about the record was sent, or failed.", named(&SentMail::name(), "The mail."));
@@ -202,14 +201,22 @@ pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> R
         }
         moments.push(moment);
     }
-    let next = places.get(last.wrapping_sub(1)).filter(|_| more).map(|place| cx.cursors().seal(place, &binding));
+    let next = places.get(last.wrapping_sub(1)).filter(|_| more);
+    let next = next.map(|place| cx.cursors().seal(place, &binding)).transpose()?;
     Ok(Listed(Page::of(moments, query.limit, next)))
 }
 
 async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
     let mut marks = Vec::new();
     for (kind, _) in shown_types() {
-        marks.extend(cx.children(record, kind).await?.into_iter().map(|id| (id.time(), Mark::Child(id))));
+        let Some(seeing) = seeing(cx, kind).await? else { continue };
+        let mut ids = cx.children(record, kind).await?;
+        if seeing.reach != Reach::All {
+            // Before they are counted: a page is full of what the caller may see.
+            let reached = seeing.reached_by_id(&ids).await?;
+            ids.retain(|id| reached.get(id) == Some(&true));
+        }
+        marks.extend(ids.into_iter().map(|id| (id.time(), Mark::Child(id))));
     }
     let source = Source::Record(record);
     let ask = FactsAsk {
@@ -238,6 +245,14 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
     Ok(marks)
 }
 
+/// The request, scoped to the caller's permission to read records of a type.
+async fn seeing(cx: &Cx, kind: RecordType) -> Result<Option<Cx>> {
+    match with_record_type!(kind, T => T::READING) {
+        Some(reading) => daybook_records::seeing(cx, reading).await,
+        None => Ok(None),
+    }
+}
+
 /// Whether timelines show an event that changes no record, or that is published in addition to a change.
 fn is_shown(event: Event) -> bool {
     use Event::{OpportunityLost, OpportunityWon, TaskCompleted, TaskDue, TaskOverdue};
@@ -256,16 +271,9 @@ async fn shown(cx: &Cx, marks: Vec<(Timestamp, Mark)>) -> Result<Vec<Option<Mome
         if ids.is_empty() {
             continue;
         }
-        with_record_type!(kind, T => {
-            let seeing = match T::ON_TIMELINES {
-                OnTimelines::Permitted(_) => boxed(|| daybook_records::reaching(cx, T::RESOURCE, Action::Read)).await.ok(),
-                OnTimelines::WithParent(_) | OnTimelines::No => Some(cx.clone()),
-            };
-            if let Some(seeing) = seeing {
-                for (id, record) in boxed(|| seeing.records::<T>(ids.into_iter())).await? {
-                    children.insert(id, Moment::of(kind.name(), id.time(), &record)?);
-                }
-            }
+        let Some(seeing) = seeing(cx, kind).await? else { continue };
+        with_record_type!(kind, T => for (id, record) in boxed(|| seeing.records::<T>(ids.into_iter())).await? {
+            children.insert(id, Moment::of(kind.name(), id.time(), &record)?);
         });
     }
     let moment = |(at, mark)| match mark {

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Grants, Permission, Resource};
 use daybook_domain::{Actor, Error as Domain, OrgId, Unauthenticated};
-use daybook_records::admission::{KeyInForce, SignedIn};
+use daybook_records::admission::{KeyInForce, SignedIn, grants_of_key};
 use daybook_store::rows::bucket::{Rate, take_or_refuse};
 use daybook_store::{Env, Reach, Result};
 use std::net::IpAddr;
@@ -243,7 +243,8 @@ async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpA
     let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
     let found = KeyInForce::read(env, credential.org, credential.id).await?;
     let found = found.filter(|found| credential.is(&found.secret.sha256)).ok_or_else(invalid)?;
-    let KeyInForce { key, grants, secret, organization } = found;
+    let KeyInForce { key, secret, organization } = found;
+    let grants = grants_of_key(env, credential.org, &key).await?.ok_or_else(invalid)?;
     if let Some(most) = key.requests_per_minute.filter(|_| env.settings.rate_limits) {
         let rate = Rate { burst: most, per: Duration::from_secs(60) };
         take_or_refuse(env, credential.org, "key", &key.id.to_string(), rate).await?;

@@ -28,6 +28,9 @@ use std::time::{Duration, Instant};
 /// The maximum size of a request body, in bytes.
 pub(crate) const BODY_BYTES: usize = 256 * 1024;
 
+/// The time for which a body may come in before the caller's rights are read again.
+const SLOW_BODY: Duration = Duration::from_secs(1);
+
 /// The time-out of a request; the gateway gives up after 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
 
@@ -124,7 +127,13 @@ async fn handled(
     let ip = client_address(parts);
     let admitted = admit(env, route.access, &parts.headers, ip).await?;
     *who = Some((admitted.org, admitted.actor.id().map_or_else(|| "public".to_owned(), |id| id.to_string())));
+    let began = Instant::now();
     let body = read_body(&parts.headers, body).await?;
+    // Rights may have changed while a body came in slowly.
+    let admitted = match began.elapsed() > SLOW_BODY && !route.access.is_public() {
+        true => admit(env, route.access, &parts.headers, ip).await?,
+        false => admitted,
+    };
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let info = RequestInfo {
         id: id.to_owned(),

@@ -7,8 +7,9 @@ use daybook_domain::role::CustomRole;
 use daybook_domain::team::Team;
 use daybook_domain::user::{Status, User};
 use daybook_domain::{
-    Actor, ApiKeyId, Claim, ClaimKind, Error as Domain, FormId, OrgId, RecordType, SessionId, UserId,
+    Actor, AnyId, ApiKeyId, Claim, ClaimKind, Error as Domain, FormId, OrgId, RecordType, SessionId, UserId,
 };
+use daybook_store::item::expires_after;
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::rows::session::Session;
 use daybook_store::schema::Place;
@@ -32,8 +33,6 @@ pub struct SignedIn {
 pub struct KeyInForce {
     /// The key.
     pub key: ApiKey,
-    /// Its permissions, as far as its creator has them.
-    pub grants: Grants,
     /// The hash of its secret.
     pub secret: KeySecret,
     /// The key's organisation.
@@ -65,22 +64,25 @@ impl KeyInForce {
         let key = record_of::<ApiKey>(key)?.into_inner();
         let in_force = key.is_in_force(env.clock.now());
         let (secret, organization) = (parse_item(secret)?, record_of::<Organization>(organization)?);
-        let Some(grants) = grants_of_key(env, org, &key).await?.filter(|_| in_force) else { return Ok(None) };
-        Ok(Some(KeyInForce { key, grants, secret, organization: organization.into_inner() }))
+        Ok(in_force.then_some(KeyInForce { key, secret, organization: organization.into_inner() }))
     }
 }
 
-/// The permissions of an API key: no more than its creator has by now. A key outlives its creator's deletion, but then
-/// administers nothing. `None` while its creator is suspended.
-async fn grants_of_key(env: &Env, org: OrgId, key: &ApiKey) -> Result<Option<Grants>> {
-    let [creator] = env.table.get_each([Place::Record(org, key.made_by.into()).key()]).await?;
-    let Some(creator) = creator.map(record_of::<User>).transpose()? else {
-        return Ok(Some(key.grants().without_administration()));
-    };
-    match creator.status {
-        Status::Active => Ok(Some(key.grants().within(&grants_of(env, org, creator.role).await?))),
-        Status::Suspended | Status::Unknown(_) => Ok(None),
+/// The permissions of an API key: no more than its creator has by now. A key outlives its creator for the 30 days in which
+/// the creator can be restored, without the permissions to administer. `None` once the creator is gone or suspended.
+pub async fn grants_of_key(env: &Env, org: OrgId, key: &ApiKey) -> Result<Option<Grants>> {
+    let creator = AnyId::from(key.made_by);
+    let places = [Place::Record(org, creator), Place::Trash(org, creator)];
+    let [live, deleted] = env.table.get_each(places.map(|place| place.key())).await?;
+    let now = env.clock.now().as_second();
+    let is_deleted = live.is_none();
+    let found = live.or(deleted.filter(|item| expires_after(item, now)));
+    let Some(creator) = found.map(record_of::<User>).transpose()? else { return Ok(None) };
+    if creator.status != Status::Active {
+        return Ok(None);
     }
+    let grants = key.grants().within(&grants_of(env, org, creator.role).await?);
+    Ok(Some(if is_deleted { grants.without_administration() } else { grants }))
 }
 
 /// The user with this login name: a normalised e-mail address or user name.
@@ -134,7 +136,7 @@ pub(crate) async fn reach_with(env: &Arc<Env>, org: OrgId, user: Option<UserId>,
 }
 
 /// A user and the other members of their teams.
-pub(crate) async fn team_mates(env: &Arc<Env>, org: OrgId, user: UserId) -> Result<Reach> {
+async fn team_mates(env: &Arc<Env>, org: OrgId, user: UserId) -> Result<Reach> {
     let cx = env.system(org, "teams");
     let teams = cx.children(user, RecordType::Team).await?;
     let mut mates = BTreeSet::from([user]);
@@ -152,6 +154,11 @@ pub async fn reaching(cx: &Cx, resource: Resource, action: Action) -> Result<Cx>
     Ok(Cx { reach, ..cx.clone() })
 }
 
+/// The same request, scoped to the caller's permission to read records of a type; `None` without it.
+pub async fn seeing(cx: &Cx, (resource, action): (Resource, Action)) -> Result<Option<Cx>> {
+    Ok(reach_in(cx, resource, action).await?.map(|reach| Cx { reach, ..cx.clone() }))
+}
+
 /// The records that the caller's permission for an action covers; `None` without the permission.
 pub(crate) async fn reach_in(cx: &Cx, resource: Resource, action: Action) -> Result<Option<Reach>> {
     match (cx.grants.scope(resource, action), cx.actor.owner()) {
@@ -161,7 +168,7 @@ pub(crate) async fn reach_in(cx: &Cx, resource: Resource, action: Action) -> Res
 }
 
 /// A user and the other members of their teams. Read once per request, apart from the read that admitted the request.
-async fn mates_of(cx: &Cx, user: UserId) -> Result<Reach> {
+pub(crate) async fn mates_of(cx: &Cx, user: UserId) -> Result<Reach> {
     let ask = async || team_mates(&cx.env, cx.org, user).await;
     let first = async || Ok::<_, Error>((cx.org, user, ask().await?));
     match Box::pin(cx.mates.get_or_try_init(first)).await? {

@@ -1,21 +1,21 @@
-//! Invitations of an organisation's first owner, and invitation tokens: signatures, so that the table holds nothing that could be used to accept an invitation. Sending an
-//! invitation again invalidates the tokens of earlier mails.
+//! Invitations: of an organisation's first owner, and their tokens. Tokens are signatures, so that the table holds nothing
+//! that could be used to accept an invitation. Sending an invitation again invalidates the tokens of earlier mails.
 
 use crate::change::created;
 use crate::draft::Draft;
 use daybook_domain::form::Form;
-use daybook_domain::invitation::{Invitation, NewInvitation, Status};
+use daybook_domain::invitation::{Invitation, NewInvitation};
 use daybook_domain::organization::{NewOrganization, Organization};
 use daybook_domain::permission::Role;
-use daybook_domain::{InvitationId, OrgId};
+use daybook_domain::{EmailAddress, InvitationId, OrgId};
 use daybook_store::{Cx, Kept, Keyring, Purpose, Result, Tx, ids_in_token, place_in_token};
 
-/// Adds to a transaction an organisation whose first owner is invited by mail, with its default form. `cx` is in the new
-/// organisation.
-pub async fn organization_of_invited(cx: &Cx, new: NewOrganization) -> Result<(Organization, Tx)> {
+/// An organisation whose first owner is invited by mail, with its default form and the address that is notified of leads.
+/// `cx` is in the new organisation.
+pub async fn organization_of_invited(cx: &Cx, new: NewOrganization, team: EmailAddress) -> Result<(Organization, Tx)> {
     let stamp = cx.stamp();
     let owner = NewInvitation { email: new.owner_email.clone(), name: None, role: Role::Owner.into() };
-    let organization = Organization::invited(cx.org, new, &stamp);
+    let organization = Organization { team_addresses: vec![team], ..Organization::invited(cx.org, new, &stamp) };
     let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(cx.org) };
     // The inviting user is unknown in the new organisation.
     let invitation = Invitation { invited_by: None, ..Invitation::new(owner, &cx.stamp()) };
@@ -30,8 +30,7 @@ pub async fn of_first_owner(cx: &Cx) -> Result<Option<InvitationId>> {
     let mut invitation = None;
     cx.every::<Invitation>(Kept::Live)
         .each(|found| {
-            let is_it = found.role == Role::Owner.into() && found.status == Status::Pending;
-            invitation = invitation.take().or(is_it.then_some(found.id));
+            invitation = invitation.take().or(found.is_of_first_owner().then_some(found.id));
         })
         .await?;
     Ok(invitation)

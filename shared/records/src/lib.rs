@@ -17,10 +17,10 @@ pub mod power;
 pub mod query;
 mod rules;
 
-pub use admission::{grants_of, reaching};
+pub use admission::{grants_of, reaching, seeing};
 pub use change::{amend, change, create, created, deleted, remove, restore, restored, stored_first, updated};
 pub use context::{Context, Fields, Model, WriteKind};
 pub use draft::{Draft, amended, draft};
 pub use erase::forget_address;
-pub use people::{address_of, take_mail, with_owners};
+pub use people::{address_of, is_still_invited, is_still_requested, take_mail, with_owners};
 pub use pipelines::{pipeline_of, pipelines};

@@ -1,5 +1,6 @@
 //! References in given fields, and the check that the caller may see the referenced records.
 
+use crate::admission::seeing;
 use crate::context::Fields;
 use daybook_domain::field::FieldKind;
 use daybook_domain::permission::{Action, Resource, Scope};
@@ -23,7 +24,7 @@ pub(crate) async fn known(cx: &Cx, named: &[(String, AnyId)]) -> Result<()> {
     let mut unseen = BTreeSet::new();
     for resource in asked.iter().filter_map(owned).collect::<BTreeSet<_>>() {
         // An API key that creates children may have no permission to read their parents.
-        let Ok(seeing) = crate::admission::reaching(cx, resource, Action::Read).await else { continue };
+        let Some(seeing) = seeing(cx, (resource, Action::Read)).await? else { continue };
         let ids: Vec<AnyId> = asked.iter().copied().filter(|id| owned(id) == Some(resource)).collect();
         let reached = seeing.reached_by_id(&ids).await?;
         unseen.extend(reached.into_iter().filter(|(_, reached)| !reached).map(|(id, _)| id));

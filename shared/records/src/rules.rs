@@ -2,8 +2,8 @@
 //!
 //! Rules that need only the record are in its type ([`Record::settle`]).
 
-use crate::people::{is_free, take_mail, with_owners, within_own_reach, within_own_role};
-use crate::power::{joins_within_reach, key_within_reach, role_within_reach};
+use crate::people::{is_free, may_be_used, take_mail, with_owners, within_own_reach, within_own_role};
+use crate::power::{check_key, check_role, check_team};
 use crate::query::{ListQuery, pairs_of};
 use daybook_domain::api_key::ApiKey;
 use daybook_domain::form::Form;
@@ -20,9 +20,11 @@ use daybook_domain::{
     Actor, Audit, Conflict, Error as Domain, Event, FormId, PipelineId, Record, Rule, with_record_type,
 };
 use daybook_store::filter::{Filter, Op};
+use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, PageAsk, Reach, Result, Tx};
 use std::any::Any;
+use std::time::Duration;
 
 /// Checks the rules for a change, and adds what must be written with it to the transaction. Without a version before, the
 /// record is created or restored; without one after, it is deleted. It must be the transaction's last change so far.
@@ -42,7 +44,7 @@ pub(crate) async fn guarded<T: Record>(cx: &Cx, before: Option<&T>, after: Optio
         return api_key(cx, before, after, tx).await;
     }
     if let Some((before, after)) = change.of::<Team>() {
-        joins_within_reach(cx, before, after).await?;
+        return check_team(cx, tx, before, after).await;
     }
     if let Some((before, after)) = change.of::<Invitation>() {
         invitation(cx, before, after).await?;
@@ -128,7 +130,7 @@ async fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) 
     let of = |role: &CustomRole| (RoleRef::Custom(role.id), role.grants());
     let roles: Vec<_> = [before, after].into_iter().flatten().map(of).collect();
     may_change(&cx.grants, cx.actor.role(), &roles)?;
-    role_within_reach(cx, before, after)
+    check_role(cx, before, after)
 }
 
 /// Whether any record of a type has a role; with `state`, only records in that state count.
@@ -155,12 +157,21 @@ fn organization(cx: &Cx, _: Option<&Organization>, after: Option<&Organization>)
     }
 }
 
-/// Refuses inviting to a role with permissions that the caller doesn't have. An organisation's first owner isn't invited
-/// by one of its users.
+/// How often a day an invitation is sent again.
+const RESENT: Rate = Rate { burst: 5, per: Duration::from_secs(86_400) };
+
+/// Refuses inviting, also again, to a role with permissions that the caller doesn't have, and mails without end. An
+/// organisation's first owner isn't invited by one of its users.
 async fn invitation(cx: &Cx, before: Option<&Invitation>, after: Option<&Invitation>) -> Result<()> {
-    match (before, after) {
-        (None, Some(after)) if after.invited_by.is_some() => within_own_role(cx, &[after.role]).await,
-        _ => Ok(()),
+    let sent = |one: Option<&Invitation>| one.map_or(0, |one| one.sent);
+    let Some(after) = after.filter(|after| after.invited_by.is_some() && after.sent > sent(before)) else {
+        return Ok(());
+    };
+    within_own_role(cx, &[after.role]).await?;
+    take_mail(cx).await?;
+    match before {
+        Some(_) => cx.limited("resend", &after.id.to_string(), RESENT).await,
+        None => Ok(()),
     }
 }
 
@@ -173,8 +184,8 @@ async fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: T
         (None, _) => may_change_grants(&cx.grants, &grants)?,
         (Some(before), Some(after)) if cx.actor != Actor::System => {
             may_change_grants(&cx.grants, &grants)?;
-            key_within_reach(cx, before).await?;
-            key_within_reach(cx, after).await?;
+            check_key(cx, before).await?;
+            check_key(cx, after).await?;
         }
         (Some(_), Some(_)) => {}
     }
@@ -230,7 +241,11 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
     if cx.actor != Actor::System {
         let roles: Vec<RoleRef> = [before, after].into_iter().flatten().map(|user| user.role).collect();
         within_own_role(cx, &roles).await?;
-        within_own_reach(cx, before, after).await?;
+        tx = within_own_reach(cx, tx, before, after).await?;
+    }
+    if let Some(after) = after.filter(|after| before.is_none() && after.version == 1) {
+        may_be_used(cx, &after.email)?;
+        take_mail(cx).await?;
     }
     if let (Some(before), Some(after)) = (before, after) {
         if (before.role, before.status) != (after.role, after.status) {
@@ -239,7 +254,7 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
         if let Some(email) = after.new_email.as_ref().filter(|_| before.new_email != after.new_email) {
             take_mail(cx).await?;
             is_free(cx, email, after.id).await?;
-            let ticket = Ticket::new(&cx.env, email, Use::VerifyEmail);
+            let ticket = Ticket::new(&cx.env, email, Use::VerifyEmail).requested_by(cx.actor.owner());
             tx = tx.and_happened(Event::UserVerificationRequested, Audit::Update, after.id).with_row(ticket.write(
                 cx.org,
                 after.id,
@@ -249,7 +264,7 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
     }
     let owns = |user: Option<&User>| user.is_some_and(User::is_acting_owner);
     match before.or(after) {
-        Some(user) if owns(before) != owns(after) => with_owners(cx, tx, user.id, after).await,
+        Some(user) if owns(before) != owns(after) => with_owners(cx, tx, user.id, after, None).await,
         Some(_) | None => Ok(tx),
     }
 }

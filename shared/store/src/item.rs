@@ -47,7 +47,7 @@ pub fn parse_item<T: DeserializeOwned>(item: Item) -> Result<T> {
 }
 
 /// Whether an item hasn't expired. DynamoDB deletes expired items late.
-pub(crate) fn expires_after(item: &Item, now: i64) -> bool {
+pub fn expires_after(item: &Item, now: i64) -> bool {
     match item.get(EXPIRES_AT).and_then(|value| value.as_n().ok()).and_then(|n| n.parse::<i64>().ok()) {
         Some(at) => at > now,
         None => true,

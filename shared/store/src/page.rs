@@ -122,12 +122,12 @@ impl Cx {
                 Next::End => return Ok(Page::of(items, ask.limit, None)),
                 // The next request goes on after the last record read.
                 Next::Enough => {
-                    let end = merged.reached().or(last).map(|(date, id)| self.seal(date, id, &binding));
+                    let end = merged.reached().or(last).map(|(date, id)| self.seal(date, id, &binding)).transpose()?;
                     return Ok(Page::of(items, ask.limit, end));
                 }
             };
             if items.len() == ask.limit || (bytes > PAGE_BYTES && !items.is_empty()) {
-                let end = items.last().map(|last| self.seal(last.date(), last.id(), &binding));
+                let end = items.last().map(|last| self.seal(last.date(), last.id(), &binding)).transpose()?;
                 return Ok(Page::of(items, ask.limit, end));
             }
             last = Some((record.date(), record.id()));
@@ -147,7 +147,7 @@ impl Cx {
         Ok(items.iter().filter_map(child_of).collect())
     }
 
-    fn seal(&self, date: Timestamp, id: AnyId, binding: &str) -> String {
+    fn seal(&self, date: Timestamp, id: AnyId, binding: &str) -> Result<String> {
         self.cursors().seal(&format!("{date}|{id}"), binding)
     }
 

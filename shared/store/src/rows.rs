@@ -15,12 +15,14 @@ pub mod delivery;
 pub mod due;
 pub mod key_secret;
 pub mod ledger;
+pub mod power;
 pub mod second_factor;
 pub mod session;
 pub mod suppression;
 pub mod tally;
 pub mod ticket;
 
+use crate::item::key_of;
 use crate::schema::Key;
 use crate::table::{Condition, Item, Update, row_item};
 use daybook_domain::{Conflict, Error as Domain, Timestamp};
@@ -61,6 +63,19 @@ impl RowWrite {
     /// The next version of a row, if a condition on the existing row holds.
     fn following(key: &Key, row: &impl Serialize, condition: Condition, refusal: Domain) -> crate::Result<RowWrite> {
         Ok(RowWrite { write: Write::Follow(key.clone(), Update::following(row)?), condition, refusal })
+    }
+
+    /// Its key.
+    fn key(&self) -> Option<Key> {
+        match &self.write {
+            Write::Put(item) => key_of(item),
+            Write::Follow(key, _) => Some(key.clone()),
+        }
+    }
+
+    /// Whether it is the same row as another one.
+    pub(crate) fn is_same(&self, other: &RowWrite) -> bool {
+        self.key() == other.key()
     }
 
     /// A row that replaces any existing one.

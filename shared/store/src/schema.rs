@@ -27,6 +27,7 @@
 //! suppression   <org>#suppression               <hash of address>
 //! data subject  <org>#errand#<job>              -
 //! cascades      <org>#falling                   -
+//! power lock    <org>#power                     -
 //! login         ~login#<name>                   -
 //! form          ~form#<form>                    -
 //! organisations ~orgs                           <org>
@@ -221,6 +222,8 @@ pub enum Place<'a> {
     DataSubject(OrgId, JobId),
     /// The cascade deletes in progress.
     Cascades(OrgId),
+    /// The lock of grants.
+    Power(OrgId),
     /// Scheduled work: shard, time, id.
     Due(u8, Timestamp, &'a str),
     /// The checkpoint of the local feed.
@@ -246,6 +249,7 @@ impl Place<'_> {
             Place::Link(org, parent, child) => key(format!("{org}#of#{parent}"), format!("{}#{child}", child.kind)),
             Place::Family(org, parent) => key(format!("{org}#of#{parent}"), alone()),
             Place::Cascades(org) => key(format!("{org}#falling"), alone()),
+            Place::Power(org) => key(format!("{org}#power"), alone()),
             Place::Token(org, token, id) => {
                 let token = escape(token);
                 let first = token.chars().next().unwrap_or('-');

@@ -39,6 +39,7 @@ fn places(n: u128, text: &str) -> Vec<Key> {
         Place::Delivery(o, entry, text).key(),
         Place::Suppression(o, "00").key(),
         Place::Due(3, at, text).key(),
+        Place::Power(o).key(),
         Place::Feed.key(),
     ]);
     keys

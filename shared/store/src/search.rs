@@ -55,7 +55,7 @@ impl Cx {
                     continue;
                 }
                 if found.is_full() {
-                    let end = found.last.map(|sk| self.cursors().seal(&sk, &binding));
+                    let end = found.last.map(|sk| self.cursors().seal(&sk, &binding)).transpose()?;
                     return Ok(Page::of(found.items, ask.limit, end));
                 }
                 if ask.limit * RECORD_BYTES > PAGE_BYTES {
@@ -67,7 +67,7 @@ impl Cx {
             match page.more {
                 None => return Ok(Page::of(found.items, ask.limit, None)),
                 Some(more) if examined >= MOST_TOKENS => {
-                    let end = Some(self.cursors().seal(&more.key.sk, &binding));
+                    let end = Some(self.cursors().seal(&more.key.sk, &binding)?);
                     return Ok(Page::of(found.items, ask.limit, end));
                 }
                 Some(more) => after = Some(more),

@@ -187,6 +187,12 @@ impl Tx {
         self
     }
 
+    /// Writes an operational row in the same transaction, unless that writes it already.
+    #[must_use]
+    pub fn with_row_once(self, row: RowWrite) -> Tx {
+        if self.rows.iter().any(|known| known.is_same(&row)) { self } else { self.with_row(row) }
+    }
+
     /// Writes an operational row in the same transaction.
     #[must_use]
     pub fn with_row(mut self, row: RowWrite) -> Tx {

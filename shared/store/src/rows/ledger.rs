@@ -229,7 +229,8 @@ pub async fn page(cx: &Cx, system: &str, state: Option<&str>, limit: usize, curs
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);
-    let next = last.map(|row| cx.cursors().seal(&format!("{}|{}", row.updated_at, row.record), &binding));
+    let next =
+        last.map(|row| cx.cursors().seal(&format!("{}|{}", row.updated_at, row.record), &binding)).transpose()?;
     Ok(Page::of(rows, limit, next))
 }
 

@@ -46,6 +46,9 @@ pub struct Ticket {
     pub nonce: String,
     /// SHA-256 of the address it is sent to: once the user's address changes, it is invalid.
     pub address_sha256: String,
+    /// The user who requested it for another one, whose power is checked again when it is used.
+    #[serde(default)]
+    pub by: Option<UserId>,
     /// Whether it was used.
     pub used: bool,
     /// When it expires, in seconds since 1970.
@@ -57,7 +60,14 @@ impl Ticket {
     pub fn new(env: &Env, address: &EmailAddress, to: Use) -> Ticket {
         let expires_at = env.clock.now().plus(to.valid()).as_second();
         let nonce = env.ids.next().simple().to_string();
-        Ticket { nonce, address_sha256: sha256_hex(address.normalized().as_bytes()), used: false, expires_at }
+        let address_sha256 = sha256_hex(address.normalized().as_bytes());
+        Ticket { nonce, address_sha256, by: None, used: false, expires_at }
+    }
+
+    /// The ticket as requested by a user for another one.
+    #[must_use]
+    pub fn requested_by(self, user: Option<UserId>) -> Ticket {
+        Ticket { by: user, ..self }
     }
 
     /// Whether it was sent to this address.
