@@ -282,7 +282,7 @@ pub enum Conflict {
     /// The token sent by mail was used, was replaced by a newer one, or has expired.
     #[error("the token sent by mail can't be used")]
     TicketUsed,
-    /// The caller hasn't confirmed the own e-mail address.
+    /// The caller hasn't confirmed their own e-mail address.
     #[error("the caller's e-mail address isn't confirmed")]
     AddressUnconfirmed,
     /// A newer version of Daybook wrote the record in a schema that this version can't write.

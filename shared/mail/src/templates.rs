@@ -131,12 +131,12 @@ impl AccountMail {
             ),
             (AccountMail::AddressChanged, Locale::English | Locale::Unknown(_)) => (
                 "Your e-mail address was changed",
-                "The e-mail address of your account was just changed, and other devices were signed out.",
+                "The e-mail address of your account was just changed, and all devices were signed out.",
                 "If neither you nor your administrator did this, contact your administrator at once.",
             ),
             (AccountMail::AddressChanged, Locale::Chinese) => (
                 "您的邮箱已修改",
-                "您账户的邮箱刚刚被修改，其他设备已退出登录。",
+                "您账户的邮箱刚刚被修改，所有设备均已退出登录。",
                 "如果不是您本人或管理员操作，请立即联系管理员。",
             ),
             (AccountMail::Invitation, Locale::English | Locale::Unknown(_)) => {

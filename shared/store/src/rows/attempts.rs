@@ -1,4 +1,4 @@
-//! Throttling of sign-in: failed attempts per user name, and the time of the next attempt allowed.
+//! Throttling of sign-in: failed attempts per user, and the time of the next attempt allowed.
 //!
 //! One row per user, one per name that no user has, and one per user for the devices that the user signed in on before,
 //! so that an attacker who locks a name doesn't lock out its owner.
