@@ -372,6 +372,7 @@ mod tests {
             assert_eq!(Refresh::read(&keys(), text), None, "{text}");
         }
     }
+
     #[test]
     fn a_device_token_is_valid_for_its_user_in_its_epoch_and_until_its_end() {
         let epoch = |user, number| Epoch { user: UserId::new(Uuid::from_u128(user)), number };
