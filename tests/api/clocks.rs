@@ -175,6 +175,35 @@ async fn an_entry_that_was_removed_is_missed_also_where_the_clock_was_ahead() {
 }
 
 #[tokio::test]
+async fn an_entry_that_was_removed_is_missed_also_where_the_clock_was_ahead_for_weeks() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let post = async |name: &str| {
+        world.visitor().post("/api/leads", lead(&format!("{name}@example.com"))).await.expect(201);
+        world.work().await;
+    };
+    let before = world.clock.now();
+    post("before").await;
+    let ahead = before.plus(40 * DAY);
+    for n in 0..35 {
+        world.clock.set(ahead.plus(n * DAY));
+        post(&format!("ahead{n}")).await;
+    }
+    let entries: Vec<EntryId> = world.journal(DEFAULT_ORG).await.iter().map(|fact| fact.id).collect();
+    let oldest = entries.into_iter().find(|entry| entry.time() >= ahead).expect("an entry");
+    world.clock.set(before.plus(Duration::from_secs(60)));
+    post("after").await;
+    let found = verified(&owner, "").await;
+    assert_eq!(found["intact"], true, "{found}");
+
+    for key in places(oldest) {
+        world.system.env.table.delete(&key).await.expect("a removal");
+    }
+    let found = verified(&owner, "").await;
+    assert_eq!(found["first_wrong"]["what"], "chain_broken", "{found}");
+}
+
+#[tokio::test]
 async fn a_restart_after_the_clock_was_ahead_reads_every_entry_again_and_repeats_nothing() {
     let world = World::new().await;
     world.owner().await;

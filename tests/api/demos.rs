@@ -79,6 +79,27 @@ async fn without_its_token_a_submission_is_added_to_for_a_day_only() {
 }
 
 #[tokio::test]
+async fn a_submission_that_is_dated_ahead_of_now_is_added_to_with_its_token_only() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    let answer = visitor.post("/api/leads", lead("ada@example.com")).await.expect(201).data();
+    let path = format!("/api/leads/{}/demo", answer["id"].as_str().expect("an id"));
+    let with = |note: &str| {
+        let mut body = wish();
+        body["special_requirements"] = note.into();
+        body
+    };
+    let now = world.clock.now();
+    world.clock.set(now.minus(Duration::from_secs(60)));
+    visitor.post(&path, with("a")).await.expect(201);
+    world.clock.set(now.minus(Duration::from_secs(61)));
+    visitor.post(&path, with("b")).await.expect_problem(404, "not_found");
+    let mut body = with("c");
+    body["submission_token"] = answer["submission_token"].clone();
+    visitor.post(&path, body).await.expect(201);
+}
+
+#[tokio::test]
 async fn the_answer_doesn_t_tell_who_is_known_or_held() {
     let world = World::new().await;
     let visitor = world.visitor();

@@ -67,6 +67,29 @@ async fn a_refused_request_keeps_nothing_and_a_key_ends_after_a_day() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_used_while_the_clock_was_ahead_is_free_once_it_is_set_back() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    let now = world.clock.now();
+    let (first, second) = (lead("ada@example.com"), lead("eva@example.com"));
+    world.clock.set(now.plus(Duration::from_secs(3 * 86_400)));
+    let keyed = visitor.post("/api/leads", first.clone()).key("one").await.expect(201);
+    let clicked = visitor.post("/api/leads", second.clone()).await.expect(201);
+
+    // The clocks of two processes may differ by a minute.
+    world.clock.set(now.plus(Duration::from_secs(3 * 86_400 - 60)));
+    assert_eq!(visitor.post("/api/leads", first.clone()).key("one").await.expect(201).text, keyed.text);
+    assert_eq!(visitor.post("/api/leads", second.clone()).await.expect(201).text, clicked.text);
+    visitor.post("/api/leads", second.clone()).key("one").await.expect_problem(422, "idempotency_key_reused");
+
+    world.clock.set(now);
+    let again = visitor.post("/api/leads", second.clone()).key("one").await.expect(201);
+    assert_ne!(visitor.post("/api/leads", second.clone()).await.expect(201).text, clicked.text);
+    assert_eq!(visitor.post("/api/leads", second).key("one").await.expect(201).text, again.text);
+    visitor.post("/api/leads", first).key("one").await.expect_problem(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
 async fn a_double_click_is_one_submission_for_ten_minutes() {
     let world = World::new().await;
     world.faults.at_a_distance();

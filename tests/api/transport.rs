@@ -59,6 +59,20 @@ async fn forms_of_any_origin_may_read_their_answer_and_other_answers_are_for_lis
     let listed = read("https://app.example.com").await.expect(200);
     assert_eq!(listed.header("access-control-allow-origin"), "https://app.example.com");
     assert!(listed.header("access-control-expose-headers").contains("etag"));
+    let preflight = |path: &str, method: &str, origin: &str| {
+        owner.call(Method::OPTIONS, path).header("origin", origin).header("access-control-request-method", method)
+    };
+    let (other, app) = ("https://evil.example", "https://app.example.com");
+    for (path, method, origin, expected) in [
+        ("/api/leads", "GET", other, ""),
+        ("/api/leads/x", "DELETE", other, ""),
+        ("/api/customers", "POST", other, ""),
+        ("/api/leads", "POST", other, other),
+        ("/api/leads", "GET", app, app),
+    ] {
+        let answer = preflight(path, method, origin).await.expect(200);
+        assert_eq!(answer.header("access-control-allow-origin"), expected, "{method} {path} from {origin}");
+    }
     let preflight = owner
         .call(Method::OPTIONS, "/api/leads")
         .header("origin", "https://anywhere.example")

@@ -123,7 +123,12 @@ async fn leases_that_were_taken_while_the_clock_was_ahead_end_once_it_is_set_bac
     assert_eq!(due::take(env, now, |_| lease).await.expect("a sweep").len(), 0);
     assert!(matches!(delivery::take(env, entry, "mail", lease).await, Ok(Turn::FindOut(_))));
     let recalled = due::recall(env, "reminders", |_| lease).await.expect("a sweep");
-    assert_eq!(recalled.into_iter().map(|item| item.place).collect::<Vec<_>>(), [retry]);
+    assert_eq!(recalled.into_iter().map(|item| item.place).collect::<Vec<_>>(), std::slice::from_ref(&retry));
+    // It is leased from now on, not from its time three days ahead.
+    let again = async || due::recall(env, "reminders", |_| lease).await.expect("a sweep").into_iter();
+    assert!(again().await.all(|item| item.place != retry));
+    world.clock.advance(lease);
+    assert!(again().await.any(|item| item.place == retry));
 }
 
 #[tokio::test]

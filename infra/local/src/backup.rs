@@ -5,7 +5,8 @@
 
 use crate::DEFAULT_ORG;
 use crate::data::{
-    ADDRESS, DataError, FORMAT_FILE, TABLE, check_format, has_format, lock, make_private, table, unusable,
+    ADDRESS, DataError, FORMAT_FILE, SECRET, SECRET_CHECK, TABLE, check_format, has_format, lock, make_private, table,
+    unusable,
 };
 use crate::secrets::keyring;
 use daybook_domain::{EmailAddress, EntryId, OrgId, Timestamp};
@@ -26,8 +27,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The other parts of a data folder, in the order in which they are copied. Anchors come before the table, as they
-/// must not refer to entries that the copy lacks; files come after it, as its jobs refer to them.
-const BEFORE: [&str; 2] = ["secret", "anchors"];
+/// must not refer to entries that the copy lacks; files come after it, as its jobs refer to them. Parts that
+/// don't exist are left out: folders of earlier versions have no check value of the secret.
+const BEFORE: [&str; 3] = [SECRET, SECRET_CHECK, "anchors"];
 const AFTER: [&str; 3] = ["mail.jsonl", "files", FORMAT_FILE];
 
 /// How many days of the journal are verified per call.
@@ -99,6 +101,7 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
     let copied = match lock(data) {
         Ok(_lock) => {
             check_format(data)?;
+            keyring(data)?;
             let table = table(data, Durability::default())?;
             copy(&table, data, unfinished.path(), shown)?
         }
@@ -125,7 +128,7 @@ pub async fn backup(data: &Path, folder: &Path) -> Result<()> {
 pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
     let began = Instant::now();
     let data = std::path::absolute(data).map_err(|error| BackupError::File(data.to_owned(), error))?;
-    for part in ["secret", TABLE, FORMAT_FILE] {
+    for part in [SECRET, TABLE, FORMAT_FILE] {
         if !folder.join(part).exists() {
             return Err(BackupError::NoBackup(folder.to_owned(), part));
         }
@@ -136,6 +139,7 @@ pub async fn restore(folder: &Path, data: &Path) -> Result<()> {
         other => other,
     };
     check_format(folder)?;
+    keyring(folder)?;
     refuse_taken(&data)?;
     let unfinished = unfinished(&data)?;
     refuse_inside(unfinished.path(), folder)?;
@@ -318,7 +322,7 @@ struct Checked {
 /// Verifies the journals in a data folder by their chains and anchors, as of the newest entry: entries are chained
 /// shortly after they are written, and a copy can be taken in between.
 async fn verified(folder: &Path) -> Result<Checked> {
-    for part in ["secret", TABLE] {
+    for part in [SECRET, TABLE] {
         if !folder.join(part).exists() {
             return Err(BackupError::NoBackup(folder.to_owned(), part));
         }

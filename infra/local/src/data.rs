@@ -18,8 +18,14 @@ pub(crate) const TABLE: &str = "table";
 /// The file with the version of the format. A folder without it isn't a data folder.
 pub(crate) const FORMAT_FILE: &str = "format";
 
+/// The file with the secret.
+pub(crate) const SECRET: &str = "secret";
+
+/// The file with the check value of the secret, which folders of earlier versions lack.
+pub(crate) const SECRET_CHECK: &str = "secret-check";
+
 /// The parts of a data folder.
-const PARTS: [&str; 8] = ["lock", FORMAT_FILE, ADDRESS, "secret", "mail.jsonl", TABLE, "files", "anchors"];
+const PARTS: [&str; 9] = ["lock", FORMAT_FILE, ADDRESS, SECRET, SECRET_CHECK, "mail.jsonl", TABLE, "files", "anchors"];
 
 /// The permissions of users other than a file's owner.
 #[cfg(unix)]
@@ -54,6 +60,11 @@ pub(crate) fn lock(folder: &Path) -> Result<File, DataError> {
 /// Whether Daybook made the data in a folder.
 pub(crate) fn has_format(folder: &Path) -> bool {
     folder.join(FORMAT_FILE).is_file()
+}
+
+/// Whether a folder exists and is empty.
+pub(crate) fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Refuses data of another format version at the start, rather than with every request.

@@ -2,8 +2,8 @@
 //! prevents DNS rebinding, the pages for this machine alone, and the addresses to listen on.
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::Version;
-use axum::http::header::HOST;
+use axum::http::header::{FORWARDED, HOST, VIA};
+use axum::http::{HeaderName, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 use daybook_domain::origin::Host;
@@ -36,8 +36,17 @@ pub async fn of_known_host(State(known): State<KnownHosts>, request: Request, ne
     }
 }
 
-/// Middleware that answers only requests from this machine, to one of its own names, and not made by pages of other
-/// origins.
+/// Headers that proxies add. A request that a proxy on this machine forwards comes from this machine, too.
+const PROXIED: [HeaderName; 5] = [
+    FORWARDED,
+    VIA,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// Middleware that answers only requests from this machine, to one of its own names, neither forwarded by a proxy nor
+/// made by pages of other origins.
 pub async fn of_this_machine(State(env): State<Arc<Env>>, request: Request, next: Next) -> Response {
     match refusal(&request) {
         None => next.run(request).await,
@@ -48,7 +57,8 @@ pub async fn of_this_machine(State(env): State<Arc<Env>>, request: Request, next
 fn refusal(request: &Request) -> Option<Refusal> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let is_near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
-    if !is_near || !host_of(request).is_some_and(|host| host.is_loopback()) {
+    let is_forwarded = PROXIED.iter().any(|name| request.headers().contains_key(name));
+    if !is_near || is_forwarded || !host_of(request).is_some_and(|host| host.is_loopback()) {
         return Some(Refusal::OtherMachine);
     }
     // Programs that aren't browsers, and addresses entered by users, have no page that the request comes from.

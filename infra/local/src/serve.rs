@@ -1,6 +1,6 @@
 //! The server process: start-up, background workers, and graceful shutdown.
 
-use crate::data::{ADDRESS, DataError, check_format, has_format, lock, make_private, table, unusable};
+use crate::data::{ADDRESS, DataError, check_format, has_format, is_empty, lock, make_private, table, unusable};
 use crate::files::Folder;
 use crate::host::{Addresses, KnownHosts, of_known_host};
 use crate::pace::{Pace, counted};
@@ -162,17 +162,20 @@ pub(crate) struct Opened {
 
 /// Opens and locks a data folder.
 pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
-    let existed = has_format(data);
+    // Other files that a folder already holds are the user's.
+    let is_ours = has_format(data) || is_empty(data);
     std::fs::create_dir_all(data).map_err(|error| unusable(data, error))?;
     let lock = lock(data)?;
     check_format(data)?;
     let keys = secrets::keyring(data)?;
-    // Earlier versions let other users of the machine read it. Some file systems have no permissions.
-    if existed && let Err(error) = make_private(data) {
+    // Earlier versions let other users of the machine read it, and an empty folder may have any permissions. Some file
+    // systems have none.
+    if is_ours && let Err(error) = make_private(data) {
         tracing::warn!(%error, folder = %data.display(), "other users of this machine may read the data folder");
     }
     let durability = durability()?;
     let table = table(data, durability)?;
+    secrets::write_check(data, &keys)?;
     let outbox =
         Outbox::open(&data.join("mail.jsonl"), || Clock::System.now()).map_err(|error| unusable(data, error))?;
     let options = Options::new(Arc::new(table.clone()), clock, keys, outbox, data.to_owned());

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How long an invitation can be accepted.
 pub const VALID: Duration = Duration::from_secs(7 * 86_400);
 
+/// By how much the clocks of two processes may differ.
+const SKEW: Duration = Duration::from_secs(60);
+
 /// An invitation to join an organisation, sent by mail. It is accepted once, by registering with its token and address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Invitation {
@@ -105,11 +108,17 @@ impl Invitation {
     /// The invitation accepted by a user with this address. Every mismatch returns the same error: the invitation can't be
     /// used.
     pub fn accepted(&self, email: &EmailAddress, user: UserId, at: Timestamp) -> Result<Invitation, Error> {
-        let open = self.status == Status::Pending && at < self.expires_at;
+        let open = self.status == Status::Pending && self.is_on_time(at);
         match open && email.normalized() == self.email.normalized() {
             true => Ok(Invitation { status: Status::Accepted, user_id: Some(user), ..self.clone() }),
             false => Err(Error::Conflict(Conflict::InvitationUsed)),
         }
+    }
+
+    /// Whether it is valid at a time. One that ends further ahead than any invitation was sent while the clock was
+    /// ahead, and has to be sent again.
+    fn is_on_time(&self, at: Timestamp) -> bool {
+        at < self.expires_at && self.expires_at <= at.plus(VALID).plus(SKEW)
     }
 }
 
@@ -156,5 +165,38 @@ impl Record for Invitation {
 
     fn state(&self) -> Option<&str> {
         Some(self.status.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Actor;
+    use crate::permission::Role;
+    use uuid::Uuid;
+
+    #[test]
+    fn an_invitation_is_accepted_until_its_end_and_not_once_the_clock_that_sent_it_is_set_back() {
+        let sent = Timestamp::UNIX_EPOCH.plus(VALID);
+        let stamp = Stamp { at: sent, actor: Actor::System, id: Uuid::from_u128(1) };
+        let email = EmailAddress::parse("ada@example.com").expect("an address");
+        let new = NewInvitation { email: email.clone(), name: None, role: Role::Sales.into() };
+        let invitation = Invitation::new(new, &stamp);
+        let user = UserId::new(Uuid::from_u128(2));
+        let check = |at: Timestamp, expected: bool| {
+            assert_eq!(invitation.accepted(&email, user, at).is_ok(), expected, "{at}");
+        };
+        let second = Duration::from_secs(1);
+        for (at, expected) in [
+            (sent, true),
+            (sent.plus(VALID).minus(second), true),
+            (sent.plus(VALID), false),
+            (sent.minus(SKEW), true),
+            (sent.minus(SKEW).minus(second), false),
+        ] {
+            check(at, expected);
+        }
+        let other = EmailAddress::parse("eva@example.com").expect("an address");
+        assert!(invitation.accepted(&other, user, sent).is_err());
     }
 }

@@ -8,6 +8,7 @@ use daybook_domain::{
 use daybook_http::{Cx, Error, Listed, PageQuery, Path, Result};
 use daybook_records::Model;
 use daybook_store::facts::{FactsAsk, Source};
+use daybook_store::journal::CLOCK_AHEAD;
 use daybook_store::rows::delivery::{self, State};
 use daybook_store::{Fact, PAGE_BYTES, Page, Reach, bytes_of};
 use serde::de::Error as _;
@@ -15,16 +16,12 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::time::Duration;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 /// The maximum number of changes on a timeline: the newest ones.
 const MOST_CHANGES: usize = 500;
-
-/// How far ahead of now changes may be dated: the clock was ahead, and was set back since.
-const CLOCK_AHEAD: Duration = Duration::from_secs(7 * 86_400);
 
 /// An entry of a timeline: a child record was created, a mail was sent, or the record changed.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use daybook_domain::{ApiKeyId, Epoch, OrgId, Secret, SessionId, SubmissionId, Timestamp, UserId};
+use daybook_store::rows::is_too_far_ahead;
 use daybook_store::{Cx, Error, Keyring, Purpose, Result, ids_in_token, place_in_token};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub struct Claims {
 const ISSUER: &str = "daybook";
 const TYPE: &str = "at+jwt";
 
+/// The longest time for which a deployment may issue access tokens.
+const LONGEST_ACCESS: Duration = Duration::from_secs(86_400);
+
 /// Issues an access token: HS256, signed with the key that `kid` names.
 pub fn issue(cx: &Cx, sub: UserId, org: OrgId, sid: SessionId) -> Result<String> {
     let now = cx.now();
@@ -56,10 +60,17 @@ pub fn verify(keys: &Keyring, token: &str, now: Timestamp) -> Option<Claims> {
     let key = keys.derived(Purpose::AccessToken, header.kid.as_deref()?)?;
     let mut rules = Validation::new(Algorithm::HS256);
     rules.set_issuer(&[ISSUER]);
-    // Checked below by the deployment's clock, without leeway: tokens are issued and checked by the same clock.
+    // Checked below by the deployment's clock, without leeway: tokens are issued and checked by the same clock. A client
+    // refreshes one that was issued while the clock was ahead.
     rules.validate_exp = false;
     let claims = decode::<Claims>(token, &DecodingKey::from_secret(&key), &rules).ok()?.claims;
-    (claims.exp > now.as_second()).then_some(claims)
+    is_ahead(claims.exp, now, LONGEST_ACCESS).then_some(claims)
+}
+
+/// Whether an end, in seconds since 1970, is yet to come, and no later than a period allows.
+fn is_ahead(end: i64, now: Timestamp, period: Duration) -> bool {
+    let allowed = |end: Timestamp| !is_too_far_ahead(end, now, period);
+    end > now.as_second() && Timestamp::from_millisecond(end.saturating_mul(1000)).is_ok_and(allowed)
 }
 
 /// The unverified key id in a token's header, if there is one.
@@ -158,7 +169,7 @@ pub fn of_device(keys: &Keyring, epoch: Epoch, now: Timestamp) -> String {
 pub fn is_of_device(keys: &Keyring, epoch: Epoch, token: &str, now: Timestamp) -> bool {
     let Some((end, signature)) = token.split_once('.').filter(|_| token.len() <= LONGEST) else { return false };
     let Ok(end) = end.parse::<i64>() else { return false };
-    end > now.as_second() && keys.verify(Purpose::Device, device(epoch, end).as_bytes(), signature)
+    is_ahead(end, now, DEVICE) && keys.verify(Purpose::Device, device(epoch, end).as_bytes(), signature)
 }
 
 /// The text that a device token's signature covers.
@@ -219,6 +230,20 @@ mod tests {
     fn tokens_of_both_keys_are_taken() {
         for kid in ["a", "b"] {
             assert!(verdict(&signed(header(Algorithm::HS256, Some(kid), TYPE), &claims(), kid)));
+        }
+    }
+
+    #[test]
+    fn a_token_that_ends_later_than_any_issued_by_now_was_issued_while_the_clock_was_ahead() {
+        let ends_in = |seconds: i64| {
+            let mut claims = claims();
+            claims["exp"] = json!(NOW + seconds);
+            verdict(&signed(header(Algorithm::HS256, Some("a"), TYPE), &claims, "a"))
+        };
+        // The clocks of two processes may differ by a minute.
+        assert!(ends_in(1) && ends_in(86_400) && ends_in(86_460));
+        for seconds in [86_461, 3 * 86_400, 1 << 40, i64::MAX - NOW] {
+            assert!(!ends_in(seconds), "{seconds}");
         }
     }
 
@@ -372,6 +397,7 @@ mod tests {
             assert_eq!(Refresh::read(&keys(), text), None, "{text}");
         }
     }
+
     #[test]
     fn a_device_token_is_valid_for_its_user_in_its_epoch_and_until_its_end() {
         let epoch = |user, number| Epoch { user: UserId::new(Uuid::from_u128(user)), number };
@@ -381,6 +407,8 @@ mod tests {
         let good = |epoch, token: &str, days| is_of_device(&keys(), epoch, token, on(days));
         assert!(good(epoch(1, 3), &token, 0) && good(epoch(1, 3), &token, 89));
         assert!(!good(epoch(1, 3), &token, 90), "past its end");
+        let before = |seconds| is_of_device(&keys(), epoch(1, 3), &token, now.minus(Duration::from_secs(seconds)));
+        assert!(before(60) && !before(61), "issued while the clock was ahead");
         assert!(!good(epoch(2, 3), &token, 0), "another user");
         assert!(!good(epoch(1, 4), &token, 0) && !good(epoch(1, 2), &token, 0), "another epoch");
         let (end, signature) = token.split_once('.').expect("two parts");

@@ -12,6 +12,7 @@ use daybook_domain::submission::{Check, Finding, Submission, Verdict};
 use daybook_domain::{Conflict, Error as Domain, FormId, LeadId, RecordType, Stored, SubmissionId, Timestamp, Zone};
 use daybook_http::{Cx, Error, Posted, PostedBy, PostedLater, Result, network, token};
 use daybook_records::{Draft, created};
+use daybook_store::rows::is_too_far_ahead;
 use daybook_store::{Reply, Tx};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -74,9 +75,11 @@ pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Resul
     let missing = || Error::from(Domain::not_found(RecordType::Lead));
     let (cx, _) = form_of(cx, &posted.by, false).await?;
     let earlier = cx.find::<Submission>(lead.submission()).await?.ok_or_else(missing)?;
+    let (at, now) = (earlier.created_at, cx.now());
     let may = match &posted.follow_up.controls.submission_token {
         Some(given) => token::is_of_submission(&cx, earlier.id, given),
-        None => earlier.created_at.until(cx.now()) <= OPEN,
+        // One that is dated ahead was stored while the clock was ahead.
+        None => at.until(now) <= OPEN && !is_too_far_ahead(at, now, Duration::ZERO),
     };
     if may { Ok(earlier.into_inner()) } else { Err(missing()) }
 }

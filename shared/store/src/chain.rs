@@ -6,78 +6,29 @@
 //! concurrency). A chain that was cut off is detected by its anchors: the head at the end of a day, stored where it
 //! can't be changed.
 
+mod distant;
+mod link;
+
+pub use link::Link;
+
 use crate::facts::entry_of;
 use crate::journal::{Detail, RETENTION, SignedFact};
 use crate::json::{object_of, text_of};
 use crate::schema::{EXPIRES_AT, Place, Question, day_of};
-use crate::table::{Condition, Item, PutAll, attribute, parse_item, row_item};
-use crate::{Cx, Env, Error, Purpose, Result, sha256_hex};
+use crate::table::{Condition, PutAll, attribute, parse_item, row_item};
+use crate::{Cx, Env, Purpose, Result, sha256_hex};
 use daybook_domain::{EntryId, Event, OrgId, Timestamp};
-use serde::de::DeserializeOwned;
+use distant::Distant;
+use link::{Found, LinkRow, LinkWindow, Predecessor, has_expired, read};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a fact may lack a link before that is an error: an outage of the stream is over by then, or has been
 /// noticed.
 pub const UNCHAINED: Duration = Duration::from_secs(15 * 60);
-
-/// A link of an organisation's chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// The organisation.
-    pub org: OrgId,
-    /// Its sequence number; the first is 1.
-    pub seq: u64,
-    /// The entry of its fact.
-    pub entry: EntryId,
-    /// SHA-256 of the fact.
-    pub fact_sha256: String,
-    /// The entry of the previous link's fact; none for the first.
-    pub previous_entry: Option<EntryId>,
-    /// The hash of the previous link; empty for the first.
-    pub previous: String,
-}
-
-/// A stored link: its JSON text, whose hash the next link holds, and Daybook's signature of that hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct LinkRow {
-    json: String,
-    signature: String,
-}
-
-/// A link that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
-    link: Link,
-    /// SHA-256 of its text.
-    hash: String,
-    /// Whether its signature is valid and its key is that of its entry.
-    genuine: bool,
-}
-
-impl Deref for Found {
-    type Target = Link;
-
-    fn deref(&self) -> &Link {
-        &self.link
-    }
-}
-
-impl Found {
-    fn of(env: &Env, org: OrgId, item: Item) -> Result<Found> {
-        let place = entry_of(&item);
-        let row: LinkRow = parse_item(item)?;
-        let link: Link = read(&row.json, "read a link of the chain")?;
-        let hash = sha256_hex(row.json.as_bytes());
-        let signed = env.keys.verify(Purpose::Chain, hash.as_bytes(), &row.signature);
-        let genuine = signed && link.org == org && Some(link.entry) == place;
-        Ok(Found { link, hash, genuine })
-    }
-}
 
 /// The last link of a chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,10 +66,6 @@ impl HeadRow {
         fields.extend(object_of(head)?);
         Ok(HeadRow { json: text_of(&fields)?, seq: head.seq })
     }
-}
-
-fn read<T: DeserializeOwned>(json: &str, operation: &'static str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| Error::internal(operation, error))
 }
 
 impl Head {
@@ -280,46 +227,6 @@ const LATE: u32 = 2;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Whether an entry is past its retention, by the time in its id, which its link and signature cover.
-fn has_expired(entry: EntryId, now: Timestamp) -> bool {
-    entry.time().plus(RETENTION) <= now
-}
-
-/// The links of some days, and of the days around them.
-struct LinkWindow {
-    links: BTreeMap<u64, Found>,
-    /// The starts of the days that were read.
-    days: HashSet<Timestamp>,
-    /// The start of the first of them.
-    since: Timestamp,
-    /// Whether the chain's last link must be among them.
-    to_head: bool,
-}
-
-/// The most days that are read besides those of a window.
-const MOST_DISTANT: usize = 31;
-
-/// Links of days outside a window that lie between links of the window, as after the clock was set back.
-#[derive(Default)]
-struct Distant {
-    links: HashMap<EntryId, Found>,
-    /// The starts of the days that were read.
-    days: HashSet<Timestamp>,
-}
-
-/// What a link says about the one before it, or the chain's head about the last one.
-struct Predecessor<'a> {
-    seq: u64,
-    entry: Option<EntryId>,
-    hash: &'a str,
-}
-
-impl Link {
-    fn predecessor(&self) -> Predecessor<'_> {
-        Predecessor { seq: self.seq.saturating_sub(1), entry: self.previous_entry, hash: &self.previous }
-    }
-}
-
 impl Cx {
     /// Verifies that the entries of consecutive days are unaltered, complete and chained. `anchors` are those of these
     /// days, as far as there are any.
@@ -370,67 +277,6 @@ impl Cx {
             }
         }
         Ok(found)
-    }
-
-    /// Whether the links before one lead back to `before`, the one with the next lower number in the window, or to the
-    /// days before those that were read, which are verified by themselves.
-    ///
-    /// Links of other days lie between the two if the clock was ahead for a time: entries then aren't dated in order.
-    async fn reaches_back(
-        &self,
-        from: Predecessor<'_>,
-        before: Option<&Found>,
-        window: &LinkWindow,
-        distant: &mut Distant,
-    ) -> Result<bool> {
-        let Predecessor { mut seq, mut entry, hash } = from;
-        let mut hash = hash.to_owned();
-        loop {
-            let Some(place) = entry else { return Ok(seq == 0 && hash.is_empty() && before.is_none()) };
-            let is_older = place.time() < window.since;
-            // An expired link may be deleted at any moment, and the first one that was read follows an older one.
-            if has_expired(place, self.now()) || (is_older && before.is_none()) {
-                return Ok(true);
-            }
-            let Some(found) = self.link_of(place, seq, window, distant).await? else { return Ok(false) };
-            if !found.genuine || found.seq != seq || found.hash != hash {
-                return Ok(false);
-            }
-            if let Some(before) = before.filter(|before| found.seq <= before.seq) {
-                return Ok(found.seq == before.seq && found.hash == before.hash);
-            }
-            if is_older || distant.days.len() > MOST_DISTANT {
-                return Ok(true);
-            }
-            seq = found.seq.saturating_sub(1);
-            entry = found.previous_entry;
-            hash = found.link.previous;
-        }
-    }
-
-    /// The link of an entry, which has this number.
-    async fn link_of(
-        &self,
-        entry: EntryId,
-        seq: u64,
-        window: &LinkWindow,
-        distant: &mut Distant,
-    ) -> Result<Option<Found>> {
-        let day = entry.time().start_of_day();
-        if window.days.contains(&day) {
-            return Ok(window.links.get(&seq).filter(|link| link.entry == entry).cloned());
-        }
-        if day < window.since {
-            let item = self.env.table.get(&Place::ChainLink(self.org, entry).key()).await?;
-            return item.map(|item| Found::of(&self.env, self.org, item)).transpose();
-        }
-        if distant.days.insert(day) {
-            for item in self.env.table.query_all(&Question::Links(self.org, day).range()).await? {
-                let link = Found::of(&self.env, self.org, item)?;
-                distant.links.insert(link.entry, link);
-            }
-        }
-        Ok(distant.links.get(&entry).cloned())
     }
 
     /// Compares the chain with its anchors.

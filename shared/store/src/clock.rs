@@ -102,6 +102,7 @@ mod tests {
         let made: Vec<Uuid> = (0..10_000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
     }
+
     #[test]
     fn ids_have_the_time_of_a_clock_that_was_set_back_and_keep_their_order_where_it_jitters() {
         let clock = Clock::fake(Timestamp::UNIX_EPOCH);

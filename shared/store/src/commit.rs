@@ -4,8 +4,8 @@ use crate::constraint::{Constraint, refusal};
 use crate::engine::Failure;
 use crate::feed::{Committed, Feed};
 use crate::item::{Item, expires_after, text};
-use crate::plan::{Plan, plan};
-use crate::reply::{KeptReply, Reply};
+use crate::plan::{Plan, latest_end, plan};
+use crate::reply::{KeptReply, Once, Reply};
 use crate::schema::Place;
 use crate::{Cx, EntryRef, Error, Purpose, Result, SignedFact, Tx};
 use daybook_domain::{Conflict, Error as Domain};
@@ -57,9 +57,15 @@ impl Cx {
         let Some(once) = self.once.as_ref().filter(|once| once.from_client) else { return Ok(None) };
         let kept = self.env.table.get(&Place::Once(once.org, &once.hash).key()).await?;
         match kept {
-            Some(item) if expires_after(&item, self.now().as_second()) => self.replay(&item).map(Some),
+            Some(item) if self.remembers(once, &item) => self.replay(&item).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// Whether a stored idempotency key hasn't expired.
+    pub(crate) fn remembers(&self, once: &Once, item: &Item) -> bool {
+        let now = self.now();
+        expires_after(item, now.as_second()) && !expires_after(item, latest_end(once, now))
     }
 
     fn replay<R: Reply>(&self, kept: &Item) -> Result<R> {

@@ -303,8 +303,7 @@ impl Cx {
         let Some(once) = &self.once else { return Ok(()) };
         let parts = (0..count).filter_map(|number| self.part(batch, number).once);
         let keys: Vec<Key> = parts.map(|part| Place::Once(part.org, &part.hash).key()).collect();
-        let now = self.now().as_second();
-        let others = self.env.table.get_all(&keys).await?.into_iter().filter(|item| expires_after(item, now));
+        let others = self.env.table.get_all(&keys).await?.into_iter().filter(|item| self.remembers(once, item));
         match others.into_iter().any(|item| text(&item, "fingerprint") != Some(&once.fingerprint)) {
             true => Err(Domain::Conflict(Conflict::KeyReused).into()),
             false => Ok(()),

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub const RETENTION: Duration = Duration::from_secs(400 * 86_400);
 
 /// How far ahead of now entries may be dated: the clock of the machine was ahead, and was set back since.
-pub(crate) const CLOCK_AHEAD: Duration = Duration::from_secs(7 * 86_400);
+pub const CLOCK_AHEAD: Duration = Duration::from_secs(7 * 86_400);
 
 /// The maximum size of a detail's JSON, in bytes.
 pub const DETAIL_BYTES: usize = 300 * 1024;

@@ -40,6 +40,8 @@ pub enum Purpose {
     File,
     /// Requests for a backup of a running server.
     Backup,
+    /// The check value of a data folder, by which another secret than its own is noticed.
+    DataFolder,
 }
 
 impl Purpose {
@@ -59,6 +61,7 @@ impl Purpose {
             Purpose::Person => b"daybook person",
             Purpose::File => b"daybook file",
             Purpose::Backup => b"daybook backup",
+            Purpose::DataFolder => b"daybook data folder",
         }
     }
 }

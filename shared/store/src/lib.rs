@@ -38,6 +38,7 @@ mod reach;
 mod reply;
 pub mod rows;
 pub mod schema;
+mod scope;
 mod search;
 pub mod secrets;
 mod settings;

@@ -13,8 +13,8 @@ use crate::json::text_of;
 use crate::keyring::sha256_base64;
 use crate::members::Members;
 use crate::reply::{KeptReply, Once};
-use crate::rows::Write;
 use crate::rows::alarm::Alarm;
+use crate::rows::{SKEW, Write};
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, Update, attribute, key_item};
 use crate::tx::{ChangeKind, Changed, Image, Kept, Tx};
@@ -459,8 +459,10 @@ impl Planner<'_> {
         if let Some(json) = reply {
             item.insert("reply".to_owned(), attribute(json));
         }
-        let free = Condition::absent().or(Condition::at_most(EXPIRES_AT, at.as_second()));
-        self.put(item, free, Constraint::Once)
+        let expired = Condition::at_most(EXPIRES_AT, at.as_second());
+        let within = Condition::at_most(EXPIRES_AT, latest_end(once, at));
+        let too_far_ahead = Condition::Exists(EXPIRES_AT).and(within.negated());
+        self.put(item, Condition::absent().or(expired).or(too_far_ahead), Constraint::Once)
     }
 
     fn request(&mut self, entry: EntryId, entries: &[EntryId], at: Timestamp) -> Result<()> {
@@ -473,6 +475,12 @@ impl Planner<'_> {
         item.insert(EXPIRES_AT.to_owned(), attribute(at.plus(RETENTION).as_second()));
         self.put(item, Condition::ALWAYS, Constraint::Nothing)
     }
+}
+
+/// When an idempotency key that is stored by now ends at the latest, in seconds since 1970. One that ends later was
+/// stored while the clock was ahead, and counts as expired.
+pub(crate) fn latest_end(once: &Once, now: Timestamp) -> i64 {
+    now.plus(once.kept).plus(SKEW).as_second()
 }
 
 /// The condition that a record is still at a version (optimistic concurrency).

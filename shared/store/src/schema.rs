@@ -418,6 +418,11 @@ pub fn owned_by(org: OrgId, of: RecordType, owner: Option<UserId>) -> String {
     }
 }
 
+/// The owner in a `by_owner` key of records.
+pub fn owner_in(pk: &str) -> Option<UserId> {
+    pk.rsplit_once('#')?.1.parse().ok()
+}
+
 /// The `by_state` key of facts of a record.
 pub fn facts_of(org: OrgId, id: AnyId) -> String {
     format!("{org}#on#{id}")

@@ -115,3 +115,12 @@ fn a_question_reaches_what_it_asks_for_and_nothing_else() {
     let at = Timestamp::from_millisecond(1_700_000_000_000).expect("a time");
     check(Question::DueBy(3, at), Place::Due(3, at, "zhang"), 1);
 }
+
+#[test]
+fn the_owner_is_read_from_the_key_of_their_records() {
+    let user = UserId::new(Uuid::from_u128(7));
+    for &kind in RecordType::ALL {
+        assert_eq!(owner_in(&owned_by(org(1), kind, Some(user))), Some(user));
+        assert_eq!(owner_in(&owned_by(org(1), kind, None)), None);
+    }
+}

@@ -103,8 +103,9 @@ async fn a_journal_that_was_tampered_with_is_told_of_when_it_is_backed_up() {
     let client = reqwest::Client::new();
     register(&client, &server.url).await;
     server.kill();
-    // With another secret no signature is valid.
+    // With another secret no signature is valid. Without its check value the secret isn't known to be another one.
     std::fs::write(data.join("secret"), "0".repeat(64)).expect("a secret");
+    std::fs::remove_file(data.join("secret-check")).expect("it goes");
     let done = daybook(&data, "backup", &backup);
     assert!(!done.status.success() && said(&done).contains("fails verification"), "{}", said(&done));
     assert!(!backup.exists(), "an invalid copy was kept");

@@ -129,6 +129,19 @@ fn pages_of_other_origins_neither_open_nor_read_the_pages_of_this_machine() {
         let twice = ask(&server, &[&get, "host: localhost", "sec-fetch-site: none", "sec-fetch-site: cross-site"]);
         assert_eq!(twice.0, 403, "{}", twice.1);
     }
+    for header in [
+        "forwarded: for=192.0.2.1",
+        "via: 1.1 proxy",
+        "x-forwarded-for: 192.0.2.1",
+        "X-Forwarded-Host: crm.example",
+        "x-real-ip: 127.0.0.1",
+    ] {
+        for (path, expected) in [("/_local/mail", 403), ("/_local/nothing", 403), ("/health", 200)] {
+            let (status, answer) = ask(&server, &[&format!("GET {path} HTTP/1.1"), "host: localhost", header]);
+            assert_eq!(status, expected, "{path}, {header}: {answer}");
+            assert!(expected != 403 || answer.contains("the server's own machine"), "{answer}");
+        }
+    }
     let post = ask(&server, &["POST /_local/backup HTTP/1.1", "host: localhost", "sec-fetch-site: cross-site"]);
     assert!(post.0 == 403 && post.1.contains("other origins"), "{}", post.1);
     for path in ["/_local/", "/_local/mail", "/_local/files/a", "/_local/nothing", "/contact", "/snippets"] {
@@ -167,8 +180,14 @@ async fn pages_of_this_machine_read_the_api_and_pages_of_any_origin_post_forms()
         assert_eq!(allowed(read, origin).await, expected, "{origin}");
         let form = client.post(format!("{}/api/leads", server.url)).json(&json!({"email": "ada@example.com"}));
         assert!(allowed(form, origin).await, "{origin}");
-        let preflight = client.request(reqwest::Method::OPTIONS, format!("{}/api/leads", server.url));
-        assert!(allowed(preflight.header("access-control-request-method", "POST"), origin).await, "{origin}");
+        let preflight = |method: &str| {
+            let asked = client.request(reqwest::Method::OPTIONS, format!("{}/api/leads", server.url));
+            asked.header("access-control-request-method", method)
+        };
+        assert!(allowed(preflight("POST"), origin).await, "{origin}");
+        for method in ["GET", "DELETE", "post"] {
+            assert_eq!(allowed(preflight(method), origin).await, expected, "{method} from {origin}");
+        }
     }
     server.kill();
     let _ = std::fs::remove_dir_all(&data);

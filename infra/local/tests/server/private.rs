@@ -1,4 +1,4 @@
-//! Tests of the data folder's files: they are for one user alone, and a lost secret isn't replaced.
+//! Tests of the data folder's files: they are for one user alone, and a lost, damaged or foreign secret is refused.
 
 use crate::running::{Server, folder, register};
 use std::collections::BTreeMap;
@@ -73,6 +73,16 @@ mod permissions {
     }
 
     #[test]
+    fn an_empty_folder_becomes_private_at_the_first_start() {
+        let data = folder("empty");
+        fs::create_dir_all(&data).expect("a folder");
+        set_mode(&data, 0o755);
+        Server::start(&data).kill();
+        assert_eq!(open_to_others(&data), Vec::<PathBuf>::new());
+        let _ = fs::remove_dir_all(&data);
+    }
+
+    #[test]
     fn a_first_start_keeps_the_permissions_of_what_the_folder_already_held() {
         let data = folder("foreign");
         let other = data.join("files").join("picture.png");
@@ -97,11 +107,16 @@ fn a_lost_secret_is_missed_not_replaced() {
         let files = all_in(&data).into_iter().filter(|path| path.is_file());
         files.map(|path| (path.clone(), fs::read(path).expect("a file"))).collect::<BTreeMap<_, _>>()
     };
-    let cases: [(Option<&[u8]>, &str); 4] = [
+    let altered = kept.to_ascii_uppercase();
+    let cases: [(Option<&[u8]>, &str); 8] = [
         (None, "is missing"),
         (Some(b""), "is empty"),
         (Some(b"\xff\xfe"), "can't be read"),
         (Some(b"short"), "is damaged"),
+        (Some(&[0; 64]), "is damaged"),
+        (Some(&kept[..40]), "is damaged"),
+        (Some(&altered), "is damaged"),
+        (Some(b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), "that of another folder"),
     ];
     for (text, expected) in cases {
         match text {
@@ -114,8 +129,44 @@ fn a_lost_secret_is_missed_not_replaced() {
         assert!(!refused.status.success() && said.contains(expected), "{said}");
         assert!(said.contains("from a backup") && said.contains("--data"), "{said}");
         assert!(content() == before, "{expected}: a refused start changed the folder");
+        if text.is_some() {
+            let copied = daybook(&data, &[Path::new("backup"), &folder("secret-backup")]);
+            let said = String::from_utf8_lossy(&copied.stderr);
+            assert!(!copied.status.success() && said.contains(expected), "{said}");
+        }
     }
     fs::write(&secret, kept).expect("a file");
     Server::start(&data).kill();
     let _ = fs::remove_dir_all(&data);
+}
+
+#[test]
+fn a_check_value_is_written_for_the_data_of_earlier_versions_and_with_a_new_key() {
+    let (data, backup, restored) = (folder("check"), folder("check-backup"), folder("check-restored"));
+    Server::start(&data).kill();
+    let (secret, check) = (data.join("secret"), data.join("secret-check"));
+    let (old, first) = (fs::read_to_string(&secret).expect("a secret"), fs::read(&check).expect("a check value"));
+
+    // As earlier versions made them, and their backups.
+    fs::remove_file(&check).expect("it goes");
+    let copied = daybook(&data, &[Path::new("backup"), &backup]);
+    assert!(copied.status.success() && !backup.join("secret-check").exists(), "{copied:?}");
+    let copied = daybook(&restored, &[Path::new("restore"), &backup]);
+    assert!(copied.status.success(), "{copied:?}");
+    for (folder, check) in [(&restored, restored.join("secret-check")), (&data, check.clone())] {
+        Server::start(folder).kill();
+        assert!(fs::read(check).expect("a check value") == first);
+    }
+
+    let _ = fs::remove_dir_all(&backup);
+    let copied = daybook(&data, &[Path::new("backup"), &backup]);
+    assert!(copied.status.success(), "{copied:?}");
+    assert!(fs::read(backup.join("secret-check")).expect("a check value") == first);
+
+    fs::write(&secret, format!("{},{old}", "f".repeat(64))).expect("a file");
+    Server::start(&data).kill();
+    assert!(fs::read(&check).expect("a check value") != first, "the new key makes the check value");
+    for folder in [data, backup, restored] {
+        let _ = fs::remove_dir_all(folder);
+    }
 }

@@ -51,19 +51,22 @@ pub async fn remove(env: &Env, place: &DueRef) -> Result<()> {
 ///
 /// The items stay until their work is done: after a crash they are due again when the lease ends.
 pub async fn take(env: &Env, until: Timestamp, lease: impl Fn(&DueItem) -> Duration) -> Result<Vec<DueItem>> {
-    taken(env, until, |_| true, lease).await
+    taken(env, until, until, |_| true, lease).await
 }
 
-/// Leases everything except the items of one queue, whenever it is due.
+/// Leases everything except the items of one queue from now on, whenever it is due.
 ///
 /// After the clock was set back, retries would wait for as long as it had been ahead.
 pub async fn recall(env: &Env, except: &str, lease: impl Fn(&DueItem) -> Duration) -> Result<Vec<DueItem>> {
-    taken(env, Timestamp::END, |item| item.queue != except, lease).await
+    taken(env, Timestamp::END, env.clock.now(), |item| item.queue != except, lease).await
 }
 
+/// Leases the wanted items that are due until a moment. A lease begins at an item's time, but not after `latest`, nor
+/// before now.
 async fn taken(
     env: &Env,
     until: Timestamp,
+    latest: Timestamp,
     is_wanted: impl Fn(&DueItem) -> bool,
     lease: impl Fn(&DueItem) -> Duration,
 ) -> Result<Vec<DueItem>> {
@@ -81,7 +84,7 @@ async fn taken(
             if !is_wanted(&item) {
                 continue;
             }
-            let (from, lease) = (item.place.at.max(now), lease(&item));
+            let (from, lease) = (item.place.at.min(latest).max(now), lease(&item));
             let leased_until = Timestamp::from_millisecond(item.leased_until).unwrap_or(Timestamp::UNIX_EPOCH);
             if leased_until > now && !is_too_far_ahead(leased_until, from, lease) {
                 continue;
