@@ -1,5 +1,5 @@
-//! The secret of a one-machine deployment, generated at the first start and stored in the data folder, with a check
-//! value by which a damaged or foreign secret is noticed.
+//! The secret of a one-machine deployment, generated at the first start and stored in the data folder, with a check value
+//! by which a damaged or foreign secret is noticed.
 
 use crate::data::{DataError, SECRET, SECRET_CHECK, TABLE, unusable};
 use daybook_store::{Keyring, Purpose, fill_random};
@@ -42,8 +42,8 @@ pub fn keyring(folder: &Path) -> Result<Keyring, DataError> {
     }
 }
 
-/// Writes the check value of a keyring that is used with the table of a folder. After the secret was replaced, the
-/// value is made by the new key, so that the old one can be removed.
+/// Writes the check value of a keyring that is used with the table of a folder. After the secret was replaced, the value
+/// is made by the new key, so that the old one can be removed.
 pub fn write_check(folder: &Path, keys: &Keyring) -> Result<(), DataError> {
     let path = folder.join(SECRET_CHECK);
     let check = keys.sign(Purpose::DataFolder, CHECKED);

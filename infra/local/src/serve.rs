@@ -168,8 +168,8 @@ pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
     let lock = lock(data)?;
     check_format(data)?;
     let keys = secrets::keyring(data)?;
-    // Earlier versions let other users of the machine read it, and an empty folder may have any permissions. Some file
-    // systems have none.
+    // Earlier versions let other users of the machine read it, and so may the maker of an empty folder. Some file systems
+    // have no permissions.
     if is_ours && let Err(error) = make_private(data) {
         tracing::warn!(%error, folder = %data.display(), "other users of this machine may read the data folder");
     }

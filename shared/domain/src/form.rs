@@ -86,7 +86,7 @@ impl Form {
         }
     }
 
-    /// Whether pages of this origin may post the form. A list never has `null`, the origin that browsers withhold.
+    /// Whether pages of this origin may post the form.
     pub fn takes_posts_from(&self, origin: &str) -> bool {
         self.allowed_origins.is_empty() || self.lists(origin)
     }
@@ -132,15 +132,6 @@ impl Record for Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_form_with_a_list_takes_posts_of_listed_origins_only() {
-        let mut form = Form::default_of(OrgId::new(uuid::Uuid::nil()));
-        assert!(form.takes_posts_from("https://a.example") && form.takes_posts_from("null"));
-        form.allowed_origins = vec![Line::parse("https://example.com").expect("an origin")];
-        assert!(form.takes_posts_from("https://example.com"));
-        assert!(!form.takes_posts_from("https://a.example") && !form.takes_posts_from("null"));
-    }
 
     #[test]
     fn visitors_return_to_listed_origins_only() {

@@ -223,7 +223,7 @@ pub struct PostedLater<A> {
 pub struct PostedBy {
     /// The form id: from the path, the header or a field.
     pub form: Option<String>,
-    /// The origin of the page, from the `Origin` header; `null` where the browser withholds it.
+    /// The origin of the page, from the `Origin` header.
     pub origin: Option<String>,
     /// The first of the browser's languages that Daybook supports.
     pub locale: Option<Locale>,
@@ -237,7 +237,7 @@ impl PostedBy {
         let named = in_path.or_else(|| call.header("x-form-key").map(str::to_owned));
         PostedBy {
             form: named.or_else(|| controls.form_id.clone()),
-            origin: call.header("origin").map(str::to_owned),
+            origin: call.header("origin").filter(|origin| *origin != "null").map(str::to_owned),
             locale: call.header("accept-language").and_then(Locale::accepted),
             content,
         }
