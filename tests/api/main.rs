@@ -39,3 +39,4 @@ mod submissions;
 mod transport;
 mod undo;
 mod ways;
+mod ways_people;
