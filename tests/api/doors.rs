@@ -45,12 +45,64 @@ async fn a_credential_is_trusted_in_its_own_organisation_and_refused_at_others_f
 }
 
 #[tokio::test]
+async fn a_key_books_demonstrations_for_leads_of_its_own_organisation_alone() {
+    let world = World::new().await;
+    let (owner, stranger) = (world.owner().await, world.stranger().await);
+    let (mine, theirs) = (key(&world, &owner).await, key(&world, &stranger).await);
+    let id = owner.post("/api/leads", lead("ada@example.com")).await.expect(201).id();
+    let path = format!("/api/leads/{id}/demo");
+    theirs.post(&path, json!({"demo_type": "onsite"})).await.expect_problem(404, "not_found");
+    let reader = json!({"name": "Reader", "permissions": ["leads:read:all", "demos:read:all"]});
+    let reader = owner.post("/api/api-keys", reader).await.expect(201).data();
+    let reader = world.visitor().with_token(reader["key"].as_str().expect("a secret"));
+    reader.post(&path, json!({"demo_type": "onsite"})).await.expect_problem(403, "forbidden");
+    for by in [&owner, &stranger] {
+        assert_eq!(by.get("/api/demos").await.expect(200).json()["meta"]["count"], 0);
+    }
+    let booked = mine.post(&path, json!({"demo_type": "onsite"})).await.expect(201).data();
+    assert_eq!((&booked["lead_id"], &booked["demo_type"]), (&json!(id), &json!("onsite")));
+    assert_eq!(booked["submission_token"], json!(null), "{booked}");
+    let stored = owner.get(&format!("/api/demos/{}", booked["id"].as_str().expect("an id"))).await.expect(200);
+    assert_eq!(stored.data(), booked);
+    assert_eq!(stranger.get("/api/demos").await.expect(200).json()["meta"]["count"], 0);
+}
+
+#[tokio::test]
+async fn posts_with_an_own_key_to_the_address_of_a_form_are_neither_held_nor_limited() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    let owner = world.owner().await;
+    let by = key(&world, &owner).await;
+    let form = owner.post("/api/forms", json!({"name": "Campaign"})).await.expect(201).id();
+    let path = format!("/f/{form}");
+    let body = |email: &str| {
+        let mut body = lead(email);
+        body["first_name"] = json!("Buy cheap at https://a.example");
+        body
+    };
+    for n in 0..70 {
+        let posted = by.post(&path, body(&format!("lead{n}@example.com"))).await.expect(201).data();
+        assert_eq!(posted["status"], "new", "{posted}");
+    }
+    let leads = world.leads(&owner).await;
+    assert_eq!(leads.len(), 70);
+    assert!(leads.iter().all(|lead| lead["form_id"] == json!(form)), "{}", leads[0]);
+    let held = async || owner.get("/api/submissions?status=held").await.expect(200).json()["meta"]["count"].clone();
+    assert_eq!(held().await, 0);
+    // They didn't count against the form's limit for visitors. The same post by a visitor is held.
+    world.visitor().post(&path, lead("eva@example.com")).await.expect(201);
+    assert_eq!((held().await, world.leads(&owner).await.len()), (json!(0), 71));
+    world.visitor().post(&path, body("visitor@example.com")).await.expect(201);
+    assert_eq!((held().await, world.leads(&owner).await.len()), (json!(1), 71));
+}
+
+#[tokio::test]
 async fn a_stranger_who_repeats_a_post_doesn_t_get_the_visitor_s_answer() {
     let world = World::new().await;
     for (path, body) in [
         ("/api/leads", json!({"email": "ada@example.com"})),
         ("/api/demos", json!({"email": "ada@example.com"})),
         ("/api/contact", json!({"email": "ada@example.com", "message": "Hello"})),
+        ("/f/form_01kdvpaw00fpgv030000000001", json!({"email": "ada@example.com"})),
     ] {
         let post =
             |from: &str, agent: &str| world.visitor().from(from).post(path, body.clone()).header("user-agent", agent);

@@ -40,3 +40,4 @@ mod submissions;
 mod transport;
 mod undo;
 mod ways;
+mod ways_people;

@@ -1,5 +1,6 @@
 //! Second factor tests: TOTP codes and recovery codes.
 
+use daybook_domain::permission::{Role, RoleRef};
 use daybook_testing::{Answer, Person, World, WorldOptions};
 use serde_json::{Value, json};
 use std::future::IntoFuture as _;
@@ -135,6 +136,104 @@ async fn it_is_switched_off_by_password_and_code_or_by_an_administrator() {
     owner.patch(&path, json!({"second_factor": true})).await.expect(200);
     assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], Value::Bool(false));
     assert!(!secret.is_empty());
+}
+
+/// Asserts that the second factor of the user at a path is on: signing in takes a code.
+async fn assert_on(world: &World, owner: &Person, path: &str) {
+    assert_eq!(owner.get(path).await.expect(200).data()["second_factor"], true);
+    assert_eq!(at_code(login(world, None).await), "required");
+}
+
+/// The entry by which a user's second factor was turned on.
+async fn entry_of(owner: &Person, user: &str) -> Value {
+    let entries = owner.get(&format!("/api/audit-logs?resource_id={user}")).await.expect(200).data();
+    let turned_on = |entry: &&Value| {
+        let changes = entry["changes"].as_array();
+        changes.is_some_and(|all| all.iter().any(|one| one["field"] == "second_factor" && one["after"] == true))
+    };
+    entries.as_array().and_then(|all| all.iter().find(turned_on)).expect("an entry").clone()
+}
+
+#[tokio::test]
+async fn a_session_or_a_key_alone_doesn_t_turn_it_off() {
+    let world = World::new().await;
+    let (ada, _, codes) = with_factor(&world).await;
+    let owner = world.owner().await;
+    let me = ada.get("/api/auth/me").await.expect(200).data();
+    let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
+    let body = json!({"name": "K", "permissions": ["users:read", "users:manage", "audit:read", "audit:revert"]});
+    let key = ada.post("/api/api-keys", body).await.expect(201).data();
+    let key = world.visitor().with_token(key["key"].as_str().expect("a secret"));
+    let entry = entry_of(&owner, me["id"].as_str().expect("an id")).await;
+    let undo = format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id"));
+    let (off, by_request) = (json!({"second_factor": false}), json!({"request_id": entry["request_id"]}));
+    for by in [&ada, &key] {
+        let calls = [
+            by.patch(&path, off.clone()),
+            by.put(&path, off.clone()),
+            by.post(&undo, json!({})),
+            by.post("/api/audit-logs/revert", by_request.clone()),
+        ];
+        for call in calls {
+            let refused = call.await.expect_problem(422, "validation_error").violations();
+            assert_eq!(refused[0].0, "/second_factor");
+            assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], true);
+        }
+        assert_on(&world, &owner, &path).await;
+    }
+    ada.patch("/api/auth/me", off.clone()).await.expect_problem(422, "validation_error");
+    key.patch("/api/auth/me", off).await.expect_problem(403, "forbidden");
+    let disable = |password: &str| json!({"current_password": password, "code": codes[0]});
+    ada.post("/api/auth/mfa/disable", disable("wrong")).await.expect_problem(422, "validation_error");
+    key.post("/api/auth/mfa/disable", disable(PASSWORD)).await.expect_problem(403, "forbidden");
+    assert_on(&world, &owner, &path).await;
+    login(&world, Some(&codes[0])).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_colleague_with_less_power_doesn_t_turn_it_off_and_an_administrator_does() {
+    let world = World::new().await;
+    let (ada, _, _) = with_factor(&world).await;
+    let (owner, admin) = (world.owner().await, world.person(Role::Admin).await);
+    let role = async |name: &str, permissions: &[&str]| -> RoleRef {
+        let body = json!({"name": name, "permissions": permissions});
+        owner.post("/api/roles", body).await.expect(201).id().parse().expect("a role")
+    };
+    let clerks = ["users:read", "users:manage", "audit:read", "audit:revert"];
+    let clerk = world.person(role("Clerk", &clerks).await).await;
+    // This one has all permissions that Ada will have, but for other records.
+    let peers = [&clerks[..], &["leads:read:own"]].concat();
+    let peer = world.person(role("Peer", &peers).await).await;
+    let me = ada.get("/api/auth/me").await.expect(200).data();
+    let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
+    let entry = entry_of(&owner, me["id"].as_str().expect("an id")).await;
+    let undo = format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id"));
+    let (off, by_request) = (json!({"second_factor": false}), json!({"request_id": entry["request_id"]}));
+    let refused = async |by: &Person| {
+        let calls = [
+            by.patch(&path, off.clone()),
+            by.put(&path, off.clone()),
+            by.post(&undo, json!({})),
+            by.post("/api/audit-logs/revert", by_request.clone()),
+        ];
+        for call in calls {
+            call.await.expect_problem(403, "forbidden");
+            assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], true);
+        }
+        assert_on(&world, &owner, &path).await;
+    };
+    // Ada is an owner, so administrators are among those with less.
+    for by in [&clerk, &peer, &admin, &world.person(Role::Manager).await, &world.person(Role::Viewer).await] {
+        refused(by).await;
+    }
+    let reader = role("Reader", &["leads:read:own"]).await.to_string();
+    owner.patch(&path, json!({"role": reader})).await.expect(200);
+    for by in [&clerk, &peer] {
+        refused(by).await;
+    }
+    admin.patch(&path, off.clone()).await.expect(200);
+    assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], false);
+    login(&world, None).await.expect(200);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use daybook_domain::permission::{Permission, Role, RoleRef, Scope};
 use daybook_http::Route;
 use daybook_testing::{Answer, Person, World, lead};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The types with owners and a route to change them, by the parts of their paths and the field of their owner.
 const KINDS: [(&str, &str); 8] = [
@@ -28,17 +29,17 @@ struct Actor {
 }
 
 /// All permissions of one scope.
-fn permissions(scope: Scope) -> Vec<String> {
+pub(crate) fn permissions(scope: Scope) -> Vec<String> {
     let of_scope = |one: &Permission| if one.resource.is_owned() { one.scope == scope } else { true };
     Permission::catalogue().filter(of_scope).map(|one| one.to_string()).collect()
 }
 
-async fn role(owner: &Person, name: &str, permissions: &[String]) -> RoleRef {
+pub(crate) async fn role(owner: &Person, name: &str, permissions: &[String]) -> RoleRef {
     let body = json!({"name": name, "permissions": permissions});
     owner.post("/api/roles", body).await.expect(201).id().parse().expect("a role")
 }
 
-async fn key_of(world: &World, person: &Person, permissions: &[String]) -> Person {
+pub(crate) async fn key_of(world: &World, person: &Person, permissions: &[String]) -> Person {
     let body = json!({"name": "A program", "permissions": permissions});
     let made = person.post("/api/api-keys", body).await.expect(201).data();
     world.visitor().with_token(made["key"].as_str().expect("a secret"))
@@ -74,8 +75,32 @@ async fn actors(world: &World, owner: &Person) -> Vec<Actor> {
     ]
 }
 
+/// Callers who read the records of all owners, and may change none.
+async fn readers(world: &World, owner: &Person) -> Vec<Actor> {
+    let reading: Vec<String> = permissions(Scope::All).into_iter().filter(|one| one.contains(":read")).collect();
+    let undoing = [reading.clone(), vec!["audit:revert".to_owned()]].concat();
+    let undoer = world.person(role(owner, "Reads all and undoes", &undoing).await).await;
+    let actor = |why, person| Actor { why, person };
+    vec![
+        actor(VIEWER, world.person(Role::Viewer).await),
+        actor("a role that reads all", world.person(role(owner, "Reads all", &reading).await).await),
+        actor("a key that reads all", key_of(world, owner, &reading).await),
+        actor("a role that reads all and undoes", undoer),
+        actor("a key that reads all and undoes", key_of(world, owner, &undoing).await),
+    ]
+}
+
+/// The reader with a built-in role. Of views it reads its own alone.
+const VIEWER: &str = "a viewer";
+
+/// The newest entry about a record.
+pub(crate) async fn newest(owner: &Person, id: &str) -> String {
+    let entries = owner.get(&format!("/api/audit-logs?resource_id={id}&limit=1")).await.expect(200).data();
+    entries[0]["id"].as_str().expect("an entry").to_owned()
+}
+
 /// Whether an answer says no, and tells nothing of the record.
-fn refuses(answer: &Answer) -> bool {
+pub(crate) fn refuses(answer: &Answer) -> bool {
     matches!(answer.status.as_u16(), 401 | 403 | 404)
 }
 
@@ -102,33 +127,125 @@ fn texts(kind: &str) -> Value {
 async fn what_one_way_refuses_all_refuse() {
     let (world, owner, ada, ids) = ada_s_world().await;
     let all = actors(&world, &owner).await;
-    let mut tried = 0;
+    let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
     for (kind, _) in KINDS {
         let one = format!("/api/{kind}/{}", ids[kind]);
         let changed = ada.patch(&one, texts(kind)).header("x-request-id", &format!("change-{kind}")).await.expect(200);
         let changed = changed.data();
-        let entries = owner.get(&format!("/api/audit-logs?resource_id={}&limit=1", ids[kind])).await.expect(200).data();
-        let entry = entries[0]["id"].as_str().expect("an entry").to_owned();
+        let entry = newest(&owner, &ids[kind]).await;
         for Actor { why, person } in &all {
             assert!(refuses(&person.get(&one).await), "{why} reads {one}, so the matrix proves nothing");
+            let tries = tried.entry(*why).or_default();
             for route in routes().iter().filter(|route| names(route, kind)) {
                 let answer = send(person, route, &ids).await;
                 assert!(refuses(&answer), "{why}: {route:?} answers {}", answer.text);
-                tried += 1;
+                *tries += 1;
             }
-            tried += batches(person, why, kind, &ids).await;
-            tried += undoing(person, why, kind, &entry).await;
-            tried += reading(person, why, kind, &ids, &entry).await;
+            *tries += batches(person, why, kind, &ids).await;
+            *tries += undoing(person, why, kind, &entry).await;
+            *tries += reading(person, why, kind, &ids, &entry).await;
         }
         let now = owner.get(&one).await.expect(200).data();
         assert_eq!(now, changed, "{one} was changed");
     }
-    assert!(tried > 500, "{tried} tries");
+    assert_eq!(tried.len(), all.len());
+    assert!(tried.values().all(|tries| *tries > 200), "{tried:?}");
 }
 
-/// Whether a route names one record of a kind. Visitors may ask for a demonstration of a lead that they know.
+/// Whether a route names one record of a kind.
 fn names(route: &Route, kind: &str) -> bool {
-    route.path.starts_with(&format!("/api/{kind}/{{id}}")) && !route.access.is_public()
+    route.path.starts_with(&format!("/api/{kind}/{{id}}"))
+}
+
+#[tokio::test]
+async fn what_a_reader_may_not_change_directly_it_changes_by_no_way() {
+    let (world, owner, ada, ids) = ada_s_world().await;
+    let all = readers(&world, &owner).await;
+    let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
+    for (kind, _) in KINDS {
+        let one = format!("/api/{kind}/{}", ids[kind]);
+        let changed = ada.patch(&one, texts(kind)).header("x-request-id", &format!("change-{kind}")).await.expect(200);
+        let changed = changed.data();
+        let entry = newest(&owner, &ids[kind]).await;
+        for Actor { why, person } in &all {
+            if (*why, kind) != (VIEWER, "views") {
+                assert_eq!(person.get(&one).await.expect(200).data(), changed, "{why} doesn't read {one}");
+            }
+            *tried.entry(*why).or_default() += changing(person, why, kind, &ids, &entry).await;
+        }
+        let now = owner.get(&one).await.expect(200).data();
+        assert_eq!(now, changed, "{one} was changed");
+    }
+    assert_eq!(tried.len(), all.len());
+    assert!(tried.values().all(|tries| *tries >= 80), "{tried:?}");
+}
+
+/// Tries to change a record by each of its routes, by batches and by undo, as a caller who may change none.
+async fn changing(person: &Person, why: &str, kind: &str, ids: &Ids, entry: &str) -> usize {
+    let mut answers = Vec::new();
+    for route in routes().iter().filter(|route| names(route, kind) && route.method != Method::GET) {
+        answers.push((format!("{route:?}"), send(person, route, ids).await));
+    }
+    let batch = format!("/api/{kind}/batch");
+    if routes().iter().any(|route| route.path == batch) {
+        for item in [
+            json!({"action": "update", "id": ids[kind], "data": {"owner_id": null}}),
+            json!({"action": "delete", "id": ids[kind]}),
+            json!({"action": "restore", "id": ids[kind]}),
+        ] {
+            for atomic in [true, false] {
+                let answer = person.post(&batch, json!({"items": [item], "atomic": atomic})).await;
+                answers.push((format!("a batch with {item}"), answer));
+            }
+        }
+    }
+    let by_entry = person.post(&format!("/api/audit-logs/{entry}/revert"), json!({})).await;
+    answers.push(("undoing the entry".to_owned(), by_entry));
+    let by_request = json!({"request_id": format!("change-{kind}")});
+    answers.push(("undoing the request".to_owned(), person.post("/api/audit-logs/revert", by_request).await));
+    for (what, answer) in &answers {
+        assert_eq!(answer.status.as_u16(), 403, "{why}: {what} of {kind} answers {}", answer.text);
+    }
+    answers.len()
+}
+
+#[tokio::test]
+async fn what_may_be_changed_but_not_deleted_is_deleted_by_no_way() {
+    let (world, owner, _, ids) = ada_s_world().await;
+    let without = |one: &String| !one.contains(":delete") && !one.contains(":manage");
+    let but_delete: Vec<String> = permissions(Scope::All).into_iter().filter(without).collect();
+    let editor = world.person(role(&owner, "Editor", &but_delete).await).await;
+    let key = key_of(&world, &owner, &but_delete).await;
+    let (mut kinds, mut batches) = (0, 0);
+    for (kind, _) in KINDS {
+        let path = format!("/api/{kind}/{{id}}");
+        if !routes().iter().any(|route| route.method == Method::DELETE && route.path == path) {
+            continue;
+        }
+        kinds += 1;
+        let one = format!("/api/{kind}/{}", ids[kind]);
+        let before = editor.patch(&one, texts(kind)).await.expect(200).data();
+        let created = format!("/api/audit-logs?resource_id={}&sort=occurred_at&limit=1", ids[kind]);
+        let created = owner.get(&created).await.expect(200).data();
+        let undo = format!("/api/audit-logs/{}/revert", created[0]["id"].as_str().expect("an entry"));
+        let batch = format!("/api/{kind}/batch");
+        let has_batch = routes().iter().any(|route| route.path == batch);
+        for (why, person) in [("an editor", &editor), ("an editor's key", &key)] {
+            person.delete(&one).await.expect_problem(403, "forbidden");
+            person.post(&undo, json!({})).await.expect_problem(403, "forbidden");
+            if has_batch {
+                let delete = json!([{"action": "delete", "id": ids[kind]}]);
+                let atomic = json!({"items": delete, "atomic": true});
+                person.post(&batch, atomic).await.expect_problem(403, "forbidden");
+                let answer = person.post(&batch, json!({"items": delete})).await;
+                let part = answer.json()["data"]["results"][0]["status"].clone();
+                assert_eq!(part, 403, "{why}: a batch of {kind} answers {}", answer.text);
+                batches += 2;
+            }
+        }
+        assert_eq!(owner.get(&one).await.expect(200).data(), before, "{one} was changed");
+    }
+    assert!(kinds >= 7 && batches >= 20, "{kinds} kinds, {batches} batches");
 }
 
 /// Changes and deletes the record in batches of its kind and of all that have batches.
@@ -203,12 +320,12 @@ async fn reading(person: &Person, why: &str, kind: &str, ids: &Ids, entry: &str)
 #[tokio::test]
 async fn a_trashed_record_comes_back_by_no_way_that_may_not_delete_it() {
     let (world, owner, ada, ids) = ada_s_world().await;
-    let all = actors(&world, &owner).await;
+    let (all, readers) = (actors(&world, &owner).await, readers(&world, &owner).await);
+    let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
     for kind in ["leads", "contacts", "interactions", "opportunities", "tasks", "customers"] {
         let one = format!("/api/{kind}/{}", ids[kind]);
         ada.delete(&one).header("x-request-id", &format!("delete-{kind}")).await.expect(200);
-        let entries = owner.get(&format!("/api/audit-logs?resource_id={}&limit=1", ids[kind])).await.expect(200).data();
-        let entry = entries[0]["id"].as_str().expect("an entry").to_owned();
+        let entry = newest(&owner, &ids[kind]).await;
         for Actor { why, person } in &all {
             let back = person.post(&format!("{one}/restore"), json!({})).await;
             assert!(refuses(&back), "{why} restores {one}: {}", back.text);
@@ -216,10 +333,50 @@ async fn a_trashed_record_comes_back_by_no_way_that_may_not_delete_it() {
             let by_request =
                 person.post("/api/audit-logs/revert", json!({"request_id": format!("delete-{kind}")})).await;
             assert!(refuses(&by_request) || by_request.status.as_u16() == 422, "{why}: {}", by_request.text);
+            *tried.entry(*why).or_default() += 4 + finding(person, why, kind, &ids[kind]).await;
+        }
+        for Actor { why, person } in &readers {
+            let mut answers = vec![
+                person.post(&format!("{one}/restore"), json!({})).await,
+                person.post(&format!("/api/audit-logs/{entry}/revert"), json!({})).await,
+                person.post("/api/audit-logs/revert", json!({"request_id": format!("delete-{kind}")})).await,
+            ];
+            if routes().iter().any(|route| route.path == format!("/api/{kind}/batch")) {
+                for atomic in [true, false] {
+                    let items = json!([{"action": "restore", "id": ids[kind]}]);
+                    let batch = json!({"items": items, "atomic": atomic});
+                    answers.push(person.post(&format!("/api/{kind}/batch"), batch).await);
+                }
+            }
+            for answer in &answers {
+                assert_eq!(answer.status.as_u16(), 403, "{why} brings {one} back: {}", answer.text);
+            }
+            *tried.entry(*why).or_default() += answers.len();
         }
         owner.get(&one).await.expect_problem(404, "not_found");
+        let trash = owner.get(&format!("/api/{kind}?trashed=true")).await.expect(200).text;
+        assert!(trash.contains(&ids[kind]), "{one} isn't in the trash, so the test proves nothing");
         owner.post(&format!("{one}/restore"), json!({})).await.expect(200);
     }
+    assert_eq!(tried.len(), all.len() + readers.len());
+    assert!(tried.values().all(|tries| *tries > 25), "{tried:?}");
+}
+
+/// Looks for a record in the lists, the trash and the searches of its kind, by a caller who may not find it.
+async fn finding(person: &Person, why: &str, kind: &str, id: &str) -> usize {
+    let path = |query: &str| format!("/api/{kind}{query}");
+    let mut answers = Vec::new();
+    for query in ["", "?limit=200", "?trashed=true", "?search=canary", "?search=a"] {
+        answers.push((query, person.get(&path(query)).await));
+    }
+    for body in [json!({}), json!({"trashed": true}), json!({"search": "canary"})] {
+        answers.push(("/search", person.post(&path("/search"), body).await));
+    }
+    for (query, answer) in &answers {
+        let shows = answer.text.contains(id) || answer.text.contains("Canary");
+        assert!(!shows, "{why}: {} shows {}", path(query), answer.text);
+    }
+    answers.len()
 }
 
 #[tokio::test]
@@ -282,6 +439,84 @@ async fn a_child_without_an_owner_is_in_the_reach_of_its_parents() {
     assert_eq!(eva.get(&of_customer).await.expect(200).json()["meta"]["count"], 0);
     let board = eva.get("/api/opportunities/board").await.expect(200).text;
     assert!(!board.contains(&deal), "{board}");
+}
+
+/// The ways in which a caller finds the record of a kind, and whether each of them shows it.
+async fn shown(person: &Person, kind: &str, id: &str, customer: &str) -> Vec<(String, bool)> {
+    let mut paths = vec![
+        format!("/api/{kind}?limit=200"),
+        format!("/api/{kind}?customer_id={customer}"),
+        format!("/api/customers/{customer}/timeline?limit=200"),
+    ];
+    let mut bodies = vec![json!({"limit": 200}), json!({"filter": {"customer_id": customer}})];
+    if kind != "interactions" {
+        paths.push(format!("/api/{kind}?search=canary"));
+        bodies.push(json!({"search": "canary"}));
+    }
+    if kind == "opportunities" {
+        paths.push("/api/opportunities/board?limit=200".to_owned());
+    }
+    let one = person.get(&format!("/api/{kind}/{id}")).await;
+    let mut ways = vec![("GET".to_owned(), one.status.is_success())];
+    for path in paths {
+        let answer = person.get(&path).await;
+        // The timeline of a record out of reach says nothing of what one finds by other ways.
+        if answer.status.as_u16() == 404 && path.contains("timeline") {
+            continue;
+        }
+        ways.push((path, answer.expect(200).text.contains(id)));
+    }
+    for body in bodies {
+        let answer = person.post(&format!("/api/{kind}/search"), body.clone()).await.expect(200);
+        ways.push((body.to_string(), answer.text.contains(id)));
+    }
+    ways
+}
+
+#[tokio::test]
+async fn timelines_lists_searches_and_the_trash_agree_on_the_children_of_a_customer() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let own = role(&owner, "Own alone", &permissions(Scope::Own)).await;
+    let (ada, eva) = (world.person(own).await, world.person(own).await);
+    let made = async |path: &str, body: Value| owner.post(path, body).await.expect(201).id();
+    let customer = made("/api/customers", json!({"name": "Canary", "owner_id": eva.user})).await;
+    let mut children = Vec::new();
+    for (kind, field, body) in [
+        ("contacts", "owner_id", json!({"name": "Canary", "customer_id": customer})),
+        ("interactions", "owner_id", json!({"customer_id": customer, "interaction_type": "call", "notes": "Canary"})),
+        ("opportunities", "owner_id", json!({"customer_id": customer, "title": "Canary"})),
+        ("tasks", "assignee_id", json!({"title": "Canary", "related_to": {"type": "customer", "id": customer}})),
+    ] {
+        for (of, person) in [("of none", None), ("Ada's", ada.user), ("Eva's", eva.user)] {
+            let mut body = body.clone();
+            body[field] = json!(person);
+            children.push((kind, of, made(&format!("/api/{kind}"), body).await));
+        }
+    }
+    ada.get(&format!("/api/customers/{customer}/timeline")).await.expect_problem(404, "not_found");
+    // Those without an owner are in the reach of the customer's owner.
+    let callers = |of: &str| [("Ada", &ada, of == "Ada's"), ("Eva", &eva, of != "Ada's"), ("all", &owner, true)];
+    let mut seen = 0;
+    for (kind, of, id) in &children {
+        for (who, person, sees) in callers(of) {
+            let ways = shown(person, kind, id, &customer).await;
+            assert!(ways.iter().all(|(_, shows)| *shows == sees), "{who}, {kind} {of}: {ways:?}");
+            assert_eq!(ways.iter().any(|(way, _)| way.contains("timeline")), who != "Ada", "{ways:?}");
+            seen += usize::from(sees);
+        }
+    }
+    assert_eq!(seen, 4 * (1 + 2 + 3));
+    for (kind, of, id) in &children {
+        owner.delete(&format!("/api/{kind}/{id}")).await.expect(200);
+        for (who, person, sees) in callers(of) {
+            let trash = person.get(&format!("/api/{kind}?trashed=true")).await.expect(200).text;
+            let searched = person.post(&format!("/api/{kind}/search"), json!({"trashed": true})).await.expect(200).text;
+            assert_eq!([trash.contains(id), searched.contains(id)], [sees; 2], "{who}, the trash of {kind} {of}");
+            let ways = shown(person, kind, id, &customer).await;
+            assert!(ways.iter().all(|(_, shows)| !shows), "{who}, {kind} {of} in the trash: {ways:?}");
+        }
+    }
 }
 
 #[test]
