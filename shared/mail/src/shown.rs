@@ -8,7 +8,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// The signs in names, besides full stops.
-const SIGNS: [char; 14] = ['&', '\'', '’', '-', '–', ',', '(', ')', '+', '·', '・', '、', '（', '）'];
+const SIGNS: [char; 14] =
+    ['&', '\'', '’', '-', '–', ',', '(', ')', '+', '·', '・', '、', '（', '）'];
 
 /// The text, unless it is empty or holds anything but letters, digits, blanks and the signs in names. A full stop must be
 /// followed by a blank or the end.
