@@ -8,11 +8,10 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// The signs in names, besides full stops.
-const SIGNS: [char; 14] =
-    ['&', '\'', '’', '-', '–', ',', '(', ')', '+', '·', '・', '、', '（', '）'];
+const SIGNS: [char; 14] = ['&', '\'', '’', '-', '–', ',', '(', ')', '+', '·', '・', '、', '（', '）'];
 
-/// The text, unless it is empty or holds anything but letters, digits, blanks and the signs in names. A full stop must be
-/// followed by a blank or the end.
+/// The text, unless it is empty or holds anything but letters, digits, blanks and the signs in names. A full stop must
+/// be followed by a blank or the end.
 pub(crate) fn without_link(text: &str) -> Option<&str> {
     let compatible: String = text.nfkc().collect();
     Some(text).filter(|text| !text.trim().is_empty() && is_name(text) && is_name(&compatible))
