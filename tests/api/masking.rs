@@ -2,7 +2,7 @@
 
 use crate::privacy::all_there_is;
 use daybook_domain::permission::Role;
-use daybook_testing::{World, lead};
+use daybook_testing::{Person, World, lead};
 use serde_json::{Map, Value, json};
 
 /// Part of each secret in these tests.
@@ -57,6 +57,8 @@ async fn secrets_in_forms_and_queries_are_in_no_answer_entry_file_or_item() {
     let path = format!("/api/leads/{id}");
     seen += &owner.patch(&path, json!({"extra": {"added": {"otp": format!("{CANARY}16")}}})).await.expect(200).text;
     seen += &viewer.post(&format!("/api/users?p%61ssword={CANARY}17"), json!({})).await.expect(403).text;
+    seen += &attributed(&world, &owner).await;
+    seen += &named(&world, &viewer).await;
     world.work().await;
 
     for read in ["/api/leads?limit=200", "/api/submissions?limit=200", "/api/demos", "/api/audit-logs?limit=200"] {
@@ -80,17 +82,71 @@ async fn secrets_in_forms_and_queries_are_in_no_answer_entry_file_or_item() {
     }
 }
 
+/// Posts and changes attribution with secrets in URLs; returns the answers.
+async fn attributed(world: &World, owner: &Person) -> String {
+    let page = |n: usize| format!("https://ada:{CANARY}{n}@shop.example/reset?utm_source=x&token={CANARY}{n}");
+    let mut posted = lead("fay@example.com");
+    posted["referrer"] = json!(page(18));
+    posted["landing_page"] = json!(format!("/welcome?token={CANARY}19#code={CANARY}20"));
+    posted["attribution"] = json!({"utm_content": page(21), "utm_other": page(22)});
+    let posted = world.visitor().post("/api/leads", posted).await.expect(201);
+    let path = format!("/api/leads/{}", posted.id());
+    let change = json!({"attribution": {"referrer": page(23)}});
+    let changed = owner.patch(&path, change).await.expect(200);
+    assert_eq!(changed.data()["attribution"]["referrer"], "https://ada:***@shop.example/reset?utm_source=x&token=***");
+    posted.text + &changed.text
+}
+
+/// Sends secrets in names and in entries of flat forms; returns the answers.
+async fn named(world: &World, viewer: &Person) -> String {
+    let post = |form: String| {
+        let post = world.visitor().post("/api/leads", json!({}));
+        post.body(FORM, form).header("accept", "application/json")
+    };
+    let json = format!("%7B%22password%22%3A%22{CANARY}24%22%7D=x&email=gus%40example.com");
+    let mut seen = post(json).await.expect(201).text;
+    let entries = format!(
+        "email=hal%40example.com&f[0][name]=password&f[0][value]={CANARY}25&userPwd={CANARY}26&sms_code={CANARY}27"
+    );
+    seen += &post(entries).await.expect(201).text;
+    seen += &viewer.post(&format!("/api/users?password:{CANARY}28"), json!({})).await.expect(403).text;
+    seen
+}
+
+#[tokio::test]
+async fn the_code_of_the_first_owner_is_in_no_item() {
+    let world = World::new().await;
+    let registration = json!({
+        "email": "eva@example.com", "password": format!("{CANARY}29"), "owner_code": format!("{CANARY}30")
+    });
+
+    let answer = world.visitor().post("/api/auth/register", registration).await.expect(201);
+
+    assert!(!answer.text.contains(CANARY), "{}", answer.text);
+    let items = all_there_is(&world);
+    assert!(items.iter().any(|item| item.contains("owner_code")), "the request is recorded");
+    for item in items {
+        assert!(!item.contains(CANARY), "{item}");
+    }
+}
+
 #[tokio::test]
 async fn masked_fields_keep_what_isn_t_secret() {
     let world = World::new().await;
     let owner = world.owner().await;
     let mut posted = lead("ada@example.com");
-    posted["extra"] = json!({"postal_code": "100000", "fields": [{"name": "colour", "value": "red"}], "pin": 1234});
+    let kept = json!({
+        "postal_code": "100000", "fields": [{"name": "colour", "value": "red"}], "business_card": "yes",
+        "tokens_per_month": 5, "interests": ["Access card reader", "Camera"], "author": {"name": "Ricardo", "value": 1}
+    });
+    posted["extra"] = kept.clone();
+    posted["extra"]["pin"] = json!(1234);
     let id = world.visitor().post("/api/leads", posted).await.expect(201).id();
 
     let extra = owner.get(&format!("/api/leads/{id}")).await.expect(200).data()["extra"].clone();
 
-    let expected = json!({"postal_code": "100000", "fields": [{"name": "colour", "value": "red"}], "pin": "***"});
+    let mut expected = kept;
+    expected["pin"] = json!("***");
     assert_eq!(extra, expected);
 }
 

@@ -194,7 +194,7 @@ async fn changing(person: &Person, why: &str, kind: &str, ids: &Ids, entry: &str
             json!({"action": "restore", "id": ids[kind]}),
         ] {
             for atomic in [true, false] {
-                let answer = person.post(&batch, json!({"items": [item], "atomic": atomic})).await;
+                let answer = person.post(&format!("{batch}?atomic={atomic}"), json!({"items": [item]})).await;
                 answers.push((format!("a batch with {item}"), answer));
             }
         }
@@ -235,8 +235,8 @@ async fn what_may_be_changed_but_not_deleted_is_deleted_by_no_way() {
             person.post(&undo, json!({})).await.expect_problem(403, "forbidden");
             if has_batch {
                 let delete = json!([{"action": "delete", "id": ids[kind]}]);
-                let atomic = json!({"items": delete, "atomic": true});
-                person.post(&batch, atomic).await.expect_problem(403, "forbidden");
+                let atomic = format!("{batch}?atomic=true");
+                person.post(&atomic, json!({"items": delete})).await.expect_problem(403, "forbidden");
                 let answer = person.post(&batch, json!({"items": delete})).await;
                 let part = answer.json()["data"]["results"][0]["status"].clone();
                 assert_eq!(part, 403, "{why}: a batch of {kind} answers {}", answer.text);
@@ -255,19 +255,18 @@ async fn batches(person: &Person, why: &str, kind: &str, ids: &Ids) -> usize {
         return 0;
     }
     for item in [
-        json!({"action": "update", "id": ids[kind], "data": {"name": "Other", "title": "Other", "notes": "Other"}}),
         json!({"action": "update", "id": ids[kind], "data": texts(kind)}),
         json!({"action": "delete", "id": ids[kind]}),
     ] {
         for atomic in [true, false] {
-            let answer = person.post(&path, json!({"items": [item], "atomic": atomic})).await;
-            let part = answer.json()["data"]["results"][0]["status"].as_u64().unwrap_or_default();
-            let refused = refuses(&answer) || answer.status.as_u16() == 422 || [401, 403, 404, 422].contains(&part);
+            let answer = person.post(&format!("{path}?atomic={atomic}"), json!({"items": [item]})).await;
+            let part = answer.json()["data"][0]["status"].as_u64().unwrap_or_default();
+            let refused = refuses(&answer) || [401, 403, 404].contains(&part);
             assert!(refused, "{why}: a batch of {kind} answers {}", answer.text);
             assert!(!answer.text.contains("Canary"), "{why}: a batch of {kind} shows {}", answer.text);
         }
     }
-    6
+    4
 }
 
 async fn undoing(person: &Person, why: &str, kind: &str, entry: &str) -> usize {
@@ -344,8 +343,8 @@ async fn a_trashed_record_comes_back_by_no_way_that_may_not_delete_it() {
             if routes().iter().any(|route| route.path == format!("/api/{kind}/batch")) {
                 for atomic in [true, false] {
                     let items = json!([{"action": "restore", "id": ids[kind]}]);
-                    let batch = json!({"items": items, "atomic": atomic});
-                    answers.push(person.post(&format!("/api/{kind}/batch"), batch).await);
+                    let batch = format!("/api/{kind}/batch?atomic={atomic}");
+                    answers.push(person.post(&batch, json!({"items": items})).await);
                 }
             }
             for answer in &answers {

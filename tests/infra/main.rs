@@ -4,6 +4,7 @@ mod chinese;
 mod circles;
 mod events;
 mod rights;
+mod secrets;
 mod template;
 
 use daybook_local::functions;

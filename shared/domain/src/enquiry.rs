@@ -2,6 +2,7 @@
 
 use crate::choices;
 use crate::error::{Rule, Unit};
+use crate::masking::masked_url;
 use crate::text::breaks_a_line;
 use crate::{EmailAddress, Line, Locale, Phone, Prose};
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,29 @@ pub struct Attribution {
     pub referrer: Option<Line<1000>>,
     /// The first page visited.
     pub landing_page: Option<Line<1000>>,
+}
+
+impl Attribution {
+    /// The attribution with secrets masked in its URLs: pages are visited by links with tokens, too.
+    pub fn masked(self) -> Attribution {
+        Attribution {
+            utm_source: masked_line(self.utm_source),
+            utm_medium: masked_line(self.utm_medium),
+            utm_campaign: masked_line(self.utm_campaign),
+            utm_term: masked_line(self.utm_term),
+            utm_content: masked_line(self.utm_content),
+            gclid: masked_line(self.gclid),
+            fbclid: masked_line(self.fbclid),
+            referrer: masked_line(self.referrer),
+            landing_page: masked_line(self.landing_page),
+        }
+    }
+}
+
+/// A line with secrets masked if it is a URL, truncated to its limit.
+fn masked_line<const MAX: usize>(line: Option<Line<MAX>>) -> Option<Line<MAX>> {
+    let masked: String = masked_url(line?.as_str()).chars().take(MAX).collect();
+    Line::parse(&masked).ok()
 }
 
 /// An enquiry: the fields of a public form about the visitor and the project.

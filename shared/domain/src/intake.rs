@@ -1,10 +1,11 @@
 //! Public form intake: parsing of posted forms, and spam screening.
 //!
 //! A form may send any field. Known fields are validated, advertising parameters become attribution, fields with a leading
-//! underscore control the request and aren't stored, and all others are kept as `extra`, with secrets masked.
+//! underscore control the request and aren't stored, and all others are kept as `extra`. Secrets are masked in `extra`
+//! and in the URLs of the attribution.
 
 use crate::ask::{Asked, Nothing};
-use crate::enquiry::{DEMO_DATA, Enquiry, check_extra};
+use crate::enquiry::{Attribution, DEMO_DATA, Enquiry, check_extra};
 use crate::error::{Error, Rule, Unit, Violations};
 use crate::masking::masked_fields;
 use crate::read::{escape, read};
@@ -171,8 +172,7 @@ impl<A: Asked> Intake<A> {
             }
         }
         fold(&mut enquiry, "consent", consent);
-        let extra = masked_fields(&extra);
-        extra_violations(&extra, &mut violations);
+        let extra = stored_extra(extra, &mut violations);
         if enquiry.get("source").and_then(Value::as_str).is_some_and(|source| source.trim() == DEMO_DATA) {
             let rule = Rule::format(
                 "another source: demo_data is reserved for demo leads",
@@ -182,7 +182,10 @@ impl<A: Asked> Intake<A> {
         }
         let enquiry = noted(read::<Enquiry>(Value::Object(enquiry)), &mut violations)?;
         let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
-        let enquiry = enquiry.map(|enquiry| Enquiry { extra, ..enquiry });
+        let enquiry = enquiry.map(|mut enquiry| {
+            let attribution = enquiry.attribution.take().map(Attribution::masked);
+            Enquiry { attribution, extra, ..enquiry }
+        });
         if bytes_of(&(&enquiry, &asked)) > ENQUIRY_BYTES {
             violations.add("/extra", Rule::TooLong { max: ENQUIRY_BYTES, unit: Unit::Bytes });
         }
@@ -205,8 +208,7 @@ impl<A: Asked> FollowUp<A> {
             }
             if A::FIELDS.contains(&name.as_str()) { &mut asked } else { &mut extra }.insert(name, value);
         }
-        let extra = masked_fields(&extra);
-        extra_violations(&extra, &mut violations);
+        let extra = stored_extra(extra, &mut violations);
         let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
         match asked {
             Some(asked) if violations.0.is_empty() => Ok(FollowUp { asked, extra, controls }),
@@ -225,6 +227,15 @@ fn noted<T>(read: Result<T, Error>, violations: &mut Violations) -> Result<Optio
         }
         Err(other) => Err(other),
     }
+}
+
+/// Other fields as they are stored, with secrets masked. What exceeds the limits is refused, and isn't searched for
+/// secrets.
+fn stored_extra(extra: Map<String, Value>, violations: &mut Violations) -> Map<String, Value> {
+    let extra = if check_extra(&extra).is_ok() { masked_fields(&extra) } else { extra };
+    // A mask may be longer than what it replaces.
+    extra_violations(&extra, violations);
+    extra
 }
 
 fn extra_violations(extra: &Map<String, Value>, violations: &mut Violations) {
@@ -358,6 +369,34 @@ mod tests {
         assert_eq!(Value::Object(read.enquiry.extra), masked);
         let follow_up = FollowUp::<Nothing>::read(extra.as_object().cloned().expect("an object")).expect("valid");
         assert_eq!(Value::Object(follow_up.extra), masked);
+    }
+
+    #[test]
+    fn limits_count_what_was_sent_and_what_is_stored() {
+        let check = |extra: Value, expected: bool| {
+            let read = intake(json!({"email": "a@b.example", "extra": extra}));
+            assert_eq!(read.is_ok(), expected, "{extra}");
+        };
+        check(json!({"password": "x".repeat(1100)}), false);
+        check(json!({"list": vec![json!({"pin": 1}); 90]}), false);
+        check(json!({"list": vec![json!({"pin": 1}); 60]}), true);
+        check(json!({"x".repeat(201): "y"}), true);
+    }
+
+    #[test]
+    fn secrets_in_the_urls_of_the_attribution_are_masked() {
+        let long = format!("https://a.example/{}?token=x", "a".repeat(974));
+        let read = intake(json!({
+            "email": "a@b.example", "referrer": "https://a.example/?a=1&token=x", "landing_page": long,
+            "attribution": {"utm_source": "/reset?code=x", "utm_term": "is the token=x?"}
+        }));
+        let attribution = read.expect("valid").enquiry.attribution.expect("attribution");
+        assert_eq!(attribution.referrer.as_ref().expect("a page").as_str(), "https://a.example/?a=1&token=***");
+        assert_eq!(attribution.utm_source.as_ref().expect("a source").as_str(), "/reset?code=***");
+        assert_eq!(attribution.utm_term.as_ref().expect("a term").as_str(), "is the token=x?");
+        let page = attribution.landing_page.as_ref().expect("a page").as_str();
+        assert!(page.ends_with("?token=*") && page.len() == 1000, "{page}");
+        assert_eq!(attribution.clone().masked(), attribution);
     }
 
     #[test]

@@ -235,8 +235,15 @@ impl Record for Lead {
         let Edit { before, mut wanted, again, .. } = edit;
         // Earlier versions had other rules for `extra`.
         if before.is_none_or(|before| before.extra != wanted.extra) {
+            let check =
+                |extra: &Map<String, Value>| check_extra(extra).map_err(|rule| Error::invalid("/extra", rule));
+            check(&wanted.extra)?;
             wanted.extra = masked_fields(&wanted.extra);
-            check_extra(&wanted.extra).map_err(|rule| Error::invalid("/extra", rule))?;
+            // A mask may be longer than what it replaces.
+            check(&wanted.extra)?;
+        }
+        if before.is_none_or(|before| before.attribution != wanted.attribution) {
+            wanted.attribution = wanted.attribution.map(Attribution::masked);
         }
         let is_converted = |lead: &Lead| lead.status == Status::Converted;
         let became = |lead: Option<&Lead>| lead.and_then(|lead| lead.customer_id);
@@ -343,6 +350,17 @@ pub(crate) mod tests {
         let before = lead();
         let whole = serde_json::to_value(&before).expect("serialises");
         assert_eq!(before.patched(patch(whole)), Ok(before));
+    }
+
+    #[test]
+    fn secrets_of_a_patch_are_masked() {
+        let patch = patch(json!({
+            "extra": {"userPwd": "x"}, "attribution": {"referrer": "https://ada:x@a.example/?token=x"}
+        }));
+        let after = lead().patched(patch).expect("valid");
+        assert_eq!(after.extra["userPwd"], "***");
+        let referrer = after.attribution.and_then(|attribution| attribution.referrer).expect("a page");
+        assert_eq!(referrer.as_str(), "https://ada:***@a.example/?token=***");
     }
 
     #[test]

@@ -10,7 +10,6 @@ pub mod templates;
 pub use message::{Content, Mail, Sender};
 pub use outbox::{Caught, Outbox};
 pub use ses::Ses;
-pub use shown::without_link;
 
 use futures::future::BoxFuture;
 

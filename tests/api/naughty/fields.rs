@@ -3,7 +3,7 @@
 
 use daybook_domain::demo::DemoType;
 use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, EXTRA_BYTES, Industry, ProjectTimeline};
-use daybook_domain::masking::is_secret;
+use daybook_domain::masking::{is_secret, masked_name};
 use daybook_domain::read::escape;
 use daybook_domain::words::is_han;
 use daybook_domain::{EmailAddress, Locale, Moment, Zone};
@@ -216,7 +216,7 @@ impl Case {
             _ if is_secret(text) => (String::new(), Ok(json!("***"))),
             _ => (String::new(), Ok(json!("x"))),
         };
-        let kept = format!("/enquiry/extra/{}", escape(text));
+        let kept = format!("/enquiry/extra/{}", escape(masked_name(text)));
         Case { path: vec![text.to_owned()], value: json!("x"), told, kept, verdict }
     }
 
