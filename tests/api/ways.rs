@@ -238,7 +238,7 @@ async fn what_may_be_changed_but_not_deleted_is_deleted_by_no_way() {
                 let atomic = format!("{batch}?atomic=true");
                 person.post(&atomic, json!({"items": delete})).await.expect_problem(403, "forbidden");
                 let answer = person.post(&batch, json!({"items": delete})).await;
-                let part = answer.json()["data"]["results"][0]["status"].clone();
+                let part = answer.json()["data"][0]["status"].clone();
                 assert_eq!(part, 403, "{why}: a batch of {kind} answers {}", answer.text);
                 batches += 2;
             }

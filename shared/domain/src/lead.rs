@@ -235,8 +235,7 @@ impl Record for Lead {
         let Edit { before, mut wanted, again, .. } = edit;
         // Earlier versions had other rules for `extra`.
         if before.is_none_or(|before| before.extra != wanted.extra) {
-            let check =
-                |extra: &Map<String, Value>| check_extra(extra).map_err(|rule| Error::invalid("/extra", rule));
+            let check = |extra: &Map<String, Value>| check_extra(extra).map_err(|rule| Error::invalid("/extra", rule));
             check(&wanted.extra)?;
             wanted.extra = masked_fields(&wanted.extra);
             // A mask may be longer than what it replaces.
