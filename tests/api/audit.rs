@@ -151,6 +151,7 @@ async fn failed_sign_ins_denied_attempts_and_key_changes_are_on_record_with_secr
     let body = json!({"email": "ada@example.com", "password": canary});
     let tokens = world.visitor().post("/api/auth/register", body).await.expect(201).json();
     let ada = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
+    world.confirm("ada@example.com").await;
     let wrong = json!({"email": "ada@example.com", "password": "canary-wrong"});
     world.visitor().post("/api/auth/login", wrong).await.expect(401);
     let unknown = json!({"email": "nobody@example.com", "password": "canary-unknown"});

@@ -336,3 +336,111 @@ async fn an_organisation_keeps_an_owner_who_can_sign_in() {
     owner.patch(&path(&owner), json!({"role": "viewer"})).await.expect_problem(409, "conflict");
     owner.delete(&path(&owner)).await.expect_problem(409, "conflict");
 }
+
+#[tokio::test]
+async fn an_owner_s_address_that_was_corrected_is_the_one_that_counts() {
+    let mut world = World::with(owned_by("typo@example.com")).await;
+    let register = |world: &World, email: &str, more: Value| {
+        let mut body = json!({"email": email, "password": "correct horse battery"});
+        body.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        world.visitor().post("/api/auth/register", body)
+    };
+    register(&world, "typo@example.com", json!({})).await.expect(202);
+    let old = mailed(&world, "typo@example.com", "invite").await.expect("a mail");
+    world = world.restarted_with(owned_by("owner@example.com")).await;
+    register(&world, "typo@example.com", json!({"invite_token": old})).await.expect_problem(409, "conflict");
+    register(&world, "owner@example.com", json!({})).await.expect(202);
+    let new = mailed(&world, "owner@example.com", "invite").await.expect("a mail");
+    register(&world, "typo@example.com", json!({"invite_token": new})).await.expect_problem(409, "conflict");
+    register(&world, "owner@example.com", json!({"invite_token": new})).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_user_in_the_trash_doesn_t_lose_their_power_with_their_role() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let strong = role(&owner, "Strong", &["leads:read:team"]).await;
+    let user = world.person(strong).await;
+    owner.delete(&path(&user)).await.expect(200);
+    owner.delete(&format!("/api/roles/{strong}")).await.expect_problem(409, "conflict");
+    let clerk = with_role(&world, &owner, "Clerk", &["users:read", "users:manage"]).await;
+    clerk.post(&format!("{}/restore", path(&user)), json!({})).await.expect_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn what_was_asked_for_with_a_key_counts_only_while_the_key_lasts() {
+    let world = World::with(WorldOptions { registration: Some(Registration::Invite), ..WorldOptions::default() }).await;
+    let (owner, admin) = (world.owner().await, world.person(Role::Admin).await);
+    let weak = role(&owner, "Weak", &["users:read"]).await;
+    let body = json!({"name": "K", "permissions": ["users:read", "users:manage"]});
+    for end in ["revoked", "grown"] {
+        let made = admin.post("/api/api-keys", body.clone()).await.expect(201).data();
+        let key = world.visitor().with_token(made["key"].as_str().expect("a secret"));
+        let user = world.person(weak).await;
+        let (evil, eva) = (format!("{end}@evil.example"), format!("{end}@example.com"));
+        key.patch(&path(&user), json!({"email": evil})).await.expect(200);
+        key.post("/api/invitations", json!({"email": eva, "role": weak.to_string()})).await.expect(201);
+        let (proof, invitation) =
+            (mailed(&world, &evil, "verify-email").await.expect("a mail"), mailed(&world, &eva, "invite").await);
+        match end {
+            "revoked" => {
+                let key = format!("/api/api-keys/{}", made["id"].as_str().expect("an id"));
+                owner.delete(&key).await.expect(200);
+            }
+            _ => {
+                let wider = json!({"permissions": ["users:read", "leads:read:all"]});
+                owner.patch(&format!("/api/roles/{weak}"), wider).await.expect(200);
+            }
+        }
+        let verify = world.visitor().post("/api/auth/verify-email", json!({"token": proof}));
+        verify.await.expect_problem(409, "conflict");
+        let accept = json!({"email": eva, "password": "correct horse battery", "invite_token": invitation});
+        world.visitor().post("/api/auth/register", accept).await.expect_problem(409, "conflict");
+    }
+}
+
+#[tokio::test]
+async fn one_address_gets_ten_mails_a_day_by_whatever_way() {
+    let world = World::with(WorldOptions { rate_limits: true, ..WorldOptions::default() }).await;
+    let (owner, sales) = (world.owner().await, world.person(Role::Sales).await);
+    let mut sent = 0;
+    for n in 0..8 {
+        let invitation = json!({"email": "victim@example.com", "role": "sales"});
+        let answer = owner.post("/api/invitations", invitation).await;
+        sent += usize::from(answer.status.is_success());
+        if answer.status.is_success() {
+            let invitation = format!("/api/invitations/{}", answer.id());
+            let again = owner.post(&format!("{invitation}/resend"), json!({})).await;
+            sent += usize::from(again.status.is_success());
+            owner.delete(&invitation).await.expect(200);
+        }
+        for address in ["victim@example.com".to_owned(), format!("other{n}@example.com")] {
+            let answer = owner.patch(&path(&sales), json!({"email": address})).await;
+            sent += usize::from(answer.status.is_success() && address.starts_with("victim"));
+        }
+    }
+    assert_eq!(sent, 10);
+}
+
+#[tokio::test]
+async fn an_account_made_with_another_person_s_address_keeps_nothing_of_its_maker() {
+    let world = World::new().await;
+    let body = json!({"email": "victim@example.com", "password": "correct horse battery"});
+    let tokens = world.visitor().post("/api/auth/register", body).await.expect(201).json();
+    let maker = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
+    let key = json!({"name": "K", "permissions": ["leads:read:all"]});
+    maker.post("/api/api-keys", key).await.expect_problem(409, "conflict");
+    let setup = json!({"current_password": "correct horse battery"});
+    let secret = maker.post("/api/auth/mfa/setup", setup).await.expect(200).data()["secret"].clone();
+    let secret = totp_rs::Secret::try_from_base32(secret.as_str().expect("a secret")).expect("base 32");
+    let totp = totp_rs::Builder::new().with_secret(secret).with_account_name("x").build().expect("a factor");
+    let code = totp.generate(world.clock.now().as_second() as u64).to_string();
+    maker.post("/api/auth/mfa/confirm", json!({"code": code})).await.expect(200);
+    world.visitor().post("/api/auth/forgot-password", json!({"email": "victim@example.com"})).await.expect(202);
+    let token = mailed(&world, "victim@example.com", "reset-password").await.expect("a mail");
+    let new = json!({"token": token, "password": "another horse battery"});
+    world.visitor().post("/api/auth/reset-password", new).await.expect(200);
+    maker.get("/api/auth/me").await.expect_problem(401, "unauthenticated");
+    let login = json!({"email": "victim@example.com", "password": "another horse battery"});
+    world.visitor().post("/api/auth/login", login).await.expect(200);
+}

@@ -161,10 +161,11 @@ async fn a_session_or_a_key_alone_doesn_t_turn_it_off() {
     let owner = world.owner().await;
     let me = ada.get("/api/auth/me").await.expect(200).data();
     let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
+    let entry = entry_of(&owner, me["id"].as_str().expect("an id")).await;
+    world.confirm("ada@example.com").await;
     let body = json!({"name": "K", "permissions": ["users:read", "users:manage", "audit:read", "audit:revert"]});
     let key = ada.post("/api/api-keys", body).await.expect(201).data();
     let key = world.visitor().with_token(key["key"].as_str().expect("a secret"));
-    let entry = entry_of(&owner, me["id"].as_str().expect("an id")).await;
     let undo = format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id"));
     let (off, by_request) = (json!({"second_factor": false}), json!({"request_id": entry["request_id"]}));
     for by in [&ada, &key] {

@@ -4,7 +4,7 @@ use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::Organization;
 use daybook_domain::{Conflict, EmailAddress, Error as Domain, OrgId, Rule, Secret, Stored};
 use daybook_http::{Cx, Error, Result};
-use daybook_records::{invite, is_still_invited};
+use daybook_records::invite;
 use daybook_store::{FirstAddress, FirstOwner, Registration};
 
 /// The organisation that a new user joins.
@@ -50,11 +50,12 @@ pub async fn home_of(cx: &Cx, new: Registrant<'_>) -> Result<Option<Home>> {
         }
         // The default organisation's first owner registers whatever the setting.
         let is_first = org == settings.default_org && invitation.is_of_first_owner();
+        // The address of the first owner may have been corrected since.
+        if is_first && !settings.first_owner.is(&invitation.email) {
+            return Err(unusable());
+        }
         if is_first || settings.registration != Registration::Closed {
-            return match is_still_invited(&cx.in_organization(org), &invitation).await? {
-                true => Ok(Some(Home::Invited(org, Box::new(invitation), Proof::Mail))),
-                false => Err(unusable()),
-            };
+            return Ok(Some(Home::Invited(org, Box::new(invitation), Proof::Mail)));
         }
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
@@ -62,7 +63,7 @@ pub async fn home_of(cx: &Cx, new: Registrant<'_>) -> Result<Option<Home>> {
     match &settings.first_owner {
         FirstOwner::FirstToRegister if organization.is_none() => return Ok(Some(Home::New(settings.default_org))),
         FirstOwner::Address(first)
-            if first.email.normalized() == new.email.normalized()
+            if settings.first_owner.is(new.email)
                 && organization.as_ref().is_none_or(|organization| organization.owner_ids.is_empty()) =>
         {
             let organization = organization.map(Stored::into_inner);

@@ -12,7 +12,7 @@ use daybook_domain::{
     AnyId, Audit, Conflict, EmailAddress, Error as Domain, Event, NewPassword, Record as _, Secret, UserId,
 };
 use daybook_http::{Accepted, Cx, Data, Error, Json, Language, Result};
-use daybook_records::{address_of, is_still_requested};
+use daybook_records::{address_of, is_still_requested, take_mail_to};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -116,7 +116,10 @@ pub async fn reset_password(cx: Cx, language: Language, Json(ask): Json<Reset>) 
     let phc = passwords::hash(ask.password.into_secret()).await?;
     cx.decide(|| async {
         let user = cx.find::<User>(id).await?.filter(|user| is_for(user, &ticket, to)).ok_or_else(unusable)?;
-        let proven = User { email_verified_at: user.email_verified_at.or(Some(cx.now())), ..User::clone(&user) };
+        // A second factor set up before the address was confirmed may be that of another person.
+        let second_factor = user.second_factor && user.email_verified_at.is_some();
+        let email_verified_at = user.email_verified_at.or(Some(cx.now()));
+        let proven = User { email_verified_at, second_factor, ..User::clone(&user) };
         let after = proven.signed_out().following(&user, cx.now());
         let credential = Credential { phc: phc.clone(), set_at: cx.now() };
         let [elsewhere, on_devices] = Attempt::sign_in_cleared(&cx, id)?;
@@ -172,6 +175,7 @@ pub async fn change_email(cx: Cx, language: Language, Json(ask): Json<NewAddress
     let (id, _) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
     let attempt = has_password(&cx, id, ask.current_password).await?;
+    take_mail_to(&cx, &ask.email).await?;
     let to = Use::VerifyEmail;
     cx.decide(|| async {
         let user = cx.get::<User>(id).await?;
@@ -223,8 +227,12 @@ pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<
     let to = Use::VerifyEmail;
     // Who requested the address for the user stays on the ticket.
     let earlier = Ticket::read(&cx.env, cx.org, id, to).await?;
-    let by = earlier.filter(|earlier| earlier.went_to(user.address_to_confirm())).and_then(|earlier| earlier.by);
-    let ticket = Ticket::new(&cx.env, user.address_to_confirm(), to).requested_by(by).write(cx.org, id, to)?;
+    let ticket = Ticket::new(&cx.env, user.address_to_confirm(), to);
+    let ticket = match earlier.filter(|earlier| earlier.went_to(user.address_to_confirm())) {
+        Some(earlier) => ticket.requested_like(&earlier),
+        None => ticket,
+    };
+    let ticket = ticket.write(cx.org, id, to)?;
     let tx = Tx::happened(Event::UserVerificationRequested, Audit::Update, id).with_row(ticket);
     let reply = next(
         Accepted,

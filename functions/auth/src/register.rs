@@ -12,7 +12,7 @@ use daybook_domain::permission::Role;
 use daybook_domain::user::{User, Username};
 use daybook_domain::{Conflict, EmailAddress, Error as Domain, Line, Locale, NewPassword, Record as _, Secret};
 use daybook_http::{Accepted, Answer, BareCreated, Call, Cx, Error, HttpReply, Json, Language, Operation, Result};
-use daybook_records::invite;
+use daybook_records::{invite, is_still_invited};
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Answer as Kind, FirstAddress, FirstOwner, Reply, Tx, sha256_hex};
@@ -117,7 +117,10 @@ async fn invite_first_owner(cx: &Cx, language: Language) -> Result<Registered> {
     loop {
         if cx.find::<Organization>(cx.org).await?.is_some() {
             let invitation = invite::of_first_owner(cx).await?.ok_or(Domain::Conflict(Conflict::HasOwner))?;
-            let resent = |invitation: &Invitation| invitation.resent(None, cx.now());
+            // OwnerEmail may have been corrected since.
+            let resent = |invitation: &Invitation| {
+                invitation.resent(None, cx.now()).map(|resent| Invitation { email: email.clone(), ..resent })
+            };
             return daybook_records::change(cx, invitation, None, resent, |_: Invitation| reply()).await;
         }
         let organization = NewOrganization {
@@ -152,12 +155,18 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
             (user, Tx::create(&organization).and_create(&form))
         }
         Home::Invited(_, invitation, proof) => {
+            if !is_still_invited(&cx, invitation).await? {
+                return Err(Domain::Conflict(Conflict::InvitationUsed).into());
+            }
             let name = if new.name.is_some() { &new.name } else { &invitation.name };
             let user = user(name, invitation.role);
             let (user, open) = match proof {
                 Proof::Mail => (User { email_verified_at: Some(stamp.at), ..user }, Invitation::clone(invitation)),
                 // The code doesn't expire with the invitation.
-                Proof::Code => (user, invitation.resent(None, stamp.at)?),
+                Proof::Code => {
+                    let resent = invitation.resent(None, stamp.at)?;
+                    (user, Invitation { email: new.email.clone(), ..resent })
+                }
             };
             let accepted = open.accepted(&new.email, user.id, stamp.at)?.following(invitation, stamp.at);
             let rename = new.organization_name.as_ref().filter(|_| invitation.is_of_first_owner());

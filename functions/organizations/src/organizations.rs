@@ -23,7 +23,7 @@ pub async fn create(cx: Cx, NewJson(new): NewJson<NewOrganization>) -> Result<Cr
     if cx.env.settings.registration == Registration::Closed {
         return Err(Domain::Conflict(Conflict::RegistrationClosed).into());
     }
-    take_mail(&cx).await?;
+    take_mail(&cx, &new.owner_email).await?;
     let cx = cx.in_organization(OrgId::new(cx.env.ids.next()));
     let team = new.owner_email.clone();
     let (organization, tx) = invite::organization_of_invited(&cx, new, team).await?;
@@ -81,8 +81,8 @@ pub async fn resend(cx: Cx, Path(id): Path<OrgId>) -> Result<Data<Invitation>> {
     if !organization.owner_ids.is_empty() {
         return Err(Domain::Conflict(Conflict::HasOwner).into());
     }
-    take_mail(&caller).await?;
     let invitation = invite::of_first_owner(&cx).await?.ok_or_else(|| Domain::not_found(RecordType::Invitation))?;
+    take_mail(&caller, &cx.get::<Invitation>(invitation).await?.email).await?;
     let resent = |invitation: &Invitation| invitation.resent(None, cx.now());
     daybook_records::change(&cx, invitation, None, resent, Data).await
 }

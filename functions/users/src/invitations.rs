@@ -31,6 +31,6 @@ pub async fn revoke(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitat
 
 /// Sends an invitation again, valid for another week. The links of earlier mails stop working.
 pub async fn resend(cx: Cx, Path(id): Path<InvitationId>) -> Result<Data<Invitation>> {
-    let resent = |invitation: &Invitation| invitation.resent(cx.actor.owner(), cx.now());
+    let resent = |invitation: &Invitation| invitation.resent(Some(&cx.actor), cx.now());
     daybook_records::change(&cx, id, None, resent, Data).await
 }

@@ -2,7 +2,7 @@
 //! prevents DNS rebinding, the pages for this machine alone, and the addresses to listen on.
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{FORWARDED, HOST, VIA};
+use axum::http::header::HOST;
 use axum::http::{HeaderName, Version};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -36,13 +36,18 @@ pub async fn of_known_host(State(known): State<KnownHosts>, request: Request, ne
     }
 }
 
-/// Headers that proxies add. A request that a proxy on this machine forwards comes from this machine, too.
-const PROXIED: [HeaderName; 5] = [
-    FORWARDED,
-    VIA,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-real-ip"),
+/// Beginnings of headers that proxies add. A request that a proxy on this machine forwards comes from this machine, too.
+const PROXIED: [&str; 10] = [
+    "forwarded",
+    "via",
+    "x-forwarded-",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-",
+    "cdn-",
+    "fly-",
 ];
 
 /// Middleware that answers only requests from this machine, to one of its own names, neither forwarded by a proxy nor
@@ -57,7 +62,8 @@ pub async fn of_this_machine(State(env): State<Arc<Env>>, request: Request, next
 fn refusal(request: &Request) -> Option<Refusal> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let is_near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
-    let is_forwarded = PROXIED.iter().any(|name| request.headers().contains_key(name));
+    let by_proxy = |name: &HeaderName| PROXIED.iter().any(|start| name.as_str().starts_with(start));
+    let is_forwarded = request.headers().keys().any(by_proxy);
     if !is_near || is_forwarded || !host_of(request).is_some_and(|host| host.is_loopback()) {
         return Some(Refusal::OtherMachine);
     }

@@ -35,7 +35,9 @@ pub fn keyring(folder: &Path) -> Result<Keyring, DataError> {
     let keys = keys.ok_or_else(|| refused("the file `secret` is damaged".to_owned()))?;
     match fs::read_to_string(folder.join(SECRET_CHECK)) {
         Ok(check) if keys.verify(Purpose::DataFolder, CHECKED, check.trim()) => Ok(keys),
-        Ok(_) => Err(refused("the file `secret` is damaged or that of another folder".to_owned())),
+        Ok(_) => {
+            Err(refused(format!("the file `secret` is damaged or that of another folder, as `{SECRET_CHECK}` shows")))
+        }
         // Earlier versions had no check value.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(keys),
         Err(error) => Err(refused(format!("the file `{SECRET_CHECK}` can't be read ({error})"))),

@@ -60,6 +60,14 @@ impl Actor {
         }
     }
 
+    /// The API key, if the actor is a program.
+    pub fn key(&self) -> Option<ApiKeyId> {
+        match self {
+            Actor::ApiKey { id, .. } => Some(*id),
+            Actor::User { .. } | Actor::Public | Actor::System | Actor::Unknown(_) => None,
+        }
+    }
+
     /// The id of the user or API key; none for visitors and the system.
     pub fn id(&self) -> Option<AnyId> {
         match self {

@@ -5,7 +5,8 @@ use crate::field::Fields;
 use crate::permission::{Action, Resource, Role, RoleRef};
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::{
-    Change, Conflict, EmailAddress, Error, Event, InvitationId, Line, RecordType, Stamp, Timestamp, UserId, record_head,
+    Actor, ApiKeyId, Change, Conflict, EmailAddress, Error, Event, InvitationId, Line, RecordType, Stamp, Timestamp,
+    UserId, record_head,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub struct Invitation {
     pub role: RoleRef,
     /// The user who sent the last mail of the invitation; none for the first owner of an organisation.
     pub invited_by: Option<UserId>,
+    /// The API key that sent it, in the name of that user.
+    #[serde(default)]
+    pub invited_with: Option<ApiKeyId>,
     /// The status.
     pub status: Status,
     /// When it expires.
@@ -82,6 +86,7 @@ impl Invitation {
             name: new.name,
             role: new.role,
             invited_by: stamp.actor.owner(),
+            invited_with: stamp.actor.key(),
             status: Status::Pending,
             expires_at: stamp.at.plus(VALID),
             sent: 1,
@@ -94,13 +99,17 @@ impl Invitation {
         self.status == Status::Pending && self.role == Role::Owner.into() && self.invited_by.is_none()
     }
 
-    /// The invitation sent again by a user, or to an organisation's first owner by none; this invalidates the tokens of
+    /// The invitation sent again by an actor, or to an organisation's first owner by none; this invalidates the tokens of
     /// earlier mails.
-    pub fn resent(&self, by: Option<UserId>, at: Timestamp) -> Result<Invitation, Error> {
+    pub fn resent(&self, by: Option<&Actor>, at: Timestamp) -> Result<Invitation, Error> {
         match self.status {
-            Status::Pending => {
-                Ok(Invitation { invited_by: by, sent: self.sent + 1, expires_at: at.plus(VALID), ..self.clone() })
-            }
+            Status::Pending => Ok(Invitation {
+                invited_by: by.and_then(Actor::owner),
+                invited_with: by.and_then(Actor::key),
+                sent: self.sent + 1,
+                expires_at: at.plus(VALID),
+                ..self.clone()
+            }),
             Status::Accepted | Status::Unknown(_) => Err(Error::Conflict(Conflict::InvitationUsed)),
         }
     }

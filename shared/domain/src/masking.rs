@@ -108,12 +108,20 @@ fn masked_object(fields: &Map<String, Value>, is_hidden: &impl Fn(&str) -> bool)
         names.any(|name| is_name(name) && is_hidden(name)).then_some(entry)
     };
     let entries: BTreeSet<String> = fields.iter().filter_map(names_secret).collect();
+    let mut masked = 0;
     let shown = |(field, value): (&String, &Value)| {
         let hides_field = is_hidden(field);
-        let name = if hides_field && holds_value(field) { MASK } else { field.as_str() };
+        let name = match hides_field && holds_value(field) {
+            // Numbered, as several fields may be masked.
+            true => {
+                masked += 1;
+                if masked == 1 { MASK.to_owned() } else { format!("{MASK}{masked}") }
+            }
+            false => field.clone(),
+        };
         let hides = hides_field || is_value_of(field, &entries);
         let shown = if hides { Value::from(MASK) } else { masked_where(value, is_hidden) };
-        (name.to_owned(), shown)
+        (name, shown)
     };
     fields.iter().map(shown).collect()
 }
@@ -243,11 +251,11 @@ mod tests {
         let check = |value: Value, expected: Value| assert_eq!(masked(&value), expected, "{value}");
         check(json!({"{\"email\": \"a@b.example\", \"password\": \"x\"}": ""}), json!({"***": "***"}));
         check(json!({"{\"pin\":\"1234\"}": ""}), json!({"***": "***"}));
-        check(json!({"password：x": 1, "password%3Dx": 1}), json!({"***": "***"}));
+        check(json!({"password：x": 1, "password%3Dx": 1}), json!({"***": "***", "***2": "***"}));
         check(json!({"Password:": "x"}), json!({"Password:": "***"}));
         check(json!({"og:title": "x", "a=b": "y"}), json!({"og:title": "x", "a=b": "y"}));
-        check(Value::Object(Map::from_iter([("x".repeat(201), json!(1))])), json!({"***": "***"}));
-        check(Value::Object(Map::from_iter([("x".repeat(200), json!(1))])), json!({"x".repeat(200): 1}));
+        check(Value::Object(Map::from_iter([("x".repeat(NAME_BYTES + 1), json!(1))])), json!({"***": "***"}));
+        check(Value::Object(Map::from_iter([("x".repeat(NAME_BYTES), json!(1))])), json!({"x".repeat(NAME_BYTES): 1}));
     }
 
     #[test]
@@ -284,7 +292,7 @@ mod tests {
         check("back=%2Freset%3Ftoken%3Dx&a=%2Fb", "back=***&a=%2Fb");
         check("password%3Dx", "***");
         check("password:x&a:b", "***&a:b");
-        check(&"x".repeat(201), "***");
+        check(&"x".repeat(NAME_BYTES + 1), "***");
         check("", "");
     }
 

@@ -130,7 +130,7 @@ async fn handled(
     let began = Instant::now();
     let body = read_body(&parts.headers, body).await?;
     // Rights may have changed while a body came in slowly.
-    let admitted = match began.elapsed() > SLOW_BODY && !route.access.is_public() {
+    let admitted = match began.elapsed() > SLOW_BODY && admitted.actor.owner().is_some() {
         true => admit(env, route.access, &parts.headers, ip).await?,
         false => admitted,
     };

@@ -1,17 +1,18 @@
 //! Rules for changes of users that need the table: the caller's own role and reach as the limit, the organisation's
 //! owners, and mails to given addresses.
 
-use crate::admission::{grants_of, login};
+use crate::admission::{grants_of, grants_of_key, login};
 use crate::power::{Power, check_account, check_grant};
+use daybook_domain::api_key::ApiKey;
 use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Grants, RoleRef};
 use daybook_domain::user::{Status, User, may_change};
-use daybook_domain::{Conflict, EmailAddress, Error as Domain, Line, Record as _, UserId};
+use daybook_domain::{ApiKeyId, Conflict, EmailAddress, Error as Domain, Line, Record as _, UserId};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::{Cx, FirstOwner, Result, Tx};
+use daybook_store::{Cx, Result, Tx, sha256_hex};
 use std::time::Duration;
 
 /// Refuses changes between these roles if they have permissions that the caller doesn't have.
@@ -36,6 +37,8 @@ pub(crate) async fn within_own_reach(cx: &Cx, tx: Tx, before: Option<&User>, aft
     let held = match before.filter(|before| before.status == Status::Active) {
         Some(before) if before.role == after.role => return Ok(tx),
         Some(before) => grants_of(&cx.env, cx.org, before.role).await?,
+        // A new user is in no team.
+        None if after.version == 1 => return Ok(tx),
         None => Grants::default(),
     };
     check_grant(cx, tx, after.id, &held, after.role).await
@@ -54,34 +57,39 @@ pub(crate) async fn is_free(cx: &Cx, email: &EmailAddress, user: UserId) -> Resu
 
 /// Refuses a user of another organisation with the address of the deployment's first owner, who couldn't register then.
 pub(crate) fn may_be_used(cx: &Cx, email: &EmailAddress) -> Result<()> {
-    match &cx.env.settings.first_owner {
-        FirstOwner::Address(first)
-            if cx.org != cx.env.settings.default_org && first.email.normalized() == email.normalized() =>
-        {
-            Err(Domain::Duplicate { field: "email", existing_id: None }.into())
-        }
-        FirstOwner::Address(_) | FirstOwner::FirstToRegister | FirstOwner::NotSet => Ok(()),
+    match cx.org != cx.env.settings.default_org && cx.env.settings.first_owner.is(email) {
+        true => Err(Domain::Duplicate { field: "email", existing_id: None }.into()),
+        false => Ok(()),
     }
 }
 
-/// Whether the user who requested a ticket for another one may still do that: the account is handed over only now.
+/// Whether the actor who requested a ticket for another user may still do that: the account is handed over only now.
 pub async fn is_still_requested(cx: &Cx, ticket: &Ticket, user: &User) -> Result<bool> {
     let Some(by) = ticket.by.filter(|by| *by != user.id) else { return Ok(true) };
-    let requester = cx.find::<User>(by).await?.filter(|requester| requester.status == Status::Active);
-    let Some(requester) = requester else { return Ok(false) };
-    let (mine, theirs) = (Power::of_user(cx, &requester).await?, Power::of_user(cx, user).await?);
-    let may = may_change(mine.grants(), Some(requester.role), &[(user.role, theirs.grants().clone())]).is_ok();
+    let Some((role, mine)) = power_by_now(cx, by, ticket.by_key).await? else { return Ok(false) };
+    let theirs = Power::of_user(cx, user).await?;
+    let may = may_change(mine.grants(), role, &[(user.role, theirs.grants().clone())]).is_ok();
     Ok(may && mine.covers(cx, &theirs).await?)
 }
 
-/// Whether the user who sent an invitation may still give its role. That of an organisation's first owner has no sender.
+/// Whether the actor who sent an invitation may still give its role. That of an organisation's first owner has no sender.
 pub async fn is_still_invited(cx: &Cx, invitation: &Invitation) -> Result<bool> {
     let Some(by) = invitation.invited_by else { return Ok(true) };
-    let sender = cx.find::<User>(by).await?.filter(|sender| sender.status == Status::Active);
-    let Some(sender) = sender else { return Ok(false) };
-    let mine = grants_of(&cx.env, cx.org, sender.role).await?;
+    let Some((role, mine)) = power_by_now(cx, by, invitation.invited_with).await? else { return Ok(false) };
     let theirs = (invitation.role, grants_of(&cx.env, cx.org, invitation.role).await?);
-    Ok(may_change(&mine, Some(sender.role), &[theirs]).is_ok())
+    Ok(may_change(mine.grants(), role, &[theirs]).is_ok())
+}
+
+/// The role and the power of a user by now, or of a user's API key, which has no role; `None` if either has ended.
+async fn power_by_now(cx: &Cx, user: UserId, key: Option<ApiKeyId>) -> Result<Option<(Option<RoleRef>, Power)>> {
+    let unscoped = cx.unscoped();
+    let user = unscoped.find::<User>(user).await?.filter(|user| user.status == Status::Active);
+    let Some(user) = user else { return Ok(None) };
+    let Some(key) = key else { return Ok(Some((Some(user.role), Power::of_user(cx, &user).await?))) };
+    let key = unscoped.find::<ApiKey>(key).await?.filter(|key| key.is_in_force(cx.now()));
+    let Some(key) = key else { return Ok(None) };
+    let grants = grants_of_key(&cx.env, cx.org, &key).await?;
+    Ok(grants.map(|grants| (None, Power::of(grants, key.made_by))))
 }
 
 /// The address of a user that a ticket is sent to.
@@ -97,18 +105,32 @@ pub fn address_of(user: &User, to: Use) -> &EmailAddress {
 const MAILS_AN_HOUR: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
 const MAILS_A_DAY: Rate = Rate { burst: 500, per: Duration::from_secs(86_400) };
 
-/// Counts a mail to a given address against the organisation's rate limits. Refused to a caller, or the creator of an API
-/// key, who hasn't confirmed their own address.
-pub async fn take_mail(cx: &Cx) -> Result<()> {
-    if let Some(user) = cx.actor.owner() {
-        let user = cx.unscoped().find::<User>(user).await?;
-        if user.is_none_or(|user| user.email_verified_at.is_none()) {
-            return Err(Domain::Conflict(Conflict::AddressUnconfirmed).into());
-        }
-    }
+/// The rate limit of mails to one given address, of all organisations together.
+const MAILS_TO_ONE: Rate = Rate { burst: 10, per: Duration::from_secs(86_400) };
+
+/// Counts a mail to a given address against the rate limits. Refused to a caller, or the creator of an API key, who hasn't
+/// confirmed their own address.
+pub async fn take_mail(cx: &Cx, to: &EmailAddress) -> Result<()> {
+    check_confirmed(cx).await?;
     let org = cx.org.to_string();
     cx.limited("invite", &org, MAILS_AN_HOUR).await?;
-    cx.limited("invite-day", &org, MAILS_A_DAY).await
+    cx.limited("invite-day", &org, MAILS_A_DAY).await?;
+    take_mail_to(cx, to).await
+}
+
+/// Counts a mail to a given address against the rate limit of that address.
+pub async fn take_mail_to(cx: &Cx, to: &EmailAddress) -> Result<()> {
+    cx.limited("mail-to", &sha256_hex(to.normalized().as_bytes()), MAILS_TO_ONE).await
+}
+
+/// Refuses a caller, or the creator of an API key, who hasn't confirmed their own address.
+pub(crate) async fn check_confirmed(cx: &Cx) -> Result<()> {
+    let Some(user) = cx.actor.owner() else { return Ok(()) };
+    let user = cx.unscoped().find::<User>(user).await?;
+    match user.is_some_and(|user| user.email_verified_at.is_some()) {
+        true => Ok(()),
+        false => Err(Domain::Conflict(Conflict::AddressUnconfirmed).into()),
+    }
 }
 
 /// Adds the update of the organisation's owners to a transaction that changes a user, if they change, and of its name, if

@@ -45,9 +45,14 @@ impl Power {
         Ok(Power { grants: grants_of(&cx.env, cx.org, user.role).await?, person: Some(user.id), team: None })
     }
 
+    /// The power of these permissions in the hands of a user.
+    pub(crate) fn of(grants: Grants, person: UserId) -> Power {
+        Power { grants, person: Some(person), team: None }
+    }
+
     /// The power of an API key.
     fn of_key(key: &ApiKey) -> Power {
-        Power { grants: key.grants(), person: Some(key.made_by), team: None }
+        Power::of(key.grants(), key.made_by)
     }
 
     /// The power that a job's file relies on: what its requester had, and what its work needs.

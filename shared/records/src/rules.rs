@@ -2,7 +2,7 @@
 //!
 //! Rules that need only the record are in its type ([`Record::settle`]).
 
-use crate::people::{is_free, may_be_used, take_mail, with_owners, within_own_reach, within_own_role};
+use crate::people::{check_confirmed, is_free, may_be_used, take_mail, with_owners, within_own_reach, within_own_role};
 use crate::power::{check_key, check_role, check_team};
 use crate::query::{ListQuery, pairs_of};
 use daybook_domain::api_key::ApiKey;
@@ -20,11 +20,9 @@ use daybook_domain::{
     Actor, Audit, Conflict, Error as Domain, Event, FormId, PipelineId, Record, Rule, with_record_type,
 };
 use daybook_store::filter::{Filter, Op};
-use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, PageAsk, Reach, Result, Tx};
 use std::any::Any;
-use std::time::Duration;
 
 /// Checks the rules for a change, and adds what must be written with it to the transaction. Without a version before, the
 /// record is created or restored; without one after, it is deleted. It must be the transaction's last change so far.
@@ -116,11 +114,16 @@ fn form(cx: &Cx, before: Option<&Form>, after: Option<&Form>) -> Result<()> {
 }
 
 /// Refuses granting or revoking permissions that the caller doesn't have, except for the system actor. Refuses deleting a
-/// role that users or pending invitations have.
+/// role that users, also those in the trash, or pending invitations have: without it they would count as powerless.
 async fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) -> Result<()> {
     if let (Some(before), None) = (before, after) {
         let role = RoleRef::Custom(before.id);
-        if is_anywhere::<User>(cx, role, None).await? || is_anywhere::<Invitation>(cx, role, Some("pending")).await? {
+        let pending = PageAsk { state: Some("pending"), ..PageAsk::default() };
+        let trashed = PageAsk { trashed: true, ..PageAsk::default() };
+        let is_in_use = is_anywhere::<User>(cx, role, PageAsk::default()).await?
+            || is_anywhere::<User>(cx, role, trashed).await?
+            || is_anywhere::<Invitation>(cx, role, pending).await?;
+        if is_in_use {
             return Err(Domain::Conflict(Conflict::RoleInUse).into());
         }
     }
@@ -133,13 +136,13 @@ async fn role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) 
     check_role(cx, before, after)
 }
 
-/// Whether any record of a type has a role; with `state`, only records in that state count.
-async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, state: Option<&str>) -> Result<bool> {
+/// Whether any record of a list has a role.
+async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, of: PageAsk<'_>) -> Result<bool> {
     let unscoped = cx.unscoped();
     let mut cursor: Option<String> = None;
     loop {
         let has_role = Filter { field: "role".to_owned(), op: Op::Eq, value: role.to_string().into() };
-        let ask = PageAsk { state, filters: vec![has_role], limit: 1, cursor: cursor.as_deref(), ..PageAsk::default() };
+        let ask = PageAsk { filters: vec![has_role], limit: 1, cursor: cursor.as_deref(), ..of.clone() };
         let page = unscoped.list::<T>(&ask).await?;
         match page.next_cursor {
             _ if !page.items.is_empty() => return Ok(true),
@@ -157,9 +160,6 @@ fn organization(cx: &Cx, _: Option<&Organization>, after: Option<&Organization>)
     }
 }
 
-/// How often a day an invitation is sent again.
-const RESENT: Rate = Rate { burst: 5, per: Duration::from_secs(86_400) };
-
 /// Refuses inviting, also again, to a role with permissions that the caller doesn't have, and mails without end. An
 /// organisation's first owner isn't invited by one of its users.
 async fn invitation(cx: &Cx, before: Option<&Invitation>, after: Option<&Invitation>) -> Result<()> {
@@ -168,11 +168,7 @@ async fn invitation(cx: &Cx, before: Option<&Invitation>, after: Option<&Invitat
         return Ok(());
     };
     within_own_role(cx, &[after.role]).await?;
-    take_mail(cx).await?;
-    match before {
-        Some(_) => cx.limited("resend", &after.id.to_string(), RESENT).await,
-        None => Ok(()),
-    }
+    take_mail(cx, &after.email).await
 }
 
 /// Refuses an API key with permissions that the caller doesn't have, or of a user who reaches further than the caller, or
@@ -181,7 +177,10 @@ async fn api_key(cx: &Cx, before: Option<&ApiKey>, after: Option<&ApiKey>, tx: T
     let grants: Vec<_> = [before, after].into_iter().flatten().map(ApiKey::grants).collect();
     match (before, after) {
         (Some(_), None) => return Ok(tx.called(Audit::KeyRevoked)),
-        (None, _) => may_change_grants(&cx.grants, &grants)?,
+        (None, _) => {
+            may_change_grants(&cx.grants, &grants)?;
+            check_confirmed(cx).await?;
+        }
         (Some(before), Some(after)) if cx.actor != Actor::System => {
             may_change_grants(&cx.grants, &grants)?;
             check_key(cx, before).await?;
@@ -245,16 +244,16 @@ async fn user(cx: &Cx, before: Option<&User>, after: Option<&User>, mut tx: Tx) 
     }
     if let Some(after) = after.filter(|after| before.is_none() && after.version == 1) {
         may_be_used(cx, &after.email)?;
-        take_mail(cx).await?;
+        take_mail(cx, &after.email).await?;
     }
     if let (Some(before), Some(after)) = (before, after) {
         if (before.role, before.status) != (after.role, after.status) {
             tx = tx.called(Audit::PermissionChange);
         }
         if let Some(email) = after.new_email.as_ref().filter(|_| before.new_email != after.new_email) {
-            take_mail(cx).await?;
+            take_mail(cx, email).await?;
             is_free(cx, email, after.id).await?;
-            let ticket = Ticket::new(&cx.env, email, Use::VerifyEmail).requested_by(cx.actor.owner());
+            let ticket = Ticket::new(&cx.env, email, Use::VerifyEmail).requested_by(&cx.actor);
             tx = tx.and_happened(Event::UserVerificationRequested, Audit::Update, after.id).with_row(ticket.write(
                 cx.org,
                 after.id,

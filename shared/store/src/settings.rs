@@ -80,6 +80,16 @@ pub struct FirstAddress {
     pub code: Option<Secret>,
 }
 
+impl FirstOwner {
+    /// Whether this is the address of the first owner.
+    pub fn is(&self, email: &EmailAddress) -> bool {
+        match self {
+            FirstOwner::Address(first) => first.email.normalized() == email.normalized(),
+            FirstOwner::FirstToRegister | FirstOwner::NotSet => false,
+        }
+    }
+}
+
 impl FirstAddress {
     /// The length of a code, in characters, below which it would be easy to guess.
     pub const SHORTEST_CODE: usize = 16;

@@ -84,14 +84,23 @@ impl World {
 
     /// A world with these options and a shared clock.
     pub async fn at(options: WorldOptions, clock: Clock) -> World {
+        let folder = tempfile::tempdir().expect("a folder");
+        let over = options.meter.as_ref().map(|_| Over::Emulator).or(options.over).unwrap_or_else(Over::asked_for);
+        let raw = Raw::make(over, folder.path()).await;
+        World::over(options, clock, raw, Arc::new(folder)).await
+    }
+
+    /// The same data in a new process with other options, and an empty mailbox.
+    pub async fn restarted_with(self, options: WorldOptions) -> World {
+        World::over(options, self.clock, self.raw, self.folder).await
+    }
+
+    async fn over(options: WorldOptions, clock: Clock, raw: Raw, folder: Arc<TempDir>) -> World {
         let faults = Faults::default();
         let keys = Keyring::parse("test:0123456789abcdef0123456789abcdef").expect("a keyring");
         let mail_clock = clock.clone();
         let outbox = Outbox::in_memory(move || mail_clock.now());
-        let folder = tempfile::tempdir().expect("a folder");
         let files = folder.path().to_owned();
-        let over = options.meter.as_ref().map(|_| Over::Emulator).or(options.over).unwrap_or_else(Over::asked_for);
-        let raw = Raw::make(over, folder.path()).await;
         let wired = raw.on_the_wire(&faults, options.meter);
         let on_the_wire = wired.is_some();
         let inner = wired.unwrap_or_else(|| raw.engine());
@@ -115,7 +124,7 @@ impl World {
         }
         let system = System::start(parts).await.expect("a system");
         let app = system.app();
-        World { system, raw, faults, clock, app, folder: Arc::new(folder) }
+        World { system, raw, faults, clock, app, folder }
     }
 
     /// An anonymous visitor.

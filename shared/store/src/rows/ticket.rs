@@ -7,7 +7,7 @@ use super::{RowWrite, SKEW};
 use crate::schema::Place;
 use crate::table::{Condition, parse_item};
 use crate::{Env, Purpose, Result, ids_in_token, place_in_token, sha256_hex};
-use daybook_domain::{Conflict, EmailAddress, Error as Domain, OrgId, UserId};
+use daybook_domain::{Actor, ApiKeyId, Conflict, EmailAddress, Error as Domain, OrgId, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -49,6 +49,9 @@ pub struct Ticket {
     /// The user who requested it for another one, whose power is checked again when it is used.
     #[serde(default)]
     pub by: Option<UserId>,
+    /// The API key that it was requested with.
+    #[serde(default)]
+    pub by_key: Option<ApiKeyId>,
     /// Whether it was used.
     pub used: bool,
     /// When it expires, in seconds since 1970.
@@ -61,13 +64,19 @@ impl Ticket {
         let expires_at = env.clock.now().plus(to.valid()).as_second();
         let nonce = env.ids.next().simple().to_string();
         let address_sha256 = sha256_hex(address.normalized().as_bytes());
-        Ticket { nonce, address_sha256, by: None, used: false, expires_at }
+        Ticket { nonce, address_sha256, by: None, by_key: None, used: false, expires_at }
     }
 
-    /// The ticket as requested by a user for another one.
+    /// The ticket as requested by an actor for another user.
     #[must_use]
-    pub fn requested_by(self, user: Option<UserId>) -> Ticket {
-        Ticket { by: user, ..self }
+    pub fn requested_by(self, actor: &Actor) -> Ticket {
+        Ticket { by: actor.owner(), by_key: actor.key(), ..self }
+    }
+
+    /// The ticket as requested like an earlier one.
+    #[must_use]
+    pub fn requested_like(self, earlier: &Ticket) -> Ticket {
+        Ticket { by: earlier.by, by_key: earlier.by_key, ..self }
     }
 
     /// Whether it was sent to this address.
