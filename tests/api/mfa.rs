@@ -25,6 +25,7 @@ async fn with_factor(world: &World) -> (Person, String, Vec<String>) {
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     let answer = world.visitor().post("/api/auth/register", body).await.expect(201);
     let ada = world.visitor().with_token(answer.json()["access_token"].as_str().expect("a token"));
+    world.confirm("ada@example.com").await;
     let begun = ada.post("/api/auth/mfa/setup", json!({"current_password": PASSWORD})).await.expect(200).data();
     let secret = begun["secret"].as_str().expect("a secret").to_owned();
     let url = begun["otpauth_url"].as_str().expect("an address");
@@ -162,7 +163,6 @@ async fn a_session_or_a_key_alone_doesn_t_turn_it_off() {
     let me = ada.get("/api/auth/me").await.expect(200).data();
     let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
     let entry = entry_of(&owner, me["id"].as_str().expect("an id")).await;
-    world.confirm("ada@example.com").await;
     let body = json!({"name": "K", "permissions": ["users:read", "users:manage", "audit:read", "audit:revert"]});
     let key = ada.post("/api/api-keys", body).await.expect(201).data();
     let key = world.visitor().with_token(key["key"].as_str().expect("a secret"));

@@ -249,6 +249,14 @@ async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.ask(&ada, get.clone(), "/api/auth/sessions", none.clone(), 200).await;
     seen.ask(&ada, delete.clone(), "/api/auth/sessions", none.clone(), 200).await;
     seen.ask(&ada, post.clone(), "/api/auth/verify-email/resend", none.clone(), 202).await;
+    let (org, id) =
+        daybook_records::admission::login(&seen.world.system.env, "ada").await.expect("a read").expect("a user");
+    let ticket = async |seen: &Seen, to: Use| {
+        let env = &seen.world.system.env;
+        Ticket::read(env, org, id, to).await.expect("a read").expect("a ticket").token(env, org, id, to)
+    };
+    let proof = json!({"token": ticket(seen, Use::VerifyEmail).await});
+    seen.ask(visitor, post.clone(), "/api/auth/verify-email", proof, 200).await;
     let change = json!({"current_password": "correct horse battery", "new_password": "correct horse battery"});
     seen.ask(&ada, post.clone(), "/api/auth/change-password", change, 200).await;
     let password = json!({"current_password": "correct horse battery"});
@@ -267,14 +275,10 @@ async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     seen.ask(&ada, post.clone(), "/api/auth/change-email", change, 200).await;
     let change = json!({"email": "ada@staff.example", "current_password": "correct horse battery"});
     seen.ask(&ada, post.clone(), "/api/auth/change-email", change, 200).await;
-    let (org, id) =
-        daybook_records::admission::login(&seen.world.system.env, "ada").await.expect("a read").expect("a user");
     for (to, path) in [(Use::VerifyEmail, "/api/auth/verify-email"), (Use::ResetPassword, "/api/auth/reset-password")] {
         let forgot = json!({"email": "ada@staff.example"});
         seen.ask(visitor, post.clone(), "/api/auth/forgot-password", forgot, 202).await;
-        let env = &seen.world.system.env;
-        let ticket = Ticket::read(env, org, id, to).await.expect("a read").expect("a ticket");
-        let mut body = json!({"token": ticket.token(env, org, id, to)});
+        let mut body = json!({"token": ticket(seen, to).await});
         if to == Use::ResetPassword {
             body["password"] = json!("correct horse battery");
         }

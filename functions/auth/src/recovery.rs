@@ -221,6 +221,7 @@ pub async fn resend_verification(cx: Cx, language: Language) -> Result<Accepted<
     let (id, _) = who(&cx)?;
     cx.limited("verify", &id.to_string(), MAILS).await?;
     let user = cx.get::<User>(id).await?;
+    take_mail_to(&cx, user.address_to_confirm()).await?;
     if user.email_verified_at.is_some() && user.new_email.is_none() {
         return Ok(next(Accepted, language, "Your address is confirmed already.", "您的邮箱已经确认，无需重复确认。"));
     }

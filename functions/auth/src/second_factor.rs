@@ -9,6 +9,7 @@ use crate::sessions::who;
 use daybook_domain::user::User;
 use daybook_domain::{Conflict, Error as Domain, Event, OrgId, Record as _, Rule, Secret, UserId};
 use daybook_http::{Cx, Data, Error, Json, Result, SecretData};
+use daybook_records::check_confirmed;
 use daybook_store::rows::RowWrite;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::second_factor::SecondFactor;
@@ -70,7 +71,8 @@ pub struct Off {
     second_factor: bool,
 }
 
-/// Sets up a second factor; it takes effect once a code from the app is confirmed.
+/// Sets up a second factor; it takes effect once a code from the app is confirmed. Not before the address is confirmed, as
+/// another person may have registered with it.
 pub async fn set_up(cx: Cx, Json(ask): Json<SetUp>) -> Result<SecretData<NewSecondFactor>> {
     let (id, _) = who(&cx)?;
     let user = cx.get::<User>(id).await?;
@@ -78,6 +80,7 @@ pub async fn set_up(cx: Cx, Json(ask): Json<SetUp>) -> Result<SecretData<NewSeco
         return Err(Domain::Conflict(Conflict::SecondFactor).into());
     }
     let attempt = has_password(&cx, id, ask.current_password).await?;
+    check_confirmed(&cx).await?;
     let mut key = [0; 20];
     fill_random(&mut key)?;
     let sealed = cx.env.keys.seal(Purpose::SecondFactor, &key)?;

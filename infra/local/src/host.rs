@@ -37,18 +37,25 @@ pub async fn of_known_host(State(known): State<KnownHosts>, request: Request, ne
 }
 
 /// Beginnings of headers that proxies add. A request that a proxy on this machine forwards comes from this machine, too.
-const PROXIED: [&str; 10] = [
-    "forwarded",
-    "via",
-    "x-forwarded-",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-",
+const PROXIED: [&str; 14] = [
     "cdn-",
+    "cf-",
+    "early-data",
     "fly-",
+    "ngrok-",
+    "tailscale-",
+    "via",
+    "x-amzn-",
+    "x-azure-",
+    "x-envoy-",
+    "x-host",
+    "x-original-",
+    "x-real-ip",
+    "x-scheme",
 ];
+
+/// Parts of such headers.
+const PROXIED_PARTS: [&str; 3] = ["client-ip", "connecting-ip", "forwarded"];
 
 /// Middleware that answers only requests from this machine, to one of its own names, neither forwarded by a proxy nor
 /// made by pages of other origins.
@@ -62,7 +69,10 @@ pub async fn of_this_machine(State(env): State<Arc<Env>>, request: Request, next
 fn refusal(request: &Request) -> Option<Refusal> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let is_near = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
-    let by_proxy = |name: &HeaderName| PROXIED.iter().any(|start| name.as_str().starts_with(start));
+    let by_proxy = |name: &HeaderName| {
+        let name = name.as_str();
+        PROXIED.iter().any(|start| name.starts_with(start)) || PROXIED_PARTS.iter().any(|part| name.contains(part))
+    };
     let is_forwarded = request.headers().keys().any(by_proxy);
     if !is_near || is_forwarded || !host_of(request).is_some_and(|host| host.is_loopback()) {
         return Some(Refusal::OtherMachine);

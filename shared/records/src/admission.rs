@@ -102,13 +102,24 @@ pub async fn organization_of_form(env: &Env, form: FormId) -> Result<Option<OrgI
 
 /// The permissions of a role; none if the role was deleted.
 pub async fn grants_of(env: &Env, org: OrgId, role: RoleRef) -> Result<Grants> {
+    Ok(grants_if_there(env, org, role).await?.unwrap_or_default())
+}
+
+/// The permissions of a role, as far as a decision about users with it is concerned: a deleted role may be restored, so it
+/// counts as all of them.
+pub(crate) async fn most_of(env: &Env, org: OrgId, role: RoleRef) -> Result<Grants> {
+    Ok(grants_if_there(env, org, role).await?.unwrap_or_else(Grants::all))
+}
+
+/// The permissions of a role; `None` if the role was deleted.
+pub(crate) async fn grants_if_there(env: &Env, org: OrgId, role: RoleRef) -> Result<Option<Grants>> {
     match role {
-        RoleRef::BuiltIn(role) => Ok(role.grants()),
-        RoleRef::Unknown(_) => Ok(Grants::default()),
+        RoleRef::BuiltIn(role) => Ok(Some(role.grants())),
+        RoleRef::Unknown(_) => Ok(Some(Grants::default())),
         RoleRef::Custom(id) => {
             let [item] = env.table.get_each([Place::Record(org, id.into()).key()]).await?;
             let role = item.map(record_of::<CustomRole>).transpose()?;
-            Ok(role.map(|role| role.grants()).unwrap_or_default())
+            Ok(role.map(|role| role.grants()))
         }
     }
 }

@@ -22,5 +22,7 @@ pub use change::{amend, change, create, created, deleted, remove, restore, resto
 pub use context::{Context, Fields, Model, WriteKind};
 pub use draft::{Draft, amended, draft};
 pub use erase::forget_address;
-pub use people::{address_of, is_still_invited, is_still_requested, take_mail, take_mail_to, with_owners};
+pub use people::{
+    address_of, check_confirmed, is_still_invited, is_still_requested, take_mail, take_mail_to, with_owners,
+};
 pub use pipelines::{pipeline_of, pipelines};

@@ -1,12 +1,12 @@
 //! Rules for changes of users that need the table: the caller's own role and reach as the limit, the organisation's
 //! owners, and mails to given addresses.
 
-use crate::admission::{grants_of, grants_of_key, login};
+use crate::admission::{grants_of, grants_of_key, login, most_of};
 use crate::power::{Power, check_account, check_grant};
 use daybook_domain::api_key::ApiKey;
 use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::Organization;
-use daybook_domain::permission::{Grants, RoleRef};
+use daybook_domain::permission::{Action, Grants, Resource, RoleRef};
 use daybook_domain::user::{Status, User, may_change};
 use daybook_domain::{ApiKeyId, Conflict, EmailAddress, Error as Domain, Line, Record as _, UserId};
 use daybook_store::rows::bucket::Rate;
@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(crate) async fn within_own_role(cx: &Cx, roles: &[RoleRef]) -> Result<()> {
     let mut theirs: Vec<(RoleRef, Grants)> = Vec::new();
     for &role in roles {
-        theirs.push((role, grants_of(&cx.env, cx.org, role).await?));
+        theirs.push((role, most_of(&cx.env, cx.org, role).await?));
     }
     Ok(may_change(&cx.grants, cx.actor.role(), &theirs)?)
 }
@@ -80,12 +80,21 @@ pub async fn is_still_invited(cx: &Cx, invitation: &Invitation) -> Result<bool> 
     Ok(may_change(mine.grants(), role, &[theirs]).is_ok())
 }
 
-/// The role and the power of a user by now, or of a user's API key, which has no role; `None` if either has ended.
+/// The role and the power of a user who manages users by now, or of a user's API key, which has no role; `None` if either
+/// has ended, or manages no users any more.
 async fn power_by_now(cx: &Cx, user: UserId, key: Option<ApiKeyId>) -> Result<Option<(Option<RoleRef>, Power)>> {
+    let manages = |(_, power): &(_, Power)| power.grants().scope(Resource::Users, Action::Manage).is_some();
+    Ok(any_power_by_now(cx, user, key).await?.filter(manages))
+}
+
+async fn any_power_by_now(cx: &Cx, user: UserId, key: Option<ApiKeyId>) -> Result<Option<(Option<RoleRef>, Power)>> {
     let unscoped = cx.unscoped();
     let user = unscoped.find::<User>(user).await?.filter(|user| user.status == Status::Active);
     let Some(user) = user else { return Ok(None) };
-    let Some(key) = key else { return Ok(Some((Some(user.role), Power::of_user(cx, &user).await?))) };
+    let Some(key) = key else {
+        let grants = grants_of(&cx.env, cx.org, user.role).await?;
+        return Ok(Some((Some(user.role), Power::of(grants, user.id))));
+    };
     let key = unscoped.find::<ApiKey>(key).await?.filter(|key| key.is_in_force(cx.now()));
     let Some(key) = key else { return Ok(None) };
     let grants = grants_of_key(&cx.env, cx.org, &key).await?;
@@ -105,8 +114,9 @@ pub fn address_of(user: &User, to: Use) -> &EmailAddress {
 const MAILS_AN_HOUR: Rate = Rate { burst: 200, per: Duration::from_secs(3600) };
 const MAILS_A_DAY: Rate = Rate { burst: 500, per: Duration::from_secs(86_400) };
 
-/// The rate limit of mails to one given address, of all organisations together.
+/// The rate limits of mails to one given address: of an organisation, and of all together.
 const MAILS_TO_ONE: Rate = Rate { burst: 10, per: Duration::from_secs(86_400) };
+const ALL_MAILS_TO_ONE: Rate = Rate { burst: 30, per: Duration::from_secs(86_400) };
 
 /// Counts a mail to a given address against the rate limits. Refused to a caller, or the creator of an API key, who hasn't
 /// confirmed their own address.
@@ -118,13 +128,15 @@ pub async fn take_mail(cx: &Cx, to: &EmailAddress) -> Result<()> {
     take_mail_to(cx, to).await
 }
 
-/// Counts a mail to a given address against the rate limit of that address.
+/// Counts a mail to a given address against the rate limits of that address.
 pub async fn take_mail_to(cx: &Cx, to: &EmailAddress) -> Result<()> {
-    cx.limited("mail-to", &sha256_hex(to.normalized().as_bytes()), MAILS_TO_ONE).await
+    let to = sha256_hex(to.normalized().as_bytes());
+    cx.limited("mail-to", &format!("{}|{to}", cx.org), MAILS_TO_ONE).await?;
+    cx.limited("mail-to-all", &to, ALL_MAILS_TO_ONE).await
 }
 
 /// Refuses a caller, or the creator of an API key, who hasn't confirmed their own address.
-pub(crate) async fn check_confirmed(cx: &Cx) -> Result<()> {
+pub async fn check_confirmed(cx: &Cx) -> Result<()> {
     let Some(user) = cx.actor.owner() else { return Ok(()) };
     let user = cx.unscoped().find::<User>(user).await?;
     match user.is_some_and(|user| user.email_verified_at.is_some()) {

@@ -1,7 +1,7 @@
 //! What a user or API key may do, and to whose records. Granting, joining a team, taking over an account or a key, and
 //! exporting need at least what is gained by it.
 
-use crate::admission::{grants_of, mates_of, reach_with};
+use crate::admission::{grants_if_there, grants_of, mates_of, most_of, reach_with};
 use daybook_domain::api_key::ApiKey;
 use daybook_domain::job::{Job, Work};
 use daybook_domain::permission::{Action, Grants, HeldPermission, Permission, Resource, RoleRef, Scope};
@@ -40,9 +40,9 @@ impl Power {
         }
     }
 
-    /// The power of a user.
+    /// The power of a user; that of all permissions if the user's role was deleted, as it may be restored.
     pub async fn of_user(cx: &Cx, user: &User) -> Result<Power> {
-        Ok(Power { grants: grants_of(&cx.env, cx.org, user.role).await?, person: Some(user.id), team: None })
+        Ok(Power::of(most_of(&cx.env, cx.org, user.role).await?, user.id))
     }
 
     /// The power of these permissions in the hands of a user.
@@ -220,11 +220,12 @@ pub(crate) async fn check_key(cx: &Cx, key: &ApiKey) -> Result<()> {
     if Power::of_caller(cx).covers(cx, &Power::of_key(key)).await? { Ok(()) } else { Err(refused()) }
 }
 
-/// Refuses a wider scope in a role, for users who may be in any team, unless the caller reaches all records.
+/// Refuses a wider scope in a role, for users who may be in any team, unless the caller reaches all records. A restored role
+/// may have users, too.
 pub(crate) fn check_role(cx: &Cx, before: Option<&CustomRole>, after: Option<&CustomRole>) -> Result<()> {
-    let (Some(before), Some(after)) = (before.map(CustomRole::grants), after.map(CustomRole::grants)) else {
-        return Ok(());
-    };
+    let Some(after) = after.filter(|after| before.is_some() || after.version > 1) else { return Ok(()) };
+    let before = before.map(CustomRole::grants).unwrap_or_default();
+    let after = after.grants();
     let beyond = |one: Permission| {
         before.scope(one.resource, one.action) < Some(Scope::Team)
             && cx.grants.scope(one.resource, one.action) != Some(Scope::All)
@@ -273,13 +274,19 @@ pub(crate) async fn check_team(cx: &Cx, tx: Tx, before: Option<&Team>, after: Op
         let permissions = match roles.entry(user.role) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(role) => {
-                role.insert(team_permissions(&grants_of(&cx.env, cx.org, user.role).await?).collect())
+                let grants = grants_if_there(&cx.env, cx.org, user.role).await?;
+                role.insert(grants.map_or_else(all_of_teams, |grants| team_permissions(&grants).collect()))
             }
         };
         let gained = if before.contains(&user.id) { &joining } else { &after };
         power.check_reach(cx, permissions, without(gained, user.id)).await?;
     }
     lock.taken(cx.org, tx)
+}
+
+/// All permissions with the scope `team`: those that a deleted role may have once it is restored.
+fn all_of_teams() -> Vec<Permission> {
+    Permission::catalogue().filter(|one| one.scope == Scope::Team).collect()
 }
 
 fn team_permissions(grants: &Grants) -> impl Iterator<Item = Permission> {
