@@ -24,14 +24,6 @@ fn path(person: &Person) -> String {
     format!("/api/users/{}", person.user.expect("a user"))
 }
 
-/// The token of the newest mail to an address with a link of this kind.
-async fn mailed(world: &World, to: &str, kind: &str) -> Option<String> {
-    world.work().await;
-    let start = format!("/account#{kind}=");
-    let token = |text: &str| text.split_once(&start)?.1.split_whitespace().next().map(str::to_owned);
-    world.mails().iter().rev().filter(|mail| mail.to == to).find_map(|mail| token(&mail.text))
-}
-
 #[tokio::test]
 async fn an_address_asked_for_another_user_counts_only_while_the_power_to_ask_for_it_lasts() {
     let world = World::new().await;
@@ -44,7 +36,7 @@ async fn an_address_asked_for_another_user_counts_only_while_the_power_to_ask_fo
         let (admin, viewer) = (world.person(Role::Admin).await, world.person(Role::Viewer).await);
         let address = format!("mine{n}@evil.example");
         admin.patch(&path(&viewer), json!({"email": address})).await.expect(200);
-        let token = mailed(&world, &address, "verify-email").await.expect("a mail");
+        let token = world.mailed(&address, "verify-email").await.expect("a mail");
         match change {
             "promoted" => drop(owner.patch(&path(&viewer), json!({"role": "owner"})).await.expect(200)),
             "demoted" => drop(owner.patch(&path(&admin), json!({"role": "sales"})).await.expect(200)),
@@ -57,7 +49,7 @@ async fn an_address_asked_for_another_user_counts_only_while_the_power_to_ask_fo
         // Nor does a second mail, which the user asked for unsuspectingly, forget who asked for the address.
         if change == "demoted" {
             viewer.post("/api/auth/verify-email/resend", json!({})).await.expect(202);
-            let token = mailed(&world, &address, "verify-email").await.expect("a mail");
+            let token = world.mailed(&address, "verify-email").await.expect("a mail");
             assert_eq!(confirm(&token).await, 409);
         }
     }
@@ -73,13 +65,13 @@ async fn a_new_password_drops_an_address_that_waits_to_be_confirmed() {
         let ada = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
         let theft = json!({"email": evil, "current_password": "correct horse battery"});
         ada.post("/api/auth/change-email", theft).await.expect(200);
-        let stolen = mailed(&world, &evil, "verify-email").await.expect("a mail");
+        let stolen = world.mailed(&evil, "verify-email").await.expect("a mail");
         if way == "change" {
             let new = json!({"current_password": "correct horse battery", "new_password": "another horse battery"});
             ada.post("/api/auth/change-password", new).await.expect(200);
         } else {
             world.visitor().post("/api/auth/forgot-password", json!({"email": email})).await.expect(202);
-            let token = mailed(&world, &email, "reset-password").await.expect("a mail");
+            let token = world.mailed(&email, "reset-password").await.expect("a mail");
             let new = json!({"token": token, "password": "another horse battery"});
             world.visitor().post("/api/auth/reset-password", new).await.expect(200);
         }
@@ -130,7 +122,7 @@ async fn an_invitation_gives_what_its_sender_may_give_when_it_is_sent_again_and_
     let (owner, admin) = (world.owner().await, world.person(Role::Admin).await);
     let clerk = with_role(&world, &owner, "Clerk", &["users:read", "users:manage"]).await;
     let accept = async |email: &str| {
-        let token = mailed(&world, email, "invite").await.expect("a mail");
+        let token = world.mailed(email, "invite").await.expect("a mail");
         let body = json!({"email": email, "password": "correct horse battery", "invite_token": token});
         world.visitor().post("/api/auth/register", body).await
     };
@@ -346,11 +338,11 @@ async fn an_owner_s_address_that_was_corrected_is_the_one_that_counts() {
         world.visitor().post("/api/auth/register", body)
     };
     register(&world, "typo@example.com", json!({})).await.expect(202);
-    let old = mailed(&world, "typo@example.com", "invite").await.expect("a mail");
+    let old = world.mailed("typo@example.com", "invite").await.expect("a mail");
     world = world.restarted_with(owned_by("owner@example.com")).await;
     register(&world, "typo@example.com", json!({"invite_token": old})).await.expect_problem(409, "conflict");
     register(&world, "owner@example.com", json!({})).await.expect(202);
-    let new = mailed(&world, "owner@example.com", "invite").await.expect("a mail");
+    let new = world.mailed("owner@example.com", "invite").await.expect("a mail");
     register(&world, "typo@example.com", json!({"invite_token": new})).await.expect_problem(409, "conflict");
     register(&world, "owner@example.com", json!({"invite_token": new})).await.expect(201);
 }
@@ -406,7 +398,7 @@ async fn what_was_asked_for_with_a_key_counts_only_while_the_key_lasts() {
         key.patch(&path(&user), json!({"email": evil})).await.expect(200);
         key.post("/api/invitations", json!({"email": eva, "role": weak.to_string()})).await.expect(201);
         let (proof, invitation) =
-            (mailed(&world, &evil, "verify-email").await.expect("a mail"), mailed(&world, &eva, "invite").await);
+            (world.mailed(&evil, "verify-email").await.expect("a mail"), world.mailed(&eva, "invite").await);
         match end {
             "revoked" => {
                 let key = format!("/api/api-keys/{}", made["id"].as_str().expect("an id"));
@@ -462,7 +454,7 @@ async fn an_account_made_with_another_person_s_address_keeps_nothing_of_its_make
     let setup = json!({"current_password": "correct horse battery"});
     maker.post("/api/auth/mfa/setup", setup).await.expect_problem(409, "conflict");
     world.visitor().post("/api/auth/forgot-password", json!({"email": "victim@example.com"})).await.expect(202);
-    let token = mailed(&world, "victim@example.com", "reset-password").await.expect("a mail");
+    let token = world.mailed("victim@example.com", "reset-password").await.expect("a mail");
     let new = json!({"token": token, "password": "another horse battery"});
     world.visitor().post("/api/auth/reset-password", new).await.expect(200);
     maker.get("/api/auth/me").await.expect_problem(401, "unauthenticated");

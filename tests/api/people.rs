@@ -12,14 +12,7 @@ const PASSWORD: &str = "correct horse battery";
 
 /// The token of the newest mail to an address with a link of this kind.
 async fn mailed(world: &World, to: &str, kind: &str) -> String {
-    world.work().await;
-    let start = format!("/account#{kind}=");
-    let mails = world.mails();
-    let mut tokens = mails.iter().rev().filter(|mail| mail.to == to).filter_map(|mail| {
-        let rest = mail.text.split_once(&start)?.1;
-        rest.split_whitespace().next().map(str::to_owned)
-    });
-    tokens.next().unwrap_or_else(|| panic!("no mail with {kind} to {to}"))
+    world.mailed(to, kind).await.unwrap_or_else(|| panic!("no mail with {kind} to {to}"))
 }
 
 async fn invite(owner: &Person, email: &str, role: &str) -> String {

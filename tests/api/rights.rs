@@ -23,14 +23,6 @@ async fn lead_of(owner: &Person, person: &Person, email: &str) -> String {
     path
 }
 
-/// The token of the newest mail to an address with a link of this kind.
-async fn mailed(world: &World, to: &str, kind: &str) -> Option<String> {
-    world.work().await;
-    let start = format!("/account#{kind}=");
-    let token = |text: &str| text.split_once(&start)?.1.split_whitespace().next().map(str::to_owned);
-    world.mails().iter().rev().filter(|mail| mail.to == to).find_map(|mail| token(&mail.text))
-}
-
 #[tokio::test]
 async fn managing_users_leads_into_no_team_whose_records_one_may_not_see() {
     let world = World::new().await;
@@ -100,9 +92,9 @@ async fn an_account_that_reaches_other_records_isn_t_taken_over() {
     let old = before["email"].as_str().expect("an address");
     let forgot = json!({"email": "eva@new.example"});
     world.visitor().post("/api/auth/forgot-password", forgot).await.expect(202);
-    assert_eq!(mailed(&world, "eva@new.example", "reset-password").await, None);
+    assert_eq!(world.mailed("eva@new.example", "reset-password").await, None);
     assert!(world.mails().iter().any(|mail| mail.to == old), "the present address isn't told");
-    let token = mailed(&world, "eva@new.example", "verify-email").await.expect("a mail");
+    let token = world.mailed("eva@new.example", "verify-email").await.expect("a mail");
     world.visitor().post("/api/auth/verify-email", json!({"token": token})).await.expect(200);
     assert_eq!(owner.get(&path).await.expect(200).data()["email"], "eva@new.example");
     world.visitor().post("/api/auth/verify-email", json!({"token": token})).await.expect_problem(409, "conflict");
@@ -119,14 +111,14 @@ async fn two_who_want_one_address_don_t_both_get_it() {
     let mut tokens = Vec::new();
     for person in [&ada, &eva] {
         owner.patch(&path(person), json!({"email": "new@example.com"})).await.expect(200);
-        tokens.push(mailed(&world, "new@example.com", "verify-email").await.expect("a mail"));
+        tokens.push(world.mailed("new@example.com", "verify-email").await.expect("a mail"));
     }
     let verify = |token: &str| world.visitor().post("/api/auth/verify-email", json!({"token": token}));
     verify(&tokens[0]).await.expect(200);
     verify(&tokens[1]).await.expect_problem(409, "duplicate");
     // An earlier link doesn't confirm a later address.
     owner.patch(&path(&ada), json!({"email": "first@example.com"})).await.expect(200);
-    let first = mailed(&world, "first@example.com", "verify-email").await.expect("a mail");
+    let first = world.mailed("first@example.com", "verify-email").await.expect("a mail");
     owner.patch(&path(&ada), json!({"email": "second@example.com"})).await.expect(200);
     verify(&first).await.expect_problem(409, "conflict");
 }
@@ -382,7 +374,7 @@ async fn the_leads_are_handed_to_the_first_owner_once_the_address_is_proven() {
     }
     let login = json!({"email": "owner@example.com", "password": "the password of a stranger"});
     world.visitor().post("/api/auth/login", login).await.expect_problem(401, "unauthenticated");
-    let token = mailed(&world, "owner@example.com", "invite").await.expect("a mail");
+    let token = world.mailed("owner@example.com", "invite").await.expect("a mail");
     let other = json!({"email": "eva@example.com", "password": "correct horse battery", "invite_token": token});
     world.visitor().post("/api/auth/register", other).await.expect_problem(409, "conflict");
     let answer = register("correct horse battery", Some(&token)).await.expect(201).json();

@@ -123,6 +123,13 @@ fn texts(kind: &str) -> Value {
     }
 }
 
+/// Changes the record of a kind: the record, and its new entry in the audit log as an owner sees it.
+async fn changed_by(person: &Person, owner: &Person, kind: &str, ids: &Ids) -> (Value, String) {
+    let one = format!("/api/{kind}/{}", ids[kind]);
+    let changed = person.patch(&one, texts(kind)).header("x-request-id", &format!("change-{kind}")).await.expect(200);
+    (changed.data(), newest(owner, &ids[kind]).await)
+}
+
 #[tokio::test]
 async fn what_one_way_refuses_all_refuse() {
     let (world, owner, ada, ids) = ada_s_world().await;
@@ -130,9 +137,7 @@ async fn what_one_way_refuses_all_refuse() {
     let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
     for (kind, _) in KINDS {
         let one = format!("/api/{kind}/{}", ids[kind]);
-        let changed = ada.patch(&one, texts(kind)).header("x-request-id", &format!("change-{kind}")).await.expect(200);
-        let changed = changed.data();
-        let entry = newest(&owner, &ids[kind]).await;
+        let (changed, entry) = changed_by(&ada, &owner, kind, &ids).await;
         for Actor { why, person } in &all {
             assert!(refuses(&person.get(&one).await), "{why} reads {one}, so the matrix proves nothing");
             let tries = tried.entry(*why).or_default();
@@ -164,9 +169,7 @@ async fn what_a_reader_may_not_change_directly_it_changes_by_no_way() {
     let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
     for (kind, _) in KINDS {
         let one = format!("/api/{kind}/{}", ids[kind]);
-        let changed = ada.patch(&one, texts(kind)).header("x-request-id", &format!("change-{kind}")).await.expect(200);
-        let changed = changed.data();
-        let entry = newest(&owner, &ids[kind]).await;
+        let (changed, entry) = changed_by(&ada, &owner, kind, &ids).await;
         for Actor { why, person } in &all {
             if (*why, kind) != (VIEWER, "views") {
                 assert_eq!(person.get(&one).await.expect(200).data(), changed, "{why} doesn't read {one}");

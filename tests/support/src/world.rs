@@ -217,12 +217,17 @@ impl World {
 
     /// Confirms an address by the link of the newest mail to it.
     pub async fn confirm(&self, email: &str) {
-        self.work().await;
-        let token = |text: &str| text.split_once("#verify-email=")?.1.split_whitespace().next().map(str::to_owned);
-        let mails = self.mails();
-        let token = mails.iter().rev().filter(|mail| mail.to == email).find_map(|mail| token(&mail.text));
+        let token = self.mailed(email, "verify-email").await;
         let proof = json!({"token": token.unwrap_or_else(|| panic!("no mail with a link to {email}"))});
         self.visitor().post("/api/auth/verify-email", proof).await.expect(200);
+    }
+
+    /// The token of the newest mail to an address with a link of this kind, when the queues are empty.
+    pub async fn mailed(&self, to: &str, kind: &str) -> Option<String> {
+        self.work().await;
+        let start = format!("/account#{kind}=");
+        let token = |text: &str| text.split_once(&start)?.1.split_whitespace().next().map(str::to_owned);
+        self.mails().iter().rev().filter(|mail| mail.to == to).find_map(|mail| token(&mail.text))
     }
 
     /// The mails in the mailbox.
