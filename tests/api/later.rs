@@ -2,23 +2,15 @@
 //! left, files of users who left a team, two requests at once; and that nothing is told of records out of reach by
 //! cursors, counts or bodies of refused requests.
 
+use crate::ways::{role, with_role};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use daybook_domain::permission::{Role, RoleRef};
+use daybook_domain::permission::Role;
 use daybook_domain::{EmailAddress, Secret};
 use daybook_store::{FirstAddress, FirstOwner, Registration};
 use daybook_testing::{Person, World, WorldOptions, lead};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-async fn role(owner: &Person, name: &str, permissions: &[&str]) -> RoleRef {
-    let body = json!({"name": name, "permissions": permissions});
-    owner.post("/api/roles", body).await.expect(201).id().parse().expect("a role")
-}
-
-async fn with_role(world: &World, owner: &Person, name: &str, permissions: &[&str]) -> Person {
-    world.person(role(owner, name, permissions).await).await
-}
 
 fn path(person: &Person) -> String {
     format!("/api/users/{}", person.user.expect("a user"))

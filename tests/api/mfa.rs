@@ -1,7 +1,8 @@
 //! Second factor tests: TOTP codes and recovery codes.
 
-use daybook_domain::permission::{Role, RoleRef};
-use daybook_testing::{Answer, Person, World, WorldOptions};
+use crate::ways::{role, with_role};
+use daybook_domain::permission::Role;
+use daybook_testing::{Answer, Call, Person, World, WorldOptions};
 use serde_json::{Value, json};
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -16,7 +17,7 @@ fn code(world: &World, secret: &str) -> String {
     totp.generate(world.clock.now().as_second() as u64).to_string()
 }
 
-fn login(world: &World, code: Option<&str>) -> daybook_testing::Call {
+fn login(world: &World, code: Option<&str>) -> Call {
     world.visitor().post("/api/auth/login", json!({"email": "ada@example.com", "password": PASSWORD, "code": code}))
 }
 
@@ -155,6 +156,18 @@ async fn entry_of(owner: &Person, user: &str) -> Value {
     entries.as_array().and_then(|all| all.iter().find(turned_on)).expect("an entry").clone()
 }
 
+/// The calls that would turn a user's second factor off: by their path, and by undo of the entry that turned it on.
+fn ways_off(by: &Person, path: &str, entry: &Value) -> [Call; 4] {
+    let off = json!({"second_factor": false});
+    let undo = format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id"));
+    [
+        by.patch(path, off.clone()),
+        by.put(path, off),
+        by.post(&undo, json!({})),
+        by.post("/api/audit-logs/revert", json!({"request_id": entry["request_id"]})),
+    ]
+}
+
 #[tokio::test]
 async fn a_session_or_a_key_alone_doesn_t_turn_it_off() {
     let world = World::new().await;
@@ -166,16 +179,9 @@ async fn a_session_or_a_key_alone_doesn_t_turn_it_off() {
     let body = json!({"name": "K", "permissions": ["users:read", "users:manage", "audit:read", "audit:revert"]});
     let key = ada.post("/api/api-keys", body).await.expect(201).data();
     let key = world.visitor().with_token(key["key"].as_str().expect("a secret"));
-    let undo = format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id"));
-    let (off, by_request) = (json!({"second_factor": false}), json!({"request_id": entry["request_id"]}));
+    let off = json!({"second_factor": false});
     for by in [&ada, &key] {
-        let calls = [
-            by.patch(&path, off.clone()),
-            by.put(&path, off.clone()),
-            by.post(&undo, json!({})),
-            by.post("/api/audit-logs/revert", by_request.clone()),
-        ];
-        for call in calls {
+        for call in ways_off(by, &path, &entry) {
             let refused = call.await.expect_problem(422, "validation_error").violations();
             assert_eq!(refused[0].0, "/second_factor");
             assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], true);
@@ -196,28 +202,17 @@ async fn a_colleague_with_less_power_doesn_t_turn_it_off_and_an_administrator_do
     let world = World::new().await;
     let (ada, _, _) = with_factor(&world).await;
     let (owner, admin) = (world.owner().await, world.person(Role::Admin).await);
-    let role = async |name: &str, permissions: &[&str]| -> RoleRef {
-        let body = json!({"name": name, "permissions": permissions});
-        owner.post("/api/roles", body).await.expect(201).id().parse().expect("a role")
-    };
     let clerks = ["users:read", "users:manage", "audit:read", "audit:revert"];
-    let clerk = world.person(role("Clerk", &clerks).await).await;
+    let clerk = with_role(&world, &owner, "Clerk", &clerks).await;
     // This one has all permissions that Ada will have, but for other records.
     let peers = [&clerks[..], &["leads:read:own"]].concat();
-    let peer = world.person(role("Peer", &peers).await).await;
+    let peer = with_role(&world, &owner, "Peer", &peers).await;
     let me = ada.get("/api/auth/me").await.expect(200).data();
     let path = format!("/api/users/{}", me["id"].as_str().expect("an id"));
     let entry = entry_of(&owner, me["id"].as_str().expect("an id")).await;
-    let undo = format!("/api/audit-logs/{}/revert", entry["id"].as_str().expect("an id"));
-    let (off, by_request) = (json!({"second_factor": false}), json!({"request_id": entry["request_id"]}));
+    let off = json!({"second_factor": false});
     let refused = async |by: &Person| {
-        let calls = [
-            by.patch(&path, off.clone()),
-            by.put(&path, off.clone()),
-            by.post(&undo, json!({})),
-            by.post("/api/audit-logs/revert", by_request.clone()),
-        ];
-        for call in calls {
+        for call in ways_off(by, &path, &entry) {
             call.await.expect_problem(403, "forbidden");
             assert_eq!(owner.get(&path).await.expect(200).data()["second_factor"], true);
         }
@@ -227,7 +222,7 @@ async fn a_colleague_with_less_power_doesn_t_turn_it_off_and_an_administrator_do
     for by in [&clerk, &peer, &admin, &world.person(Role::Manager).await, &world.person(Role::Viewer).await] {
         refused(by).await;
     }
-    let reader = role("Reader", &["leads:read:own"]).await.to_string();
+    let reader = role(&owner, "Reader", &["leads:read:own"]).await.to_string();
     owner.patch(&path, json!({"role": reader})).await.expect(200);
     for by in [&clerk, &peer] {
         refused(by).await;

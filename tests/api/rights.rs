@@ -1,21 +1,13 @@
 //! Tests that power doesn't widen itself: granting, joining, taking over, renewing and exporting need at least what is
 //! gained, reach included; and rights are checked when they are used.
 
-use daybook_domain::permission::{Role, RoleRef};
+use crate::ways::{role, with_role};
+use daybook_domain::permission::Role;
 use daybook_domain::{EmailAddress, Secret};
 use daybook_local::DEFAULT_ORG;
 use daybook_store::{FirstAddress, FirstOwner, Registration};
 use daybook_testing::{Person, World, WorldOptions, lead};
 use serde_json::{Value, json};
-
-async fn role(owner: &Person, name: &str, permissions: &[&str]) -> RoleRef {
-    let body = json!({"name": name, "permissions": permissions});
-    owner.post("/api/roles", body).await.expect(201).id().parse().expect("a role")
-}
-
-async fn with_role(world: &World, owner: &Person, name: &str, permissions: &[&str]) -> Person {
-    world.person(role(owner, name, permissions).await).await
-}
 
 async fn lead_of(owner: &Person, person: &Person, email: &str) -> String {
     let path = format!("/api/leads/{}", owner.post("/api/leads", lead(email)).await.expect(201).id());

@@ -34,9 +34,14 @@ pub(crate) fn permissions(scope: Scope) -> Vec<String> {
     Permission::catalogue().filter(of_scope).map(|one| one.to_string()).collect()
 }
 
-pub(crate) async fn role(owner: &Person, name: &str, permissions: &[String]) -> RoleRef {
+pub(crate) async fn role(owner: &Person, name: &str, permissions: &[impl AsRef<str>]) -> RoleRef {
+    let permissions: Vec<&str> = permissions.iter().map(AsRef::as_ref).collect();
     let body = json!({"name": name, "permissions": permissions});
     owner.post("/api/roles", body).await.expect(201).id().parse().expect("a role")
+}
+
+pub(crate) async fn with_role(world: &World, owner: &Person, name: &str, permissions: &[&str]) -> Person {
+    world.person(role(owner, name, permissions).await).await
 }
 
 pub(crate) async fn key_of(world: &World, person: &Person, permissions: &[String]) -> Person {

@@ -144,8 +144,8 @@ impl User {
         User { new_email: asked.or(wanted.new_email.clone()), ..wanted }
     }
 
-    /// Refuses changes of one's own account that need the password and have their own endpoint. A person with access to
-    /// an open session, or to an API key, can't take over the account of its user.
+    /// Refuses a user's changes of their own e-mail address and second factor: these need the password, at endpoints of
+    /// their own. So an open session, or an API key, of a user is not enough to take over the account.
     pub fn may_change_own(&self, after: &User) -> Result<(), Error> {
         let mut violations = Violations::default();
         if (&after.email, &after.new_email) != (&self.email, &self.new_email) {
