@@ -5,6 +5,7 @@
 //! valid: input is parsed once, where a request is read.
 
 pub mod actor;
+pub mod ai;
 pub mod api_key;
 pub mod ask;
 pub mod audit;
