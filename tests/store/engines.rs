@@ -46,12 +46,12 @@ fn condition() -> impl Strategy<Value = Condition> {
     let leaf = prop_oneof![
         Just(Condition::exists()),
         Just(Condition::absent()),
-        name().prop_map(Condition::Exists),
-        name().prop_map(Condition::Absent),
-        (name(), value()).prop_map(|(name, value)| Condition::Equal(name, value)),
+        name().prop_map(Condition::has),
+        name().prop_map(Condition::lacks),
+        (name(), value()).prop_map(|(name, value)| Condition::Equal(name.into(), value)),
         (name(), (-3_i64..12)).prop_map(|(name, value)| Condition::less(name, value)),
         (name(), select(vec!["a", "ab", "b"])).prop_map(|(name, value)| Condition::less(name, value)),
-        (name(), prop::collection::vec(value(), 0..4)).prop_map(|(name, values)| Condition::In(name, values)),
+        (name(), prop::collection::vec(value(), 0..4)).prop_map(|(name, values)| Condition::In(name.into(), values)),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![

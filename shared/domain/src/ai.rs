@@ -1,6 +1,8 @@
 //! Conversations with language models: the models and their prices, the order of turns, titles, and screening of answers.
 
+pub mod budget;
 pub mod catalogue;
+pub mod settings;
 pub mod title;
 pub mod turns;
 pub mod usage;

@@ -1,7 +1,8 @@
 //! The errors that a client can act on, without reference to HTTP or storage.
 
+use crate::ai::budget::Exceeded;
 use crate::permission::Permission;
-use crate::{AnyId, Locale, RecordType};
+use crate::{AnyId, Locale, RecordType, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -78,6 +79,32 @@ pub enum Error {
         /// The most items of a transaction.
         limit: usize,
     },
+    /// A budget for AI is exhausted.
+    #[error("{0}")]
+    Budget(Exceeded),
+    /// There is no such model, or the caller may not use it.
+    #[error("no model {model}, use one of {}", .allowed.join(", "))]
+    UnknownModel {
+        /// The requested model.
+        model: String,
+        /// The models that the caller may use.
+        allowed: Vec<String>,
+    },
+    /// An answer is being generated in the conversation.
+    #[error("the run {0} is in progress")]
+    RunInProgress(RunId),
+    /// Answers are streamed at another URL of the deployment.
+    #[error("answers aren't streamed here")]
+    StreamElsewhere {
+        /// The URL, if it is known.
+        url: Option<String>,
+    },
+    /// Another system failed to answer.
+    #[error("the AI provider failed")]
+    Upstream {
+        /// The run that it failed in.
+        run: RunId,
+    },
     /// Too many requests.
     #[error("rate limit reached, retry in {retry_after} s")]
     Limited {
@@ -95,6 +122,8 @@ pub enum Thing {
     Session,
     /// An entry of the audit log.
     Entry,
+    /// An answer that is or was being generated.
+    Run,
 }
 
 impl From<RecordType> for Thing {
@@ -110,6 +139,7 @@ impl Thing {
             Thing::Record(kind) => kind.name_in(locale),
             Thing::Session => locale.pick("session", "会话"),
             Thing::Entry => locale.pick("audit log entry", "审计日志条目"),
+            Thing::Run => locale.pick("run", "生成任务"),
         }
     }
 }

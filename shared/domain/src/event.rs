@@ -45,6 +45,8 @@ choices! {
         Convert = "convert",
         /// A reminder or due date was reached.
         Remind = "remind",
+        /// A model of an AI provider was called.
+        AiCall = "ai_call",
     }
 }
 

@@ -78,7 +78,7 @@ macro_rules! hold {
 
 hold! {
     Text: String, EmailAddress, Phone, Zone, Currency, Network, Map<String, Value>;
-    Number: u8, u16, u32, u64, Percent, Money;
+    Number: u8, u16, u32, u64, i64, Percent, Money;
     Flag: bool;
     Time: Timestamp;
     Day: Day;

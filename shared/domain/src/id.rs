@@ -221,6 +221,8 @@ ids! {
     SessionId "ses";
     /// A journal entry.
     EntryId "aud";
+    /// A run: one answer that is being generated.
+    RunId "run";
 }
 
 impl fmt::Display for RecordType {
@@ -241,6 +243,24 @@ impl NamedId for SessionId {
 
 impl NamedId for EntryId {
     const OF: Thing = Thing::Entry;
+}
+
+impl NamedId for RunId {
+    const OF: Thing = Thing::Run;
+}
+
+impl AiSettingsId {
+    /// The id of an organisation's AI settings.
+    pub fn of(org: OrgId) -> AiSettingsId {
+        AiSettingsId(org.0)
+    }
+}
+
+impl RunId {
+    /// The run whose request is journaled under this message: the question, or else the answer.
+    pub fn of_message(id: ChatMessageId) -> RunId {
+        RunId(id.0)
+    }
 }
 
 impl FormId {

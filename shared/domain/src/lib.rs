@@ -9,6 +9,7 @@ pub mod ai;
 pub mod api_key;
 pub mod ask;
 pub mod audit;
+pub mod chat;
 pub mod contact;
 pub mod customer;
 pub mod demo;

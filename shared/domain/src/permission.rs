@@ -51,6 +51,12 @@ words! {
         Manage "manage",
         /// Undo.
         Revert "revert",
+        /// Use, at the organisation's expense.
+        Use "use",
+        /// Set up: budgets and permitted models; and see the use of all users.
+        Admin "admin",
+        /// Read what other users wrote for themselves; each such read is in the audit log.
+        Inspect "inspect",
     }
 
     /// The records that a permission covers; each scope includes the one before it.
@@ -100,8 +106,8 @@ crate::record_types!(define_resources);
 /// The actions on a resource, and what each built-in role may do with it. Owners and administrators may do everything.
 struct Access {
     actions: &'static [Action],
-    /// Whether its records have owners, so that permissions have scopes.
-    owned: bool,
+    /// The scopes of its permissions: none to choose from where its records have no owners.
+    scopes: &'static [Scope],
     manager: May,
     sales: May,
     support: May,
@@ -120,6 +126,8 @@ enum May {
     Help,
     /// All actions.
     Do(Scope),
+    /// Use.
+    Use,
 }
 
 impl May {
@@ -132,6 +140,7 @@ impl May {
             May::Help if reads => Some(Scope::All),
             May::Help => works.then_some(Scope::Own),
             May::Do(scope) => Some(*scope),
+            May::Use => (action == Action::Use).then_some(Scope::All),
         }
     }
 }
@@ -140,7 +149,7 @@ impl Access {
     /// Records that are assigned to users. The role sales can't delete them.
     const ASSIGNED: Access = Access {
         actions: &[Action::Read, Action::Create, Action::Update, Action::Delete],
-        owned: true,
+        scopes: Scope::ALL,
         manager: May::Do(Scope::Team),
         sales: May::Work(Scope::Own),
         support: May::Read(Scope::All),
@@ -169,10 +178,13 @@ impl Access {
     /// Jobs: users see only their own, unless they are administrators, since the files of a job may hold any data.
     const ASKED_FOR: Access = Access { actions: &[Action::Read], ..Access::KEPT };
 
+    /// What every user keeps for themselves; administrators don't see it either.
+    const PRIVATE: Access = Access { scopes: &[Scope::Own], viewer: May::Do(Scope::Own), ..Access::KEPT };
+
     /// Settings that all roles read and administrators manage.
     const SETTINGS: Access = Access {
         actions: &[Action::Read, Action::Manage],
-        owned: false,
+        scopes: &[Scope::All],
         manager: May::Read(Scope::All),
         sales: May::Read(Scope::All),
         support: May::Read(Scope::All),
@@ -185,7 +197,7 @@ impl Access {
     /// Settings only for owners and administrators.
     const RIGHTS: Access = Access {
         actions: &[Action::Manage],
-        owned: false,
+        scopes: &[Scope::All],
         manager: May::Nothing,
         sales: May::Nothing,
         support: May::Nothing,
@@ -198,6 +210,15 @@ impl Access {
         manager: May::Read(Scope::All),
         ..Access::RIGHTS
     };
+
+    /// The AI chat, which costs money. Viewers change nothing, and spend nothing.
+    const AI: Access = Access {
+        actions: &[Action::Use, Action::Admin, Action::Inspect],
+        manager: May::Use,
+        sales: May::Use,
+        support: May::Use,
+        ..Access::RIGHTS
+    };
 }
 
 impl Resource {
@@ -208,11 +229,17 @@ impl Resource {
 
     /// Whether its records have owners, so that permissions have scopes.
     pub fn is_owned(self) -> bool {
-        self.access().owned
+        self.scopes() != [Scope::All]
     }
 
-    fn scopes(self) -> &'static [Scope] {
-        if self.is_owned() { Scope::ALL } else { &[Scope::All] }
+    /// The scopes of its permissions.
+    pub fn scopes(self) -> &'static [Scope] {
+        self.access().scopes
+    }
+
+    /// The widest scope of its permissions.
+    fn widest(self) -> Scope {
+        self.scopes().last().copied().unwrap_or(Scope::All)
     }
 }
 
@@ -261,7 +288,8 @@ impl FromStr for Permission {
             let scope = words.next();
             let scope =
                 if resource.is_owned() { Scope::of(scope?)? } else { scope.map_or(Some(Scope::All), |_| None)? };
-            let known = words.next().is_none() && resource.actions().contains(&action);
+            let known =
+                words.next().is_none() && resource.actions().contains(&action) && resource.scopes().contains(&scope);
             known.then_some(Permission { resource, action, scope })
         };
         read().ok_or_else(|| Rule::OneOf { allowed: Permission::catalogue().map(|one| one.to_string()).collect() })
@@ -384,7 +412,8 @@ impl Grants {
     /// These permissions without those to administer: to manage settings, and to undo.
     #[must_use]
     pub fn without_administration(&self) -> Grants {
-        let administers = |action: Action| matches!(action, Action::Manage | Action::Revert);
+        let administers =
+            |action: Action| matches!(action, Action::Manage | Action::Revert | Action::Admin | Action::Inspect);
         let known = self.known.iter().filter(|((_, action), _)| !administers(*action));
         Grants { known: known.map(|(what, scope)| (*what, *scope)).collect(), unknown: BTreeSet::new() }
     }
@@ -464,7 +493,7 @@ impl Role {
     pub fn scope(self, resource: Resource, action: Action) -> Option<Scope> {
         let access = resource.access();
         match self {
-            Role::Owner | Role::Admin => Some(Scope::All),
+            Role::Owner | Role::Admin => Some(resource.widest()),
             Role::Manager => access.manager.scope(action),
             Role::Sales => access.sales.scope(action),
             Role::Support => access.support.scope(action),

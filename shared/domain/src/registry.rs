@@ -362,6 +362,62 @@ macro_rules! record_types {
                 /// A view was restored from the trash.
                 ViewRestored = "view.restored",
             };
+            /// How an organisation uses AI: budgets, models and instructions.
+            AiSettings "ai_settings" "AI 设置",
+            /// The AI settings of an organisation.
+            AiSettingsId "ais" = $crate::ai::settings::AiSettings,
+            /// The AI chat, with its budgets.
+            may Ai "ai" as AI,
+            events {
+                /// The AI settings were created.
+                AiSettingsCreated = "ai_settings.created",
+                /// The AI settings changed.
+                AiSettingsUpdated = "ai_settings.updated",
+                /// The AI settings were deleted.
+                AiSettingsDeleted = "ai_settings.deleted",
+                /// The AI settings were restored.
+                AiSettingsRestored = "ai_settings.restored",
+                /// A budget for AI was exhausted.
+                AiBudgetExceeded = "ai.budget_exceeded",
+                /// The keys of AI providers changed.
+                AiKeysChanged = "ai.keys_changed",
+            };
+            /// A conversation of a user with the AI.
+            Conversation "conversation" "对话",
+            /// A conversation.
+            ConversationId "cnv" = $crate::chat::Conversation,
+            /// Conversations, and the messages in them.
+            may Conversations "conversations" as PRIVATE,
+            events {
+                /// A conversation was created.
+                ConversationCreated = "conversation.created",
+                /// A conversation changed.
+                ConversationUpdated = "conversation.updated",
+                /// A conversation was moved to the trash.
+                ConversationDeleted = "conversation.deleted",
+                /// A conversation was restored from the trash.
+                ConversationRestored = "conversation.restored",
+                /// A temporary conversation reached its end.
+                ConversationExpired = "conversation.expired",
+            };
+            /// A message of a conversation.
+            ChatMessage "message" "消息",
+            /// A message.
+            ChatMessageId "msg" = $crate::chat::ChatMessage,
+            events {
+                /// A message was written.
+                MessageCreated = "message.created",
+                /// A message changed.
+                MessageUpdated = "message.updated",
+                /// A message was moved to the trash.
+                MessageDeleted = "message.deleted",
+                /// A message was restored from the trash.
+                MessageRestored = "message.restored",
+                /// An answer was requested, which a worker generates.
+                AnswerRequested = "message.answer_requested",
+                /// An answer was requested, which the process that took the request generates.
+                AnswerStarted = "message.answer_started",
+            };
             /// Background work that takes longer than a request may.
             Job "job" "后台任务",
             /// A job.

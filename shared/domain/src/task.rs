@@ -48,7 +48,7 @@ choices! {
         InApp = "in_app",
     }
 
-    /// The types of record that a task can be about.
+    /// The types of record that a task or conversation can be about.
     RelatedType {
         /// A lead.
         Lead = "lead",
@@ -74,7 +74,7 @@ impl RelatedType {
     }
 }
 
-/// The record that a task is about.
+/// The record that a task or conversation is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Related {
     /// The type of the record.
@@ -83,6 +83,16 @@ pub struct Related {
     /// The id of the record.
     #[schema(value_type = String)]
     pub id: AnyId,
+}
+
+impl Related {
+    /// Refuses an id of another type than the given one; `pointer` is the place of the id.
+    pub(crate) fn check(&self, pointer: &str) -> Result<(), Error> {
+        match self.kind.record_type().filter(|kind| self.id.kind != *kind) {
+            Some(kind) => Err(Error::invalid(pointer, Rule::Id { prefix: kind.prefix().to_owned() })),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A reminder of a task: at a given time, or a number of minutes before it is due.
@@ -191,10 +201,8 @@ impl Task {
         at: Timestamp,
     ) -> Result<Task, Error> {
         self.customer_id = customer;
-        if let Some(related) = &self.related_to
-            && let Some(kind) = related.kind.record_type().filter(|kind| related.id.kind != *kind)
-        {
-            return Err(Error::invalid("/related_to/id", Rule::Id { prefix: kind.prefix().to_owned() }));
+        if let Some(related) = &self.related_to {
+            related.check("/related_to/id")?;
         }
         for (n, reminder) in self.reminders.as_slice().iter().enumerate() {
             let wrong = |name: &str, rule| Err(Error::invalid(format!("/reminders/{n}{name}"), rule));

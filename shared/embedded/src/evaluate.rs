@@ -8,11 +8,13 @@ use std::cmp::Ordering;
 /// Whether a condition holds for an item; a missing item counts as one without attributes.
 pub fn holds(condition: &Condition, item: &Item) -> bool {
     match condition {
-        Condition::Exists(name) => item.contains_key(*name),
-        Condition::Absent(name) => !item.contains_key(*name),
-        Condition::Equal(name, value) => item.get(*name).is_some_and(|own| equal(own, value)),
-        Condition::Less(name, value) => item.get(*name).is_some_and(|own| less(own, value)),
-        Condition::In(name, values) => item.get(*name).is_some_and(|own| values.iter().any(|value| equal(own, value))),
+        Condition::Exists(name) => item.contains_key(name.as_ref()),
+        Condition::Absent(name) => !item.contains_key(name.as_ref()),
+        Condition::Equal(name, value) => item.get(name.as_ref()).is_some_and(|own| equal(own, value)),
+        Condition::Less(name, value) => item.get(name.as_ref()).is_some_and(|own| less(own, value)),
+        Condition::In(name, values) => {
+            item.get(name.as_ref()).is_some_and(|own| values.iter().any(|value| equal(own, value)))
+        }
         Condition::All(all) => all.iter().all(|condition| holds(condition, item)),
         Condition::Any(any) => any.iter().any(|condition| holds(condition, item)),
         Condition::Not(condition) => !holds(condition, item),

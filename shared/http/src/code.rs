@@ -20,12 +20,16 @@ pub(crate) enum Code {
     PreconditionFailed,
     TooLarge,
     RateLimited,
+    BudgetExceeded,
+    UnknownModel,
+    UseStreamUrl,
+    UpstreamError,
     Unavailable,
     Internal,
 }
 
 impl Code {
-    pub(crate) const ALL: [Code; 17] = [
+    pub(crate) const ALL: [Code; 21] = [
         Code::Malformed,
         Code::UnsupportedMediaType,
         Code::ValidationError,
@@ -41,6 +45,10 @@ impl Code {
         Code::PreconditionFailed,
         Code::TooLarge,
         Code::RateLimited,
+        Code::BudgetExceeded,
+        Code::UnknownModel,
+        Code::UseStreamUrl,
+        Code::UpstreamError,
         Code::Unavailable,
         Code::Internal,
     ];
@@ -62,6 +70,10 @@ impl Code {
             Code::PreconditionFailed => "precondition_failed",
             Code::TooLarge => "too_large",
             Code::RateLimited => "rate_limited",
+            Code::BudgetExceeded => "budget_exceeded",
+            Code::UnknownModel => "unknown_model",
+            Code::UseStreamUrl => "use_stream_url",
+            Code::UpstreamError => "upstream_error",
             Code::Unavailable => "unavailable",
             Code::Internal => "internal",
         }
@@ -69,7 +81,9 @@ impl Code {
 
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Code::Malformed | Code::InvalidQuery => StatusCode::BAD_REQUEST,
+            Code::Malformed | Code::InvalidQuery | Code::UnknownModel | Code::UseStreamUrl => StatusCode::BAD_REQUEST,
+            Code::BudgetExceeded => StatusCode::PAYMENT_REQUIRED,
+            Code::UpstreamError => StatusCode::BAD_GATEWAY,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::ValidationError | Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Code::Unauthenticated => StatusCode::UNAUTHORIZED,

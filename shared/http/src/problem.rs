@@ -8,7 +8,8 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
-use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, Unauthenticated, Violations};
+use daybook_domain::ai::budget::Exceeded;
+use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, RunId, Unauthenticated, Violations};
 use daybook_store::{Answer, Error};
 use problem_details::ProblemDetails;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,12 @@ pub struct Members {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub existing_id: Option<AnyId>,
+    /// The exhausted budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Exceeded>,
+    /// The run in progress, or the run that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
     /// The current version of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
@@ -115,6 +122,8 @@ impl Problem {
                 problem.members.version = Some(*version);
                 problem.members.current = Some(current.clone());
             }
+            Domain::Budget(exceeded) => problem.members.budget = Some(*exceeded),
+            Domain::RunInProgress(run) | Domain::Upstream { run } => problem.members.run_id = Some(*run),
             Domain::Limited { retry_after } => {
                 problem.headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
@@ -253,6 +262,11 @@ fn code_of(error: &Error) -> Code {
         Domain::Conflict(_) => Code::Conflict,
         Domain::TooLarge { .. } => Code::TooLarge,
         Domain::Limited { .. } => Code::RateLimited,
+        Domain::Budget(_) => Code::BudgetExceeded,
+        Domain::UnknownModel { .. } => Code::UnknownModel,
+        Domain::RunInProgress(_) => Code::Conflict,
+        Domain::StreamElsewhere { .. } => Code::UseStreamUrl,
+        Domain::Upstream { .. } => Code::UpstreamError,
     }
 }
 

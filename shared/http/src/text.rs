@@ -1,5 +1,7 @@
 //! Error texts in English and Chinese: titles and details of problem documents, and messages of broken rules.
 
+mod ai;
+
 use crate::code::{Code, Refusal};
 use axum::http::Method;
 use daybook_domain::error::Unit;
@@ -23,6 +25,10 @@ pub(crate) fn title(code: Code, locale: Locale) -> &'static str {
         Code::PreconditionFailed => ("The record has changed since you read it", "记录在您读取后已被修改"),
         Code::TooLarge => ("The content is too large", "内容过大"),
         Code::RateLimited => ("Too many requests", "请求过于频繁"),
+        Code::BudgetExceeded => ("The budget for AI is exhausted", "AI 预算已用完"),
+        Code::UnknownModel => ("There is no such model", "模型不存在"),
+        Code::UseStreamUrl => ("Answers are streamed at another URL", "流式回答需使用其他地址"),
+        Code::UpstreamError => ("The AI provider failed", "AI 服务商出错"),
         Code::Unavailable => ("Temporarily unavailable; send the same request again", "服务暂时不可用，请稍后重试"),
         Code::Internal => ("Internal server error; report the request id", "服务器内部错误，请反馈请求编号"),
     };
@@ -128,6 +134,11 @@ pub(crate) fn detail(error: &Error, locale: Locale) -> String {
         Error::Unfit { actions, limit } => {
             format!("This change writes {actions} items, and a transaction takes {limit}; send it in smaller parts.")
         }
+        Error::Budget(exceeded) => ai::budget(*exceeded, locale),
+        Error::UnknownModel { model, allowed } => ai::unknown_model(model, allowed, locale),
+        Error::RunInProgress(run) => ai::run_in_progress(*run, locale),
+        Error::StreamElsewhere { url } => ai::stream_elsewhere(url.as_deref(), locale),
+        Error::Upstream { .. } => ai::upstream(locale),
         Error::Limited { retry_after } if chinese => format!("请在 {retry_after} 秒后重试。"),
         Error::Limited { retry_after } => format!("Try again in {retry_after} seconds."),
     }
@@ -467,9 +478,15 @@ mod tests {
             TooLarge { what: Oversized::Body, limit: 1024 },
             Unfit { actions: 101, limit: 100 },
             Limited { retry_after: 30 },
+            Budget(ai::some_exceeded()),
+            UnknownModel { model: "x".to_owned(), allowed: vec!["offline".to_owned()] },
+            RunInProgress(ai::some_run()),
+            StreamElsewhere { url: Some("https://stream.example.com".to_owned()) },
+            Upstream { run: ai::some_run() },
         );
+        all.push(Error::StreamElsewhere { url: None });
         let reasons = every!(Unauthenticated: Missing, Invalid, CodeNeeded, Code, Password);
-        let things = every!(Thing: Record(RecordType::Lead), Session, Entry);
+        let things = every!(Thing: Record(RecordType::Lead), Session, Entry, Run);
         let records = RecordType::ALL.iter().copied().map(Thing::Record);
         let oversized = every!(Oversized: Body, Batch, Record);
         all.extend(malformed().into_iter().map(Error::Malformed));

@@ -11,15 +11,15 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// The attribute exists.
-    Exists(&'static str),
+    Exists(Cow<'static, str>),
     /// The attribute doesn't exist.
-    Absent(&'static str),
+    Absent(Cow<'static, str>),
     /// The attribute is equal to a value. Numbers are compared as numbers.
-    Equal(&'static str, AttributeValue),
+    Equal(Cow<'static, str>, AttributeValue),
     /// The attribute is less than a value: numbers as numbers, texts by their bytes.
-    Less(&'static str, AttributeValue),
+    Less(Cow<'static, str>, AttributeValue),
     /// The attribute is equal to one of these.
-    In(&'static str, Vec<AttributeValue>),
+    In(Cow<'static, str>, Vec<AttributeValue>),
     /// All of these hold; true of an empty list.
     All(Vec<Condition>),
     /// At least one of these holds; false of an empty list.
@@ -34,33 +34,43 @@ impl Condition {
 
     /// The item exists.
     pub fn exists() -> Condition {
-        Condition::Exists(PK)
+        Condition::has(PK)
     }
 
     /// The item doesn't exist.
     pub fn absent() -> Condition {
-        Condition::Absent(PK)
+        Condition::lacks(PK)
+    }
+
+    /// The attribute exists.
+    pub fn has(name: impl Into<Cow<'static, str>>) -> Condition {
+        Condition::Exists(name.into())
+    }
+
+    /// The attribute doesn't exist.
+    pub fn lacks(name: impl Into<Cow<'static, str>>) -> Condition {
+        Condition::Absent(name.into())
     }
 
     /// The attribute is equal to a value.
-    pub fn equal(name: &'static str, value: impl Serialize) -> Condition {
-        Condition::Equal(name, attribute(value))
+    pub fn equal(name: impl Into<Cow<'static, str>>, value: impl Serialize) -> Condition {
+        Condition::Equal(name.into(), attribute(value))
     }
 
     /// The attribute is less than a value.
-    pub fn less(name: &'static str, value: impl Serialize) -> Condition {
-        Condition::Less(name, attribute(value))
+    pub fn less(name: impl Into<Cow<'static, str>>, value: impl Serialize) -> Condition {
+        Condition::Less(name.into(), attribute(value))
     }
 
     /// The attribute is less than a value, or equal to it.
-    pub fn at_most(name: &'static str, value: impl Serialize) -> Condition {
-        let value = attribute(value);
-        Condition::Any(vec![Condition::Less(name, value.clone()), Condition::Equal(name, value)])
+    pub fn at_most(name: impl Into<Cow<'static, str>>, value: impl Serialize) -> Condition {
+        let (name, value) = (name.into(), attribute(value));
+        Condition::Any(vec![Condition::Less(name.clone(), value.clone()), Condition::Equal(name, value)])
     }
 
     /// The attribute is equal to one of these.
-    pub fn one_of<T: Serialize>(name: &'static str, values: impl IntoIterator<Item = T>) -> Condition {
-        Condition::In(name, values.into_iter().map(attribute).collect())
+    pub fn one_of<T: Serialize>(name: impl Into<Cow<'static, str>>, values: impl IntoIterator<Item = T>) -> Condition {
+        Condition::In(name.into(), values.into_iter().map(attribute).collect())
     }
 
     /// Both this and another one hold.
@@ -122,38 +132,39 @@ impl Update {
     }
 
     /// Sets an attribute to a value.
-    pub fn set(name: &'static str, value: impl Serialize) -> Update {
+    pub fn set(name: impl Into<Cow<'static, str>>, value: impl Serialize) -> Update {
         Update::default().and_set(name, value)
     }
 
     /// Adds a number to an attribute.
-    pub fn add(name: &'static str, number: i64) -> Update {
+    pub fn add(name: impl Into<Cow<'static, str>>, number: i64) -> Update {
         Update::default().and_add(name, number)
     }
 
     /// Also sets an attribute to a value.
     #[must_use]
-    pub fn and_set(self, name: &'static str, value: impl Serialize) -> Update {
+    pub fn and_set(self, name: impl Into<Cow<'static, str>>, value: impl Serialize) -> Update {
         self.and(name, Change::Set(attribute(value)))
     }
 
     /// Also adds a number to an attribute.
     #[must_use]
-    pub fn and_add(self, name: &'static str, number: i64) -> Update {
+    pub fn and_add(self, name: impl Into<Cow<'static, str>>, number: i64) -> Update {
         self.and(name, Change::Add(number))
     }
 
     /// Also removes an attribute.
     #[must_use]
-    pub fn and_remove(self, name: &'static str) -> Update {
+    pub fn and_remove(self, name: impl Into<Cow<'static, str>>) -> Update {
         self.and(name, Change::Remove)
     }
 
     /// Adds a change, in place of an earlier one of the same attribute.
     #[must_use]
-    pub fn and(mut self, name: &'static str, change: Change) -> Update {
-        self.changes.retain(|(changed, _)| changed != name);
-        self.changes.push((Cow::Borrowed(name), change));
+    pub fn and(mut self, name: impl Into<Cow<'static, str>>, change: Change) -> Update {
+        let name = name.into();
+        self.changes.retain(|(changed, _)| *changed != name);
+        self.changes.push((name, change));
         self
     }
 }

@@ -201,7 +201,7 @@ impl Erasure<'_> {
         let Some(item) = self.cx.env.table.get(&key).await? else { return Ok(()) };
         let ours = text(&item, "org").is_none_or(|org| *org == self.cx.org.to_string());
         if ours && text(&item, "id").is_none() {
-            self.cx.env.table.delete_if(&key, Condition::Absent("id")).await?;
+            self.cx.env.table.delete_if(&key, Condition::lacks("id")).await?;
         }
         Ok(())
     }

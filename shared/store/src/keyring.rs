@@ -26,6 +26,8 @@ pub enum Purpose {
     Chain,
     /// Secrets of second factors, encrypted.
     SecondFactor,
+    /// Keys of AI providers, encrypted.
+    AiKey,
     /// Refresh tokens.
     Refresh,
     /// Single-use tokens sent by mail.
@@ -54,6 +56,7 @@ impl Purpose {
             Purpose::Once => b"daybook idempotency",
             Purpose::Chain => b"daybook chain",
             Purpose::SecondFactor => b"daybook second factor",
+            Purpose::AiKey => b"daybook ai key",
             Purpose::Refresh => b"daybook refresh token",
             Purpose::Ticket => b"daybook ticket",
             Purpose::Invitation => b"daybook invitation",

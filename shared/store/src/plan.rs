@@ -461,7 +461,7 @@ impl Planner<'_> {
         }
         let expired = Condition::at_most(EXPIRES_AT, at.as_second());
         let within = Condition::at_most(EXPIRES_AT, latest_end(once, at));
-        let too_far_ahead = Condition::Exists(EXPIRES_AT).and(within.negated());
+        let too_far_ahead = Condition::has(EXPIRES_AT).and(within.negated());
         self.put(item, Condition::absent().or(expired).or(too_far_ahead), Constraint::Once)
     }
 
@@ -490,7 +490,7 @@ fn at_version(image: &Image) -> Condition {
 
 /// The condition that no other record holds a unique value.
 fn free_or_held_by(id: AnyId) -> Condition {
-    Condition::Absent("id").or(Condition::equal("id", id))
+    Condition::lacks("id").or(Condition::equal("id", id))
 }
 
 fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {

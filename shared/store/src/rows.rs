@@ -4,10 +4,12 @@
 //! A machine's clock may be ahead for a time, and then set back. A stored time that lies further ahead than its period
 //! allows was stored by such a clock, and counts as now.
 
+pub mod ai_keys;
 pub mod alarm;
 pub mod attempts;
 pub mod bucket;
 pub mod cascade;
+pub mod chat;
 pub mod checkpoint;
 pub mod credential;
 pub mod data_subject;
@@ -16,8 +18,10 @@ pub mod due;
 pub mod key_secret;
 pub mod ledger;
 pub mod power;
+pub mod run;
 pub mod second_factor;
 pub mod session;
+pub mod spending;
 pub mod suppression;
 pub mod tally;
 pub mod ticket;
@@ -63,6 +67,11 @@ impl RowWrite {
     /// The next version of a row, if a condition on the existing row holds.
     fn following(key: &Key, row: &impl Serialize, condition: Condition, refusal: Domain) -> crate::Result<RowWrite> {
         Ok(RowWrite { write: Write::Follow(key.clone(), Update::following(row)?), condition, refusal })
+    }
+
+    /// Changes of a row's attributes, if a condition on the existing row holds.
+    fn changing(key: Key, update: Update, condition: Condition, refusal: Domain) -> RowWrite {
+        RowWrite { write: Write::Follow(key, update), condition, refusal }
     }
 
     /// Its key.

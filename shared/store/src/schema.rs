@@ -28,6 +28,13 @@
 //! data subject  <org>#errand#<job>              -
 //! cascades      <org>#falling                   -
 //! power lock    <org>#power                     -
+//! run           <org>#run#<run>                 -
+//! run's text    <org>#run#<run>                 text#<position>
+//! run's request <org>#run#<run>                 request
+//! chat          <org>#chat#<conversation>       -
+//! AI spending   <org>#ai-spending#<month>       <user> or -
+//! AI usage      <org>#ai-usage#<day>            <user>#<model>
+//! AI keys       <org>#ai-keys                   -
 //! login         ~login#<name>                   -
 //! form          ~form#<form>                    -
 //! organisations ~orgs                           <org>
@@ -56,6 +63,8 @@
 //! 17. journal details of a day: `detail`, consistent
 //! 18. deliveries of an entry: `delivery`, consistent
 //! 19. records deleted by cascade with another: `by_state`
+//! 20. a run's text: `run's text`, consistent
+//! 21. AI usage of a day, of all users or one: `AI usage`, consistent
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin with `~`, are
 //! looked up before the organisation is known, and hold nothing but ids and due items. One partition takes 1,000 write
@@ -64,7 +73,8 @@
 
 use crate::Answer;
 use daybook_domain::{
-    AnyId, ApiKeyId, Claim, ClaimKind, EntryId, JobId, OrgId, RecordType, SessionId, Timestamp, UserId,
+    AnyId, ApiKeyId, Claim, ClaimKind, ConversationId, EntryId, JobId, OrgId, RecordType, RunId, SessionId, Timestamp,
+    UserId,
 };
 use std::fmt::Write as _;
 
@@ -224,6 +234,20 @@ pub enum Place<'a> {
     Cascades(OrgId),
     /// The lock of grants.
     Power(OrgId),
+    /// A run: one answer that is being generated.
+    Run(OrgId, RunId),
+    /// A piece of a run's text, by the number of characters before it.
+    RunText(OrgId, RunId, u64),
+    /// What a run without a conversation was asked.
+    RunRequest(OrgId, RunId),
+    /// The state of a conversation: its run and its counts.
+    Chat(OrgId, ConversationId),
+    /// What an organisation, or one of its users, spent on AI in a month.
+    AiSpending(OrgId, &'a str, Option<UserId>),
+    /// What a user used of a model on a day.
+    AiUsage(OrgId, Timestamp, UserId, &'a str),
+    /// The keys of AI providers.
+    AiKeys(OrgId),
     /// Scheduled work: shard, time, id.
     Due(u8, Timestamp, &'a str),
     /// The checkpoint of the local feed.
@@ -273,6 +297,17 @@ impl Place<'_> {
             Place::Ledger(org, system, id) => key(format!("{org}#ledger#{system}"), id.to_string()),
             Place::Suppression(org, hash) => key(format!("{org}#suppression"), hash.to_owned()),
             Place::DataSubject(org, job) => key(format!("{org}#errand#{job}"), alone()),
+            Place::Run(org, run) => key(format!("{org}#run#{run}"), alone()),
+            Place::RunText(org, run, at) => key(format!("{org}#run#{run}"), format!("text#{at:010}")),
+            Place::RunRequest(org, run) => key(format!("{org}#run#{run}"), "request".to_owned()),
+            Place::Chat(org, id) => key(format!("{org}#chat#{id}"), alone()),
+            Place::AiSpending(org, month, user) => {
+                key(format!("{org}#ai-spending#{}", escape(month)), user.map_or_else(alone, |user| user.to_string()))
+            }
+            Place::AiUsage(org, day, user, model) => {
+                key(format!("{org}#ai-usage#{}", day_of(day)), format!("{user}#{}", escape(model)))
+            }
+            Place::AiKeys(org) => key(format!("{org}#ai-keys"), alone()),
             Place::Due(shard, at, id) => key(format!("~due#{shard}"), format!("{}#{}", at, escape(id))),
             Place::Feed => key("~feed".to_owned(), alone()),
         }
@@ -324,6 +359,10 @@ pub enum Question<'a> {
     DeliveriesOf(OrgId, EntryId),
     /// 19. Records deleted by cascade with another, by id.
     DeletedWith(OrgId, AnyId),
+    /// 20. The pieces of a run's text, in order.
+    RunTexts(OrgId, RunId),
+    /// 21. AI usage of a day, of all users or one, by user and model.
+    AiUsageOn(OrgId, Timestamp, Option<UserId>),
 }
 
 /// The range of keys that answers a question.
@@ -391,6 +430,14 @@ impl Question<'_> {
             Question::DeletedWith(org, parent) => {
                 range(Some(Index::ByState), deleted_with(org, parent), SortRange::All)
             }
+            Question::RunTexts(org, run) => {
+                range(None, format!("{org}#run#{run}"), SortRange::Prefix("text#".to_owned()))
+            }
+            Question::AiUsageOn(org, day, user) => range(
+                None,
+                format!("{org}#ai-usage#{}", day_of(day)),
+                user.map_or(SortRange::All, |user| SortRange::Prefix(format!("{user}#"))),
+            ),
             Question::SessionsOf(org, user) => range(Some(Index::ByOwner), sessions_of(org, user), SortRange::All),
         }
     }

@@ -126,7 +126,7 @@ fn value_of(value: &AttributeValue, fresh: &dyn Fn(&str) -> String) -> Attribute
 fn condition_of(condition: &Condition, fresh: &dyn Fn(&str) -> String) -> Condition {
     let all = |all: &[Condition]| all.iter().map(|one| condition_of(one, fresh)).collect();
     match condition {
-        Condition::Equal(name, value) => Condition::Equal(name, value_of(value, fresh)),
+        Condition::Equal(name, value) => Condition::Equal(name.clone(), value_of(value, fresh)),
         Condition::All(conditions) => Condition::All(all(conditions)),
         Condition::Any(conditions) => Condition::Any(all(conditions)),
         other => other.clone(),

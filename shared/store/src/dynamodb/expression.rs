@@ -79,7 +79,7 @@ impl Words {
     }
 
     fn either(&mut self, between: &str) -> String {
-        let (is, isnt) = (self.part(&Condition::Exists(PK)), self.part(&Condition::Absent(PK)));
+        let (is, isnt) = (self.part(&Condition::exists()), self.part(&Condition::absent()));
         format!("{is}{between}{isnt}")
     }
 

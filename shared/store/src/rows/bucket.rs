@@ -44,8 +44,8 @@ pub async fn take(env: &Env, org: OrgId, class: &str, subject: &str, rate: Rate)
     let expires = (now + period) / 1000 + 60;
     let furthest = |period: i64| now + period + SKEW.as_millis() as i64;
     let (fullest, longest) = (furthest(period), furthest(LONGEST_CLOSING.as_millis() as i64));
-    let later = |name, than: i64| Condition::Exists(name).and(Condition::at_most(name, than).negated());
-    let past = |name, furthest| Condition::Absent(name).or(Condition::at_most(name, now)).or(later(name, furthest));
+    let later = |name, than: i64| Condition::has(name).and(Condition::at_most(name, than).negated());
+    let past = |name, furthest| Condition::lacks(name).or(Condition::at_most(name, now)).or(later(name, furthest));
     loop {
         let idle = past("full_at", fullest).and(past(CLOSED_UNTIL, longest));
         let begun = Update::set("full_at", now + step).and_set(EXPIRES_AT, expires).and_remove(CLOSED_UNTIL);
@@ -91,7 +91,7 @@ pub async fn close(env: &Env, org: OrgId, class: &str, subject: &str, until: Tim
     let full = until.plus(rate.per).as_millisecond();
     let longest = now.plus(LONGEST_CLOSING + SKEW);
     let until = until.as_millisecond();
-    let shorter = Condition::Absent(CLOSED_UNTIL).or(Condition::less(CLOSED_UNTIL, until)).or(Condition::at_most(
+    let shorter = Condition::lacks(CLOSED_UNTIL).or(Condition::less(CLOSED_UNTIL, until)).or(Condition::at_most(
         CLOSED_UNTIL,
         longest.as_millisecond(),
     )
