@@ -1,7 +1,9 @@
 //! Contexts: the data that validation of a record reads from the table, such as an opportunity's pipeline. Defines how
 //! each [`Record::Context`] is read.
 
+use crate::ai::ai_settings;
 use crate::pipelines::{pipeline_of, pipelines};
+use daybook_domain::chat::{Conversation, Lifetime};
 use daybook_domain::form::Form;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::organization::Organization;
@@ -10,6 +12,7 @@ use daybook_domain::task::Task;
 use daybook_domain::{AnyId, CustomerId, Error as Domain, Line, OpportunityId, Record, RecordType, Rule};
 use daybook_store::{Cx, Error, Result};
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// Fields of a record as JSON, as given by a client.
 pub type Fields = Map<String, Value>;
@@ -100,6 +103,17 @@ impl Context<Task> for Option<Option<CustomerId>> {
             None => return Ok(None),
         };
         Ok(Some(customer))
+    }
+}
+
+/// The lifetime of temporary conversations, for a new one.
+impl Context<Conversation> for Lifetime {
+    async fn read(cx: &Cx, given: &Fields, kind: WriteKind) -> Result<Lifetime> {
+        if kind != WriteKind::Create || given.get("temporary") != Some(&Value::Bool(true)) {
+            return Ok(None);
+        }
+        let days = ai_settings(cx).await?.temporary_days;
+        Ok(Some(Duration::from_secs(86_400 * u64::from(days))))
     }
 }
 

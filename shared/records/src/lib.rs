@@ -2,6 +2,7 @@
 //! table, list queries, and lookups for authentication.
 
 pub mod admission;
+mod ai;
 mod change;
 mod context;
 mod draft;
@@ -18,6 +19,7 @@ pub mod query;
 mod rules;
 
 pub use admission::{grants_of, reaching, seeing};
+pub use ai::ai_settings;
 pub use change::{amend, change, create, created, deleted, remove, restore, restored, stored_first, updated};
 pub use context::{Context, Fields, Model, WriteKind};
 pub use draft::{Draft, amended, draft};

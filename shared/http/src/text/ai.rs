@@ -8,15 +8,15 @@ pub(super) fn budget(exceeded: Exceeded, locale: Locale) -> String {
     let Exceeded { of, period, quantity, resets_at } = exceeded;
     let (whose, owner) = match of {
         BudgetOf::Organization => ("The organisation's", "组织的"),
-        BudgetOf::User => ("Your", "您的"),
+        BudgetOf::User | BudgetOf::Unknown(_) => ("Your", "您的"),
     };
     let (every, cycle) = match period {
         Period::Day => ("daily", "每日"),
-        Period::Month => ("monthly", "每月"),
+        Period::Month | Period::Unknown(_) => ("monthly", "每月"),
     };
     let (what, counted) = match quantity {
         Quantity::Usd => ("money", "金额"),
-        Quantity::Tokens => ("tokens", "用量"),
+        Quantity::Tokens | Quantity::Unknown(_) => ("tokens", "用量"),
     };
     locale.pick(
         format!(
