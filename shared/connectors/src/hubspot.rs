@@ -5,9 +5,10 @@
 
 mod answer;
 
+use crate::address;
+use crate::causes::in_words;
 use answer::{Answered, classify, item_problem};
 pub use answer::{Refusal, Wait};
-use daybook_domain::origin::origin_of;
 use daybook_domain::{Secret, Zone};
 use reqwest::{Method, redirect::Policy};
 use serde_json::{Value, json};
@@ -44,15 +45,8 @@ pub struct HubSpotSettings {
 impl HubSpotSettings {
     /// Settings with a base URL and a token; the others suit HubSpot's smallest plan.
     pub fn new(base_url: &str, token: Secret) -> Result<HubSpotSettings, &'static str> {
-        let origin = origin_of(base_url).ok_or("must be an https address, such as https://api.hubapi.com")?;
-        let local = ["http://127.0.0.1", "http://localhost"]
-            .iter()
-            .any(|host| origin.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
-        if !origin.starts_with("https://") && !local {
-            return Err("must be an https address; plain http is allowed for localhost only");
-        }
         Ok(HubSpotSettings {
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            base_url: address::base_url(base_url)?,
             token,
             api_version: "v3".to_owned(),
             external_id: "crm_external_id".to_owned(),
@@ -207,17 +201,6 @@ impl HubSpot {
         }
         Ok(Answered { status, retry_after: retry_after.map(Duration::from_secs), body: bytes })
     }
-}
-
-/// The message of a failed call with its causes, without the URL, which may contain ids.
-fn in_words(error: &reqwest::Error) -> String {
-    let mut words = if error.is_timeout() { "timed out".to_owned() } else { "the connection failed".to_owned() };
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    words.chars().take(300).collect()
 }
 
 /// A HubSpot id, which consists of digits, as a path segment.
