@@ -1,10 +1,12 @@
-//! Task reminders: publishes `task.due` at the time of a reminder and `task.overdue` at the due date, once each.
+//! Alarms: requests the erasure of temporary conversations at their end; and reminds of tasks: publishes `task.due` at the time of a reminder and `task.overdue` at the due date, once each.
 //!
 //! An alarm isn't cancelled when its task changes, so the worker reads the task again before it publishes.
 
+use daybook_domain::job::{Job, Work};
 use daybook_domain::task::Task;
-use daybook_domain::{Audit, Event, Timestamp};
+use daybook_domain::{Audit, ConversationId, Event, Timestamp};
 use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
+use daybook_records::{Draft, created};
 use daybook_store::rows::alarm::{self, Alarm};
 use daybook_store::{Cx, Env, Result, Tx};
 use serde_json::{Map, Value, json};
@@ -39,6 +41,9 @@ async fn handle(env: Arc<Env>, (): (), message: Message<Alarm>) -> Result<Outcom
     if cx.now() < at {
         return Ok(Outcome::RetryAt(at, "the reminder isn't due yet".to_owned()));
     }
+    if let Ok(conversation) = ConversationId::try_from(record) {
+        return expire(&cx, conversation, at).await;
+    }
     let Some(task) = cx.find::<Task>(record).await?.filter(|task| task.is_open()) else { return Ok(Outcome::Done) };
     // A moment that had passed when the task was last changed needs no reminder.
     let over = at.plus(LATE) < task.updated_at;
@@ -52,6 +57,15 @@ async fn handle(env: Arc<Env>, (): (), message: Message<Alarm>) -> Result<Outcom
     if task.due_date == Some(at) {
         announce(&cx, Event::TaskOverdue, &task, at, json!({"at": at, "assignee_id": task.assignee_id})).await?;
     }
+    Ok(Outcome::Done)
+}
+
+/// Requests the erasure of a temporary conversation that has reached its end, also where it is in the trash.
+async fn expire(cx: &Cx, conversation: ConversationId, at: Timestamp) -> Result<Outcome> {
+    let content = format!("{conversation} {at}");
+    let job = Job::new(Work::Expiry { conversation }, &cx.stamp());
+    let (_, tx) = created(cx, Tx::default(), Draft::of(job)).await?;
+    cx.next_step().once_by("expire", &content, KEPT).commit(tx.called(Audit::Erase), ()).await?;
     Ok(Outcome::Done)
 }
 

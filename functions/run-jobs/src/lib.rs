@@ -3,6 +3,7 @@
 //! A job can be restarted at any point: a file becomes visible once it is complete, and an erasure is idempotent.
 
 mod audit_export;
+mod conversation;
 mod erasure;
 mod family;
 mod organization;
@@ -10,10 +11,13 @@ mod person;
 mod person_export;
 
 use daybook_domain::job::{Job, Status, Work};
-use daybook_domain::{ApiKeyId, Audit, Conflict, Error as Domain, Event, JobId, Record, Stored, UserId};
+use daybook_domain::{
+    ApiKeyId, Audit, Conflict, ConversationId, Error as Domain, Event, JobId, Record, Stored, UserId,
+};
 use daybook_jobs::files::{FileError, Files};
 use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_records::{Draft, updated};
+use daybook_store::rows::chat::ChatState;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::key_secret::KeySecret;
@@ -115,6 +119,8 @@ async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Res
         Work::PersonErasure { .. } => erasure::run(cx, files, job, &subject(cx, fact, job).await?).await,
         Work::Removal { record } => family::remove(cx, job, *record).await,
         Work::Return { record } => family::restore(cx, job, *record).await,
+        Work::Fork { message, from, to } => conversation::copy(cx, job, *from, *message, *to).await,
+        Work::Expiry { conversation } => conversation::erase(cx, job, *conversation).await,
         Work::OrganizationErasure => organization::run(cx, job).await,
         Work::Unknown(_) => Err(Domain::Conflict(Conflict::NewerVersion).into()),
     }
@@ -144,7 +150,8 @@ async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
     let Some(job) = &cx.find::<Job>(job.id).await? else { return Ok(Outcome::Done) };
     let audit = match &job.work {
         Work::AuditExport { .. } | Work::PersonExport { .. } => Audit::Export,
-        Work::PersonErasure { .. } | Work::OrganizationErasure => Audit::Erase,
+        Work::PersonErasure { .. } | Work::Expiry { .. } | Work::OrganizationErasure => Audit::Erase,
+        Work::Fork { .. } => Audit::Create,
         Work::Removal { .. } => Audit::Delete,
         Work::Return { .. } => Audit::Restore,
         Work::Unknown(_) => Audit::Update,
@@ -175,6 +182,9 @@ async fn remove<T: Record>(cx: &Cx, record: &Stored<T>, kept: Kept) -> Result<()
     }
     if let Ok(key) = ApiKeyId::try_from(record.id()) {
         KeySecret::remove(&cx.env, cx.org, key).await?;
+    }
+    if let Ok(conversation) = ConversationId::try_from(record.id()) {
+        ChatState::remove(&cx.env, cx.org, conversation).await?;
     }
     cx.erasure().record(record, kept).await
 }

@@ -13,7 +13,9 @@ use daybook_domain::job::KEPT;
 use daybook_domain::origin::Host;
 use daybook_domain::{FormId, Phone};
 use daybook_embedded::{Durability, Local};
+use daybook_jobs::ai::AiProviders;
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
+use daybook_jobs::llm::Timeouts;
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
@@ -89,7 +91,8 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let here = format!("http://{}", SocketAddr::from((addresses.loopback, port)));
     std::fs::write(options.data.join(ADDRESS), here).map_err(|error| unusable(&options.data, error))?;
     system.settings.public_url = format!("http://localhost:{port}");
-    system.hubspot = from_environment(&mut system.settings)?;
+    let Connected { hubspot, ai } = from_environment(&mut system.settings)?;
+    (system.hubspot, system.ai) = (hubspot, Some(ai));
     let (rate_limits, has_hubspot) = (system.settings.rate_limits, system.hubspot.is_some());
     let system = System::start(system).await?;
 
@@ -273,8 +276,14 @@ fn durability() -> Result<Durability, ServeError> {
     }
 }
 
+/// The other systems that the environment names.
+struct Connected {
+    hubspot: Option<HubSpot>,
+    ai: Arc<AiProviders>,
+}
+
 /// Applies the environment variables of `cargo dev`, some of which exist only here.
-fn from_environment(settings: &mut Settings) -> Result<Option<HubSpot>, ServeError> {
+fn from_environment(settings: &mut Settings) -> Result<Connected, ServeError> {
     let get = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&get);
     let off = variables.optional("RATE_LIMITS", |text| match text {
@@ -288,13 +297,14 @@ fn from_environment(settings: &mut Settings) -> Result<Option<HubSpot>, ServeErr
     settings.retry_base = base.unwrap_or(settings.retry_base);
     daybook_store::config::adjust(settings, &mut variables);
     let hubspot = daybook_jobs::config::hubspot(&mut variables);
-    if variables.wrong.is_empty() {
-        let client = hubspot
-            .map(|hubspot| HubSpot::new(HubSpotSettings { pause: settings.retry_base / 10, ..hubspot }))
-            .transpose();
-        return client.map_err(|error| ServeError::Broken(io::Error::other(error)));
-    }
-    Err(daybook_store::config::ConfigError(variables.wrong).into())
+    let ai = AiProviders::read(&get, Timeouts::default()).map_err(|wrong| variables.wrong.extend(wrong));
+    let (Ok(ai), true) = (ai, variables.wrong.is_empty()) else {
+        return Err(daybook_store::config::ConfigError(variables.wrong).into());
+    };
+    let hubspot =
+        hubspot.map(|hubspot| HubSpot::new(HubSpotSettings { pause: settings.retry_base / 10, ..hubspot })).transpose();
+    let hubspot = hubspot.map_err(|error| ServeError::Broken(io::Error::other(error)))?;
+    Ok(Connected { hubspot, ai: Arc::new(ai) })
 }
 
 fn announce(port: u16, options: &ServeOptions, left: usize, rate_limits: bool) {

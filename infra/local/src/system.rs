@@ -8,10 +8,13 @@ use axum::Extension;
 use axum::routing::get;
 use daybook_domain::{EmailAddress, Line, OrgId, Rule};
 use daybook_http::{Places, Routes, app};
+use daybook_jobs::ai::AiProviders;
 use daybook_jobs::files::{Archive, Files};
 use daybook_jobs::hubspot::HubSpot;
+use daybook_jobs::llm::Timeouts;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
 use daybook_jobs::{AnyConsumer, NotSet, Provided, Provider, Queues};
+use daybook_runs::{Chat, Site};
 use daybook_store::engine::Engine;
 use daybook_store::{
     Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions,
@@ -45,6 +48,9 @@ pub fn functions() -> Vec<Routes> {
         daybook_opportunities::routes(),
         daybook_tasks::routes(),
         daybook_views::routes(),
+        daybook_ai::routes(),
+        daybook_conversations::routes(),
+        daybook_chat::routes(),
         daybook_integrations::routes(),
         daybook_docs::routes(),
     ]
@@ -68,6 +74,10 @@ pub struct Options {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// HubSpot, if it is switched on.
     pub hubspot: Option<HubSpot>,
+    /// The AI providers; by default the offline one alone.
+    pub ai: Option<Arc<AiProviders>>,
+    /// Who generates answers of the AI.
+    pub site: Site,
     /// The first pause before a transaction is retried.
     pub retry_pause: Duration,
 }
@@ -98,6 +108,8 @@ impl Options {
             files,
             mailer: None,
             hubspot: None,
+            ai: None,
+            site: Site::Machine,
             retry_pause,
         })
     }
@@ -112,6 +124,9 @@ pub enum StartError {
     /// A built-in value is invalid.
     #[error("a built-in value is invalid: {0}")]
     Constant(#[from] Rule),
+    /// The AI providers can't be used.
+    #[error("the AI providers: {0}")]
+    Ai(String),
     /// A setting that a worker needs is missing.
     #[error(transparent)]
     NotSet(#[from] NotSet),
@@ -128,6 +143,8 @@ pub struct System {
     pub workers: Arc<Workers>,
     /// The files written by jobs.
     pub files: Folder,
+    /// The chat.
+    pub chat: Chat,
 }
 
 impl System {
@@ -146,6 +163,8 @@ impl System {
             settings: options.settings,
             secrets: Secrets::default(),
         });
+        let offline = || AiProviders::read(&|_| None, Timeouts::default()).map(Arc::new);
+        let ai = options.ai.map_or_else(offline, Ok).map_err(|wrong| StartError::Ai(wrong.join(", ")))?;
         let files = Folder::at(env.clone(), options.files.join("files"));
         let anchors = Folder::at(env.clone(), options.files.join("anchors"));
         let mut machine = OneMachine {
@@ -153,6 +172,7 @@ impl System {
             mailer: options.mailer.unwrap_or_else(|| options.outbox.clone()),
             sender: Sender { name: Line::parse("Daybook")?, address: EmailAddress::parse("daybook@example.com")? },
             hubspot: options.hubspot,
+            ai: ai.clone(),
             files: Arc::new(files.clone()),
             archive: Arc::new(anchors),
         };
@@ -161,7 +181,8 @@ impl System {
         let queues = queues.without(off.collect());
         let feed = LocalFeed::new(entries);
         let workers = Workers::new(env.clone(), feed, queues, machine.archive, workers);
-        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files })
+        let chat = Chat::new(ai, options.site);
+        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files, chat })
     }
 
     /// The service for all routes.
@@ -174,7 +195,8 @@ impl System {
         let files = self.files.clone();
         let places = Places { files: Some(Arc::new(files.clone())), anchors: Some(self.workers.anchors.clone()) };
         app(functions(), self.env.clone(), |api| {
-            more(api.layer(Extension(places)).route("/_local/files/{*key}", get(Folder::serve).with_state(files)))
+            let api = api.layer(Extension(places)).layer(Extension(self.chat.clone()));
+            more(api.route("/_local/files/{*key}", get(Folder::serve).with_state(files)))
         })
     }
 }
@@ -185,6 +207,7 @@ struct OneMachine {
     mailer: Arc<dyn Mailer>,
     sender: Sender,
     hubspot: Option<HubSpot>,
+    ai: Arc<AiProviders>,
     files: Arc<dyn Files>,
     archive: Arc<dyn Archive>,
 }
@@ -208,6 +231,10 @@ impl Provider for OneMachine {
 
     fn hubspot(&mut self) -> Provided<Option<HubSpot>> {
         Ok(self.hubspot.clone())
+    }
+
+    fn ai(&mut self) -> Provided<Arc<AiProviders>> {
+        Ok(self.ai.clone())
     }
 
     fn files(&mut self) -> Provided<Arc<dyn Files>> {

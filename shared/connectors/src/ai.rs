@@ -36,7 +36,11 @@ pub struct AiProviders {
 
 impl fmt::Debug for AiProviders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let urls: Vec<&str> = [&self.openai, &self.anthropic].into_iter().chain(self.servers.values()).map(|site| site.url.as_str()).collect();
+        let urls: Vec<&str> = [&self.openai, &self.anthropic]
+            .into_iter()
+            .chain(self.servers.values())
+            .map(|site| site.url.as_str())
+            .collect();
         f.debug_struct("AiProviders").field("urls", &urls).finish_non_exhaustive()
     }
 }

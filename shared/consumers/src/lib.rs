@@ -22,4 +22,5 @@ consumers! {
     daybook_sync_hubspot,
     daybook_run_jobs,
     daybook_remind,
+    daybook_chat_run,
 }

@@ -5,7 +5,10 @@ use crate::choices;
 use crate::field::Fields;
 use crate::permission::{Action, Grants, HeldPermission, Permission, Resource};
 use crate::record::{Record, TRASH};
-use crate::{AnyId, Change, Event, JobId, OrgId, RecordType, Stamp, Timestamp, UserId, record_head};
+use crate::{
+    AnyId, Change, ChatMessageId, ConversationId, Event, JobId, OrgId, RecordType, Stamp, Timestamp, UserId,
+    record_head,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -96,6 +99,20 @@ pub enum Work {
         #[schema(value_type = String)]
         record: AnyId,
     },
+    /// Copy the messages up to one into another conversation.
+    Fork {
+        /// The last message to copy.
+        message: ChatMessageId,
+        /// The conversation to copy from.
+        from: ConversationId,
+        /// The conversation to copy into.
+        to: ConversationId,
+    },
+    /// Erase a temporary conversation that has reached its end.
+    Expiry {
+        /// The conversation.
+        conversation: ConversationId,
+    },
     /// Erase all data of an organisation that has been in the trash for 30 days.
     OrganizationErasure,
     /// Work that only a newer version knows, as stored.
@@ -116,6 +133,8 @@ impl Work {
             Work::AuditExport { .. }
             | Work::Removal { .. }
             | Work::Return { .. }
+            | Work::Fork { .. }
+            | Work::Expiry { .. }
             | Work::OrganizationErasure
             | Work::Unknown(_) => None,
             Work::PersonExport { person } | Work::PersonErasure { person } => Some(person),
@@ -189,7 +208,7 @@ impl Job {
     /// records of these.
     #[must_use]
     pub fn relying_on(self, grants: &Grants, team: Vec<UserId>) -> Job {
-        let reads = |one: &Permission| matches!(one.action, Action::Read | Action::Manage);
+        let reads = |one: &Permission| matches!(one.action, Action::Read | Action::Manage | Action::Inspect);
         let permissions = grants.list().into_iter().filter(reads).map(HeldPermission::Known).collect();
         Job { permissions, team, ..self }
     }
@@ -203,6 +222,8 @@ impl Job {
             | Work::PersonErasure { .. }
             | Work::Removal { .. }
             | Work::Return { .. }
+            | Work::Fork { .. }
+            | Work::Expiry { .. }
             | Work::Unknown(_) => self.created_at,
         }
     }
@@ -277,7 +298,8 @@ impl Record for Job {
                 (_, Work::PersonExport { .. }) => Event::PersonExported,
                 (_, Work::PersonErasure { .. }) => Event::PersonErased,
                 (_, Work::OrganizationErasure) => Event::OrganizationErased,
-                (_, Work::Unknown(_)) => Event::JobUpdated,
+                (_, Work::Expiry { .. }) => Event::ConversationExpired,
+                (_, Work::Fork { .. } | Work::Unknown(_)) => Event::JobUpdated,
             },
             Change::Delete(_) => Event::JobDeleted,
             Change::Restore(_) => Event::JobRestored,

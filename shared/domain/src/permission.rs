@@ -238,7 +238,7 @@ impl Resource {
     }
 
     /// The widest scope of its permissions.
-    fn widest(self) -> Scope {
+    pub fn widest(self) -> Scope {
         self.scopes().last().copied().unwrap_or(Scope::All)
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
-use axum::http::{HeaderMap, Method};
+use axum::http::{Extensions, HeaderMap, Method};
 use daybook_connectors::files::{Archive, Links};
 use daybook_domain::Locale;
 use daybook_records::query::pairs_of;
@@ -26,6 +26,8 @@ pub struct Call {
     pub body: Bytes,
     /// The file stores.
     pub places: Places,
+    /// What a function adds for its own routes.
+    pub extensions: Extensions,
 }
 
 /// The file stores that a function uses.

@@ -68,7 +68,7 @@ macro_rules! handler {
                     vec![$($kind::IDENTIFIES.then(|| ($argument.fingerprint(), $argument.scope()))),*];
                 let (input, scopes): (Vec<Value>, Vec<Option<String>>) = parts.into_iter().flatten().unzip();
                 call.cx.once = once(&call, &scopes, &input)?;
-                if let Some(earlier) = call.cx.earlier_reply::<R>().await? {
+                if R::REPLAYED && let Some(earlier) = call.cx.earlier_reply::<R>().await? {
                     return earlier.answer(&call);
                 }
                 self(call.cx.clone(), $($argument),*).await?.answer(&call)

@@ -398,6 +398,44 @@ fn malformed(error: &serde_json::Error) -> Domain {
     Domain::Malformed(Malformed::Json { reason: error.to_string(), line, column })
 }
 
+/// What a function adds to its router for its own routes, by type.
+#[derive(Clone, Debug)]
+pub struct Own<T>(pub T);
+
+impl<T: Clone + Send + Sync + 'static> Argument for Own<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        let own = call.extensions.get::<T>().cloned();
+        own.map(Own).ok_or_else(|| Error::internal("read what a function adds to its router", "it is missing"))
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(_: &mut Operation) {}
+}
+
+/// Whether the client asks for server-sent events by its `Accept` header.
+#[derive(Clone, Copy, Debug)]
+pub struct WantsEvents(pub bool);
+
+impl Argument for WantsEvents {
+    const IDENTIFIES: bool = false;
+
+    async fn read(call: &Call) -> Result<Self> {
+        let accept = call.header("accept").unwrap_or_default();
+        Ok(WantsEvents(accept.split(',').any(|kind| kind.trim().starts_with("text/event-stream"))))
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.header_parameter("Accept", "`text/event-stream` to stream the answer.");
+    }
+}
+
 /// Defines the file stores as handler arguments.
 macro_rules! places {
     ($($(#[$doc:meta])* $name:ident($place:ident) $field:ident $variable:literal)*) => {$(

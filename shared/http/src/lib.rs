@@ -10,6 +10,7 @@ mod batch;
 mod call;
 mod code;
 pub mod csv;
+mod events;
 mod handler;
 mod input;
 mod list;
@@ -32,10 +33,11 @@ pub use call::{Call, Places, is_plain_form, query_pairs};
 pub use code::Refusal;
 pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
+pub use events::{Events, event};
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, Language, New, NewJson, Patch, Path, Posted, PostedBy, PostedLater,
-    Stored,
+    Anchored, DeviceToken, Form, IfMatch, Json, Language, New, NewJson, Own, Patch, Path, Posted, PostedBy,
+    PostedLater, Stored, WantsEvents,
 };
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;
@@ -48,7 +50,7 @@ pub use reply::{
 };
 pub use routes::{Route, Routes};
 pub use search::Searched;
-pub use start::{run, run_with_anchors, run_with_files};
+pub use start::{run, run_streaming, run_with, run_with_anchors, run_with_files};
 
 /// The result type of handlers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

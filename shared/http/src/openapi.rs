@@ -5,6 +5,7 @@ use crate::operation::Operation;
 use crate::problem::Members;
 use crate::routes::Route;
 use axum::http::Method;
+use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{Record, for_each_record_type};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::path::{OperationBuilder, ParameterIn};
@@ -178,6 +179,9 @@ fn applies(code: Code, route: &Route) -> bool {
         | Code::Conflict
         | Code::IdempotencyKeyReused
         | Code::PreconditionFailed => writes,
+        Code::BudgetExceeded | Code::UnknownModel | Code::UseStreamUrl | Code::UpstreamError => {
+            writes && route.access == crate::can(Resource::Ai, Action::Use)
+        }
         Code::TooLarge | Code::Malformed | Code::InvalidQuery | Code::Unavailable | Code::Internal => true,
     }
 }

@@ -193,6 +193,11 @@ impl Operation {
         self.pages = vec![(StatusCode::OK, "The file")];
     }
 
+    /// Adds the response with server-sent events.
+    pub fn events(&mut self) {
+        self.pages.push((StatusCode::OK, "Server-sent events"));
+    }
+
     /// Wraps a schema in the envelope.
     pub fn envelope(&mut self, data: RefOr<Schema>) -> RefOr<Schema> {
         enveloped(data).into()

@@ -31,8 +31,8 @@ pub(crate) const BODY_BYTES: usize = 256 * 1024;
 /// The time for which a body may come in before the caller's rights are read again.
 const SLOW_BODY: Duration = Duration::from_secs(1);
 
-/// The time-out of a request; the gateway gives up after 30 s.
-const LONGEST: Duration = Duration::from_secs(25);
+/// The time-out of a request; the gateway gives up after 30 s. A handler that waits for something has 25 s.
+const LONGEST: Duration = Duration::from_secs(28);
 
 /// Answers a request: assigns its id, checks access, reads the body, calls the handler, and writes one log line.
 pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) -> Answer {
@@ -179,6 +179,7 @@ async fn handled(
         headers: parts.headers.clone(),
         body,
         places: parts.extensions.get::<Places>().cloned().unwrap_or_default(),
+        extensions: parts.extensions.clone(),
     };
     let asked = call.cx.clone();
     let mut answer = match (route.handler)(call).await {

@@ -26,6 +26,10 @@ pub trait HttpReply: Reply {
 
     /// Adds the reply to the route's OpenAPI operation.
     fn describe(operation: &mut Operation);
+
+    /// Whether a repeat of a request gets the stored reply before the handler runs. If not, the handler finds the earlier
+    /// request itself.
+    const REPLAYED: bool = true;
 }
 
 /// Types that can be the content of a reply.

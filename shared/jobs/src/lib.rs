@@ -15,8 +15,10 @@ mod worker;
 
 pub use batch::{Delivered, run_batch};
 pub use consumer::{AnyConsumer, Consumer, Limits, Presence, RetryPolicy};
+pub use daybook_connectors::ai;
 pub use daybook_connectors::files;
 pub use daybook_connectors::hubspot;
+pub use daybook_connectors::llm;
 pub use daybook_connectors::queues::{LONGEST_DELAY, Outgoing, Queue, QueueError, Queues, Sqs};
 pub use daybook_mail as mail;
 pub use message::Message;

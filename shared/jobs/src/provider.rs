@@ -1,6 +1,7 @@
 //! Providers: the sources of workers' dependencies besides the table; each dependency is built only on request.
 
 use crate::consumer::AnyConsumer;
+use daybook_connectors::ai::AiProviders;
 use daybook_connectors::files::{Archive, Files};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::Queues;
@@ -33,6 +34,9 @@ pub trait Provider {
 
     /// The client of HubSpot, if it is switched on.
     fn hubspot(&mut self) -> Provided<Option<HubSpot>>;
+
+    /// The AI providers.
+    fn ai(&mut self) -> Provided<Arc<AiProviders>>;
 
     /// The store of files that jobs produce.
     fn files(&mut self) -> Provided<Arc<dyn Files>>;

@@ -5,8 +5,10 @@ use crate::consumer::{AnyConsumer, Presence};
 use crate::provider::{NotSet, Provided, Provider};
 use crate::trigger::{SqsEvent, StreamEvent, ended, on_queue, on_stream};
 use crate::worker::Worker;
+use daybook_connectors::ai::AiProviders;
 use daybook_connectors::files::{Archive, Bucket, Files};
 use daybook_connectors::hubspot::HubSpot;
+use daybook_connectors::llm::Timeouts;
 use daybook_connectors::queues::{Queues, Sqs};
 use daybook_domain::Secret;
 use daybook_mail::{Mailer, Sender, Ses};
@@ -165,6 +167,15 @@ impl Provider for FunctionEnvironment {
         let renew = move |token: &str| renewed.renew(Secret::new(token.to_owned()));
         self.surroundings.secrets.watch("HUBSPOT_ACCESS_TOKEN", renew);
         Ok(Some(hubspot))
+    }
+
+    fn ai(&mut self) -> Provided<Arc<AiProviders>> {
+        let surroundings = &self.surroundings;
+        let providers = AiProviders::read(&|name| surroundings.get(name), Timeouts::default());
+        providers.map(Arc::new).map_err(|wrong| {
+            self.wrong.extend(wrong);
+            NotSet
+        })
     }
 
     fn files(&mut self) -> Provided<Arc<dyn Files>> {

@@ -167,12 +167,14 @@ impl Power {
 
 /// The permissions that work needs besides those on the route that requests it.
 fn needs_of(work: &Work) -> Vec<Permission> {
-    let all = |(resource, action)| Permission { resource, action, scope: Scope::All };
+    let all = |(resource, action): (Resource, Action)| Permission { resource, action, scope: resource.widest() };
     let manage = all((Resource::Organization, Action::Manage));
     match work {
         Work::AuditExport { .. } => vec![all((Resource::Audit, Action::Export))],
         Work::PersonExport { .. } => {
-            let mut needs = vec![manage, all((Resource::Audit, Action::Read))];
+            // The file has the person's conversations with the AI.
+            let inspect = all((Resource::Ai, Action::Inspect));
+            let mut needs = vec![manage, all((Resource::Audit, Action::Read)), inspect];
             for_each_record_type!(T => if T::PERSONAL != Personal::No {
                 needs.push(all(T::READING));
             });
@@ -185,7 +187,12 @@ fn needs_of(work: &Work) -> Vec<Permission> {
             });
             needs
         }
-        Work::Removal { .. } | Work::Return { .. } | Work::OrganizationErasure | Work::Unknown(_) => Vec::new(),
+        Work::Removal { .. }
+        | Work::Return { .. }
+        | Work::Fork { .. }
+        | Work::Expiry { .. }
+        | Work::OrganizationErasure
+        | Work::Unknown(_) => Vec::new(),
     }
 }
 

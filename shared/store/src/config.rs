@@ -32,6 +32,11 @@ impl<'a> Variables<'a> {
         Variables { get, wrong: Vec::new() }
     }
 
+    /// The text of a variable, if it is set.
+    pub fn text(&self, name: &str) -> Option<String> {
+        (self.get)(name).filter(|text| !text.trim().is_empty())
+    }
+
     /// A variable, parsed; a mistake is added to `wrong`.
     pub fn optional<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
         let text = (self.get)(name).filter(|text| !text.trim().is_empty())?;

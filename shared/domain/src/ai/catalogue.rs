@@ -3,6 +3,7 @@
 use super::usage::{MicroUsd, TokenCount};
 use crate::{Day, Line, Rule, Timestamp};
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -242,6 +243,12 @@ impl Rate {
     /// The price of tokens at this rate, in millionths of a dollar.
     fn of(self, tokens: u64) -> Decimal {
         self.0.saturating_mul(Decimal::from(tokens))
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(self.0.to_f64().unwrap_or_default())
     }
 }
 

@@ -81,6 +81,12 @@ pub fn end(org: OrgId, id: ConversationId, run: RunId, answer: Added, used: &Mes
     RowWrite::changing(place(org, id), ended, Condition::equal("run", run), Domain::Conflict(Conflict::Contended))
 }
 
+/// The state as a run ends whose answer isn't kept, since the conversation is in the trash.
+pub fn clear(org: OrgId, id: ConversationId, run: RunId) -> RowWrite {
+    let cleared = Update::default().and_remove("run");
+    RowWrite::changing(place(org, id), cleared, Condition::equal("run", run), Domain::Conflict(Conflict::Contended))
+}
+
 /// The state of a conversation with copied messages.
 pub fn copied(org: OrgId, id: ConversationId, messages: u64, last: Added) -> RowWrite {
     let count = i64::try_from(messages).unwrap_or(i64::MAX);

@@ -11,7 +11,9 @@ use crate::schema::{Place, Question};
 use crate::table::{Condition, Update, Written, parse_item};
 use crate::{Env, Error, Result};
 use daybook_domain::chat::MessageUsage;
-use daybook_domain::{ChatMessageId, Conflict, ConversationId, Error as Domain, OrgId, RunId, Timestamp, choices};
+use daybook_domain::{
+    ChatMessageId, Conflict, ConversationId, EntryId, Error as Domain, OrgId, RunId, Timestamp, choices,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
@@ -72,6 +74,9 @@ pub struct Run {
     pub max_tokens: u32,
     /// The temperature, if one was asked for.
     pub temperature: Option<f64>,
+    /// An estimate of the request's tokens.
+    #[serde(default)]
+    pub input: u64,
     /// What it holds of the budgets.
     pub hold: Hold,
     /// The generator that has the lease.
@@ -101,8 +106,11 @@ pub struct RunCheck {
     /// The organisation.
     pub org: OrgId,
     /// What the run holds of the budgets, in case it was never committed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The entry that requested it, if that led to this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryId>,
     /// The run.
     pub run: RunId,
 }

@@ -1,0 +1,84 @@
+//! The worker for answers that no request streams: generates queued runs, and ends runs whose process died.
+
+use daybook_domain::{ChatMessageId, Event, RunId};
+use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
+use daybook_runs::{Chat, LEASE, Site, end_dead, end_queued, generate, settle, work_of};
+use daybook_store::rows::run::{self, Run, RunCheck, State};
+use daybook_store::{Cx, EntryRef, Env, Fact, Result, Settings};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The time-out of the function: the longest that Lambda allows.
+const TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// The consumer of entries that request an answer.
+pub static CONSUMER: Consumer<RunCheck> = Consumer {
+    queue: Queue { name: run::QUEUE },
+    function: "chat-run",
+    presence: Presence::Always,
+    wants: Some(wanted),
+    limits: Limits { timeout: TIMEOUT, ..Limits::DEFAULT },
+    retry: RetryPolicy::DEFAULT,
+};
+
+fn wanted(fact: &Fact, _: &Settings) -> Vec<RunCheck> {
+    let message = ChatMessageId::try_from(fact.record).ok().filter(|_| fact.event == Event::AnswerRequested);
+    let check = |message| RunCheck { org: fact.org, hold: None, entry: Some(fact.id), run: RunId::of_message(message) };
+    message.map(check).into_iter().collect()
+}
+
+/// The worker of this consumer.
+pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
+    let (queue, providers) = (from.own_queue(&CONSUMER), from.ai());
+    Ok(CONSUMER.worker(queue?, Chat::new(providers?, Site::Api), handle))
+}
+
+/// Ensures that the run is generated, or has ended, and that its budgets are settled.
+async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result<Outcome> {
+    let RunCheck { org, hold, entry, run: id } = message.job;
+    let cx = cx_of(&env, &message.job).await?;
+    let Some(run) = Run::read(&env, org, id).await? else {
+        // Reserved, and never committed.
+        if let Some(hold) = hold {
+            hold.settle(&env, org, Default::default()).await?;
+        }
+        return Ok(Outcome::Done);
+    };
+    if run.is_over() {
+        settle(&env, org, id).await?;
+        return Ok(Outcome::Done);
+    }
+    if run.state == State::Queued {
+        if run.stop {
+            end_queued(&cx, id, &run).await?;
+            return Ok(Outcome::Done);
+        }
+        let generator = env.ids.next().simple().to_string();
+        let Some(run) = Run::take(&env, org, id, &generator, env.clock.now().plus(LEASE)).await? else {
+            return Ok(Outcome::Done);
+        };
+        match work_of(&chat, &cx, id, run.clone()).await? {
+            Some(work) => generate(&chat, &cx, work).await?,
+            None => end_dead(&chat, &cx, id, &run).await?,
+        }
+        return Ok(Outcome::Done);
+    }
+    if run.is_dead(env.clock.now(), LEASE) {
+        end_dead(&chat, &cx, id, &run).await?;
+        return Ok(Outcome::Done);
+    }
+    // Another copy of the request's message; the due item looks after the run.
+    if entry.is_some() {
+        return Ok(Outcome::Done);
+    }
+    Ok(Outcome::RetryAt(run.leased_until, "the answer is being generated".to_owned()))
+}
+
+/// The context of a run: that of the request, as its entry proves, else Daybook's own.
+async fn cx_of(env: &Arc<Env>, check: &RunCheck) -> Result<Cx> {
+    let fact = match check.entry {
+        Some(entry) => Fact::genuine(env, EntryRef { org: check.org, entry }).await?,
+        None => None,
+    };
+    Ok(fact.map_or_else(|| env.system(check.org, "chat-run"), |fact| env.on_behalf_of(&fact, "chat-run")))
+}

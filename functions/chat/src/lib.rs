@@ -1,0 +1,111 @@
+//! The chat API: answers of the AI, streamed or whole. An answer is a run, which goes on when its reader is gone: any device
+//! can read it from any position, and stop it.
+
+mod answer;
+mod stream;
+
+use answer::{Answered, ChatAnswer, RunShown, UNTIL};
+use daybook_domain::error::Thing;
+use daybook_domain::permission::Action::Use;
+use daybook_domain::permission::Resource::Ai;
+use daybook_domain::{Error as Domain, RunId};
+use daybook_http::{Cx, Data, Events, Json, Own, Path, Result, Routes, WantsEvents, can};
+use daybook_runs::{Chat, ChatRequest, Site, Watch, begin, end_dead, end_queued, start};
+use daybook_store::rows::run::{self, Run, State};
+use stream::{AfterSeq, events_of};
+use tokio::time::{Instant, timeout_at};
+
+/// The routes of this function.
+pub fn routes() -> Routes {
+    routes_of("chat")
+}
+
+/// The routes of the chat, for a function of this name.
+pub fn routes_of(function: &'static str) -> Routes {
+    Routes::of(function)
+        .post("/api/chat", can(Ai, Use), chat)
+        .get("/api/chat/runs/{id}", can(Ai, Use), read)
+        .get("/api/chat/runs/{id}/events", can(Ai, Use), events)
+        .post("/api/chat/runs/{id}/stop", can(Ai, Use), stop)
+}
+
+/// Answers a question: as JSON when the answer is complete, or as server-sent events as it is generated.
+async fn chat(
+    cx: Cx,
+    Own(chat): Own<Chat>,
+    WantsEvents(wants_events): WantsEvents,
+    Json(request): Json<ChatRequest>,
+) -> Result<ChatAnswer> {
+    let request = ChatRequest { stream: request.stream || wants_events, ..request };
+    if request.stream && chat.site == Site::Api {
+        return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
+    }
+    let id = match begin(&chat, &cx, &request).await? {
+        Ok(begun) => {
+            let id = begun.id;
+            if chat.generates(request.stream) {
+                start(&chat, &cx, begun);
+            }
+            id
+        }
+        // The run of an earlier request with the same idempotency key.
+        Err(earlier) => earlier,
+    };
+    if request.stream {
+        return Ok(ChatAnswer::Events(events_of(&chat, &cx, id, 0, true).await?));
+    }
+    let mut watch = Watch::of(&chat, &cx, id, 0).await?;
+    let mut content = String::new();
+    let until = Instant::from_std(cx.request.started + UNTIL);
+    loop {
+        match timeout_at(until, watch.next()).await {
+            Ok(Ok(Some((_, text)))) => content.push_str(&text),
+            Ok(Ok(None)) => break,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Ok(ChatAnswer::accepted(RunShown::of(id, &watch.run().await?, content))),
+        }
+    }
+    let run = watch.run().await?;
+    match run.state {
+        State::Error => Err(Domain::Upstream { run: id }.into()),
+        _ => Ok(ChatAnswer::whole(Answered::of(id, &run, content))),
+    }
+}
+
+/// Returns the state of an answer, with its text so far.
+async fn read(cx: Cx, Path(id): Path<RunId>) -> Result<Data<RunShown>> {
+    let run = own_run(&cx, id).await?;
+    let text = run.text_after(&cx.env, cx.org, id, 0).await?;
+    Ok(Data(RunShown::of(id, &run, text)))
+}
+
+/// Streams an answer from a position on, as server-sent events.
+async fn events(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>, AfterSeq(after): AfterSeq) -> Result<Events> {
+    own_run(&cx, id).await?;
+    if chat.site == Site::Api {
+        return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
+    }
+    events_of(&chat, &cx, id, after, false).await
+}
+
+/// Stops an answer; its text up to then is kept. Does nothing to an answer that has ended.
+async fn stop(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>) -> Result<Data<RunShown>> {
+    let run = own_run(&cx, id).await?;
+    if run::stop(&cx.env, cx.org, id).await? {
+        chat.live.stop(id);
+        if run.state == State::Queued {
+            end_queued(&cx, id, &run).await?;
+        } else if run.is_dead(cx.now(), daybook_runs::LEASE) {
+            end_dead(&chat, &cx, id, &run).await?;
+        }
+    }
+    let run = own_run(&cx, id).await?;
+    let text = run.text_after(&cx.env, cx.org, id, 0).await?;
+    Ok(Data(RunShown::of(id, &run, text)))
+}
+
+/// A run of the caller.
+async fn own_run(cx: &Cx, id: RunId) -> Result<Run> {
+    let run = Run::read(&cx.env, cx.org, id).await?.filter(|run| Some(run.hold.user) == cx.actor.owner());
+    run.ok_or_else(|| Domain::not_found(Thing::Run).into())
+}

@@ -1,0 +1,66 @@
+//! The jobs of conversations: copies of long ones, and the erasure of temporary ones.
+
+use crate::remove;
+use daybook_domain::chat::{ChatMessage, Conversation};
+use daybook_domain::job::{Erased, Job};
+use daybook_domain::{ChatMessageId, ConversationId, RecordType, Stored};
+use daybook_records::{Draft, updated};
+use daybook_runs::{MOST_COPIED, copied, path_to};
+use daybook_store::rows::chat::ChatState;
+use daybook_store::{Cx, Error, Kept, Result, Tx};
+
+/// Copies the path to a message into another conversation, in several transactions. After a crash the next try goes on
+/// with the message that follows the last one copied.
+pub async fn copy(
+    cx: &Cx,
+    job: &Stored<Job>,
+    from: ConversationId,
+    last: ChatMessageId,
+    to: ConversationId,
+) -> Result<Job> {
+    let Some(path) = path_to(cx, from, last, usize::MAX).await? else {
+        return Ok(job.failed("the conversation was deleted before it was copied"));
+    };
+    let mut job = job.clone();
+    loop {
+        let done = job.progress.map_or(0, |progress| progress.done) as usize;
+        let some: Vec<ChatMessage> = path.iter().skip(done).take(MOST_COPIED).cloned().collect();
+        if some.is_empty() {
+            return Ok(job.finished());
+        }
+        let count = some.len();
+        let after = ChatState::read(&cx.env, cx.org, to).await?.last;
+        let (next, tx) = updated(cx, Tx::default(), &job, Draft::of(job.advanced(count))).await?;
+        let (tx, _) = copied(cx, tx, to, after, some).await?;
+        cx.next_step().commit(tx, ()).await?;
+        job = job.followed_by(next).map_err(|error| Error::internal("write a record as JSON", error))?;
+    }
+}
+
+/// Erases a conversation with its messages, live or in the trash.
+pub async fn erase(cx: &Cx, job: &Job, id: ConversationId) -> Result<Job> {
+    let mut erased = Erased::default();
+    let live = cx.children(id, RecordType::ChatMessage).await?;
+    for message in cx.records::<ChatMessage>(live.into_iter()).await?.keys() {
+        if let Some(message) = cx.find::<ChatMessage>(*message).await? {
+            remove(cx, &message, Kept::Live).await?;
+            erased.records += 1;
+        }
+    }
+    for message in cx.trash().deleted_with(id.into()).await? {
+        if let Ok(message) = cx.trash().get::<ChatMessage>(message, None).await {
+            remove(cx, &message, Kept::InTrash).await?;
+            erased.records += 1;
+        }
+    }
+    match cx.find::<Conversation>(id).await? {
+        Some(conversation) => remove(cx, &conversation, Kept::Live).await?,
+        None => match cx.trash().get::<Conversation>(id, None).await {
+            Ok(conversation) => remove(cx, &conversation, Kept::InTrash).await?,
+            Err(Error::Domain(_)) => return Ok(job.with_erased(erased)),
+            Err(error) => return Err(error),
+        },
+    }
+    erased.records += 1;
+    Ok(job.with_erased(erased))
+}

@@ -1,0 +1,303 @@
+//! The generator of answers: calls a model, passes its text on, and stores it as it comes.
+
+use crate::begin::{Begun, LEASE};
+use crate::end::{Ended, end, usage_of};
+use crate::history::path_to;
+use crate::live::Speaking;
+use crate::models::{AllowedModel, allowed};
+use crate::{Asked, Chat, Site};
+use daybook_connectors::llm::{Ask, Failure, FailureKind, Finish, Part, TokenUsage};
+use daybook_domain::ai::{Screen, token_estimate};
+use daybook_domain::chat::{ChatMessage, Conversation, MessageUsage};
+use daybook_domain::{Error as Domain, RunId};
+use daybook_records::ai_settings;
+use daybook_store::rows::run::{Fault, Flushed, Run, RunRequest, State};
+use daybook_store::{Cx, Result, sha256_hex};
+use futures::StreamExt as _;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
+
+/// How often the text is stored.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// The longest an answer may take.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// The longest pause before a provider is asked again, as it may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often all models are tried, before the first text.
+const ROUNDS: u32 = 2;
+
+/// How an attempt at an answer ended.
+enum Attempt {
+    /// The answer is complete, or as long as it may be.
+    Done,
+    /// The user stopped it.
+    Stopped,
+    /// Another process ended the run.
+    Lost,
+    /// The provider failed.
+    Failed(Failure),
+}
+
+struct Generator<'a> {
+    chat: &'a Chat,
+    cx: &'a Cx,
+    id: RunId,
+    run: Run,
+    speaking: &'a Speaking,
+    screen: Screen,
+    /// What the provider says that it used.
+    tokens: TokenUsage,
+    /// An estimate of the answer's tokens.
+    estimate: u64,
+    /// The bytes of text so far, as JSON, and those that are stored.
+    written: usize,
+    stored: usize,
+}
+
+/// Generates an answer in a task of its own, which goes on when its reader is gone.
+pub fn start(chat: &Chat, cx: &Cx, work: Begun) {
+    let speaking = chat.live.speak(work.id);
+    let (chat, cx) = (chat.clone(), cx.clone());
+    tokio::spawn(async move {
+        let id = work.id;
+        if let Err(error) = generated(&chat, &cx, work, &speaking).await {
+            tracing::error!(run = %id, error = %error.chain(), "a run couldn't be ended; its due item ends it");
+        }
+    });
+}
+
+/// Generates an answer, and stores its end.
+pub async fn generate(chat: &Chat, cx: &Cx, work: Begun) -> Result<()> {
+    let speaking = chat.live.speak(work.id);
+    generated(chat, cx, work, &speaking).await
+}
+
+/// The work of a queued run that a worker has taken; `None` where its question is gone.
+pub async fn work_of(chat: &Chat, cx: &Cx, id: RunId, run: Run) -> Result<Option<Begun>> {
+    let settings = ai_settings(cx).await?;
+    let asked = match run.conversation {
+        None => RunRequest::<Asked>::read(&cx.env, cx.org, id).await?,
+        Some(conversation) => {
+            let unscoped = cx.unscoped();
+            let found = unscoped.find::<Conversation>(conversation).await?;
+            let path = match (found.is_some(), run.parent) {
+                (true, Some(parent)) => path_to(cx, conversation, parent, 400_000).await?,
+                _ => None,
+            };
+            let prompt = found.and_then(|found| found.system_prompt.clone()).filter(|_| settings.own_prompts);
+            path.map(|path| Asked {
+                instructions: joined(
+                    settings.instructions.as_ref().map(ToString::to_string),
+                    prompt.map(|one| one.to_string()),
+                ),
+                turns: path.into_iter().map(|ChatMessage { role, content, .. }| (role, content)).collect(),
+            })
+        }
+    };
+    let Some(asked) = asked else { return Ok(None) };
+    let candidates = match allowed(chat, cx, &settings).await?.candidates(&run.model) {
+        Ok(candidates) => candidates,
+        // The model was taken from the user since.
+        Err(Domain::UnknownModel { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(Begun { id, run, asked, candidates, hosts: settings.hosts() }))
+}
+
+/// Instructions joined by an empty line.
+pub(crate) fn joined(first: Option<String>, second: Option<String>) -> Option<String> {
+    let all: Vec<String> = [first, second].into_iter().flatten().collect();
+    Some(all.join("\n\n")).filter(|text| !text.is_empty())
+}
+
+async fn generated(chat: &Chat, cx: &Cx, work: Begun, speaking: &Speaking) -> Result<()> {
+    let Begun { id, run, asked, candidates, hosts } = work;
+    let screen = Screen::new(hosts);
+    let mut generator = Generator {
+        chat,
+        cx,
+        id,
+        run,
+        speaking,
+        screen,
+        tokens: TokenUsage::default(),
+        estimate: 0,
+        written: 0,
+        stored: 0,
+    };
+    let (attempt, model) = generator.tried(&asked, &candidates).await;
+    if !matches!(attempt, Attempt::Lost) {
+        let rest = generator.screen.end();
+        generator.show(&rest);
+    }
+    let (state, fault) = match attempt {
+        Attempt::Lost => return Ok(()),
+        Attempt::Done => (State::Done, None),
+        Attempt::Stopped => (State::Stopped, None),
+        Attempt::Failed(failure) => {
+            tracing::warn!(run = %id, kind = ?failure.kind, status = failure.status, code = failure.code, "a model failed");
+            (State::Error, Some(fault_of(failure.kind)))
+        }
+    };
+    let usage = generator.usage(model);
+    let Generator { run, .. } = generator;
+    end(cx, id, &run, Ended { state, fault, usage }).await
+}
+
+fn fault_of(kind: FailureKind) -> Fault {
+    match kind {
+        FailureKind::Key | FailureKind::Quota => Fault::Key,
+        FailureKind::Refused => Fault::Refused,
+        FailureKind::Busy | FailureKind::Limited | FailureKind::Cut | FailureKind::Silent | FailureKind::Garbled => {
+            Fault::Upstream
+        }
+    }
+}
+
+impl Generator<'_> {
+    /// Tries the models until one begins to answer; returns how that ended, and the model.
+    async fn tried<'a>(
+        &mut self,
+        asked: &Asked,
+        candidates: &'a [AllowedModel],
+    ) -> (Attempt, Option<&'a AllowedModel>) {
+        let deadline = Instant::now() + LONGEST;
+        let mut last = Attempt::Failed(refused("no model may be used"));
+        for round in 0..ROUNDS {
+            for candidate in candidates {
+                last = self.attempt(asked, candidate, deadline).await;
+                match &last {
+                    Attempt::Failed(failure) if failure.is_retryable() && self.written == 0 => {}
+                    _ => return (last, Some(candidate)),
+                }
+            }
+            let Attempt::Failed(failure) = &last else { break };
+            let pause = failure.retry_after.unwrap_or(Duration::from_millis(300));
+            if round + 1 == ROUNDS || pause > LONGEST_PAUSE {
+                break;
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.speaking.stopped() => return (Attempt::Stopped, candidates.last()),
+            }
+        }
+        (last, candidates.last())
+    }
+
+    async fn attempt(&mut self, asked: &Asked, candidate: &AllowedModel, deadline: Instant) -> Attempt {
+        self.run.provider_model = Some(candidate.answers.clone());
+        let ask = Ask {
+            model: candidate.answers.clone(),
+            instructions: asked.instructions.clone(),
+            turns: asked.turns(),
+            max_tokens: self.run.max_tokens,
+            temperature: self.run.temperature.filter(|_| candidate.model.takes_temperature),
+            user: sha256_hex(format!("{} {}", self.cx.org, self.run.hold.user).as_bytes()),
+        };
+        let mut parts = self.chat.providers.llm.answer(&candidate.endpoint, ask);
+        let mut tick = interval_at(Instant::now() + FLUSH, FLUSH);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                part = parts.next() => match part {
+                    Some(Ok(Part::Text(text))) => {
+                        if !self.add(&text) {
+                            return Attempt::Done;
+                        }
+                    }
+                    Some(Ok(Part::Usage(tokens))) => self.tokens = tokens,
+                    Some(Ok(Part::End(Finish::Complete | Finish::Length | Finish::Refused))) => return Attempt::Done,
+                    Some(Err(failure)) => return Attempt::Failed(failure),
+                    None => return Attempt::Failed(cut()),
+                },
+                _ = tick.tick() => match self.flush().await {
+                    Ok(Flushed::Going) => {}
+                    Ok(Flushed::Stop) => return Attempt::Stopped,
+                    Ok(Flushed::Lost) => return Attempt::Lost,
+                    // The next flush, or the end, stores it.
+                    Err(error) => tracing::warn!(run = %self.id, error = %error.chain(), "text isn't stored yet"),
+                },
+                () = self.speaking.stopped() => return Attempt::Stopped,
+                () = sleep_until(deadline) => return Attempt::Failed(cut()),
+            }
+        }
+    }
+
+    /// Adds text of the model; `false` once the answer is as long as a message may be.
+    fn add(&mut self, text: &str) -> bool {
+        let shown = self.screen.add(text);
+        self.show(&shown)
+    }
+
+    fn show(&mut self, text: &str) -> bool {
+        // JSON escapes a byte as six at most; most texts are far from the limit.
+        let room = daybook_domain::chat::MOST_TEXT.saturating_sub(self.written);
+        let escaped = text.bytes().map(|byte| if byte < 0x20 || byte == b'"' || byte == b'\\' { 6 } else { 1 });
+        if escaped.clone().sum::<usize>() > room {
+            return false;
+        }
+        if !text.is_empty() {
+            self.written += escaped.sum::<usize>();
+            self.estimate += token_estimate(text);
+            self.run.text.push_str(text);
+            self.speaking.say(text);
+        }
+        true
+    }
+
+    /// Stores what is new of the text and renews the lease; looks whether the run is to stop.
+    async fn flush(&mut self) -> Result<Flushed> {
+        let now = self.cx.now();
+        let renews = now.until(self.run.leased_until) < LEASE / 2;
+        if self.stored == self.written && !renews {
+            // A stop reaches a generator on the same machine without the table.
+            return if self.chat.site == Site::Machine { Ok(Flushed::Going) } else { self.looked().await };
+        }
+        let written = self.written;
+        self.run.move_text(&self.cx.env, self.cx.org, self.id).await?;
+        self.run.leased_until = now.plus(LEASE);
+        let flushed = self.run.flush(&self.cx.env, self.cx.org, self.id).await?;
+        self.stored = written;
+        Ok(flushed)
+    }
+
+    async fn looked(&self) -> Result<Flushed> {
+        let found = Run::read(&self.cx.env, self.cx.org, self.id).await?;
+        Ok(match found {
+            Some(run) if run.generator != self.run.generator || run.is_over() => Flushed::Lost,
+            Some(run) if run.stop => Flushed::Stop,
+            Some(_) => Flushed::Going,
+            None => Flushed::Lost,
+        })
+    }
+
+    /// What the answer used: as the provider says, else as estimated.
+    fn usage(&self, model: Option<&AllowedModel>) -> MessageUsage {
+        let Some(model) = model else { return MessageUsage::default() };
+        let mut tokens = self.tokens;
+        if self.written > 0 && tokens.input == 0 {
+            tokens.input = self.run.input;
+        }
+        if self.written > 0 && tokens.output == 0 {
+            tokens.output = self.estimate;
+        }
+        usage_of(self.cx, &model.model, tokens)
+    }
+}
+
+fn cut() -> Failure {
+    Failure {
+        kind: FailureKind::Cut,
+        status: None,
+        code: None,
+        retry_after: None,
+        message: "the answer didn't end in time".to_owned(),
+    }
+}
+
+fn refused(why: &str) -> Failure {
+    Failure { kind: FailureKind::Refused, status: None, code: None, retry_after: None, message: why.to_owned() }
+}

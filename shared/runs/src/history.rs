@@ -1,0 +1,66 @@
+//! The messages of a conversation: the path from its beginning to a message.
+
+use daybook_domain::chat::ChatMessage;
+use daybook_domain::{ChatMessageId, ConversationId};
+use daybook_store::{Cx, PageAsk, Result};
+use std::collections::HashMap;
+
+/// The messages that are read at a time, the newest first.
+const AT_ONCE: usize = 30;
+
+/// The most messages of a path.
+const MOST: usize = 400;
+
+/// The most messages that are read to find a path.
+const MOST_READ: usize = 2_000;
+
+/// The messages up to and with one, oldest first: at most 400, or as many as have this many bytes of text. `None` if the
+/// message isn't in the conversation.
+pub async fn path_to(
+    cx: &Cx,
+    conversation: ConversationId,
+    last: ChatMessageId,
+    bytes: usize,
+) -> Result<Option<Vec<ChatMessage>>> {
+    let mut known: HashMap<ChatMessageId, ChatMessage> = HashMap::new();
+    let (mut path, mut next, mut size) = (Vec::new(), Some(last), 0);
+    let (mut cursor, mut read) = (None::<String>, 0);
+    let parents = [conversation.into()];
+    loop {
+        while let Some(message) = next.and_then(|id| known.remove(&id)) {
+            size += message.content.len();
+            next = message.parent_message_id;
+            if path.len() >= MOST || (size > bytes && !path.is_empty()) {
+                next = None;
+                break;
+            }
+            path.push(message);
+        }
+        if next.is_none() || read >= MOST_READ || (read > 0 && cursor.is_none()) {
+            break;
+        }
+        let ask = PageAsk { parents: &parents, limit: AT_ONCE, cursor: cursor.as_deref(), ..PageAsk::default() };
+        let page = cx.unscoped().list::<ChatMessage>(&ask).await?;
+        read += page.items.len().max(1);
+        known.extend(page.items.into_iter().map(|message| (message.id, message)));
+        cursor = page.next_cursor;
+    }
+    path.reverse();
+    Ok(Some(path).filter(|path| !path.is_empty()))
+}
+
+/// All messages of a conversation, oldest first.
+pub async fn whole(cx: &Cx, conversation: ConversationId) -> Result<Vec<ChatMessage>> {
+    let parents = [conversation.into()];
+    let (mut all, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let ask =
+            PageAsk { parents: &parents, limit: 200, ascending: true, cursor: cursor.as_deref(), ..PageAsk::default() };
+        let page = cx.list::<ChatMessage>(&ask).await?;
+        all.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(all);
+        }
+    }
+}

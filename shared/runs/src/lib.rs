@@ -1,0 +1,84 @@
+//! The AI chat: from a request to a committed run, to its generated answer, to the readers of that.
+//!
+//! A run is one answer. It is committed before a model is called, and one process generates it; it goes on when its reader
+//! is gone. Text is stored as it comes, so that any process can read it, stop it, or end it after its generator died.
+
+mod begin;
+mod copy;
+mod end;
+mod generate;
+mod history;
+mod live;
+mod models;
+mod request;
+mod shown;
+mod watch;
+
+pub use begin::{Begun, LEASE, Started, begin};
+pub use copy::{MOST_COPIED, copied};
+pub use end::{end_dead, end_queued, give_back, settle};
+pub use generate::{generate, start, work_of};
+pub use history::{path_to, whole};
+pub use live::Live;
+pub use models::{Allowed, AllowedModel, allowed};
+pub use request::{Asked, ChatRequest, ChatTurn};
+pub use shown::{ConversationShown, conversations_of, messages_of};
+pub use watch::Watch;
+
+use daybook_connectors::ai::AiProviders;
+use daybook_connectors::llm::Timeouts;
+use daybook_store::config::Variables;
+use std::sync::Arc;
+
+/// Where a process runs, which decides who generates answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// One machine: the process generates every answer, and streams.
+    Machine,
+    /// The function with the URL that streams: it generates what it streams.
+    Stream,
+    /// The function behind the HTTP API, which can't stream: the worker of a queue generates all answers.
+    Api,
+}
+
+/// The chat of a process.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    /// The AI providers.
+    pub providers: Arc<AiProviders>,
+    /// The answers that this process generates.
+    pub live: Live,
+    /// Where it runs.
+    pub site: Site,
+    /// The URL that streams, where it is another one.
+    pub stream_url: Option<String>,
+}
+
+impl Chat {
+    /// The chat of a process.
+    pub fn new(providers: Arc<AiProviders>, site: Site) -> Chat {
+        Chat { providers, live: Live::default(), site, stream_url: None }
+    }
+
+    /// The chat of a Lambda function, from its variables. Mistakes are added to them.
+    pub fn configured(variables: &mut Variables<'_>, site: Site) -> Option<Chat> {
+        let stream_url = variables.text("STREAM_URL");
+        let providers = AiProviders::read(&|name| variables.text(name), Timeouts::default());
+        match providers {
+            Ok(providers) => Some(Chat { stream_url, ..Chat::new(Arc::new(providers), site) }),
+            Err(wrong) => {
+                variables.wrong.extend(wrong);
+                None
+            }
+        }
+    }
+
+    /// Whether this process generates an answer itself.
+    pub fn generates(&self, streams: bool) -> bool {
+        match self.site {
+            Site::Machine => true,
+            Site::Stream => streams,
+            Site::Api => false,
+        }
+    }
+}
