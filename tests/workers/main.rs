@@ -3,6 +3,7 @@
 mod aws;
 mod fake_hubspot;
 mod hubspot;
+mod llm;
 mod tasks;
 
 use daybook_domain::{EmailAddress, EntryId, OrgId};
