@@ -2,6 +2,7 @@
 
 mod aws;
 mod fake_hubspot;
+mod fake_llm;
 mod hubspot;
 mod llm;
 mod tasks;
