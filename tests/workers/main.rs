@@ -2,7 +2,9 @@
 
 mod aws;
 mod fake_hubspot;
+mod fake_llm;
 mod hubspot;
+mod llm;
 mod tasks;
 
 use daybook_domain::{EmailAddress, EntryId, OrgId};

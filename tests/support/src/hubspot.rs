@@ -224,7 +224,7 @@ impl State {
         let now = self.clock.now();
         let number = self.count();
         let search = routes::is_search(request);
-        let mut reply = if request.authorization != format!("Bearer {TOKEN}") {
+        let mut reply = if request.header("authorization") != format!("Bearer {TOKEN}") {
             Problem::unauthorized().reply(number)
         } else if let Err(policy) = self.limits.admit(now, search) {
             policy.reply(number)

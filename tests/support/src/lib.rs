@@ -1,10 +1,12 @@
 //! Test support: all of Daybook in one process (a "world"), on a table in memory, on disk or on the emulator, with a fake
-//! clock, injected faults and a fake HubSpot.
+//! clock, injected faults, a fake HubSpot and fake providers of language models.
 
 mod answer;
+mod connection;
 mod faults;
 mod faulty;
 pub mod hubspot;
+pub mod llm;
 mod person;
 mod post;
 mod raw;

@@ -114,7 +114,7 @@ impl Failure {
 struct Reported<'v>(&'v Value);
 
 impl<'v> Reported<'v> {
-    /// The error of a body: OpenAI and Anthropic have it in `error`; others have a text there, or its fields at the top.
+    /// The error of a body. OpenAI and Anthropic have it in `error`; others have a text there, or its fields on top.
     fn in_body(body: &'v Value) -> Reported<'v> {
         Reported(body.get("error").filter(|error| error.is_object()).unwrap_or(body))
     }

@@ -1,23 +1,14 @@
-//! A minimal HTTP/1.1 server, which can break a connection at any point of an answer.
+//! The fake HubSpot's connections, which can break at any point of an answer.
 
 use super::HubSpot;
 use super::problem::Problem;
 use super::reply::Reply;
+use crate::connection;
+pub(super) use crate::connection::Request;
 use serde_json::Value;
 use std::io;
-use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-
-/// A request.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) authorization: String,
-    pub(super) body: Vec<u8>,
-}
 
 /// The part of an answer that the client gets.
 #[derive(Debug)]
@@ -32,15 +23,7 @@ pub(super) enum Sent {
 
 /// Accepts connections for ever.
 pub(super) async fn listen(listener: TcpListener, hubspot: HubSpot) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(converse(stream, hubspot.clone()));
-            }
-            // Usually too many files are open; some will be closed soon.
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    }
+    connection::listen(listener, move |stream| converse(stream, hubspot.clone())).await;
 }
 
 /// Answers the requests of one connection.
@@ -67,36 +50,6 @@ async fn converse(stream: TcpStream, hubspot: HubSpot) -> io::Result<()> {
 }
 
 impl Request {
-    /// The next request of a connection; none if the client closed it.
-    async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
-        let first = line(stream).await?;
-        let mut words = first.split_ascii_whitespace();
-        let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut request = Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            authorization: String::new(),
-            body: Vec::new(),
-        };
-        loop {
-            let header = line(stream).await?;
-            let Some((name, value)) = header.split_once(':') else { break };
-            match name.to_ascii_lowercase().as_str() {
-                "authorization" => request.authorization = value.trim().to_owned(),
-                "content-length" => {
-                    let length = value.trim().parse::<usize>().map_err(io::Error::other)?;
-                    request.body = vec![0; length];
-                }
-                "transfer-encoding" => return Err(io::Error::other("a body in chunks isn't read here")),
-                _ => {}
-            }
-        }
-        stream.read_exact(&mut request.body).await?;
-        Ok(Some(request))
-    }
-
     /// The body.
     pub(super) fn json(&self) -> Result<Value, Problem> {
         serde_json::from_slice(&self.body).map_err(|error| {
@@ -121,12 +74,6 @@ impl Request {
         let lists = self.params("properties");
         lists.iter().flat_map(|list| list.split(',')).map(|name| name.trim().to_owned()).collect()
     }
-}
-
-async fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut line = String::new();
-    stream.read_line(&mut line).await?;
-    Ok(line.trim_end().to_owned())
 }
 
 /// Decodes percent-encoding.
