@@ -1,6 +1,6 @@
 //! Answers as server-sent events: `start`, `delta`, `usage`, and `done` or `error` at the end.
 
-use crate::answer::RunShown;
+use crate::answer::MessageShown;
 use daybook_domain::{Error as Domain, Rule, RunId};
 use daybook_http::{Argument, Call, Cx, Error, Events, Operation, Result, event, query_pairs};
 use daybook_runs::{Chat, Watch};
@@ -57,7 +57,7 @@ struct DeltaData {
 
 #[derive(Serialize)]
 struct Done {
-    message: RunShown,
+    message: MessageShown,
 }
 
 #[derive(Serialize)]
@@ -111,7 +111,7 @@ async fn last(watch: &Watch, id: RunId) -> String {
             event("error", None, &Failed { code: fault.name(), run_id: id })
         }
         _ => match watch.text().await {
-            Ok(text) => event("done", None, &Done { message: RunShown::of(id, &run, text) }),
+            Ok(text) => event("done", None, &Done { message: MessageShown::of(id, &run, text) }),
             Err(error) => failed(&error, id),
         },
     };

@@ -4,7 +4,7 @@ use crate::Chat;
 use crate::begin::model_line;
 use daybook_connectors::llm::TokenUsage;
 use daybook_domain::ai::budget::{Amount, Usd};
-use daybook_domain::ai::{MessageRole, MessageStatus, Model, TokenCount, token_estimate};
+use daybook_domain::ai::{MessageRole, Model, TokenCount, token_estimate};
 use daybook_domain::chat::{ChatMessage, MessageUsage};
 use daybook_domain::{Audit, Conflict, ConversationId, Error as Domain, OrgId, RunId};
 use daybook_records::{Draft, created};
@@ -112,17 +112,8 @@ fn answer_of(cx: &Cx, over: &Run, conversation: ConversationId, text: &str) -> C
         model: model_line(&over.model),
         provider_model: over.provider_model.as_deref().and_then(model_line),
         usage: over.usage,
-        status: status_of(over.state),
+        status: over.status(),
         timestamp: cx.now().as_millisecond(),
-    }
-}
-
-fn status_of(state: State) -> MessageStatus {
-    match state {
-        State::Done => MessageStatus::Complete,
-        State::Stopped => MessageStatus::Stopped,
-        State::Queued | State::Running => MessageStatus::Streaming,
-        State::Error | State::Unknown(_) => MessageStatus::Error,
     }
 }
 

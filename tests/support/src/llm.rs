@@ -18,7 +18,8 @@ pub use script::{Fault, Newline, Place, Refusal, Script, Split};
 
 use crate::connection::{self, Reply, Request};
 use answer::Answer;
-use daybook_connectors::llm::{Api, Endpoint};
+use daybook_connectors::ai::AiProviders;
+use daybook_connectors::llm::{Api, Endpoint, Timeouts};
 use daybook_domain::Secret;
 use format::Format;
 use plan::Plan;
@@ -28,6 +29,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The API key of [`FakeLlm::endpoint`]. The fake takes any key, and none.
@@ -88,6 +90,22 @@ impl FakeLlm {
     /// Its base URL for OpenAI's clients, with `/v1`.
     pub fn openai_base_url(&self) -> String {
         format!("{}/v1", self.base_url)
+    }
+
+    /// The providers of a deployment whose models this fake answers, with a key each: OpenAI (Responses), Anthropic, and the
+    /// compatible server `deepseek`. Time-outs are short.
+    pub fn providers(&self) -> AiProviders {
+        let value = |name: &str| match name {
+            "OPENAI_BASE_URL" => Some(self.openai_base_url()),
+            "OPENAI_API" => Some("responses".to_owned()),
+            "ANTHROPIC_BASE_URL" => Some(self.base_url()),
+            "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" => Some(KEY.to_owned()),
+            "AI_SERVERS" => Some(format!("deepseek={}", self.openai_base_url())),
+            "AI_SERVER_KEYS" => Some(format!("deepseek={KEY}")),
+            _ => None,
+        };
+        let short = Duration::from_secs(2);
+        AiProviders::read(&value, Timeouts { connect: short, first: short, idle: short }).expect("providers")
     }
 
     /// The fake as an endpoint with this wire format, and with [`KEY`].

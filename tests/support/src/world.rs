@@ -3,6 +3,7 @@
 use crate::faults::Faults;
 use crate::faulty::Faulty;
 use crate::hubspot::{HubSpot, TOKEN};
+use crate::llm::FakeLlm;
 use crate::person::Person;
 use crate::post::ScriptedMailer;
 use crate::raw::{Over, Raw};
@@ -17,6 +18,7 @@ use daybook_jobs::hubspot::{HubSpot as Client, HubSpotSettings};
 use daybook_jobs::mail::{Caught, Outbox};
 use daybook_jobs::{Delivered, run_batch};
 use daybook_local::{DEFAULT_ORG, Options, System};
+use daybook_runs::Site;
 use daybook_store::rows::session::Session;
 use daybook_store::{
     Clock, CommonPasswords, Cx, EntryRef, Fact, FirstOwner, Keyring, Meter, Registration, SignedFact, Tx,
@@ -44,6 +46,10 @@ pub struct WorldOptions {
     pub hubspot: Option<HubSpot>,
     /// The maximum number of calls of HubSpot in ten seconds; 90 by default.
     pub hubspot_calls: Option<u32>,
+    /// The fake of AI providers that answers; by default answers come from the offline provider.
+    pub ai: Option<FakeLlm>,
+    /// Who generates answers of the AI; the process itself by default.
+    pub site: Option<Site>,
     /// Counts calls and capacity units, which only the emulator reports.
     pub meter: Option<Arc<Meter>>,
     /// The engine of the table; by default the one named by `TABLE`.
@@ -119,6 +125,10 @@ impl World {
             settings.calls_per_10s = options.hubspot_calls.unwrap_or(settings.calls_per_10s);
             parts.hubspot = Some(Client::new(settings).expect("a client"));
         }
+        if let Some(ai) = &options.ai {
+            parts.ai = Some(Arc::new(ai.providers()));
+        }
+        parts.site = options.site.unwrap_or(Site::Machine);
         if let Some(mailer) = options.mailer {
             parts.mailer = Some(mailer);
         }

@@ -10,6 +10,7 @@ use super::{RowWrite, is_too_far_ahead};
 use crate::schema::{Place, Question};
 use crate::table::{Condition, Update, Written, parse_item};
 use crate::{Env, Error, Result};
+use daybook_domain::ai::MessageStatus;
 use daybook_domain::chat::MessageUsage;
 use daybook_domain::{
     ChatMessageId, Conflict, ConversationId, EntryId, Error as Domain, OrgId, RunId, Timestamp, choices,
@@ -130,6 +131,16 @@ impl Run {
     /// Whether it has ended.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Done | State::Stopped | State::Error | State::Unknown(_))
+    }
+
+    /// The status of its answer.
+    pub fn status(&self) -> MessageStatus {
+        match self.state {
+            State::Done => MessageStatus::Complete,
+            State::Stopped => MessageStatus::Stopped,
+            State::Queued | State::Running => MessageStatus::Streaming,
+            State::Error | State::Unknown(_) => MessageStatus::Error,
+        }
     }
 
     /// Whether its generator died: its lease has ended. A lease further ahead than it can be was given before the clock was
