@@ -71,6 +71,12 @@ impl fmt::Debug for FakeLlm {
     }
 }
 
+/// The providers of a deployment without keys, whose models no server answers.
+pub fn no_providers() -> AiProviders {
+    let nowhere = |name: &str| name.ends_with("_BASE_URL").then(|| "http://127.0.0.1:9".to_owned());
+    AiProviders::read(&nowhere, Timeouts::default()).expect("providers")
+}
+
 impl FakeLlm {
     /// A new server on a free port, until the runtime ends. Its answer is "Hello from the model."
     pub async fn start() -> FakeLlm {

@@ -125,9 +125,7 @@ impl World {
             settings.calls_per_10s = options.hubspot_calls.unwrap_or(settings.calls_per_10s);
             parts.hubspot = Some(Client::new(settings).expect("a client"));
         }
-        if let Some(ai) = &options.ai {
-            parts.ai = Some(Arc::new(ai.providers()));
-        }
+        parts.ai = Some(Arc::new(options.ai.as_ref().map_or_else(crate::llm::no_providers, FakeLlm::providers)));
         parts.site = options.site.unwrap_or(Site::Machine);
         if let Some(mailer) = options.mailer {
             parts.mailer = Some(mailer);
