@@ -1,6 +1,7 @@
 //! Tests of the sample events: each is replayed as Lambda would deliver it, and has the expected result.
 
 use crate::{folders, read, root};
+use axum::Extension;
 use daybook_jobs::{SqsEvent, StreamEvent, on_queue, on_stream};
 use daybook_local::functions;
 use daybook_store::telemetry::Invocation;
@@ -12,15 +13,19 @@ use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
 /// The HTTP events, each with the expected status of its answer.
-const HTTP: [(&str, u16); 23] = [
+const HTTP: [(&str, u16); 27] = [
+    ("ai/models", 200),
     ("audit-query/list", 200),
     ("auth/login", 200),
     ("auth/me", 200),
     ("auth/register", 201),
     ("book-demo/book", 201),
     ("book-demo/list", 200),
+    ("chat/ask", 200),
+    ("chat-stream/ask", 200),
     ("contact/message", 201),
     ("contacts/list", 200),
+    ("conversations/list", 200),
     ("customers/create", 201),
     ("docs/openapi", 200),
     ("health/ready", 200),
@@ -39,8 +44,9 @@ const HTTP: [(&str, u16); 23] = [
 ];
 
 /// The events of other triggers.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "anchor-journal/schedule",
+    "chat-run/queue",
     "dispatch/stream",
     "remind/queue",
     "run-jobs/queue",
@@ -57,8 +63,11 @@ fn event(name: &str) -> Value {
 /// Passes an HTTP event to its function.
 async fn answer(world: &World, name: &str) -> (u16, Value) {
     let function = name.split_once('/').expect("a function and an event").0;
-    let routes = functions().into_iter().find(|routes| routes.function == function).expect("an HTTP function");
-    let app = daybook_http::app(vec![routes], world.system.env.clone(), |router| router);
+    // On one machine the chat itself streams.
+    let mut all = functions().into_iter().chain([daybook_chat_stream::routes()]);
+    let routes = all.find(|routes| routes.function == function).expect("an HTTP function");
+    let chat = world.system.chat.clone();
+    let app = daybook_http::app(vec![routes], world.system.env.clone(), |router| router.layer(Extension(chat)));
     let mut text = read(&format!("events/{name}.json"));
     if text.contains("ACCESS_TOKEN") {
         text = text.replace("ACCESS_TOKEN", world.owner().await.token.as_deref().expect("a token"));
@@ -120,6 +129,8 @@ async fn what_triggers_hand_over_is_dealt_with() {
     assert_eq!(batch(&world, "sync-hubspot/queue").await, nothing);
     // The entry of this job doesn't exist here, so there is nothing to do.
     assert_eq!(batch(&world, "run-jobs/queue").await, nothing);
+    // Neither does this run.
+    assert_eq!(batch(&world, "chat-run/queue").await, nothing);
     // Neither do this task and its due item.
     assert_eq!(batch(&world, "remind/queue").await, nothing);
     // The functions read nothing of these events.

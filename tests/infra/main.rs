@@ -51,6 +51,7 @@ fn dependencies_point_one_way() {
         ("intake", &["domain", "http", "records", "store"]),
         ("jobs", &["connectors", "domain", "mail", "store"]),
         ("embedded", &["domain", "store"]),
+        ("runs", &["connectors", "domain", "records", "store"]),
         ("consumers", &["jobs"]),
     ]);
     let functions = folders("functions");

@@ -1,6 +1,7 @@
 //! Least-privilege test: each function's calls of the table are exactly those that its IAM role allows.
 
 mod beyond;
+mod chat;
 mod crm;
 
 use crate::template::{Template, listed};
@@ -106,13 +107,14 @@ async fn seen() -> BTreeMap<&'static str, BTreeSet<Right>> {
         crm::crm(&mut seen).await;
         seen.rights
     });
+    let of_chat = tokio::spawn(chat::chat());
     let mut seen = Seen::of(world);
     http(&mut seen, &visitor, &owner).await;
     people(&mut seen).await;
     workers(&mut seen, &mailer, &hubspot).await;
     let owner = seen.world.owner().await;
     jobs(&mut seen, &owner).await;
-    for (function, rights) in of_crm.await.expect("a task") {
+    for (function, rights) in of_crm.await.expect("a task").into_iter().chain(of_chat.await.expect("a task")) {
         seen.rights.entry(function).or_default().extend(rights);
     }
     // No user exists yet: the first owner's registration makes the default organisation.

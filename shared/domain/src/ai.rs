@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod catalogue;
+pub mod limit;
 pub mod screen;
 pub mod settings;
 pub mod title;

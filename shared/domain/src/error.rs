@@ -1,8 +1,8 @@
 //! The errors that a client can act on, without reference to HTTP or storage.
 
-use crate::ai::budget::Exceeded;
+use crate::ai::limit::{BudgetOf, Period, Quantity};
 use crate::permission::Permission;
-use crate::{AnyId, Locale, RecordType, RunId};
+use crate::{AnyId, Locale, RecordType, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -215,6 +215,21 @@ impl fmt::Display for Oversized {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name_in(Locale::English))
     }
+}
+
+/// An exhausted budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, thiserror::Error)]
+#[error("the {} budget of {} of the {} is exhausted until {resets_at}", .period.name(), .quantity.name(), .of.name())]
+#[schema(as = ExceededBudget)]
+pub struct Exceeded {
+    /// Whose budget it is.
+    pub of: BudgetOf,
+    /// Its period.
+    pub period: Period,
+    /// What it limits.
+    pub quantity: Quantity,
+    /// When its next period begins.
+    pub resets_at: Timestamp,
 }
 
 /// Why a caller isn't authenticated.

@@ -3,15 +3,15 @@
 use crate::end::give_back;
 use crate::history::path_to;
 use crate::models::{AllowedModel, allowed};
-use crate::{Asked, Chat, ChatRequest};
+use crate::{Asked, Chat, ChatRequest, LEASE};
 use daybook_domain::ai::budget::Amount;
 use daybook_domain::ai::settings::AiSettings;
 use daybook_domain::ai::{MessageRole, MessageStatus, token_estimate};
 use daybook_domain::chat::{ChatMessage, Conversation};
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{
-    Audit, ChatMessageId, Conflict, ConversationId, Error as Domain, Event, Line, Prose, RecordType, Rule, RunId,
-    Stored, UserId, Violations,
+    Audit, ChatMessageId, Conflict, ConversationId, Error as Domain, Event, Prose, RecordType, Rule, RunId, Stored,
+    UserId, Violations,
 };
 use daybook_records::{Draft, ai_settings, created, reaching, updated};
 use daybook_store::rows::bucket::Rate;
@@ -30,9 +30,6 @@ const ANSWER_TOKENS: u32 = 2_048;
 
 /// The most bytes of a conversation's text that a model is given.
 const HISTORY_BYTES: u64 = 400_000;
-
-/// The lease of a generator, which each flush renews; and how long a queued run waits before its worker is called again.
-pub const LEASE: Duration = Duration::from_secs(60);
 
 /// The reply that is stored with a run, by which a repeat of the request finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,9 +327,4 @@ async fn conversation(cx: &Cx, tx: Tx, place: &Place, request: &ChatRequest) -> 
         wanted.system_prompt = Prose::parse(text).ok();
     }
     Ok(updated(cx, tx, &place.conversation, Draft::of(wanted)).await?.1)
-}
-
-/// The requested model, as a message keeps it.
-pub(crate) fn model_line(name: &str) -> Option<Line<100>> {
-    Line::parse(name).ok()
 }

@@ -1,11 +1,11 @@
 //! The generator of answers: calls a model, passes its text on, and stores it as it comes.
 
-use crate::begin::{Begun, LEASE};
+use crate::begin::Begun;
 use crate::end::{Ended, end, usage_of};
 use crate::history::path_to;
 use crate::live::Speaking;
 use crate::models::{AllowedModel, allowed};
-use crate::{Asked, Chat, Site};
+use crate::{Asked, Chat, LEASE, Site};
 use daybook_connectors::llm::{Ask, Failure, FailureKind, Finish, Part, TokenUsage};
 use daybook_domain::ai::{Screen, token_estimate};
 use daybook_domain::chat::{ChatMessage, Conversation, MessageUsage};

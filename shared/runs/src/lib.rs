@@ -14,7 +14,7 @@ mod request;
 mod shown;
 mod watch;
 
-pub use begin::{Begun, LEASE, Started, begin};
+pub use begin::{Begun, Started, begin};
 pub use copy::{MOST_COPIED, copied};
 pub use end::{end_dead, end_queued, give_back, settle};
 pub use generate::{generate, start, work_of};
@@ -29,6 +29,10 @@ use daybook_connectors::ai::AiProviders;
 use daybook_connectors::llm::Timeouts;
 use daybook_store::config::Variables;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The lease of a generator, which each flush renews; and how long a queued run waits before its worker is called again.
+pub const LEASE: Duration = Duration::from_secs(60);
 
 /// Where a process runs, which decides who generates answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

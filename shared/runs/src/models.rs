@@ -7,7 +7,7 @@ use daybook_domain::ai::settings::AiSettings;
 use daybook_domain::ai::{Catalogue, Model, Provider};
 use daybook_domain::permission::RoleRef;
 use daybook_domain::user::User;
-use daybook_domain::{Error, UserId};
+use daybook_domain::{Error, Line, UserId};
 use daybook_store::rows::ai_keys::AiKeys;
 use daybook_store::{Cx, Result};
 
@@ -72,6 +72,11 @@ pub async fn allowed<'a>(chat: &'a Chat, cx: &Cx, settings: &AiSettings) -> Resu
     let preferred = [wanted, Some("claude-sonnet-5-5"), Some("gpt-6.1-terra")].into_iter().flatten().find(first);
     let default = preferred.map(str::to_owned).or_else(|| models.first().map(|one| one.model.name.clone()));
     Ok(Allowed { catalogue, models, default: default.unwrap_or_default() })
+}
+
+/// The requested model, as a message keeps it.
+pub(crate) fn model_line(name: &str) -> Option<Line<100>> {
+    Line::parse(name).ok()
 }
 
 /// The caller's role: a key's is that of its creator.

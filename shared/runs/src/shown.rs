@@ -84,7 +84,7 @@ async fn in_progress(cx: &Cx, conversation: ConversationId, id: RunId) -> Result
         client_id: None,
         role: MessageRole::Assistant,
         content: run.text_after(&cx.env, cx.org, id, 0).await?,
-        model: crate::begin::model_line(&run.model),
+        model: crate::models::model_line(&run.model),
         provider_model: None,
         usage: None,
         status: MessageStatus::Streaming,

@@ -55,6 +55,9 @@ fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
         }
         "auth" => may.extend(secret("OwnerCodeArn")),
         "sync-hubspot" => may.extend(secret("HubSpotTokenArn")),
+        "ai" | "chat" | "chat-stream" | "chat-run" => {
+            may.extend(["OpenAiKeyArn", "AnthropicKeyArn", "AiServerKeysArn"].into_iter().flat_map(secret));
+        }
         "run-jobs" => may.extend(["s3:PutObject", "s3:DeleteObject"].map(|to| (to, sub("${FilesBucket.Arn}/*")))),
         "privacy" => may.push(("s3:GetObject", sub("${FilesBucket.Arn}/*"))),
         "anchor-journal" => may.push(("s3:PutObject", sub("${AnchorsBucket.Arn}/*"))),

@@ -1,39 +1,15 @@
 //! Budgets for AI: limits of money and tokens, of an organisation and of each of its users, by day and by month.
 
+pub use crate::ai::limit::{BudgetOf, Period, Quantity};
+pub use crate::error::Exceeded;
+
+use crate::Rule;
 use crate::ai::usage::MicroUsd;
 use crate::time::Timestamp;
-use crate::{Rule, choices};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
 use std::time::Duration;
-
-choices! {
-    /// Whose budget it is.
-    BudgetOf {
-        /// The organisation's.
-        Organization = "organization",
-        /// The user's.
-        User = "user",
-    }
-
-    /// The period of a budget, in UTC.
-    Period as "BudgetPeriod" {
-        /// A day.
-        Day = "day",
-        /// A calendar month.
-        Month = "month",
-    }
-
-    /// What a budget limits.
-    Quantity as "BudgetQuantity" {
-        /// US dollars.
-        Usd = "usd",
-        /// Tokens of requests and answers.
-        Tokens = "tokens",
-    }
-}
 
 /// The largest budget, in US dollars.
 const MOST_USD: u32 = 1_000_000_000;
@@ -117,33 +93,6 @@ impl Limits {
             (Period::Month, Quantity::Tokens, self.monthly_tokens),
         ];
         limits.into_iter().filter_map(|(period, quantity, limit)| Some((period, quantity, limit?)))
-    }
-}
-
-/// An exhausted budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ExceededBudget)]
-pub struct Exceeded {
-    /// Whose budget it is.
-    pub of: BudgetOf,
-    /// Its period.
-    pub period: Period,
-    /// What it limits.
-    pub quantity: Quantity,
-    /// When its next period begins.
-    pub resets_at: Timestamp,
-}
-
-impl fmt::Display for Exceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Exceeded { of, period, quantity, resets_at } = self;
-        write!(
-            f,
-            "the {} budget of {} of the {} is exhausted until {resets_at}",
-            period.name(),
-            quantity.name(),
-            of.name()
-        )
     }
 }
 
