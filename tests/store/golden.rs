@@ -183,7 +183,8 @@ async fn chat(owner: &Person) -> RunId {
     owner.put("/api/ai/budgets", json!({"per_user": {"daily_tokens": 1_000_000}})).await.expect(200);
     let conversation = json!({"title": "Offer", "tags": ["offers"], "temporary": true});
     let conversation = owner.post("/api/conversations", conversation).await.expect(201).id();
-    let turn = json!({"id": "msg1", "role": "user", "content": "What is an offer?", "timestamp": 1_697_467_200_000_i64});
+    let turn =
+        json!({"id": "msg1", "role": "user", "content": "What is an offer?", "timestamp": 1_697_467_200_000_i64});
     let question = json!({"messages": [turn], "model": "gpt-3.5-turbo", "conversation_id": conversation});
     let answer = owner.post("/api/chat", question).await.expect(200).json();
     // Questions after this one would be sent to the provider.
