@@ -4,7 +4,5 @@ use daybook_runs::Site;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_http::run_streaming(daybook_chat_stream::routes(), |variables| {
-        daybook_runs::Chat::configured(variables, Site::Stream)
-    })
+    daybook_http::run_streaming(daybook_chat_stream::routes(), |from| daybook_runs::Chat::configured(from, Site::Stream))
 }
