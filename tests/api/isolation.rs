@@ -116,6 +116,16 @@ fn body(dice: &mut Dice, side: &Side, route: &Route, ids: &BTreeMap<String, Vec<
             let prefix = KINDS.iter().find(|(_, plural)| path.contains(plural)).map_or("", |(prefix, _)| prefix);
             json!({"items": [{"action": "update", "id": any(dice, prefix), "data": {}}]})
         }
+        "/api/chat" => {
+            let question = json!([{"role": "user", "content": format!("{word} {n}")}]);
+            match any(dice, "cnv") {
+                id if id.is_string() && n.is_multiple_of(2) => json!({"messages": question, "conversation_id": id}),
+                _ => json!({"messages": question}),
+            }
+        }
+        "/api/conversations" | "/api/conversations/{id}" => json!({"title": format!("{word} {n}")}),
+        "/api/conversations/{id}/fork" | "/api/chat/runs/{id}/stop" | "/api/conversations/search" => json!({}),
+        "/api/ai/budgets" => json!({"instructions": word}),
         "/api/audit-logs/revert" => json!({"request_id": format!("walk-{}", dice.below(n + 1))}),
         "/api/audit-logs/export" | "/api/foundation/audit-logs/export" => json!({"format": "json"}),
         _ => json!({"name": format!("{word} {n}")}),
@@ -172,8 +182,8 @@ async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
             path = format!("{before}/{part}{after}");
         }
         let side = &sides[me];
-        let is_list =
-            route.method == Method::GET && !["permissions", "counts", "verify"].iter().any(|end| path.ends_with(end));
+        let is_list = route.method == Method::GET
+            && !["permissions", "counts", "verify", "models", "budgets", "usage"].iter().any(|end| path.ends_with(end));
         if is_list && route.path == "/api/leads" && dice.below(2) == 0 {
             path = format!("{path}?limit=20&search={}", sides[dice.below(2)].canary);
         } else if is_list && !route.path.contains('{') {
@@ -237,7 +247,7 @@ async fn two_organisations_never_see_each_other_s_data_on_a_random_walk() {
 }
 
 /// The prefixes of ids, and the parts of paths before them.
-const KINDS: [(&str, &str); 20] = [
+const KINDS: [(&str, &str); 22] = [
     ("lead", "leads"),
     ("sub", "submissions"),
     ("demo", "demos"),
@@ -258,6 +268,8 @@ const KINDS: [(&str, &str); 20] = [
     ("opp", "opportunities"),
     ("tsk", "tasks"),
     ("view", "views"),
+    ("cnv", "conversations"),
+    ("run", "runs"),
 ];
 
 fn without_requests(value: &mut Value) {

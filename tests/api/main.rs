@@ -6,6 +6,7 @@ mod auth;
 mod bad_input;
 mod canaries;
 mod chain;
+mod chat;
 mod clocks;
 mod contact;
 mod conversion;

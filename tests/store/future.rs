@@ -185,7 +185,7 @@ async fn a_role_with_a_permission_of_a_newer_version_works_and_keeps_it() {
     let body = json!({"name": "Reader", "permissions": ["customers:read:all"]});
     let role = id(&owner.post("/api/roles", body).await.expect(201).id());
     extended(&world, role, |data| {
-        data["permissions"] = json!(["ai:use", "customers:read:all"]);
+        data["permissions"] = json!(["forecasts:use", "customers:read:all"]);
     })
     .await;
     let reader = world.person(role.to_string().parse::<RoleRef>().expect("a role")).await;
@@ -194,7 +194,7 @@ async fn a_role_with_a_permission_of_a_newer_version_works_and_keeps_it() {
     reader.post("/api/customers", json!({"name": "No"})).await.expect_problem(403, "forbidden");
     owner.patch(&format!("/api/roles/{role}"), json!({"name": "Readers"})).await.expect(200);
     let data = stored(&world, role).await;
-    assert_eq!(data["permissions"], json!(["customers:read:all", "ai:use"]));
+    assert_eq!(data["permissions"], json!(["customers:read:all", "forecasts:use"]));
     let unknown = json!({"permissions": ["ai:abuse"]});
     owner.patch(&format!("/api/roles/{role}"), unknown).await.expect_problem(422, "validation_error");
     // A built-in role known only to a newer version grants no permission here.

@@ -52,8 +52,11 @@ pub async fn fork(cx: Cx, Path(id): Path<ConversationId>, Json(new): Json<NewFor
     let conversation = cx.get::<Conversation>(id).await?;
     let state = ChatState::read(&cx.env, cx.org, id).await?;
     let unknown = || Domain::invalid("/message_id", Rule::Id { prefix: RecordType::ChatMessage.prefix().to_owned() });
-    let last = new.message_id.or(state.last).ok_or_else(unknown)?;
-    let path = path_to(&cx, id, last, usize::MAX).await?.ok_or_else(unknown)?;
+    let last = new.message_id.or(state.last);
+    let path = match last {
+        Some(last) => path_to(&cx, id, last, usize::MAX).await?.ok_or_else(unknown)?,
+        None => Vec::new(),
+    };
     let stamp = cx.stamp();
     let fork = Conversation {
         id: ConversationId::new(stamp.id),
@@ -65,7 +68,7 @@ pub async fn fork(cx: Cx, Path(id): Path<ConversationId>, Json(new): Json<NewFor
     };
     let (fork, tx) = created(&cx, Tx::default(), Draft::of(fork)).await?;
     let tx = tx.without_request();
-    if path.len() > MOST_COPIED {
+    if let Some(last) = last.filter(|_| path.len() > MOST_COPIED) {
         let work = Work::Fork { message: last, from: id, to: fork.id };
         let job = Job { id: daybook_domain::JobId::new(cx.env.ids.next()), ..Job::new(work, &stamp) };
         let (job, tx) = created(&cx, tx, Draft::of(job.of_records(path.len()))).await?;

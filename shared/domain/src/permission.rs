@@ -237,6 +237,11 @@ impl Resource {
         self.access().scopes
     }
 
+    /// Whether its records are for their owners alone, whatever a role may do.
+    pub fn is_private(self) -> bool {
+        self.scopes() == [Scope::Own]
+    }
+
     /// The widest scope of its permissions.
     pub fn widest(self) -> Scope {
         self.scopes().last().copied().unwrap_or(Scope::All)

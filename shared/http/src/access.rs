@@ -70,6 +70,15 @@ impl Access {
         }
     }
 
+    /// Whether requests hold what users keep for themselves, such as questions to the AI. The journal has none of it.
+    pub fn is_private(self) -> bool {
+        match self {
+            Access::Can(resource, action) => resource.is_private() || (resource, action) == (Resource::Ai, Action::Use),
+            Access::CanAny(resource, _) => resource.is_private(),
+            Access::SignedIn | Access::Public(_) | Access::PublicOr(..) => false,
+        }
+    }
+
     /// The rule in words.
     pub fn describe(self) -> String {
         match self {

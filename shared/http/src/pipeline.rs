@@ -140,8 +140,8 @@ async fn handled(
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         route: route.path,
-        query: parts.uri.query().map(str::to_owned),
-        body: journaled_body(&parts.headers, &body),
+        query: parts.uri.query().map(str::to_owned).filter(|_| !route.access.is_private()),
+        body: journaled_body(&parts.headers, &body).filter(|_| !route.access.is_private()),
         ip,
         user_agent: text(USER_AGENT).map(|agent| agent.chars().take(300).collect()),
         trace: parts

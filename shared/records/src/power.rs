@@ -79,10 +79,10 @@ impl Power {
         }
     }
 
-    /// Whether it reads every record of every type.
+    /// Whether it reads every record of every type, apart from what users keep for themselves.
     pub fn reads_everything(&self) -> bool {
         let mut all = true;
-        for_each_record_type!(T => all &= self.scope(T::READING) == Some(Scope::All));
+        for_each_record_type!(T => all &= self.scope(T::READING) == Some(T::READING.0.widest()));
         all
     }
 
@@ -122,7 +122,8 @@ impl Power {
         for Permission { resource, action, scope } in theirs.grants.list() {
             let Some(mine) = self.scope((resource, action)) else { return Ok(false) };
             let is_present = scope == Scope::Own || theirs.team.is_none();
-            if mine == Scope::All || (same_person && is_present) {
+            // What users keep for themselves is no power over others.
+            if mine == Scope::All || resource.is_private() || (same_person && is_present) {
                 continue;
             }
             let covered = match known.entry((mine, scope)) {

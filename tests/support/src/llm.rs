@@ -42,6 +42,8 @@ type Answerer = Arc<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
 #[derive(Clone)]
 pub struct FakeLlm {
     base_url: String,
+    /// Where [`FakeLlm::providers`] have OpenAI.
+    openai: String,
     state: Arc<Mutex<State>>,
 }
 
@@ -71,12 +73,19 @@ impl fmt::Debug for FakeLlm {
     }
 }
 
+/// The providers of a deployment without keys, whose models no server answers.
+pub fn no_providers() -> AiProviders {
+    let nowhere = |name: &str| name.ends_with("_BASE_URL").then(|| "http://127.0.0.1:9".to_owned());
+    AiProviders::read(&nowhere, Timeouts::default()).expect("providers")
+}
+
 impl FakeLlm {
     /// A new server on a free port, until the runtime ends. Its answer is "Hello from the model."
     pub async fn start() -> FakeLlm {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-        let fake = FakeLlm { base_url, state: Arc::default() };
+        let openai = format!("{base_url}/v1");
+        let fake = FakeLlm { base_url, openai, state: Arc::default() };
         let served = fake.clone();
         tokio::spawn(connection::listen(listener, move |stream| send::converse(stream, served.clone())));
         fake
@@ -92,11 +101,17 @@ impl FakeLlm {
         format!("{}/v1", self.base_url)
     }
 
+    /// The same server, whose providers have OpenAI at another base URL.
+    #[must_use]
+    pub fn with_openai_at(&self, base_url: &str) -> FakeLlm {
+        FakeLlm { openai: base_url.to_owned(), ..self.clone() }
+    }
+
     /// The providers of a deployment whose models this fake answers, with a key each: OpenAI (Responses), Anthropic, and the
     /// compatible server `deepseek`. Time-outs are short.
     pub fn providers(&self) -> AiProviders {
         let value = |name: &str| match name {
-            "OPENAI_BASE_URL" => Some(self.openai_base_url()),
+            "OPENAI_BASE_URL" => Some(self.openai.clone()),
             "OPENAI_API" => Some("responses".to_owned()),
             "ANTHROPIC_BASE_URL" => Some(self.base_url()),
             "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" => Some(KEY.to_owned()),

@@ -1,6 +1,7 @@
 //! A client of the API in tests: a visitor, or a signed-in user.
 
 use crate::answer::Answer;
+use crate::events::EventStream;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -112,6 +113,17 @@ impl Call {
         self.request.headers_mut().insert("content-type", kind.parse().expect("a media type"));
         *self.request.body_mut() = body.into();
         self
+    }
+
+    /// Sends the request, and reads the events of its answer one by one.
+    pub async fn events(self) -> EventStream {
+        let (parts, body) = self.app.oneshot(self.request).await.expect("a router never fails").into_parts();
+        let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("text/event-stream") {
+            let bytes = to_bytes(body, 64 << 20).await.expect("a body");
+            panic!("no events, but {} {kind}: {}", parts.status, String::from_utf8_lossy(&bytes));
+        }
+        EventStream::new(parts.headers, body)
     }
 }
 

@@ -125,9 +125,7 @@ impl World {
             settings.calls_per_10s = options.hubspot_calls.unwrap_or(settings.calls_per_10s);
             parts.hubspot = Some(Client::new(settings).expect("a client"));
         }
-        if let Some(ai) = &options.ai {
-            parts.ai = Some(Arc::new(ai.providers()));
-        }
+        parts.ai = Some(Arc::new(options.ai.as_ref().map_or_else(crate::llm::no_providers, FakeLlm::providers)));
         parts.site = options.site.unwrap_or(Site::Machine);
         if let Some(mailer) = options.mailer {
             parts.mailer = Some(mailer);
@@ -181,11 +179,15 @@ impl World {
                 tx = tx.and_create(&organization).and_create(&Form::default_of(org));
             }
         }
-        let session = SessionId::new(self.system.env.ids.next());
-        let begun = Session::begin(session, user.epoch(), stamp.at, "unused");
-        cx.commit(tx.with_row(begun.write(org).expect("a row")), ()).await.expect("a commit");
-        let token = token::issue(&cx, user.id, org, session).expect("a token");
+        let token = signed_in(&cx, tx, &user).await;
         Person { token: Some(token), org, user: Some(user.id), ..self.visitor() }
+    }
+
+    /// The same user with a new session, as on another device, or after the access token has expired.
+    pub async fn again(&self, person: &Person) -> Person {
+        let cx = self.cx(person.org);
+        let user = cx.get::<User>(person.user.expect("a user")).await.expect("a user");
+        person.with_token(&signed_in(&cx, Tx::default(), &user).await)
     }
 
     /// The context of work done by the system.
@@ -276,6 +278,14 @@ impl World {
             }
         }
     }
+}
+
+/// Commits changes with a new session of a user, and returns the session's access token.
+async fn signed_in(cx: &Cx, tx: Tx, user: &User) -> String {
+    let session = SessionId::new(cx.env.ids.next());
+    let begun = Session::begin(session, user.epoch(), cx.now(), "unused");
+    cx.commit(tx.with_row(begun.write(cx.org).expect("a row")), ()).await.expect("a commit");
+    token::issue(cx, user.id, cx.org, session).expect("a token")
 }
 
 /// The body of a visitor's form.

@@ -127,6 +127,7 @@ impl Record for AiSettings {
     const RESOURCE: Resource = Resource::Ai;
     const READING: (Resource, Action) = (Resource::Ai, Action::Admin);
     const FROM_START: bool = true;
+    const UNDONE: bool = false;
     const SAMPLE: &'static str = r#"{"organization": {"daily_usd": 5}, "per_user": {"daily_tokens": 100000}, "models": [], "own_prompts": true, "link_hosts": [], "temporary_days": 30}"#;
 
     record_head!();
