@@ -39,6 +39,9 @@ OWN_ACCOUNT = {
     "/api/auth/mfa/setup",
     "/api/auth/mfa/confirm",
     "/api/auth/mfa/disable",
+    # Budgets and keys of the requesting user's organisation would refuse later questions.
+    "/api/ai/budgets",
+    "/api/integrations/ai",
 }
 
 numbers = itertools.count(1)
@@ -178,6 +181,18 @@ def unwanted():
     return post("/api/leads", {"email": address(), "_gotcha": "x"}, {})["submission_id"]
 
 
+def question(conversation=None):
+    asked = {"messages": [{"role": "user", "content": "你好"}], "conversation_id": conversation}
+    return send("POST", "/api/chat", asked, STAFF)
+
+
+def conversation():
+    """A conversation with a question and its answer."""
+    id = post("/api/conversations", NEW["conversations"](), STAFF)["id"]
+    question(id)
+    return id
+
+
 def entry():
     """An audit log entry whose change can be reverted."""
     id = lead()
@@ -193,6 +208,7 @@ def stages():
 NEW = {
     "customers": lambda: {"name": "示例科技"},
     "contacts": lambda: {"first_name": "Ada", "email": address()},
+    "conversations": lambda: {"title": "x30"},
     "groups": lambda: {"name": f"Group {next(numbers)}"},
     "interactions": lambda: {"customer_id": MAKERS["customers"](), "interaction_type": "call"},
     "opportunities": lambda: {"customer_id": MAKERS["customers"](), "title": "x30"},
@@ -220,6 +236,9 @@ MAKERS = {
     "jobs": job,
     "organizations": organization,
     **{kind: worked_with(kind) for kind in NEW},
+    "conversations": conversation,
+    "ai": conversation,
+    "chat": lambda: question()["run_id"],
 }
 
 RESTORERS = {kind: deleted(MAKERS[kind], f"/api/{kind}") for kind in ("leads", "users", "forms", *NEW)}
@@ -249,7 +268,7 @@ def real_id(method, path, n):
 
 
 IDS = re.compile(
-    r"(aud|lead|demo|sub|usr|role|team|inv|key|form|org|ses|cus|con|grp|int|pipe|opp|tsk|view)_[0-7][0-9a-z]{25}"
+    r"(aud|lead|demo|sub|usr|role|team|inv|key|form|org|ses|cus|con|grp|int|pipe|opp|tsk|view|cnv|run)_[0-7][0-9a-z]{25}"
 )
 
 
@@ -267,14 +286,14 @@ def real_path(case, about, n):
 # List parameters that are ids of other records.
 NAMED = (
     "owner_id", "actor_id", "resource_id", "request_id", "view_id", "customer_id", "contact_id", "group_id",
-    "opportunity_id", "pipeline_id", "assignee_id",
+    "opportunity_id", "pipeline_id", "assignee_id", "user_id", "linked_to", "conversation_id",
 )
 
 
 def real_query(case, about):
     given = case.query or {}
     # Generated cursors are invalid, and generated ids and search words only lead to empty pages.
-    for name in ("cursor", "search", "from", "to", "action", "event", "related_to", *NAMED):
+    for name in ("cursor", "search", "from", "to", "action", "event", "related_to", "after_seq", *NAMED):
         if name != about:
             given.pop(name, None)
     if "atomic" in given and about != "atomic":
@@ -295,7 +314,7 @@ def real_headers(case, about, n):
 # Fields that name other records, that depend on other fields, or that can't be changed.
 MADE_UP = (
     "customer_id", "customer_ids", "contact_id", "group_ids", "opportunity_id", "pipeline_id", "assignee_id", "related_to",
-    "stage", "start_date", "lead_id", "phone_e164", "closed_at", "stage_history", "completed_at", "retired",
+    "stage", "start_date", "lead_id", "phone_e164", "closed_at", "stage_history", "completed_at", "retired", "linked_to",
 )
 
 
@@ -313,6 +332,9 @@ def record_worked_with(path, body):
         given["stages"] = stages()
     if "query" in given:
         given["query"] = "limit=20"
+    if kind == "conversations" and path.endswith("{id}"):
+        for name in ("temporary", "expires_at"):
+            given.pop(name, None)
     if given.get("reminders"):
         given["reminders"] = [{"at": "2099-12-31T00:00:00Z"}]
     return given
@@ -368,6 +390,15 @@ def real_body(case):
         body["filter"] = {"created_at": {"gte": "2020-01-01"}} if not body.get("with_total") else {}
     elif path.endswith("/stage"):
         body = {"stage": "proposal"}
+    elif path == "/api/chat":
+        asked = {"messages": [{"role": "user", "content": "你好"}]}
+        body = asked | {name: value for name, value in body.items() if name in ("temperature", "stream")}
+    elif path.endswith("/fork"):
+        body = {}
+    elif path == "/api/ai/budgets":
+        body = {"per_user": {"daily_tokens": 1_000_000}}
+    elif path == "/api/integrations/ai":
+        body = {"api_keys": {"openai": "sk-test"}}
     elif kind in NEW:
         body = record_worked_with(path, body)
     elif body.get("records"):
@@ -391,6 +422,9 @@ def real_body(case):
 def before_call(ctx, case, kwargs):
     n = next(numbers)
     given = case.path_parameters or {}
+    if case.operation.path == "/api/chat" and isinstance(case.body, dict) and case.body.get("stream") is True:
+        # The document describes the answer as JSON alone.
+        case.body["stream"] = False
     if given.get("id") == ME["id"] and "audit-logs" not in case.operation.path:
         # Sequences would use the requesting user, and change their address or suspend them.
         given["id"] = user()

@@ -6,7 +6,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Role;
 use daybook_domain::{
-    AnyId, ApiKeyId, EmailAddress, EntryId, JobId, OrgId, RecordType, SessionId, Stored, Timestamp, UserId,
+    AnyId, ApiKeyId, EmailAddress, EntryId, JobId, OrgId, RecordType, RunId, SessionId, Stored, Timestamp, UserId,
     for_each_record_type,
 };
 use daybook_http::Result;
@@ -15,21 +15,24 @@ use daybook_local::DEFAULT_ORG;
 use daybook_run_jobs::JobRun;
 use daybook_send_mail::{MailJob, MailKind};
 use daybook_store::chain::Anchor;
+use daybook_store::rows::ai_keys::AiKeys;
 use daybook_store::rows::alarm::Alarm;
 use daybook_store::rows::cascade::Cascades;
+use daybook_store::rows::chat::ChatState;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::key_secret::KeySecret;
 use daybook_store::rows::ledger::{self, HUBSPOT};
+use daybook_store::rows::run::{Run, RunCheck};
 use daybook_store::rows::second_factor::SecondFactor;
 use daybook_store::rows::session::Session;
 use daybook_store::rows::suppression::Reason;
 use daybook_store::rows::ticket::{Ticket, Use};
-use daybook_store::rows::{attempts, bucket, checkpoint, delivery, due, suppression, tally};
+use daybook_store::rows::{attempts, bucket, checkpoint, delivery, due, spending, suppression, tally};
 use daybook_store::{Detail, EntryRef, Kept, SignedFact, Tx};
 use daybook_sync_hubspot::SyncJob;
 use daybook_testing::hubspot::HubSpot;
-use daybook_testing::{World, WorldOptions, lead};
+use daybook_testing::{Person, World, WorldOptions, lead};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -144,6 +147,8 @@ async fn written() -> Golden {
     // A waiting job, and a cascade delete in progress.
     let owner = world.owner().await;
     owner.post("/api/privacy/exports", json!({"email": "ada@example.com"})).await.expect(202);
+    let run = chat(&owner).await;
+    let hold = Run::read(env, DEFAULT_ORG, run).await.expect("a read").expect("a run").hold;
     let cx = world.cx(DEFAULT_ORG);
     let falls: AnyId = customer.parse().expect("an id");
     let job = daybook_domain::job::Job::new(daybook_domain::job::Work::Removal { record: falls }, &cx.stamp());
@@ -159,16 +164,32 @@ async fn written() -> Golden {
     let mail = MailJob { entry, kind: MailKind::Confirmation, about: None };
     let sync = SyncJob { org: DEFAULT_ORG, record: falls, erased: false };
     let alarm = Alarm { org: DEFAULT_ORG, record: falls, at: world.clock.now() };
+    let check = RunCheck { org: DEFAULT_ORG, hold: Some(hold), entry: Some(entry.entry), run };
     let json = |message: serde_json::Result<String>| message.expect("JSON");
     let messages = BTreeMap::from([
         ("mail".to_owned(), json(serde_json::to_string(&Message::new(mail)))),
         ("sync".to_owned(), json(serde_json::to_string(&Message::new(sync)))),
         ("job".to_owned(), json(serde_json::to_string(&Message::new(JobRun { entry, job })))),
         ("alarm".to_owned(), json(serde_json::to_string(&Message::new(alarm)))),
+        ("run".to_owned(), json(serde_json::to_string(&Message::new(check)))),
     ]);
     let file = world.folder().join("anchors").join(Anchor::key(DEFAULT_ORG, day));
     let anchors = vec![(day, std::fs::read_to_string(file).expect("an anchor"))];
     Golden { at: world.clock.now(), items: dumped(&world), messages, anchors }
+}
+
+/// AI settings, a conversation with a question and its answer, and a key of a provider; returns the run of the answer.
+async fn chat(owner: &Person) -> RunId {
+    owner.put("/api/ai/budgets", json!({"per_user": {"daily_tokens": 1_000_000}})).await.expect(200);
+    let conversation = json!({"title": "Offer", "tags": ["offers"], "temporary": true});
+    let conversation = owner.post("/api/conversations", conversation).await.expect(201).id();
+    let turn =
+        json!({"id": "msg1", "role": "user", "content": "What is an offer?", "timestamp": 1_697_467_200_000_i64});
+    let question = json!({"messages": [turn], "model": "gpt-3.5-turbo", "conversation_id": conversation});
+    let answer = owner.post("/api/chat", question).await.expect(200).json();
+    // Questions after this one would be sent to the provider.
+    owner.put("/api/integrations/ai", json!({"api_keys": {"openai": "golden"}})).await.expect(200);
+    answer["run_id"].as_str().expect("an id").parse().expect("an id")
 }
 
 impl Golden {
@@ -225,9 +246,13 @@ async fn golden_items_are_read_and_verified() {
     let golden = Golden::read();
     let found = kinds(&golden.items);
     let rows = [
+        "ai-keys",
+        "ai-spending",
+        "ai-usage",
         "attempts",
         "bucket",
         "chain",
+        "chat",
         "claim",
         "credential",
         "delivery",
@@ -240,6 +265,7 @@ async fn golden_items_are_read_and_verified() {
         "of",
         "once",
         "request",
+        "run",
         "second-factor",
         "session",
         "suppression",
@@ -328,6 +354,9 @@ async fn rows_are_read(world: &World, golden: &Golden) -> Result<()> {
             }
             "detail" if item["json"].is_object() => Detail::from_item(&item_of(item)).is_ok(),
             "attempts" => attempts::take(env, org, "ada").await?.is_ok(),
+            "run" => Run::read(env, org, id().parse().expect("an id")).await?.is_some_and(|run| run.is_over()),
+            "chat" => ChatState::read(env, org, id().parse().expect("an id")).await?.messages > 0,
+            "ai-keys" => AiKeys::read(env, org).await?.get(env, "openai")?.is_some_and(|key| key.expose() == "golden"),
             _ => true,
         };
         assert!(there, "{} {}", text(item, "pk"), text(item, "sk"));
@@ -336,6 +365,8 @@ async fn rows_are_read(world: &World, golden: &Golden) -> Result<()> {
     let bounced = EmailAddress::parse("bounced@example.com").expect("an address");
     assert!(suppression::holds(env, DEFAULT_ORG, &bounced).await?);
     assert!(!tally::since(env, DEFAULT_ORG, golden.at.minus(2 * DAY)).await?.is_empty());
+    assert!(!spending::usage_on(env, DEFAULT_ORG, golden.at, None).await?.is_empty());
+    assert!(spending::spent(env, DEFAULT_ORG, None, golden.at).await?.day.tokens > 0);
     assert!(!due::all(env).await?.is_empty());
     assert!(checkpoint::read(env).await?.is_some());
     let rate = bucket::Rate { burst: 5, per: Duration::from_secs(60) };
@@ -354,6 +385,7 @@ fn messages_are_read(golden: &Golden) {
         serde_json::from_str::<Message<SyncJob>>(&body("sync")).is_ok(),
         serde_json::from_str::<Message<JobRun>>(&body("job")).is_ok(),
         serde_json::from_str::<Message<Alarm>>(&body("alarm")).is_ok(),
+        serde_json::from_str::<Message<RunCheck>>(&body("run")).is_ok(),
     ];
-    assert_eq!(good, [true; 4]);
+    assert_eq!(good, [true; 5]);
 }

@@ -1,10 +1,8 @@
 //! Entry point of the Lambda function `chat-stream`.
 
-use daybook_runs::Site;
+use daybook_runs::{Chat, Site};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_http::run_streaming(daybook_chat_stream::routes(), |variables| {
-        daybook_runs::Chat::configured(variables, Site::Stream)
-    })
+    daybook_http::run_streaming(daybook_chat_stream::routes(), |from| Chat::configured(from, Site::Stream))
 }

@@ -170,8 +170,9 @@ fn applies(code: Code, route: &Route) -> bool {
             !matches!(route.access, crate::Access::Public(crate::RateClass::Free))
         }
         // A form may also be named by a header or a field.
-        Code::NotFound => route.path.contains('{') || takes_forms(route),
-        Code::RateLimited => route.access.is_public(),
+        // A question may name its conversation in the body.
+        Code::NotFound => route.path.contains('{') || takes_forms(route) || asks_a_model(route),
+        Code::RateLimited => route.access.is_public() || asks_a_model(route),
         Code::MethodNotAllowed | Code::Misdirected => false,
         Code::UnsupportedMediaType
         | Code::ValidationError
@@ -179,11 +180,14 @@ fn applies(code: Code, route: &Route) -> bool {
         | Code::Conflict
         | Code::IdempotencyKeyReused
         | Code::PreconditionFailed => writes,
-        Code::BudgetExceeded | Code::UnknownModel | Code::UseStreamUrl | Code::UpstreamError => {
-            writes && route.access == crate::can(Resource::Ai, Action::Use)
-        }
+        Code::BudgetExceeded | Code::UnknownModel | Code::UseStreamUrl | Code::UpstreamError => asks_a_model(route),
         Code::TooLarge | Code::Malformed | Code::InvalidQuery | Code::Unavailable | Code::Internal => true,
     }
+}
+
+/// Whether a route asks a language model.
+fn asks_a_model(route: &Route) -> bool {
+    route.method != Method::GET && route.access == crate::can(Resource::Ai, Action::Use)
 }
 
 /// Whether a route takes posted forms, which are answered with HTML pages for browsers.

@@ -34,7 +34,7 @@ const SMALL: [u32; 3] = [128, 256, 512];
 const UNDER_A_QUOTA: [&str; 2] = [BARE, "submit-lead"];
 
 /// The sample event in `events/` with which a function is measured.
-const EVENTS: [(&str, &str); 25] = [
+const EVENTS: [(&str, &str); 28] = [
     ("auth", "auth/login"),
     ("users", "users/list"),
     ("organizations", "organizations/keys"),
@@ -51,6 +51,8 @@ const EVENTS: [(&str, &str); 25] = [
     ("opportunities", "opportunities/board"),
     ("tasks", "tasks/create"),
     ("views", "views/list"),
+    ("ai", "ai/models"),
+    ("conversations", "conversations/list"),
     ("integrations", "integrations/records"),
     ("docs", "docs/openapi"),
     ("health", "health/ready"),
@@ -59,6 +61,7 @@ const EVENTS: [(&str, &str); 25] = [
     ("sync-hubspot", "sync-hubspot/queue"),
     ("run-jobs", "run-jobs/queue"),
     ("remind", "remind/queue"),
+    ("chat-run", "chat-run/queue"),
     ("sweep", "sweep/schedule"),
 ];
 
@@ -253,6 +256,7 @@ fn variables(function: &str, runtime: &str, aws: &str, org: OrgId) -> Vec<(&'sta
         ("MAIL_QUEUE_URL", queue.clone()),
         ("JOBS_QUEUE_URL", queue.clone()),
         ("REMINDERS_QUEUE_URL", queue.clone()),
+        ("CHAT_RUN_QUEUE_URL", queue.clone()),
         ("FILES_BUCKET", "files".to_owned()),
         ("ANCHORS_BUCKET", "anchors".to_owned()),
     ];
