@@ -4,7 +4,7 @@ use crate::end::give_back;
 use crate::history::path_to;
 use crate::models::{AllowedModel, allowed};
 use crate::{Asked, Chat, ChatRequest, LEASE};
-use daybook_domain::ai::budget::Amount;
+use daybook_domain::ai::budget::{Amount, BudgetOf};
 use daybook_domain::ai::settings::AiSettings;
 use daybook_domain::ai::{MessageRole, MessageStatus, token_estimate};
 use daybook_domain::chat::{ChatMessage, Conversation};
@@ -126,11 +126,8 @@ pub async fn begin(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result
 async fn told(cx: &Cx, conversation: Option<ConversationId>, error: Error) -> Result<Error> {
     match (&error, conversation) {
         (Error::Domain(Domain::Budget(exceeded)), _) => {
-            let key = format!(
-                "{} {:?}",
-                exceeded.resets_at,
-                (exceeded.of, exceeded.period, exceeded.quantity, cx.actor.owner())
-            );
+            let user = cx.actor.owner().filter(|_| exceeded.of == BudgetOf::User);
+            let key = format!("{} {:?}", exceeded.resets_at, (exceeded.of, exceeded.period, exceeded.quantity, user));
             let tx = Tx::happened(Event::AiBudgetExceeded, Audit::AiCall, cx.org).without_request();
             let once = Cx { once: None, ..cx.next_step() }.once_by("ai budget", &key, Duration::from_secs(40 * 86_400));
             once.commit(tx, ()).await?;

@@ -90,7 +90,7 @@ pub fn clear(org: OrgId, id: ConversationId, run: RunId) -> RowWrite {
 /// The state of a conversation with copied messages.
 pub fn copied(org: OrgId, id: ConversationId, messages: u64, last: Added) -> RowWrite {
     let count = i64::try_from(messages).unwrap_or(i64::MAX);
-    let copied = added(Update::default(), Some(last)).and_add("messages", count - 1);
+    let copied = Update::add("messages", count).and_set("last", last.id).and_set("last_at", last.at);
     RowWrite::changing(place(org, id), copied, Condition::ALWAYS, Domain::Conflict(Conflict::Contended))
 }
 
