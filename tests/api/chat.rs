@@ -133,8 +133,8 @@ async fn run_in(person: &Person, conversation: &str) -> String {
     }
 }
 
-/// Awaits something while the workers do what requests leave to them.
-async fn with_workers<T>(world: &World, something: impl Future<Output = T>) -> T {
+/// Awaits requests while the workers do what these leave to them.
+async fn with_workers<T>(world: &World, requests: impl Future<Output = T>) -> T {
     let workers = world.system.workers.clone();
     let working = tokio::spawn(async move {
         loop {
@@ -142,7 +142,7 @@ async fn with_workers<T>(world: &World, something: impl Future<Output = T>) -> T
             workers.committed().await;
         }
     });
-    let outcome = something.await;
+    let outcome = requests.await;
     working.abort();
     outcome
 }

@@ -2,7 +2,8 @@
 
 use super::{asked, conversation, text_at, texts, world};
 use crate::privacy::all_there_is;
-use daybook_domain::permission::Role;
+use crate::ways::with_role;
+use daybook_domain::permission::{Permission, Role};
 use daybook_testing::llm::FakeLlm;
 use daybook_testing::{Person, World, lead};
 use serde_json::{Value, json};
@@ -49,10 +50,10 @@ async fn about_a_lead(world: &World, fake: &FakeLlm, person: &Person) -> String 
 async fn an_export_of_a_person_has_the_conversations_about_them() {
     let (world, fake) = world().await;
     let owner = world.owner().await;
-    let sales = world.person(Role::Owner).await;
-    about_a_lead(&world, &fake, &sales).await;
-    let other = conversation(&sales).await;
-    asked(&sales, &other, "About another person").await;
+    let colleague = world.person(Role::Owner).await;
+    about_a_lead(&world, &fake, &colleague).await;
+    let other = conversation(&colleague).await;
+    asked(&colleague, &other, "About another person").await;
 
     let records = exported(&world, &owner, "ada@example.com").await;
 
@@ -69,16 +70,16 @@ async fn an_export_of_a_person_has_the_conversations_about_them() {
 async fn an_erasure_of_a_person_takes_the_conversations_about_them() {
     let (world, fake) = world().await;
     let owner = world.owner().await;
-    let other_owner = world.person(Role::Owner).await;
-    let id = about_a_lead(&world, &fake, &other_owner).await;
-    let other = conversation(&other_owner).await;
-    asked(&other_owner, &other, "About another person").await;
+    let colleague = world.person(Role::Owner).await;
+    let id = about_a_lead(&world, &fake, &colleague).await;
+    let other = conversation(&colleague).await;
+    asked(&colleague, &other, "About another person").await;
     world.clock.advance(Duration::from_secs(2));
 
     done(&world, &owner, "erasures", "ada@example.com").await;
 
-    other_owner.get(&format!("/api/conversations/{id}")).await.expect_problem(404, "not_found");
-    assert_eq!(super::messages(&other_owner, &other).await.len(), 2);
+    colleague.get(&format!("/api/conversations/{id}")).await.expect_problem(404, "not_found");
+    assert_eq!(super::messages(&colleague, &other).await.len(), 2);
     assert_erased(&world).await;
 }
 
@@ -121,8 +122,10 @@ async fn an_erasure_of_a_deleted_user_takes_their_conversations() {
 async fn an_export_needs_the_permission_to_inspect_conversations() {
     let (world, _fake) = world().await;
     let owner = world.owner().await;
-    let all = crate::ways::permissions(daybook_domain::permission::Scope::All);
-    let without: Vec<&str> = all.iter().map(String::as_str).filter(|one| *one != "ai:inspect").collect();
-    let clerk = crate::ways::with_role(&world, &owner, "Clerk", &without).await;
-    clerk.post("/api/privacy/exports", json!({"email": "ada@example.com"})).await.expect_problem(403, "forbidden");
+    let all: Vec<String> = Permission::catalogue().map(|one| one.to_string()).collect();
+    for (name, lacks, status) in [("All", "", 202), ("Without", "ai:inspect", 403)] {
+        let held: Vec<&str> = all.iter().map(String::as_str).filter(|one| *one != lacks).collect();
+        let clerk = with_role(&world, &owner, name, &held).await;
+        clerk.post("/api/privacy/exports", json!({"email": "ada@example.com"})).await.expect(status);
+    }
 }

@@ -246,8 +246,7 @@ async fn a_temporary_conversation_ends_with_all_of_its_messages() {
         let (world, fake) = world().await;
         let owner = world.owner().await;
         owner.put("/api/ai/budgets", json!({"temporary_days": 2})).await.expect(200);
-        let body = json!({"temporary": true, "tags": ["canarytag"]});
-        let made = owner.post("/api/conversations", body).await.expect(201).data();
+        let made = owner.post("/api/conversations", json!({"temporary": true})).await.expect(201).data();
         assert_eq!(made["expires_at"], "2026-11-22T12:00:00.000Z");
         let id = text_at(&made, "id");
         fake.say(&["A canaryanswer"]);
@@ -269,9 +268,7 @@ async fn a_temporary_conversation_ends_with_all_of_its_messages() {
         owner.get(&format!("/api/conversations/{id}")).await.expect_problem(404, "not_found");
         owner.post(&format!("/api/conversations/{id}/restore"), json!({})).await.expect_problem(404, "not_found");
         for item in all_there_is(&world) {
-            for canary in ["canaryquestion", "canaryanswer", "canarytag"] {
-                assert!(!item.contains(canary) || item.contains("#detail#"), "{item}");
-            }
+            assert!(!item.contains("canary"), "{item}");
         }
         assert_eq!(messages(&owner, &kept).await.len(), 2);
     }
