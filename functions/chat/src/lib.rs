@@ -68,7 +68,8 @@ async fn chat(
     let run = watch.run().await?;
     match run.state {
         State::Error => Err(Domain::Upstream { run: id }.into()),
-        _ => Ok(ChatAnswer::whole(Answered::of(id, &run, content))),
+        State::Queued | State::Running => Ok(ChatAnswer::accepted(RunShown::of(id, &run, content))),
+        State::Done | State::Stopped | State::Unknown(_) => Ok(ChatAnswer::whole(Answered::of(id, &run, content))),
     }
 }
 

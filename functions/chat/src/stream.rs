@@ -104,6 +104,10 @@ async fn last(watch: &Watch, id: RunId) -> String {
         Ok(run) => run,
         Err(error) => return failed(&error, id),
     };
+    if !run.is_over() {
+        // The process that generates it couldn't store its end yet.
+        return event("error", None, &Failed { code: "unavailable", run_id: id });
+    }
     let usage = run.usage.map_or_else(String::new, |usage| event("usage", None, &usage));
     let end = match run.state {
         State::Error => {

@@ -25,6 +25,9 @@ use std::time::Duration;
 /// The rate of questions of a user.
 const RATE: Rate = Rate { burst: 20, per: Duration::from_secs(60) };
 
+/// The number of attempts to begin a run while its conversation changes.
+const ATTEMPTS: u32 = 5;
+
 /// The most tokens of an answer, unless the request says.
 const ANSWER_TOKENS: u32 = 2_048;
 
@@ -68,9 +71,24 @@ struct Place {
 
 /// Begins a run, or returns the run of an earlier request with the same idempotency key.
 pub async fn begin(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Begun, RunId>> {
-    if let Some(Started { run }) = cx.earlier_reply::<Started>().await? {
-        return Ok(Err(run));
+    // The conversation may change at the same time, by its owner or by another question.
+    for attempt in 1..=ATTEMPTS {
+        if let Some(Started { run }) = cx.earlier_reply::<Started>().await? {
+            return Ok(Err(run));
+        }
+        match begun(chat, cx, request).await {
+            Err(Error::Domain(Domain::Stale { .. })) => cx.pause(attempt).await,
+            Err(error @ Error::Domain(Domain::RunInProgress(_))) => {
+                let earlier = cx.earlier_reply::<Started>().await?;
+                return earlier.map_or(Err(error), |Started { run }| Ok(Err(run)));
+            }
+            outcome => return outcome,
+        }
     }
+    Err(Domain::Conflict(Conflict::Contended).into())
+}
+
+async fn begun(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Begun, RunId>> {
     request.check()?;
     let user = cx.actor.owner().ok_or(Domain::NotAPerson)?;
     cx.limited("chat", &user.to_string(), RATE).await?;
@@ -133,7 +151,7 @@ async fn told(cx: &Cx, conversation: Option<ConversationId>, error: Error) -> Re
             once.commit(tx, ()).await?;
             Ok(error)
         }
-        (Error::Domain(Domain::Conflict(Conflict::Contended)), Some(id)) => {
+        (Error::Domain(Domain::Conflict(Conflict::Contended) | Domain::Stale { .. }), Some(id)) => {
             let state = ChatState::read(&cx.env, cx.org, id).await?;
             Ok(state.run.map_or(error, |run| Domain::RunInProgress(run).into()))
         }

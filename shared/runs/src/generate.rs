@@ -4,7 +4,7 @@ use crate::begin::Begun;
 use crate::end::{Ended, end, usage_of};
 use crate::history::path_to;
 use crate::live::Speaking;
-use crate::models::{AllowedModel, allowed};
+use crate::models::{AllowedModel, allowed_to_user};
 use crate::{Asked, Chat, LEASE, Site};
 use daybook_connectors::llm::{Ask, Failure, FailureKind, Finish, Part, TokenUsage};
 use daybook_domain::ai::{Screen, token_estimate};
@@ -98,7 +98,7 @@ pub async fn work_of(chat: &Chat, cx: &Cx, id: RunId, run: Run) -> Result<Option
         }
     };
     let Some(asked) = asked else { return Ok(None) };
-    let candidates = match allowed(chat, cx, &settings).await?.candidates(&run.model) {
+    let candidates = match allowed_to_user(chat, cx, &settings, run.hold.user).await?.candidates(&run.model) {
         Ok(candidates) => candidates,
         // The model was taken from the user since.
         Err(Domain::UnknownModel { .. }) => Vec::new(),
@@ -189,6 +189,7 @@ impl Generator<'_> {
 
     async fn attempt(&mut self, asked: &Asked, candidate: &AllowedModel, deadline: Instant) -> Attempt {
         self.run.provider_model = Some(candidate.answers.clone());
+        self.tokens = TokenUsage::default();
         let ask = Ask {
             model: candidate.answers.clone(),
             instructions: asked.instructions.clone(),

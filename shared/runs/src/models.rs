@@ -39,8 +39,23 @@ pub struct Allowed<'a> {
 /// The models that the caller may use: those whose provider has a key, and that the caller's role may use. Without any
 /// key, all of them are answered by the offline provider.
 pub async fn allowed<'a>(chat: &'a Chat, cx: &Cx, settings: &AiSettings) -> Result<Allowed<'a>> {
-    let keys = AiKeys::read(&cx.env, cx.org).await?;
     let role = role_of(cx).await?;
+    allowed_to(chat, cx, settings, role).await
+}
+
+/// The models that a user may use.
+pub(crate) async fn allowed_to_user<'a>(
+    chat: &'a Chat,
+    cx: &Cx,
+    settings: &AiSettings,
+    user: UserId,
+) -> Result<Allowed<'a>> {
+    let role = role_of_user(cx, user).await?;
+    allowed_to(chat, cx, settings, role).await
+}
+
+async fn allowed_to<'a>(chat: &'a Chat, cx: &Cx, settings: &AiSettings, role: Option<RoleRef>) -> Result<Allowed<'a>> {
+    let keys = AiKeys::read(&cx.env, cx.org).await?;
     let uses_deployment = cx.org == cx.env.settings.default_org;
     let providers: &AiProviders = &chat.providers;
     let catalogue = &providers.catalogue;
