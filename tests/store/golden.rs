@@ -122,6 +122,7 @@ async fn written() -> Golden {
     let body = json!({"email": "secret@example.com", "password": PASSWORD});
     let tokens = world.visitor().post("/api/auth/register", body).await.expect(201).json();
     let person = world.visitor().with_token(tokens["access_token"].as_str().expect("a token"));
+    world.confirm("secret@example.com").await;
     person.post("/api/auth/mfa/setup", json!({"current_password": PASSWORD})).await.expect(200);
     let forgotten = json!({"email": "secret@example.com"});
     world.visitor().post("/api/auth/forgot-password", forgotten).await.expect(202);

@@ -2,7 +2,8 @@
 //!
 //! Messages form a tree: an edited question and a regenerated answer are siblings of the earlier ones.
 
-use crate::ai::budget::Usd;
+pub use crate::ai::usage::MessageUsage;
+
 use crate::ai::turns::{MessageRole, MessageStatus};
 use crate::error::Unit;
 use crate::field::Fields;
@@ -125,20 +126,6 @@ impl Record for Conversation {
     }
 }
 
-/// What an answer used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct MessageUsage {
-    /// The tokens of the request, those read from the provider's cache included.
-    pub input: u64,
-    /// Those of the input that were read from the provider's cache.
-    #[serde(default)]
-    pub cached: u64,
-    /// The tokens of the answer.
-    pub output: u64,
-    /// The cost.
-    pub cost_usd: Usd,
-}
-
 /// A message of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 #[schema(as = Message)]
@@ -212,5 +199,3 @@ impl Record for ChatMessage {
         vec![self.conversation_id.into()]
     }
 }
-
-crate::as_text!(MessageUsage);

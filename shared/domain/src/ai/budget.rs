@@ -1,51 +1,13 @@
 //! Budgets for AI: limits of money and tokens, of an organisation and of each of its users, by day and by month.
 
 pub use crate::ai::limit::{BudgetOf, Period, Quantity};
+pub use crate::ai::usage::Usd;
 pub use crate::error::Exceeded;
 
-use crate::Rule;
 use crate::ai::usage::MicroUsd;
 use crate::time::Timestamp;
-use rust_decimal::Decimal;
-use rust_decimal::prelude::FromPrimitive;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// The largest budget, in US dollars.
-const MOST_USD: u32 = 1_000_000_000;
-
-/// An amount of US dollars with six decimals; a JSON number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Usd(pub MicroUsd);
-
-impl Serialize for Usd {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_f64(self.0.usd_as_f64())
-    }
-}
-
-impl<'de> Deserialize<'de> for Usd {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let number = f64::deserialize(from)?;
-        let amount = Decimal::from_f64(number).filter(|amount| (0.into()..=MOST_USD.into()).contains(amount));
-        let rule = || Rule::format("an amount of US dollars from 0 to 1000000000", "是 0 至 1000000000 的美元金额");
-        let amount = amount.ok_or_else(|| serde::de::Error::custom(rule()))?;
-        Ok(Usd(MicroUsd::rounded_up((amount * Decimal::from(1_000_000)).round())))
-    }
-}
-
-impl utoipa::PartialSchema for Usd {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        utoipa::openapi::ObjectBuilder::new()
-            .schema_type(utoipa::openapi::schema::Type::Number)
-            .minimum(Some(0))
-            .maximum(Some(MOST_USD))
-            .description(Some("US dollars, with up to six decimals."))
-            .into()
-    }
-}
-
-impl utoipa::ToSchema for Usd {}
 
 /// The limits of a budget; a limit that isn't set doesn't apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

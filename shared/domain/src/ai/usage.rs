@@ -1,8 +1,9 @@
 //! What answers of models use: tokens, and their cost in millionths of a US dollar.
 
+use crate::Rule;
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
-use serde::{Deserialize, Serialize};
+use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// The tokens of a request and its answer.
@@ -17,6 +18,56 @@ pub struct TokenCount {
     pub cache_written: u64,
     /// The tokens of the answer.
     pub output: u64,
+}
+
+/// The largest budget, in US dollars.
+const MOST_USD: u32 = 1_000_000_000;
+
+/// An amount of US dollars with six decimals; a JSON number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Usd(pub MicroUsd);
+
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(self.0.usd_as_f64())
+    }
+}
+
+impl<'de> Deserialize<'de> for Usd {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(from)?;
+        let amount = Decimal::from_f64(number).filter(|amount| (0.into()..=MOST_USD.into()).contains(amount));
+        let rule = || Rule::format("an amount of US dollars from 0 to 1000000000", "是 0 至 1000000000 的美元金额");
+        let amount = amount.ok_or_else(|| serde::de::Error::custom(rule()))?;
+        Ok(Usd(MicroUsd::rounded_up((amount * Decimal::from(1_000_000)).round())))
+    }
+}
+
+impl utoipa::PartialSchema for Usd {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::Number)
+            .minimum(Some(0))
+            .maximum(Some(MOST_USD))
+            .description(Some("US dollars, with up to six decimals."))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Usd {}
+
+/// What an answer used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MessageUsage {
+    /// The tokens of the request, those read from the provider's cache included.
+    pub input: u64,
+    /// Those of the input that were read from the provider's cache.
+    #[serde(default)]
+    pub cached: u64,
+    /// The tokens of the answer.
+    pub output: u64,
+    /// The cost.
+    pub cost_usd: Usd,
 }
 
 /// An amount in millionths of a US dollar.
@@ -94,6 +145,8 @@ pub fn token_estimate(text: &str) -> u64 {
     let others = text.chars().filter(|c| !c.is_ascii()).count() as u64;
     ascii.div_ceil(4) + others
 }
+
+crate::as_text!(MessageUsage);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use super::RowWrite;
 use crate::schema::{Key, Place};
 use crate::table::{Condition, Update, parse_item};
 use crate::{Env, Result, item::key_of};
-use daybook_domain::chat::MessageUsage;
+use daybook_domain::ai::usage::MessageUsage;
 use daybook_domain::{ChatMessageId, Conflict, ConversationId, Error as Domain, OrgId, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use crate::schema::{Place, Question};
 use crate::table::{Condition, Update, Written, parse_item};
 use crate::{Env, Error, Result};
 use daybook_domain::ai::MessageStatus;
-use daybook_domain::chat::MessageUsage;
+use daybook_domain::ai::usage::MessageUsage;
 use daybook_domain::{
     ChatMessageId, Conflict, ConversationId, EntryId, Error as Domain, OrgId, RunId, Timestamp, choices,
 };

@@ -11,7 +11,7 @@ use crate::{Env, Result};
 use daybook_domain::ai::MicroUsd;
 use daybook_domain::ai::budget::BudgetOf;
 use daybook_domain::ai::budget::{Amount, Exceeded, Limits, Period, Quantity};
-use daybook_domain::chat::MessageUsage;
+use daybook_domain::ai::usage::MessageUsage;
 use daybook_domain::{Conflict, Error as Domain, OrgId, RunId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
