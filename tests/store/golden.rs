@@ -1,7 +1,7 @@
 //! Golden file tests: the current code must read the stored items of each release, which are kept in `golden/`.
 //!
-//! `GOLDEN=write cargo test -p daybook-tests --test store golden` writes new ones, with an item of every kind. The files of
-//! a tagged release are never changed.
+//! `GOLDEN=write cargo test -p daybook-tests --test store golden` writes new ones, with an item of every kind. Those of an
+//! earlier version stay, in a folder named after the last decision that it had.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Role;
@@ -35,7 +35,7 @@ use daybook_testing::hubspot::HubSpot;
 use daybook_testing::{Person, World, WorldOptions, lead};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -202,9 +202,9 @@ impl Golden {
         std::fs::write(folder().join("rest.json"), rest).expect("a file");
     }
 
-    fn read() -> Golden {
+    fn read(folder: &Path) -> Golden {
         let file = |name: &str| {
-            std::fs::read_to_string(folder().join(name))
+            std::fs::read_to_string(folder.join(name))
                 .expect("a golden file; GOLDEN=write cargo test -p daybook-tests --test store golden makes it")
         };
         let rest: Value = serde_json::from_str(&file("rest.json")).expect("JSON");
@@ -244,7 +244,7 @@ async fn golden_items_are_read_and_verified() {
     if std::env::var("GOLDEN").is_ok_and(|how| how == "write") {
         written().await.write();
     }
-    let golden = Golden::read();
+    let golden = Golden::read(&folder());
     let found = kinds(&golden.items);
     let rows = [
         "ai-keys",
@@ -283,6 +283,24 @@ async fn golden_items_are_read_and_verified() {
     let missing: Vec<&str> = wanted.filter(|kind| !found.contains(*kind)).collect();
     assert!(missing.is_empty(), "there is no golden {missing:?}; let `written` make one");
 
+    let world = records_are_read(&golden).await;
+    rows_are_read(&world, &golden).await.expect("golden rows");
+    messages_are_read(&golden);
+}
+
+#[tokio::test]
+async fn golden_items_of_earlier_versions_are_read_and_verified() {
+    let folders = std::fs::read_dir(folder()).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let earlier: Vec<PathBuf> = folders.filter(|path| path.is_dir()).collect();
+    assert!(!earlier.is_empty());
+    for folder in earlier {
+        records_are_read(&Golden::read(&folder)).await;
+    }
+}
+
+/// Asserts that all records are read, and written back unchanged, and that the journals are intact. Returns a world with
+/// the items.
+async fn records_are_read(golden: &Golden) -> World {
     let world = golden.world().await;
     let orgs: BTreeSet<OrgId> =
         golden.items.iter().filter_map(|item| text(item, "pk").split('#').next()?.parse().ok()).collect();
@@ -304,12 +322,11 @@ async fn golden_items_are_read_and_verified() {
                 records += all.len();
             }
         });
-        verified(&world, org, &golden).await;
+        verified(&world, org, golden).await;
     }
     let stored = golden.items.iter().filter(|item| text(item, "kind") == "record").count();
     assert_eq!(records, stored);
-    rows_are_read(&world, &golden).await.expect("golden rows");
-    messages_are_read(&golden);
+    world
 }
 
 /// Asserts that an organisation's journal is intact.
