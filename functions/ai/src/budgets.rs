@@ -1,7 +1,7 @@
 //! The budgets of an organisation, with what is spent of them; and its other AI settings.
 
 use daybook_domain::ai::budget::{Amount, Usd};
-use daybook_domain::ai::settings::AiSettings;
+use daybook_domain::ai_settings::AiSettings;
 use daybook_domain::{AiSettingsId, Rule};
 use daybook_http::{Cx, Data, IfMatch, Own, Patch, Result};
 use daybook_records::{ai_settings, amended, stored_first};

@@ -4,7 +4,6 @@ pub mod budget;
 pub mod catalogue;
 pub mod limit;
 pub mod screen;
-pub mod settings;
 pub mod title;
 pub mod turns;
 pub mod usage;

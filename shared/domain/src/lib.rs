@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod ai;
+pub mod ai_settings;
 pub mod api_key;
 pub mod ask;
 pub mod audit;

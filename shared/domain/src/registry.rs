@@ -365,7 +365,7 @@ macro_rules! record_types {
             /// How an organisation uses AI: budgets, models and instructions.
             AiSettings "ai_settings" "AI 设置",
             /// The AI settings of an organisation.
-            AiSettingsId "ais" = $crate::ai::settings::AiSettings,
+            AiSettingsId "ais" = $crate::ai_settings::AiSettings,
             /// The AI chat, with its budgets.
             may Ai "ai" as AI,
             events {

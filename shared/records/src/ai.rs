@@ -1,6 +1,6 @@
 //! The AI settings of an organisation, which it has from the start.
 
-use daybook_domain::ai::settings::AiSettings;
+use daybook_domain::ai_settings::AiSettings;
 use daybook_domain::{AiSettingsId, Stored};
 use daybook_store::{Cx, Result};
 

@@ -5,8 +5,8 @@ use crate::history::path_to;
 use crate::models::{AllowedModel, allowed};
 use crate::{Asked, Chat, ChatRequest, LEASE};
 use daybook_domain::ai::budget::{Amount, BudgetOf};
-use daybook_domain::ai::settings::AiSettings;
 use daybook_domain::ai::{MessageRole, MessageStatus, token_estimate};
+use daybook_domain::ai_settings::AiSettings;
 use daybook_domain::chat::{ChatMessage, Conversation};
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{

@@ -3,8 +3,8 @@
 use crate::Chat;
 use daybook_connectors::ai::{AiProviders, key_name};
 use daybook_connectors::llm::Endpoint;
-use daybook_domain::ai::settings::AiSettings;
 use daybook_domain::ai::{Catalogue, Model, Provider};
+use daybook_domain::ai_settings::AiSettings;
 use daybook_domain::permission::RoleRef;
 use daybook_domain::user::User;
 use daybook_domain::{Error, Line, UserId};

@@ -122,7 +122,7 @@ fn has_live_tag(text: &str) -> bool {
         is_tag
             && (tag.starts_with(['!', '?'])
                 || live.contains(&name)
-                || attributes.iter().any(|attribute| has(&attribute)))
+                || attributes.iter().any(has))
     })
 }
 

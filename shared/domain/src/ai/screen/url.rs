@@ -126,8 +126,11 @@ pub(super) fn relative_to_scheme(text: &str, ended: bool, begins_value: bool) ->
     if ahead.read()? != '/' || !begins_authority(slash)? {
         return Some(Verdict::Harmless);
     }
+    if begins_value {
+        return Some(Verdict::Foreign);
+    }
     let mut host_begun = false;
-    while !begins_value {
+    loop {
         match ahead.read()? {
             '/' if !host_begun => continue,
             '/' | '?' | '#' | END => return Some(Verdict::Harmless),
