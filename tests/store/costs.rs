@@ -1,10 +1,12 @@
 //! Cost tests: calls and capacity units of common operations, compared with the table in the README.
 
 use daybook_store::{Meter, Units};
+use daybook_testing::llm::{FakeLlm, Script};
 use daybook_testing::{Person, World, WorldOptions, lead};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Price in US dollars per million units on demand (us-east-1, since 2024-11).
 const DOLLARS_PER_MILLION_WRITES: f64 = 0.625;
@@ -18,7 +20,9 @@ async fn measured(meter: &Meter, call: daybook_testing::Call, status: u16) -> (U
 
 async fn table() -> String {
     let meter = Arc::new(Meter::default());
-    let world = World::with(WorldOptions { meter: Some(meter.clone()), ..WorldOptions::default() }).await;
+    let ai = FakeLlm::start().await;
+    let options = WorldOptions { meter: Some(meter.clone()), ai: Some(ai.clone()), ..WorldOptions::default() };
+    let world = World::with(options).await;
     let (visitor, owner): (Person, Person) = (world.visitor(), world.owner().await);
     let mut rows: Vec<(&str, Units)> = Vec::new();
     let (create, text) = measured(&meter, visitor.post("/api/leads", lead("ada@example.com")), 201).await;
@@ -41,6 +45,7 @@ async fn table() -> String {
     rows.push(("Delete a lead", measured(&meter, owner.delete(&path), 200).await.0));
     rows.push(("Restore a lead", measured(&meter, owner.post(&format!("{path}/restore"), json!({})), 200).await.0));
     rows.extend(crm(&meter, &owner).await);
+    rows.extend(chat(&meter, &owner, &ai).await);
 
     let mut text = String::from(
         "| operation | calls | items written | write units | read units | US$ per million |\n|---|--:|--:|--:|--:|--:|\n",
@@ -128,6 +133,32 @@ async fn crm(meter: &Meter, owner: &Person) -> Vec<(&'static str, Units)> {
     rows.push(("Delete a customer with 5 interactions", measured(meter, owner.delete(&path), 200).await.0));
     let restore = owner.post(&format!("{path}/restore"), json!({}));
     rows.push(("Restore it with them", measured(meter, restore, 200).await.0));
+    rows
+}
+
+/// The costs of turns of a chat: a question of 300 characters and an answer of 1,500, after five earlier turns.
+async fn chat(meter: &Meter, owner: &Person, ai: &FakeLlm) -> Vec<(&'static str, Units)> {
+    let id = owner.post("/api/conversations", json!({})).await.expect(201).id();
+    let question = json!({
+        "messages": [{"role": "user", "content": "Please say more. ".repeat(18)}], "conversation_id": id,
+        "model": "claude-haiku-5-5",
+    });
+    let pieces = ["A sentence of thirty letters. "; 50];
+    let quick = Script::saying(&pieces);
+    ai.always(quick.clone());
+    for _ in 0..5 {
+        owner.post("/api/chat", question.clone()).await.expect(200);
+    }
+    let mut rows = Vec::new();
+    let ask = || owner.post("/api/chat", question.clone());
+    rows.push(("A turn of a chat, answered within 0.5 s", measured(meter, ask(), 200).await.0));
+    // Ten flushes, as an answer of five seconds has.
+    ai.script(Script { pause: Duration::from_millis(104), ..quick });
+    rows.push(("A turn of a chat, answered in 5.2 s", measured(meter, ask(), 200).await.0));
+    let alone = json!({"messages": [{"role": "user", "content": "Hello"}], "model": "claude-haiku-5-5"});
+    rows.push(("A question without a conversation", measured(meter, owner.post("/api/chat", alone), 200).await.0));
+    let messages = owner.get(&format!("/api/conversations/{id}/messages?limit=20"));
+    rows.push(("List 14 messages", measured(meter, messages, 200).await.0));
     rows
 }
 

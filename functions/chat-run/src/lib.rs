@@ -54,7 +54,7 @@ async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result
             return Ok(Outcome::Done);
         }
         let generator = env.ids.next().simple().to_string();
-        let Some(run) = Run::take(&env, org, id, &generator, env.clock.now().plus(LEASE)).await? else {
+        let Some(run) = Run::take(&env, org, id, &generator, env.clock.now().plus(chat.site.lease())).await? else {
             return Ok(Outcome::Done);
         };
         match work_of(&chat, &cx, id, run.clone()).await? {

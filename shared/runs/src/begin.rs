@@ -3,7 +3,7 @@
 use crate::end::give_back;
 use crate::history::path_to;
 use crate::models::{AllowedModel, allowed};
-use crate::{Asked, Chat, ChatRequest, LEASE};
+use crate::{Asked, Chat, ChatRequest};
 use daybook_domain::ai::budget::{Amount, BudgetOf};
 use daybook_domain::ai::{MessageRole, MessageStatus, token_estimate};
 use daybook_domain::ai_settings::AiSettings;
@@ -110,7 +110,7 @@ async fn begun(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Beg
 
     let begun = Begun {
         id: RunId::new(cx.env.ids.next()),
-        run: new_run(cx, user, request, named, max_tokens),
+        run: new_run(cx, (user, chat.site.lease()), request, named, max_tokens),
         asked,
         candidates,
         hosts: settings.hosts(),
@@ -118,7 +118,7 @@ async fn begun(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Beg
     let begun = with_hold(begun, cx);
     let hold = begun.run.hold;
     let due = RunCheck { org: cx.org, hold: Some(hold), entry: None, run: hold.run }
-        .schedule(&cx.env, cx.now().plus(LEASE))
+        .schedule(&cx.env, begun.run.due_at)
         .await?;
     let committed = match hold.reserve(&cx.env, cx.org, &settings.organization, &settings.per_user).await {
         Ok(()) => commit(chat, cx, request, place.as_ref(), begun).await,
@@ -244,7 +244,7 @@ fn fitted(mut asked: Asked, tokens: u64, may_cut: bool) -> Result<Asked, Domain>
     Ok(asked)
 }
 
-fn new_run(cx: &Cx, user: UserId, request: &ChatRequest, model: &str, max_tokens: u32) -> Run {
+fn new_run(cx: &Cx, (user, lease): (UserId, Duration), request: &ChatRequest, model: &str, max_tokens: u32) -> Run {
     let now = cx.now();
     let id = RunId::new(cx.env.ids.next());
     Run {
@@ -259,7 +259,8 @@ fn new_run(cx: &Cx, user: UserId, request: &ChatRequest, model: &str, max_tokens
         input: 0,
         hold: Hold { run: id, user, at: now, amount: Amount::default() },
         generator: None,
-        leased_until: now.plus(LEASE),
+        leased_until: now.plus(lease),
+        due_at: now.plus(lease),
         stop: false,
         base: 0,
         text: String::new(),

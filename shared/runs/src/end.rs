@@ -1,7 +1,7 @@
 //! The end of a run: its answer is stored with its state, and what it held of the budgets is settled.
 
+use crate::Chat;
 use crate::models::model_line;
-use crate::{Chat, LEASE};
 use daybook_connectors::llm::TokenUsage;
 use daybook_domain::ai::budget::{Amount, Usd};
 use daybook_domain::ai::{MessageRole, Model, TokenCount, token_estimate};
@@ -124,7 +124,7 @@ pub async fn settle(env: &Env, org: OrgId, id: RunId) -> Result<()> {
     let spent = Amount { cost: usage.cost_usd.0, tokens: usage.input + usage.output };
     run.hold.settle(env, org, spent).await?;
     let check = RunCheck { org, hold: Some(run.hold), entry: None, run: id };
-    due::remove(env, &check.due(run.hold.at.plus(LEASE))).await
+    due::remove(env, &check.due(run.due_at)).await
 }
 
 /// Returns what a run held that was never committed.

@@ -5,7 +5,7 @@ use crate::end::{Ended, end, usage_of};
 use crate::history::path_to;
 use crate::live::Speaking;
 use crate::models::{AllowedModel, allowed_to_user};
-use crate::{Asked, Chat, LEASE, Site};
+use crate::{Asked, Chat, Site};
 use daybook_connectors::llm::{Ask, Failure, FailureKind, Finish, Part, TokenUsage};
 use daybook_domain::ai::{Screen, token_estimate};
 use daybook_domain::chat::{ChatMessage, Conversation, MessageUsage};
@@ -252,14 +252,15 @@ impl Generator<'_> {
     /// Stores what is new of the text and renews the lease; looks whether the run is to stop.
     async fn flush(&mut self) -> Result<Flushed> {
         let now = self.cx.now();
-        let renews = now.until(self.run.leased_until) < LEASE / 2;
+        let lease = self.chat.site.lease();
+        let renews = now.until(self.run.leased_until) < lease / 2;
         if self.stored == self.written && !renews {
             // A stop reaches a generator on the same machine without the table.
             return if self.chat.site == Site::Machine { Ok(Flushed::Going) } else { self.looked().await };
         }
         let written = self.written;
         self.run.move_text(&self.cx.env, self.cx.org, self.id).await?;
-        self.run.leased_until = now.plus(LEASE);
+        self.run.leased_until = now.plus(lease);
         let flushed = self.run.flush(&self.cx.env, self.cx.org, self.id).await?;
         self.stored = written;
         Ok(flushed)

@@ -31,8 +31,12 @@ use daybook_store::config::Variables;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The lease of a generator, which each flush renews; and how long a queued run waits before its worker is called again.
+/// The longest lease of a generator, which each flush renews; and how long a queued run waits before its worker is called
+/// again.
 pub const LEASE: Duration = Duration::from_secs(60);
+
+/// The lease on one machine, whose clock and table are the generator's own.
+const LEASE_HERE: Duration = Duration::from_secs(5);
 
 /// Where a process runs, which decides who generates answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,16 @@ pub enum Site {
     Stream,
     /// The function behind the HTTP API, which can't stream: the worker of a queue generates all answers.
     Api,
+}
+
+impl Site {
+    /// The lease of a generator, after which it counts as dead.
+    pub fn lease(self) -> Duration {
+        match self {
+            Site::Machine => LEASE_HERE,
+            Site::Stream | Site::Api => LEASE,
+        }
+    }
 }
 
 /// The chat of a process.

@@ -53,6 +53,10 @@ pub enum Case {
     ReadTask,
     /// A signed-in user lists the 20 open tasks that are due first.
     FilterTasks,
+    /// A signed-in user lists 20 messages of a conversation.
+    ListMessages,
+    /// A signed-in user asks the offline model, without a conversation.
+    Ask,
     /// A visitor posts a lead.
     Create,
     /// A signed-in user makes a customer.
@@ -129,7 +133,7 @@ impl Kind {
 
 impl Case {
     /// Every case. Creates come last, since they change the results of the others and cause work in the background.
-    pub const ALL: [Case; 23] = [
+    pub const ALL: [Case; 25] = [
         Case::Read,
         Case::List,
         Case::SearchHit,
@@ -147,6 +151,8 @@ impl Case {
         Case::FilterOpportunities,
         Case::ReadTask,
         Case::FilterTasks,
+        Case::ListMessages,
+        Case::Ask,
         Case::Create,
         Case::CreateCustomer,
         Case::CreateContact,
@@ -158,7 +164,14 @@ impl Case {
     /// Its record type; none for leads.
     pub fn kind(self) -> Option<Kind> {
         match self {
-            Case::Read | Case::List | Case::SearchHit | Case::SearchMiss | Case::Login | Case::Create => None,
+            Case::Read
+            | Case::List
+            | Case::SearchHit
+            | Case::SearchMiss
+            | Case::Login
+            | Case::ListMessages
+            | Case::Ask
+            | Case::Create => None,
             Case::ReadCustomer
             | Case::ListCustomers
             | Case::FilterCustomers
@@ -191,6 +204,8 @@ impl Case {
             Case::FilterOpportunities => "List 20 opportunities in a stage",
             Case::ReadTask => "Read a task",
             Case::FilterTasks => "List 20 open tasks, by due date",
+            Case::ListMessages => "List 20 messages",
+            Case::Ask => "Ask the offline model",
             Case::Create => "Create a lead",
             Case::CreateCustomer => "Create a customer",
             Case::CreateContact => "Create a contact",
@@ -255,6 +270,11 @@ impl Script {
             Case::FilterOpportunities => of(Kind::Opportunity, "stage=proposal&"),
             Case::ReadTask => Requests::ReadOf(Kind::Task, known.clone()),
             Case::FilterTasks => of(Kind::Task, "status=todo&sort=due_date&"),
+            Case::ListMessages => {
+                let path = format!("/api/conversations/{}/messages?limit=20", known.conversation);
+                Requests::OneOf([get(&path, Some(&known.token))].into())
+            }
+            Case::Ask => Requests::OneOf([post_as("/api/chat", &question(None), Some(&known.token))].into()),
             Case::Create => Requests::Create,
             Case::CreateCustomer => Requests::CreateOf(Kind::Customer, known.clone()),
             Case::CreateContact => Requests::CreateOf(Kind::Contact, known.clone()),
@@ -297,6 +317,15 @@ pub fn lead(local_part: &str) -> String {
     json!({
         "first_name": "张", "last_name": "三", "email": format!("{local_part}@example.com"),
         "phone": "+86-138-0013-8000", "company": "示例科技有限公司", "requirements": "需要自动化巡检解决方案"
+    })
+    .to_string()
+}
+
+/// The body of a question to the offline model.
+pub fn question(conversation: Option<&str>) -> String {
+    json!({
+        "messages": [{"id": "msg1", "content": "你好", "role": "user", "timestamp": 1_697_467_200_000_u64}],
+        "model": "gpt-3.5-turbo", "conversation_id": conversation,
     })
     .to_string()
 }

@@ -1,7 +1,7 @@
 //! Preparation of a measurement: signs in, makes and lists records, and chooses the words to search for.
 
 use crate::Result;
-use crate::cases::{Case, Kind, NO_HIT, PASSWORD, USER, escape, fresh_local_part, get, lead, post, post_as};
+use crate::cases::{Case, Kind, NO_HIT, PASSWORD, USER, escape, fresh_local_part, get, lead, post, post_as, question};
 use crate::load::Connection;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -33,8 +33,20 @@ pub struct Known {
     pub ids: Vec<String>,
     /// Search words with their numbers of hits; empty unless a search is measured.
     pub words: Vec<(String, usize)>,
+    /// A conversation of 40 messages; empty unless its case is measured.
+    pub conversation: String,
     /// The ids of the records made, by type; empty unless their cases are measured.
     records: [Vec<String>; 5],
+}
+
+/// Makes a conversation of 20 turns; returns its id.
+async fn conversation(connection: &mut Connection, token: &str) -> Result<String> {
+    let made = ask(connection, &post_as("/api/conversations", "{}", Some(token)), 201).await?;
+    let id = made["data"]["id"].as_str().ok_or("a conversation without an id")?.to_owned();
+    for _ in 0..20 {
+        ask(connection, &post_as("/api/chat", &question(Some(&id)), Some(token)), 200).await?;
+    }
+    Ok(id)
 }
 
 impl Known {
@@ -67,7 +79,11 @@ impl Known {
         if cases.contains(&Case::Create) {
             check_intake(&mut connection, &token).await?;
         }
-        Ok(Arc::new(Known { token, ids, words, records }))
+        let conversation = match cases.contains(&Case::ListMessages) {
+            true => conversation(&mut connection, &token).await?,
+            false => String::new(),
+        };
+        Ok(Arc::new(Known { token, ids, words, conversation, records }))
     }
 
     /// The ids of the records of a type.

@@ -6,6 +6,7 @@
 
 mod cases;
 mod engine;
+mod first_token;
 mod functions;
 mod known;
 mod load;
@@ -67,6 +68,8 @@ struct Arguments {
 enum Instead {
     /// Each function as Lambda runs it: size, start, memory, latency.
     Functions(functions::Arguments),
+    /// The time until the first text of an answer.
+    FirstToken,
 }
 
 impl Arguments {
@@ -100,6 +103,9 @@ fn run(arguments: &Arguments) -> Result<String> {
     let binary = server::build(&ours)?;
     let folder = Folder::make(&ours, arguments.keep)?;
     let machine = Machine::look(&folder.path);
+    if let Some(Instead::FirstToken) = &arguments.instead {
+        return first_token::run(&binary, &folder.path.join("first-token"), &machine);
+    }
     let mut filled = Vec::new();
     for &leads in &arguments.leads {
         let data = folder.path.join(format!("leads-{leads}"));

@@ -3,6 +3,7 @@
 
 mod backup;
 mod browser;
+mod chat;
 mod crash;
 mod family;
 mod host;

@@ -84,6 +84,8 @@ pub struct Run {
     pub generator: Option<String>,
     /// The end of the lease.
     pub leased_until: Timestamp,
+    /// When its due item checks it first.
+    pub due_at: Timestamp,
     /// Whether it is to stop.
     #[serde(default)]
     pub stop: bool,
