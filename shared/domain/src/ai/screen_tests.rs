@@ -260,6 +260,7 @@ fn html_is_shown_as_text() {
         ("<Vec<img src=x>", "&lt;Vec&lt;img src=x>"),
         ("<std::string::String> <a@b.com> <x:>", "&lt;std::string::String> &lt;a@b.com> &lt;x:>"),
         ("<img\0 src=x> <\u{200B}img>", "&lt;img src=x> &lt;img>"),
+        ("<code><pre><kbd>", "&lt;code>&lt;pre>&lt;kbd>"),
         ("<b", "&lt;b"),
         ("<a", "&lt;a"),
     ];
