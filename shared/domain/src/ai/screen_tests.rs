@@ -151,6 +151,7 @@ fn foreign_urls_are_removed() {
         ),
         ("[x](&#104;ttps&colon;//evil.com)", "[x]([link removed])"),
         ("[x](&#x2f;&sol;evil.com) [x](&#x2f&sol;evil.com)", "[x]([link removed]) [x]([link removed])"),
+        ("&\\#106;//evil.com %61https:evil.com", "&\\#106;[link removed] %61[link removed]"),
         ("[x](&\\#106;avascript:alert(1))", "[x]([link removed])"),
         ("https&colon;&sol;&sol;evil.com", "[link removed]"),
         ("[x](h&Tab;ttps://evil.com) [x](/&NewLine;/evil.com)", "[x]([link removed]) [x]([link removed])"),
