@@ -119,10 +119,7 @@ fn has_live_tag(text: &str) -> bool {
             ["href", "src", "srcset", "style", "onerror", "onload", "onclick", "poster", "data", "action", "ping"];
         let is_tag = tag.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
         let has = |attribute: &&str| tag.contains(&format!("{attribute}="));
-        is_tag
-            && (tag.starts_with(['!', '?'])
-                || live.contains(&name)
-                || attributes.iter().any(|attribute| has(&attribute)))
+        is_tag && (tag.starts_with(['!', '?']) || live.contains(&name) || attributes.iter().any(has))
     })
 }
 

@@ -126,18 +126,20 @@ pub(super) fn relative_to_scheme(text: &str, ended: bool, begins_value: bool) ->
     if ahead.read()? != '/' || !begins_authority(slash)? {
         return Some(Verdict::Harmless);
     }
+    if begins_value {
+        return Some(Verdict::Foreign);
+    }
     let mut host_begun = false;
-    while !begins_value {
+    loop {
         match ahead.read()? {
-            '/' if !host_begun => continue,
+            '/' if !host_begun => {}
             '/' | '?' | '#' | END => return Some(Verdict::Harmless),
-            '@' | '[' | '%' | CUT => break,
-            '.' | ':' if ahead.peek()?.is_alphanumeric() => break,
+            '@' | '[' | '%' | CUT => return Some(Verdict::Foreign),
+            '.' | ':' if ahead.peek()?.is_alphanumeric() => return Some(Verdict::Foreign),
             next if next.is_whitespace() => return Some(Verdict::Harmless),
             _ => host_begun = true,
         }
     }
-    Some(Verdict::Foreign)
 }
 
 /// Judges the destination of a link, an image, a definition or a style: foreign if it has a scheme or names a host.
