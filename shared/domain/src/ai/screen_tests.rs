@@ -140,7 +140,7 @@ fn foreign_urls_are_removed() {
         ("www.evil.com WWW.evil.com, (www.evil.com)", "[link removed] [link removed], ([link removed])"),
         ("xwww.evil.com xhttps://evil.com", "xwww[link removed] xhttps[link removed]"),
         ("[x](//evil.com/a) [y](< //evil.com>)", "[x]([link removed]) [y](&lt; [link removed]>)"),
-        ("//evil.com/x", "[link removed]"),
+        ("//evil.com/x //localhost", "[link removed] [link removed]"),
         ("https:\\\\evil.com https\\://evil.com", "[link removed] [link removed]"),
         (
             "[x](\\\\evil.com) [x](/\\evil.com) [x](\\/\\/evil.com)",
