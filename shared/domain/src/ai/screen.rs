@@ -153,14 +153,12 @@ impl Screen {
         } else {
             shown.push_str(&text[..unit.length]);
         }
-        let authority = self.place.authority;
         // Structure is ASCII: a fullwidth bracket is none.
         let written = text.chars().next().filter(|first| !first.is_ascii());
-        if let Some(character) = written.or(unit.read) {
-            self.place.note(character);
-        }
-        if unit.form == Form::Encoded {
-            self.place.authority = authority;
+        match written.or(unit.read) {
+            Some(character) if unit.form == Form::Encoded => self.place.note_encoded(character),
+            Some(character) => self.place.note(character),
+            None => {}
         }
         if may_go_on && (url::continues_host(next) || next == '_') {
             self.show(" ", shown);

@@ -140,7 +140,7 @@ fn foreign_urls_are_removed() {
         ("www.evil.com WWW.evil.com, (www.evil.com)", "[link removed] [link removed], ([link removed])"),
         ("xwww.evil.com xhttps://evil.com", "xwww[link removed] xhttps[link removed]"),
         ("[x](//evil.com/a) [y](< //evil.com>)", "[x]([link removed]) [y](&lt; [link removed]>)"),
-        ("//evil.com/x", "[link removed]"),
+        ("//evil.com/x //localhost", "[link removed] [link removed]"),
         ("https:\\\\evil.com https\\://evil.com", "[link removed] [link removed]"),
         (
             "[x](\\\\evil.com) [x](/\\evil.com) [x](\\/\\/evil.com)",
@@ -148,6 +148,7 @@ fn foreign_urls_are_removed() {
         ),
         ("[x](&#104;ttps&colon;//evil.com)", "[x]([link removed])"),
         ("[x](&#x2f;&sol;evil.com) [x](&#x2f&sol;evil.com)", "[x]([link removed]) [x]([link removed])"),
+        ("&\\#106;//evil.com %61https:evil.com", "&\\#106;[link removed] %61[link removed]"),
         ("[x](&\\#106;avascript:alert(1))", "[x]([link removed])"),
         ("https&colon;&sol;&sol;evil.com", "[link removed]"),
         ("[x](h&Tab;ttps://evil.com) [x](/&NewLine;/evil.com)", "[x]([link removed]) [x]([link removed])"),
@@ -257,6 +258,7 @@ fn html_is_shown_as_text() {
         ("<Vec<img src=x>", "&lt;Vec&lt;img src=x>"),
         ("<std::string::String> <a@b.com> <x:>", "&lt;std::string::String> &lt;a@b.com> &lt;x:>"),
         ("<img\0 src=x> <\u{200B}img>", "&lt;img src=x> &lt;img>"),
+        ("<code><pre><kbd>", "&lt;code>&lt;pre>&lt;kbd>"),
         ("<b", "&lt;b"),
         ("<a", "&lt;a"),
     ];

@@ -77,6 +77,16 @@ impl Place {
         self.last = character;
     }
 
+    /// Notes a character that is shown encoded. It ends no host, and not all renderers decode it, so no word either.
+    pub(super) fn note_encoded(&mut self, character: char) {
+        let authority = self.authority;
+        self.note(character);
+        self.authority = authority;
+        if character.is_alphanumeric() {
+            self.last = ';';
+        }
+    }
+
     /// The name that the character belongs to.
     fn continued(&mut self, character: char) -> Option<Name> {
         let is_domain = self.follows_domain();

@@ -8,19 +8,20 @@ const LONGEST: usize = 4096;
 /// A length that the names of elements don't reach, in bytes.
 const LONGEST_NAME: usize = 32;
 
-/// The elements of formatting, which are kept if they have no attributes.
-const PLAIN: &str = "b blockquote br caption code del details em h1 h2 h3 h4 h5 h6 hr i kbd li mark ol p pre s \
-    strong sub summary sup table tbody td tfoot th thead tr u ul";
+/// The elements of formatting, which are kept if they have no attributes. Those of code aren't among them: some
+/// renderers show the text after their tags unescaped.
+const PLAIN: &str = "b blockquote br caption del details em h1 h2 h3 h4 h5 h6 hr i li mark ol p s strong sub summary \
+    sup table tbody td tfoot th thead tr u ul";
 
 /// All other elements of HTML, and those of SVG and MathML that link or load. What isn't an element stays as it is,
 /// such as the type parameter in `Vec<T>`.
 const ELEMENTS: &str = "a abbr acronym address animate animatemotion animatetransform annotation annotation-xml \
-    applet area article aside audio base basefont bdi bdo bgsound big blink body button canvas center cite col \
+    applet area article aside audio base basefont bdi bdo bgsound big blink body button canvas center cite code col \
     colgroup command content data datalist dd desc dfn dialog dir div dl dt element embed feimage fencedframe \
     fieldset figcaption figure font footer foreignobject form frame frameset head header hgroup html iframe image \
-    img input ins isindex keygen label legend link listing main malignmark map marquee math mathml menu menuitem \
+    img input ins isindex kbd keygen label legend link listing main malignmark map marquee math mathml menu menuitem \
     meta meter mglyph mi mn mo ms mtext multicol nav nextid nobr noembed noframes noscript object optgroup option \
-    output param picture plaintext portal progress q rb rbc rp rt rtc ruby samp script search section select \
+    output param picture plaintext portal pre progress q rb rbc rp rt rtc ruby samp script search section select \
     selectedcontent semantics set shadow slot small source spacer span strike style svg template textarea time title \
     track tt use var video wbr xml xmp xss";
 

@@ -129,18 +129,18 @@ pub(super) fn relative_to_scheme(text: &str, ended: bool, begins_value: bool) ->
     if begins_value {
         return Some(Verdict::Foreign);
     }
-    let mut host_begun = false;
+    let mut host = String::new();
     loop {
         match ahead.read()? {
-            '/' if !host_begun => continue,
-            '/' | '?' | '#' | END => return Some(Verdict::Harmless),
-            '@' | '[' | '%' | CUT => break,
-            '.' | ':' if ahead.peek()?.is_alphanumeric() => break,
-            next if next.is_whitespace() => return Some(Verdict::Harmless),
-            _ => host_begun = true,
+            '/' if host.is_empty() => {}
+            '@' | '[' | '%' | CUT => return Some(Verdict::Foreign),
+            '.' | ':' if ahead.peek()?.is_alphanumeric() => return Some(Verdict::Foreign),
+            '/' | '?' | '#' | END => break,
+            next if next.is_whitespace() => break,
+            next => host.push(next),
         }
     }
-    Some(Verdict::Foreign)
+    Some(foreign_if(host.starts_with("localhost")))
 }
 
 /// Judges the destination of a link, an image, a definition or a style: foreign if it has a scheme or names a host.
