@@ -42,7 +42,6 @@ pub async fn read(cx: Cx, Own(chat): Own<Chat>) -> Result<Data<KeysShown>> {
 
 /// Sets or removes the organisation's own keys. They are stored encrypted, and take effect with the next question.
 pub async fn update(cx: Cx, Own(chat): Own<Chat>, Json(new): Json<NewKeys>) -> Result<Data<KeysShown>> {
-    let mut keys = AiKeys::read(&cx.env, cx.org).await?;
     let mut violations = Violations::default();
     for (name, key) in &new.api_keys {
         let place = format!("/api_keys/{}", daybook_domain::read::escape(name));
@@ -58,11 +57,16 @@ pub async fn update(cx: Cx, Own(chat): Own<Chat>, Json(new): Json<NewKeys>) -> R
     if new.api_keys.is_empty() {
         return Err(Domain::invalid("/api_keys", Rule::Required).into());
     }
+    cx.decide(|| changed(&cx, &chat, &new)).await
+}
+
+async fn changed(cx: &Cx, chat: &Chat, new: &NewKeys) -> Result<Data<KeysShown>> {
+    let mut keys = AiKeys::read(&cx.env, cx.org).await?;
     for (name, key) in &new.api_keys {
         keys.set(&cx.env, name, key.as_ref())?;
     }
     let tx = Tx::happened(Event::AiKeysChanged, Audit::PermissionChange, cx.org).without_request();
-    cx.commit(tx.with_row(keys.write(cx.org)?), Data(shown(&chat, &keys))).await
+    cx.commit(tx.with_row(keys.write(cx.org)?), Data(shown(chat, &keys))).await
 }
 
 /// Refuses a key that can't be sent in a header.

@@ -2,7 +2,7 @@
 
 use daybook_domain::{ChatMessageId, Event, RunId};
 use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
-use daybook_runs::{Chat, LEASE, Site, end_dead, end_queued, generate, settle, work_of};
+use daybook_runs::{Begun, Chat, LEASE, Site, end_dead, end_queued, generate, settle, work_of};
 use daybook_store::rows::run::{self, Run, RunCheck, State};
 use daybook_store::{Cx, EntryRef, Env, Fact, Result, Settings};
 use std::sync::Arc;
@@ -53,12 +53,15 @@ async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result
             end_queued(&cx, id, &run).await?;
             return Ok(Outcome::Done);
         }
+        // Read before the run is taken, so that a failure leaves it to the next attempt.
+        let work = work_of(&chat, &cx, id, run.clone()).await?;
         let generator = env.ids.next().simple().to_string();
-        let Some(run) = Run::take(&env, org, id, &generator, env.clock.now().plus(chat.site.lease())).await? else {
-            return Ok(Outcome::Done);
+        let until = env.clock.now().plus(chat.site.lease());
+        let Some(run) = Run::take(&env, org, id, &generator, until).await? else {
+            return Ok(taken_by_another(&env, entry.is_some()));
         };
-        match work_of(&chat, &cx, id, run.clone()).await? {
-            Some(work) => generate(&chat, &cx, work).await?,
+        match work {
+            Some(work) => generate(&chat, &cx, Begun { run, ..work }).await?,
             None => end_dead(&chat, &cx, id, &run).await?,
         }
         return Ok(Outcome::Done);
@@ -67,11 +70,18 @@ async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result
         end_dead(&chat, &cx, id, &run).await?;
         return Ok(Outcome::Done);
     }
-    // Another copy of the request's message; the due item looks after the run.
-    if entry.is_some() {
-        return Ok(Outcome::Done);
+    Ok(match entry.is_some() {
+        true => taken_by_another(&env, true),
+        false => Outcome::RetryAt(run.leased_until, "the answer is being generated".to_owned()),
+    })
+}
+
+/// What is left to do about a run that another worker generates: its due item looks after it, so that one stays.
+fn taken_by_another(env: &Env, is_entry: bool) -> Outcome {
+    match is_entry {
+        true => Outcome::Done,
+        false => Outcome::RetryAt(env.clock.now().plus(LEASE), "another worker generates the answer".to_owned()),
     }
-    Ok(Outcome::RetryAt(run.leased_until, "the answer is being generated".to_owned()))
 }
 
 /// The context of a run: that of the request, as its entry proves, else Daybook's own.

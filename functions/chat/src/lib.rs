@@ -9,11 +9,16 @@ use daybook_domain::error::Thing;
 use daybook_domain::permission::Action::Use;
 use daybook_domain::permission::Resource::Ai;
 use daybook_domain::{Error as Domain, RunId};
-use daybook_http::{Cx, Data, Events, Json, Own, Path, Result, Routes, WantsEvents, can};
+use daybook_http::{Cx, Data, Error, Events, Json, Own, Path, Result, Routes, WantsEvents, can};
 use daybook_runs::{Chat, ChatRequest, Site, Watch, begin, end_dead, end_queued, start};
+use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::run::{self, Run, State};
+use std::time::Duration;
 use stream::{AfterSeq, events_of};
 use tokio::time::{Instant, timeout_at};
+
+/// The rate at which a user may begin to read answers.
+const READERS: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -40,18 +45,14 @@ async fn chat(
     if request.stream && chat.site == Site::Api {
         return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
     }
-    let id = match begin(&chat, &cx, &request).await? {
-        Ok(begun) => {
-            let id = begun.id;
-            if chat.generates(request.stream) {
-                start(&chat, &cx, begun);
-            }
-            id
-        }
-        // The run of an earlier request with the same idempotency key.
-        Err(earlier) => earlier,
-    };
-    if request.stream {
+    let stream = request.stream;
+    // A task of its own: a client that goes away meanwhile doesn't leave a committed run without its generator.
+    let asking = tokio::spawn({
+        let (chat, cx) = (chat.clone(), cx.clone());
+        async move { asked(&chat, &cx, &request).await }
+    });
+    let id = asking.await.map_err(|error| Error::internal("begin a run", error))??;
+    if stream {
         return Ok(ChatAnswer::Events(events_of(&chat, &cx, id, 0, true).await?));
     }
     let mut watch = Watch::of(&chat, &cx, id, 0).await?;
@@ -73,6 +74,21 @@ async fn chat(
     }
 }
 
+/// Begins a run, and its generation where that is this process's work; returns the run, or that of an earlier request with
+/// the same idempotency key.
+async fn asked(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<RunId> {
+    Ok(match begin(chat, cx, request).await? {
+        Ok(begun) => {
+            let id = begun.id;
+            if chat.generates(request.stream) {
+                start(chat, cx, begun);
+            }
+            id
+        }
+        Err(earlier) => earlier,
+    })
+}
+
 /// Returns the state of an answer, with its text so far.
 async fn read(cx: Cx, Path(id): Path<RunId>) -> Result<Data<RunShown>> {
     let run = own_run(&cx, id).await?;
@@ -82,7 +98,8 @@ async fn read(cx: Cx, Path(id): Path<RunId>) -> Result<Data<RunShown>> {
 
 /// Streams an answer from a position on, as server-sent events.
 async fn events(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>, AfterSeq(after): AfterSeq) -> Result<Events> {
-    own_run(&cx, id).await?;
+    let run = own_run(&cx, id).await?;
+    cx.limited("chat events", &run.hold.user.to_string(), READERS).await?;
     if chat.site == Site::Api {
         return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
     }

@@ -1,13 +1,14 @@
 //! Forks: copies of a conversation up to a message.
 
 use daybook_domain::chat::Conversation;
+use daybook_domain::error::Oversized;
 use daybook_domain::job::{Job, Work};
 use daybook_domain::{ChatMessageId, ConversationId, Error as Domain, RecordType, Rule};
 use daybook_http::{Accepted, Answer, Call, Created, Cx, HttpReply, Json, Operation, Path, Result};
 use daybook_records::{Draft, created};
 use daybook_runs::{ConversationShown, MOST_COPIED, copied, path_to};
 use daybook_store::rows::chat::ChatState;
-use daybook_store::{Answer as Kind, Reply, Tx};
+use daybook_store::{Answer as Kind, PAGE_BYTES, Reply, Tx};
 use serde::{Deserialize, Serialize};
 
 /// A fork to make.
@@ -54,7 +55,13 @@ pub async fn fork(cx: Cx, Path(id): Path<ConversationId>, Json(new): Json<NewFor
     let unknown = || Domain::invalid("/message_id", Rule::Id { prefix: RecordType::ChatMessage.prefix().to_owned() });
     let last = new.message_id.or(state.last);
     let path = match last {
-        Some(last) => path_to(&cx, id, last, usize::MAX).await?.ok_or_else(unknown)?,
+        Some(last) => {
+            let path = path_to(&cx, id, last, usize::MAX).await?.ok_or_else(unknown)?;
+            if path.first().is_some_and(|first| first.parent_message_id.is_some()) {
+                return Err(Domain::TooLarge { what: Oversized::Conversation, limit: PAGE_BYTES as u64 }.into());
+            }
+            path
+        }
         None => Vec::new(),
     };
     let stamp = cx.stamp();

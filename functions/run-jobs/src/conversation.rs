@@ -39,20 +39,7 @@ pub async fn copy(
 
 /// Erases a conversation with its messages, live or in the trash.
 pub async fn erase(cx: &Cx, job: &Job, id: ConversationId) -> Result<Job> {
-    let mut erased = Erased::default();
-    let live = cx.children(id, RecordType::ChatMessage).await?;
-    for message in cx.records::<ChatMessage>(live.into_iter()).await?.keys() {
-        if let Some(message) = cx.find::<ChatMessage>(*message).await? {
-            remove(cx, &message, Kept::Live).await?;
-            erased.records += 1;
-        }
-    }
-    for message in cx.trash().deleted_with(id.into()).await? {
-        if let Ok(message) = cx.trash().get::<ChatMessage>(message, None).await {
-            remove(cx, &message, Kept::InTrash).await?;
-            erased.records += 1;
-        }
-    }
+    let mut erased = Erased { records: messages(cx, id).await?, ..Erased::default() };
     match cx.find::<Conversation>(id).await? {
         Some(conversation) => remove(cx, &conversation, Kept::Live).await?,
         None => match cx.trash().get::<Conversation>(id, None).await {
@@ -61,6 +48,25 @@ pub async fn erase(cx: &Cx, job: &Job, id: ConversationId) -> Result<Job> {
             Err(error) => return Err(error),
         },
     }
-    erased.records += 1;
+    // An answer may have ended in between; now that the conversation is gone, none can follow.
+    erased.records += 1 + messages(cx, id).await?;
     Ok(job.with_erased(erased))
+}
+
+/// Erases the messages of a conversation; returns their number.
+async fn messages(cx: &Cx, id: ConversationId) -> Result<u64> {
+    let mut count = 0;
+    for message in cx.children(id, RecordType::ChatMessage).await? {
+        if let Some(message) = cx.find::<ChatMessage>(message).await? {
+            remove(cx, &message, Kept::Live).await?;
+            count += 1;
+        }
+    }
+    for message in cx.trash().deleted_with(id.into()).await? {
+        if let Ok(message) = cx.trash().get::<ChatMessage>(message, None).await {
+            remove(cx, &message, Kept::InTrash).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
 }

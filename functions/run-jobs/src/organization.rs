@@ -4,6 +4,7 @@ use crate::remove;
 use daybook_domain::job::{Erased, Job};
 use daybook_domain::registry::boxed;
 use daybook_domain::{Record, RecordType, for_each_record_type};
+use daybook_store::rows::ai_keys::AiKeys;
 use daybook_store::rows::delivery;
 use daybook_store::{Cx, Kept, Result};
 
@@ -23,6 +24,7 @@ pub async fn run(cx: &Cx, job: &Job) -> Result<Job> {
     for_each_record_type!(T => if T::TYPE != RecordType::Job {
         erased.records += boxed(|| all::<T>(cx)).await?;
     });
+    AiKeys::remove(&cx.env, cx.org).await?;
     Ok(job.with_erased(erased))
 }
 

@@ -69,6 +69,9 @@ impl AiProviders {
             let site = Site { api: Api::ChatCompletions, url: url("AI_SERVERS", &text), key };
             servers.insert(name, site);
         }
+        if let Some(name) = ["openai", "anthropic", "offline"].into_iter().find(|name| servers.contains_key(*name)) {
+            wrong.push(format!("AI_SERVERS: {name} is the name of another provider"));
+        }
         if let Some((name, _)) = keys.iter().find(|(name, _)| !servers.contains_key(name)) {
             wrong.push(format!("AI_SERVER_KEYS: there is no server {name} in AI_SERVERS"));
         }

@@ -79,7 +79,7 @@ impl Record for Conversation {
     const RESOURCE: Resource = Resource::Conversations;
     const PERSONAL: Personal = Personal::Yes;
     const UNDONE: bool = false;
-    const UNJOURNALED: &'static [&'static str] = &["title", "system_prompt"];
+    const UNJOURNALED: &'static [&'static str] = &["title", "system_prompt", "tags", "folder"];
     const SAMPLE: &'static str = r#"{"title": "Offer for ABC", "model": "offline", "tags": ["offers"], "folder": "ABC", "temporary": false, "linked_to": {"type": "customer", "id": "cus_{id}"}, "owner_id": "usr_{id}"}"#;
     const SEARCHED: bool = true;
     const OWNER: Option<&'static str> = Some("owner_id");

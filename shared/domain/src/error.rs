@@ -198,6 +198,8 @@ pub enum Oversized {
     Batch,
     /// A record.
     Record,
+    /// A conversation.
+    Conversation,
 }
 
 impl Oversized {
@@ -207,6 +209,7 @@ impl Oversized {
             Oversized::Body => locale.pick("the body", "请求正文"),
             Oversized::Batch => locale.pick("the batch", "批次"),
             Oversized::Record => locale.pick("the record", "记录"),
+            Oversized::Conversation => locale.pick("the conversation", "对话"),
         }
     }
 }

@@ -190,7 +190,8 @@ async fn handled(
         outcome => outcome?,
     };
     let reads = parts.method == Method::GET || matches!(route.access, Access::Can(_, Action::Read));
-    if admitted.records_reads && reads {
+    // A read that is on record already isn't recorded twice.
+    if admitted.records_reads && reads && request.commits.load(Ordering::SeqCst) == 0 {
         audit::viewed(&asked).await?;
     }
     if request.replayed.load(Ordering::SeqCst) {

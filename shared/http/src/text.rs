@@ -488,7 +488,7 @@ mod tests {
         let reasons = every!(Unauthenticated: Missing, Invalid, CodeNeeded, Code, Password);
         let things = every!(Thing: Record(RecordType::Lead), Session, Entry, Run);
         let records = RecordType::ALL.iter().copied().map(Thing::Record);
-        let oversized = every!(Oversized: Body, Batch, Record);
+        let oversized = every!(Oversized: Body, Batch, Record, Conversation);
         all.extend(malformed().into_iter().map(Error::Malformed));
         all.extend(conflicts().into_iter().map(Error::Conflict));
         all.extend(rules().into_iter().map(|rule| Error::invalid("/first_name", rule)));

@@ -1,17 +1,18 @@
 //! The beginning of a run: the request is checked, its cost reserved, and the run committed with the question.
 
-use crate::end::give_back;
+use crate::end::{end_dead, give_back};
 use crate::history::path_to;
 use crate::models::{AllowedModel, allowed};
+use crate::request::fitted;
 use crate::{Asked, Chat, ChatRequest};
 use daybook_domain::ai::budget::{Amount, BudgetOf};
-use daybook_domain::ai::{MessageRole, MessageStatus, token_estimate};
+use daybook_domain::ai::{MessageRole, MessageStatus};
 use daybook_domain::ai_settings::AiSettings;
 use daybook_domain::chat::{ChatMessage, Conversation};
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{
     Audit, ChatMessageId, Conflict, ConversationId, Error as Domain, Event, Prose, RecordType, Rule, RunId, Stored,
-    UserId, Violations,
+    UserId,
 };
 use daybook_records::{Draft, ai_settings, created, reaching, updated};
 use daybook_store::rows::bucket::Rate;
@@ -32,7 +33,7 @@ const ATTEMPTS: u32 = 5;
 const ANSWER_TOKENS: u32 = 2_048;
 
 /// The most bytes of a conversation's text that a model is given.
-const HISTORY_BYTES: u64 = 400_000;
+const HISTORY_BYTES: usize = 400_000;
 
 /// The reply that is stored with a run, by which a repeat of the request finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,8 @@ struct Place {
     conversation: Stored<Conversation>,
     /// The message that the question follows, or that is answered anew.
     parent: Option<ChatMessageId>,
+    /// The newest message, where the question follows that.
+    newest: Option<Option<ChatMessageId>>,
     /// The path to that message.
     path: Vec<ChatMessage>,
 }
@@ -77,7 +80,7 @@ pub async fn begin(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result
             return Ok(Err(run));
         }
         match begun(chat, cx, request).await {
-            Err(Error::Domain(Domain::Stale { .. })) => cx.pause(attempt).await,
+            Err(Error::Domain(Domain::Stale { .. } | Domain::Conflict(Conflict::Contended))) => cx.pause(attempt).await,
             Err(error @ Error::Domain(Domain::RunInProgress(_))) => {
                 let earlier = cx.earlier_reply::<Started>().await?;
                 return earlier.map_or(Err(error), |Started { run }| Ok(Err(run)));
@@ -95,7 +98,7 @@ async fn begun(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Beg
     let settings = ai_settings(cx).await?;
     check_instructions(request, &settings)?;
     let place = match request.conversation_id {
-        Some(id) => Some(place_of(cx, id, request).await?),
+        Some(id) => Some(place_of(chat, cx, id, request).await?),
         None => None,
     };
     let allowed = allowed(chat, cx, &settings).await?;
@@ -105,8 +108,7 @@ async fn begun(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Beg
     let max_tokens = candidates.iter().map(|one| one.model.max_output).min().unwrap_or(ANSWER_TOKENS);
     let max_tokens = request.max_tokens.unwrap_or(ANSWER_TOKENS).min(max_tokens);
     let asked = asked(request, &settings, place.as_ref());
-    let context = candidates.iter().map(|one| one.model.context).min().unwrap_or(u64::MAX);
-    let asked = fitted(asked, context.saturating_sub(u64::from(max_tokens)), place.is_some())?;
+    let asked = fitted(asked, &candidates, max_tokens, place.is_some())?;
 
     let begun = Begun {
         id: RunId::new(cx.env.ids.next()),
@@ -175,17 +177,20 @@ fn check_instructions(request: &ChatRequest, settings: &AiSettings) -> Result<()
 }
 
 /// The caller's conversation, with the path to the message that the question follows.
-async fn place_of(cx: &Cx, id: ConversationId, request: &ChatRequest) -> Result<Place> {
+async fn place_of(chat: &Chat, cx: &Cx, id: ConversationId, request: &ChatRequest) -> Result<Place> {
     let own = reaching(cx, Resource::Conversations, Action::Update).await?;
     let conversation = own.get::<Conversation>(id).await?;
-    let state = ChatState::read(&cx.env, cx.org, id).await?;
+    let mut state = ChatState::read(&cx.env, cx.org, id).await?;
     if let Some(run) = state.run {
-        return Err(Domain::RunInProgress(run).into());
+        if !is_freed(chat, cx, id, run).await? {
+            return Err(Domain::RunInProgress(run).into());
+        }
+        state = ChatState::read(&cx.env, cx.org, id).await?;
     }
     let first = request.parent_message_id.is_none() && state.messages == 0;
     let parent = request.parent_message_id.or(state.last).filter(|_| !first);
     let path = match parent {
-        Some(parent) => path_to(cx, id, parent, HISTORY_BYTES as usize).await?.ok_or_else(unknown_parent)?,
+        Some(parent) => path_to(cx, id, parent, HISTORY_BYTES).await?.ok_or_else(unknown_parent)?,
         None => Vec::new(),
     };
     let again = request.question().is_none();
@@ -193,7 +198,25 @@ async fn place_of(cx: &Cx, id: ConversationId, request: &ChatRequest) -> Result<
         let rule = Rule::format("a message of yours, to answer it anew", "是您的一条消息，以便重新回答");
         return Err(Domain::invalid("/parent_message_id", rule).into());
     }
-    Ok(Place { conversation, parent, path })
+    let newest = request.parent_message_id.is_none().then_some(state.last);
+    Ok(Place { conversation, parent, newest, path })
+}
+
+/// Ends a run in progress whose process died, and forgets one that is gone; returns whether the conversation is free.
+async fn is_freed(chat: &Chat, cx: &Cx, conversation: ConversationId, id: RunId) -> Result<bool> {
+    match Run::read(&cx.env, cx.org, id).await? {
+        Some(run) if run.is_dead(cx.now(), crate::LEASE) => end_dead(chat, cx, id, &run).await?,
+        Some(run) if !run.is_over() => return Ok(false),
+        Some(_) | None => {
+            let tx = Tx::default().with_row(chat::clear(cx.org, conversation, id));
+            match (Cx { once: None, ..cx.next_step() }).commit(tx, ()).await {
+                // Another request was faster.
+                Ok(()) | Err(Error::Domain(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(true)
 }
 
 fn unknown_parent() -> Domain {
@@ -217,31 +240,6 @@ fn asked(request: &ChatRequest, settings: &AiSettings, place: Option<&Place>) ->
         turns.extend(request.question().map(|turn| (turn.role, turn.content.clone())));
     }
     Asked { instructions: Some(instructions.join("\n\n")).filter(|text| !text.is_empty()), turns }
-}
-
-/// What fits a model's context. The oldest messages of a conversation are left out; a request with too many is refused.
-fn fitted(mut asked: Asked, tokens: u64, may_cut: bool) -> Result<Asked, Domain> {
-    let size = |text: &str| token_estimate(text) + 8;
-    let mut room = tokens.saturating_sub(asked.instructions.as_deref().map_or(0, size));
-    let newest = asked.turns.iter().rev().take_while(|(_, text)| {
-        let fits = size(text) <= room;
-        room = room.saturating_sub(size(text));
-        fits
-    });
-    let kept = newest.count();
-    if kept == asked.turns.len() {
-        return Ok(asked);
-    }
-    let cut = asked.turns.len() - kept;
-    if !may_cut || kept == 0 {
-        let rule = Rule::format("shorter: the model can't read that much", "更短：超出模型可处理的长度");
-        return Err(Domain::Invalid(Violations::of("/messages", rule)));
-    }
-    asked.turns.drain(..cut);
-    while asked.turns.first().is_some_and(|(role, _)| *role == MessageRole::Assistant) {
-        asked.turns.remove(0);
-    }
-    Ok(asked)
 }
 
 fn new_run(cx: &Cx, (user, lease): (UserId, Duration), request: &ChatRequest, model: &str, max_tokens: u32) -> Run {
@@ -276,6 +274,7 @@ fn with_hold(mut begun: Begun, cx: &Cx) -> Begun {
     begun.run.input = begun.asked.estimate();
     let costs = begun.candidates.iter().map(|one| one.model.most(input, output, cx.now()));
     let amount = Amount { cost: costs.max().unwrap_or_default(), tokens: input + output };
+    begun.run.provider_model = begun.candidates.first().map(|one| one.answers.clone());
     begun.run.hold = Hold { run: begun.id, amount, ..begun.run.hold };
     begun
 }
@@ -320,7 +319,7 @@ async fn commit(
             question = Some(Added { id: message.id, at: cx.now() });
             tx = created(cx, tx, Draft::of(message)).await?.1.announced(event);
         }
-        tx = tx.with_row(chat::begin(cx.org, place.conversation.id, begun.id, question));
+        tx = tx.with_row(chat::begin(cx.org, place.conversation.id, begun.id, question, place.newest));
     } else if !here {
         let expires_at = begun.run.expires_at;
         tx = tx.with_row(RunRequest { request: begun.asked.clone(), expires_at }.write(cx.org, begun.id)?);

@@ -10,12 +10,15 @@ use daybook_domain::{Audit, Conflict, ConversationId, Error as Domain, OrgId, Ru
 use daybook_records::{Draft, created};
 use daybook_store::rows::chat::{self, Added};
 use daybook_store::rows::due::{self, DueRef};
-use daybook_store::rows::run::{Fault, Run, RunCheck, State};
+use daybook_store::rows::run::{Fault, Run, RunCheck, RunRequest, State};
 use daybook_store::rows::spending::{self, Hold};
 use daybook_store::{Cx, Env, Error, Result, Tx};
 
 /// The attempts to store the end of a run; after that, its due item leads to another process that ends it.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 8;
+
+/// The most tokens that a provider's figures are believed.
+const MOST_TOKENS: u64 = 1 << 40;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +30,8 @@ pub(crate) struct Ended {
 
 /// What an answer used of a model.
 pub(crate) fn usage_of(cx: &Cx, model: &Model, tokens: TokenUsage) -> MessageUsage {
-    let TokenUsage { input, cached, cache_written, output } = tokens;
+    let [input, cached, cache_written, output] =
+        [tokens.input, tokens.cached, tokens.cache_written, tokens.output].map(|number| number.min(MOST_TOKENS));
     let cost = model.cost(&TokenCount { input, cached, cache_written, output }, cx.now());
     MessageUsage { input, cached, output, cost_usd: Usd(cost) }
 }
@@ -36,32 +40,35 @@ pub(crate) fn usage_of(cx: &Cx, model: &Model, tokens: TokenUsage) -> MessageUsa
 pub(crate) async fn end(cx: &Cx, id: RunId, run: &Run, ended: Ended) -> Result<()> {
     let Ended { state, fault, usage } = ended;
     let over = Run { state, fault, usage: Some(usage), ..run.clone() };
-    let text = over.text_after(&cx.env, cx.org, id, 0).await?;
     let (mut attempt, mut stores) = (0, Stores::Answer);
     loop {
         attempt += 1;
-        match store(cx, id, run, &over, &text, stores).await {
+        let error = match stored(cx, id, run, &over, stores).await {
             Ok(()) => break,
-            Err(Error::Domain(Domain::Conflict(why))) => {
-                // Another process ended it, or an earlier attempt did.
-                if Run::read(&cx.env, cx.org, id).await?.is_none_or(|run| run.is_over()) {
-                    break;
-                }
-                stores = match (why, stores) {
-                    (_, Stores::Nothing) => return Err(Domain::Conflict(why).into()),
-                    (Conflict::Contended, Stores::Answer) if attempt < ATTEMPTS => Stores::Answer,
-                    (_, Stores::Answer) => Stores::End,
-                    (_, Stores::End) => Stores::Nothing,
-                };
+            Err(error) => error,
+        };
+        // Another process ended it, or an earlier attempt did.
+        if matches!(error, Error::Domain(_)) && Run::read(&cx.env, cx.org, id).await?.is_none_or(|run| run.is_over()) {
+            break;
+        }
+        match (&error, stores) {
+            (Error::Domain(Domain::Conflict(Conflict::ParentGone | Conflict::CascadePending)), Stores::Answer) => {
+                stores = Stores::End;
             }
-            Err(error) if attempt >= ATTEMPTS => return Err(error),
-            Err(error) => {
+            (Error::Domain(Domain::Conflict(Conflict::ParentGone)), Stores::End) => stores = Stores::Nothing,
+            _ if attempt >= ATTEMPTS => return Err(error),
+            _ => {
                 tracing::warn!(%id, error = %error.chain(), "the end of a run isn't stored yet");
                 cx.pause(attempt).await;
             }
         }
     }
     settle(&cx.env, cx.org, id).await
+}
+
+async fn stored(cx: &Cx, id: RunId, before: &Run, over: &Run, stores: Stores) -> Result<()> {
+    let text = over.text_after(&cx.env, cx.org, id, 0).await?;
+    store(cx, id, before, over, &text, stores).await
 }
 
 /// What of a run's end is stored in its conversation.
@@ -123,6 +130,9 @@ pub async fn settle(env: &Env, org: OrgId, id: RunId) -> Result<()> {
     let usage = run.usage.unwrap_or_default();
     let spent = Amount { cost: usage.cost_usd.0, tokens: usage.input + usage.output };
     run.hold.settle(env, org, spent).await?;
+    if run.conversation.is_none() {
+        RunRequest::<()>::remove(env, org, id).await?;
+    }
     let check = RunCheck { org, hold: Some(run.hold), entry: None, run: id };
     due::remove(env, &check.due(run.due_at)).await
 }

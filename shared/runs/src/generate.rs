@@ -5,10 +5,12 @@ use crate::end::{Ended, end, usage_of};
 use crate::history::path_to;
 use crate::live::Speaking;
 use crate::models::{AllowedModel, allowed_to_user};
+use crate::request::fitted;
 use crate::{Asked, Chat, Site};
 use daybook_connectors::llm::{Ask, Failure, FailureKind, Finish, Part, TokenUsage};
+use daybook_domain::ai::budget::Usd;
 use daybook_domain::ai::{Screen, token_estimate};
-use daybook_domain::chat::{ChatMessage, Conversation, MessageUsage};
+use daybook_domain::chat::{ChatMessage, Conversation, MOST_TEXT, MessageUsage};
 use daybook_domain::{Error as Domain, RunId};
 use daybook_records::ai_settings;
 use daybook_store::rows::run::{Fault, Flushed, Run, RunRequest, State};
@@ -48,10 +50,16 @@ struct Generator<'a> {
     run: Run,
     speaking: &'a Speaking,
     screen: Screen,
-    /// What the provider says that it used.
+    /// What all attempts used.
+    used: MessageUsage,
+    /// What the provider says that the attempt used.
     tokens: TokenUsage,
-    /// An estimate of the answer's tokens.
+    /// An estimate of the tokens that the attempt's model has generated.
     estimate: u64,
+    /// Whether the provider ended the attempt's answer.
+    ended: bool,
+    /// Whether the answer is as long as a message may be.
+    is_full: bool,
     /// The bytes of text so far, as JSON, and those that are stored.
     written: usize,
     stored: usize,
@@ -104,7 +112,12 @@ pub async fn work_of(chat: &Chat, cx: &Cx, id: RunId, run: Run) -> Result<Option
         Err(Domain::UnknownModel { .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    Ok(Some(Begun { id, run, asked, candidates, hosts: settings.hosts() }))
+    let may_cut = run.conversation.is_some();
+    Ok(match fitted(asked, &candidates, run.max_tokens, may_cut) {
+        Ok(asked) => Some(Begun { id, run, asked, candidates, hosts: settings.hosts() }),
+        // Instructions have become longer since.
+        Err(_) => None,
+    })
 }
 
 /// Instructions joined by an empty line.
@@ -123,12 +136,15 @@ async fn generated(chat: &Chat, cx: &Cx, work: Begun, speaking: &Speaking) -> Re
         run,
         speaking,
         screen,
+        used: MessageUsage::default(),
         tokens: TokenUsage::default(),
         estimate: 0,
+        ended: false,
+        is_full: false,
         written: 0,
         stored: 0,
     };
-    let (attempt, model) = generator.tried(&asked, &candidates).await;
+    let attempt = generator.tried(&asked, &candidates).await;
     if !matches!(attempt, Attempt::Lost) {
         let rest = generator.screen.end();
         generator.show(&rest);
@@ -142,8 +158,7 @@ async fn generated(chat: &Chat, cx: &Cx, work: Begun, speaking: &Speaking) -> Re
             (State::Error, Some(fault_of(failure.kind)))
         }
     };
-    let usage = generator.usage(model);
-    let Generator { run, .. } = generator;
+    let Generator { run, used: usage, .. } = generator;
     end(cx, id, &run, Ended { state, fault, usage }).await
 }
 
@@ -158,20 +173,18 @@ fn fault_of(kind: FailureKind) -> Fault {
 }
 
 impl Generator<'_> {
-    /// Tries the models until one begins to answer; returns how that ended, and the model.
-    async fn tried<'a>(
-        &mut self,
-        asked: &Asked,
-        candidates: &'a [AllowedModel],
-    ) -> (Attempt, Option<&'a AllowedModel>) {
+    /// Tries the models until one begins to answer; returns how that ended.
+    async fn tried(&mut self, asked: &Asked, candidates: &[AllowedModel]) -> Attempt {
         let deadline = Instant::now() + LONGEST;
         let mut last = Attempt::Failed(refused("no model may be used"));
         for round in 0..ROUNDS {
             for candidate in candidates {
                 last = self.attempt(asked, candidate, deadline).await;
+                self.count(candidate, &last);
                 match &last {
-                    Attempt::Failed(failure) if failure.is_retryable() && self.written == 0 => {}
-                    _ => return (last, Some(candidate)),
+                    // What was reserved covers one answer, so there is no other attempt after one that costs.
+                    Attempt::Failed(failure) if failure.is_retryable() && self.used == MessageUsage::default() => {}
+                    _ => return last,
                 }
             }
             let Attempt::Failed(failure) = &last else { break };
@@ -181,15 +194,40 @@ impl Generator<'_> {
             }
             tokio::select! {
                 () = sleep(pause) => {}
-                () = self.speaking.stopped() => return (Attempt::Stopped, candidates.last()),
+                () = self.speaking.stopped() => return Attempt::Stopped,
             }
         }
-        (last, candidates.last())
+        last
+    }
+
+    /// Counts what an attempt used: as the provider says, and as estimated where it couldn't say. A failure without any
+    /// sign of work counts nothing.
+    fn count(&mut self, candidate: &AllowedModel, attempt: &Attempt) {
+        let seen = self.tokens != TokenUsage::default() || self.estimate > 0;
+        let mut tokens = self.tokens;
+        match attempt {
+            Attempt::Failed(_) | Attempt::Lost if !seen => return,
+            Attempt::Done if self.ended => {
+                tokens.input = Some(tokens.input).filter(|input| *input > 0).unwrap_or(self.run.input);
+                tokens.output = Some(tokens.output).filter(|output| *output > 0).unwrap_or(self.estimate);
+            }
+            Attempt::Done | Attempt::Stopped | Attempt::Failed(_) | Attempt::Lost => {
+                tokens.input = tokens.input.max(self.run.input);
+                tokens.output = tokens.output.max(self.estimate);
+            }
+        }
+        let usage = usage_of(self.cx, &candidate.model, tokens);
+        self.used = MessageUsage {
+            input: self.used.input + usage.input,
+            cached: self.used.cached + usage.cached,
+            output: self.used.output + usage.output,
+            cost_usd: Usd(self.used.cost_usd.0.saturating_add(usage.cost_usd.0)),
+        };
     }
 
     async fn attempt(&mut self, asked: &Asked, candidate: &AllowedModel, deadline: Instant) -> Attempt {
         self.run.provider_model = Some(candidate.answers.clone());
-        self.tokens = TokenUsage::default();
+        (self.tokens, self.estimate, self.ended) = (TokenUsage::default(), 0, false);
         let ask = Ask {
             model: candidate.answers.clone(),
             instructions: asked.instructions.clone(),
@@ -210,7 +248,10 @@ impl Generator<'_> {
                         }
                     }
                     Some(Ok(Part::Usage(tokens))) => self.tokens = tokens,
-                    Some(Ok(Part::End(Finish::Complete | Finish::Length | Finish::Refused))) => return Attempt::Done,
+                    Some(Ok(Part::End(Finish::Complete | Finish::Length | Finish::Refused))) => {
+                        self.ended = true;
+                        return Attempt::Done;
+                    }
                     Some(Err(failure)) => return Attempt::Failed(failure),
                     None => return Attempt::Failed(cut()),
                 },
@@ -229,24 +270,23 @@ impl Generator<'_> {
 
     /// Adds text of the model; `false` once the answer is as long as a message may be.
     fn add(&mut self, text: &str) -> bool {
+        self.estimate += token_estimate(text);
         let shown = self.screen.add(text);
-        self.show(&shown)
+        self.show(&shown);
+        !self.is_full
     }
 
-    fn show(&mut self, text: &str) -> bool {
+    fn show(&mut self, text: &str) {
         // JSON escapes a byte as six at most; most texts are far from the limit.
-        let room = daybook_domain::chat::MOST_TEXT.saturating_sub(self.written);
+        let room = MOST_TEXT.saturating_sub(self.written);
         let escaped = text.bytes().map(|byte| if byte < 0x20 || byte == b'"' || byte == b'\\' { 6 } else { 1 });
-        if escaped.clone().sum::<usize>() > room {
-            return false;
-        }
-        if !text.is_empty() {
-            self.written += escaped.sum::<usize>();
-            self.estimate += token_estimate(text);
+        let size: usize = escaped.sum();
+        self.is_full |= size > room;
+        if !text.is_empty() && !self.is_full {
+            self.written += size;
             self.run.text.push_str(text);
             self.speaking.say(text);
         }
-        true
     }
 
     /// Stores what is new of the text and renews the lease; looks whether the run is to stop.
@@ -274,19 +314,6 @@ impl Generator<'_> {
             Some(_) => Flushed::Going,
             None => Flushed::Lost,
         })
-    }
-
-    /// What the answer used: as the provider says, else as estimated.
-    fn usage(&self, model: Option<&AllowedModel>) -> MessageUsage {
-        let Some(model) = model else { return MessageUsage::default() };
-        let mut tokens = self.tokens;
-        if self.written > 0 && tokens.input == 0 {
-            tokens.input = self.run.input;
-        }
-        if self.written > 0 && tokens.output == 0 {
-            tokens.output = self.estimate;
-        }
-        usage_of(self.cx, &model.model, tokens)
     }
 }
 

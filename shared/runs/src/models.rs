@@ -81,7 +81,8 @@ async fn allowed_to<'a>(chat: &'a Chat, cx: &Cx, settings: &AiSettings, role: Op
             answers: OFFLINE.to_owned(),
         }));
     }
-    models.retain(|one| role.is_none_or(|role| settings.allows(role, &one.model.name)));
+    // A user who is gone may use none.
+    models.retain(|one| role.is_some_and(|role| settings.allows(role, &one.model.name)));
     let wanted = settings.default_model.as_ref().map(|name| name.as_str());
     let first = |name: &&str| models.iter().any(|one| one.model.name == *name);
     let preferred = [wanted, Some("claude-sonnet-5-5"), Some("gpt-6.1-terra")].into_iter().flatten().find(first);

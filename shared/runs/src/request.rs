@@ -1,5 +1,6 @@
 //! Requests for an answer, and their rules.
 
+use crate::models::AllowedModel;
 use daybook_connectors::llm::{Speaker, Turn};
 use daybook_domain::ai::{MessageRole, check_order, token_bound, token_estimate};
 use daybook_domain::chat::{ChatMessage, MOST_TEXT};
@@ -124,4 +125,37 @@ impl ChatRequest {
     pub fn question(&self) -> Option<&ChatTurn> {
         self.messages.last().filter(|turn| turn.role == MessageRole::User)
     }
+}
+
+/// What fits the context of all of these models with an answer. The oldest messages of a conversation are left out; a
+/// request with too many is refused.
+pub(crate) fn fitted(
+    mut asked: Asked,
+    candidates: &[AllowedModel],
+    max_tokens: u32,
+    may_cut: bool,
+) -> Result<Asked, Error> {
+    let context = candidates.iter().map(|one| one.model.context).min().unwrap_or(u64::MAX);
+    let size = |text: &str| token_estimate(text) + PER_MESSAGE;
+    let mut room = context.saturating_sub(u64::from(max_tokens));
+    room = room.saturating_sub(asked.instructions.as_deref().map_or(0, size));
+    let newest = asked.turns.iter().rev().take_while(|(_, text)| {
+        let fits = size(text) <= room;
+        room = room.saturating_sub(size(text));
+        fits
+    });
+    let kept = newest.count();
+    if kept == asked.turns.len() {
+        return Ok(asked);
+    }
+    let cut = asked.turns.len() - kept;
+    if !may_cut || kept == 0 {
+        let rule = Rule::format("shorter: the model can't read that much", "更短：超出模型可处理的长度");
+        return Err(Error::invalid("/messages", rule));
+    }
+    asked.turns.drain(..cut);
+    while asked.turns.first().is_some_and(|(role, _)| *role == MessageRole::Assistant) {
+        asked.turns.remove(0);
+    }
+    Ok(asked)
 }

@@ -6,10 +6,13 @@ use daybook_domain::{Error as Domain, Rule, RunId};
 use daybook_store::rows::run::Run;
 use daybook_store::{Cx, Result};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How often an answer that another process generates is read.
 const POLL: Duration = Duration::from_millis(400);
+
+/// How long a position that isn't stored yet is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A reader of an answer, from a number of characters on.
 #[derive(Debug)]
@@ -30,16 +33,31 @@ impl Watch {
         if after == 0 {
             return Ok(watch);
         }
-        let known = match &watch.live {
-            Some(live) => live.length(),
-            None => Run::read(&cx.env, cx.org, id).await?.map_or(0, |run| run.seq()),
-        };
+        let mut known = watch.known().await?;
+        // Another process stores text a moment after its readers have it.
+        let patience = Instant::now() + PATIENCE;
+        while after > known.0 && !known.1 && watch.live.is_none() && Instant::now() < patience {
+            sleep(POLL).await;
+            known = watch.known().await?;
+        }
+        let known = known.0;
         if after > known {
             let max = i64::try_from(known).unwrap_or(i64::MAX);
             return Err(Domain::query("after_seq", Rule::Range { min: 0, max }).into());
         }
         watch.skip = if watch.live.is_some() { after } else { 0 };
         Ok(watch)
+    }
+
+    /// The number of characters so far, and whether there are no more.
+    async fn known(&self) -> Result<(u64, bool)> {
+        match &self.live {
+            Some(live) => Ok((live.length(), false)),
+            None => {
+                let run = Run::read(&self.cx.env, self.cx.org, self.id).await?;
+                Ok(run.map_or((0, true), |run| (run.seq(), run.is_over())))
+            }
+        }
     }
 
     /// The next text, with the number of characters up to and with it; waits for it. `None` at the end.

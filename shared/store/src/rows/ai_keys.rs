@@ -2,15 +2,19 @@
 
 use super::RowWrite;
 use crate::schema::Place;
-use crate::table::parse_item;
+use crate::table::{Condition, parse_item};
 use crate::{Env, Error, Purpose, Result};
-use daybook_domain::{OrgId, Secret};
+use daybook_domain::{Error as Domain, OrgId, Secret};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use std::collections::BTreeMap;
 
 /// The keys of an organisation, encrypted, by provider: `openai`, `anthropic`, or the name of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AiKeys {
+    /// Grows by one with each change.
+    #[serde(default)]
+    version: u64,
     /// The encrypted keys.
     #[serde(default)]
     keys: BTreeMap<String, String>,
@@ -22,9 +26,17 @@ impl AiKeys {
         Ok(env.table.get(&Place::AiKeys(org).key()).await?.map(parse_item).transpose()?.unwrap_or_default())
     }
 
-    /// The row; replaces an earlier one.
+    /// The row as the next version of the one that was read; refused if there is a newer one.
     pub fn write(&self, org: OrgId) -> Result<RowWrite> {
-        RowWrite::replacing(&Place::AiKeys(org).key(), self)
+        let next = AiKeys { version: self.version + 1, keys: self.keys.clone() };
+        let same = Condition::absent().or(Condition::equal("version", self.version));
+        let stale = Domain::Stale { version: self.version, current: Map::new() };
+        RowWrite::following(&Place::AiKeys(org).key(), &next, same, stale)
+    }
+
+    /// Removes the keys of an organisation.
+    pub async fn remove(env: &Env, org: OrgId) -> Result<()> {
+        env.table.delete(&Place::AiKeys(org).key()).await
     }
 
     /// Sets the key of a provider, or removes it.

@@ -64,10 +64,23 @@ impl ChatState {
     }
 }
 
-/// The state as a run begins, with the question, if it is new. Refused while another run is in progress.
-pub fn begin(org: OrgId, id: ConversationId, run: RunId, question: Option<Added>) -> RowWrite {
+/// The state as a run begins, with the question, if it is new. Refused while another run is in progress; and if the question
+/// follows the newest message, where there is a newer one than `newest` by now.
+pub fn begin(
+    org: OrgId,
+    id: ConversationId,
+    run: RunId,
+    question: Option<Added>,
+    newest: Option<Option<ChatMessageId>>,
+) -> RowWrite {
     let begun = added(Update::set("run", run), question);
-    RowWrite::changing(place(org, id), begun, Condition::lacks("run"), Domain::Conflict(Conflict::Contended))
+    let same = match newest {
+        None => Condition::ALWAYS,
+        Some(None) => Condition::lacks("last"),
+        Some(Some(last)) => Condition::equal("last", last),
+    };
+    let free = Condition::lacks("run").and(same);
+    RowWrite::changing(place(org, id), begun, free, Domain::Conflict(Conflict::Contended))
 }
 
 /// The state as a run ends, with the answer and what it used. Refused if the run isn't in progress.
@@ -78,13 +91,13 @@ pub fn end(org: OrgId, id: ConversationId, run: RunId, answer: Added, used: &Mes
         .and_add("cached", signed(used.cached))
         .and_add("output", signed(used.output))
         .and_add("cost", signed(used.cost_usd.0.millionths()));
-    RowWrite::changing(place(org, id), ended, Condition::equal("run", run), Domain::Conflict(Conflict::Contended))
+    RowWrite::changing(place(org, id), ended, Condition::equal("run", run), Domain::Conflict(Conflict::ParentGone))
 }
 
 /// The state as a run ends whose answer isn't kept, since the conversation is in the trash.
 pub fn clear(org: OrgId, id: ConversationId, run: RunId) -> RowWrite {
     let cleared = Update::default().and_remove("run");
-    RowWrite::changing(place(org, id), cleared, Condition::equal("run", run), Domain::Conflict(Conflict::Contended))
+    RowWrite::changing(place(org, id), cleared, Condition::equal("run", run), Domain::Conflict(Conflict::ParentGone))
 }
 
 /// The state of a conversation with copied messages.

@@ -211,9 +211,10 @@ impl Run {
         if self.text.len() < PIECE {
             return Ok(());
         }
-        let piece = Piece { at: self.base, text: std::mem::take(&mut self.text), expires_at: self.expires_at };
+        let piece = Piece { at: self.base, text: self.text.clone(), expires_at: self.expires_at };
         env.table.put(&Place::RunText(org, run, self.base).key(), &piece, Condition::ALWAYS).await?;
         self.base += piece.text.chars().count() as u64;
+        self.text.clear();
         Ok(())
     }
 
