@@ -100,6 +100,17 @@ async fn who_may_inspect_reads_conversations_of_others_and_each_reading_is_on_re
 }
 
 #[tokio::test]
+async fn inspecting_is_recorded_once_where_the_organisation_records_reads() {
+    let (world, _fake, _sales, id) = world_with_conversation().await;
+    let owner = world.owner().await;
+    owner.patch(&format!("/api/organizations/{}", owner.org), json!({"records_reads": true})).await.expect(200);
+    owner.get(&format!("/api/ai/conversations/{id}/messages")).await.expect(200);
+    let viewed = world.journal(owner.org).await;
+    let of_it = viewed.iter().filter(|fact| fact.event.name() == "record.viewed" && fact.record.to_string() == id);
+    assert_eq!(of_it.count(), 1);
+}
+
+#[tokio::test]
 async fn inspecting_is_a_permission_of_its_own() {
     let (world, _fake, _sales, id) = world_with_conversation().await;
     let owner = world.owner().await;

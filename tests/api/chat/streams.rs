@@ -7,7 +7,7 @@ use super::{
 use daybook_domain::permission::Role;
 use daybook_runs::Site;
 use daybook_testing::llm::Script;
-use daybook_testing::{Event, Person};
+use daybook_testing::{Event, Fault, Person, is_full};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -287,4 +287,30 @@ async fn a_run_tells_its_state_and_its_text_so_far() {
         (&json!("done"), &Value::Null, &json!(PIECES.concat()))
     );
     assert_eq!(over["seq"].as_u64(), Some(PIECES.concat().chars().count() as u64));
+}
+
+#[tokio::test]
+async fn no_text_is_lost_when_calls_of_the_table_fail_while_it_streams() {
+    let pieces = ["forty characters of a sentence, or so. "; 30];
+    let answered = async |call: usize, fault: Fault| {
+        let (world, fake) = world().await;
+        let owner = world.owner().await;
+        let id = conversation(&owner).await;
+        fake.always(slowly(&pieces, Duration::from_millis(60)));
+        let call_of = owner.post("/api/chat", streamed(question_in(&id, "Hello")));
+        let mut stream = call_of.events().await;
+        let mut events = stream.some(3).await;
+        world.faults.at(call, fault);
+        events.extend(stream.rest().await);
+        assert_eq!(text_of(&events), pieces.concat(), "{fault:?} of call {call}");
+        let all = messages(&owner, &id).await;
+        assert_eq!(all[1]["content"], pieces.concat(), "{fault:?} of call {call}");
+        assert_eq!(all[1]["status"], "complete");
+        let run = owner.get(&format!("/api/chat/runs/{}", run_of(&events))).await.expect(200).data();
+        assert_eq!(run["content"], pieces.concat());
+    };
+    let faults = [Fault::ServerError, Fault::AnswerLost, Fault::Throttled];
+    let cases = (0..9).flat_map(|call| faults.map(|fault| (call, fault)));
+    let cases = cases.step_by(if is_full() { 1 } else { 4 });
+    join_all(cases.map(|(call, fault)| answered(call, fault))).await;
 }
