@@ -67,7 +67,7 @@ pub async fn update(
     if cx.find::<AiSettings>(id).await?.is_some() {
         return daybook_records::amend(&cx, id, version, changes.fields, with_spent).await;
     }
-    let default = AiSettings::default_of(cx.org);
+    let default = AiSettings { created_at: cx.now(), ..AiSettings::default_of(cx.org) };
     is_at(&default, version)?;
     let draft = amended(&cx, &default, changes.fields).await?;
     let (first, tx) = stored_first(&cx, Tx::default(), &default, draft).await?;

@@ -15,10 +15,14 @@ use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::run::{self, Run, State};
 use std::time::Duration;
 use stream::{AfterSeq, events_of};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// The rate at which a user may begin to read answers.
 const READERS: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
+
+/// How long a stop waits for the end of the answer, and how often it looks.
+const ENDS: Duration = Duration::from_millis(1_500);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -117,7 +121,13 @@ async fn stop(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>) -> Result<Dat
             end_dead(&chat, &cx, id, &run).await?;
         }
     }
-    let run = own_run(&cx, id).await?;
+    // The process that generates it sees the stop within a second, and stores the end.
+    let mut run = own_run(&cx, id).await?;
+    let until = Instant::now() + ENDS;
+    while !run.is_over() && Instant::now() < until {
+        sleep(LOOK).await;
+        run = own_run(&cx, id).await?;
+    }
     let text = run.text_after(&cx.env, cx.org, id, 0).await?;
     Ok(Data(RunShown::of(id, &run, text)))
 }
