@@ -5,7 +5,7 @@ use crate::queue::MemoryQueues;
 use daybook_domain::Timestamp;
 use daybook_jobs::files::Archive;
 use daybook_jobs::{Delivered, Queue, Queues, Worker, run_batch};
-use daybook_store::rows::{SKEW, checkpoint};
+use daybook_store::rows::{SKEW, checkpoint, due};
 use daybook_store::{Env, Result};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,8 +63,10 @@ impl Workers {
         Arc::new(self.queues.clone())
     }
 
-    /// Reads the entries since the checkpoint, which an earlier process may have left; returns their number.
+    /// Takes over from an earlier process: reads the entries since its checkpoint, and frees the due items that it had taken.
+    /// Returns the number of entries.
     pub async fn catch_up(&self) -> Result<usize> {
+        due::end_leases(&self.env).await?;
         // What an earlier process stored last is as good as its last sweep.
         let checkpoint = checkpoint::read(&self.env).await?;
         *self.swept.lock().unwrap_or_else(PoisonError::into_inner) = checkpoint;

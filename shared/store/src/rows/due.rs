@@ -61,6 +61,20 @@ pub async fn recall(env: &Env, except: &str, lease: impl Fn(&DueItem) -> Duratio
     taken(env, Timestamp::END, env.clock.now(), |item| item.queue != except, lease).await
 }
 
+/// Ends all leases. For a machine that starts: the queues of the process that had them are gone.
+pub async fn end_leases(env: &Env) -> Result<()> {
+    for shard in 0..DUE_SHARDS {
+        for item in env.table.query_all(&Question::DueBy(shard, Timestamp::END).range()).await? {
+            let Ok(item) = parse_item::<DueItem>(item) else { continue };
+            if item.leased_until > 0 {
+                let ended = Update::set("leased_until", 0);
+                env.table.update(&key(&item.place), ended, Condition::exists()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Leases the wanted items that are due until a moment. A lease begins at an item's time, but not after `latest`, nor
 /// before now.
 async fn taken(
