@@ -1,6 +1,6 @@
 //! AI settings: how an organisation uses AI. Every organisation has them from the start.
 
-use crate::ai::budget::Limits;
+use crate::ai::budget::{Limits, MOST_TOKENS};
 use crate::field::Fields;
 use crate::permission::{Action, Resource, RoleRef};
 use crate::record::Record;
@@ -18,8 +18,8 @@ const TEMPORARY_DAYS: u16 = 30;
 pub struct RoleModels {
     /// The role.
     pub role: RoleRef,
-    /// The names of the models.
-    #[schema(value_type = Vec<Line<100>>, max_items = 50)]
+    /// The names of the models; none if `null`.
+    #[schema(value_type = Option<Vec<Line<100>>>, max_items = 50)]
     pub models: Several<Line<100>, 50>,
 }
 
@@ -99,6 +99,13 @@ impl AiSettings {
         let mut violations = Violations::default();
         if !(1..=365).contains(&self.temporary_days) {
             violations.add("/temporary_days", Rule::Range { min: 1, max: 365 });
+        }
+        for (place, limits) in [("/organization", &self.organization), ("/per_user", &self.per_user)] {
+            for (name, tokens) in [("daily_tokens", limits.daily_tokens), ("monthly_tokens", limits.monthly_tokens)] {
+                if tokens.is_some_and(|tokens| tokens > MOST_TOKENS) {
+                    violations.add(format!("{place}/{name}"), Rule::Range { min: 0, max: MOST_TOKENS as i64 });
+                }
+            }
         }
         for (n, host) in self.link_hosts.as_slice().iter().enumerate() {
             let name = host.as_str().strip_prefix("*.").unwrap_or(host.as_str());

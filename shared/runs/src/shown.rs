@@ -8,13 +8,22 @@ use daybook_store::rows::chat::ChatState;
 use daybook_store::rows::run::Run;
 use daybook_store::{Cx, Order, Page, PageAsk, Result};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{RefOr, Schema};
 
 /// A conversation, with what its messages add up to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConversationShown {
     /// The conversation.
     #[serde(flatten)]
     pub conversation: Conversation,
+    /// What its messages add up to.
+    #[serde(flatten)]
+    pub sums: Sums,
+}
+
+/// What the messages of a conversation add up to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Sums {
     /// The number of messages.
     pub message_count: u64,
     /// What all answers used.
@@ -32,14 +41,30 @@ impl ConversationShown {
     pub fn of(conversation: Conversation, state: ChatState) -> ConversationShown {
         let ChatState { run, messages, last, last_at, input, cached, output, cost } = state;
         let usage = MessageUsage { input, cached, output, cost_usd: Usd(MicroUsd::new(cost)) };
-        ConversationShown {
-            conversation,
-            message_count: messages,
-            usage,
-            last_message_id: last,
-            last_message_at: last_at,
-            run_id: run,
+        let sums =
+            Sums { message_count: messages, usage, last_message_id: last, last_message_at: last_at, run_id: run };
+        ConversationShown { conversation, sums }
+    }
+}
+
+/// One object with the fields of both, so that lists can select among them.
+impl utoipa::PartialSchema for ConversationShown {
+    fn schema() -> RefOr<Schema> {
+        match (Conversation::schema(), Sums::schema()) {
+            (RefOr::T(Schema::Object(mut whole)), RefOr::T(Schema::Object(sums))) => {
+                whole.properties.extend(sums.properties);
+                whole.required.extend(sums.required);
+                RefOr::T(Schema::Object(whole))
+            }
+            (conversation, _) => conversation,
         }
+    }
+}
+
+impl utoipa::ToSchema for ConversationShown {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Conversation::schemas(schemas);
+        Sums::schemas(schemas);
     }
 }
 

@@ -9,6 +9,9 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The largest budget, in tokens.
+pub const MOST_TOKENS: u64 = 1_000_000_000_000_000;
+
 /// The limits of a budget; a limit that isn't set doesn't apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
@@ -18,9 +21,11 @@ pub struct Limits {
     pub daily_usd: Option<Usd>,
     /// US dollars a month.
     pub monthly_usd: Option<Usd>,
-    /// Tokens a day.
+    /// Tokens a day, at most 10¹⁵.
+    #[schema(maximum = 1_000_000_000_000_000_i64)]
     pub daily_tokens: Option<u64>,
-    /// Tokens a month.
+    /// Tokens a month, at most 10¹⁵.
+    #[schema(maximum = 1_000_000_000_000_000_i64)]
     pub monthly_tokens: Option<u64>,
 }
 
