@@ -75,7 +75,7 @@ pub struct UsageShown {
     cost_usd: Usd,
 }
 
-/// Returns what was used, by day, user and model: by all users for those who may set budgets, else by the caller.
+/// Returns what was used, by day, user and model: by all users for a caller with the permission `ai:admin`, else by the caller.
 pub async fn read(cx: Cx, query: UsageQuery) -> Result<Data<Vec<UsageShown>>> {
     let sees_all = cx.grants.scope(Resource::Ai, Action::Admin).is_some();
     let user = match (sees_all, query.user) {

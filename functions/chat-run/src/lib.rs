@@ -1,6 +1,6 @@
 //! The worker for answers that no request streams: generates queued runs, and ends runs whose process died.
 
-use daybook_domain::{ChatMessageId, Event, RunId};
+use daybook_domain::{ChatMessageId, EntryId, Event, RunId, Timestamp};
 use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_runs::{Begun, Chat, LEASE, Site, end_dead, end_queued, generate, settle, work_of};
 use daybook_store::rows::run::{self, Run, RunCheck, State};
@@ -45,7 +45,7 @@ async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result
         return Ok(Outcome::Done);
     };
     if run.is_over() {
-        settle(&env, org, id).await?;
+        settle(&env, org, id, &run).await?;
         return Ok(Outcome::Done);
     }
     if run.state == State::Queued {
@@ -58,7 +58,7 @@ async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result
         let generator = env.ids.next().simple().to_string();
         let until = env.clock.now().plus(chat.site.lease());
         let Some(run) = Run::take(&env, org, id, &generator, until).await? else {
-            return Ok(taken_by_another(&env, entry.is_some()));
+            return Ok(left_to_another(entry, until));
         };
         match work {
             Some(work) => generate(&chat, &cx, Begun { run, ..work }).await?,
@@ -70,17 +70,14 @@ async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result
         end_dead(&chat, &cx, id, &run).await?;
         return Ok(Outcome::Done);
     }
-    Ok(match entry.is_some() {
-        true => taken_by_another(&env, true),
-        false => Outcome::RetryAt(run.leased_until, "the answer is being generated".to_owned()),
-    })
+    Ok(left_to_another(entry, run.leased_until))
 }
 
-/// What is left to do about a run that another worker generates: its due item looks after it, so that one stays.
-fn taken_by_another(env: &Env, is_entry: bool) -> Outcome {
-    match is_entry {
-        true => Outcome::Done,
-        false => Outcome::RetryAt(env.clock.now().plus(LEASE), "another worker generates the answer".to_owned()),
+/// What is left to do about a run that another process generates: its due item looks after it, so that one stays.
+fn left_to_another(entry: Option<EntryId>, leased_until: Timestamp) -> Outcome {
+    match entry {
+        Some(_) => Outcome::Done,
+        None => Outcome::RetryAt(leased_until, "another process generates the answer".to_owned()),
     }
 }
 

@@ -118,7 +118,7 @@ impl AiProviders {
             Provider::Offline => return Some(AiProviders::offline()),
         };
         let key = own.or_else(|| site.key.clone().filter(|_| uses_deployment));
-        // Servers on one's own machine need no key.
+        // A server on the local machine needs no key.
         let keyless = matches!(model.provider, Provider::Compatible(_)) && uses_deployment;
         (key.is_some() || keyless).then(|| Endpoint { api: site.api, base_url: site.url.clone(), key })
     }

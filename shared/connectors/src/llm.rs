@@ -40,7 +40,7 @@ pub struct Endpoint {
     pub api: Api,
     /// The base URL, without a slash at its end: with `/v1` for OpenAI and compatible servers, without for Anthropic.
     pub base_url: String,
-    /// The API key; servers on one's own machine often have none.
+    /// The API key; servers on the local machine often have none.
     pub key: Option<Secret>,
 }
 

@@ -1,10 +1,10 @@
 //! The beginning of a run: the request is checked, its cost reserved, and the run committed with the question.
 
 use crate::end::{end_dead, give_back};
-use crate::history::path_to;
+use crate::history::path_for_model;
 use crate::models::{AllowedModel, allowed};
 use crate::request::fitted;
-use crate::{Asked, Chat, ChatRequest};
+use crate::{Asked, Chat, ChatRequest, ChatTurn};
 use daybook_domain::ai::budget::{Amount, BudgetOf};
 use daybook_domain::ai::{MessageRole, MessageStatus};
 use daybook_domain::ai_settings::AiSettings;
@@ -31,9 +31,6 @@ const ATTEMPTS: u32 = 5;
 
 /// The most tokens of an answer, unless the request says.
 const ANSWER_TOKENS: u32 = 2_048;
-
-/// The most bytes of a conversation's text that a model is given.
-const HISTORY_BYTES: usize = 400_000;
 
 /// The reply that is stored with a run, by which a repeat of the request finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,16 +69,29 @@ struct Place {
     path: Vec<ChatMessage>,
 }
 
+/// On which terms a question is answered.
+struct Terms<'a> {
+    user: UserId,
+    model: &'a str,
+    max_tokens: u32,
+    asked: &'a Asked,
+    candidates: &'a [AllowedModel],
+}
+
 /// Begins a run, or returns the run of an earlier request with the same idempotency key.
 pub async fn begin(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Begun, RunId>> {
+    if let Some(Started { run }) = cx.earlier_reply::<Started>().await? {
+        return Ok(Err(run));
+    }
+    request.check()?;
+    let user = cx.actor.owner().ok_or(Domain::NotAPerson)?;
+    cx.limited("chat", &user.to_string(), RATE).await?;
     // The conversation may change at the same time, by its owner or by another question.
     for attempt in 1..=ATTEMPTS {
-        if let Some(Started { run }) = cx.earlier_reply::<Started>().await? {
-            return Ok(Err(run));
-        }
-        match begun(chat, cx, request).await {
+        match begun(chat, cx, user, request).await {
             Err(Error::Domain(Domain::Stale { .. } | Domain::Conflict(Conflict::Contended))) => cx.pause(attempt).await,
-            Err(error @ Error::Domain(Domain::RunInProgress(_))) => {
+            // Perhaps by a request with the same idempotency key.
+            Err(error @ Error::Domain(_)) => {
                 let earlier = cx.earlier_reply::<Started>().await?;
                 return earlier.map_or(Err(error), |Started { run }| Ok(Err(run)));
             }
@@ -91,10 +101,7 @@ pub async fn begin(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result
     Err(Domain::Conflict(Conflict::Contended).into())
 }
 
-async fn begun(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Begun, RunId>> {
-    request.check()?;
-    let user = cx.actor.owner().ok_or(Domain::NotAPerson)?;
-    cx.limited("chat", &user.to_string(), RATE).await?;
+async fn begun(chat: &Chat, cx: &Cx, user: UserId, request: &ChatRequest) -> Result<Result<Begun, RunId>> {
     let settings = ai_settings(cx).await?;
     check_instructions(request, &settings)?;
     let place = match request.conversation_id {
@@ -110,15 +117,10 @@ async fn begun(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<Result<Beg
     let asked = asked(request, &settings, place.as_ref());
     let asked = fitted(asked, &candidates, max_tokens, place.is_some())?;
 
-    let begun = Begun {
-        id: RunId::new(cx.env.ids.next()),
-        run: new_run(cx, (user, chat.site.lease()), request, named, max_tokens),
-        asked,
-        candidates,
-        hosts: settings.hosts(),
-    };
-    let begun = with_hold(begun, cx);
-    let hold = begun.run.hold;
+    let terms = Terms { user, model: named, max_tokens, asked: &asked, candidates: &candidates };
+    let run = new_run(cx, request, &terms, chat.site.lease());
+    let hold = run.hold;
+    let begun = Begun { id: hold.run, run, asked, candidates, hosts: settings.hosts() };
     let due = RunCheck { org: cx.org, hold: Some(hold), entry: None, run: hold.run }
         .schedule(&cx.env, begun.run.due_at)
         .await?;
@@ -149,7 +151,7 @@ async fn told(cx: &Cx, conversation: Option<ConversationId>, error: Error) -> Re
             let user = cx.actor.owner().filter(|_| exceeded.of == BudgetOf::User);
             let key = format!("{} {:?}", exceeded.resets_at, (exceeded.of, exceeded.period, exceeded.quantity, user));
             let tx = Tx::happened(Event::AiBudgetExceeded, Audit::AiCall, cx.org).without_request();
-            let once = Cx { once: None, ..cx.next_step() }.once_by("ai budget", &key, Duration::from_secs(40 * 86_400));
+            let once = cx.next_step().once_by("ai budget", &key, Duration::from_secs(40 * 86_400));
             once.commit(tx, ()).await?;
             Ok(error)
         }
@@ -190,7 +192,7 @@ async fn place_of(chat: &Chat, cx: &Cx, id: ConversationId, request: &ChatReques
     let first = request.parent_message_id.is_none() && state.messages == 0;
     let parent = request.parent_message_id.or(state.last).filter(|_| !first);
     let path = match parent {
-        Some(parent) => path_to(cx, id, parent, HISTORY_BYTES).await?.ok_or_else(unknown_parent)?,
+        Some(parent) => path_for_model(cx, id, parent).await?.ok_or_else(unknown_parent)?,
         None => Vec::new(),
     };
     let again = request.question().is_none();
@@ -209,7 +211,7 @@ async fn is_freed(chat: &Chat, cx: &Cx, conversation: ConversationId, id: RunId)
         Some(run) if !run.is_over() => return Ok(false),
         Some(_) | None => {
             let tx = Tx::default().with_row(chat::clear(cx.org, conversation, id));
-            match (Cx { once: None, ..cx.next_step() }).commit(tx, ()).await {
+            match cx.next_step().commit(tx, ()).await {
                 // Another request was faster.
                 Ok(()) | Err(Error::Domain(_)) => {}
                 Err(error) => return Err(error),
@@ -223,39 +225,40 @@ fn unknown_parent() -> Domain {
     Domain::invalid("/parent_message_id", Rule::Id { prefix: RecordType::ChatMessage.prefix().to_owned() })
 }
 
-/// What the model is asked: the organisation's instructions before the user's, then the messages.
+/// What the model is asked: the messages on the path to the question, or those of a request without a conversation.
 fn asked(request: &ChatRequest, settings: &AiSettings, place: Option<&Place>) -> Asked {
     let kept = place.and_then(|place| place.conversation.system_prompt.as_ref()).map(|prompt| prompt.as_str());
-    let own = request.instructions().or(kept).filter(|_| settings.own_prompts);
-    let whole = settings.instructions.as_ref().map(|text| text.as_str());
-    let instructions: Vec<&str> = [whole, own].into_iter().flatten().collect();
-    let mut turns: Vec<(MessageRole, String)> = match place {
-        Some(place) => place.path.iter().map(|message| (message.role, message.content.clone())).collect(),
-        None => {
-            let given = request.messages.iter().filter(|turn| turn.role != MessageRole::System);
-            given.map(|turn| (turn.role, turn.content.clone())).collect()
+    let turn = |turn: &ChatTurn| (turn.role, turn.content.clone());
+    let turns = match place {
+        Some(place) => {
+            let path = place.path.iter().map(|message| (message.role, message.content.clone()));
+            path.chain(request.question().map(turn)).collect()
         }
+        None => request.messages.iter().filter(|turn| turn.role != MessageRole::System).map(turn).collect(),
     };
-    if place.is_some() {
-        turns.extend(request.question().map(|turn| (turn.role, turn.content.clone())));
-    }
-    Asked { instructions: Some(instructions.join("\n\n")).filter(|text| !text.is_empty()), turns }
+    Asked::of(settings, request.instructions().or(kept), turns)
 }
 
-fn new_run(cx: &Cx, (user, lease): (UserId, Duration), request: &ChatRequest, model: &str, max_tokens: u32) -> Run {
+/// A queued run, with the most that it can cost, over the models that may answer.
+fn new_run(cx: &Cx, request: &ChatRequest, terms: &Terms<'_>, lease: Duration) -> Run {
     let now = cx.now();
+    // Messages are listed by their ids: the question's, which is the run's, comes before the answer's.
     let id = RunId::new(cx.env.ids.next());
+    let message = ChatMessageId::new(cx.env.ids.next());
+    let (input, output) = (terms.asked.bound(), u64::from(terms.max_tokens));
+    let costs = terms.candidates.iter().map(|one| one.model.most(input, output, now));
+    let amount = Amount { cost: costs.max().unwrap_or_default(), tokens: input + output };
     Run {
         state: State::Queued,
         conversation: request.conversation_id,
-        message: ChatMessageId::new(cx.env.ids.next()),
+        message,
         parent: None,
-        model: model.to_owned(),
-        provider_model: None,
-        max_tokens,
+        model: terms.model.to_owned(),
+        provider_model: terms.candidates.first().map(|one| one.answers.clone()),
+        max_tokens: terms.max_tokens,
         temperature: request.temperature,
-        input: 0,
-        hold: Hold { run: id, user, at: now, amount: Amount::default() },
+        input: terms.asked.estimate(),
+        hold: Hold { run: id, user: terms.user, at: now, amount },
         generator: None,
         leased_until: now.plus(lease),
         due_at: now.plus(lease),
@@ -266,17 +269,6 @@ fn new_run(cx: &Cx, (user, lease): (UserId, Duration), request: &ChatRequest, mo
         fault: None,
         expires_at: now.plus(run::KEPT).as_second(),
     }
-}
-
-/// The run with the most that it can cost, over the models that may answer.
-fn with_hold(mut begun: Begun, cx: &Cx) -> Begun {
-    let (input, output) = (begun.asked.bound(), u64::from(begun.run.max_tokens));
-    begun.run.input = begun.asked.estimate();
-    let costs = begun.candidates.iter().map(|one| one.model.most(input, output, cx.now()));
-    let amount = Amount { cost: costs.max().unwrap_or_default(), tokens: input + output };
-    begun.run.provider_model = begun.candidates.first().map(|one| one.answers.clone());
-    begun.run.hold = Hold { run: begun.id, amount, ..begun.run.hold };
-    begun
 }
 
 /// Commits the run with the question.

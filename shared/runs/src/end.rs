@@ -41,15 +41,19 @@ pub(crate) async fn end(cx: &Cx, id: RunId, run: &Run, ended: Ended) -> Result<(
     let Ended { state, fault, usage } = ended;
     let over = Run { state, fault, usage: Some(usage), ..run.clone() };
     let (mut attempt, mut stores) = (0, Stores::Answer);
-    loop {
+    let over = loop {
         attempt += 1;
-        let error = match stored(cx, id, run, &over, stores).await {
-            Ok(()) => break,
+        let error = match store(cx, id, run, &over, stores).await {
+            Ok(()) => break over,
             Err(error) => error,
         };
-        // Another process ended it, or an earlier attempt did.
-        if matches!(error, Error::Domain(_)) && Run::read(&cx.env, cx.org, id).await?.is_none_or(|run| run.is_over()) {
-            break;
+        if matches!(error, Error::Domain(_)) {
+            match Run::read(&cx.env, cx.org, id).await? {
+                // Another process ended it, or an earlier attempt did.
+                Some(run) if run.is_over() => break run,
+                Some(_) => {}
+                None => return Ok(()),
+            }
         }
         match (&error, stores) {
             (Error::Domain(Domain::Conflict(Conflict::ParentGone | Conflict::CascadePending)), Stores::Answer) => {
@@ -62,13 +66,8 @@ pub(crate) async fn end(cx: &Cx, id: RunId, run: &Run, ended: Ended) -> Result<(
                 cx.pause(attempt).await;
             }
         }
-    }
-    settle(&cx.env, cx.org, id).await
-}
-
-async fn stored(cx: &Cx, id: RunId, before: &Run, over: &Run, stores: Stores) -> Result<()> {
-    let text = over.text_after(&cx.env, cx.org, id, 0).await?;
-    store(cx, id, before, over, &text, stores).await
+    };
+    settle(&cx.env, cx.org, id, &over).await
 }
 
 /// What of a run's end is stored in its conversation.
@@ -83,13 +82,14 @@ enum Stores {
 }
 
 /// Stores the end of a run in one transaction.
-async fn store(cx: &Cx, id: RunId, before: &Run, over: &Run, text: &str, stores: Stores) -> Result<()> {
+async fn store(cx: &Cx, id: RunId, before: &Run, over: &Run, stores: Stores) -> Result<()> {
     let usage = over.usage.unwrap_or_default();
     let model = over.provider_model.as_deref().unwrap_or(&over.model);
     let mut tx = Tx::default();
     match (over.conversation, stores) {
         (Some(conversation), Stores::Answer) => {
             let answer = Added { id: over.message, at: cx.now() };
+            let text = over.text_after(&cx.env, cx.org, id, 0).await?;
             let message = answer_of(cx, over, conversation, text);
             tx = created(cx, tx, Draft::of(message)).await?.1.called(Audit::AiCall);
             tx = tx.with_row(chat::end(cx.org, conversation, id, answer, &usage));
@@ -101,11 +101,11 @@ async fn store(cx: &Cx, id: RunId, before: &Run, over: &Run, text: &str, stores:
         .with_row(before.end(cx.org, id, over)?)
         .with_row(spending::used(cx.org, over.hold.at, over.hold.user, model, &usage))
         .without_request();
-    Cx { once: None, ..cx.next_step() }.commit(tx, ()).await
+    cx.next_step().commit(tx, ()).await
 }
 
 /// The message with the answer.
-fn answer_of(cx: &Cx, over: &Run, conversation: ConversationId, text: &str) -> ChatMessage {
+fn answer_of(cx: &Cx, over: &Run, conversation: ConversationId, text: String) -> ChatMessage {
     ChatMessage {
         id: over.message,
         version: 1,
@@ -115,7 +115,7 @@ fn answer_of(cx: &Cx, over: &Run, conversation: ConversationId, text: &str) -> C
         parent_message_id: over.parent,
         client_id: None,
         role: MessageRole::Assistant,
-        content: text.to_owned(),
+        content: text,
         model: model_line(&over.model),
         provider_model: over.provider_model.as_deref().and_then(model_line),
         usage: over.usage,
@@ -125,8 +125,7 @@ fn answer_of(cx: &Cx, over: &Run, conversation: ConversationId, text: &str) -> C
 }
 
 /// Settles what an ended run held, and removes its due item. Does nothing where that was done before.
-pub async fn settle(env: &Env, org: OrgId, id: RunId) -> Result<()> {
-    let Some(run) = Run::read(env, org, id).await? else { return Ok(()) };
+pub async fn settle(env: &Env, org: OrgId, id: RunId, run: &Run) -> Result<()> {
     let usage = run.usage.unwrap_or_default();
     let spent = Amount { cost: usage.cost_usd.0, tokens: usage.input + usage.output };
     run.hold.settle(env, org, spent).await?;

@@ -2,7 +2,7 @@
 
 use crate::begin::Begun;
 use crate::end::{Ended, end, usage_of};
-use crate::history::path_to;
+use crate::history::path_for_model;
 use crate::live::Speaking;
 use crate::models::{AllowedModel, allowed_to_user};
 use crate::request::fitted;
@@ -92,17 +92,12 @@ pub async fn work_of(chat: &Chat, cx: &Cx, id: RunId, run: Run) -> Result<Option
             let unscoped = cx.unscoped();
             let found = unscoped.find::<Conversation>(conversation).await?;
             let path = match (found.is_some(), run.parent) {
-                (true, Some(parent)) => path_to(cx, conversation, parent, 400_000).await?,
+                (true, Some(parent)) => path_for_model(cx, conversation, parent).await?,
                 _ => None,
             };
-            let prompt = found.and_then(|found| found.system_prompt.clone()).filter(|_| settings.own_prompts);
-            path.map(|path| Asked {
-                instructions: joined(
-                    settings.instructions.as_ref().map(ToString::to_string),
-                    prompt.map(|one| one.to_string()),
-                ),
-                turns: path.into_iter().map(|ChatMessage { role, content, .. }| (role, content)).collect(),
-            })
+            let own = found.as_ref().and_then(|found| found.system_prompt.as_ref()).map(|prompt| prompt.as_str());
+            let turn = |ChatMessage { role, content, .. }: ChatMessage| (role, content);
+            path.map(|path| Asked::of(&settings, own, path.into_iter().map(turn).collect()))
         }
     };
     let Some(asked) = asked else { return Ok(None) };
@@ -118,12 +113,6 @@ pub async fn work_of(chat: &Chat, cx: &Cx, id: RunId, run: Run) -> Result<Option
         // Instructions have become longer since.
         Err(_) => None,
     })
-}
-
-/// Instructions joined by an empty line.
-pub(crate) fn joined(first: Option<String>, second: Option<String>) -> Option<String> {
-    let all: Vec<String> = [first, second].into_iter().flatten().collect();
-    Some(all.join("\n\n")).filter(|text| !text.is_empty())
 }
 
 async fn generated(chat: &Chat, cx: &Cx, work: Begun, speaking: &Speaking) -> Result<()> {

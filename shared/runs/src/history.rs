@@ -13,6 +13,18 @@ const AT_ONCE: usize = 30;
 const MOST_READ: usize = 2_000;
 const MOST_BYTES: usize = 16 << 20;
 
+/// The most bytes of a conversation's text that a model is given.
+const BYTES_FOR_MODEL: usize = 400_000;
+
+/// The messages up to and with one that a model is given: the newest 400 KB of text.
+pub(crate) async fn path_for_model(
+    cx: &Cx,
+    conversation: ConversationId,
+    last: ChatMessageId,
+) -> Result<Option<Vec<ChatMessage>>> {
+    path_to(cx, conversation, last, BYTES_FOR_MODEL).await
+}
+
 /// The messages up to and with one, oldest first: as many as have this many bytes of text, of the newest 2,000 messages.
 /// `None` if the message isn't among these.
 pub async fn path_to(

@@ -3,6 +3,7 @@
 use crate::models::AllowedModel;
 use daybook_connectors::llm::{Speaker, Turn};
 use daybook_domain::ai::{MessageRole, check_order, token_bound, token_estimate};
+use daybook_domain::ai_settings::AiSettings;
 use daybook_domain::chat::{ChatMessage, MOST_TEXT};
 use daybook_domain::{ChatMessageId, ConversationId, Error, Line, Rule, Unit, Violations};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,13 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// These turns, with the organisation's instructions before a conversation's or request's own, where it allows those.
+    pub fn of(settings: &AiSettings, own: Option<&str>, turns: Vec<(MessageRole, String)>) -> Asked {
+        let whole = settings.instructions.as_ref().map(|text| text.as_str());
+        let instructions: Vec<&str> = whole.into_iter().chain(own.filter(|_| settings.own_prompts)).collect();
+        Asked { instructions: Some(instructions.join("\n\n")).filter(|text| !text.is_empty()), turns }
+    }
+
     /// An upper bound of the request's tokens.
     pub fn bound(&self) -> u64 {
         let texts = self.turns.iter().map(|(_, text)| text).chain(&self.instructions);

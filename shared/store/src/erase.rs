@@ -50,10 +50,11 @@ impl Env {
 }
 
 impl Cx {
-    /// The same work, with a new commit.
+    /// The same work, with a new commit, which a repeat of the request doesn't replay.
     #[must_use]
     pub fn next_step(&self) -> Cx {
-        Cx { request: Arc::new(RequestInfo::internal(self.request.id.clone(), self.request.route)), ..self.clone() }
+        let request = Arc::new(RequestInfo::internal(self.request.id.clone(), self.request.route));
+        Cx { request, once: None, ..self.clone() }
     }
 
     /// Every record of a type, live or in the trash.

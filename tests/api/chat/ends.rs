@@ -25,6 +25,27 @@ async fn begun_in(process: &Process, person: &Person, conversation: &str) -> Vec
     reading.await.expect("events")
 }
 
+/// An answer whose process was killed.
+struct Killed {
+    world: World,
+    owner: Person,
+    /// The conversation.
+    id: String,
+    run: String,
+}
+
+/// Begins an answer in a process, and kills that once the answer has some text.
+async fn killed() -> Killed {
+    let (world, fake) = world().await;
+    let owner = world.owner().await;
+    let id = conversation(&owner).await;
+    fake.always(long());
+    let process = Process::start();
+    let run = run_of(&begun_in(&process, &owner, &id).await);
+    process.kill().await;
+    Killed { world, owner, id, run }
+}
+
 /// Asserts that a conversation has an answer that was interrupted, and is free; returns the answer.
 async fn interrupted(person: &Person, conversation: &str) -> Value {
     assert_eq!(shown(person, conversation).await["run_id"], Value::Null);
@@ -36,20 +57,14 @@ async fn interrupted(person: &Person, conversation: &str) -> Value {
 
 #[tokio::test]
 async fn an_answer_whose_process_dies_keeps_the_text_that_stands() {
-    let (world, fake) = world().await;
-    let owner = world.owner().await;
-    let id = conversation(&owner).await;
-    fake.always(long());
-    let process = Process::start();
-    let events = begun_in(&process, &owner, &id).await;
-    process.kill().await;
+    let Killed { world, owner, id, run } = killed().await;
 
     world.pass(LEASE_AND_MORE).await;
 
     let answer = interrupted(&owner, &id).await;
     let text = text_at(&answer, "content");
     assert!(!text.is_empty() && "word ".repeat(60).starts_with(&text), "{text:?}");
-    let run = owner.get(&format!("/api/chat/runs/{}", run_of(&events))).await.expect(200).data();
+    let run = owner.get(&format!("/api/chat/runs/{run}")).await.expect(200).data();
     assert_eq!((&run["state"], &run["error"]), (&json!("error"), &json!("interrupted")));
     assert_eq!(text_at(&run, "content"), text);
 }
@@ -93,13 +108,7 @@ async fn a_conversation_whose_answer_died_is_free_once_the_lease_has_ended() {
 
 #[tokio::test]
 async fn a_reader_of_an_answer_whose_process_died_gets_its_text_and_then_an_error() {
-    let (world, fake) = world().await;
-    let owner = world.owner().await;
-    let id = conversation(&owner).await;
-    fake.always(long());
-    let process = Process::start();
-    let run = run_of(&begun_in(&process, &owner, &id).await);
-    process.kill().await;
+    let Killed { world, owner, id, run } = killed().await;
     let reader = async { owner.get(&format!("/api/chat/runs/{run}/events")).events().await.rest().await };
     let (events, ()) = tokio::join!(reader, world.pass(LEASE_AND_MORE));
     assert_eq!(only(&events, "error")["code"], "interrupted");
@@ -108,13 +117,7 @@ async fn a_reader_of_an_answer_whose_process_died_gets_its_text_and_then_an_erro
 
 #[tokio::test]
 async fn stopping_an_answer_whose_process_died_ends_it() {
-    let (world, fake) = world().await;
-    let owner = world.owner().await;
-    let id = conversation(&owner).await;
-    fake.always(long());
-    let process = Process::start();
-    let run = run_of(&begun_in(&process, &owner, &id).await);
-    process.kill().await;
+    let Killed { world, owner, id, run } = killed().await;
     world.clock.advance(LEASE_AND_MORE);
     owner.post(&format!("/api/chat/runs/{run}/stop"), json!({})).await.expect(200);
     interrupted(&owner, &id).await;

@@ -83,15 +83,21 @@ async fn an_erasure_of_a_person_takes_the_conversations_about_them() {
     assert_erased(&world).await;
 }
 
-#[tokio::test]
-async fn an_export_of_a_user_has_their_conversations() {
-    let (world, fake) = world().await;
-    let owner = world.owner().await;
+/// A salesperson who has asked a question, with their email address and the conversation.
+async fn with_conversation(world: &World, fake: &FakeLlm) -> (Person, String, String) {
     let sales = world.person(Role::Sales).await;
     let id = conversation(&sales).await;
     fake.say(&["A canaryanswer"]);
     asked(&sales, &id, "A canaryquestion").await;
     let email = text_at(&sales.get("/api/auth/me").await.expect(200).data(), "email");
+    (sales, email, id)
+}
+
+#[tokio::test]
+async fn an_export_of_a_user_has_their_conversations() {
+    let (world, fake) = world().await;
+    let owner = world.owner().await;
+    let (_, email, id) = with_conversation(&world, &fake).await;
 
     let text = json!(exported(&world, &owner, &email).await).to_string();
 
@@ -104,11 +110,7 @@ async fn an_export_of_a_user_has_their_conversations() {
 async fn an_erasure_of_a_deleted_user_takes_their_conversations() {
     let (world, fake) = world().await;
     let owner = world.owner().await;
-    let sales = world.person(Role::Sales).await;
-    let id = conversation(&sales).await;
-    fake.say(&["A canaryanswer"]);
-    asked(&sales, &id, "A canaryquestion").await;
-    let email = text_at(&sales.get("/api/auth/me").await.expect(200).data(), "email");
+    let (sales, email, _) = with_conversation(&world, &fake).await;
     owner.delete(&format!("/api/users/{}", sales.user.expect("a user"))).await.expect(200);
     world.work().await;
     world.clock.advance(Duration::from_secs(2));
