@@ -18,6 +18,7 @@ fn mixed_case(text: &str, number: usize) -> String {
 async fn two_hundred_leads_with_one_address_are_one_lead_with_two_hundred_submissions() {
     let world = World::new().await;
     world.faults.at_a_distance();
+    world.faults.meet("TransactWriteItems", 20);
     let visitor = world.visitor();
     let calls = (0..200).map(|n| {
         let mut body = lead(&mixed_case("ada.lovelace@example.com", n));

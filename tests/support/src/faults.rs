@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Barrier;
 
 /// A fault of a call of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,16 @@ struct Script {
     faults: BTreeMap<usize, Fault>,
     random: Option<(u64, f64)>,
     distance: Option<u64>,
+    meeting: Option<Meeting>,
     lag: Option<Lag>,
+}
+
+/// Calls of one operation that wait for one another.
+#[derive(Debug)]
+struct Meeting {
+    operation: &'static str,
+    missing: usize,
+    place: Arc<Barrier>,
 }
 
 impl Faults {
@@ -66,6 +76,19 @@ impl Faults {
     /// busy machine.
     pub fn at_a_distance(&self) {
         self.script().distance = Some(0x9e37_79b9_7f4a_7c15);
+    }
+
+    /// The next calls of an operation wait for one another, so that what each of these requests has read is older than
+    /// what any of them writes, however the machine takes turns.
+    pub fn meet(&self, operation: &'static str, calls: usize) {
+        self.script().meeting = Some(Meeting { operation, missing: calls, place: Arc::new(Barrier::new(calls)) });
+    }
+
+    /// Waits until this many calls have been made from the beginning.
+    pub async fn until(&self, calls: usize) {
+        while self.script().calls.len() < calls {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Removes the delay of calls.
@@ -113,7 +136,24 @@ impl Faults {
         })
     }
 
-    pub(crate) fn way(&self) -> Option<Duration> {
+    /// The way of a call to the table: its delay, and its wait for the calls that it has to meet.
+    pub(crate) async fn travel(&self, operation: &str) {
+        if let Some(place) = self.meeting(operation) {
+            place.wait().await;
+        }
+        if let Some(way) = self.way() {
+            tokio::time::sleep(way).await;
+        }
+    }
+
+    fn meeting(&self, operation: &str) -> Option<Arc<Barrier>> {
+        let mut script = self.script();
+        let meeting = script.meeting.as_mut().filter(|meeting| meeting.operation == operation)?;
+        meeting.missing = meeting.missing.checked_sub(1)?;
+        Some(Arc::clone(&meeting.place))
+    }
+
+    fn way(&self) -> Option<Duration> {
         let mut script = self.script();
         let state = script.distance.as_mut()?;
         Some(Duration::from_micros(5_000 + xorshift(state) % 15_000))
@@ -175,9 +215,9 @@ impl HttpConnector for Connector {
         let body: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let Some(fault) = self.faults.next(&operation) else {
             let inner = self.inner.clone();
-            let Some(way) = self.faults.way() else { return inner.call(request) };
+            let faults = self.faults.clone();
             return HttpConnectorFuture::new(async move {
-                tokio::time::sleep(way).await;
+                faults.travel(&operation).await;
                 inner.call(request).await
             });
         };

@@ -41,8 +41,8 @@ impl Faulty {
         let mut failure = broken();
         for _ in 0..tries {
             let fault = self.faults.next(operation);
-            if let (None, Some(way)) = (fault, self.faults.way()) {
-                tokio::time::sleep(way).await;
+            if fault.is_none() {
+                self.faults.travel(operation).await;
             }
             failure = match fault {
                 None => return run().await,
