@@ -6,12 +6,14 @@ mod ends;
 mod faults;
 mod injection;
 mod inputs;
+mod openai;
 mod people;
 mod rights;
 mod seed;
 mod stops;
 mod streams;
 mod tree;
+mod ui;
 
 use daybook_runs::Site;
 use daybook_testing::llm::{FakeLlm, Script};

@@ -64,7 +64,7 @@ fn event(name: &str) -> Value {
 async fn answer(world: &World, name: &str) -> (u16, Value) {
     let function = name.split_once('/').expect("a function and an event").0;
     // On one machine the chat itself streams.
-    let mut all = functions().into_iter().chain([daybook_chat_stream::routes()]);
+    let mut all = [daybook_chat_stream::routes()].into_iter().chain(functions());
     let routes = all.find(|routes| routes.function == function).expect("an HTTP function");
     let chat = world.system.chat.clone();
     let app = daybook_http::app(vec![routes], world.system.env.clone(), |router| router.layer(Extension(chat)));

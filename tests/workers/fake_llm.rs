@@ -1,9 +1,9 @@
 //! Tests of the fake providers of language models: the providers' own Python clients understand its answers and errors.
 //!
-//! The clients are installed into an environment of their own in `~/.cache/daybook` (`DAYBOOK_CACHE`) if
-//! `LLM_CLIENTS=required`. Otherwise the test reports that they are missing, and passes.
+//! Where they aren't installed the test reports that and passes, unless `LLM_CLIENTS=required`.
 
 use daybook_connectors::llm::{Finish, TokenUsage};
+use daybook_testing::clients;
 use daybook_testing::llm::{FakeLlm, Fault, Newline, Place, Refusal, Script, Split};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ struct Client {
     of_cut: &'static str,
 }
 
-fn clients() -> [Client; 3] {
+fn all_clients() -> [Client; 3] {
     let limited = || Refusal::RateLimited { retry_after: Some(1) };
     let malformed = || Refusal::BadRequest("Malformed.".to_owned());
     let openai = || {
@@ -118,24 +118,18 @@ impl Client {
 
 #[tokio::test]
 async fn the_providers_own_clients_understand_the_fake() {
-    let prepared = tokio::task::spawn_blocking(python).await.expect("no panic");
-    let Some(python) = prepared else {
-        eprintln!("no Python clients of providers: run with LLM_CLIENTS=required to install them");
-        return;
-    };
+    let installed = || clients::python("llm-clients", &folder().join("requirements.txt"));
+    let Some(python) = tokio::task::spawn_blocking(installed).await.expect("no panic") else { return };
     let fake = FakeLlm::start().await;
-    let cases: Vec<Case> = clients().into_iter().flat_map(Client::cases).collect();
+    let cases: Vec<Case> = all_clients().into_iter().flat_map(Client::cases).collect();
     for case in &cases {
         fake.script(case.script.clone());
     }
     let mut command = Command::new(python);
     command.arg(folder().join("clients.py")).arg(fake.base_url()).args(cases.iter().map(|case| case.call));
-    let done = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("an output");
-    let errors = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{errors}");
-    let printed = String::from_utf8(done.stdout).expect("UTF-8");
+    let printed = tokio::task::spawn_blocking(move || clients::run(&mut command)).await.expect("no panic");
     let outcomes: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(outcomes.len(), cases.len(), "{errors}");
+    assert_eq!(outcomes.len(), cases.len(), "{printed}");
     for (case, outcome) in cases.iter().zip(outcomes) {
         assert_eq!(outcome, case.expected, "{} with {:?}", case.call, case.script);
     }
@@ -144,30 +138,4 @@ async fn the_providers_own_clients_understand_the_fake() {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("workers/fake_llm")
-}
-
-/// The Python of the environment with the clients; none if it is neither there nor required.
-fn python() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let caches = || variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-    let cache = variable("DAYBOOK_CACHE").or_else(|| Some(caches()?.join("daybook")))?;
-    let (environment, requirements) = (cache.join("llm-clients"), folder().join("requirements.txt"));
-    let (python, installed) = (environment.join("bin/python"), environment.join("installed.txt"));
-    let wanted = std::fs::read(&requirements).expect("the pinned packages");
-    if std::fs::read(&installed).is_ok_and(|found| found == wanted) {
-        return Some(python);
-    }
-    if std::env::var("LLM_CLIENTS").as_deref() != Ok("required") {
-        return None;
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
-    let options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"];
-    run(Command::new(&python).args(options).arg(&requirements));
-    std::fs::write(installed, wanted).expect("a mark in the environment");
-    Some(python)
-}
-
-fn run(command: &mut Command) {
-    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
 }

@@ -3,16 +3,17 @@
 
 mod answer;
 mod stream;
+mod ui;
 
 use answer::{Answered, ChatAnswer, RunShown, UNTIL};
 use daybook_domain::error::Thing;
 use daybook_domain::permission::Action::Use;
 use daybook_domain::permission::Resource::Ai;
 use daybook_domain::{Error as Domain, RunId};
-use daybook_http::{Cx, Data, Error, Events, Json, Own, Path, Result, Routes, WantsEvents, can};
-use daybook_runs::{Chat, ChatRequest, Site, Watch, begin, end_dead, end_queued, start};
+use daybook_http::{Cx, Data, Events, Json, Own, Path, Result, Routes, WantsEvents, can};
+use daybook_runs::{Chat, ChatRequest, Site, Watch, ask};
 use daybook_store::rows::bucket::Rate;
-use daybook_store::rows::run::{self, Run, State};
+use daybook_store::rows::run::{Run, State};
 use std::time::Duration;
 use stream::{AfterSeq, events_of};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -35,6 +36,8 @@ pub fn routes_of(function: &'static str) -> Routes {
         .post("/api/chat", can(Ai, Use), chat)
         .get("/api/chat/runs/{id}", can(Ai, Use), read)
         .get("/api/chat/runs/{id}/events", can(Ai, Use), events)
+        .post("/api/chat/ui", can(Ai, Use), ui::ui_chat)
+        .get("/api/chat/ui/{id}/stream", can(Ai, Use), ui::ui_stream)
         .post("/api/chat/runs/{id}/stop", can(Ai, Use), stop)
 }
 
@@ -50,12 +53,7 @@ async fn chat(
         return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
     }
     let stream = request.stream;
-    // A task of its own: a client that goes away meanwhile doesn't leave a committed run without its generator.
-    let asking = tokio::spawn({
-        let (chat, cx) = (chat.clone(), cx.clone());
-        async move { asked(&chat, &cx, &request).await }
-    });
-    let id = asking.await.map_err(|error| Error::internal("begin a run", error))??;
+    let id = ask(&chat, &cx, request).await?;
     if stream {
         return Ok(ChatAnswer::Events(events_of(&chat, &cx, id, 0, true).await?));
     }
@@ -78,21 +76,6 @@ async fn chat(
     }
 }
 
-/// Begins a run, and its generation where that is this process's work; returns the run, or that of an earlier request with
-/// the same idempotency key.
-async fn asked(chat: &Chat, cx: &Cx, request: &ChatRequest) -> Result<RunId> {
-    Ok(match begin(chat, cx, request).await? {
-        Ok(begun) => {
-            let id = begun.id;
-            if chat.generates(request.stream) {
-                start(chat, cx, begun);
-            }
-            id
-        }
-        Err(earlier) => earlier,
-    })
-}
-
 /// Returns the state of an answer, with its text so far.
 async fn read(cx: Cx, Path(id): Path<RunId>) -> Result<Data<RunShown>> {
     let run = own_run(&cx, id).await?;
@@ -113,14 +96,7 @@ async fn events(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>, AfterSeq(af
 /// Stops an answer; its text up to then is kept. Does nothing to an answer that has ended.
 async fn stop(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>) -> Result<Data<RunShown>> {
     let run = own_run(&cx, id).await?;
-    if run::stop(&cx.env, cx.org, id).await? {
-        chat.live.stop(id);
-        if run.state == State::Queued {
-            end_queued(&cx, id, &run).await?;
-        } else if run.is_dead(cx.now(), daybook_runs::LEASE) {
-            end_dead(&chat, &cx, id, &run).await?;
-        }
-    }
+    daybook_runs::stop(&chat, &cx, id, &run).await?;
     // The process that generates it sees the stop within a second, and stores the end.
     let mut run = own_run(&cx, id).await?;
     let until = Instant::now() + ENDS;
@@ -134,6 +110,5 @@ async fn stop(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>) -> Result<Dat
 
 /// A run of the caller.
 async fn own_run(cx: &Cx, id: RunId) -> Result<Run> {
-    let run = Run::read(&cx.env, cx.org, id).await?.filter(|run| Some(run.hold.user) == cx.actor.owner());
-    run.ok_or_else(|| Domain::not_found(Thing::Run).into())
+    daybook_runs::own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run).into())
 }

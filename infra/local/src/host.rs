@@ -103,7 +103,7 @@ fn host_of(request: &Request) -> Option<Host> {
 fn refuse(env: &Env, why: Refusal, request: &Request) -> Response {
     let (host, path) = (request.headers().get(HOST), request.uri().path());
     tracing::warn!(?host, path, "a request was refused: {why:?}");
-    Problem::refused(why, &request_id(request.headers(), env), request.headers()).answer(request.headers())
+    Problem::refused(why, &request_id(request.headers(), env), request.headers()).answer(path, request.headers())
 }
 
 /// The addresses that the server listens on.

@@ -51,6 +51,7 @@ pub fn functions() -> Vec<Routes> {
         daybook_ai::routes(),
         daybook_conversations::routes(),
         daybook_chat::routes(),
+        daybook_chat_stream::openai(),
         daybook_integrations::routes(),
         daybook_docs::routes(),
     ]

@@ -61,7 +61,9 @@ pub fn as_query(error: Domain) -> Domain {
 pub fn outcome_of(answer: Answer) -> Outcome {
     match answer {
         // Refusals have answers of their own; an answer that only a newer version knows is a success.
-        Answer::Ok | Answer::Created | Answer::Accepted | Answer::SeeOther | Answer::Unknown(_) => Outcome::Success,
+        Answer::Ok | Answer::Created | Answer::Accepted | Answer::SeeOther | Answer::NoContent | Answer::Unknown(_) => {
+            Outcome::Success
+        }
         Answer::Unauthenticated => Outcome::Failed,
         Answer::Forbidden => Outcome::Denied,
     }

@@ -17,6 +17,16 @@ pub(crate) struct InputDeserializer<'de> {
     value: &'de Value,
     /// The stored values that it replaces: one value, or for an entry of a list all of the list's entries.
     before: Vec<&'de Value>,
+    strictness: Strictness,
+}
+
+/// What happens to unknown fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// They are refused.
+    Strict,
+    /// They are ignored.
+    Loose,
 }
 
 /// Why a value is refused.
@@ -107,20 +117,20 @@ fn type_name(expected: &str) -> Requirement {
 
 impl<'de> InputDeserializer<'de> {
     /// A value, and the stored one that it replaces.
-    pub fn of(value: &'de Value, before: Option<&'de Value>) -> InputDeserializer<'de> {
-        InputDeserializer { value, before: before.into_iter().collect() }
+    pub fn of(value: &'de Value, before: Option<&'de Value>, strictness: Strictness) -> InputDeserializer<'de> {
+        InputDeserializer { value, before: before.into_iter().collect(), strictness }
     }
 
     /// The value of a field.
     fn field(&self, (name, value): (&'de String, &'de Value)) -> (&'de str, InputDeserializer<'de>) {
         let before = self.before.iter().filter_map(|before| before.get(name)).collect();
-        (name.as_str(), InputDeserializer { value, before })
+        (name.as_str(), InputDeserializer { value, before, strictness: self.strictness })
     }
 
     /// An entry of a list.
     fn entry(&self, value: &'de Value) -> InputDeserializer<'de> {
         let before = self.before.iter().filter_map(|before| before.as_array()).flatten().collect();
-        InputDeserializer { value, before }
+        InputDeserializer { value, before, strictness: self.strictness }
     }
 
     fn unfit(self, visitor: &dyn Expected) -> Refusal {
@@ -197,7 +207,8 @@ impl<'de> Deserializer<'de> for InputDeserializer<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        let names = self.value.as_object().into_iter().flat_map(|map| map.keys());
+        let checked = self.value.as_object().filter(|_| self.strictness == Strictness::Strict);
+        let names = checked.into_iter().flat_map(|map| map.keys());
         match names.into_iter().find(|name| !fields.contains(&name.as_str())) {
             Some(name) => Err(Refusal::unknown(name, fields)),
             None => self.object(visitor),

@@ -3,7 +3,7 @@
 //! Serde stops at the first error. Here a value that fails is recorded and removed, and the rest is read again, so that a
 //! client gets all violations in one response. Valid input is read once.
 
-use crate::door::{InputDeserializer, Refusal};
+use crate::door::{InputDeserializer, Refusal, Strictness};
 use crate::error::{Error, Malformed, Rule, Violations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,9 +17,22 @@ pub fn read<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Erro
     read_over(value, None)
 }
 
+/// Deserializes a value as [`read`] does, but ignores unknown fields.
+pub fn read_loosely<T: DeserializeOwned + PartialSchema>(value: Value) -> Result<T, Error> {
+    read_as(value, None, Strictness::Loose)
+}
+
 /// Deserializes a value that replaces another one: values that are already stored are accepted, even if only a newer
 /// version knows them.
 fn read_over<T: DeserializeOwned + PartialSchema>(value: Value, before: Option<&Value>) -> Result<T, Error> {
+    read_as(value, before, Strictness::Strict)
+}
+
+fn read_as<T: DeserializeOwned + PartialSchema>(
+    value: Value,
+    before: Option<&Value>,
+    strictness: Strictness,
+) -> Result<T, Error> {
     if !value.is_object() {
         // A type with a single field would otherwise accept the bare value of that field.
         return Err(Error::invalid("", Rule::object()));
@@ -28,7 +41,8 @@ fn read_over<T: DeserializeOwned + PartialSchema>(value: Value, before: Option<&
     let mut violations = Violations::default();
     let mut taken_out: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     loop {
-        let failure = match serde_path_to_error::deserialize::<_, T>(InputDeserializer::of(&value, before)) {
+        let failure = match serde_path_to_error::deserialize::<_, T>(InputDeserializer::of(&value, before, strictness))
+        {
             Ok(good) if violations.0.is_empty() => return Ok(good),
             Ok(_) => return Err(Error::Invalid(violations)),
             Err(failure) => failure,

@@ -82,7 +82,7 @@ fn unanswered(env: &Env, request: Request, problem: impl FnOnce(&str, &Parts) ->
     let id = request_id(&parts.headers, env);
     let problem = problem(&id, &parts);
     let code = Some(problem.code());
-    let answer = problem.answer(&parts.headers);
+    let answer = problem.answer(parts.uri.path(), &parts.headers);
     Line { id: &id, started, code, route: None, who: None }.write(&parts, &answer);
     answer
 }
@@ -126,5 +126,5 @@ fn panicked(panic: &(dyn Any + Send), env: &Env) -> Response<Body> {
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     count_error("panicked");
     tracing::error!(request_id = %id, panic = message.unwrap_or("unknown"), "a handler panicked");
-    Problem::panicked(&id).answer(&HeaderMap::new())
+    Problem::panicked(&id).answer("", &HeaderMap::new())
 }

@@ -13,9 +13,13 @@ use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// The pause after which a comment is sent, so that nothing between client and server ends an idle connection.
 const QUIET: Duration = Duration::from_secs(15);
+
+/// How many events may wait for a slow client, before the task that writes them waits.
+const WAITING: usize = 16;
 
 /// An event: its name, its id if it has one, and its data as JSON.
 pub fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> String {
@@ -24,11 +28,19 @@ pub fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> String {
     format!("{id}event: {name}\ndata: {data}\n\n")
 }
 
+/// An event that is nothing but its data, as JSON.
+pub fn data(data: &impl Serialize) -> String {
+    let data = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
+    format!("data: {data}\n\n")
+}
+
 /// A stream of events, as [`event`] writes them. It never fails: a failure is an event.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Events {
     #[serde(skip)]
     events: Option<BoxStream<'static, String>>,
+    #[serde(skip)]
+    header: Option<(&'static str, &'static str)>,
 }
 
 impl fmt::Debug for Events {
@@ -37,10 +49,50 @@ impl fmt::Debug for Events {
     }
 }
 
+/// The client of a stream is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// Where a task writes events of a stream.
+#[derive(Debug)]
+pub struct Out(mpsc::Sender<String>);
+
+impl Out {
+    /// Sends an event, as [`event`] or [`data`] write it.
+    pub async fn send(&self, event: String) -> Result<(), Gone> {
+        self.0.send(event).await.map_err(|_| Gone)
+    }
+
+    /// Waits for something, unless the client goes first.
+    pub async fn wait<T>(&self, something: impl Future<Output = T>) -> Result<T, Gone> {
+        tokio::select! {
+            done = something => Ok(done),
+            () = self.0.closed() => Err(Gone),
+        }
+    }
+}
+
 impl Events {
+    /// A reply whose events a task writes, until it has written all or the client is gone.
+    pub fn written<F>(write: impl FnOnce(Out) -> F) -> Events
+    where
+        F: Future<Output = Result<(), Gone>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(write(Out(sender)));
+        let next = |mut receiver: mpsc::Receiver<String>| async move { Some((receiver.recv().await?, receiver)) };
+        Events::new(stream::unfold(receiver, next).boxed())
+    }
+
     /// A reply with these events.
     pub fn new(events: BoxStream<'static, String>) -> Events {
-        Events { events: Some(events) }
+        Events { events: Some(events), header: None }
+    }
+
+    /// Adds a header, by which clients tell what the events are.
+    #[must_use]
+    pub fn with_header(self, name: &'static str, value: &'static str) -> Events {
+        Events { header: Some((name, value)), ..self }
     }
 }
 
@@ -54,6 +106,7 @@ impl HttpReply for Events {
 
     fn answer(self, _: &Call) -> Result<Answer> {
         let missing = || Error::internal("stream events", "there are none");
+        let header = self.header;
         let events = stream::unfold(self.events.ok_or_else(missing)?, |mut events| async move {
             match tokio::time::timeout(QUIET, events.next()).await {
                 Ok(event) => event.map(|event| (event, events)),
@@ -65,6 +118,9 @@ impl HttpReply for Events {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        if let Some((name, value)) = header {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
         Ok(answer)
     }
 

@@ -8,7 +8,7 @@ use daybook_domain::ask::{Asked, Nothing};
 use daybook_domain::enquiry::Enquiry;
 use daybook_domain::intake::{Controls, FollowUp, Intake};
 use daybook_domain::masking::MASK;
-use daybook_domain::read::{read, without_empty};
+use daybook_domain::read::{read, read_loosely, without_empty};
 use daybook_domain::{Error as Domain, Locale, Malformed, NamedId, Record, Rule, Violations};
 use daybook_store::{Error, Result};
 use futures::stream;
@@ -37,6 +37,25 @@ impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Json<T> {
 
     fn describe(operation: &mut Operation) {
         let schema = operation.schema_of::<T>();
+        operation.body(JSON, schema);
+    }
+}
+
+/// A JSON body of another system's API: as [`Json`], with unknown fields ignored, as its clients expect.
+#[derive(Debug)]
+pub struct Loose<T>(pub T);
+
+impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Loose<T> {
+    async fn read(call: &Call) -> Result<Self> {
+        Ok(Loose(read_loosely(json_body(call)?)?))
+    }
+
+    fn fingerprint(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or_default()
+    }
+
+    fn describe(operation: &mut Operation) {
+        let schema = operation.open_schema_of::<T>();
         operation.body(JSON, schema);
     }
 }

@@ -11,6 +11,7 @@ mod call;
 mod code;
 pub mod csv;
 mod events;
+mod foreign;
 mod handler;
 mod input;
 mod list;
@@ -33,17 +34,18 @@ pub use call::{Call, Places, is_plain_form, query_pairs};
 pub use code::Refusal;
 pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
-pub use events::{Events, event};
+pub use events::{Events, Gone, Out, data, event};
+pub use foreign::Foreign;
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, Language, New, NewJson, Own, Patch, Path, Posted, PostedBy,
+    Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, Posted, PostedBy,
     PostedLater, Stored, WantsEvents,
 };
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;
 pub use operation::Operation;
 pub use pipeline::request_id;
-pub use problem::{Problem, status_code};
+pub use problem::{OpenAiError, OpenAiProblem, Problem, status_code};
 pub use reply::{
     Accepted, Answer, Asset, Bare, BareCreated, Content, Created, CreatedSecret, Data, Download, HttpReply, Listed,
     SecretData, page, see_other,

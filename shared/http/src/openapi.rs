@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::operation::Operation;
-use crate::problem::Members;
+use crate::problem::{Members, OpenAiError};
 use crate::routes::Route;
 use axum::http::Method;
 use daybook_domain::permission::{Action, Resource};
@@ -23,6 +23,7 @@ pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
     let mut asked = BTreeSet::new();
     let mut problem = Operation::default();
     let _ = problem.schema_of::<ProblemDocument>();
+    let _ = problem.schema_of::<OpenAiError>();
     components.schemas.extend(problem.schemas);
     for route in routes {
         let mut operation = Operation::default();
@@ -147,14 +148,17 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
         build = build.response(status.as_str(), ResponseBuilder::new().description(description).build());
     }
     for code in Code::ALL.into_iter().filter(|code| applies(*code, route)) {
-        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
-        let content = Content::new(Some(schema));
-        let response = ResponseBuilder::new().description(code.status().canonical_reason().unwrap_or_default());
-        let mut response = response.content("application/problem+json", content);
+        let (status, schema, kind) = match OpenAiError::is_at(route.path) {
+            true => (OpenAiError::status(code), "OpenAiError", "application/json"),
+            false => (code.status(), "Problem", "application/problem+json"),
+        };
+        let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name(schema))));
+        let response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or_default());
+        let mut response = response.content(kind, content);
         if takes_forms(route) {
             response = response.content("text/html", Content::new(None::<RefOr<Schema>>));
         }
-        build = build.response(code.status().as_str(), response.build());
+        build = build.response(status.as_str(), response.build());
     }
     if !route.access.is_public() {
         build = build.security(SecurityRequirement::new("bearer", Vec::<String>::new()));

@@ -35,6 +35,18 @@ impl Operation {
         RefOr::Ref(Ref::from_schema_name(T::name()))
     }
 
+    /// As [`Operation::schema_of`], open to additional fields.
+    pub fn open_schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let before: Vec<String> = self.schemas.keys().cloned().collect();
+        let whole = self.schema_of::<T>();
+        for (_, schema) in self.schemas.iter_mut().filter(|(name, _)| !before.contains(name)) {
+            if let RefOr::T(Schema::Object(object)) = schema {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
+            }
+        }
+        whole
+    }
+
     /// The schema of a create request: fields that aren't required may be missing, `null` or an empty string.
     pub fn new_schema_of<T: Record>(&mut self) -> RefOr<Schema> {
         self.given_schema_of::<T>(true, |field, _| match T::REQUIRED.contains(&field) {
@@ -191,6 +203,12 @@ impl Operation {
     /// Adds the response with a file.
     pub fn file(&mut self) {
         self.pages = vec![(StatusCode::OK, "The file")];
+    }
+
+    /// Adds the response in the shape of another system's API.
+    pub fn foreign(&mut self) {
+        self.pages
+            .push((StatusCode::OK, "JSON or server-sent events, as the API that this is compatible with has them"));
     }
 
     /// Adds the response with server-sent events.

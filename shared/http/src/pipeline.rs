@@ -31,20 +31,17 @@ pub(crate) const BODY_BYTES: usize = 256 * 1024;
 /// The time for which a body may come in before the caller's rights are read again.
 const SLOW_BODY: Duration = Duration::from_secs(1);
 
-/// The time-out of a request; the gateway gives up after 30 s. A handler that waits for something has 25 s.
-const LONGEST: Duration = Duration::from_secs(28);
-
 /// Answers a request: assigns its id, checks access, reads the body, calls the handler, and writes one log line.
 pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) -> Answer {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let id = request_id(&parts.headers, &env);
     let mut who: Option<(OrgId, String)> = None;
-    let outcome = match tokio::time::timeout(LONGEST, handled(&env, &route, &parts, body, &id, started, &mut who)).await
-    {
-        Ok(outcome) => outcome,
-        Err(late) => Err(Error::unavailable("answer in time", late)),
-    };
+    let outcome =
+        match tokio::time::timeout(route.longest, handled(&env, &route, &parts, body, &id, started, &mut who)).await {
+            Ok(outcome) => outcome,
+            Err(late) => Err(Error::unavailable("answer in time", late)),
+        };
     let (mut answer, code) = match outcome {
         Ok(answer) => (answer, None),
         Err(error) => {
@@ -53,7 +50,7 @@ pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) 
                 tracing::error!(request_id = %id, error = %error.chain(), "request failed");
             }
             let code = problem.code();
-            let mut answer = problem.answer(&parts.headers);
+            let mut answer = problem.answer(parts.uri.path(), &parts.headers);
             if let (Some(class), "rate_limited") = (route.access.class(), code) {
                 limit_headers(answer.headers_mut(), class, 0);
             }

@@ -1,5 +1,9 @@
 //! Error responses: RFC 9457 problem documents, made from errors. Only this module and `code` know HTTP status codes.
 
+mod openai;
+
+pub use openai::{OpenAiError, OpenAiProblem};
+
 use crate::call::{locale, wants_page};
 use crate::code::{Code, Refusal};
 use crate::text;
@@ -22,6 +26,7 @@ pub(crate) fn status_of(answer: Answer) -> StatusCode {
         Answer::Created => StatusCode::CREATED,
         Answer::Accepted => StatusCode::ACCEPTED,
         Answer::SeeOther => StatusCode::SEE_OTHER,
+        Answer::NoContent => StatusCode::NO_CONTENT,
         Answer::Unauthenticated => StatusCode::UNAUTHORIZED,
         Answer::Forbidden => StatusCode::FORBIDDEN,
         // This version never produces an unknown answer.
@@ -98,7 +103,11 @@ pub struct Problem {
 impl Problem {
     /// The problem document of an error. A 5xx reveals nothing but the request id.
     pub fn of(error: &Error, request_id: &str, headers: &HeaderMap) -> Problem {
-        let locale = locale(headers);
+        Problem::of_locale(error, request_id, locale(headers))
+    }
+
+    /// The problem document of an error in a language.
+    fn of_locale(error: &Error, request_id: &str, locale: Locale) -> Problem {
         let mut problem = Problem::plain(code_of(error), request_id, locale);
         let Error::Domain(domain) = error else { return problem };
         problem.detail = text::detail(domain, locale);
@@ -146,6 +155,11 @@ impl Problem {
             _ => {}
         }
         problem
+    }
+
+    /// What an error says, in a language.
+    pub fn told(error: &Error, locale: Locale) -> String {
+        Problem::of_locale(error, "", locale).detail
     }
 
     /// The problem of a path without a route.
@@ -203,8 +217,12 @@ impl Problem {
             .with_extensions(self.members.clone())
     }
 
-    /// The answer: a problem document, or a page for a browser that posted a plain form.
-    pub fn answer(self, request: &HeaderMap) -> Response<Body> {
+    /// The answer to a request at a path: a problem document, a page for a browser that posted a plain form, or an error of
+    /// OpenAI's API.
+    pub fn answer(self, path: &str, request: &HeaderMap) -> Response<Body> {
+        if OpenAiError::is_at(path) {
+            return self.openai_answer();
+        }
         let title = text::title(self.code, self.locale);
         let (kind, body) = if wants_page(request) {
             let page = Page { problem: &self, title, chinese: self.locale == Locale::Chinese };

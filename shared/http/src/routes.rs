@@ -10,6 +10,10 @@ use daybook_store::Result;
 use futures::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The time-out of a request; the gateway gives up after 30 s. A handler that waits for something has 25 s.
+const LONGEST: Duration = Duration::from_secs(28);
 
 type Answering = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
 
@@ -24,6 +28,8 @@ pub struct Route {
     pub path: &'static str,
     /// Its access rule.
     pub access: Access,
+    /// The longest that it may take until its answer begins.
+    pub longest: Duration,
     pub(crate) handler: Answering,
     pub(crate) describe: fn(&mut Operation),
     pub(crate) handler_name: &'static str,
@@ -64,6 +70,7 @@ pub struct Routes {
     pub function: &'static str,
     /// Its routes.
     pub list: Vec<Route>,
+    longest: Duration,
 }
 
 macro_rules! methods {
@@ -79,7 +86,21 @@ macro_rules! methods {
 impl Routes {
     /// An empty route table for a function.
     pub fn of(function: &'static str) -> Routes {
-        Routes { function, list: Vec::new() }
+        Routes { function, list: Vec::new(), longest: LONGEST }
+    }
+
+    /// Gives the routes that follow more time, where no gateway is before them.
+    #[must_use]
+    pub fn lasting(self, longest: Duration) -> Routes {
+        Routes { longest, ..self }
+    }
+
+    /// Adds the routes of another table, as this function's.
+    #[must_use]
+    pub fn with(mut self, other: Routes) -> Routes {
+        let function = self.function;
+        self.list.extend(other.list.into_iter().map(|route| Route { function, ..route }));
+        self
     }
 
     methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
@@ -96,6 +117,7 @@ impl Routes {
             method,
             path,
             access,
+            longest: self.longest,
             handler: answering,
             describe,
             handler_name,

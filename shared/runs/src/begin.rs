@@ -189,7 +189,7 @@ async fn place_of(chat: &Chat, cx: &Cx, id: ConversationId, request: &ChatReques
         }
         state = ChatState::read(&cx.env, cx.org, id).await?;
     }
-    let first = request.parent_message_id.is_none() && state.messages == 0;
+    let first = request.from_start || (request.parent_message_id.is_none() && state.messages == 0);
     let parent = request.parent_message_id.or(state.last).filter(|_| !first);
     let path = match parent {
         Some(parent) => path_for_model(cx, id, parent).await?.ok_or_else(unknown_parent)?,
@@ -200,7 +200,8 @@ async fn place_of(chat: &Chat, cx: &Cx, id: ConversationId, request: &ChatReques
         let rule = Rule::format("a message of yours, to answer it anew", "是您的一条消息，以便重新回答");
         return Err(Domain::invalid("/parent_message_id", rule).into());
     }
-    let newest = request.parent_message_id.is_none().then_some(state.last);
+    let follows_newest = request.parent_message_id.is_none() && !request.from_start;
+    let newest = follows_newest.then_some(state.last);
     Ok(Place { conversation, parent, newest, path })
 }
 
@@ -264,6 +265,7 @@ fn new_run(cx: &Cx, request: &ChatRequest, terms: &Terms<'_>, lease: Duration) -
         due_at: now.plus(lease),
         stop: false,
         base: 0,
+        cut: false,
         text: String::new(),
         usage: None,
         fault: None,

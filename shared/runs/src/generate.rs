@@ -237,8 +237,9 @@ impl Generator<'_> {
                         }
                     }
                     Some(Ok(Part::Usage(tokens))) => self.tokens = tokens,
-                    Some(Ok(Part::End(Finish::Complete | Finish::Length | Finish::Refused))) => {
+                    Some(Ok(Part::End(finish))) => {
                         self.ended = true;
+                        self.run.cut = finish == Finish::Length;
                         return Attempt::Done;
                     }
                     Some(Err(failure)) => return Attempt::Failed(failure),
@@ -271,6 +272,7 @@ impl Generator<'_> {
         let escaped = text.bytes().map(|byte| if byte < 0x20 || byte == b'"' || byte == b'\\' { 6 } else { 1 });
         let size: usize = escaped.sum();
         self.is_full |= size > room;
+        self.run.cut |= self.is_full;
         if !text.is_empty() && !self.is_full {
             self.written += size;
             self.run.text.push_str(text);

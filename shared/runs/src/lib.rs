@@ -3,6 +3,7 @@
 //! A run is one answer. It is committed before a model is called, and one process generates it; it goes on when its reader
 //! is gone. Text is stored as it comes, so that any process can read it, stop it, or end it after its generator died.
 
+mod ask;
 mod begin;
 mod copy;
 mod end;
@@ -14,7 +15,8 @@ mod request;
 mod shown;
 mod watch;
 
-pub use begin::{Begun, Started, begin};
+pub use ask::{ask, own_run, stop};
+pub use begin::{Begun, Started};
 pub use copy::{MOST_COPIED, copied};
 pub use end::{end_dead, end_queued, give_back, settle};
 pub use generate::{generate, start, work_of};

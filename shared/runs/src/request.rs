@@ -46,6 +46,9 @@ pub struct ChatRequest {
     /// The message that the question follows; the newest one unless given. The parent of an earlier question makes this one
     /// its sibling.
     pub parent_message_id: Option<ChatMessageId>,
+    /// Whether the question begins the conversation anew, as a sibling of its first one.
+    #[serde(default)]
+    pub from_start: bool,
     /// Whether to stream the answer as server-sent events.
     #[serde(default)]
     pub stream: bool,
@@ -94,7 +97,10 @@ impl ChatRequest {
     /// Refuses a request that breaks a rule; all violations are listed.
     pub fn check(&self) -> Result<(), Error> {
         let mut violations = Violations::default();
-        let again = self.messages.is_empty() && self.conversation_id.is_some() && self.parent_message_id.is_some();
+        let again = self.messages.is_empty()
+            && !self.from_start
+            && self.conversation_id.is_some()
+            && self.parent_message_id.is_some();
         if self.messages.len() > MOST_MESSAGES {
             let rule = Rule::TooLong { max: MOST_MESSAGES, unit: Unit::Entries };
             return Err(Error::invalid("/messages", rule));
@@ -119,6 +125,11 @@ impl ChatRequest {
         }
         if self.conversation_id.is_none() && self.parent_message_id.is_some() {
             violations.add("/conversation_id", Rule::Required);
+        }
+        if self.from_start && self.parent_message_id.is_some() {
+            let rule =
+                Rule::format("left out, as the question begins the conversation", "省略，因为该问题是对话的开头");
+            violations.add("/parent_message_id", rule);
         }
         violations.into_result()
     }

@@ -67,6 +67,8 @@ choices! {
         Accepted = "accepted",
         /// Done, with a redirect.
         SeeOther = "see_other",
+        /// Done; there is nothing to answer.
+        NoContent = "no_content",
         /// Refused: no valid credentials.
         Unauthenticated = "unauthenticated",
         /// Refused: a missing permission.

@@ -25,6 +25,7 @@ pub mod spending;
 pub mod suppression;
 pub mod tally;
 pub mod ticket;
+pub mod ui_chat;
 
 use crate::item::key_of;
 use crate::schema::Key;

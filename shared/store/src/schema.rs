@@ -35,6 +35,7 @@
 //! AI spending   <org>#ai-spending#<month>       <user> or -
 //! AI usage      <org>#ai-usage#<day>            <user>#<model>
 //! AI keys       <org>#ai-keys                   -
+//! UI chat       <org>#ui-chat#<user>            <hash of its id>
 //! login         ~login#<name>                   -
 //! form          ~form#<form>                    -
 //! organisations ~orgs                           <org>
@@ -248,6 +249,8 @@ pub enum Place<'a> {
     AiUsage(OrgId, Timestamp, UserId, &'a str),
     /// The keys of AI providers.
     AiKeys(OrgId),
+    /// A chat that only its client keeps, by the hash of the client's id.
+    UiChat(OrgId, UserId, &'a str),
     /// Scheduled work: shard, time, id.
     Due(u8, Timestamp, &'a str),
     /// The checkpoint of the local feed.
@@ -308,6 +311,7 @@ impl Place<'_> {
                 key(format!("{org}#ai-usage#{}", day_of(day)), format!("{user}#{}", escape(model)))
             }
             Place::AiKeys(org) => key(format!("{org}#ai-keys"), alone()),
+            Place::UiChat(org, user, hash) => key(format!("{org}#ui-chat#{user}"), hash.to_owned()),
             Place::Due(shard, at, id) => key(format!("~due#{shard}"), format!("{}#{}", at, escape(id))),
             Place::Feed => key("~feed".to_owned(), alone()),
         }

@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 pub struct Event {
     /// Its id, if it has one.
     pub id: Option<u64>,
-    /// Its name.
+    /// Its name; `message` if it says none.
     pub name: String,
     /// Its data.
     pub data: Value,
@@ -79,8 +79,10 @@ impl EventStream {
 /// The event of a block of lines; `None` if it has only comments.
 fn event_of(block: &str) -> Option<Event> {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    let name = field("event")?.to_owned();
+    let data = field("data")?;
+    let name = field("event").unwrap_or("message").to_owned();
     let id = field("id").map(|id| id.parse().expect("a number"));
-    let data = field("data").expect("data");
-    Some(Event { id, name, data: serde_json::from_str(data).expect("JSON") })
+    // OpenAI's streams end with a text that isn't JSON.
+    let data = serde_json::from_str(data).unwrap_or_else(|_| Value::from(data));
+    Some(Event { id, name, data })
 }

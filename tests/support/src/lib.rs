@@ -2,6 +2,7 @@
 //! clock, injected faults, processes that die, a fake HubSpot and fake providers of language models.
 
 mod answer;
+pub mod clients;
 mod connection;
 mod events;
 mod faults;

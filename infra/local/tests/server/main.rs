@@ -1,9 +1,10 @@
 //! Tests of the real server process: crashes lose nothing and repeat nothing, shutdown finishes the requests in
-//! progress, its pages work in a browser, with and without scripts, and other machines, pages and users stay out.
+//! progress, its pages work in a browser, with and without scripts, other projects' clients can call it, and other machines, pages and users stay out.
 
 mod backup;
 mod browser;
 mod chat;
+mod clients;
 mod crash;
 mod family;
 mod host;

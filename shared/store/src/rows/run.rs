@@ -95,6 +95,9 @@ pub struct Run {
     /// The end of the text.
     #[serde(default)]
     pub text: String,
+    /// Whether the answer ended because it was as long as it may be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
     /// What the answer used, once it has ended.
     pub usage: Option<MessageUsage>,
     /// Why it failed.

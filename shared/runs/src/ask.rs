@@ -1,0 +1,48 @@
+//! Asking and stopping: what every way into the chat does with a run.
+
+use crate::begin::begin;
+use crate::end::{end_dead, end_queued};
+use crate::{Chat, ChatRequest, LEASE};
+use daybook_domain::RunId;
+use daybook_store::rows::run::{self, Run, State};
+use daybook_store::{Cx, Error, Result};
+
+/// Begins a run, and its generation where that is this process's work; returns the run, or that of an earlier request with
+/// the same idempotency key. In a task of its own: a client that goes away meanwhile doesn't leave a committed run without
+/// its generator.
+pub async fn ask(chat: &Chat, cx: &Cx, request: ChatRequest) -> Result<RunId> {
+    let (chat, cx) = (chat.clone(), cx.clone());
+    let asking = tokio::spawn(async move {
+        Ok(match begin(&chat, &cx, &request).await? {
+            Ok(begun) => {
+                let id = begun.id;
+                if chat.generates(request.stream) {
+                    crate::start(&chat, &cx, begun);
+                }
+                id
+            }
+            Err(earlier) => earlier,
+        })
+    });
+    asking.await.map_err(|error| Error::internal("begin a run", error))?
+}
+
+/// Asks a run to stop, whose text up to then is kept; ends it where no process generates it. Does nothing to a run that has
+/// ended.
+pub async fn stop(chat: &Chat, cx: &Cx, id: RunId, run: &Run) -> Result<()> {
+    if run::stop(&cx.env, cx.org, id).await? {
+        chat.live.stop(id);
+        if run.state == State::Queued {
+            end_queued(cx, id, run).await?;
+        } else if run.is_dead(cx.now(), LEASE) {
+            end_dead(chat, cx, id, run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A run of the caller.
+pub async fn own_run(cx: &Cx, id: RunId) -> Result<Option<Run>> {
+    let run = Run::read(&cx.env, cx.org, id).await?;
+    Ok(run.filter(|run| Some(run.hold.user) == cx.actor.owner()))
+}
