@@ -10,6 +10,7 @@ mod openai;
 mod people;
 mod rights;
 mod seed;
+mod sockets;
 mod stops;
 mod streams;
 mod tree;

@@ -1,6 +1,5 @@
 //! Answers as JSON.
 
-use daybook_domain::ai::{MessageRole, MessageStatus};
 use daybook_domain::chat::MessageUsage;
 use daybook_domain::{ChatMessageId, ConversationId, RunId};
 use daybook_http::{Accepted, Answer, Bare, Call, Events, HttpReply, Operation, Result};
@@ -94,53 +93,6 @@ impl RunShown {
             error: run.fault,
             conversation_id: run.conversation,
             message_id: run.conversation.map(|_| run.message),
-        }
-    }
-}
-
-/// A message with an answer, as streams end with it.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = StreamedMessage)]
-pub struct MessageShown {
-    /// The message; none is stored for an answer without a conversation.
-    id: ChatMessageId,
-    /// The run.
-    run_id: RunId,
-    /// The conversation, if it is kept in one.
-    conversation_id: Option<ConversationId>,
-    /// The message that it answers.
-    parent_message_id: Option<ChatMessageId>,
-    /// Always `assistant`.
-    role: MessageRole,
-    /// The text.
-    content: String,
-    /// The requested model.
-    model: String,
-    /// The model that answered.
-    provider_model: Option<String>,
-    /// What the answer used.
-    usage: MessageUsage,
-    /// How far it has come: `complete` or `stopped`.
-    status: MessageStatus,
-    /// When the question was asked, in milliseconds since 1970.
-    timestamp: i64,
-}
-
-impl MessageShown {
-    /// The answer of a run that has ended.
-    pub fn of(id: RunId, run: &Run, content: String) -> MessageShown {
-        MessageShown {
-            id: run.message,
-            run_id: id,
-            conversation_id: run.conversation,
-            parent_message_id: run.parent,
-            role: MessageRole::Assistant,
-            content,
-            model: run.model.clone(),
-            provider_model: run.provider_model.clone(),
-            usage: run.usage.unwrap_or_default(),
-            status: run.status(),
-            timestamp: run.hold.at.as_millisecond(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod stream;
+mod ticket;
 mod ui;
 
 use answer::{Answered, ChatAnswer, RunShown, UNTIL};
@@ -10,7 +11,7 @@ use daybook_domain::error::Thing;
 use daybook_domain::permission::Action::Use;
 use daybook_domain::permission::Resource::Ai;
 use daybook_domain::{Error as Domain, RunId};
-use daybook_http::{Cx, Data, Events, Json, Own, Path, Result, Routes, WantsEvents, can};
+use daybook_http::{Cx, Data, Events, Json, Own, Path, Result, Routes, WantsEvents, can, signed_in};
 use daybook_runs::{Chat, ChatRequest, Site, Watch, ask};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::run::{Run, State};
@@ -39,6 +40,7 @@ pub fn routes_of(function: &'static str) -> Routes {
         .post("/api/chat/ui", can(Ai, Use), ui::ui_chat)
         .get("/api/chat/ui/{id}/stream", can(Ai, Use), ui::ui_stream)
         .post("/api/chat/runs/{id}/stop", can(Ai, Use), stop)
+        .post("/api/ws/ticket", signed_in(), ticket::create_ticket)
 }
 
 /// Answers a question: as JSON when the answer is complete, or as server-sent events as it is generated.

@@ -1,9 +1,8 @@
 //! Answers as server-sent events: `start`, `delta`, `usage`, and `done` or `error` at the end.
 
-use crate::answer::MessageShown;
 use daybook_domain::{Error as Domain, Rule, RunId};
 use daybook_http::{Argument, Call, Cx, Error, Events, Operation, Result, event, query_pairs};
-use daybook_runs::{Chat, Watch};
+use daybook_runs::{Chat, StreamedMessage, Watch};
 use daybook_store::rows::run::{Fault, Run, State};
 use futures::StreamExt as _;
 use futures::stream;
@@ -57,7 +56,7 @@ struct DeltaData {
 
 #[derive(Serialize)]
 struct Done {
-    message: MessageShown,
+    message: StreamedMessage,
 }
 
 #[derive(Serialize)]
@@ -115,7 +114,7 @@ async fn last(watch: &Watch, id: RunId) -> String {
             event("error", None, &Failed { code: fault.name(), run_id: id })
         }
         _ => match watch.text().await {
-            Ok(text) => event("done", None, &Done { message: MessageShown::of(id, &run, text) }),
+            Ok(text) => event("done", None, &Done { message: StreamedMessage::of(id, &run, text) }),
             Err(error) => failed(&error, id),
         },
     };

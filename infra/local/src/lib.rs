@@ -12,6 +12,7 @@ mod pages;
 mod queue;
 mod secrets;
 mod serve;
+mod sockets;
 mod system;
 mod workers;
 

@@ -5,7 +5,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Grants, Permission, Resource};
-use daybook_domain::{Actor, Error as Domain, OrgId, Unauthenticated};
+use daybook_domain::{Actor, Error as Domain, OrgId, SessionId, Unauthenticated, UserId};
 use daybook_records::admission::{KeyInForce, SignedIn, grants_of_key};
 use daybook_store::rows::bucket::{Rate, take_or_refuse};
 use daybook_store::{Env, Reach, Result};
@@ -154,15 +154,46 @@ pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, i
     match access {
         Access::Public(class) => anonymous(env, class, ip).await,
         Access::PublicOr(class, ..) if !has_credentials(headers) => anonymous(env, class, ip).await,
+        Access::SignedIn | Access::Can(..) | Access::CanAny(..) | Access::PublicOr(..) => {
+            authorized(env, access, authenticate(env, headers, ip).await?).await
+        }
+    }
+}
+
+/// Authorises the user of a session, as for a request with this access rule.
+pub(crate) async fn admit_session(
+    env: &Arc<Env>,
+    access: Access,
+    (org, user, session): (OrgId, UserId, SessionId),
+    ip: Option<IpAddr>,
+) -> Result<Admitted> {
+    authorized(env, access, with_session(env, org, user, session, ip).await?).await
+}
+
+/// The user and the session of a request's access token.
+pub(crate) async fn authenticated_session(
+    env: &Arc<Env>,
+    headers: &HeaderMap,
+    ip: Option<IpAddr>,
+) -> Result<(OrgId, UserId, SessionId)> {
+    let admitted = authenticate(env, headers, ip).await?;
+    match admitted.actor {
+        Actor::User { id, session: Some(session), .. } => Ok((admitted.org, id, session)),
+        _ => Err(Domain::NotAPerson.into()),
+    }
+}
+
+/// Checks an authenticated caller against an access rule.
+async fn authorized(env: &Arc<Env>, access: Access, mut admitted: Admitted) -> Result<Admitted> {
+    match access {
+        Access::Public(_) => Ok(admitted),
         Access::SignedIn => {
-            let mut admitted = authenticate(env, headers, ip).await?;
             if admitted.actor.user().is_none() {
                 admitted.refused.get_or_insert(Domain::NotAPerson);
             }
             Ok(admitted)
         }
         Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
-            let mut admitted = authenticate(env, headers, ip).await?;
             let Admitted { org, actor, grants, .. } = &admitted;
             match daybook_records::admission::reach_of(env, (*org, actor), grants, (resource, action)).await? {
                 Some(reach) => admitted.reach = reach,
@@ -171,7 +202,6 @@ pub(crate) async fn admit(env: &Arc<Env>, access: Access, headers: &HeaderMap, i
             Ok(admitted)
         }
         Access::CanAny(resource, actions) => {
-            let mut admitted = authenticate(env, headers, ip).await?;
             // Reaches no record until a part of the request checks its own permission.
             admitted.reach = Reach::own(None);
             if actions.iter().all(|action| admitted.grants.scope(resource, *action).is_none()) {
@@ -242,9 +272,20 @@ async fn with_token(env: &Arc<Env>, credential: &str, ip: Option<IpAddr>) -> Res
         claims = read();
     }
     let claims = claims.ok_or_else(invalid)?;
-    let SignedIn { session, user, organization } =
-        SignedIn::read(env, claims.org, claims.sub, claims.sid).await?.ok_or_else(invalid)?;
-    let grants = daybook_records::grants_of(env, claims.org, user.role).await?;
+    with_session(env, claims.org, claims.sub, claims.sid, ip).await
+}
+
+async fn with_session(
+    env: &Arc<Env>,
+    org: OrgId,
+    user: UserId,
+    session: SessionId,
+    ip: Option<IpAddr>,
+) -> Result<Admitted> {
+    let found = SignedIn::read(env, org, user, session).await?;
+    let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
+    let SignedIn { session, user, organization } = found.ok_or_else(invalid)?;
+    let grants = daybook_records::grants_of(env, org, user.role).await?;
     Ok(admitted(session.actor(user.role), grants, &organization, ip))
 }
 

@@ -162,6 +162,20 @@ impl Problem {
         Problem::of_locale(error, "", locale).detail
     }
 
+    /// What a connection that outlasts a request is told of an error: its code, what to do, and what it is about.
+    pub fn frame(error: &Error, request_id: &str, locale: Locale) -> Value {
+        let problem = Problem::of_locale(error, request_id, locale);
+        if problem.is_ours() {
+            tracing::error!(request_id, error = %error.chain(), "a message failed");
+        }
+        let mut frame = serde_json::to_value(&problem.members).unwrap_or_default();
+        frame["detail"] = Value::from(problem.detail);
+        if let Some(members) = frame.as_object_mut() {
+            members.remove("success");
+        }
+        frame
+    }
+
     /// The problem of a path without a route.
     pub(crate) fn no_route(request_id: &str, request: &Parts) -> Problem {
         let mut problem = Problem::plain(Code::NotFound, request_id, locale(&request.headers));

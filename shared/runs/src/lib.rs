@@ -24,7 +24,7 @@ pub use history::{path_to, whole};
 pub use live::Live;
 pub use models::{Allowed, AllowedModel, allowed};
 pub use request::{Asked, ChatRequest, ChatTurn};
-pub use shown::{ConversationShown, conversations_of, messages_of};
+pub use shown::{ConversationShown, StreamedMessage, conversations_of, messages_of};
 pub use watch::Watch;
 
 use daybook_connectors::ai::AiProviders;
@@ -72,20 +72,22 @@ pub struct Chat {
     pub site: Site,
     /// The URL that streams, where it is another one.
     pub stream_url: Option<String>,
+    /// The URL of WebSockets, where it is another one.
+    pub socket_url: Option<String>,
 }
 
 impl Chat {
     /// The chat of a process.
     pub fn new(providers: Arc<AiProviders>, site: Site) -> Chat {
-        Chat { providers, live: Live::default(), site, stream_url: None }
+        Chat { providers, live: Live::default(), site, stream_url: None, socket_url: None }
     }
 
     /// The chat of a Lambda function, from its variables. Mistakes are added to them.
     pub fn configured(variables: &mut Variables<'_>, site: Site) -> Option<Chat> {
-        let stream_url = variables.text("STREAM_URL");
+        let (stream_url, socket_url) = (variables.text("STREAM_URL"), variables.text("SOCKET_URL"));
         let providers = AiProviders::read(&|name| variables.text(name), Timeouts::default());
         match providers {
-            Ok(providers) => Some(Chat { stream_url, ..Chat::new(Arc::new(providers), site) }),
+            Ok(providers) => Some(Chat { stream_url, socket_url, ..Chat::new(Arc::new(providers), site) }),
             Err(wrong) => {
                 variables.wrong.extend(wrong);
                 None

@@ -116,3 +116,49 @@ async fn in_progress(cx: &Cx, conversation: ConversationId, id: RunId) -> Result
         timestamp: run.hold.at.as_millisecond(),
     }))
 }
+
+/// A message with an answer, as streams end with it.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StreamedMessage {
+    /// The message; none is stored for an answer without a conversation.
+    id: ChatMessageId,
+    /// The run.
+    run_id: RunId,
+    /// The conversation, if it is kept in one.
+    conversation_id: Option<ConversationId>,
+    /// The message that it answers.
+    parent_message_id: Option<ChatMessageId>,
+    /// Always `assistant`.
+    role: MessageRole,
+    /// The text.
+    content: String,
+    /// The requested model.
+    model: String,
+    /// The model that answered.
+    provider_model: Option<String>,
+    /// What the answer used.
+    usage: MessageUsage,
+    /// How far it has come: `complete` or `stopped`.
+    status: MessageStatus,
+    /// When the question was asked, in milliseconds since 1970.
+    timestamp: i64,
+}
+
+impl StreamedMessage {
+    /// The answer of a run that has ended.
+    pub fn of(id: RunId, run: &Run, content: String) -> StreamedMessage {
+        StreamedMessage {
+            id: run.message,
+            run_id: id,
+            conversation_id: run.conversation,
+            parent_message_id: run.parent,
+            role: MessageRole::Assistant,
+            content,
+            model: run.model.clone(),
+            provider_model: run.provider_model.clone(),
+            usage: run.usage.unwrap_or_default(),
+            status: run.status(),
+            timestamp: run.hold.at.as_millisecond(),
+        }
+    }
+}

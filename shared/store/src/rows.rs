@@ -21,6 +21,7 @@ pub mod power;
 pub mod run;
 pub mod second_factor;
 pub mod session;
+pub mod socket_ticket;
 pub mod spending;
 pub mod suppression;
 pub mod tally;

@@ -19,6 +19,7 @@
 //! second factor <org>#second-factor#<user>      -
 //! key secret    <org>#key-secret#<key>          -
 //! ticket        <org>#ticket#<user>             <use>
+//! socket ticket <org>#socket-ticket             <hash>
 //! attempts      <org>#attempts                  <hash of name>
 //! tally         <org>#tally                     <minute>#<answer>
 //! bucket        <org>#bucket#<class>            <subject>
@@ -217,6 +218,8 @@ pub enum Place<'a> {
     KeySecret(OrgId, ApiKeyId),
     /// A ticket of a user, by its use.
     Ticket(OrgId, UserId, &'a str),
+    /// A ticket for a WebSocket, by the hash of its secret.
+    SocketTicket(OrgId, &'a str),
     /// Attempts to sign in, by the hash of what they are counted by: a user, or an unknown name.
     Attempts(OrgId, &'a str),
     /// Refusals of a minute, by what they were answered with.
@@ -293,6 +296,7 @@ impl Place<'_> {
             Place::SecondFactor(org, user) => key(format!("{org}#second-factor#{user}"), alone()),
             Place::KeySecret(org, id) => key(format!("{org}#key-secret#{id}"), alone()),
             Place::Ticket(org, user, to) => key(format!("{org}#ticket#{user}"), to.to_owned()),
+            Place::SocketTicket(org, hash) => key(format!("{org}#socket-ticket"), hash.to_owned()),
             Place::Attempts(org, hash) => key(format!("{org}#attempts"), hash.to_owned()),
             Place::Tally(org, minute, answer) => key(format!("{org}#tally"), format!("{minute}#{}", answer.name())),
             Place::Bucket(org, class, subject) => key(format!("{org}#bucket#{class}"), escape(subject)),

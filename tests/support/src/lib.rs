@@ -13,6 +13,7 @@ mod person;
 mod post;
 mod process;
 mod raw;
+mod socket;
 mod stale;
 mod world;
 
@@ -23,4 +24,5 @@ pub use person::{Call, Person};
 pub use post::ScriptedMailer;
 pub use process::Process;
 pub use raw::{Over, Raw, json_of};
+pub use socket::{Handshake, Listening, Socket};
 pub use world::{World, WorldOptions, is_full, lead};

@@ -7,6 +7,7 @@ use crate::llm::FakeLlm;
 use crate::person::Person;
 use crate::post::ScriptedMailer;
 use crate::raw::{Over, Raw};
+use crate::socket::Listening;
 use axum::Router;
 use daybook_domain::form::Form;
 use daybook_domain::organization::Organization;
@@ -138,6 +139,11 @@ impl World {
     /// An anonymous visitor.
     pub fn visitor(&self) -> Person {
         Person::visitor(self.app.clone(), DEFAULT_ORG)
+    }
+
+    /// The world's server on a port of this machine, for what needs real connections.
+    pub async fn listen(&self) -> Listening {
+        Listening::start(self.app.clone()).await
     }
 
     /// The owner of the default organisation, who registers at the first call.

@@ -1,0 +1,179 @@
+//! The chat over WebSockets: the frames of clients, and what is sent to them. Whatever carries the frames, a socket of one
+//! machine or a gateway, gives each one to [`Socket::react`], sends the frame that this returns, and then sends the answer
+//! that it names.
+
+mod frame;
+mod reading;
+
+pub use frame::{ChatFrame, LONGEST, ResumeFrame, StopFrame};
+pub use reading::{Reading, delta, end_of};
+
+use daybook_domain::chat::Conversation;
+use daybook_domain::error::Thing;
+use daybook_domain::permission::Action::{Create, Use};
+use daybook_domain::permission::Resource::{Ai, Conversations};
+use daybook_domain::{ConversationId, Error as Domain, Malformed, Rule, RunId};
+use daybook_http::{Access, Connected, Created, Cx, Error, Problem, Result};
+use daybook_records::reaching;
+use daybook_runs::{Chat, Watch, ask, own_run};
+use daybook_store::Env;
+use daybook_store::rows::bucket::Rate;
+use frame::{Frame, question_of};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The scope of clients' ids of their questions, by which a question that is sent again is asked once.
+const ONCE: &str = "socket chat";
+
+/// How long those ids are kept.
+const KEPT: Duration = Duration::from_secs(86_400);
+
+/// The rate at which a user may begin to read answers.
+const READERS: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
+
+/// The access rules of frames, by their types.
+const FRAMES: [(&str, Access); 4] = [
+    ("chat", Access::Can(Ai, Use)),
+    ("stop", Access::Can(Ai, Use)),
+    ("resume", Access::Can(Ai, Use)),
+    ("ping", Access::SignedIn),
+];
+
+/// A socket of a user.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    /// The chat.
+    pub chat: Chat,
+    /// The environment.
+    pub env: Arc<Env>,
+    /// The caller.
+    pub caller: Connected,
+    /// The conversation that questions without one go on in.
+    pub conversation: Option<ConversationId>,
+    /// The newest answer, which a `stop` without a run stops.
+    pub run: Option<RunId>,
+}
+
+/// What follows from a frame.
+#[derive(Debug)]
+pub struct Reaction {
+    /// What the client is sent at once.
+    pub frame: Value,
+    /// The answer that the client reads from now on.
+    pub reading: Option<Reading>,
+}
+
+impl From<Value> for Reaction {
+    fn from(frame: Value) -> Reaction {
+        Reaction { frame, reading: None }
+    }
+}
+
+impl Socket {
+    /// A socket that was just opened.
+    pub fn new(chat: Chat, env: Arc<Env>, caller: Connected) -> Socket {
+        Socket { chat, env, caller, conversation: None, run: None }
+    }
+
+    /// Does what a frame asks for; an error becomes a frame, too.
+    pub async fn react(&mut self, text: &str) -> Reaction {
+        let frame: Result<Value> = match text.len() > LONGEST {
+            true => Err(frame::too_large().into()),
+            false => serde_json::from_str(text).map_err(|error| {
+                let (line, column) = (error.line(), error.column());
+                Domain::Malformed(Malformed::Json { reason: error.to_string(), line, column }).into()
+            }),
+        };
+        let id = frame.as_ref().ok().and_then(|frame| frame.get("id")).cloned().unwrap_or_default();
+        let reaction = match frame {
+            Ok(frame) => self.reacted(frame).await,
+            Err(error) => Err(error),
+        };
+        let mut reaction = reaction.unwrap_or_else(|error| self.refusal(&error).into());
+        if !id.is_null() {
+            reaction.frame["id"] = id;
+        }
+        reaction
+    }
+
+    /// The frame of an error.
+    pub fn refusal(&self, error: &Error) -> Value {
+        let id = format!("req_{}", self.env.ids.next().simple());
+        with(json!({"type": "error"}), Problem::frame(error, &id, self.caller.locale))
+    }
+
+    async fn reacted(&mut self, frame: Value) -> Result<Reaction> {
+        let Value::Object(mut fields) = frame else { return Err(Domain::invalid("", Rule::object()).into()) };
+        let named = fields.remove("type");
+        let named = named.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let Some((route, access)) = FRAMES.iter().find(|(name, _)| *name == named) else {
+            let allowed = FRAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
+            return Err(Domain::invalid("/type", Rule::OneOf { allowed }).into());
+        };
+        let frame = Frame::read(route, fields)?;
+        let cx = self.caller.admitted(&self.env, route, *access).await?;
+        match frame {
+            Frame::Chat(frame) => self.asked(&cx, *frame).await,
+            Frame::Stop(frame) => self.stopped(&cx, frame).await,
+            Frame::Resume(frame) => self.resumed(&cx, frame).await,
+            Frame::Ping => Ok(json!({"type": "pong", "timestamp": cx.now()}).into()),
+        }
+    }
+
+    async fn asked(&mut self, cx: &Cx, frame: ChatFrame) -> Result<Reaction> {
+        let key = frame.id.as_ref().map(|id| format!("{} {id}", self.caller.user));
+        let mut question = question_of(frame);
+        let conversation = match question.conversation_id.or(self.conversation) {
+            Some(conversation) => conversation,
+            None => {
+                question.check()?;
+                let own = reaching(cx, Conversations, Create).await?;
+                let made = daybook_records::create(&own.next_step(), Map::new(), Created::<Conversation>).await?;
+                *self.conversation.insert(made.0.id)
+            }
+        };
+        question.conversation_id = Some(conversation);
+        let cx = match &key {
+            Some(key) => cx.next_step().once_by(ONCE, key, KEPT),
+            None => cx.next_step(),
+        };
+        let id = ask(&self.chat, &cx, question).await?;
+        self.run = Some(id);
+        let run = own_run(&cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
+        let ack = json!({
+            "type": "ack", "run_id": id, "conversation_id": run.conversation, "message_id": run.message,
+            "parent_message_id": run.parent, "model": run.model,
+        });
+        Ok(Reaction { frame: ack, reading: Some(Reading { cx, id, after: 0 }) })
+    }
+
+    async fn stopped(&mut self, cx: &Cx, frame: StopFrame) -> Result<Reaction> {
+        let id = frame.run_id.or(self.run).ok_or_else(|| Domain::invalid("/run_id", Rule::Required))?;
+        let run = own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
+        daybook_runs::stop(&self.chat, cx, id, &run).await?;
+        Ok(json!({"type": "ack", "run_id": id}).into())
+    }
+
+    async fn resumed(&mut self, cx: &Cx, frame: ResumeFrame) -> Result<Reaction> {
+        cx.limited("chat events", &self.caller.user.to_string(), READERS).await?;
+        let (id, after) = (frame.run_id, frame.after_seq.unwrap_or_default());
+        let run = own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
+        // Refuses a position that the answer doesn't have.
+        Watch::of(&self.chat, cx, id, after).await?;
+        self.run = Some(id);
+        let ack = json!({
+            "type": "ack", "run_id": id, "conversation_id": run.conversation, "message_id": run.message,
+            "parent_message_id": run.parent, "model": run.model,
+        });
+        Ok(Reaction { frame: ack, reading: Some(Reading { cx: cx.clone(), id, after }) })
+    }
+}
+
+/// An object with the members of another one.
+fn with(mut object: Value, more: Value) -> Value {
+    for (name, value) in more.as_object().into_iter().flatten() {
+        object[name] = value.clone();
+    }
+    object
+}
