@@ -2,8 +2,8 @@
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
-use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY, VARY};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -67,6 +67,8 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
         .route("/contact", get(async |visit: Visit| site(&ContactPage { chinese: visit.chinese, form: form() })))
         .route("/thanks", get(async |visit: Visit| site(&ThanksPage { chinese: visit.chinese })))
         .route("/snippets", get(snippets))
+        .route("/chat", get(async |visit: Visit| site(&ChatPage { chinese: visit.chinese })))
+        .route("/chat/{file}", get(chat_file))
         .with_state(shown);
     api.layer(axum::middleware::from_fn(lead_form_for_browsers)).merge(local).merge(site)
 }
@@ -110,6 +112,7 @@ templates! {
     "site/lead.html" LeadPage { chinese: bool, form: FormId }
     "site/demo.html" DemoPage { chinese: bool, form: FormId }
     "site/contact.html" ContactPage { chinese: bool, form: FormId }
+    "site/chat.html" ChatPage { chinese: bool }
     "site/thanks.html" ThanksPage { chinese: bool }
     "site/snippets.html" SnippetsPage { chinese: bool, url: String, form: FormId }
     "mailbox.html" MailboxPage { mails: Vec<Caught> }
@@ -169,6 +172,26 @@ async fn lead_form_for_browsers(request: Request, next: Next) -> Response {
 async fn snippets(visit: Visit, State(shown): State<Shown>) -> Response {
     let url = shown.env.settings.public_url.clone();
     site(&SnippetsPage { chinese: visit.chinese, url, form: form() })
+}
+
+/// The scripts of the chat's page.
+const CHAT_FILES: [(&str, &[u8]); 7] = [
+    ("answer.js", include_bytes!("../chat/answer.js")),
+    ("api.js", include_bytes!("../chat/api.js")),
+    ("markdown-it.js", include_bytes!("../chat/markdown-it.js.gz")),
+    ("page.js", include_bytes!("../chat/page.js")),
+    ("show.js", include_bytes!("../chat/show.js")),
+    ("tree.js", include_bytes!("../chat/tree.js")),
+    ("words.js", include_bytes!("../chat/words.js")),
+];
+
+async fn chat_file(Path(name): Path<String>) -> Response {
+    let Some((_, bytes)) = CHAT_FILES.iter().find(|(file, _)| *file == name) else {
+        return (StatusCode::NOT_FOUND, "No such file; the chat is at /chat.").into_response();
+    };
+    let kind = (CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
+    let gzipped = bytes.starts_with(&[0x1f, 0x8b]).then(|| [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
+    (gzipped, [kind], *bytes).into_response()
 }
 
 async fn mailbox(State(shown): State<Shown>) -> Response {

@@ -312,6 +312,7 @@ fn announce(port: u16, options: &ServeOptions, left: usize, rate_limits: bool) {
     let form = FormId::default_of(crate::DEFAULT_ORG);
     eprintln!("Daybook {} is ready.\n", env!("CARGO_PKG_VERSION"));
     eprintln!("  Website        {url}/");
+    eprintln!("  AI chat        {url}/chat");
     eprintln!("  Snippets       {url}/snippets");
     eprintln!("  Mailbox        {url}/_local/");
     eprintln!("  HubSpot        {url}/_local/sync");

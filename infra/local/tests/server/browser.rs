@@ -13,22 +13,25 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A browser and its driver.
-struct Browser {
+pub struct Browser {
     driver: Child,
-    client: Client,
+    /// The client of its driver.
+    pub client: Client,
     profile: PathBuf,
 }
 
 /// Whether the browser runs scripts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Script {
+pub enum Script {
+    /// It does.
     On,
+    /// It doesn't.
     Off,
 }
 
 impl Browser {
     /// A browser of this width; none if the machine has no chromedriver.
-    async fn open(width: u32, script: Script) -> Option<Browser> {
+    pub async fn open(width: u32, script: Script) -> Option<Browser> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -98,14 +101,14 @@ impl Browser {
     }
 
     /// Saves a screenshot of the page if `SCREENSHOTS` names a folder.
-    async fn picture(&self, name: &str) {
+    pub async fn picture(&self, name: &str) {
         if let Ok(folder) = std::env::var("SCREENSHOTS") {
             let png = self.client.screenshot().await.expect("a picture");
             std::fs::write(format!("{folder}/{name}.png"), png).expect("a file");
         }
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         let _ = self.client.clone().close().await;
     }
 }

@@ -4,6 +4,7 @@
 mod backup;
 mod browser;
 mod chat;
+mod chat_page;
 mod clients;
 mod crash;
 mod family;

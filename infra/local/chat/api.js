@@ -1,0 +1,89 @@
+// Requests with the sign-in of the user, which is kept for the tab alone.
+
+const KEPT = "daybook-chat";
+
+/** What a request was refused with: a problem document. */
+export class Problem extends Error {
+  constructor(status, document) {
+    super(document.detail ?? document.title ?? `HTTP ${status}`);
+    this.status = status;
+    this.document = document;
+  }
+
+  /** Whether the second factor is missing or wrong. */
+  get wantsCode() {
+    return (this.document.errors ?? []).some((error) => error.field === "code");
+  }
+}
+
+let tokens = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+
+function keep(given) {
+  tokens = given;
+  if (given) sessionStorage.setItem(KEPT, JSON.stringify(given));
+  else sessionStorage.removeItem(KEPT);
+}
+
+export const isSignedIn = () => tokens !== null;
+export const signedOut = () => keep(null);
+
+async function answered(response) {
+  if (response.ok) return response;
+  throw new Problem(response.status, await response.json().catch(() => ({})));
+}
+
+function send(path, method, body, headers = {}) {
+  const all = { accept: "application/json", "accept-language": document.documentElement.lang, ...headers };
+  if (tokens) all.authorization = `Bearer ${tokens.access_token}`;
+  if (body !== undefined) all["content-type"] = "application/json";
+  return fetch(path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body) });
+}
+
+let renewing = null;
+
+/** Renews the access token; requests at the same time wait for the same renewal. */
+function renew() {
+  renewing ??= (async () => {
+    const response = await send("/api/auth/refresh", "POST", { refresh_token: tokens?.refresh_token ?? "" });
+    if (response.ok) keep(await response.json());
+    else if (response.status < 500) keep(null);
+    return response.ok;
+  })().finally(() => (renewing = null));
+  return renewing;
+}
+
+/** Sends a request, again with a renewed token if its own has expired; returns the response. */
+export async function request(path, { method = "GET", body, headers } = {}) {
+  let response = await send(path, method, body, headers);
+  if (response.status === 401 && tokens && (await renew())) response = await send(path, method, body, headers);
+  return answered(response);
+}
+
+/** The data of a request's answer. */
+export async function data(path, options) {
+  return (await (await request(path, options)).json()).data;
+}
+
+/** All records of a list. */
+export async function all(path) {
+  const records = [];
+  for (let cursor = ""; cursor !== null; ) {
+    const page = await (await request(`${path}?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)).json();
+    records.push(...page.data);
+    cursor = page.meta.next_cursor ?? null;
+  }
+  return records;
+}
+
+/** Signs in, or registers first. */
+export async function signIn(name, password, code, isNew) {
+  const who = isNew && name.includes("@") ? { email: name } : { username: name };
+  const body = { ...who, password, ...(code ? { code } : {}) };
+  const response = await send(isNew ? "/api/auth/register" : "/api/auth/login", "POST", body);
+  keep(await (await answered(response)).json());
+}
+
+export async function signOut() {
+  await request("/api/auth/logout", { method: "POST", body: {} }).catch(() => {});
+  keep(null);
+}

@@ -1,0 +1,46 @@
+// The messages of a conversation as a tree: an edited question and another answer are siblings of the first.
+
+export class Tree {
+  constructor(messages) {
+    this.messages = new Map(messages.map((message) => [message.id, message]));
+    /** The child that shows, by its parent. */
+    this.chosen = new Map();
+  }
+
+  add(message) {
+    this.messages.set(message.id, message);
+    this.chosen.set(message.parent_message_id ?? null, message.id);
+  }
+
+  /** The messages with the same parent, the oldest first. */
+  siblings(parent) {
+    return [...this.messages.values()].filter((message) => (message.parent_message_id ?? null) === parent);
+  }
+
+  /** The branch that shows: the chosen or newest child of each message. */
+  path() {
+    const path = [];
+    for (let parent = null; ; ) {
+      const children = this.siblings(parent);
+      const chosen = children.find((child) => child.id === this.chosen.get(parent)) ?? children.at(-1);
+      if (!chosen) return path;
+      path.push({ message: chosen, number: children.indexOf(chosen) + 1, count: children.length });
+      parent = chosen.id;
+    }
+  }
+
+  /** Shows the branch with the newest message, which is the last one. */
+  showNewest() {
+    for (let at = [...this.messages.values()].at(-1); at; at = this.messages.get(at.parent_message_id)) {
+      this.chosen.set(at.parent_message_id ?? null, at.id);
+    }
+  }
+
+  /** Shows the sibling that is so many places away. */
+  turn(message, by) {
+    const parent = message.parent_message_id ?? null;
+    const siblings = this.siblings(parent);
+    const other = siblings[siblings.findIndex((one) => one.id === message.id) + by];
+    if (other) this.chosen.set(parent, other.id);
+  }
+}

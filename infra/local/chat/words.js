@@ -1,0 +1,56 @@
+// All texts of the page.
+
+const TEXTS = {
+  title: ["AI chat", "AI 对话"],
+  signIn: ["Sign in", "登录"],
+  register: ["Register", "注册"],
+  signOut: ["Sign out", "退出登录"],
+  name: ["E-mail address or user name", "邮箱或用户名"],
+  password: ["Password", "密码"],
+  code: ["Code of your second factor", "二次验证码"],
+  conversations: ["Conversations", "对话列表"],
+  fresh: ["New conversation", "新对话"],
+  untitled: ["Untitled", "未命名"],
+  remove: ["Delete", "删除"],
+  removeAsked: ["Delete this conversation?", "删除此对话？"],
+  model: ["Model", "模型"],
+  question: ["Your message", "您的消息"],
+  hint: ["Enter sends, Shift+Enter starts a new line, Esc stops", "Enter 发送，Shift+Enter 换行，Esc 停止"],
+  send: ["Send", "发送"],
+  stop: ["Stop", "停止"],
+  you: ["You", "您"],
+  assistant: ["Assistant", "助手"],
+  edit: ["Edit", "编辑"],
+  cancel: ["Cancel", "取消"],
+  again: ["Answer again", "重新回答"],
+  copy: ["Copy", "复制"],
+  copied: ["Copied", "已复制"],
+  previous: ["Previous version", "上一版本"],
+  next: ["Next version", "下一版本"],
+  version: ["Version {0} of {1}", "第 {0} 版，共 {1} 版"],
+  cost: ["{0} · {1} tokens · {2}", "{0} · {1} 个 token · {2}"],
+  lost: ["The connection broke. Reconnecting …", "连接已断开，正在重新连接…"],
+  back: ["Connected again", "已重新连接"],
+  answering: ["The assistant is answering", "助手正在回答"],
+  answered: ["The answer is complete", "回答完毕"],
+  stopped: ["Stopped", "已停止"],
+  failed: ["The answer failed: {0}", "回答失败：{0}"],
+  interrupted: ["The answer was interrupted. What stands is kept.", "回答已中断，已生成的内容会保留。"],
+  wrong: ["That didn't work: {0}", "操作失败：{0}"],
+  empty: ["Ask something to begin.", "输入问题，开始对话。"],
+  menu: ["Show conversations", "显示对话列表"],
+};
+
+const chinese = document.documentElement.lang.startsWith("zh");
+
+/** A text in the page's language, with its gaps filled. */
+export function word(name, ...gaps) {
+  const text = TEXTS[name][chinese ? 1 : 0];
+  return text.replace(/\{(\d)\}/g, (_, number) => String(gaps[Number(number)]));
+}
+
+/** An amount of US dollars, to its first two digits that aren't zero. */
+export function money(amount) {
+  const digits = { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumSignificantDigits: 2 };
+  return new Intl.NumberFormat(document.documentElement.lang, digits).format(amount);
+}
