@@ -14,6 +14,7 @@ mod machine;
 mod report;
 mod seed;
 mod server;
+mod sockets;
 
 use cases::{Case, Script};
 use clap::Parser;
@@ -70,6 +71,8 @@ enum Instead {
     Functions(functions::Arguments),
     /// The time until the first text of an answer.
     FirstToken,
+    /// WebSockets: pings, questions, memory.
+    Sockets,
 }
 
 impl Arguments {
@@ -105,6 +108,9 @@ fn run(arguments: &Arguments) -> Result<String> {
     let machine = Machine::look(&folder.path);
     if let Some(Instead::FirstToken) = &arguments.instead {
         return first_token::run(&binary, &folder.path.join("first-token"), &machine);
+    }
+    if let Some(Instead::Sockets) = &arguments.instead {
+        return sockets::run(&binary, &folder.path.join("sockets"), &machine);
     }
     let mut filled = Vec::new();
     for &leads in &arguments.leads {
