@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
 
 /// The HTTP events, each with the expected status of its answer.
-const HTTP: [(&str, u16); 27] = [
+const HTTP: [(&str, u16); 28] = [
     ("ai/models", 200),
     ("audit-query/list", 200),
     ("auth/login", 200),
@@ -23,6 +23,7 @@ const HTTP: [(&str, u16); 27] = [
     ("book-demo/list", 200),
     ("chat/ask", 200),
     ("chat-stream/ask", 200),
+    ("chat-stream/completion", 200),
     ("contact/message", 201),
     ("contacts/list", 200),
     ("conversations/list", 200),

@@ -17,7 +17,7 @@ pub async fn chat() -> BTreeMap<&'static str, BTreeSet<Right>> {
     let mut all = streaming.rights;
     // On AWS a function of its own has these routes at the URL that streams.
     let at_url = all.remove("chat").expect("calls of the chat");
-    all.insert("chat-stream", at_url);
+    all.entry("chat-stream").or_default().extend(at_url);
 
     let mut seen = seen_at(Site::Api).await;
     let owner = seen.world.owner().await;
@@ -51,6 +51,17 @@ async fn stream(seen: &mut Seen) {
         body["stream"] = json!(true);
         seen.ask(&owner, Method::POST, "/api/chat", body, 200).await;
     }
+    let turn = json!({"role": "user", "parts": [{"type": "text", "text": "What is an offer?"}]});
+    for chat in [id_of(&conversation), "chat-of-a-page"] {
+        seen.ask(&owner, Method::POST, "/api/chat/ui", json!({"id": chat, "messages": [turn]}), 200).await;
+        seen.ask(&owner, Method::GET, &format!("/api/chat/ui/{chat}/stream"), Value::Null, 204).await;
+    }
+    let again = json!({"id": id_of(&conversation), "messages": [turn], "trigger": "regenerate-message"});
+    seen.ask(&owner, Method::POST, "/api/chat/ui", again, 200).await;
+    seen.ask(&owner, Method::GET, "/v1/models", Value::Null, 200).await;
+    let asked = json!({"messages": [{"role": "user", "content": "What is an offer?"}]});
+    seen.ask(&owner, Method::POST, "/v1/chat/completions", asked, 200).await;
+    seen.ask(&owner, Method::POST, "/v1/responses", json!({"input": "What is an offer?"}), 200).await;
     seen.leave(&owner, question(Some(&conversation))).await;
     let run = run_of(seen, &owner, &conversation).await;
     seen.ask(&owner, Method::POST, &format!("{run}/stop"), Value::Null, 200).await;

@@ -19,6 +19,31 @@ use tokio::task::AbortHandle;
 const PIECES: [&str; 7] =
     ["Some **bold** words,\n\n", "```js\n", "let a = 1;\n", "```\n\n", "and ", "<b>no</b> ", "tags."];
 
+/// AI Chat Studio's snippet, with a ticket in its address: the frames that it gets.
+const SNIPPET: &str = r#"
+const done = arguments[0];
+const authorization = `Bearer ${JSON.parse(sessionStorage.getItem('daybook-chat')).access_token}`;
+const send = (path, method) => fetch(path, { method, headers: { authorization } }).then((answer) => answer.json());
+Promise.all([send('/api/auth/me', 'GET'), send('/api/ws/ticket', 'POST')]).then(([me, given]) => {
+  const ws = new WebSocket(`ws://${location.host}/ws/${me.data.id}?ticket=${given.data.ticket}`)
+  const frames = []
+
+  ws.onopen = () => {
+    // 发送消息
+    ws.send(JSON.stringify({
+      type: 'chat',
+      content: '你好'
+    }))
+  }
+
+  ws.onmessage = (event) => {
+    const data = JSON.parse(event.data)
+    frames.push(data.text ?? data.type)
+    if (data.type === 'done') done(frames)
+  }
+})
+"#;
+
 /// A connection between browser and server that can break.
 struct Line {
     url: String,
@@ -242,6 +267,8 @@ async fn the_chat_s_page_works_over_a_broken_connection_and_a_server_that_is_kil
     assert!(browser.value("document.body.innerText").await.as_str().is_some_and(|text| text.contains("重新回答")));
     browser.is_accessible(axe, "a conversation on a phone").await;
     browser.picture("chat-phone").await;
+    let frames = browser.client.execute_async(SNIPPET, vec![]).await.expect("a script");
+    assert_eq!(frames, json!(["ack", "Here I am.", "done"]), "AI Chat Studio's snippet");
     browser.close().await;
     server.kill();
     let _ = std::fs::remove_dir_all(&data);

@@ -1,5 +1,5 @@
-//! Other projects' clients of OpenAI's API and of the AI SDK's streams, against the real server: `openai` for Python and
-//! Node, LangChain, and the AI SDK. Where they aren't installed the test reports that and passes, unless
+//! Other projects' clients of OpenAI's API, of the AI SDK's streams and of WebSockets, against the real server: `openai` for
+//! Python and Node, LangChain, the AI SDK, and `websockets`. Where they aren't installed the test reports that and passes, unless
 //! `LLM_CLIENTS=required`.
 
 use crate::running::{Server, folder, register};
@@ -93,6 +93,7 @@ async fn python_clients_of_openai_work_with_a_base_url_and_a_key() {
         ("models", json!({"first": "daybook-default", "offline": true})),
         ("langchain", langchain.clone()),
         ("langchain_stream", langchain),
+        ("socket", json!({"text": ANSWER, "first": "ack", "pong": "pong", "again": 401})),
         ("wrong_key", raised("AuthenticationError", "invalid_api_key")),
         ("unknown_model", raised("NotFoundError", "model_not_found")),
         ("wrong_field", raised("BadRequestError", "validation_error")),

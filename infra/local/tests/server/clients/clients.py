@@ -8,10 +8,11 @@ A call is the name of a function below.
 
 import json
 import sys
+import urllib.request
 
-import httpx2
 import openai
 from langchain_openai import ChatOpenAI
+from websockets.sync.client import connect
 
 BASE_URL, KEY = f"{sys.argv[1]}/v1", sys.argv[2]
 SENT = []
@@ -128,6 +129,27 @@ def cut_response():
     stream = OPENAI.responses.create(model="claude-haiku-5-5", input="Hello", stream=True)
     last = list(stream)[-1]
     return {"last": last.type, "code": last.response.error.code}
+
+
+def socket():
+    """A ticket opens one socket, which asks, reads its answer and pings."""
+    headers = {"authorization": f"Bearer {KEY}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{sys.argv[1]}/api/ws/ticket", b"", headers)) as answer:
+        url = json.load(answer)["data"]["url"]
+    with connect(url) as ws:
+        ws.send(json.dumps({"type": "chat", "content": "Hello", "model": "offline"}))
+        frames = [json.loads(ws.recv())]
+        while frames[-1]["type"] != "done":
+            frames.append(json.loads(ws.recv()))
+        ws.send(json.dumps({"type": "ping"}))
+        pong = json.loads(ws.recv())["type"]
+    text = "".join(frame["text"] for frame in frames if frame["type"] == "delta")
+    try:
+        connect(url)
+        again = "opened"
+    except Exception as error:
+        again = error.response.status_code
+    return {"text": text, "first": frames[0]["type"], "pong": pong, "again": again}
 
 
 for name in sys.argv[3:]:
