@@ -1,5 +1,5 @@
 //! The reader of an answer for a client that can't come back to it: when it goes, the answer is stopped, so that an answer
-//! without a reader doesn't cost.
+//! without a reader doesn't cost. On AWS a function doesn't learn that its client went.
 
 use daybook_domain::{Error as Domain, RunId};
 use daybook_http::{Cx, Error, Result};
@@ -24,22 +24,31 @@ pub enum Said {
 
 /// The reader of an answer.
 pub struct Reader {
-    /// The run.
-    pub id: RunId,
-    chat: Chat,
-    cx: Cx,
-    watch: Option<Watch>,
+    guard: Guard,
+    watch: Watch,
     /// What was read ahead.
     first: Option<Said>,
-    is_over: bool,
+}
+
+/// Stops an answer that it began, if it is dropped before the end of that.
+struct Guard {
+    chat: Chat,
+    cx: Cx,
+    id: RunId,
+    is_armed: bool,
 }
 
 impl Reader {
     /// Asks, and waits a moment for the first text. Fails if the request is refused, or the model fails before that.
-    pub async fn of(chat: Chat, cx: Cx, request: ChatRequest) -> Result<Reader> {
-        let id = ask(&chat, &cx, request).await?;
-        let mut reader = Reader { id, chat, cx, watch: None, first: None, is_over: false };
-        reader.watch = Some(Watch::of(&reader.chat, &reader.cx, id, 0).await?);
+    pub async fn ask(chat: Chat, cx: Cx, request: ChatRequest) -> Result<Reader> {
+        // If the client goes while the run is committed, the task drops the guard.
+        let asking = tokio::spawn(async move {
+            let asked = ask(&chat, &cx, request).await?;
+            Ok::<_, Error>(Guard { chat, cx, id: asked.run, is_armed: asked.is_new })
+        });
+        let guard = asking.await.map_err(|error| Error::internal("ask", error))??;
+        let watch = Watch::of(&guard.chat, &guard.cx, guard.id, 0).await?;
+        let mut reader = Reader { guard, watch, first: None };
         match timeout(FIRST, reader.next()).await {
             Ok(Said::Failed(error)) => return Err(error),
             Ok(said) => reader.first = Some(said),
@@ -48,17 +57,26 @@ impl Reader {
         Ok(reader)
     }
 
+    /// The run.
+    pub fn id(&self) -> RunId {
+        self.guard.id
+    }
+
     /// What comes next; waits for it.
     pub async fn next(&mut self) -> Said {
         if let Some(said) = self.first.take() {
             return said;
         }
-        let Some(watch) = &mut self.watch else { return Said::Failed(unread()) };
-        match watch.next().await {
+        match self.watch.next().await {
             Ok(Some((_, text))) => Said::Text(text),
             Ok(None) => {
-                self.is_over = true;
-                ended(self.id, watch.run().await)
+                self.guard.is_armed = false;
+                match self.watch.end().await {
+                    // Not an answer that its client could take for complete.
+                    Ok(run) if run.state == State::Stopped => Said::Failed(Domain::Upstream { run: self.id() }.into()),
+                    Ok(run) => Said::End(Box::new(run)),
+                    Err(error) => Said::Failed(error),
+                }
             }
             Err(error) => Said::Failed(error),
         }
@@ -77,23 +95,9 @@ impl Reader {
     }
 }
 
-fn ended(id: RunId, run: Result<Run>) -> Said {
-    match run {
-        Ok(run) if run.state == State::Error => Said::Failed(Domain::Upstream { run: id }.into()),
-        Ok(run) if run.is_over() => Said::End(Box::new(run)),
-        // The process that generates it couldn't store its end yet.
-        Ok(_) => Said::Failed(unread()),
-        Err(error) => Said::Failed(error),
-    }
-}
-
-fn unread() -> Error {
-    Error::unavailable("read the end of an answer", "it isn't stored")
-}
-
-impl Drop for Reader {
+impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(runtime) = Handle::try_current().ok().filter(|_| !self.is_over) else { return };
+        let Some(runtime) = Handle::try_current().ok().filter(|_| self.is_armed) else { return };
         let (chat, cx, id) = (self.chat.clone(), self.cx.clone(), self.id);
         runtime.spawn(async move {
             let stopped = match own_run(&cx, id).await {

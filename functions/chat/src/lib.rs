@@ -12,15 +12,11 @@ use daybook_domain::permission::Action::Use;
 use daybook_domain::permission::Resource::Ai;
 use daybook_domain::{Error as Domain, RunId};
 use daybook_http::{Cx, Data, Events, Json, Own, Path, Result, Routes, WantsEvents, can, signed_in};
-use daybook_runs::{Chat, ChatRequest, Site, Watch, ask};
-use daybook_store::rows::bucket::Rate;
+use daybook_runs::{Chat, ChatRequest, READERS, Site, Watch, ask};
 use daybook_store::rows::run::{Run, State};
 use std::time::Duration;
 use stream::{AfterSeq, events_of};
 use tokio::time::{Instant, sleep, timeout_at};
-
-/// The rate at which a user may begin to read answers.
-const READERS: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
 
 /// How long a stop waits for the end of the answer, and how often it looks.
 const ENDS: Duration = Duration::from_millis(1_500);
@@ -55,7 +51,7 @@ async fn chat(
         return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
     }
     let stream = request.stream;
-    let id = ask(&chat, &cx, request).await?;
+    let id = ask(&chat, &cx, request).await?.run;
     if stream {
         return Ok(ChatAnswer::Events(events_of(&chat, &cx, id, 0, true).await?));
     }

@@ -4,16 +4,14 @@ use daybook_domain::ai::MessageRole;
 use daybook_domain::chat::{ChatMessage, Conversation};
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{ChatMessageId, ConversationId, Error as Domain, Line, Locale, Rule, RunId, Violations};
-use daybook_http::{
-    Argument, Call, Cx, Error, Events, Foreign, Gone, Language, Loose, Operation, Out, Own, Problem, Result, data,
-};
+use daybook_http::{Cx, Error, Events, Foreign, Gone, Language, Loose, Out, Own, PathText, Problem, Result, data};
 use daybook_records::reaching;
 use daybook_runs::{Chat, ChatRequest, ChatTurn, Site, Watch, ask, own_run};
 use daybook_store::rows::chat::ChatState;
 use daybook_store::rows::run::{Run, State};
 use daybook_store::rows::ui_chat::UiChat;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The header by which clients know the stream, with its version.
 const HEADER: (&str, &str) = ("x-vercel-ai-ui-message-stream", "v1");
@@ -83,23 +81,6 @@ struct UiPart {
     text: Option<String>,
 }
 
-/// The id of a chat in the path.
-pub struct ChatId(String);
-
-impl Argument for ChatId {
-    async fn read(call: &Call) -> Result<Self> {
-        Ok(ChatId(call.path.first().map(|(_, id)| id.clone()).unwrap_or_default()))
-    }
-
-    fn fingerprint(&self) -> Value {
-        Value::from(self.0.clone())
-    }
-
-    fn describe(operation: &mut Operation) {
-        operation.path_parameter::<String>();
-    }
-}
-
 /// Answers a question as a UI message stream, for the AI SDK's `useChat`.
 pub async fn ui_chat(
     cx: Cx,
@@ -113,7 +94,7 @@ pub async fn ui_chat(
         Some(conversation) => in_conversation(&cx, conversation, &request).await?,
         None => alone(&request)?,
     };
-    let id = ask(&chat, &cx, question).await?;
+    let id = ask(&chat, &cx, question).await?.run;
     let run = known(&cx, id).await?;
     if conversation.is_none() {
         let newest = UiChat { run: id, expires_at: run.expires_at };
@@ -127,11 +108,11 @@ pub async fn ui_stream(
     cx: Cx,
     Own(chat): Own<Chat>,
     Language(locale): Language,
-    ChatId(id): ChatId,
+    PathText(id): PathText,
 ) -> Result<Foreign> {
     elsewhere(&chat)?;
     let user = cx.actor.owner().ok_or(Domain::NotAPerson)?;
-    cx.limited("chat events", &user.to_string(), crate::READERS).await?;
+    cx.limited("chat events", &user.to_string(), daybook_runs::READERS).await?;
     let run = match id.parse::<ConversationId>() {
         Ok(conversation) => {
             let own = reaching(&cx, Resource::Conversations, Action::Read).await?;
@@ -182,9 +163,13 @@ async fn in_conversation(cx: &Cx, conversation: ConversationId, request: &UiChat
         let question = question.ok_or_else(|| Domain::invalid("/messageId", Rule::Required))?;
         return Ok(ChatRequest { parent_message_id: Some(question), ..whole });
     }
-    let (turns, last) = (turns_of(request)?, request.messages.len().saturating_sub(1));
-    let before = request.messages.iter().take(last).rev().find_map(ours);
-    let question = turns.into_iter().next_back().filter(|turn| turn.role == MessageRole::User);
+    let mut turns = turns_of(request)?;
+    let Some((last, before)) = request.messages.split_last().filter(|(last, _)| last.role == UiRole::User) else {
+        let rule = Rule::format("a message of the user at the end", "以用户的消息结尾");
+        return Err(Domain::invalid("/messages", rule).into());
+    };
+    let before = before.iter().rev().find_map(ours);
+    let question = turns.pop().filter(|turn| turn.id == last.id);
     Ok(ChatRequest {
         messages: question.into_iter().collect(),
         parent_message_id: before,
@@ -248,15 +233,13 @@ async fn written(out: Out, mut watch: Watch, id: RunId, run: Run, locale: Locale
     let end = loop {
         match out.wait(watch.next()).await? {
             Ok(Some((_, text))) => out.send(data(&json!({"type": "text-delta", "id": "text", "delta": text}))).await?,
-            Ok(None) => break watch.run().await,
+            Ok(None) => break watch.end().await,
             Err(error) => break Err(error),
         }
     };
     out.send(data(&json!({"type": "text-end", "id": "text"}))).await?;
     let failed = |error: &Error| data(&json!({"type": "error", "errorText": Problem::told(error, locale)}));
     let last = match end {
-        Ok(run) if run.state == State::Error => failed(&Domain::Upstream { run: id }.into()),
-        Ok(run) if !run.is_over() => failed(&Error::unavailable("read the end of an answer", "it isn't stored")),
         Ok(run) => {
             out.send(data(&json!({"type": "finish-step"}))).await?;
             let about = json!({"provider_model": run.provider_model, "usage": run.usage});

@@ -27,14 +27,16 @@ const pause = (time) => new Promise((done) => setTimeout(done, time));
 
 /**
  * Reads an answer. `begin` opens its first stream, and is called again if that breaks before it named its run. `told` is
- * called with "start", "delta", "lost", "back", "anew", "done" and "error".
+ * called with "start", "delta", "lost", "back", "anew", "done" and "error". `signal` ends the reading; `isUnwanted` says
+ * whether a run that hasn't begun needn't be tried again.
  */
-export async function readAnswer(begin, told, run = null) {
+export async function readAnswer(begin, told, { run = null, signal, isUnwanted = () => false }) {
   let [seq, failures, isLost] = [0, 0, false];
   for (;;) {
+    let wait = null;
     try {
       const path = `/api/chat/runs/${run}/events?after_seq=${seq}`;
-      const response = run ? await request(path, { headers: { accept: "text/event-stream" } }) : await begin();
+      const response = run ? await request(path, { headers: { accept: "text/event-stream" }, signal }) : await begin(signal);
       if (isLost) told("back", {});
       [isLost, failures] = [false, 0];
       for await (const { name, data } of eventsOf(response)) {
@@ -46,18 +48,22 @@ export async function readAnswer(begin, told, run = null) {
         if (name === "done" || name === "error") return;
       }
     } catch (error) {
-      const isBeyond = error instanceof Problem && error.document.code === "invalid_query" && seq > 0;
-      if (error instanceof Problem && error.status < 500 && !isBeyond) throw error;
-      if (isBeyond) {
+      signal.throwIfAborted();
+      const code = error instanceof Problem ? error.document.code : null;
+      if (code === "invalid_query" && seq > 0) {
         // The process died before it had stored all that it sent: what stands is read from its start.
         seq = 0;
         told("anew", {});
         continue;
       }
+      const mayPass = !(error instanceof Problem) || error.status >= 500 || (run !== null && error.status === 429);
+      if (!mayPass || (run === null && isUnwanted())) throw error;
+      wait = error.retryAfter ?? null;
     }
     if (!isLost) told("lost", {});
     isLost = true;
-    await pause(PAUSES[Math.min(failures, PAUSES.length - 1)]);
+    await pause(wait ?? PAUSES[Math.min(failures, PAUSES.length - 1)]);
+    signal.throwIfAborted();
     failures += 1;
   }
 }

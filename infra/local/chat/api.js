@@ -4,10 +4,12 @@ const KEPT = "daybook-chat";
 
 /** What a request was refused with: a problem document. */
 export class Problem extends Error {
-  constructor(status, document) {
+  constructor(status, document, retryAfter) {
     super(document.detail ?? document.title ?? `HTTP ${status}`);
     this.status = status;
     this.document = document;
+    /** After how many milliseconds it may be sent again, if it says so. */
+    this.retryAfter = retryAfter ? Number(retryAfter) * 1000 : null;
   }
 
   /** Whether the second factor is missing or wrong. */
@@ -29,14 +31,14 @@ export const signedOut = () => keep(null);
 
 async function answered(response) {
   if (response.ok) return response;
-  throw new Problem(response.status, await response.json().catch(() => ({})));
+  throw new Problem(response.status, await response.json().catch(() => ({})), response.headers.get("retry-after"));
 }
 
-function send(path, method, body, headers = {}) {
+function send(path, method, body, headers = {}, signal = undefined) {
   const all = { accept: "application/json", "accept-language": document.documentElement.lang, ...headers };
   if (tokens) all.authorization = `Bearer ${tokens.access_token}`;
   if (body !== undefined) all["content-type"] = "application/json";
-  return fetch(path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body) });
+  return fetch(path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), signal });
 }
 
 let renewing = null;
@@ -46,16 +48,16 @@ function renew() {
   renewing ??= (async () => {
     const response = await send("/api/auth/refresh", "POST", { refresh_token: tokens?.refresh_token ?? "" });
     if (response.ok) keep(await response.json());
-    else if (response.status < 500) keep(null);
+    else if (response.status === 401) keep(null);
     return response.ok;
   })().finally(() => (renewing = null));
   return renewing;
 }
 
 /** Sends a request, again with a renewed token if its own has expired; returns the response. */
-export async function request(path, { method = "GET", body, headers } = {}) {
-  let response = await send(path, method, body, headers);
-  if (response.status === 401 && tokens && (await renew())) response = await send(path, method, body, headers);
+export async function request(path, { method = "GET", body, headers, signal } = {}) {
+  let response = await send(path, method, body, headers, signal);
+  if (response.status === 401 && tokens && (await renew())) response = await send(path, method, body, headers, signal);
   return answered(response);
 }
 

@@ -56,10 +56,11 @@ export function article({ message, number, count }, can) {
   }
   if (message.status !== "streaming") {
     const copy = button(word("copy"), async () => {
-      await navigator.clipboard?.writeText(message.content);
+      await navigator.clipboard.writeText(message.content);
       copy.textContent = word("copied");
     });
-    actions.append(copy);
+    // Browsers have a clipboard for pages of this machine and of HTTPS alone.
+    if (navigator.clipboard) actions.append(copy);
     if (isAnswer) actions.append(button(word("again"), () => can.again(message)));
     else actions.append(button(word("edit"), () => can.edit(message)));
   }
@@ -71,9 +72,9 @@ export function article({ message, number, count }, can) {
 }
 
 /** A form in the place of a question, to edit it. */
-export function editor(message, done) {
+export function editor(text, done) {
   const field = element("textarea", { "aria-label": word("question"), rows: "3" });
-  field.value = message.content;
+  field.value = text;
   const save = element("button", { type: "submit" }, word("send"));
   const form = element("form", { class: "editor" }, field, save, button(word("cancel"), () => done(null), { class: "plain" }));
   form.addEventListener("submit", (event) => {

@@ -8,7 +8,7 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Response};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
-use daybook_domain::{Error as Domain, Unauthenticated};
+use daybook_domain::{Error as Domain, RunId, Unauthenticated, UserId};
 use daybook_http::{Access, Connected, Problem, Refusal, Result, request_id};
 use daybook_runs::{Chat, Watch};
 use daybook_sockets::{Reading, Socket, delta, end_of};
@@ -17,15 +17,21 @@ use futures::stream::SplitSink;
 use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 /// The maximum length of a message, in bytes, as of the gateway on AWS. A longer one ends the connection.
 const LONGEST_MESSAGE: usize = 128 * 1024;
+
+/// The most open sockets of a user, and of all users.
+const MOST_OF_A_USER: usize = 1_000;
+const MOST: usize = 10_000;
 
 /// How many frames may wait for a slow client, before what writes them waits.
 const WAITING: usize = 64;
@@ -54,6 +60,8 @@ pub struct Sockets {
     pub env: Arc<Env>,
     /// The chat.
     pub chat: Chat,
+    /// The sockets that are open.
+    pub open: OpenSockets,
 }
 
 /// The parameters of the address.
@@ -82,12 +90,21 @@ async fn open(
         return Problem::refused(Refusal::OtherOrigin, &id, &headers).answer("", &headers);
     }
     let ticket = parameters.ticket.as_deref();
-    match caller(&sockets.env, user, ticket, &headers, address).await {
-        Ok(caller) => {
+    match caller(&sockets, user, ticket, &headers, address).await {
+        Ok((caller, place)) => {
             let socket = Socket::new(sockets.chat, sockets.env, caller);
-            upgrade.max_message_size(LONGEST_MESSAGE).on_upgrade(|ws| carry(ws, socket)).into_response()
+            let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
+            upgrade.on_upgrade(|ws| carry(ws, socket, place)).into_response()
         }
-        Err(error) => Problem::of(&error, &id, &headers).answer("", &headers),
+        Err(error) => {
+            let problem = Problem::of(&error, &id, &headers);
+            if problem.is_ours() {
+                tracing::error!(request_id = %id, error = %error.chain(), "a WebSocket can't be opened");
+            } else {
+                tracing::info!(request_id = %id, code = problem.code(), "a WebSocket was refused");
+            }
+            problem.answer("", &headers)
+        }
     }
 }
 
@@ -102,18 +119,61 @@ fn is_foreign(env: &Env, headers: &HeaderMap) -> bool {
 }
 
 async fn caller(
-    env: &Arc<Env>,
+    sockets: &Sockets,
     user: Option<Path<String>>,
     ticket: Option<&str>,
     headers: &HeaderMap,
     address: SocketAddr,
-) -> Result<Connected> {
-    let caller = Connected::of(env, headers, ticket, Some(address.ip())).await?;
+) -> Result<(Connected, Occupied)> {
+    let caller = Connected::of(&sockets.env, headers, ticket, Some(address.ip())).await?;
     match user {
         Some(Path(user)) if user != caller.user.to_string() => {
             Err(Domain::Unauthenticated(Unauthenticated::Invalid).into())
         }
-        _ => Ok(caller),
+        _ => {
+            let place = sockets.open.take(caller.user).ok_or(Domain::Limited { retry_after: 60 })?;
+            Ok((caller, place))
+        }
+    }
+}
+
+/// The open sockets of each user.
+#[derive(Clone, Debug, Default)]
+pub struct OpenSockets(Arc<Mutex<HashMap<UserId, usize>>>);
+
+/// The place of an open socket, until it is dropped.
+struct Occupied {
+    open: OpenSockets,
+    user: UserId,
+}
+
+impl OpenSockets {
+    /// Takes a place for a user; none if they, or all users together, have as many as they may.
+    fn take(&self, user: UserId) -> Option<Occupied> {
+        let mut open = self.counts();
+        let all: usize = open.values().sum();
+        let own = open.entry(user).or_default();
+        if *own >= MOST_OF_A_USER || all >= MOST {
+            return None;
+        }
+        *own += 1;
+        Some(Occupied { open: self.clone(), user })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        let mut open = self.open.counts();
+        if let Entry::Occupied(mut own) = open.entry(self.user) {
+            *own.get_mut() -= 1;
+            if *own.get() == 0 {
+                own.remove();
+            }
+        }
     }
 }
 
@@ -135,11 +195,11 @@ impl Allowance {
 }
 
 /// Carries the frames of a connection until it ends.
-async fn carry(ws: WebSocket, mut socket: Socket) {
+async fn carry(ws: WebSocket, mut socket: Socket, _place: Occupied) {
     let (sink, mut messages) = ws.split();
     let (out, waiting) = mpsc::channel(WAITING);
     let writer = tokio::spawn(write(sink, waiting));
-    let mut readers = JoinSet::new();
+    let mut readers: HashMap<RunId, AbortHandle> = HashMap::new();
     let mut allowance = Allowance { left: BURST, at: Instant::now() };
     let opened = Instant::now();
     let mut heard = opened;
@@ -177,12 +237,17 @@ async fn carry(ws: WebSocket, mut socket: Socket) {
         if send(&out, reaction.frame).await.is_err() {
             break;
         }
-        while readers.try_join_next().is_some() {}
+        readers.retain(|_, reader| !reader.is_finished());
         if let Some(reading) = reaction.reading {
-            readers.spawn(read(socket.clone(), reading, out.clone()));
+            let id = reading.id;
+            let reader = tokio::spawn(read(socket.clone(), reading, out.clone())).abort_handle();
+            // A run is read once: a client that resumes it gets no text twice.
+            if let Some(earlier) = readers.insert(id, reader) {
+                earlier.abort();
+            }
         }
     }
-    readers.shutdown().await;
+    readers.values().for_each(AbortHandle::abort);
     drop(out);
     let _ = writer.await;
 }
@@ -217,7 +282,7 @@ async fn read(socket: Socket, reading: Reading, out: mpsc::Sender<Message>) {
                 return Ok(None);
             }
         }
-        end_of(&cx, id, &watch.run().await?).await.map(Some)
+        end_of(&cx, id, &watch.run().await?, socket.caller.locale).await.map(Some)
     };
     let last = match frames.await {
         Ok(Some(frame)) => frame,

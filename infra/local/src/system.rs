@@ -3,7 +3,7 @@
 use crate::feed::Feed as LocalFeed;
 use crate::files::Folder;
 use crate::queue::MemoryQueues;
-use crate::sockets::Sockets;
+use crate::sockets::{OpenSockets, Sockets};
 use crate::workers::Workers;
 use axum::Extension;
 use axum::routing::get;
@@ -198,7 +198,7 @@ impl System {
         let places = Places { files: Some(Arc::new(files.clone())), anchors: Some(self.workers.anchors.clone()) };
         app(functions(), self.env.clone(), |api| {
             let api = api.layer(Extension(places)).layer(Extension(self.chat.clone()));
-            let sockets = Sockets { env: self.env.clone(), chat: self.chat.clone() };
+            let sockets = Sockets { env: self.env.clone(), chat: self.chat.clone(), open: OpenSockets::default() };
             let api = api.route("/_local/files/{*key}", get(Folder::serve).with_state(files));
             more(sockets.with_routes(api))
         })

@@ -24,6 +24,8 @@ pub struct Connected {
     pub user_agent: Option<String>,
     /// The language of its errors.
     pub locale: Locale,
+    /// Whether the organisation has reads on record.
+    records_reads: bool,
 }
 
 impl Connected {
@@ -44,9 +46,16 @@ impl Connected {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let user_agent = text("user-agent").map(|agent| agent.chars().take(300).collect());
         let locale = text("accept-language").and_then(Locale::accepted).unwrap_or_default();
-        let caller = Connected { org, user, session, ip, user_agent, locale };
+        let mut caller = Connected { org, user, session, ip, user_agent, locale, records_reads: false };
+        let admitted = admit_session(env, Access::SignedIn, (org, user, session), ip).await?;
+        caller.records_reads = admitted.records_reads;
         caller.admitted(env, "/ws", Access::SignedIn).await?;
         Ok(caller)
+    }
+
+    /// Puts a message that reads on record, where the organisation wants that.
+    pub async fn record_read(&self, cx: &Cx) -> Result<()> {
+        if self.records_reads { audit::viewed(&cx.next_step()).await } else { Ok(()) }
     }
 
     /// The context of a message, as of a request with this access rule. Fails once the session has ended.

@@ -334,6 +334,24 @@ impl Argument for Form {
     }
 }
 
+/// The text in the path that names something of another system.
+#[derive(Clone, Debug)]
+pub struct PathText(pub String);
+
+impl Argument for PathText {
+    async fn read(call: &Call) -> Result<Self> {
+        Ok(PathText(call.path.first().map(|(_, text)| text.clone()).unwrap_or_default()))
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::from(self.0.clone())
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.path_parameter::<String>();
+    }
+}
+
 pub(crate) fn json_body(call: &Call) -> Result<Value> {
     let kind = content_type(&call.headers);
     let is_json = kind.is_some_and(|kind| kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));

@@ -40,8 +40,8 @@ pub use events::{Events, Gone, Out, data, event};
 pub use foreign::Foreign;
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, Posted, PostedBy,
-    PostedLater, Stored, WantsEvents,
+    Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, PathText, Posted,
+    PostedBy, PostedLater, Stored, WantsEvents,
 };
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;

@@ -204,7 +204,7 @@ impl Problem {
     }
 
     /// Whether an error means that the caller is authenticated but not permitted to do this.
-    pub(crate) fn is_denial(error: &Error) -> bool {
+    pub fn is_denial(error: &Error) -> bool {
         code_of(error) == Code::Forbidden
     }
 

@@ -4,13 +4,27 @@ use crate::begin::begin;
 use crate::end::{end_dead, end_queued};
 use crate::{Chat, ChatRequest, LEASE};
 use daybook_domain::RunId;
+use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::run::{self, Run, State};
 use daybook_store::{Cx, Error, Result};
+use std::time::Duration;
+
+/// The rate at which a user may begin to read answers.
+pub const READERS: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
+
+/// The run of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedRun {
+    /// The run.
+    pub run: RunId,
+    /// Whether this question began it, rather than an earlier request with the same idempotency key.
+    pub is_new: bool,
+}
 
 /// Begins a run, and its generation where that is this process's work; returns the run, or that of an earlier request with
 /// the same idempotency key. In a task of its own: a client that goes away meanwhile doesn't leave a committed run without
 /// its generator.
-pub async fn ask(chat: &Chat, cx: &Cx, request: ChatRequest) -> Result<RunId> {
+pub async fn ask(chat: &Chat, cx: &Cx, request: ChatRequest) -> Result<AskedRun> {
     let (chat, cx) = (chat.clone(), cx.clone());
     let asking = tokio::spawn(async move {
         Ok(match begin(&chat, &cx, &request).await? {
@@ -19,9 +33,9 @@ pub async fn ask(chat: &Chat, cx: &Cx, request: ChatRequest) -> Result<RunId> {
                 if chat.generates(request.stream) {
                     crate::start(&chat, &cx, begun);
                 }
-                id
+                AskedRun { run: id, is_new: true }
             }
-            Err(earlier) => earlier,
+            Err(earlier) => AskedRun { run: earlier, is_new: false },
         })
     });
     asking.await.map_err(|error| Error::internal("begin a run", error))?

@@ -15,7 +15,7 @@ mod request;
 mod shown;
 mod watch;
 
-pub use ask::{ask, own_run, stop};
+pub use ask::{AskedRun, READERS, ask, own_run, stop};
 pub use begin::{Begun, Started};
 pub use copy::{MOST_COPIED, copied};
 pub use end::{end_dead, end_queued, give_back, settle};

@@ -3,8 +3,8 @@
 use crate::Chat;
 use crate::live::Listening;
 use daybook_domain::{Error as Domain, Rule, RunId};
-use daybook_store::rows::run::Run;
-use daybook_store::{Cx, Result};
+use daybook_store::rows::run::{Run, State};
+use daybook_store::{Cx, Error, Result};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -86,6 +86,17 @@ impl Watch {
     pub async fn run(&self) -> Result<Run> {
         let run = Run::read(&self.cx.env, self.cx.org, self.id).await?;
         Ok(run.ok_or_else(|| Domain::not_found(daybook_domain::error::Thing::Run))?)
+    }
+
+    /// The run once it has ended, after its last text. Fails if the model failed, or if the process that generates it
+    /// couldn't store its end yet.
+    pub async fn end(&self) -> Result<Run> {
+        let run = self.run().await?;
+        match run.state {
+            State::Error => Err(Domain::Upstream { run: self.id }.into()),
+            _ if run.is_over() => Ok(run),
+            _ => Err(Error::unavailable("read the end of an answer", "it isn't stored")),
+        }
     }
 
     /// The whole text as it is stored by now.

@@ -15,9 +15,9 @@ use daybook_domain::permission::Resource::{Ai, Conversations};
 use daybook_domain::{ConversationId, Error as Domain, Malformed, Rule, RunId};
 use daybook_http::{Access, Connected, Created, Cx, Error, Problem, Result};
 use daybook_records::reaching;
-use daybook_runs::{Chat, Watch, ask, own_run};
+use daybook_runs::{Chat, ChatRequest, READERS, Started, Watch, ask, own_run};
 use daybook_store::Env;
-use daybook_store::rows::bucket::Rate;
+use daybook_store::rows::run::Run;
 use frame::{Frame, question_of};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -28,9 +28,6 @@ const ONCE: &str = "socket chat";
 
 /// How long those ids are kept.
 const KEPT: Duration = Duration::from_secs(86_400);
-
-/// The rate at which a user may begin to read answers.
-const READERS: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
 
 /// The access rules of frames, by their types.
 const FRAMES: [(&str, Access); 4] = [
@@ -113,44 +110,67 @@ impl Socket {
         };
         let frame = Frame::read(route, fields)?;
         let cx = self.caller.admitted(&self.env, route, *access).await?;
-        match frame {
+        let outcome = match frame {
             Frame::Chat(frame) => self.asked(&cx, *frame).await,
             Frame::Stop(frame) => self.stopped(&cx, frame).await,
             Frame::Resume(frame) => self.resumed(&cx, frame).await,
             Frame::Ping => Ok(json!({"type": "pong", "timestamp": cx.now()}).into()),
+        };
+        if let Err(error) = &outcome
+            && Problem::is_denial(error)
+        {
+            daybook_http::denied(&cx).await?;
         }
+        outcome
     }
 
     async fn asked(&mut self, cx: &Cx, frame: ChatFrame) -> Result<Reaction> {
         let key = frame.id.as_ref().map(|id| format!("{} {id}", self.caller.user));
         let mut question = question_of(frame);
-        let conversation = match question.conversation_id.or(self.conversation) {
-            Some(conversation) => conversation,
-            None => {
-                question.check()?;
-                let own = reaching(cx, Conversations, Create).await?;
-                let made = daybook_records::create(&own.next_step(), Map::new(), Created::<Conversation>).await?;
-                *self.conversation.insert(made.0.id)
+        let cx = match key {
+            Some(key) => {
+                let content = serde_json::to_string(&question);
+                let content = content.map_err(|error| Error::internal("fingerprint a question", error))?;
+                cx.next_step().once_for(ONCE, &key, &content, KEPT)
             }
-        };
-        question.conversation_id = Some(conversation);
-        let cx = match &key {
-            Some(key) => cx.next_step().once_by(ONCE, key, KEPT),
             None => cx.next_step(),
         };
-        let id = ask(&self.chat, &cx, question).await?;
+        let id = match cx.earlier_reply::<Started>().await? {
+            Some(Started { run }) => run,
+            None => {
+                question.conversation_id = match question.conversation_id {
+                    Some(conversation) => Some(conversation),
+                    None => Some(self.own_conversation(&cx, &question).await?),
+                };
+                ask(&self.chat, &cx, question).await?.run
+            }
+        };
+        let run = self.run_of(&cx, id).await?;
+        self.conversation = self.conversation.or(run.conversation);
+        Ok(Reaction { frame: ack_of(id, &run), reading: Some(Reading { cx, id, after: 0 }) })
+    }
+
+    /// The socket's own conversation, which its first question creates.
+    async fn own_conversation(&mut self, cx: &Cx, question: &ChatRequest) -> Result<ConversationId> {
+        if let Some(conversation) = self.conversation {
+            return Ok(conversation);
+        }
+        question.check()?;
+        let own = reaching(cx, Conversations, Create).await?;
+        let made = daybook_records::create(&own.next_step(), Map::new(), Created::<Conversation>).await?;
+        Ok(*self.conversation.insert(made.0.id))
+    }
+
+    /// A run of the caller, which is the socket's newest from now on.
+    async fn run_of(&mut self, cx: &Cx, id: RunId) -> Result<Run> {
+        let run = own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
         self.run = Some(id);
-        let run = own_run(&cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
-        let ack = json!({
-            "type": "ack", "run_id": id, "conversation_id": run.conversation, "message_id": run.message,
-            "parent_message_id": run.parent, "model": run.model,
-        });
-        Ok(Reaction { frame: ack, reading: Some(Reading { cx, id, after: 0 }) })
+        Ok(run)
     }
 
     async fn stopped(&mut self, cx: &Cx, frame: StopFrame) -> Result<Reaction> {
         let id = frame.run_id.or(self.run).ok_or_else(|| Domain::invalid("/run_id", Rule::Required))?;
-        let run = own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
+        let run = self.run_of(cx, id).await?;
         daybook_runs::stop(&self.chat, cx, id, &run).await?;
         Ok(json!({"type": "ack", "run_id": id}).into())
     }
@@ -158,16 +178,20 @@ impl Socket {
     async fn resumed(&mut self, cx: &Cx, frame: ResumeFrame) -> Result<Reaction> {
         cx.limited("chat events", &self.caller.user.to_string(), READERS).await?;
         let (id, after) = (frame.run_id, frame.after_seq.unwrap_or_default());
-        let run = own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
+        let run = self.run_of(cx, id).await?;
         // Refuses a position that the answer doesn't have.
         Watch::of(&self.chat, cx, id, after).await?;
-        self.run = Some(id);
-        let ack = json!({
-            "type": "ack", "run_id": id, "conversation_id": run.conversation, "message_id": run.message,
-            "parent_message_id": run.parent, "model": run.model,
-        });
-        Ok(Reaction { frame: ack, reading: Some(Reading { cx: cx.clone(), id, after }) })
+        self.caller.record_read(cx).await?;
+        Ok(Reaction { frame: ack_of(id, &run), reading: Some(Reading { cx: cx.clone(), id, after }) })
     }
+}
+
+/// The frame that names the run of a question.
+fn ack_of(id: RunId, run: &Run) -> Value {
+    json!({
+        "type": "ack", "run_id": id, "conversation_id": run.conversation, "message_id": run.message,
+        "parent_message_id": run.parent, "model": run.model,
+    })
 }
 
 /// An object with the members of another one.

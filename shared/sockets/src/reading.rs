@@ -1,7 +1,7 @@
 //! What a reader of an answer is sent: its text in `delta` frames, joined by `seq`, and at the end `done` or `error`.
 
-use daybook_domain::{Error as Domain, RunId};
-use daybook_http::{Cx, Error, Result};
+use daybook_domain::{Error as Domain, Locale, RunId};
+use daybook_http::{Cx, Error, Problem, Result};
 use daybook_runs::StreamedMessage;
 use daybook_store::rows::run::{Fault, Run, State};
 use serde_json::{Value, json};
@@ -23,13 +23,13 @@ pub fn delta(id: RunId, seq: u64, text: &str) -> Value {
 }
 
 /// The last frame of an answer that has ended.
-pub async fn end_of(cx: &Cx, id: RunId, run: &Run) -> Result<Value> {
+pub async fn end_of(cx: &Cx, id: RunId, run: &Run, locale: Locale) -> Result<Value> {
     if !run.is_over() {
         return Err(Error::unavailable("read the end of an answer", "it isn't stored"));
     }
     if run.state == State::Error {
         let fault = run.fault.unwrap_or(Fault::Upstream);
-        let detail = daybook_http::Problem::told(&Domain::Upstream { run: id }.into(), Default::default());
+        let detail = Problem::told(&Domain::Upstream { run: id }.into(), locale);
         return Ok(json!({"type": "error", "code": fault.name(), "detail": detail, "run_id": id}));
     }
     let text = run.text_after(&cx.env, cx.org, id, 0).await?;

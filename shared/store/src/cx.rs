@@ -316,6 +316,18 @@ impl Cx {
         Cx { org, ..self.clone() }
     }
 
+    /// The same request, with a key that the client chose for this content: other content with the same key is refused.
+    pub fn once_for(&self, scope: &str, key: &str, content: &str, kept: Duration) -> Cx {
+        let chosen = Once {
+            hash: sha256_hex(format!("{scope}\n{key}").as_bytes()),
+            fingerprint: sha256_hex(content.as_bytes()),
+            kept,
+            from_client: true,
+            org: self.org,
+        };
+        Cx { once: Some(Arc::new(chosen)), ..self.clone() }
+    }
+
     /// The same request with a derived idempotency key, unless the client sent one.
     pub fn once_by(&self, scope: &str, content: &str, kept: Duration) -> Cx {
         let derived = Once {

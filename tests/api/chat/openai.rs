@@ -234,7 +234,8 @@ async fn errors_have_openai_s_shape_and_codes() {
             json!({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}),
             "messages/1/role",
         ),
-        (json!({"max_completion_tokens": 0}), "max_tokens"),
+        (json!({"max_completion_tokens": 0}), "max_completion_tokens"),
+        (json!({"max_tokens": 0}), "max_tokens"),
     ] {
         let told =
             refused(owner.post(COMPLETIONS, with(question(COMPLETIONS), more.clone())).await, 400, "validation_error");
@@ -243,6 +244,13 @@ async fn errors_have_openai_s_shape_and_codes() {
     for (more, param) in [
         (json!({"previous_response_id": "resp_1"}), "previous_response_id"),
         (json!({"conversation": {"id": "conv_1"}}), "conversation"),
+        (json!({"max_output_tokens": 0}), "max_output_tokens"),
+        (json!({"input": " "}), "input"),
+        (json!({"instructions": "x".repeat(8_001)}), "instructions"),
+        (
+            json!({"input": [{"role": "developer", "content": "A"}, {"role": "user", "content": " "}]}),
+            "input/1/content",
+        ),
         (json!({"input": [{"type": "function_call_output", "output": "5"}]}), "input/0"),
     ] {
         let told =

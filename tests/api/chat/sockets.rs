@@ -93,6 +93,37 @@ async fn a_socket_goes_on_in_its_own_conversation_or_in_a_named_one() {
     assert_eq!(again["type"], "ack", "{again}");
     socket.answer().await;
     assert_eq!((fake.requests().len(), messages(&owner, &places[0]).await.len()), (4, 6));
+    // With another content it isn't taken for the earlier one.
+    let other = socket.ask(json!({"type": "chat", "content": "Two!", "id": "q2"})).await;
+    assert_eq!((&other["code"], fake.requests().len()), (&json!("idempotency_key_reused"), 4));
+}
+
+#[tokio::test]
+async fn a_question_whose_ack_was_lost_is_sent_again_at_another_socket_and_goes_on_where_it_was() {
+    let (world, fake) = world().await;
+    let (server, owner) = (world.listen().await, world.owner().await);
+    fake.always(slowly(&["word "; 20], Duration::from_millis(25)));
+    let question = json!({"type": "chat", "content": "One", "id": "q1"});
+    let mut socket = open(&server, &owner).await;
+    let ack = socket.ask(question.clone()).await;
+    drop(socket);
+    let mut other = open(&server, &owner).await;
+    let again = other.ask(question).await;
+    assert_eq!((&again["run_id"], &again["conversation_id"]), (&ack["run_id"], &ack["conversation_id"]));
+    // Resumed besides: the text comes once more from there, and not twice from here on.
+    let resumed = json!({"type": "resume", "run_id": ack["run_id"], "after_seq": 0});
+    other.send(resumed).await;
+    let mut frames = Vec::new();
+    while frames.last().is_none_or(|frame: &Value| frame["type"] != "ack") {
+        frames.push(other.next().await.expect("a frame"));
+    }
+    assert_eq!(joined(&other.answer().await), "word ".repeat(20));
+    fake.always(daybook_testing::llm::Script::default());
+    let next = other.ask(json!({"type": "chat", "content": "Two"})).await;
+    assert_eq!(next["conversation_id"], ack["conversation_id"]);
+    other.answer().await;
+    assert_eq!(super::listed(&owner, "/api/conversations").await.len(), 1);
+    assert_settled(&owner).await;
 }
 
 #[tokio::test]

@@ -65,16 +65,18 @@ pub async fn create_completion(
     if request.n.is_some_and(|n| n != 1) {
         turns.refuse("/n", Rule::Range { min: 1, max: 1 });
     }
-    let max_tokens = request.max_completion_tokens.or(request.max_tokens);
-    let wanted = Wanted { model: request.model, temperature: request.temperature, max_tokens };
-    let asked = wanted.request(&chat, turns.finish()?)?;
+    let (max_tokens, of_max_tokens) = match request.max_completion_tokens {
+        Some(most) => (Some(most), "/max_completion_tokens"),
+        None => (request.max_tokens, "/max_tokens"),
+    };
+    let wanted = Wanted { model: request.model, temperature: request.temperature, max_tokens, of_max_tokens };
     let created = cx.now().as_second();
-    let reader = Reader::of(chat, cx, asked).await?;
+    let reader = wanted.ask(chat, cx, turns).await?;
     if request.stream.unwrap_or_default() {
         let usage = request.stream_options.unwrap_or_default().include_usage.unwrap_or_default();
         return Ok(Foreign::Events(Events::written(move |out| streamed(out, reader, wanted, created, usage))));
     }
-    let id = format!("chatcmpl-{}", reader.id);
+    let id = format!("chatcmpl-{}", reader.id());
     let (run, text) = reader.whole().await?;
     let message = json!({"role": "assistant", "content": text, "refusal": null});
     let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(&run)});
@@ -86,12 +88,11 @@ pub async fn create_completion(
 
 /// Writes an answer as chunks.
 async fn streamed(out: Out, mut reader: Reader, wanted: Wanted, created: i64, usage: bool) -> Result<(), Gone> {
-    let id = format!("chatcmpl-{}", reader.id);
+    let id = format!("chatcmpl-{}", reader.id());
     let model = wanted.model.clone().unwrap_or_else(|| super::DEFAULT.to_owned());
     let chunk = |choices: Value, usage: Value| {
         let object = "chat.completion.chunk";
-        let whole = json!({"id": id, "object": object, "created": created, "model": model, "choices": choices});
-        let mut whole = whole;
+        let mut whole = json!({"id": id, "object": object, "created": created, "model": model, "choices": choices});
         if !usage.is_null() {
             whole["usage"] = usage;
         }

@@ -2,26 +2,9 @@
 //! `daybook-NAME`; before them `daybook-default`.
 
 use super::{DEFAULT, OURS, model_of};
-use daybook_http::{Argument, Call, Cx, Error, Foreign, Operation, Own, Result};
+use daybook_http::{Cx, Error, Foreign, Own, PathText, Result};
 use daybook_runs::{Chat, allowed};
 use serde_json::{Value, json};
-
-/// The name of a model in the path.
-pub struct ModelName(String);
-
-impl Argument for ModelName {
-    async fn read(call: &Call) -> Result<Self> {
-        Ok(ModelName(call.path.first().map(|(_, name)| name.clone()).unwrap_or_default()))
-    }
-
-    fn fingerprint(&self) -> Value {
-        Value::from(self.0.clone())
-    }
-
-    fn describe(operation: &mut Operation) {
-        operation.path_parameter::<String>();
-    }
-}
 
 fn shown(id: &str) -> Value {
     json!({"id": id, "object": "model", "created": 0, "owned_by": "daybook"})
@@ -39,7 +22,7 @@ pub async fn list(cx: Cx, Own(chat): Own<Chat>) -> Result<Foreign> {
 }
 
 /// Reads a model.
-pub async fn read(cx: Cx, Own(chat): Own<Chat>, ModelName(name): ModelName) -> Result<Foreign> {
+pub async fn read(cx: Cx, Own(chat): Own<Chat>, PathText(name): PathText) -> Result<Foreign> {
     let settings = daybook_records::ai_settings(&cx).await?;
     let allowed = allowed(&chat, &cx, &settings).await?;
     allowed.candidates(model_of(&chat, &name).unwrap_or(allowed.default_name())).map_err(Error::from)?;

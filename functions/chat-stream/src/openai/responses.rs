@@ -72,7 +72,7 @@ enum Progress<'a> {
 /// Answers the last message.
 pub async fn create_response(cx: Cx, Own(chat): Own<Chat>, Loose(request): Loose<ResponseRequest>) -> Result<Foreign> {
     let mut turns = Turns::default();
-    turns.instruct(request.instructions.as_deref().unwrap_or_default());
+    turns.instruct("/instructions", request.instructions.as_deref().unwrap_or_default());
     match &request.input {
         ResponseInput::Text(text) => {
             turns.add("/input", OpenAiRole::User, Some(&OpenAiContent::Text(text.clone())));
@@ -93,12 +93,15 @@ pub async fn create_response(cx: Cx, Own(chat): Own<Chat>, Loose(request): Loose
     for (place, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
         turns.refuse(place, kept_nowhere());
     }
-    let wanted =
-        Wanted { model: request.model, temperature: request.temperature, max_tokens: request.max_output_tokens };
-    let asked = wanted.request(&chat, turns.finish()?)?;
+    let wanted = Wanted {
+        model: request.model,
+        temperature: request.temperature,
+        max_tokens: request.max_output_tokens,
+        of_max_tokens: "/max_output_tokens",
+    };
     let created = cx.now().as_second();
-    let reader = Reader::of(chat, cx, asked).await?;
-    let (id, item) = (format!("resp_{}", reader.id), format!("msg_{}", reader.id));
+    let reader = wanted.ask(chat, cx, turns).await?;
+    let (id, item) = (format!("resp_{}", reader.id()), format!("msg_{}", reader.id()));
     let response = Response { id, item, created, wanted, instructions: request.instructions };
     if request.stream.unwrap_or_default() {
         return Ok(Foreign::Events(Events::written(move |out| streamed(out, reader, response))));

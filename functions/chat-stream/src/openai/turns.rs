@@ -1,7 +1,7 @@
 //! Messages as OpenAI's clients send them, and the turns that they become.
 
 use daybook_domain::ai::MessageRole;
-use daybook_domain::{Rule, Violations};
+use daybook_domain::{Error, Rule, Violations};
 use daybook_runs::ChatTurn;
 use serde::{Deserialize, Serialize};
 
@@ -58,15 +58,19 @@ enum PartKind {
 /// the model that follow each other are one.
 #[derive(Debug, Default)]
 pub struct Turns {
-    instructions: Vec<String>,
-    turns: Vec<ChatTurn>,
+    /// Instructions, each with its place in the request.
+    instructions: Vec<(String, String)>,
+    /// Turns, each with its place in the request.
+    turns: Vec<(String, ChatTurn)>,
     violations: Violations,
 }
 
 impl Turns {
     /// Adds instructions.
-    pub fn instruct(&mut self, text: &str) {
-        self.instructions.extend(Some(text.to_owned()).filter(|text| !text.trim().is_empty()));
+    pub fn instruct(&mut self, place: &str, text: &str) {
+        if !text.trim().is_empty() {
+            self.instructions.push((place.to_owned(), text.to_owned()));
+        }
     }
 
     /// Adds the message at this place of the request.
@@ -77,17 +81,17 @@ impl Turns {
             None => String::new(),
         };
         let role = match role {
-            OpenAiRole::System | OpenAiRole::Developer => return self.instruct(&text),
+            OpenAiRole::System | OpenAiRole::Developer => return self.instruct(place, &text),
             OpenAiRole::User => MessageRole::User,
             // An answer that was nothing but calls of tools.
             OpenAiRole::Assistant if text.trim().is_empty() => return,
             OpenAiRole::Assistant => MessageRole::Assistant,
         };
         match self.turns.last_mut() {
-            Some(last) if last.role == MessageRole::Assistant && role == MessageRole::Assistant => {
+            Some((_, last)) if last.role == MessageRole::Assistant && role == MessageRole::Assistant => {
                 last.content = format!("{}\n\n{text}", last.content);
             }
-            _ => self.turns.push(ChatTurn { id: None, content: text, role, timestamp: None }),
+            _ => self.turns.push((place.to_owned(), ChatTurn { id: None, content: text, role, timestamp: None })),
         }
     }
 
@@ -113,11 +117,14 @@ impl Turns {
         texts.join("\n")
     }
 
-    /// The messages for the chat, or all violations.
-    pub fn finish(self) -> Result<Vec<ChatTurn>, daybook_domain::Error> {
+    /// The messages for the chat, each with its place in the request; or all violations.
+    pub fn finish(self) -> Result<Vec<(String, ChatTurn)>, Error> {
         self.violations.into_result()?;
-        let instructions = Some(self.instructions.join("\n\n")).filter(|text| !text.is_empty());
-        let system = |content| ChatTurn { id: None, content, role: MessageRole::System, timestamp: None };
-        Ok(instructions.map(system).into_iter().chain(self.turns).collect())
+        let place = self.instructions.first().map(|(place, _)| place.clone());
+        let texts: Vec<String> = self.instructions.into_iter().map(|(_, text)| text).collect();
+        let content = texts.join("\n\n");
+        let system =
+            place.map(|place| (place, ChatTurn { id: None, content, role: MessageRole::System, timestamp: None }));
+        Ok(system.into_iter().chain(self.turns).collect())
     }
 }

@@ -243,6 +243,23 @@ async fn the_chat_s_page_works_over_a_broken_connection_and_a_server_that_is_kil
     browser.client.refresh().await.expect("a page");
     browser.until("document.querySelectorAll('article').length > 0").await;
     assert_eq!(browser.texts().await, before);
+    // A question that is refused stays in its field.
+    let budget = |tokens: Value| {
+        let body = json!({"organization": {"daily_tokens": tokens}});
+        format!(
+            "(send => send('/api/ai/budgets', {{method: 'PUT', body: JSON.stringify({body}), headers: {{'content-type': 'application/json', authorization: `Bearer ${{JSON.parse(sessionStorage.getItem('daybook-chat')).access_token}}`}}}}))(fetch)"
+        )
+    };
+    browser.value(&budget(json!(5))).await;
+    browser.ask("Too dear").await;
+    browser.until("document.getElementById('question').value === 'Too dear'").await;
+    assert_eq!(browser.texts().await, before);
+    browser.value(&budget(Value::Null)).await;
+    // The next user of the tab sees nothing of it.
+    browser.click("#leave").await;
+    browser.until("!document.getElementById('sign-in').hidden").await;
+    assert_eq!(browser.value("document.body.innerText.includes('word0') || location.hash !== ''").await, json!(false));
+    assert_eq!(browser.value("document.querySelectorAll('#log > *, #list > *').length").await, 0);
     let hosts = browser.value("performance.getEntriesByType('resource').map(entry => entry.name)").await;
     let foreign =
         |url: &&Value| !url.as_str().is_some_and(|url| url.starts_with(&line.url) || url.starts_with("data:"));
