@@ -45,8 +45,7 @@ class Journey:
             self.a_reminder_comes_by_mail, self.a_lead_is_converted_and_a_view_shows_its_customer,
             self.a_customer_goes_and_comes_back_with_what_belongs_to_it, self.the_reference_is_there,
             self.a_page_of_another_origin_may_post, self.the_ai_answers_by_the_queues_worker,
-            self.an_answer_is_streamed_at_its_own_url, self.other_peoples_clients_are_answered_there,
-            self.an_answer_is_stopped, self.a_budget_is_exhausted,
+            self.an_answer_is_streamed_at_its_own_url, self.an_answer_is_stopped, self.a_budget_is_exhausted,
             self.a_person_gets_what_is_known_of_them_and_is_forgotten, self.the_chain_is_anchored_where_nobody_can_change_it,
             self.every_sample_event_is_answered, self.one_poisoned_message_steps_aside, self.a_bounce_is_heard_of,
             self.one_trace_leads_through, self.metrics_are_among_the_log_lines,
@@ -343,29 +342,6 @@ class Journey:
         assert rest == text[5:], (rest, text)
         self.signed_in("GET", f"{run}/events").expect(400)
         assert self.signed_in("GET", run).expect(200).json["data"]["content"] == text
-
-    def other_peoples_clients_are_answered_there(self):
-        bearer = {"authorization": f"Bearer {self.token}"}
-        models = request("GET", f"{self.stream}/v1/models", headers=bearer).expect(200).json
-        assert models["data"][0]["id"] == "daybook-default", models
-        question = {"model": "daybook-default", "messages": [{"role": "user", "content": "What is an offer?"}]}
-        whole = request("POST", f"{self.stream}/v1/chat/completions", question, bearer).expect(200).json
-        chunks = request("POST", f"{self.stream}/v1/chat/completions", {**question, "stream": True}, bearer).expect(200)
-        lines = [line[6:] for line in chunks.body.decode().splitlines() if line.startswith("data: ")]
-        assert lines.pop() == "[DONE]", lines
-        text = "".join(json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines)
-        assert text and text == whole["choices"][0]["message"]["content"], (text, whole)
-        refused = request("POST", f"{self.stream}/v1/responses", {"model": "gpt-0", "input": "Hi"}, bearer).expect(404)
-        assert refused.json["error"]["code"] == "model_not_found", refused.json
-        refused = request("POST", f"{self.stream}/v1/responses", {"input": "Hi"}).expect(401).json
-        assert refused["error"]["code"] == "invalid_api_key", refused
-        id = self.conversation.rsplit("/", 1)[1]
-        turn = {"id": "a", "role": "user", "parts": [{"type": "text", "text": "And the terms?"}]}
-        page = request("POST", f"{self.stream}/api/chat/ui", {"id": id, "messages": [turn]}, bearer).expect(200)
-        assert page.headers["x-vercel-ai-ui-message-stream"] == "v1", page.headers
-        assert page.body.decode().rstrip().endswith("data: [DONE]"), page.body
-        request("GET", f"{self.stream}/api/chat/ui/{id}/stream", headers=bearer).expect(204)
-        self.signed_in("POST", "/api/chat/ui", {"id": id, "messages": [turn]}).expect(400)
 
     def an_answer_is_stopped(self):
         id = self.conversation.rsplit("/", 1)[1]

@@ -277,6 +277,8 @@ def real_path(case, about, n):
     path = case.operation.path
     if "id" in given and about != "id" and path not in OWN_ACCOUNT and IDS.fullmatch(str(given["id"])):
         given["id"] = real_id(case.method, path, n)
+    if path == "/v1/models/{id}" and about != "id":
+        given["id"] = "daybook-default"
     if "resource_type" in given and about not in ("id", "resource_type"):
         given |= {"resource_type": "lead", "id": lead()}
     if "form_id" in given and about != "form_id" and str(given["form_id"]).startswith("form_"):
@@ -393,6 +395,12 @@ def real_body(case):
     elif path == "/api/chat":
         asked = {"messages": [{"role": "user", "content": "你好"}]}
         body = asked | {name: value for name, value in body.items() if name in ("temperature", "stream")}
+    elif path == "/api/chat/ui":
+        body = {"id": "chat", "messages": [{"role": "user", "parts": [{"type": "text", "text": "你好"}]}]}
+    elif path == "/v1/chat/completions":
+        body = {"messages": [{"role": "user", "content": "你好"}], "stream": body.get("stream") is True}
+    elif path == "/v1/responses":
+        body = {"input": "你好", "stream": body.get("stream") is True}
     elif path.endswith("/fork"):
         body = {}
     elif path == "/api/ai/budgets":

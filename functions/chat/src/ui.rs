@@ -4,7 +4,9 @@ use daybook_domain::ai::MessageRole;
 use daybook_domain::chat::{ChatMessage, Conversation};
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{ChatMessageId, ConversationId, Error as Domain, Line, Locale, Rule, RunId, Violations};
-use daybook_http::{Cx, Error, Events, Foreign, Gone, Language, Loose, Out, Own, PathText, Problem, Result, data};
+use daybook_http::{
+    Cx, Error, Events, Foreign, ForeignIfAny, Gone, Language, Loose, Out, Own, PathText, Problem, Result, data,
+};
 use daybook_records::reaching;
 use daybook_runs::{Chat, ChatRequest, ChatTurn, Site, Watch, ask, own_run};
 use daybook_store::rows::chat::ChatState;
@@ -100,7 +102,7 @@ pub async fn ui_chat(
         let newest = UiChat { run: id, expires_at: run.expires_at };
         newest.keep(&cx.env, cx.org, run.hold.user, request.id.as_str()).await?;
     }
-    streamed(&chat, &cx, id, run, locale).await
+    Ok(Foreign::Events(streamed(&chat, &cx, id, run, locale).await?))
 }
 
 /// Streams the answer in progress of a chat from its beginning, as `useChat` asks for it to resume; 204 if there is none.
@@ -109,7 +111,7 @@ pub async fn ui_stream(
     Own(chat): Own<Chat>,
     Language(locale): Language,
     PathText(id): PathText,
-) -> Result<Foreign> {
+) -> Result<ForeignIfAny> {
     elsewhere(&chat)?;
     let user = cx.actor.owner().ok_or(Domain::NotAPerson)?;
     cx.limited("chat events", &user.to_string(), daybook_runs::READERS).await?;
@@ -121,10 +123,10 @@ pub async fn ui_stream(
         }
         Err(_) => UiChat::read(&cx.env, cx.org, user, &id).await?.map(|newest| newest.run),
     };
-    let Some(id) = run else { return Ok(Foreign::Nothing) };
+    let Some(id) = run else { return Ok(ForeignIfAny(None)) };
     match own_run(&cx, id).await?.filter(|run| !run.is_over()) {
-        Some(run) => streamed(&chat, &cx, id, run, locale).await,
-        None => Ok(Foreign::Nothing),
+        Some(run) => Ok(ForeignIfAny(Some(streamed(&chat, &cx, id, run, locale).await?))),
+        None => Ok(ForeignIfAny(None)),
     }
 }
 
@@ -219,10 +221,10 @@ fn turns_of(request: &UiChatRequest) -> Result<Vec<ChatTurn>, Domain> {
 }
 
 /// The stream of an answer, from its beginning.
-async fn streamed(chat: &Chat, cx: &Cx, id: RunId, run: Run, locale: Locale) -> Result<Foreign> {
+async fn streamed(chat: &Chat, cx: &Cx, id: RunId, run: Run, locale: Locale) -> Result<Events> {
     let watch = Watch::of(chat, cx, id, 0).await?;
     let events = Events::written(move |out| written(out, watch, id, run, locale));
-    Ok(Foreign::Events(events.with_header(HEADER.0, HEADER.1)))
+    Ok(events.with_header(HEADER.0, HEADER.1))
 }
 
 async fn written(out: Out, mut watch: Watch, id: RunId, run: Run, locale: Locale) -> Result<(), Gone> {

@@ -18,8 +18,6 @@ pub enum Foreign {
     Json(Value),
     /// Server-sent events.
     Events(Events),
-    /// Nothing (204).
-    Nothing,
 }
 
 impl Reply for Foreign {
@@ -34,7 +32,30 @@ impl HttpReply for Foreign {
         match self {
             Foreign::Json(value) => json_answer(Self::ANSWER, &value),
             Foreign::Events(events) => events.answer(call),
-            Foreign::Nothing => {
+        }
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.foreign();
+    }
+}
+
+/// Server-sent events, or nothing (204), as [`Foreign`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ForeignIfAny(pub Option<Events>);
+
+impl Reply for ForeignIfAny {
+    const ANSWER: Kind = Kind::Ok;
+    const SECRET: bool = true;
+}
+
+impl HttpReply for ForeignIfAny {
+    const REPLAYED: bool = false;
+
+    fn answer(self, call: &Call) -> Result<Answer> {
+        match self.0 {
+            Some(events) => events.answer(call),
+            None => {
                 let mut answer = Response::new(Body::empty());
                 *answer.status_mut() = status_of(Kind::NoContent);
                 Ok(answer)
@@ -44,5 +65,6 @@ impl HttpReply for Foreign {
 
     fn describe(operation: &mut Operation) {
         operation.foreign();
+        operation.or_nothing();
     }
 }

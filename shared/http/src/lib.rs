@@ -37,7 +37,7 @@ pub use connected::Connected;
 pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use events::{Events, Gone, Out, data, event};
-pub use foreign::Foreign;
+pub use foreign::{Foreign, ForeignIfAny};
 pub use handler::{Argument, Handler};
 pub use input::{
     Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, PathText, Posted,

@@ -211,6 +211,11 @@ impl Operation {
             .push((StatusCode::OK, "JSON or server-sent events, as the API that this is compatible with has them"));
     }
 
+    /// Adds the response without content.
+    pub fn or_nothing(&mut self) {
+        self.pages.push((StatusCode::NO_CONTENT, "Nothing"));
+    }
+
     /// Adds the response with server-sent events.
     pub fn events(&mut self) {
         self.pages.push((StatusCode::OK, "Server-sent events"));
