@@ -8,15 +8,39 @@ use daybook_http::{Access, Route, token};
 use daybook_local::functions;
 use daybook_store::rows::session::Session;
 use daybook_testing::hubspot::HubSpot;
-use daybook_testing::{Person, World, WorldOptions, lead};
+use daybook_testing::{Answer, Person, World, WorldOptions, lead};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// All routes but those of OpenAI's API, whose errors have another shape; `chat/openai.rs` has their tests.
 pub(crate) fn routes() -> Vec<Route> {
-    let all = functions().into_iter().flat_map(|function| function.list);
-    all.filter(|route| !route.path.starts_with("/v1/")).collect()
+    functions().into_iter().flat_map(|function| function.list).collect()
+}
+
+/// Whether a route is of OpenAI's API, whose errors have a shape of their own.
+fn is_openai(route: &Route) -> bool {
+    route.path.starts_with("/v1/")
+}
+
+/// Expects a refusal in the shape of the route; returns what it says.
+#[track_caller]
+fn refused(answer: Answer, route: &Route, status: u16, code: &str) -> String {
+    let body = match is_openai(route) {
+        true => {
+            let code = if code == "unauthenticated" { "invalid_api_key" } else { code };
+            let error = answer.expect(status).json()["error"].clone();
+            assert_eq!(error["code"], code, "{route:?}: {error}");
+            error["message"].clone()
+        }
+        false => answer.expect_problem(status, code).json()["detail"].clone(),
+    };
+    body.as_str().expect("a text").to_owned()
+}
+
+/// What an answer says of an error, in the shape of the route.
+fn told(answer: &Answer, route: &Route) -> Value {
+    let body = answer.json();
+    if is_openai(route) { body["error"]["message"].clone() } else { body["detail"].clone() }
 }
 
 /// Ids of existing records for path parameters, by the part of the path before the id.
@@ -39,7 +63,7 @@ pub(crate) fn path(route: &Route, ids: &Ids) -> String {
     path
 }
 
-pub(crate) async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_testing::Answer {
+pub(crate) async fn send(person: &Person, route: &Route, ids: &Ids) -> Answer {
     let call = person.call(route.method.clone(), &path(route, ids));
     let body = match route.path {
         path if path.ends_with("/audit-logs/revert") => json!({"request_id": "x"}),
@@ -58,6 +82,8 @@ pub(crate) async fn send(person: &Person, route: &Route, ids: &Ids) -> daybook_t
             json!({"id": "chat", "messages": [turn]})
         }
         "/api/chat" => json!({"messages": [{"role": "user", "content": "Hello"}]}),
+        "/v1/chat/completions" => json!({"messages": [{"role": "user", "content": "Hello"}]}),
+        "/v1/responses" => json!({"input": "Hello"}),
         "/api/ai/budgets" => json!({"temporary_days": 20}),
         "/api/integrations/ai" => json!({"api_keys": {"openai": null}}),
         path if path.ends_with("{id}") && route.method != Method::DELETE => json!({"name": "Another"}),
@@ -108,6 +134,7 @@ pub(crate) async fn full_world() -> (World, Person, Ids) {
         ("tasks", made("/api/tasks", json!({"title": "Call Eva"})).await),
         ("views", made("/api/views", json!({"name": "Active", "resource": "customers", "query": query})).await),
         ("runs", run),
+        ("models", "daybook-default".to_owned()),
         ("ui", made("/api/conversations", json!({})).await),
         ("customers", customer),
         ("jobs", job),
@@ -177,11 +204,11 @@ async fn nobody_gets_in_without_credentials_or_with_bad_ones() {
     let (world, _, ids) = full_world().await;
     let tokens = tokens_that_ended(&world).await;
     for route in routes().iter().filter(|route| !route.access.is_public()) {
-        send(&world.visitor(), route, &ids).await.expect_problem(401, "unauthenticated");
+        refused(send(&world.visitor(), route, &ids).await, route, 401, "unauthenticated");
         for (what, token) in &tokens {
             let answer = send(&world.visitor().with_token(token), route, &ids).await;
             assert_eq!(answer.status.as_u16(), 401, "{what} on {route:?}: {}", answer.text);
-            answer.expect_problem(401, "unauthenticated");
+            refused(answer, route, 401, "unauthenticated");
         }
     }
 }
@@ -198,7 +225,7 @@ async fn bad_credentials_are_refused_on_public_routes_that_know_credentials() {
 #[tokio::test]
 async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record() {
     let (world, owner, ids) = full_world().await;
-    let mut refused = 0;
+    let mut refusals = 0;
     for role in Role::ALL {
         let person = world.person(role).await;
         for route in routes() {
@@ -208,8 +235,8 @@ async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record()
             let answer = send(&person, &route, &ids).await;
             match role.scope(resource, action) {
                 None => {
-                    answer.expect_problem(403, "forbidden");
-                    refused += 1;
+                    refused(answer, &route, 403, "forbidden");
+                    refusals += 1;
                 }
                 Some(_) => assert_ne!(answer.status.as_u16(), 403, "{role:?} on {route:?}: {}", answer.text),
             }
@@ -225,7 +252,7 @@ async fn roles_without_the_permission_are_refused_and_the_attempt_is_on_record()
     let tallies = daybook_store::rows::tally::since(&world.system.env, daybook_local::DEFAULT_ORG, since).await;
     let counted: u64 = tallies.expect("a read").iter().map(|tally| tally.count).sum();
     assert!(denied > 0 && counted > 0, "too few requests were refused, so the test proves nothing");
-    assert_eq!(denied as u64 + counted, refused);
+    assert_eq!(denied as u64 + counted, refusals);
 }
 
 #[tokio::test]
@@ -238,7 +265,8 @@ async fn another_organisation_s_records_are_not_found_like_ones_that_never_were(
             (kind, id.rsplit_once('_').map_or_else(|| id.clone(), |(prefix, _)| [prefix, NEVER].join("_")))
         })
         .collect();
-    for route in routes().iter().filter(|route| route.path.contains("{id}")) {
+    // Names of models are no records, and the same for all.
+    for route in routes().iter().filter(|route| route.path.contains("{id}") && !is_openai(route)) {
         if !route.path.ends_with("/restore") {
             let (_, owner, ids) = full_world().await;
             let own = send(&owner, route, &ids).await;
@@ -337,10 +365,11 @@ async fn keys_do_what_their_permissions_say_and_nothing_else_on_any_route() {
     for route in routes() {
         match route.access {
             Access::Can(resource, action) | Access::PublicOr(_, resource, action) => {
-                let refused = send(&without[&(resource, action)], &route, &ids).await.expect_problem(403, "forbidden");
+                let without = send(&without[&(resource, action)], &route, &ids).await;
+                let forbidden = refused(without, &route, 403, "forbidden");
                 // The answer may be an error about the body, or require a user, but never about the permission.
                 let answer = send(&with[&(resource, action)], &route, &ids).await;
-                let same = || answer.json()["detail"] == refused.json()["detail"];
+                let same = || told(&answer, &route) == forbidden.as_str();
                 let refused_otherwise =
                     || (400..500).contains(&answer.status.as_u16()) && answer.status.as_u16() != 401;
                 let let_in = answer.status.is_success() || (refused_otherwise() && !same());
@@ -357,7 +386,7 @@ async fn keys_do_what_their_permissions_say_and_nothing_else_on_any_route() {
                     assert!(![401, 403].contains(&answer.status.as_u16()), "{route:?}: {}", answer.text);
                 }
                 let (other, _) = with.iter().find(|((other, _), _)| *other != resource).expect("another resource");
-                send(&with[other], &route, &ids).await.expect_problem(403, "forbidden");
+                refused(send(&with[other], &route, &ids).await, &route, 403, "forbidden");
             }
             // API keys have no sessions.
             Access::SignedIn => {
