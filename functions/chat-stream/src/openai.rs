@@ -37,11 +37,9 @@ impl Wanted {
             model: self.model.as_deref().and_then(|name| model_of(&chat, name)).map(line).transpose()?,
             temperature: self.temperature,
             max_tokens: self.max_tokens,
-            conversation_id: None,
-            parent_message_id: None,
-            from_start: false,
             // Streamed in any case: the process that is asked generates it.
             stream: true,
+            ..ChatRequest::default()
         };
         Reader::ask(chat, cx, request).await.map_err(|error| self.placed(error, &places))
     }

@@ -100,11 +100,7 @@ impl Drop for Guard {
         let Some(runtime) = Handle::try_current().ok().filter(|_| self.is_armed) else { return };
         let (chat, cx, id) = (self.chat.clone(), self.cx.clone(), self.id);
         runtime.spawn(async move {
-            let stopped = match own_run(&cx, id).await {
-                Ok(Some(run)) => stop(&chat, &cx, id, &run).await,
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
+            let stopped = async { stop(&chat, &cx, id, &own_run(&cx, id).await?).await }.await;
             if let Err(error) = stopped {
                 tracing::warn!(run = %id, error = %error.chain(), "an answer without a reader goes on");
             }

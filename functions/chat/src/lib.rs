@@ -7,13 +7,12 @@ mod ticket;
 mod ui;
 
 use answer::{Answered, ChatAnswer, RunShown, UNTIL};
-use daybook_domain::error::Thing;
 use daybook_domain::permission::Action::Use;
 use daybook_domain::permission::Resource::Ai;
 use daybook_domain::{Error as Domain, RunId};
 use daybook_http::{Cx, Data, Events, Json, Own, Path, Result, Routes, WantsEvents, can, signed_in};
-use daybook_runs::{Chat, ChatRequest, READERS, Site, Watch, ask};
-use daybook_store::rows::run::{Run, State};
+use daybook_runs::{Chat, ChatRequest, READERS, Watch, ask, own_run};
+use daybook_store::rows::run::State;
 use std::time::Duration;
 use stream::{AfterSeq, events_of};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -47,8 +46,8 @@ async fn chat(
     Json(request): Json<ChatRequest>,
 ) -> Result<ChatAnswer> {
     let request = ChatRequest { stream: request.stream || wants_events, ..request };
-    if request.stream && chat.site == Site::Api {
-        return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
+    if request.stream {
+        chat.check_streams()?;
     }
     let stream = request.stream;
     let id = ask(&chat, &cx, request).await?.run;
@@ -85,9 +84,7 @@ async fn read(cx: Cx, Path(id): Path<RunId>) -> Result<Data<RunShown>> {
 async fn events(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>, AfterSeq(after): AfterSeq) -> Result<Events> {
     let run = own_run(&cx, id).await?;
     cx.limited("chat events", &run.hold.user.to_string(), READERS).await?;
-    if chat.site == Site::Api {
-        return Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }.into());
-    }
+    chat.check_streams()?;
     events_of(&chat, &cx, id, after, false).await
 }
 
@@ -104,9 +101,4 @@ async fn stop(cx: Cx, Own(chat): Own<Chat>, Path(id): Path<RunId>) -> Result<Dat
     }
     let text = run.text_after(&cx.env, cx.org, id, 0).await?;
     Ok(Data(RunShown::of(id, &run, text)))
-}
-
-/// A run of the caller.
-async fn own_run(cx: &Cx, id: RunId) -> Result<Run> {
-    daybook_runs::own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run).into())
 }

@@ -27,9 +27,8 @@ pub async fn create_ticket(cx: Cx, Own(chat): Own<Chat>) -> Result<CreatedSecret
     let Actor::User { id, session: Some(session), .. } = cx.actor else { return Err(Domain::NotAPerson.into()) };
     cx.limited("socket ticket", &id.to_string(), RATE).await?;
     let ticket = SocketTicket::issue(&cx.env, cx.org, id, session).await?;
-    // Here the server of the API has the sockets, too.
-    let here = || Some(format!("{}/ws", cx.env.settings.public_url.replacen("http", "ws", 1)));
-    let address = chat.socket_url.clone().or_else(|| here().filter(|_| chat.site == Site::Machine));
-    let url = address.map(|address| format!("{address}?ticket={ticket}"));
+    // On one machine the server of the API has the sockets, too.
+    let base = cx.env.settings.public_url.replacen("http", "ws", 1);
+    let url = (chat.site == Site::Machine).then(|| format!("{base}/ws?ticket={ticket}"));
     Ok(CreatedSecret(TicketShown { ticket, expires_in: VALID.as_secs(), url }))
 }

@@ -5,10 +5,10 @@ use daybook_domain::chat::{ChatMessage, Conversation};
 use daybook_domain::permission::{Action, Resource};
 use daybook_domain::{ChatMessageId, ConversationId, Error as Domain, Line, Locale, Rule, RunId, Violations};
 use daybook_http::{
-    Cx, Error, Events, Foreign, ForeignIfAny, Gone, Language, Loose, Out, Own, PathText, Problem, Result, data,
+    Cx, DONE, Error, Events, EventsIfAny, Gone, Language, Loose, Out, Own, PathText, Problem, Result, data,
 };
 use daybook_records::reaching;
-use daybook_runs::{Chat, ChatRequest, ChatTurn, Site, Watch, ask, own_run};
+use daybook_runs::{Chat, ChatRequest, ChatTurn, READERS, Watch, ask, find_own_run, own_run};
 use daybook_store::rows::chat::ChatState;
 use daybook_store::rows::run::{Run, State};
 use daybook_store::rows::ui_chat::UiChat;
@@ -89,20 +89,20 @@ pub async fn ui_chat(
     Own(chat): Own<Chat>,
     Language(locale): Language,
     Loose(request): Loose<UiChatRequest>,
-) -> Result<Foreign> {
-    elsewhere(&chat)?;
+) -> Result<Events> {
+    chat.check_streams()?;
     let conversation = request.id.as_str().parse::<ConversationId>().ok();
     let question = match conversation {
         Some(conversation) => in_conversation(&cx, conversation, &request).await?,
         None => alone(&request)?,
     };
     let id = ask(&chat, &cx, question).await?.run;
-    let run = known(&cx, id).await?;
+    let run = own_run(&cx, id).await?;
     if conversation.is_none() {
         let newest = UiChat { run: id, expires_at: run.expires_at };
         newest.keep(&cx.env, cx.org, run.hold.user, request.id.as_str()).await?;
     }
-    Ok(Foreign::Events(streamed(&chat, &cx, id, run, locale).await?))
+    streamed(&chat, &cx, id, run, locale).await
 }
 
 /// Streams the answer in progress of a chat from its beginning, as `useChat` asks for it to resume; 204 if there is none.
@@ -111,10 +111,10 @@ pub async fn ui_stream(
     Own(chat): Own<Chat>,
     Language(locale): Language,
     PathText(id): PathText,
-) -> Result<ForeignIfAny> {
-    elsewhere(&chat)?;
+) -> Result<EventsIfAny> {
+    chat.check_streams()?;
     let user = cx.actor.owner().ok_or(Domain::NotAPerson)?;
-    cx.limited("chat events", &user.to_string(), daybook_runs::READERS).await?;
+    cx.limited("chat events", &user.to_string(), READERS).await?;
     let run = match id.parse::<ConversationId>() {
         Ok(conversation) => {
             let own = reaching(&cx, Resource::Conversations, Action::Read).await?;
@@ -123,22 +123,11 @@ pub async fn ui_stream(
         }
         Err(_) => UiChat::read(&cx.env, cx.org, user, &id).await?.map(|newest| newest.run),
     };
-    let Some(id) = run else { return Ok(ForeignIfAny(None)) };
-    match own_run(&cx, id).await?.filter(|run| !run.is_over()) {
-        Some(run) => Ok(ForeignIfAny(Some(streamed(&chat, &cx, id, run, locale).await?))),
-        None => Ok(ForeignIfAny(None)),
+    let Some(id) = run else { return Ok(EventsIfAny(None)) };
+    match find_own_run(&cx, id).await?.filter(|run| !run.is_over()) {
+        Some(run) => Ok(EventsIfAny(Some(streamed(&chat, &cx, id, run, locale).await?))),
+        None => Ok(EventsIfAny(None)),
     }
-}
-
-fn elsewhere(chat: &Chat) -> Result<(), Domain> {
-    match chat.site {
-        Site::Api => Err(Domain::StreamElsewhere { url: chat.stream_url.clone() }),
-        Site::Machine | Site::Stream => Ok(()),
-    }
-}
-
-async fn known(cx: &Cx, id: RunId) -> Result<Run> {
-    own_run(cx, id).await?.ok_or_else(|| Error::internal("read a run that was begun", "it is missing"))
 }
 
 /// The question in a conversation, whose messages Daybook has: where it belongs follows from the ids before it.
@@ -187,14 +176,11 @@ fn alone(request: &UiChatRequest) -> Result<ChatRequest, Domain> {
 
 fn settings(request: &UiChatRequest) -> ChatRequest {
     ChatRequest {
-        messages: Vec::new(),
         model: request.model.clone(),
         temperature: request.temperature,
         max_tokens: request.max_tokens,
-        conversation_id: None,
-        parent_message_id: None,
-        from_start: false,
         stream: true,
+        ..ChatRequest::default()
     }
 }
 
@@ -254,5 +240,5 @@ async fn written(out: Out, mut watch: Watch, id: RunId, run: Run, locale: Locale
         Err(error) => failed(&error),
     };
     out.send(last).await?;
-    out.send("data: [DONE]\n\n".to_owned()).await
+    out.send(DONE.to_owned()).await
 }

@@ -111,16 +111,15 @@ function isAtEnd() {
 /** Shows the branch; the end stays in view, and the keyboard stays where it is. */
 function show() {
   const [log, atEnd, held] = [find("log"), isAtEnd(), document.activeElement];
-  const [article_, label] = [held?.closest("#log [data-id]"), held?.getAttribute("aria-label") ?? held?.textContent];
+  const [holder, label] = [held?.closest("#log [data-id]"), held?.getAttribute("aria-label") ?? held?.textContent];
   const path = state.tree.path();
   log.replaceChildren(...path.map((place) => article(place, can)));
   if (!path.length) log.append(element("p", { class: "empty" }, word("empty")));
   if (atEnd) log.scrollTop = log.scrollHeight;
   find("send").hidden = state.reading !== null;
   find("stop").hidden = state.reading === null;
-  if (!article_) return;
-  const index = [...article_.parentNode?.children ?? []].indexOf(article_);
-  const place = log.querySelector(`[data-id="${article_.dataset.id}"]`) ?? log.children[index] ?? log;
+  if (!holder) return;
+  const place = log.querySelector(`[data-id="${holder.dataset.id}"]`) ?? log;
   const same = (button) => !button.disabled && (button.getAttribute("aria-label") ?? button.textContent) === label;
   ([...place.querySelectorAll("button")].find(same) ?? log).focus();
 }

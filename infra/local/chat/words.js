@@ -1,23 +1,11 @@
-// All texts of the page.
+// The texts that scripts show; the others are in the page itself.
 
 const TEXTS = {
-  title: ["AI chat", "AI 对话"],
-  signIn: ["Sign in", "登录"],
-  register: ["Register", "注册"],
-  signOut: ["Sign out", "退出登录"],
-  name: ["E-mail address or user name", "邮箱或用户名"],
-  password: ["Password", "密码"],
-  code: ["Code of your second factor", "二次验证码"],
-  conversations: ["Conversations", "对话列表"],
-  fresh: ["New conversation", "新对话"],
   untitled: ["Untitled", "未命名"],
   remove: ["Delete", "删除"],
   removeAsked: ["Delete this conversation?", "删除此对话？"],
-  model: ["Model", "模型"],
   question: ["Your message", "您的消息"],
-  hint: ["Enter sends, Shift+Enter starts a new line, Esc stops", "Enter 发送，Shift+Enter 换行，Esc 停止"],
   send: ["Send", "发送"],
-  stop: ["Stop", "停止"],
   you: ["You", "您"],
   assistant: ["Assistant", "助手"],
   edit: ["Edit", "编辑"],
@@ -38,7 +26,6 @@ const TEXTS = {
   interrupted: ["The answer was interrupted. What stands is kept.", "回答已中断，已生成的内容会保留。"],
   wrong: ["That didn't work: {0}", "操作失败：{0}"],
   empty: ["Ask something to begin.", "输入问题，开始对话。"],
-  menu: ["Show conversations", "显示对话列表"],
 };
 
 const chinese = document.documentElement.lang.startsWith("zh");

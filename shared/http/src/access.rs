@@ -170,19 +170,6 @@ pub(crate) async fn admit_session(
     authorized(env, access, with_session(env, org, user, session, ip).await?).await
 }
 
-/// The user and the session of a request's access token.
-pub(crate) async fn authenticated_session(
-    env: &Arc<Env>,
-    headers: &HeaderMap,
-    ip: Option<IpAddr>,
-) -> Result<(OrgId, UserId, SessionId)> {
-    let admitted = authenticate(env, headers, ip).await?;
-    match admitted.actor {
-        Actor::User { id, session: Some(session), .. } => Ok((admitted.org, id, session)),
-        _ => Err(Domain::NotAPerson.into()),
-    }
-}
-
 /// Checks an authenticated caller against an access rule.
 async fn authorized(env: &Arc<Env>, access: Access, mut admitted: Admitted) -> Result<Admitted> {
     match access {
@@ -232,6 +219,11 @@ async fn anonymous(env: &Env, class: RateClass, ip: Option<IpAddr>) -> Result<Ad
     })
 }
 
+/// The error of credentials that are none, or none any more.
+pub(crate) fn signed_out() -> Domain {
+    Domain::Unauthenticated(Unauthenticated::Invalid)
+}
+
 /// The header for an API key, which may also be sent as `Authorization: Bearer`.
 const API_KEY: &str = "x-api-key";
 
@@ -240,20 +232,19 @@ fn has_credentials(headers: &HeaderMap) -> bool {
 }
 
 async fn authenticate(env: &Arc<Env>, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<Admitted> {
-    let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
-    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).map_err(|_| invalid());
+    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).map_err(|_| signed_out());
     let credential = match (headers.get(AUTHORIZATION), headers.get(API_KEY)) {
         (Some(header), None) => {
             let header = text(header)?;
-            let (scheme, credential) = header.split_once(' ').ok_or_else(invalid)?;
+            let (scheme, credential) = header.split_once(' ').ok_or_else(signed_out)?;
             if !scheme.eq_ignore_ascii_case("bearer") {
-                return Err(invalid().into());
+                return Err(signed_out().into());
             }
             credential.trim().to_owned()
         }
         (None, Some(header)) => text(header)?.trim().to_owned(),
         // Two credentials may belong to two callers.
-        (Some(_), Some(_)) => return Err(invalid().into()),
+        (Some(_), Some(_)) => return Err(signed_out().into()),
         (None, None) => return Err(Domain::Unauthenticated(Unauthenticated::Missing).into()),
     };
     match token::ApiKey::read(&credential) {
@@ -263,7 +254,6 @@ async fn authenticate(env: &Arc<Env>, headers: &HeaderMap, ip: Option<IpAddr>) -
 }
 
 async fn with_token(env: &Arc<Env>, credential: &str, ip: Option<IpAddr>) -> Result<Admitted> {
-    let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
     let read = || token::verify(&env.keys, credential, env.clock.now());
     let mut claims = read();
     if claims.is_none() && token::kid(credential).is_some_and(|kid| !env.keys.knows(&kid)) {
@@ -271,7 +261,7 @@ async fn with_token(env: &Arc<Env>, credential: &str, ip: Option<IpAddr>) -> Res
         env.secrets.refresh_now().await;
         claims = read();
     }
-    let claims = claims.ok_or_else(invalid)?;
+    let claims = claims.ok_or_else(signed_out)?;
     with_session(env, claims.org, claims.sub, claims.sid, ip).await
 }
 
@@ -283,18 +273,16 @@ async fn with_session(
     ip: Option<IpAddr>,
 ) -> Result<Admitted> {
     let found = SignedIn::read(env, org, user, session).await?;
-    let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
-    let SignedIn { session, user, organization } = found.ok_or_else(invalid)?;
+    let SignedIn { session, user, organization } = found.ok_or_else(signed_out)?;
     let grants = daybook_records::grants_of(env, org, user.role).await?;
     Ok(admitted(session.actor(user.role), grants, &organization, ip))
 }
 
 async fn with_key(env: &Arc<Env>, credential: &token::ApiKey<'_>, ip: Option<IpAddr>) -> Result<Admitted> {
-    let invalid = || Domain::Unauthenticated(Unauthenticated::Invalid);
     let found = KeyInForce::read(env, credential.org, credential.id).await?;
-    let found = found.filter(|found| credential.is(&found.secret.sha256)).ok_or_else(invalid)?;
+    let found = found.filter(|found| credential.is(&found.secret.sha256)).ok_or_else(signed_out)?;
     let KeyInForce { key, secret, organization } = found;
-    let grants = grants_of_key(env, credential.org, &key).await?.ok_or_else(invalid)?;
+    let grants = grants_of_key(env, credential.org, &key).await?.ok_or_else(signed_out)?;
     if let Some(most) = key.requests_per_minute.filter(|_| env.settings.rate_limits) {
         let rate = Rate { burst: most, per: Duration::from_secs(60) };
         take_or_refuse(env, credential.org, "key", &key.id.to_string(), rate).await?;

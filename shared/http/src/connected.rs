@@ -1,9 +1,9 @@
 //! Callers of connections that outlast a request: signed in once, and admitted anew for each of their messages.
 
-use crate::access::{Access, admit_session, authenticated_session};
+use crate::access::{Access, admit, admit_session, signed_out};
 use crate::audit;
 use axum::http::HeaderMap;
-use daybook_domain::{Error as Domain, Locale, OrgId, SessionId, Unauthenticated, UserId};
+use daybook_domain::{Actor, Error as Domain, Locale, OrgId, SessionId, UserId};
 use daybook_store::rows::socket_ticket::SocketTicket;
 use daybook_store::{Cx, Env, RequestInfo, Result};
 use std::net::IpAddr;
@@ -24,8 +24,6 @@ pub struct Connected {
     pub user_agent: Option<String>,
     /// The language of its errors.
     pub locale: Locale,
-    /// Whether the organisation has reads on record.
-    records_reads: bool,
 }
 
 impl Connected {
@@ -36,59 +34,55 @@ impl Connected {
         ticket: Option<&str>,
         ip: Option<IpAddr>,
     ) -> Result<Connected> {
-        let (org, user, session) = match ticket {
-            Some(ticket) => {
-                let (org, ticket) = SocketTicket::redeem(env, ticket).await?.ok_or_else(signed_out)?;
-                (org, ticket.user, ticket.session)
-            }
-            None => authenticated_session(env, headers, ip).await?,
-        };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let user_agent = text("user-agent").map(|agent| agent.chars().take(300).collect());
         let locale = text("accept-language").and_then(Locale::accepted).unwrap_or_default();
-        let mut caller = Connected { org, user, session, ip, user_agent, locale, records_reads: false };
-        let admitted = admit_session(env, Access::SignedIn, (org, user, session), ip).await?;
-        caller.records_reads = admitted.records_reads;
-        caller.admitted(env, "/ws", Access::SignedIn).await?;
+        let admitted = match ticket {
+            Some(ticket) => {
+                let (org, ticket) = SocketTicket::redeem(env, ticket).await?.ok_or_else(signed_out)?;
+                admit_session(env, Access::SignedIn, (org, ticket.user, ticket.session), ip).await?
+            }
+            None => admit(env, Access::SignedIn, headers, ip).await?,
+        };
+        let Actor::User { id: user, session: Some(session), .. } = admitted.actor else {
+            return Err(Domain::NotAPerson.into());
+        };
+        let caller = Connected { org: admitted.org, user, session, ip, user_agent, locale };
+        admitted.context(env, caller.info(env, "/ws")).await?;
         Ok(caller)
     }
 
-    /// Puts a message that reads on record, where the organisation wants that.
-    pub async fn record_read(&self, cx: &Cx) -> Result<()> {
-        if self.records_reads { audit::viewed(&cx.next_step()).await } else { Ok(()) }
+    /// Admits the caller of a message, as for a request with this access rule. Fails once the session has ended.
+    pub async fn admitted(&self, env: &Arc<Env>, route: &'static str, access: Access) -> Result<Message> {
+        let admitted = admit_session(env, access, (self.org, self.user, self.session), self.ip).await?;
+        let records_reads = admitted.records_reads;
+        Ok(Message { cx: admitted.context(env, self.info(env, route)).await?, records_reads })
     }
 
-    /// The context of a message, as of a request with this access rule. Fails once the session has ended.
-    pub async fn admitted(&self, env: &Arc<Env>, route: &'static str, access: Access) -> Result<Cx> {
-        let admitted = admit_session(env, access, (self.org, self.user, self.session), self.ip).await?;
+    fn info(&self, env: &Env, route: &'static str) -> RequestInfo {
         let id = format!("req_{}", env.ids.next().simple());
-        let info = RequestInfo {
+        RequestInfo {
             method: "WS".to_owned(),
             path: "/ws".to_owned(),
             ip: self.ip,
             user_agent: self.user_agent.clone(),
             ..RequestInfo::internal(id, route)
-        };
-        let cx = Cx {
-            env: env.clone(),
-            org: admitted.org,
-            actor: admitted.actor,
-            reach: admitted.reach,
-            grants: admitted.grants,
-            request: Arc::new(info),
-            once: None,
-            mates: Arc::default(),
-        };
-        match admitted.refused {
-            Some(refused) => {
-                audit::denied(&cx).await?;
-                Err(refused.into())
-            }
-            None => Ok(cx),
         }
     }
 }
 
-fn signed_out() -> Domain {
-    Domain::Unauthenticated(Unauthenticated::Invalid)
+/// A message whose caller was admitted.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Its context.
+    pub cx: Cx,
+    /// Whether the organisation has reads on record.
+    records_reads: bool,
+}
+
+impl Message {
+    /// Puts it on record as a read, where the organisation wants that.
+    pub async fn record_read(&self) -> Result<()> {
+        if self.records_reads { audit::viewed(&self.cx.next_step()).await } else { Ok(()) }
+    }
 }

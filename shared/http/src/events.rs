@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::operation::Operation;
+use crate::problem::status_of;
 use crate::reply::{Answer, HttpReply};
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -33,6 +34,9 @@ pub fn data(data: &impl Serialize) -> String {
     let data = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
     format!("data: {data}\n\n")
 }
+
+/// The end of a stream, by the convention of OpenAI and the AI SDK.
+pub const DONE: &str = "data: [DONE]\n\n";
 
 /// A stream of events, as [`event`] writes them. It never fails: a failure is an event.
 #[derive(Default, Serialize, Deserialize)]
@@ -126,5 +130,34 @@ impl HttpReply for Events {
 
     fn describe(operation: &mut Operation) {
         operation.events();
+    }
+}
+
+/// Server-sent events, or nothing (204).
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EventsIfAny(pub Option<Events>);
+
+impl Reply for EventsIfAny {
+    const ANSWER: Kind = Kind::Ok;
+    const SECRET: bool = true;
+}
+
+impl HttpReply for EventsIfAny {
+    const REPLAYED: bool = false;
+
+    fn answer(self, call: &Call) -> Result<Answer> {
+        match self.0 {
+            Some(events) => events.answer(call),
+            None => {
+                let mut answer = Response::new(Body::empty());
+                *answer.status_mut() = status_of(Kind::NoContent);
+                Ok(answer)
+            }
+        }
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.events();
+        operation.or_nothing();
     }
 }

@@ -3,10 +3,7 @@
 use crate::call::Call;
 use crate::events::Events;
 use crate::operation::Operation;
-use crate::problem::status_of;
 use crate::reply::{Answer, HttpReply, json_answer};
-use axum::body::Body;
-use axum::http::Response;
 use daybook_store::{Answer as Kind, Reply, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,34 +34,5 @@ impl HttpReply for Foreign {
 
     fn describe(operation: &mut Operation) {
         operation.foreign();
-    }
-}
-
-/// Server-sent events, or nothing (204), as [`Foreign`].
-#[derive(Debug, Serialize, Deserialize)]
-pub struct ForeignIfAny(pub Option<Events>);
-
-impl Reply for ForeignIfAny {
-    const ANSWER: Kind = Kind::Ok;
-    const SECRET: bool = true;
-}
-
-impl HttpReply for ForeignIfAny {
-    const REPLAYED: bool = false;
-
-    fn answer(self, call: &Call) -> Result<Answer> {
-        match self.0 {
-            Some(events) => events.answer(call),
-            None => {
-                let mut answer = Response::new(Body::empty());
-                *answer.status_mut() = status_of(Kind::NoContent);
-                Ok(answer)
-            }
-        }
-    }
-
-    fn describe(operation: &mut Operation) {
-        operation.foreign();
-        operation.or_nothing();
     }
 }

@@ -22,64 +22,44 @@ use utoipa::ToSchema;
 const JSON: &[&str] = &["application/json"];
 const FORMS: &[&str] = &["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
 
-/// A JSON body, read as a type. Unknown fields are refused; all violations are reported at once.
-#[derive(Debug)]
-pub struct Json<T>(pub T);
+/// Defines arguments that are a JSON body, by how it is read and described.
+macro_rules! json_bodies {
+    ($($(#[$doc:meta])* $name:ident, $read:ident, $schema:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<T>(pub T);
 
-impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Json<T> {
-    async fn read(call: &Call) -> Result<Self> {
-        Ok(Json(read(json_body(call)?)?))
-    }
+        impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for $name<T> {
+            async fn read(call: &Call) -> Result<Self> {
+                Ok($name($read(json_body(call)?)?))
+            }
 
-    fn fingerprint(&self) -> Value {
-        serde_json::to_value(&self.0).unwrap_or_default()
-    }
+            fn fingerprint(&self) -> Value {
+                serde_json::to_value(&self.0).unwrap_or_default()
+            }
 
-    fn describe(operation: &mut Operation) {
-        let schema = operation.schema_of::<T>();
-        operation.body(JSON, schema);
-    }
+            fn describe(operation: &mut Operation) {
+                let schema = operation.$schema::<T>();
+                operation.body(JSON, schema);
+            }
+        }
+    )*};
 }
 
-/// A JSON body of another system's API: as [`Json`], with unknown fields ignored, as its clients expect.
-#[derive(Debug)]
-pub struct Loose<T>(pub T);
-
-impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for Loose<T> {
-    async fn read(call: &Call) -> Result<Self> {
-        Ok(Loose(read_loosely(json_body(call)?)?))
-    }
-
-    fn fingerprint(&self) -> Value {
-        serde_json::to_value(&self.0).unwrap_or_default()
-    }
-
-    fn describe(operation: &mut Operation) {
-        let schema = operation.open_schema_of::<T>();
-        operation.body(JSON, schema);
-    }
+json_bodies! {
+    /// A JSON body, read as a type. Unknown fields are refused; all violations are reported at once.
+    Json, read, schema_of;
+    /// A JSON body of another system's API: as [`Json`], with unknown fields ignored, as its clients expect.
+    Loose, read_loosely, open_schema_of;
+    /// The JSON body of a create request: as [`Json`], with empty strings read as `null`.
+    NewJson, read_new, new_json_schema_of;
 }
 
-/// The JSON body of a create request: as [`Json`], with empty strings read as `null`.
-#[derive(Debug)]
-pub struct NewJson<T>(pub T);
-
-impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for NewJson<T> {
-    async fn read(call: &Call) -> Result<Self> {
-        let body = match json_body(call)? {
-            Value::Object(fields) => Value::Object(without_empty(fields)),
-            other => other,
-        };
-        Ok(NewJson(read(body)?))
-    }
-
-    fn fingerprint(&self) -> Value {
-        serde_json::to_value(&self.0).unwrap_or_default()
-    }
-
-    fn describe(operation: &mut Operation) {
-        let schema = operation.new_json_schema_of::<T>();
-        operation.body(JSON, schema);
+/// Reads the body of a create request.
+fn read_new<T: DeserializeOwned + ToSchema>(body: Value) -> Result<T, Domain> {
+    match body {
+        Value::Object(fields) => read(Value::Object(without_empty(fields))),
+        other => read(other),
     }
 }
 

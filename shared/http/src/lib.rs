@@ -10,6 +10,7 @@ mod batch;
 mod call;
 mod code;
 mod connected;
+mod context;
 pub mod csv;
 mod events;
 mod foreign;
@@ -33,11 +34,11 @@ pub use audit::{denied, refused};
 pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
 pub use call::{Call, Places, is_plain_form, query_pairs};
 pub use code::Refusal;
-pub use connected::Connected;
+pub use connected::{Connected, Message};
 pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
-pub use events::{Events, Gone, Out, data, event};
-pub use foreign::{Foreign, ForeignIfAny};
+pub use events::{DONE, Events, EventsIfAny, Gone, Out, data, event};
+pub use foreign::Foreign;
 pub use handler::{Argument, Handler};
 pub use input::{
     Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, PathText, Posted,

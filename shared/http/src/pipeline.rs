@@ -16,7 +16,7 @@ use daybook_domain::error::Oversized;
 use daybook_domain::permission::Action;
 use daybook_domain::{Error as Domain, Malformed, OrgId};
 use daybook_store::telemetry::{Invocation, readable_trace};
-use daybook_store::{Cx, Env, Error, RequestInfo, Result};
+use daybook_store::{Env, Error, RequestInfo, Result};
 use http_body_util::LengthLimitError;
 use lambda_http::request::RequestContext;
 use serde_json::Value;
@@ -152,20 +152,8 @@ async fn handled(
         replayed: AtomicBool::new(false),
         seen: std::sync::Mutex::default(),
     };
-    let cx = Cx {
-        env: env.clone(),
-        org: admitted.org,
-        actor: admitted.actor,
-        reach: admitted.reach,
-        grants: admitted.grants,
-        request: Arc::new(info),
-        once: None,
-        mates: Arc::default(),
-    };
-    if let Some(refused) = admitted.refused {
-        audit::denied(&cx).await?;
-        return Err(refused.into());
-    }
+    let (allowance, records_reads) = (admitted.allowance, admitted.records_reads);
+    let cx = admitted.context(env, info).await?;
     let request = cx.request.clone();
     let path = path_parameters(parts).await?;
     let call = Call {
@@ -188,13 +176,13 @@ async fn handled(
     };
     let reads = parts.method == Method::GET || matches!(route.access, Access::Can(_, Action::Read));
     // A read that is on record already isn't recorded twice.
-    if admitted.records_reads && reads && request.commits.load(Ordering::SeqCst) == 0 {
+    if records_reads && reads && request.commits.load(Ordering::SeqCst) == 0 {
         audit::viewed(&asked).await?;
     }
     if request.replayed.load(Ordering::SeqCst) {
         answer.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     }
-    if let (Some(class), Some(left)) = (route.access.class(), admitted.allowance) {
+    if let (Some(class), Some(left)) = (route.access.class(), allowance) {
         limit_headers(answer.headers_mut(), class, left);
     }
     Ok(answer)

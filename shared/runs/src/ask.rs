@@ -3,7 +3,8 @@
 use crate::begin::begin;
 use crate::end::{end_dead, end_queued};
 use crate::{Chat, ChatRequest, LEASE};
-use daybook_domain::RunId;
+use daybook_domain::error::Thing;
+use daybook_domain::{Error as Domain, RunId};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::run::{self, Run, State};
 use daybook_store::{Cx, Error, Result};
@@ -56,7 +57,12 @@ pub async fn stop(chat: &Chat, cx: &Cx, id: RunId, run: &Run) -> Result<()> {
 }
 
 /// A run of the caller.
-pub async fn own_run(cx: &Cx, id: RunId) -> Result<Option<Run>> {
+pub async fn own_run(cx: &Cx, id: RunId) -> Result<Run> {
+    find_own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run).into())
+}
+
+/// A run of the caller, if it exists.
+pub async fn find_own_run(cx: &Cx, id: RunId) -> Result<Option<Run>> {
     let run = Run::read(&cx.env, cx.org, id).await?;
     Ok(run.filter(|run| Some(run.hold.user) == cx.actor.owner()))
 }

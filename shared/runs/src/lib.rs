@@ -15,7 +15,7 @@ mod request;
 mod shown;
 mod watch;
 
-pub use ask::{AskedRun, READERS, ask, own_run, stop};
+pub use ask::{AskedRun, READERS, ask, find_own_run, own_run, stop};
 pub use begin::{Begun, Started};
 pub use copy::{MOST_COPIED, copied};
 pub use end::{end_dead, end_queued, give_back, settle};
@@ -72,26 +72,32 @@ pub struct Chat {
     pub site: Site,
     /// The URL that streams, where it is another one.
     pub stream_url: Option<String>,
-    /// The URL of WebSockets, where it is another one.
-    pub socket_url: Option<String>,
 }
 
 impl Chat {
     /// The chat of a process.
     pub fn new(providers: Arc<AiProviders>, site: Site) -> Chat {
-        Chat { providers, live: Live::default(), site, stream_url: None, socket_url: None }
+        Chat { providers, live: Live::default(), site, stream_url: None }
     }
 
     /// The chat of a Lambda function, from its variables. Mistakes are added to them.
     pub fn configured(variables: &mut Variables<'_>, site: Site) -> Option<Chat> {
-        let (stream_url, socket_url) = (variables.text("STREAM_URL"), variables.text("SOCKET_URL"));
+        let stream_url = variables.text("STREAM_URL");
         let providers = AiProviders::read(&|name| variables.text(name), Timeouts::default());
         match providers {
-            Ok(providers) => Some(Chat { stream_url, socket_url, ..Chat::new(Arc::new(providers), site) }),
+            Ok(providers) => Some(Chat { stream_url, ..Chat::new(Arc::new(providers), site) }),
             Err(wrong) => {
                 variables.wrong.extend(wrong);
                 None
             }
+        }
+    }
+
+    /// Refuses to stream where another URL does.
+    pub fn check_streams(&self) -> Result<(), daybook_domain::Error> {
+        match self.site {
+            Site::Api => Err(daybook_domain::Error::StreamElsewhere { url: self.stream_url.clone() }),
+            Site::Machine | Site::Stream => Ok(()),
         }
     }
 

@@ -28,7 +28,7 @@ pub struct ChatTurn {
 }
 
 /// A request for an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChatRequest {
     /// The messages, at most 500; the last one is the question. In a conversation only the question counts, as Daybook has
     /// the messages before it; without any messages, `parent_message_id` is answered anew.

@@ -2,18 +2,21 @@
 
 use daybook_domain::ai::MessageRole;
 use daybook_domain::error::Oversized;
+use daybook_domain::permission::Action::Use;
+use daybook_domain::permission::Resource::Ai;
 use daybook_domain::read::read;
-use daybook_domain::{ChatMessageId, ConversationId, Error, Line, Rule, RunId};
+use daybook_domain::{ChatMessageId, ConversationId, Error, Line, RunId};
+use daybook_http::Access;
 use daybook_runs::{ChatRequest, ChatTurn};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The maximum length of a frame, in bytes, as of the gateway on AWS.
-pub const LONGEST: usize = 32 * 1024;
+pub(crate) const LONGEST: usize = 32 * 1024;
 
 /// A question: `chat`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ChatFrame {
+pub(crate) struct ChatFrame {
     /// The text.
     pub content: String,
     /// The client's id of the question. Sent again within a day, it isn't asked again.
@@ -35,7 +38,7 @@ pub struct ChatFrame {
 
 /// The end of an answer: `stop`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct StopFrame {
+pub(crate) struct StopFrame {
     /// The client's id of this frame.
     pub id: Option<Line<100>>,
     /// The run; by default the socket's newest one.
@@ -44,7 +47,7 @@ pub struct StopFrame {
 
 /// An answer to read on: `resume`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ResumeFrame {
+pub(crate) struct ResumeFrame {
     /// The client's id of this frame.
     pub id: Option<Line<100>>,
     /// The run.
@@ -69,19 +72,23 @@ pub(crate) enum Frame {
     Ping,
 }
 
-impl Frame {
-    /// The frame of a type with these fields.
-    pub fn read(kind: &str, fields: Map<String, Value>) -> Result<Frame, Error> {
-        let fields = Value::Object(fields);
-        match kind {
-            "chat" => read(fields).map(Box::new).map(Frame::Chat),
-            "stop" => read(fields).map(Frame::Stop),
-            "resume" => read(fields).map(Frame::Resume),
-            "ping" => read::<PingFrame>(fields).map(|_| Frame::Ping),
-            _ => Err(Error::invalid("/type", Rule::Required)),
-        }
-    }
+/// A type of frames.
+pub(crate) struct Kind {
+    /// Its name.
+    pub name: &'static str,
+    /// Its access rule.
+    pub access: Access,
+    /// Reads a frame from its other fields.
+    pub read: fn(Value) -> Result<Frame, Error>,
 }
+
+/// The types of frames.
+pub(crate) const KINDS: [Kind; 4] = [
+    Kind { name: "chat", access: Access::Can(Ai, Use), read: |fields| Ok(Frame::Chat(Box::new(read(fields)?))) },
+    Kind { name: "stop", access: Access::Can(Ai, Use), read: |fields| Ok(Frame::Stop(read(fields)?)) },
+    Kind { name: "resume", access: Access::Can(Ai, Use), read: |fields| Ok(Frame::Resume(read(fields)?)) },
+    Kind { name: "ping", access: Access::SignedIn, read: |fields| read::<PingFrame>(fields).map(|_| Frame::Ping) },
+];
 
 /// The refusal of a frame that is too long.
 pub(crate) fn too_large() -> Error {

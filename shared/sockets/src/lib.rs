@@ -5,20 +5,18 @@
 mod frame;
 mod reading;
 
-pub use frame::{ChatFrame, LONGEST, ResumeFrame, StopFrame};
 pub use reading::{Reading, delta, end_of};
 
 use daybook_domain::chat::Conversation;
-use daybook_domain::error::Thing;
-use daybook_domain::permission::Action::{Create, Use};
-use daybook_domain::permission::Resource::{Ai, Conversations};
+use daybook_domain::permission::Action::Create;
+use daybook_domain::permission::Resource::Conversations;
 use daybook_domain::{ConversationId, Error as Domain, Malformed, Rule, RunId};
-use daybook_http::{Access, Connected, Created, Cx, Error, Problem, Result};
+use daybook_http::{Connected, Created, Cx, Error, Message, Problem, Result};
 use daybook_records::reaching;
 use daybook_runs::{Chat, ChatRequest, READERS, Started, Watch, ask, own_run};
 use daybook_store::Env;
 use daybook_store::rows::run::Run;
-use frame::{Frame, question_of};
+use frame::{ChatFrame, Frame, KINDS, LONGEST, ResumeFrame, StopFrame, question_of};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,14 +26,6 @@ const ONCE: &str = "socket chat";
 
 /// How long those ids are kept.
 const KEPT: Duration = Duration::from_secs(86_400);
-
-/// The access rules of frames, by their types.
-const FRAMES: [(&str, Access); 4] = [
-    ("chat", Access::Can(Ai, Use)),
-    ("stop", Access::Can(Ai, Use)),
-    ("resume", Access::Can(Ai, Use)),
-    ("ping", Access::SignedIn),
-];
 
 /// A socket of a user.
 #[derive(Clone, Debug)]
@@ -97,23 +87,26 @@ impl Socket {
     /// The frame of an error.
     pub fn refusal(&self, error: &Error) -> Value {
         let id = format!("req_{}", self.env.ids.next().simple());
-        with(json!({"type": "error"}), Problem::frame(error, &id, self.caller.locale))
+        let mut frame = Problem::frame(error, &id, self.caller.locale);
+        frame["type"] = Value::from("error");
+        frame
     }
 
     async fn reacted(&mut self, frame: Value) -> Result<Reaction> {
         let Value::Object(mut fields) = frame else { return Err(Domain::invalid("", Rule::object()).into()) };
         let named = fields.remove("type");
         let named = named.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let Some((route, access)) = FRAMES.iter().find(|(name, _)| *name == named) else {
-            let allowed = FRAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let Some(kind) = KINDS.iter().find(|kind| kind.name == named) else {
+            let allowed = KINDS.iter().map(|kind| kind.name.to_owned()).collect();
             return Err(Domain::invalid("/type", Rule::OneOf { allowed }).into());
         };
-        let frame = Frame::read(route, fields)?;
-        let cx = self.caller.admitted(&self.env, route, *access).await?;
+        let frame = (kind.read)(Value::Object(fields))?;
+        let message = self.caller.admitted(&self.env, kind.name, kind.access).await?;
+        let cx = message.cx.clone();
         let outcome = match frame {
             Frame::Chat(frame) => self.asked(&cx, *frame).await,
             Frame::Stop(frame) => self.stopped(&cx, frame).await,
-            Frame::Resume(frame) => self.resumed(&cx, frame).await,
+            Frame::Resume(frame) => self.resumed(&message, frame).await,
             Frame::Ping => Ok(json!({"type": "pong", "timestamp": cx.now()}).into()),
         };
         if let Err(error) = &outcome
@@ -163,7 +156,7 @@ impl Socket {
 
     /// A run of the caller, which is the socket's newest from now on.
     async fn run_of(&mut self, cx: &Cx, id: RunId) -> Result<Run> {
-        let run = own_run(cx, id).await?.ok_or_else(|| Domain::not_found(Thing::Run))?;
+        let run = own_run(cx, id).await?;
         self.run = Some(id);
         Ok(run)
     }
@@ -175,13 +168,14 @@ impl Socket {
         Ok(json!({"type": "ack", "run_id": id}).into())
     }
 
-    async fn resumed(&mut self, cx: &Cx, frame: ResumeFrame) -> Result<Reaction> {
+    async fn resumed(&mut self, message: &Message, frame: ResumeFrame) -> Result<Reaction> {
+        let cx = &message.cx;
         cx.limited("chat events", &self.caller.user.to_string(), READERS).await?;
         let (id, after) = (frame.run_id, frame.after_seq.unwrap_or_default());
         let run = self.run_of(cx, id).await?;
         // Refuses a position that the answer doesn't have.
         Watch::of(&self.chat, cx, id, after).await?;
-        self.caller.record_read(cx).await?;
+        message.record_read().await?;
         Ok(Reaction { frame: ack_of(id, &run), reading: Some(Reading { cx: cx.clone(), id, after }) })
     }
 }
@@ -192,12 +186,4 @@ fn ack_of(id: RunId, run: &Run) -> Value {
         "type": "ack", "run_id": id, "conversation_id": run.conversation, "message_id": run.message,
         "parent_message_id": run.parent, "model": run.model,
     })
-}
-
-/// An object with the members of another one.
-fn with(mut object: Value, more: Value) -> Value {
-    for (name, value) in more.as_object().into_iter().flatten() {
-        object[name] = value.clone();
-    }
-    object
 }

@@ -4,7 +4,7 @@ use super::turns::{OpenAiContent, OpenAiRole, Turns};
 use super::{Wanted, failed};
 use crate::reader::{Reader, Said};
 use daybook_domain::Rule;
-use daybook_http::{Cx, Events, Foreign, Gone, Loose, Out, Own, Result, data};
+use daybook_http::{Cx, DONE, Events, Foreign, Gone, Loose, Out, Own, Result, data};
 use daybook_runs::Chat;
 use daybook_store::rows::run::Run;
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ async fn streamed(out: Out, mut reader: Reader, wanted: Wanted, created: i64, us
                 if usage {
                     out.send(chunk(json!([]), usage_of(&run))).await?;
                 }
-                return out.send("data: [DONE]\n\n".to_owned()).await;
+                return out.send(DONE.to_owned()).await;
             }
             Said::Failed(error) => return out.send(failed(&error)).await,
         }

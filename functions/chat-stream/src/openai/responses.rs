@@ -119,12 +119,11 @@ async fn streamed(out: Out, mut reader: Reader, response: Response) -> Result<()
         number += 1;
         out.send(event(kind, None, &fields)).await
     };
-    let place = |fields: Value| {
-        let mut whole = json!({"item_id": response.item, "output_index": 0, "content_index": 0});
-        for (name, value) in fields.as_object().into_iter().flatten() {
-            whole[name] = value.clone();
-        }
-        whole
+    let place = |mut fields: Value| {
+        fields["item_id"] = Value::from(response.item.as_str());
+        fields["output_index"] = Value::from(0);
+        fields["content_index"] = Value::from(0);
+        fields
     };
     send("response.created", json!({"response": response.shown(Progress::Begun)})).await?;
     send("response.in_progress", json!({"response": response.shown(Progress::Begun)})).await?;

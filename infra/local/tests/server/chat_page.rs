@@ -1,5 +1,5 @@
-//! The chat's page in a real browser: what a user does, over a connection that breaks and a server that is killed, and for
-//! those who use no mouse or no screen (axe).
+//! The chat's page in a real browser: what a user does, over a connection that breaks and a server that is killed; and its
+//! accessibility, checked with axe.
 
 use crate::browser::{Browser, Script as Scripts};
 use crate::running::{Server, folder};
