@@ -4,8 +4,10 @@
 mod budgets;
 mod ends;
 mod faults;
+mod gateway;
 mod injection;
 mod inputs;
+mod notifications;
 mod openai;
 mod people;
 mod rights;

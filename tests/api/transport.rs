@@ -96,16 +96,3 @@ async fn a_request_keeps_the_id_it_comes_with_if_that_is_a_plain_one() {
         assert!(ask(odd).await.header("x-request-id").starts_with("req_"), "{odd:?}");
     }
 }
-
-#[tokio::test]
-async fn health_answers_bare() {
-    let world = World::new().await;
-    for path in ["/health", "/api/health", "/health/ready"] {
-        let body = world.visitor().get(path).await.expect(200).json();
-        assert_eq!((body["status"].as_str(), body["message"].as_str()), (Some("healthy"), Some("CRM API is running")));
-        assert!(body["timestamp"].as_str().is_some_and(|at| at.ends_with('Z')));
-    }
-    world.faults.randomly(3, 1.1);
-    world.visitor().get("/health").await.expect(200);
-    world.visitor().get("/health/ready").await.expect_problem(503, "unavailable");
-}

@@ -158,6 +158,15 @@ class Emulator:
                 count += 1
         return count
 
+    def reach_connections(self):
+        """Gives the functions that send to sockets the emulator's address of connections, instead of API Gateway's."""
+        functions, url = self.client("lambda"), f"{self.url}/_aws/execute-api/{self.outputs()['SocketApiId']}/test"
+        for name in ["chat", "chat-socket", "chat-stream", "chat-run", "notify"]:
+            name = f"{STACK}-{name}"
+            variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            variables = {**variables, "CONNECTIONS_URL": url}
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
     def name_no_identity(self):
         """Lets send-mail's right to send name no identity: the emulator asks for it without naming one itself."""
         iam = self.client("iam")

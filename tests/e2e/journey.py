@@ -4,11 +4,11 @@ import base64
 import json
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from chat import ChatSteps
 from emulator import ROOT, STACK, request, wait_for
 
 LEAD = {
@@ -17,7 +17,7 @@ LEAD = {
 }
 
 
-class Journey:
+class Journey(ChatSteps):
     def __init__(self, emulator, hubspot):
         self.emulator, self.hubspot = emulator, hubspot
         outputs = emulator.outputs()
@@ -25,6 +25,8 @@ class Journey:
         # The emulator serves Function URLs under their ids.
         self.stream_url = outputs["StreamUrl"]
         self.stream = f"{emulator.url}/_aws/lambda-url/{self.stream_url.split('//')[1].split('.')[0]}"
+        self.socket = f"ws://{emulator.url.split('//')[1]}/_aws/execute-api/{outputs['SocketApiId']}/test"
+        self.socket_url = outputs["SocketUrl"]
         self.token = None
 
     def call(self, method, path, body=None, **headers):
@@ -45,7 +47,9 @@ class Journey:
             self.a_reminder_comes_by_mail, self.a_lead_is_converted_and_a_view_shows_its_customer,
             self.a_customer_goes_and_comes_back_with_what_belongs_to_it, self.the_reference_is_there,
             self.a_page_of_another_origin_may_post, self.the_ai_answers_by_the_queues_worker,
-            self.an_answer_is_streamed_at_its_own_url, self.an_answer_is_stopped, self.a_budget_is_exhausted,
+            self.an_answer_is_streamed_at_its_own_url, self.other_peoples_clients_stream_there, self.an_answer_is_stopped,
+            self.a_socket_is_answered_in_order, self.a_socket_that_is_gone_is_forgotten, self.a_task_is_told_at_once,
+            self.signing_out_closes_the_socket, self.a_budget_is_exhausted,
             self.a_person_gets_what_is_known_of_them_and_is_forgotten, self.the_chain_is_anchored_where_nobody_can_change_it,
             self.every_sample_event_is_answered, self.one_poisoned_message_steps_aside, self.a_bounce_is_heard_of,
             self.one_trace_leads_through, self.metrics_are_among_the_log_lines,
@@ -291,88 +295,6 @@ class Journey:
         ours = self.signed_in("GET", "/api/leads", origin="https://app.example.com").expect(200)
         assert ours.headers["access-control-allow-origin"] == "https://app.example.com"
 
-    def the_ai_answers_by_the_queues_worker(self):
-        hello = {"id": "msg1", "content": "你好", "role": "user", "timestamp": 1697467200000}
-        answer = self.answered({"messages": [hello], "model": "gpt-3.5-turbo"})
-        assert "你好" in answer["content"] and answer["model"] == "gpt-3.5-turbo", answer
-        models = [model["name"] for model in self.signed_in("GET", "/api/models").expect(200).json["data"]]
-        assert "offline" in models and answer["provider_model"] == "offline", (models, answer)
-        self.conversation, conversation = self.made("/api/conversations", {"title": "Offer"})
-        answer = self.answered({**asked("What is an offer?"), "conversation_id": conversation["id"]})
-        assert answer["conversation_id"] == conversation["id"], answer
-        roles = [message["role"] for message in self.messages()]
-        assert roles == ["user", "assistant"], roles
-        refused = self.signed_in("POST", "/api/chat", {**asked("x"), "model": "gpt-0"}).expect(400).json
-        assert refused["code"] == "unknown_model", refused
-
-    def answered(self, question):
-        """The answer to a question: at once, or when its run has ended."""
-        answer = self.signed_in("POST", "/api/chat", question)
-        if answer.status == 200:
-            return answer.json
-        run = f"/api/chat/runs/{answer.expect(202).json['data']['id']}"
-
-        def ended():
-            found = self.signed_in("GET", run).expect(200).json["data"]
-            return found["state"] not in ("queued", "running") and found
-        return wait_for("the answer", ended)
-
-    def messages(self):
-        return self.signed_in("GET", f"{self.conversation}/messages").expect(200).json["data"]
-
-    def an_answer_is_streamed_at_its_own_url(self):
-        question = {**asked("And a quote?"), "conversation_id": self.conversation.rsplit("/", 1)[1], "stream": True}
-        refused = self.signed_in("POST", "/api/chat", question).expect(400).json
-        assert refused["code"] == "use_stream_url" and self.stream_url in refused["detail"], refused
-        request("POST", f"{self.stream}/api/chat", question).expect(401)
-        bearer = {"authorization": f"Bearer {self.token}"}
-        # The emulator gathers a stream before it passes it on, so this tests what is streamed, not when.
-        answer = request("POST", f"{self.stream}/api/chat", question, bearer).expect(200)
-        assert answer.headers["content-type"].startswith("text/event-stream"), answer.headers
-        streamed = events(answer.body)
-        names = [event["event"] for event in streamed]
-        assert names[0] == "start" and names[-2:] == ["usage", "done"] and set(names[1:-2]) == {"delta"}, names
-        text = "".join(event["data"]["text"] for event in streamed if event["event"] == "delta")
-        message = streamed[-1]["data"]["message"]
-        assert message["content"] == text and self.messages()[-1]["content"] == text, (message, text)
-        run = f"/api/chat/runs/{streamed[0]['data']['run_id']}"
-        # Goes on in the middle of the text, as after a broken connection.
-        rest = request("GET", f"{self.stream}{run}/events?after_seq=5", headers=bearer).expect(200)
-        rest = "".join(event["data"]["text"] for event in events(rest.body) if event["event"] == "delta")
-        assert rest == text[5:], (rest, text)
-        self.signed_in("GET", f"{run}/events").expect(400)
-        assert self.signed_in("GET", run).expect(200).json["data"]["content"] == text
-
-    def an_answer_is_stopped(self):
-        id = self.conversation.rsplit("/", 1)[1]
-        question = {**asked("Tell me more."), "conversation_id": id, "model": "offline-slow"}
-
-        def begun():
-            run = self.signed_in("GET", self.conversation).expect(200).json["data"]["run_id"]
-            return run and self.signed_in("GET", f"/api/chat/runs/{run}").expect(200).json["data"]
-        with ThreadPoolExecutor(1) as beside:
-            waiting = beside.submit(self.answered, question)
-            run = wait_for("the first text", lambda: (run := begun()) and run["content"] and run)
-            self.signed_in("POST", "/api/chat", question).expect(409)
-            self.signed_in("POST", f"/api/chat/runs/{run['id']}/stop").expect(200)
-            stopped = waiting.result(60)
-        assert stopped["state"] == "stopped" and stopped["content"].startswith(run["content"]), stopped
-        last = self.messages()[-1]
-        assert last["status"] == "stopped" and last["content"] == stopped["content"], last
-
-    def a_budget_is_exhausted(self):
-        budgets = "/api/ai/budgets"
-        assert self.signed_in("GET", budgets).expect(200).json["data"]["spent"]["daily_tokens"] > 0
-        self.signed_in("PUT", budgets, {"per_user": {"daily_tokens": 1}}).expect(200)
-        refused = self.signed_in("POST", "/api/chat", asked("Hello")).expect(402).json
-        assert refused["code"] == "budget_exceeded", refused
-        self.signed_in("PUT", budgets, {"per_user": {"daily_tokens": None}}).expect(200)
-        self.answered(asked("Hello"))
-        told = self.signed_in("GET", "/api/audit-logs?event=ai.budget_exceeded").expect(200).json["data"]
-        assert len(told) == 1, told
-        used = self.signed_in("GET", "/api/ai/usage").expect(200).json["data"]
-        assert sum(one["answers"] for one in used) >= 5, used
-
     def a_person_gets_what_is_known_of_them_and_is_forgotten(self):
         grace = {"email": "grace@example.com"}
         contact = lambda: grace["email"] in self.contacts()
@@ -536,22 +458,6 @@ def recipients(mail):
             to = mail[name]
             return to.get("ToAddresses", []) if isinstance(to, dict) else to
     raise AssertionError(f"no recipients in {mail}")
-
-
-def asked(question):
-    """The body of a request for an answer."""
-    return {"messages": [{"role": "user", "content": question}]}
-
-
-def events(stream):
-    """Server-sent events, as their fields; the data is JSON."""
-    found = []
-    for block in stream.decode().split("\n\n"):
-        lines = [line.split(": ", 1) for line in block.splitlines() if line and not line.startswith(":")]
-        if lines:
-            fields = dict(lines)
-            found.append({**fields, "data": json.loads(fields["data"])})
-    return found
 
 
 def quoted(text):

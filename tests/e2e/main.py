@@ -25,6 +25,7 @@ def main():
         overrides, hubspot = prerequisites(emulator)
         emulator.deploy(arguments.build, {**overrides, "Architecture": arguments.architecture})
         routes = emulator.connect_routes()
+        emulator.reach_connections()
         emulator.name_no_identity()
         emulator.lock_anchors()
         print(f"   deployed in {time.monotonic() - began:.0f} s, {routes} routes", flush=True)

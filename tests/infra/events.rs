@@ -5,7 +5,7 @@ use axum::Extension;
 use daybook_jobs::{SqsEvent, StreamEvent, on_queue, on_stream};
 use daybook_local::functions;
 use daybook_store::telemetry::Invocation;
-use daybook_testing::World;
+use daybook_testing::{FakeGateway, World, WorldOptions};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,10 +45,13 @@ const HTTP: [(&str, u16); 28] = [
 ];
 
 /// The events of other triggers.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 12] = [
     "anchor-journal/schedule",
     "chat-run/queue",
+    "chat-socket/connect",
+    "chat-socket/message",
     "dispatch/stream",
+    "notify/queue",
     "remind/queue",
     "run-jobs/queue",
     "send-mail/queue",
@@ -68,7 +71,9 @@ async fn answer(world: &World, name: &str) -> (u16, Value) {
     let mut all = [daybook_chat_stream::routes()].into_iter().chain(functions());
     let routes = all.find(|routes| routes.function == function).expect("an HTTP function");
     let chat = world.system.chat.clone();
-    let app = daybook_http::app(vec![routes], world.system.env.clone(), |router| router.layer(Extension(chat)));
+    let app = daybook_http::app(vec![routes], world.system.env.clone(), |router| {
+        router.layer(Extension(chat)).layer(Extension(daybook_health::Counters::default()))
+    });
     let mut text = read(&format!("events/{name}.json"));
     if text.contains("ACCESS_TOKEN") {
         text = text.replace("ACCESS_TOKEN", world.owner().await.token.as_deref().expect("a token"));
@@ -132,12 +137,37 @@ async fn what_triggers_hand_over_is_dealt_with() {
     assert_eq!(batch(&world, "run-jobs/queue").await, nothing);
     // Neither does this run.
     assert_eq!(batch(&world, "chat-run/queue").await, nothing);
+    // Nor this entry, so no user is told.
+    assert_eq!(batch(&world, "notify/queue").await, nothing);
     // Neither do this task and its due item.
     assert_eq!(batch(&world, "remind/queue").await, nothing);
     // The functions read nothing of these events.
     assert!(event("sweep/schedule").is_object() && event("anchor-journal/schedule").is_object());
     world.system.workers.sweep().await.expect("a sweep");
     assert_eq!(world.system.workers.anchor().await.expect("anchors"), 1);
+}
+
+#[tokio::test]
+async fn events_of_the_gateway_open_a_socket_and_ask_a_question() {
+    let gateway = FakeGateway::start().await;
+    let site = Some(daybook_runs::Site::Api);
+    let world = World::with(WorldOptions { site, gateway: Some(gateway.clone()), ..WorldOptions::default() }).await;
+    let function = daybook_chat_socket::SocketChat::new(world.system.chat.clone(), gateway.connections());
+    let token = world.owner().await.token.expect("a token");
+    for (name, rows) in [("chat-socket/connect", 1), ("chat-socket/message", 0)] {
+        world.clock.advance(daybook_store::rows::socket::OPENING);
+        let event = serde_json::from_str(&read(&format!("events/{name}.json")).replace("ACCESS_TOKEN", &token));
+        let event = event.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let answer = daybook_chat_socket::handle(world.system.env.clone(), function.clone(), event).await;
+        assert_eq!(answer, json!({"statusCode": 200}), "{name}");
+        // The fake gateway has no such connection: the answer finds it gone.
+        let open = daybook_store::rows::socket::OpenSocket::count_all(&world.system.env).await.expect("a read");
+        assert_eq!(open, rows, "{name}");
+    }
+    assert_eq!(
+        world.journal(daybook_local::DEFAULT_ORG).await.last().map(|fact| fact.event.name().to_owned()).as_deref(),
+        Some("message.answer_requested")
+    );
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn dependencies_point_one_way() {
         ("jobs", &["connectors", "domain", "mail", "store"]),
         ("embedded", &["domain", "store"]),
         ("runs", &["connectors", "domain", "records", "store"]),
-        ("sockets", &["domain", "http", "records", "runs", "store"]),
+        ("sockets", &["connectors", "domain", "http", "records", "runs", "store"]),
         ("consumers", &["jobs"]),
     ]);
     let functions = folders("functions");

@@ -332,6 +332,8 @@ async fn organization(seen: &mut Seen, visitor: &Person, owner: &Person) {
     }
     seen.ask(owner, post.clone(), &format!("{key}/rotate"), none.clone(), 200).await;
     seen.ask(owner, post.clone(), "/api/organizations", json!({"name": "B", "owner_email": "b@b.example"}), 201).await;
+    seen.world.clock.advance(Duration::from_secs(10));
+    seen.ask(visitor, get.clone(), "/health", none.clone(), 200).await;
     seen.ask(owner, post.clone(), &format!("{invitation}/resend"), none.clone(), 200).await;
     let cx = seen.world.cx(DEFAULT_ORG);
     let id: InvitationId = invitation.rsplit('/').next().expect("an id").parse().expect("an id");

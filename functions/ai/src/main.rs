@@ -4,5 +4,5 @@ use daybook_runs::Site;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_http::run_with(daybook_ai::routes(), |variables| daybook_runs::Chat::configured(variables, Site::Api))
+    daybook_http::run_with(daybook_ai::routes(), |_, variables| daybook_runs::Chat::configured(variables, Site::Api))
 }

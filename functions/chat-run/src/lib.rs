@@ -3,6 +3,7 @@
 use daybook_domain::{ChatMessageId, EntryId, Event, RunId, Timestamp};
 use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_runs::{Begun, Chat, LEASE, Site, end_dead, end_queued, generate, settle, work_of};
+use daybook_sockets::Courier;
 use daybook_store::rows::run::{self, Run, RunCheck, State};
 use daybook_store::{Cx, EntryRef, Env, Fact, Result, Settings};
 use std::sync::Arc;
@@ -29,8 +30,9 @@ fn wanted(fact: &Fact, _: &Settings) -> Vec<RunCheck> {
 
 /// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
-    let (queue, providers) = (from.own_queue(&CONSUMER), from.ai());
-    Ok(CONSUMER.worker(queue?, Chat::new(providers?, Site::Api), handle))
+    let (queue, providers, connections) = (from.own_queue(&CONSUMER), from.ai(), from.connections());
+    let chat = Chat::new(providers?, Site::Api).told_to(Arc::new(Courier::new(connections?)));
+    Ok(CONSUMER.worker(queue?, chat, handle))
 }
 
 /// Ensures that the run is generated, or has ended, and that its budgets are settled.
@@ -46,11 +48,13 @@ async fn handle(env: Arc<Env>, chat: Chat, message: Message<RunCheck>) -> Result
     };
     if run.is_over() {
         settle(&env, org, id, &run).await?;
+        // The process that ended it may have died before it told all readers.
+        chat.tell(&cx, id, &run).await;
         return Ok(Outcome::Done);
     }
     if run.state == State::Queued {
         if run.stop {
-            end_queued(&cx, id, &run).await?;
+            end_queued(&chat, &cx, id, &run).await?;
             return Ok(Outcome::Done);
         }
         // Read before the run is taken, so that a failure leaves it to the next attempt.

@@ -1,8 +1,7 @@
 //! Entry point of the Lambda function `chat-stream`.
 
-use daybook_runs::{Chat, Site};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_http::run_streaming(daybook_chat_stream::routes(), |from| Chat::configured(from, Site::Stream))
+    daybook_http::run_streaming(daybook_chat_stream::routes(), daybook_sockets::streaming_chat)
 }

@@ -27,8 +27,11 @@ pub async fn create_ticket(cx: Cx, Own(chat): Own<Chat>) -> Result<CreatedSecret
     let Actor::User { id, session: Some(session), .. } = cx.actor else { return Err(Domain::NotAPerson.into()) };
     cx.limited("socket ticket", &id.to_string(), RATE).await?;
     let ticket = SocketTicket::issue(&cx.env, cx.org, id, session).await?;
-    // On one machine the server of the API has the sockets, too.
-    let base = cx.env.settings.public_url.replacen("http", "ws", 1);
-    let url = (chat.site == Site::Machine).then(|| format!("{base}/ws?ticket={ticket}"));
+    let base = match chat.site {
+        // The server of the API has the sockets, too.
+        Site::Machine => Some(format!("{}/ws", cx.env.settings.public_url.replacen("http", "ws", 1))),
+        Site::Api | Site::Stream => chat.socket_url,
+    };
+    let url = base.map(|base| format!("{base}?ticket={ticket}"));
     Ok(CreatedSecret(TicketShown { ticket, expires_in: VALID.as_secs(), url }))
 }

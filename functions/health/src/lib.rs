@@ -1,8 +1,13 @@
 //! Health checks for people, monitors and load balancers: whether the process responds, and whether the table does.
 
+mod counters;
+
+pub use counters::Counters;
+
+use counters::Counts;
 use daybook_domain::Timestamp;
 use daybook_domain::organization::Organization;
-use daybook_http::{Bare, Cx, Data, RateClass, Result, Routes, public};
+use daybook_http::{Bare, Cx, Data, Own, RateClass, Result, Routes, public};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,6 +52,10 @@ struct Health {
     timestamp: Timestamp,
     /// The running version.
     version: String,
+    /// How many there are; left out where the deployment doesn't tell.
+    #[serde(flatten)]
+    #[schema(inline)]
+    counts: Option<Counts>,
 }
 
 /// Returns an overview of the service.
@@ -65,16 +74,20 @@ async fn info(_cx: Cx) -> Result<Data<Info>> {
     }))
 }
 
-/// Reports that the process responds; accesses nothing else.
-async fn health(cx: Cx) -> Result<Bare<Health>> {
+/// Reports that the process responds, whether the table does or not. Counts are at most 10 s old.
+async fn health(cx: Cx, Own(counters): Own<Counters>) -> Result<Bare<Health>> {
+    Ok(Bare(healthy(&cx, counters.current(&cx).await)))
+}
+
+fn healthy(cx: &Cx, counts: Option<Counts>) -> Health {
     let message = "CRM API is running".to_owned();
-    Ok(Bare(Health { status: "healthy".to_owned(), message, timestamp: cx.now(), version: version() }))
+    Health { status: "healthy".to_owned(), message, timestamp: cx.now(), version: version(), counts }
 }
 
 /// Reports that the table responds, too; fails with 503 if it doesn't.
-async fn ready(cx: Cx) -> Result<Bare<Health>> {
+async fn ready(cx: Cx, Own(counters): Own<Counters>) -> Result<Bare<Health>> {
     cx.find::<Organization>(cx.org).await?;
-    health(cx).await
+    Ok(Bare(healthy(&cx, counters.current(&cx).await)))
 }
 
 fn version() -> String {

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_http::run(daybook_health::routes())
+    daybook_http::run_with(daybook_health::routes(), |_, _| Some(daybook_health::Counters::default()))
 }

@@ -2,35 +2,38 @@
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, Path, Query, State};
-use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Response};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
-use daybook_domain::{Error as Domain, RunId, Unauthenticated, UserId};
-use daybook_http::{Access, Connected, Problem, Refusal, Result, request_id};
+use daybook_domain::{Error as Domain, RunId};
+use daybook_http::{Problem, Refusal, request_id};
 use daybook_runs::{Chat, Watch};
-use daybook_sockets::{Reading, Socket, delta, end_of};
+use daybook_sockets::{ConnectionError, Connections, FRAMES, Handshake, Reached, Reading, Socket, delta, end_of};
 use daybook_store::Env;
+use daybook_store::rows::socket::{LONGEST, OpenSocket};
+use futures::future::BoxFuture;
 use futures::stream::SplitSink;
 use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The maximum length of a message, in bytes, as of the gateway on AWS. A longer one ends the connection.
 const LONGEST_MESSAGE: usize = 128 * 1024;
 
-/// The most open sockets of a user, and of all users.
-const MOST_OF_A_USER: usize = 1_000;
+/// The most open sockets.
 const MOST: usize = 10_000;
 
 /// How many frames may wait for a slow client, before what writes them waits.
@@ -39,16 +42,8 @@ const WAITING: usize = 64;
 /// How long a client may take to receive a frame.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a connection may be silent, and how long it may last, as of the gateway on AWS.
+/// How long a connection may be silent, as of the gateway on AWS.
 const IDLE: Duration = Duration::from_secs(600);
-const LONGEST: Duration = Duration::from_secs(2 * 3600);
-
-/// How often it is checked whether the user is still signed in. Each frame checks it, too.
-const CHECK: Duration = Duration::from_secs(1);
-
-/// How many frames a client may send at once, and a second after that.
-const BURST: f64 = 50.0;
-const PER_SECOND: f64 = 20.0;
 
 /// The status of a connection whose user isn't signed in any more (4000 to 4999 are an application's own).
 const SIGNED_OUT: u16 = 4401;
@@ -80,101 +75,106 @@ impl Sockets {
 async fn open(
     State(sockets): State<Sockets>,
     user: Option<Path<String>>,
-    Query(parameters): Query<Parameters>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response<Body> {
-    let id = request_id(&headers, &sockets.env);
-    if is_foreign(&sockets.env, &headers) {
-        return Problem::refused(Refusal::OtherOrigin, &id, &headers).answer("", &headers);
-    }
-    let ticket = parameters.ticket.as_deref();
-    match caller(&sockets, user, ticket, &headers, address).await {
-        Ok((caller, place)) => {
-            let socket = Socket::new(sockets.chat, sockets.env, caller);
+    let Sockets { env, chat, open } = sockets;
+    let Ok(upgrade) = upgrade else {
+        let id = request_id(&headers, &env);
+        return Problem::refused(Refusal::NoHandshake, &id, &headers).answer("", &headers);
+    };
+    let connection = env.ids.next().simple().to_string();
+    let (out, waiting) = mpsc::channel(WAITING);
+    let Some(place) = open.take(&env, &connection, out) else {
+        let full = Domain::Limited { retry_after: 60 }.into();
+        return Problem::of(&full, &request_id(&headers, &env), &headers).answer("", &headers);
+    };
+    let user = user.as_ref().map(|Path(user)| user.as_str());
+    // A query with two tickets is as good as none.
+    let ticket = parameters.ok().and_then(|Query(parameters)| parameters.ticket);
+    let handshake = Handshake { headers: &headers, ticket: ticket.as_deref(), user, ip: Some(address.ip()) };
+    match handshake.open(&chat, &env, connection).await {
+        Ok(socket) => {
             let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
-            upgrade.on_upgrade(|ws| carry(ws, socket, place)).into_response()
+            upgrade.on_upgrade(|ws| carry(ws, socket, place, waiting)).into_response()
         }
-        Err(error) => {
-            let problem = Problem::of(&error, &id, &headers);
-            if problem.is_ours() {
-                tracing::error!(request_id = %id, error = %error.chain(), "a WebSocket can't be opened");
-            } else {
-                tracing::info!(request_id = %id, code = problem.code(), "a WebSocket was refused");
-            }
-            problem.answer("", &headers)
-        }
+        Err(problem) => problem.answer("", &headers),
     }
 }
 
-/// Whether a page of an origin that isn't allowed opens the connection. Browsers send its origin, and no other headers of
-/// the page's choice.
-fn is_foreign(env: &Env, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return false };
-    let origin = origin.to_str().unwrap_or_default();
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let is_own = host.is_some_and(|host| origin.split_once("://").is_some_and(|(_, of)| of == host));
-    !is_own && !env.settings.allows_origin(origin)
-}
-
-async fn caller(
-    sockets: &Sockets,
-    user: Option<Path<String>>,
-    ticket: Option<&str>,
-    headers: &HeaderMap,
-    address: SocketAddr,
-) -> Result<(Connected, Occupied)> {
-    let caller = Connected::of(&sockets.env, headers, ticket, Some(address.ip())).await?;
-    match user {
-        Some(Path(user)) if user != caller.user.to_string() => {
-            Err(Domain::Unauthenticated(Unauthenticated::Invalid).into())
-        }
-        _ => {
-            let place = sockets.open.take(caller.user).ok_or(Domain::Limited { retry_after: 60 })?;
-            Ok((caller, place))
-        }
-    }
-}
-
-/// The open sockets of each user.
+/// The open sockets, by their connections, with what their frames are written to.
 #[derive(Clone, Debug, Default)]
-pub struct OpenSockets(Arc<Mutex<HashMap<UserId, usize>>>);
+pub struct OpenSockets(Arc<Mutex<HashMap<String, mpsc::Sender<Message>>>>);
 
-/// The place of an open socket, until it is dropped.
+/// The place of a socket, until it is dropped: then its row is removed, too, also if the handshake came to nothing.
 struct Occupied {
+    env: Arc<Env>,
     open: OpenSockets,
-    user: UserId,
+    connection: String,
+    out: mpsc::Sender<Message>,
 }
 
 impl OpenSockets {
-    /// Takes a place for a user; none if they, or all users together, have as many as they may.
-    fn take(&self, user: UserId) -> Option<Occupied> {
-        let mut open = self.counts();
-        let all: usize = open.values().sum();
-        let own = open.entry(user).or_default();
-        if *own >= MOST_OF_A_USER || all >= MOST {
+    /// Takes a place for a connection; none if there are as many as there may be.
+    fn take(&self, env: &Arc<Env>, connection: &str, out: mpsc::Sender<Message>) -> Option<Occupied> {
+        let mut open = self.all();
+        if open.len() >= MOST {
             return None;
         }
-        *own += 1;
-        Some(Occupied { open: self.clone(), user })
+        open.insert(connection.to_owned(), out.clone());
+        Some(Occupied { env: env.clone(), open: self.clone(), connection: connection.to_owned(), out })
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+    fn of(&self, connection: &str) -> Option<mpsc::Sender<Message>> {
+        self.all().get(connection).cloned()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<Message>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        let mut open = self.open.counts();
-        if let Entry::Occupied(mut own) = open.entry(self.user) {
-            *own.get_mut() -= 1;
-            if *own.get() == 0 {
-                own.remove();
-            }
+        self.open.all().remove(&self.connection);
+        let (env, connection) = (self.env.clone(), std::mem::take(&mut self.connection));
+        // Without a runtime the process ends; the next one removes all rows.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = OpenSocket::remove(&env, &connection).await {
+                    tracing::warn!(error = %error.chain(), "a closed socket isn't removed; its row expires");
+                }
+            });
         }
     }
+}
+
+impl Connections for OpenSockets {
+    fn send<'a>(&'a self, connection: &'a str, frame: String) -> BoxFuture<'a, Result<Reached, ConnectionError>> {
+        let sent = self.of(connection).map(|out| out.try_send(Message::text(frame)));
+        let reached = match sent {
+            Some(Ok(())) => Ok(Reached::Yes),
+            Some(Err(TrySendError::Full(_))) => Err(ConnectionError("the client is slow".to_owned())),
+            Some(Err(TrySendError::Closed(_))) | None => Ok(Reached::Gone),
+        };
+        Box::pin(async { reached })
+    }
+
+    fn close<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<(), ConnectionError>> {
+        Box::pin(async move {
+            let Some(out) = self.of(connection) else { return Ok(()) };
+            match timeout(PATIENCE, out.send(signed_out())).await {
+                Ok(_) => Ok(()),
+                Err(_) => Err(ConnectionError("the client is slow".to_owned())),
+            }
+        })
+    }
+}
+
+fn signed_out() -> Message {
+    Message::Close(Some(CloseFrame { code: SIGNED_OUT, reason: "signed out".into() }))
 }
 
 /// The frames that a client may still send.
@@ -186,7 +186,9 @@ struct Allowance {
 impl Allowance {
     fn take(&mut self) -> bool {
         let now = Instant::now();
-        self.left = BURST.min(self.left + now.duration_since(self.at).as_secs_f64() * PER_SECOND);
+        let burst = f64::from(FRAMES.burst);
+        let refilled = now.duration_since(self.at).as_secs_f64() / FRAMES.per.as_secs_f64() * burst;
+        self.left = burst.min(self.left + refilled);
         self.at = now;
         let is_left = self.left >= 1.0;
         self.left -= if is_left { 1.0 } else { 0.0 };
@@ -195,28 +197,19 @@ impl Allowance {
 }
 
 /// Carries the frames of a connection until it ends.
-async fn carry(ws: WebSocket, mut socket: Socket, _place: Occupied) {
+async fn carry(ws: WebSocket, mut socket: Socket, place: Occupied, waiting: mpsc::Receiver<Message>) {
     let (sink, mut messages) = ws.split();
-    let (out, waiting) = mpsc::channel(WAITING);
     let writer = tokio::spawn(write(sink, waiting));
+    let out = &place.out;
     let mut readers: HashMap<RunId, AbortHandle> = HashMap::new();
-    let mut allowance = Allowance { left: BURST, at: Instant::now() };
     let opened = Instant::now();
+    let mut allowance = Allowance { left: f64::from(FRAMES.burst), at: opened };
     let mut heard = opened;
-    let mut check = interval_at(opened + CHECK, CHECK);
     loop {
         let message = tokio::select! {
             message = messages.next() => message,
             () = out.closed() => break,
             () = sleep_until((heard + IDLE).min(opened + LONGEST)) => break,
-            _ = check.tick() => match is_signed_in(&socket).await {
-                true => continue,
-                false => {
-                    let why = CloseFrame { code: SIGNED_OUT, reason: "signed out".into() };
-                    let _ = out.send(Message::Close(Some(why))).await;
-                    break;
-                }
-            },
         };
         heard = Instant::now();
         let text = match message {
@@ -228,13 +221,17 @@ async fn carry(ws: WebSocket, mut socket: Socket, _place: Occupied) {
         };
         if !allowance.take() {
             let refusal = socket.refusal(&Domain::Limited { retry_after: 1 }.into());
-            if send(&out, refusal).await.is_err() {
+            if send(out, refusal).await.is_err() {
                 break;
             }
             continue;
         }
         let reaction = socket.react(&text).await;
-        if send(&out, reaction.frame).await.is_err() {
+        if send(out, reaction.frame).await.is_err() {
+            break;
+        }
+        if reaction.is_last {
+            let _ = out.send(signed_out()).await;
             break;
         }
         readers.retain(|_, reader| !reader.is_finished());
@@ -248,13 +245,8 @@ async fn carry(ws: WebSocket, mut socket: Socket, _place: Occupied) {
         }
     }
     readers.values().for_each(AbortHandle::abort);
-    drop(out);
+    drop(place);
     let _ = writer.await;
-}
-
-async fn is_signed_in(socket: &Socket) -> bool {
-    let admitted = socket.caller.admitted(&socket.env, "/ws", Access::SignedIn).await;
-    !matches!(admitted, Err(daybook_http::Error::Domain(_)))
 }
 
 /// Writes frames to a client, until it is gone or too slow.
@@ -282,7 +274,7 @@ async fn read(socket: Socket, reading: Reading, out: mpsc::Sender<Message>) {
                 return Ok(None);
             }
         }
-        end_of(&cx, id, &watch.run().await?, socket.caller.locale).await.map(Some)
+        end_of(&cx, id, &watch.run().await?, socket.open.caller.locale).await.map(Some)
     };
     let last = match frames.await {
         Ok(Some(frame)) => frame,

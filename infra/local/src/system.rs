@@ -16,7 +16,9 @@ use daybook_jobs::llm::Timeouts;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
 use daybook_jobs::{AnyConsumer, NotSet, Provided, Provider, Queues};
 use daybook_runs::{Chat, Site};
+use daybook_sockets::{Connections, Courier};
 use daybook_store::engine::Engine;
+use daybook_store::rows::socket::OpenSocket;
 use daybook_store::{
     Clock, CommonPasswords, Env, Feed, FirstOwner, Ids, Keyring, Registration, Secrets, Settings, Table, TableOptions,
 };
@@ -80,6 +82,8 @@ pub struct Options {
     pub ai: Option<Arc<AiProviders>>,
     /// Who generates answers of the AI.
     pub site: Site,
+    /// The connections of WebSockets, where a gateway has them; by default this process has them.
+    pub connections: Option<Arc<dyn Connections>>,
     /// The first pause before a transaction is retried.
     pub retry_pause: Duration,
 }
@@ -112,6 +116,7 @@ impl Options {
             hubspot: None,
             ai: None,
             site: Site::Machine,
+            connections: None,
             retry_pause,
         })
     }
@@ -147,6 +152,7 @@ pub struct System {
     pub files: Folder,
     /// The chat.
     pub chat: Chat,
+    sockets: OpenSockets,
 }
 
 impl System {
@@ -169,6 +175,8 @@ impl System {
         let ai = options.ai.map_or_else(offline, Ok).map_err(|wrong| StartError::Ai(wrong.join(", ")))?;
         let files = Folder::at(env.clone(), options.files.join("files"));
         let anchors = Folder::at(env.clone(), options.files.join("anchors"));
+        let sockets = OpenSockets::default();
+        let courier = options.connections.clone().map(Courier::new);
         let mut machine = OneMachine {
             queues: Arc::new(queues.clone()),
             mailer: options.mailer.unwrap_or_else(|| options.outbox.clone()),
@@ -177,14 +185,21 @@ impl System {
             ai: ai.clone(),
             files: Arc::new(files.clone()),
             archive: Arc::new(anchors),
+            connections: options.connections.unwrap_or_else(|| Arc::new(sockets.clone())),
         };
         let workers = daybook_consumers::workers(&mut machine)?;
         let off = workers.iter().filter(|worker| !worker.is_on).map(|worker| worker.consumer.queue());
         let queues = queues.without(off.collect());
         let feed = LocalFeed::new(entries);
+        // Connections of an earlier process are gone.
+        OpenSocket::remove_all(&env).await?;
         let workers = Workers::new(env.clone(), feed, queues, machine.archive, workers);
         let chat = Chat::new(ai, options.site);
-        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files, chat })
+        let chat = match courier {
+            Some(courier) => chat.told_to(Arc::new(courier)),
+            None => chat,
+        };
+        Ok(System { env, outbox: options.outbox, workers: Arc::new(workers), files, chat, sockets })
     }
 
     /// The service for all routes.
@@ -197,8 +212,9 @@ impl System {
         let files = self.files.clone();
         let places = Places { files: Some(Arc::new(files.clone())), anchors: Some(self.workers.anchors.clone()) };
         app(functions(), self.env.clone(), |api| {
-            let api = api.layer(Extension(places)).layer(Extension(self.chat.clone()));
-            let sockets = Sockets { env: self.env.clone(), chat: self.chat.clone(), open: OpenSockets::default() };
+            let counters = daybook_health::Counters::default();
+            let api = api.layer(Extension(places)).layer(Extension(self.chat.clone())).layer(Extension(counters));
+            let sockets = Sockets { env: self.env.clone(), chat: self.chat.clone(), open: self.sockets.clone() };
             let api = api.route("/_local/files/{*key}", get(Folder::serve).with_state(files));
             more(sockets.with_routes(api))
         })
@@ -214,6 +230,7 @@ struct OneMachine {
     ai: Arc<AiProviders>,
     files: Arc<dyn Files>,
     archive: Arc<dyn Archive>,
+    connections: Arc<dyn Connections>,
 }
 
 impl Provider for OneMachine {
@@ -239,6 +256,10 @@ impl Provider for OneMachine {
 
     fn ai(&mut self) -> Provided<Arc<AiProviders>> {
         Ok(self.ai.clone())
+    }
+
+    fn connections(&mut self) -> Provided<Arc<dyn Connections>> {
+        Ok(self.connections.clone())
     }
 
     fn files(&mut self) -> Provided<Arc<dyn Files>> {

@@ -23,4 +23,5 @@ consumers! {
     daybook_run_jobs,
     daybook_remind,
     daybook_chat_run,
+    daybook_notify,
 }

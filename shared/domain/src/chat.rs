@@ -83,6 +83,8 @@ impl Record for Conversation {
     const SAMPLE: &'static str = r#"{"title": "Offer for ABC", "model": "offline", "tags": ["offers"], "folder": "ABC", "temporary": false, "linked_to": {"type": "customer", "id": "cus_{id}"}, "owner_id": "usr_{id}"}"#;
     const SEARCHED: bool = true;
     const OWNER: Option<&'static str> = Some("owner_id");
+
+    const COUNTED: bool = true;
     const PARENTS: &'static [&'static str] = &["linked_to"];
 
     record_head!();

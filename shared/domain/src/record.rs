@@ -82,6 +82,10 @@ pub trait Record:
     /// `{at}` for a time.
     const SAMPLE: &'static str;
 
+    /// Whether each organisation's live records of the type are counted, in the transactions that change their number. For
+    /// types whose records aren't created by many requests at once.
+    const COUNTED: bool = false;
+
     /// Whether every organisation has a default record of the type, with the organisation's UUID, before one is stored.
     const FROM_START: bool = false;
 

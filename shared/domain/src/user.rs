@@ -192,6 +192,8 @@ impl Record for User {
     type Context = ();
     const RESOURCE: Resource = Resource::Users;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Login);
+    const COUNTED: bool = true;
+
     const SAMPLE: &'static str = r#"{"email": "staff@example.com", "role": "sales"}"#;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
 

@@ -101,7 +101,7 @@ impl Code {
     }
 }
 
-/// Why a server on one machine refuses a request before it reaches a route.
+/// Why a request is refused before it reaches a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The host that it names isn't the server's.
@@ -110,13 +110,18 @@ pub enum Refusal {
     OtherMachine,
     /// A page of another origin made it, and its page is for this server's own pages alone.
     OtherOrigin,
+    /// It isn't the handshake of a WebSocket.
+    NoHandshake,
+    /// A page of an origin that isn't allowed opens a WebSocket.
+    OriginNotAllowed,
 }
 
 impl Refusal {
     pub(crate) fn code(self) -> Code {
         match self {
             Refusal::UnknownHost => Code::Misdirected,
-            Refusal::OtherMachine | Refusal::OtherOrigin => Code::Forbidden,
+            Refusal::OtherMachine | Refusal::OtherOrigin | Refusal::OriginNotAllowed => Code::Forbidden,
+            Refusal::NoHandshake => Code::Malformed,
         }
     }
 }

@@ -34,7 +34,7 @@ pub use audit::{denied, refused};
 pub use batch::{BatchAction, BatchAsk, BatchItem, Batched, Part};
 pub use call::{Call, Places, is_plain_form, query_pairs};
 pub use code::Refusal;
-pub use connected::{Connected, Message};
+pub use connected::{Admission, Message, admission_of, admit_message, connect, is_foreign};
 pub use daybook_records::query::{DEFAULT_LIMIT, ListQuery, limit_of, pairs_of};
 pub use daybook_store::{Cx, Error};
 pub use events::{DONE, Events, EventsIfAny, Gone, Out, data, event};

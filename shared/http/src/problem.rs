@@ -219,7 +219,7 @@ impl Problem {
     }
 
     /// The HTTP status code, and the document as JSON.
-    pub(crate) fn document(self) -> (u16, Value) {
+    pub fn document(self) -> (u16, Value) {
         (self.code.status().as_u16(), serde_json::to_value(self.described()).unwrap_or_default())
     }
 

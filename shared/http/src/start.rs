@@ -52,24 +52,24 @@ fn run_on(routes: Routes, reach: fn(&SdkConfig, &mut Variables<'_>) -> Places) -
 
 /// Runs an HTTP function whose routes use something of its own ([`Own`](crate::Own)), from its variables. A function's
 /// `main` calls nothing else.
-pub fn run_with<T>(routes: Routes, own: fn(&mut Variables<'_>) -> Option<T>) -> ExitCode
+pub fn run_with<T>(routes: Routes, own: fn(&SdkConfig, &mut Variables<'_>) -> Option<T>) -> ExitCode
 where
     T: Clone + Send + Sync + 'static,
 {
     start(async {
-        let (app, env) = served(routes, |_, variables| own(variables)).await?;
+        let (app, env) = served(routes, own).await?;
         lambda_http::run(service_fn(move |request| answered(app.clone(), env.clone(), request))).await
     })
 }
 
 /// Runs an HTTP function as [`run_with`], which streams its answers at a URL of its own. A function's `main` calls nothing
 /// else.
-pub fn run_streaming<T>(routes: Routes, own: fn(&mut Variables<'_>) -> Option<T>) -> ExitCode
+pub fn run_streaming<T>(routes: Routes, own: fn(&SdkConfig, &mut Variables<'_>) -> Option<T>) -> ExitCode
 where
     T: Clone + Send + Sync + 'static,
 {
     start(async {
-        let (app, env) = served(routes, |_, variables| own(variables)).await?;
+        let (app, env) = served(routes, own).await?;
         let service = service_fn(move |request| answered(app.clone(), env.clone(), request));
         lambda_http::run_with_streaming_response(service).await
     })

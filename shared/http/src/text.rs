@@ -48,7 +48,7 @@ pub(crate) fn no_method(method: &Method, path: &str, allowed: &str, locale: Loca
     )
 }
 
-/// The detail for a request that a server on one machine refuses before it reaches a route.
+/// The detail for a request that is refused before it reaches a route.
 pub(crate) fn refusal(why: Refusal, locale: Locale) -> &'static str {
     let (english, chinese) = match why {
         Refusal::UnknownHost => (
@@ -62,6 +62,14 @@ pub(crate) fn refusal(why: Refusal, locale: Locale) -> &'static str {
         Refusal::OtherOrigin => (
             "Pages of other origins can't call, embed or link to this page; enter its address in the browser.",
             "其他来源的页面不能调用、嵌入或链接到此页面，请在浏览器中直接输入其地址。",
+        ),
+        Refusal::NoHandshake => (
+            "This address is for WebSockets; connect with a client of those, to ws:// or wss://.",
+            "此地址仅供 WebSocket 使用；请使用 WebSocket 客户端连接 ws:// 或 wss:// 地址。",
+        ),
+        Refusal::OriginNotAllowed => (
+            "Pages of this origin may not open a WebSocket; add the origin to ALLOWED_ORIGINS to allow it.",
+            "该来源的页面不能打开 WebSocket；如需允许，请将其加入 ALLOWED_ORIGINS。",
         ),
     };
     locale.pick(english, chinese)
@@ -500,7 +508,7 @@ mod tests {
     }
 
     fn refusals() -> Vec<Refusal> {
-        every!(Refusal: UnknownHost, OtherMachine, OtherOrigin)
+        every!(Refusal: UnknownHost, OtherMachine, OtherOrigin, NoHandshake, OriginNotAllowed)
     }
 
     fn is_chinese(letter: char) -> bool {

@@ -1,4 +1,5 @@
-//! Background jobs: consumers, workers, retries, and entry points of functions on a queue, the table's stream or a schedule.
+//! Background jobs: consumers, workers, retries, and entry points of functions on a queue, the table's stream, a schedule or a
+//! gateway's WebSockets.
 //!
 //! A worker is an async function of a job that returns how the attempt ended ([`Outcome`]). A job that must wait becomes a
 //! due item in the table; `sweep` sends it to its queue when it is due.
@@ -24,6 +25,6 @@ pub use daybook_mail as mail;
 pub use message::Message;
 pub use outcome::Outcome;
 pub use provider::{NotSet, Provided, Provider};
-pub use start::{FunctionEnvironment, run_queue, run_schedule, run_stream};
-pub use trigger::{SqsEvent, StreamEvent, on_queue, on_stream};
+pub use start::{FunctionEnvironment, run_queue, run_schedule, run_sockets, run_stream};
+pub use trigger::{SocketEvent, SqsEvent, StreamEvent, on_queue, on_stream};
 pub use worker::Worker;

@@ -2,6 +2,7 @@
 
 use crate::consumer::AnyConsumer;
 use daybook_connectors::ai::AiProviders;
+use daybook_connectors::connections::Connections;
 use daybook_connectors::files::{Archive, Files};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::queues::Queues;
@@ -37,6 +38,9 @@ pub trait Provider {
 
     /// The AI providers.
     fn ai(&mut self) -> Provided<Arc<AiProviders>>;
+
+    /// The connections of WebSockets.
+    fn connections(&mut self) -> Provided<Arc<dyn Connections>>;
 
     /// The store of files that jobs produce.
     fn files(&mut self) -> Provided<Arc<dyn Files>>;

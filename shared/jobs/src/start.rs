@@ -3,9 +3,10 @@
 use crate::config::{self, sender_of};
 use crate::consumer::{AnyConsumer, Presence};
 use crate::provider::{NotSet, Provided, Provider};
-use crate::trigger::{SqsEvent, StreamEvent, ended, on_queue, on_stream};
+use crate::trigger::{SocketEvent, SqsEvent, StreamEvent, ended, on_queue, on_stream};
 use crate::worker::Worker;
 use daybook_connectors::ai::AiProviders;
+use daybook_connectors::connections::{Connections, Gateway};
 use daybook_connectors::files::{Archive, Bucket, Files};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::llm::Timeouts;
@@ -58,6 +59,19 @@ where
         let done = handle(env, needs).await;
         ended(function, *done.as_ref().unwrap_or(&0), usize::from(done.is_err()), &invocation);
         done.map(|_| Value::Null).map_err(|error| error.chain().into())
+    })
+}
+
+/// Runs a function on the events of a gateway's WebSockets; its `main` calls nothing else. `needs` builds its dependencies.
+pub fn run_sockets<B, N, F, Fut>(needs: B, handle: F) -> ExitCode
+where
+    B: FnOnce(&mut FunctionEnvironment) -> Provided<N>,
+    N: Clone + Send + Sync + 'static,
+    F: Fn(Arc<Env>, N, SocketEvent) -> Fut + Copy + Send + Sync + 'static,
+    Fut: Future<Output = Value> + Send,
+{
+    run(needs, move |env, needs: N, event: LambdaEvent<SocketEvent>, _| async move {
+        Ok(handle(env, needs, event.payload).await)
     })
 }
 
@@ -176,6 +190,11 @@ impl Provider for FunctionEnvironment {
             self.wrong.extend(wrong);
             NotSet
         })
+    }
+
+    fn connections(&mut self) -> Provided<Arc<dyn Connections>> {
+        let url = self.text("CONNECTIONS_URL")?;
+        Ok(Arc::new(Gateway::new(&self.surroundings.sdk, &url)))
     }
 
     fn files(&mut self) -> Provided<Arc<dyn Files>> {

@@ -2,6 +2,7 @@
 
 use crate::batch::{Delivered, run_batch};
 use crate::worker::Worker;
+pub use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest as SocketEvent;
 pub use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 pub use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;

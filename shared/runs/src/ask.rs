@@ -48,7 +48,7 @@ pub async fn stop(chat: &Chat, cx: &Cx, id: RunId, run: &Run) -> Result<()> {
     if run::stop(&cx.env, cx.org, id).await? {
         chat.live.stop(id);
         if run.state == State::Queued {
-            end_queued(cx, id, run).await?;
+            end_queued(chat, cx, id, run).await?;
         } else if run.is_dead(cx.now(), LEASE) {
             end_dead(chat, cx, id, run).await?;
         }

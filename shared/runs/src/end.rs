@@ -36,8 +36,9 @@ pub(crate) fn usage_of(cx: &Cx, model: &Model, tokens: TokenUsage) -> MessageUsa
     MessageUsage { input, cached, output, cost_usd: Usd(cost) }
 }
 
-/// Stores the end of a run, and settles its budgets. `run` is the row as its generator knows it, with the text so far.
-pub(crate) async fn end(cx: &Cx, id: RunId, run: &Run, ended: Ended) -> Result<()> {
+/// Stores the end of a run, settles its budgets, and tells its readers. `run` is the row as its generator knows it, with the
+/// text so far.
+pub(crate) async fn end(chat: &Chat, cx: &Cx, id: RunId, run: &Run, ended: Ended) -> Result<()> {
     let Ended { state, fault, usage } = ended;
     let over = Run { state, fault, usage: Some(usage), ..run.clone() };
     let (mut attempt, mut stores) = (0, Stores::Answer);
@@ -67,7 +68,9 @@ pub(crate) async fn end(cx: &Cx, id: RunId, run: &Run, ended: Ended) -> Result<(
             }
         }
     };
-    settle(&cx.env, cx.org, id, &over).await
+    let settled = settle(&cx.env, cx.org, id, &over).await;
+    chat.tell(cx, id, &over).await;
+    settled
 }
 
 /// What of a run's end is stored in its conversation.
@@ -148,10 +151,10 @@ pub async fn end_dead(chat: &Chat, cx: &Cx, id: RunId, run: &Run) -> Result<()> 
     let model = run.provider_model.as_deref().and_then(|name| chat.providers.catalogue.find(name));
     let tokens = TokenUsage { input: run.input, output: token_estimate(&text), ..TokenUsage::default() };
     let usage = model.map_or_else(MessageUsage::default, |model| usage_of(cx, model, tokens));
-    end(cx, id, run, Ended { state: State::Error, fault: Some(Fault::Interrupted), usage }).await
+    end(chat, cx, id, run, Ended { state: State::Error, fault: Some(Fault::Interrupted), usage }).await
 }
 
 /// Ends a run that was stopped before a generator took it.
-pub async fn end_queued(cx: &Cx, id: RunId, run: &Run) -> Result<()> {
-    end(cx, id, run, Ended { state: State::Stopped, fault: None, usage: MessageUsage::default() }).await
+pub async fn end_queued(chat: &Chat, cx: &Cx, id: RunId, run: &Run) -> Result<()> {
+    end(chat, cx, id, run, Ended { state: State::Stopped, fault: None, usage: MessageUsage::default() }).await
 }

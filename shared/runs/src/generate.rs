@@ -148,7 +148,7 @@ async fn generated(chat: &Chat, cx: &Cx, work: Begun, speaking: &Speaking) -> Re
         }
     };
     let Generator { run, used: usage, .. } = generator;
-    end(cx, id, &run, Ended { state, fault, usage }).await
+    end(chat, cx, id, &run, Ended { state, fault, usage }).await
 }
 
 fn fault_of(kind: FailureKind) -> Fault {
@@ -246,7 +246,7 @@ impl Generator<'_> {
                     None => return Attempt::Failed(cut()),
                 },
                 _ = tick.tick() => match self.flush().await {
-                    Ok(Flushed::Going) => {}
+                    Ok(Flushed::Going) => self.chat.tell(self.cx, self.id, &self.run).await,
                     Ok(Flushed::Stop) => return Attempt::Stopped,
                     Ok(Flushed::Lost) => return Attempt::Lost,
                     // The next flush, or the end, stores it.

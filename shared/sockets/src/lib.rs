@@ -1,21 +1,29 @@
-//! The chat over WebSockets: the frames of clients, and what is sent to them. Whatever carries the frames, a socket of one
-//! machine or a gateway, gives each one to [`Socket::react`], sends the frame that this returns, and then sends the answer
-//! that it names.
+//! The chat over WebSockets: handshakes, the frames of clients, and what is sent to them. Whatever carries the frames, a
+//! socket of one machine or a gateway, gives each one to [`Socket::react`], sends the frame that this returns, and then sends
+//! the answer that it names.
 
+mod courier;
 mod frame;
+mod handshake;
 mod reading;
 
-pub use reading::{Reading, delta, end_of};
+pub use courier::{Courier, chat_behind_the_api, streaming_chat};
+pub use daybook_connectors::connections::{ConnectionError, Connections, Reached};
+pub use daybook_http::{Access, Admission, admission_of};
+pub use handshake::Handshake;
+pub use reading::{Reading, delta, end_of, notification};
 
 use daybook_domain::chat::Conversation;
 use daybook_domain::permission::Action::Create;
 use daybook_domain::permission::Resource::Conversations;
 use daybook_domain::{ConversationId, Error as Domain, Malformed, Rule, RunId};
-use daybook_http::{Connected, Created, Cx, Error, Message, Problem, Result};
+use daybook_http::{Created, Cx, Error, Message, Problem, Result, admit_message};
 use daybook_records::reaching;
 use daybook_runs::{Chat, ChatRequest, READERS, Started, Watch, ask, own_run};
 use daybook_store::Env;
+use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::run::Run;
+use daybook_store::rows::socket::{LONGEST as LONGEST_OPEN, OpenSocket};
 use frame::{ChatFrame, Frame, KINDS, LONGEST, ResumeFrame, StopFrame, question_of};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -27,6 +35,9 @@ const ONCE: &str = "socket chat";
 /// How long those ids are kept.
 const KEPT: Duration = Duration::from_secs(86_400);
 
+/// The rate at which a socket may send frames.
+pub const FRAMES: Rate = Rate { burst: 50, per: Duration::from_millis(2_500) };
+
 /// A socket of a user.
 #[derive(Clone, Debug)]
 pub struct Socket {
@@ -34,12 +45,9 @@ pub struct Socket {
     pub chat: Chat,
     /// The environment.
     pub env: Arc<Env>,
-    /// The caller.
-    pub caller: Connected,
-    /// The conversation that questions without one go on in.
-    pub conversation: Option<ConversationId>,
-    /// The newest answer, which a `stop` without a run stops.
-    pub run: Option<RunId>,
+    /// The socket: its user, the conversation that questions without one go on in, and its newest answer, which a `stop`
+    /// without a run stops.
+    pub open: OpenSocket,
 }
 
 /// What follows from a frame.
@@ -49,18 +57,21 @@ pub struct Reaction {
     pub frame: Value,
     /// The answer that the client reads from now on.
     pub reading: Option<Reading>,
+    /// Whether the socket is closed after that, as its user isn't signed in any more.
+    pub is_last: bool,
 }
 
 impl From<Value> for Reaction {
     fn from(frame: Value) -> Reaction {
-        Reaction { frame, reading: None }
+        Reaction { frame, reading: None, is_last: false }
     }
 }
 
 impl Socket {
-    /// A socket that was just opened.
-    pub fn new(chat: Chat, env: Arc<Env>, caller: Connected) -> Socket {
-        Socket { chat, env, caller, conversation: None, run: None }
+    /// The open socket of a connection.
+    pub async fn find(chat: &Chat, env: &Arc<Env>, connection: &str) -> Result<Option<Socket>> {
+        let open = OpenSocket::read(env, connection).await?;
+        Ok(open.map(|open| Socket { chat: chat.clone(), env: env.clone(), open }))
     }
 
     /// Does what a frame asks for; an error becomes a frame, too.
@@ -73,11 +84,21 @@ impl Socket {
             }),
         };
         let id = frame.as_ref().ok().and_then(|frame| frame.get("id")).cloned().unwrap_or_default();
+        let before = (self.open.conversation, self.open.run);
         let reaction = match frame {
             Ok(frame) => self.reacted(frame).await,
             Err(error) => Err(error),
         };
-        let mut reaction = reaction.unwrap_or_else(|error| self.refusal(&error).into());
+        if before != (self.open.conversation, self.open.run)
+            && let Err(error) = self.open.remember(&self.env).await
+        {
+            // What the frame asked for is done; the client names the conversation or the run, or asks again.
+            tracing::warn!(error = %error.chain(), "what a socket goes on with isn't stored");
+        }
+        let mut reaction = reaction.unwrap_or_else(|error| Reaction {
+            is_last: matches!(error, Error::Domain(Domain::Unauthenticated(_))),
+            ..self.refusal(&error).into()
+        });
         if !id.is_null() {
             reaction.frame["id"] = id;
         }
@@ -87,7 +108,7 @@ impl Socket {
     /// The frame of an error.
     pub fn refusal(&self, error: &Error) -> Value {
         let id = format!("req_{}", self.env.ids.next().simple());
-        let mut frame = Problem::frame(error, &id, self.caller.locale);
+        let mut frame = Problem::frame(error, &id, self.open.caller.locale);
         frame["type"] = Value::from("error");
         frame
     }
@@ -101,7 +122,7 @@ impl Socket {
             return Err(Domain::invalid("/type", Rule::OneOf { allowed }).into());
         };
         let frame = (kind.read)(Value::Object(fields))?;
-        let message = self.caller.admitted(&self.env, kind.name, kind.access).await?;
+        let message = admit_message(&self.env, &self.open.caller, kind.name, kind.access).await?;
         let cx = message.cx.clone();
         let outcome = match frame {
             Frame::Chat(frame) => self.asked(&cx, *frame).await,
@@ -118,7 +139,7 @@ impl Socket {
     }
 
     async fn asked(&mut self, cx: &Cx, frame: ChatFrame) -> Result<Reaction> {
-        let key = frame.id.as_ref().map(|id| format!("{} {id}", self.caller.user));
+        let key = frame.id.as_ref().map(|id| format!("{} {id}", self.open.caller.user));
         let mut question = question_of(frame);
         let cx = match key {
             Some(key) => {
@@ -139,44 +160,46 @@ impl Socket {
             }
         };
         let run = self.run_of(&cx, id).await?;
-        self.conversation = self.conversation.or(run.conversation);
-        Ok(Reaction { frame: ack_of(id, &run), reading: Some(Reading { cx, id, after: 0 }) })
+        self.open.conversation = self.open.conversation.or(run.conversation);
+        Ok(Reaction { reading: Some(Reading { cx, id, after: 0 }), ..ack_of(id, &run).into() })
     }
 
     /// The socket's own conversation, which its first question creates.
     async fn own_conversation(&mut self, cx: &Cx, question: &ChatRequest) -> Result<ConversationId> {
-        if let Some(conversation) = self.conversation {
+        if let Some(conversation) = self.open.conversation {
             return Ok(conversation);
         }
         question.check()?;
         let own = reaching(cx, Conversations, Create).await?;
-        let made = daybook_records::create(&own.next_step(), Map::new(), Created::<Conversation>).await?;
-        Ok(*self.conversation.insert(made.0.id))
+        // A gateway may hand over two first questions at once.
+        let own = own.next_step().once_by("socket conversation", &self.open.connection, LONGEST_OPEN);
+        let made = daybook_records::create(&own, Map::new(), Created::<Conversation>).await?;
+        Ok(*self.open.conversation.insert(made.0.id))
     }
 
     /// A run of the caller, which is the socket's newest from now on.
     async fn run_of(&mut self, cx: &Cx, id: RunId) -> Result<Run> {
         let run = own_run(cx, id).await?;
-        self.run = Some(id);
+        self.open.run = Some(id);
         Ok(run)
     }
 
     async fn stopped(&mut self, cx: &Cx, frame: StopFrame) -> Result<Reaction> {
-        let id = frame.run_id.or(self.run).ok_or_else(|| Domain::invalid("/run_id", Rule::Required))?;
-        let run = self.run_of(cx, id).await?;
+        let id = frame.run_id.or(self.open.run).ok_or_else(|| Domain::invalid("/run_id", Rule::Required))?;
+        let run = own_run(cx, id).await?;
         daybook_runs::stop(&self.chat, cx, id, &run).await?;
         Ok(json!({"type": "ack", "run_id": id}).into())
     }
 
     async fn resumed(&mut self, message: &Message, frame: ResumeFrame) -> Result<Reaction> {
         let cx = &message.cx;
-        cx.limited("chat events", &self.caller.user.to_string(), READERS).await?;
+        cx.limited("chat events", &self.open.caller.user.to_string(), READERS).await?;
         let (id, after) = (frame.run_id, frame.after_seq.unwrap_or_default());
         let run = self.run_of(cx, id).await?;
         // Refuses a position that the answer doesn't have.
         Watch::of(&self.chat, cx, id, after).await?;
         message.record_read().await?;
-        Ok(Reaction { frame: ack_of(id, &run), reading: Some(Reading { cx: cx.clone(), id, after }) })
+        Ok(Reaction { reading: Some(Reading { cx: cx.clone(), id, after }), ..ack_of(id, &run).into() })
     }
 }
 

@@ -1,8 +1,10 @@
-//! What a reader of an answer is sent: its text in `delta` frames, joined by `seq`, and at the end `done` or `error`.
+//! What a socket is sent besides what its frames are answered: notifications, and an answer's text in `delta` frames, joined
+//! by `seq`, and at the end `done` or `error`.
 
 use daybook_domain::{Error as Domain, Locale, RunId};
 use daybook_http::{Cx, Error, Problem, Result};
 use daybook_runs::StreamedMessage;
+use daybook_store::Fact;
 use daybook_store::rows::run::{Fault, Run, State};
 use serde_json::{Value, json};
 
@@ -20,6 +22,14 @@ pub struct Reading {
 /// Text of an answer; `seq` is the number of characters up to and with it.
 pub fn delta(id: RunId, seq: u64, text: &str) -> Value {
     json!({"type": "delta", "run_id": id, "seq": seq, "text": text})
+}
+
+/// What a user is told of an entry without having asked. It may come twice, with the same id.
+pub fn notification(fact: &Fact, about: &Value) -> Value {
+    json!({
+        "type": "notification", "id": fact.id, "event": fact.event, "at": fact.at,
+        "record": {"type": fact.record.kind, "id": fact.record}, "about": about,
+    })
 }
 
 /// The last frame of an answer that has ended.

@@ -101,6 +101,11 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
         "warn" => Ok(CommonPasswords::Warn),
         _ => Err("must be refuse or warn"),
     });
+    let counts = from.optional("HEALTH_COUNTS", |text| match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("must be on or off"),
+    });
     let team = from.optional("TEAM_EMAIL", address);
     let owner = from.optional("OWNER_EMAIL", address);
     let code = from.optional("OWNER_CODE", |text| match text.chars().count() {
@@ -115,6 +120,7 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
     settings.public_url = url.unwrap_or_else(|| std::mem::take(&mut settings.public_url));
     settings.account_url = account.or_else(|| settings.account_url.take());
     settings.common_passwords = common.unwrap_or(settings.common_passwords);
+    settings.health_counts = counts.unwrap_or(settings.health_counts);
     settings.team_address = team.unwrap_or_else(|| settings.team_address.clone());
 }
 

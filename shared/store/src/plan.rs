@@ -14,7 +14,7 @@ use crate::keyring::sha256_base64;
 use crate::members::Members;
 use crate::reply::{KeptReply, Once};
 use crate::rows::alarm::Alarm;
-use crate::rows::{SKEW, Write};
+use crate::rows::{SKEW, Write, counts};
 use crate::schema::{self, DATA, EXPIRES_AT, Index, KIND, Key, Kind, Place};
 use crate::table::{Condition, Item, Update, attribute, key_item};
 use crate::tx::{ChangeKind, Changed, Image, Kept, Tx};
@@ -63,6 +63,7 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
 
     let (mut facts, mut unjournaled) = (Vec::new(), Vec::new());
     let (mut checked, mut families) = (Vec::new(), Vec::new());
+    let mut counted: Vec<(RecordType, i64)> = Vec::new();
     for change in tx.changes {
         let Changed { change_kind, audit, event, also, before, after, deleted_with, family } = change;
         let (before, after) = (before?, after?);
@@ -88,6 +89,9 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
         plan.tokens(image.id, live_before, live_after)?;
         plan.existence(change_kind, live_before, live_after, (&written, &members), (&mut checked, &mut families));
         plan.alarms(live_before, live_after)?;
+        if image.counted {
+            counted.push((image.id.kind, i64::from(live_after.is_some()) - i64::from(live_before.is_some())));
+        }
         let empty = Map::new();
         let form = Some(image.form).filter(|form| *form > 1);
         let (old, new) = match change_kind {
@@ -123,6 +127,9 @@ pub(crate) fn plan(cx: &Cx, tx: Tx, reply: KeptReply) -> Result<Plan> {
             Write::Put(item) => plan.put(item, row.condition, constraint)?,
             Write::Follow(key, update) => plan.add(Action::update(key, update, row.condition), constraint),
         }
+    }
+    if let Some(action) = counts::change(cx.org, &counted) {
+        plan.add(action, Constraint::Nothing);
     }
     let once = plan.actions.len();
     if let Some(key) = &cx.once {

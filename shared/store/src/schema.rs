@@ -28,10 +28,12 @@
 //! suppression   <org>#suppression               <hash of address>
 //! data subject  <org>#errand#<job>              -
 //! cascades      <org>#falling                   -
+//! counts        <org>#counts                    -
 //! power lock    <org>#power                     -
 //! run           <org>#run#<run>                 -
 //! run's text    <org>#run#<run>                 text#<position>
 //! run's request <org>#run#<run>                 request
+//! run's reader  <org>#run#<run>                 reader#<connection>
 //! chat          <org>#chat#<conversation>       -
 //! AI spending   <org>#ai-spending#<month>       <user> or -
 //! AI usage      <org>#ai-usage#<day>            <user>#<model>
@@ -41,6 +43,7 @@
 //! form          ~form#<form>                    -
 //! organisations ~orgs                           <org>
 //! due item      ~due#<shard>                    <time>#<id>
+//! socket        ~socket#<connection>            -                       <org>#sockets         ~sockets#<shard>
 //! feed          ~feed                           -
 //! ```
 //!
@@ -67,11 +70,14 @@
 //! 19. records deleted by cascade with another: `by_state`
 //! 20. a run's text: `run's text`, consistent
 //! 21. AI usage of a day, of all users or one: `AI usage`, consistent
+//! 22. a run's readers: `run's reader`, consistent
+//! 23. open sockets of an organisation, of all users or one: `by_owner`
+//! 24. all open sockets, by when they end: `by_state`
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin with `~`, are
-//! looked up before the organisation is known, and hold nothing but ids and due items. One partition takes 1,000 write
-//! units a second: about 450 changes a second and organisation, as each writes its fact and its record in one partition
-//! each. Texts from clients are escaped, so that no value can produce the key of another item.
+//! looked up before the organisation is known, and hold nothing but ids, due items and the callers of open sockets. One
+//! partition takes 1,000 write units a second: about 450 changes a second and organisation, as each writes its fact and its
+//! record in one partition each. Texts from clients are escaped, so that no value can produce the key of another item.
 
 use crate::Answer;
 use daybook_domain::{
@@ -236,6 +242,8 @@ pub enum Place<'a> {
     DataSubject(OrgId, JobId),
     /// The cascade deletes in progress.
     Cascades(OrgId),
+    /// The numbers of live records.
+    Counts(OrgId),
     /// The lock of grants.
     Power(OrgId),
     /// A run: one answer that is being generated.
@@ -244,6 +252,8 @@ pub enum Place<'a> {
     RunText(OrgId, RunId, u64),
     /// What a run without a conversation was asked.
     RunRequest(OrgId, RunId),
+    /// A socket that a run's text is sent to, by its connection.
+    RunReader(OrgId, RunId, &'a str),
     /// The state of a conversation: its run and its counts.
     Chat(OrgId, ConversationId),
     /// What an organisation, or one of its users, spent on AI in a month.
@@ -256,6 +266,8 @@ pub enum Place<'a> {
     UiChat(OrgId, UserId, &'a str),
     /// Scheduled work: shard, time, id.
     Due(u8, Timestamp, &'a str),
+    /// An open WebSocket, by its connection.
+    Socket(&'a str),
     /// The checkpoint of the local feed.
     Feed,
 }
@@ -279,6 +291,7 @@ impl Place<'_> {
             Place::Link(org, parent, child) => key(format!("{org}#of#{parent}"), format!("{}#{child}", child.kind)),
             Place::Family(org, parent) => key(format!("{org}#of#{parent}"), alone()),
             Place::Cascades(org) => key(format!("{org}#falling"), alone()),
+            Place::Counts(org) => key(format!("{org}#counts"), alone()),
             Place::Power(org) => key(format!("{org}#power"), alone()),
             Place::Token(org, token, id) => {
                 let token = escape(token);
@@ -307,6 +320,9 @@ impl Place<'_> {
             Place::Run(org, run) => key(format!("{org}#run#{run}"), alone()),
             Place::RunText(org, run, at) => key(format!("{org}#run#{run}"), format!("text#{at:010}")),
             Place::RunRequest(org, run) => key(format!("{org}#run#{run}"), "request".to_owned()),
+            Place::RunReader(org, run, connection) => {
+                key(format!("{org}#run#{run}"), format!("reader#{}", escape(connection)))
+            }
             Place::Chat(org, id) => key(format!("{org}#chat#{id}"), alone()),
             Place::AiSpending(org, month, user) => {
                 key(format!("{org}#ai-spending#{}", escape(month)), user.map_or_else(alone, |user| user.to_string()))
@@ -317,6 +333,7 @@ impl Place<'_> {
             Place::AiKeys(org) => key(format!("{org}#ai-keys"), alone()),
             Place::UiChat(org, user, hash) => key(format!("{org}#ui-chat#{user}"), hash.to_owned()),
             Place::Due(shard, at, id) => key(format!("~due#{shard}"), format!("{}#{}", at, escape(id))),
+            Place::Socket(connection) => key(format!("~socket#{}", escape(connection)), alone()),
             Place::Feed => key("~feed".to_owned(), alone()),
         }
     }
@@ -371,6 +388,12 @@ pub enum Question<'a> {
     RunTexts(OrgId, RunId),
     /// 21. AI usage of a day, of all users or one, by user and model.
     AiUsageOn(OrgId, Timestamp, Option<UserId>),
+    /// 22. The sockets that a run's text is sent to.
+    RunReaders(OrgId, RunId),
+    /// 23. Open sockets of an organisation, of all users or one.
+    SocketsOf(OrgId, Option<UserId>),
+    /// 24. All open sockets of a shard that end after a moment.
+    Sockets(u8, Timestamp),
 }
 
 /// The range of keys that answers a question.
@@ -446,6 +469,17 @@ impl Question<'_> {
                 format!("{org}#ai-usage#{}", day_of(day)),
                 user.map_or(SortRange::All, |user| SortRange::Prefix(format!("{user}#"))),
             ),
+            Question::RunReaders(org, run) => {
+                range(None, format!("{org}#run#{run}"), SortRange::Prefix("reader#".to_owned()))
+            }
+            Question::SocketsOf(org, user) => range(
+                Some(Index::ByOwner),
+                sockets_of(org),
+                user.map_or(SortRange::All, |user| SortRange::Prefix(format!("{user}#"))),
+            ),
+            Question::Sockets(shard, until) => {
+                range(Some(Index::ByState), sockets_in(shard), SortRange::From(until.to_string()))
+            }
             Question::SessionsOf(org, user) => range(Some(Index::ByOwner), sessions_of(org, user), SortRange::All),
         }
     }
@@ -501,6 +535,24 @@ pub fn ledger_in(org: OrgId, system: &str, state: &str) -> String {
 /// The `by_owner` key of sessions of a user.
 pub fn sessions_of(org: OrgId, user: UserId) -> String {
     format!("{org}#session#{user}")
+}
+
+/// The `by_owner` key of open sockets of an organisation.
+pub fn sockets_of(org: OrgId) -> String {
+    format!("{org}#sockets")
+}
+
+/// The `by_owner` sort key of an open socket.
+pub fn socket_of(user: UserId, connection: &str) -> String {
+    format!("{user}#{connection}")
+}
+
+/// How many shards the index of all open sockets is spread over.
+pub const SOCKET_SHARDS: u8 = 8;
+
+/// The `by_state` key of the open sockets of a shard.
+pub fn sockets_in(shard: u8) -> String {
+    format!("~sockets#{shard}")
 }
 
 /// The sort key of an index: the date, then the id.

@@ -40,6 +40,8 @@ fn places(n: u128, text: &str) -> Vec<Key> {
         Place::Suppression(o, "00").key(),
         Place::Due(3, at, text).key(),
         Place::Power(o).key(),
+        Place::Counts(o).key(),
+        Place::Socket(text).key(),
         Place::Feed.key(),
     ]);
     keys

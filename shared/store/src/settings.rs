@@ -38,6 +38,8 @@ pub struct Settings {
     pub account_url: Option<String>,
     /// How common passwords are treated.
     pub common_passwords: CommonPasswords,
+    /// Whether the health check tells how many users, conversations and open sockets there are.
+    pub health_counts: bool,
 }
 
 /// How common passwords are treated.
@@ -129,6 +131,7 @@ impl Settings {
             public_url: "http://localhost:3000".to_owned(),
             account_url: None,
             common_passwords: CommonPasswords::Refuse,
+            health_counts: true,
         }
     }
 }

@@ -282,6 +282,8 @@ pub(crate) struct Image {
     pub unjournaled: &'static [&'static str],
     /// Whether its type has owners, so that lists also ask for records without one.
     pub is_owned: bool,
+    /// Whether the live records of its type are counted.
+    pub counted: bool,
     pub state: Option<String>,
 }
 
@@ -321,6 +323,7 @@ fn image<T: Record>(record: &T, data: Map<String, Value>) -> Result<Option<Image
         owner: record.owner(),
         unjournaled: T::UNJOURNALED,
         is_owned: T::OWNER.is_some(),
+        counted: T::COUNTED,
         state: record.state().map(str::to_owned),
     }))
 }

@@ -229,6 +229,17 @@ async fn a_ticket_is_good_once_for_a_minute_and_for_its_user_alone() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_no_handshake_is_told_so() {
+    let (world, _fake) = world().await;
+    let (server, owner) = (world.listen().await, world.owner().await);
+    for path in ["/ws", "/ws/usr_01kdvpaw00fpgv030000000001"] {
+        world.visitor().get(path).await.expect_problem(400, "malformed");
+    }
+    let (one, two) = (ticket(&owner).await, ticket(&owner).await);
+    refused(server.open(&format!("/ws?ticket={one}&ticket={two}"), &[]).await, 401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn pages_of_other_origins_open_no_socket() {
     let (world, _fake) = world().await;
     let (server, owner) = (world.listen().await, world.owner().await);
@@ -260,9 +271,17 @@ async fn signing_out_closes_the_socket_within_two_seconds() {
     let mut socket = open(&server, &owner).await;
     assert_eq!(socket.ask(json!({"type": "ping"})).await["type"], "pong");
     let began = Instant::now();
+    let other = world.again(&owner).await;
+    let mut kept = open(&server, &other).await;
     owner.post("/api/auth/logout", json!({})).await.expect(200);
+    world.work().await;
     assert_eq!(socket.next().await, Err(Some(4401)));
     assert!(began.elapsed() < Duration::from_secs(2));
+    assert_eq!(kept.ask(json!({"type": "ping"})).await["type"], "pong");
+    // A frame that comes before the worker is told so, and is the last one.
+    other.post("/api/auth/logout", json!({})).await.expect(200);
+    assert_eq!(kept.ask(json!({"type": "ping"})).await["code"], "unauthenticated");
+    assert_eq!(kept.next().await, Err(Some(4401)));
 }
 
 #[tokio::test]

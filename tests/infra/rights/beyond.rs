@@ -55,7 +55,7 @@ fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
         }
         "auth" => may.extend(secret("OwnerCodeArn")),
         "sync-hubspot" => may.extend(secret("HubSpotTokenArn")),
-        "ai" | "chat" | "chat-stream" | "chat-run" => {
+        "ai" | "chat" | "chat-stream" | "chat-socket" | "chat-run" => {
             may.extend(["OpenAiKeyArn", "AnthropicKeyArn", "AiServerKeysArn"].into_iter().flat_map(secret));
         }
         "run-jobs" => may.extend(["s3:PutObject", "s3:DeleteObject"].map(|to| (to, sub("${FilesBucket.Arn}/*")))),
@@ -65,6 +65,15 @@ fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
             may.push(("s3:GetObject", sub("${AnchorsBucket.Arn}/*")));
             may.push(("s3:ListBucket", get("AnchorsBucket.Arn")));
         }
+        _ => {}
+    }
+    let connections = |method: &str| {
+        let arn = arn("execute-api", &format!("${{SocketApi}}/${{Stage}}/{method}/@connections/*"));
+        ("execute-api:ManageConnections", arn)
+    };
+    match function {
+        "chat" | "chat-stream" | "chat-run" => may.push(connections("POST")),
+        "chat-socket" | "notify" => may.extend([connections("POST"), connections("DELETE")]),
         _ => {}
     }
     may.into_iter().map(|(action, to)| format!("{action} {to}")).collect()

@@ -3,9 +3,10 @@
 
 use super::{Seen, made};
 use axum::http::Method;
+use daybook_domain::permission::Role;
 use daybook_local::DEFAULT_ORG;
 use daybook_runs::Site;
-use daybook_testing::{Person, Right, World, WorldOptions};
+use daybook_testing::{FakeGateway, Person, Right, World, WorldOptions};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,6 +19,10 @@ pub async fn chat() -> BTreeMap<&'static str, BTreeSet<Right>> {
     // On AWS a function of its own has these routes at the URL that streams.
     let at_url = all.remove("chat").expect("calls of the chat");
     all.entry("chat-stream").or_default().extend(at_url);
+
+    for (function, rights) in sockets().await {
+        all.entry(function).or_default().extend(rights);
+    }
 
     let mut seen = seen_at(Site::Api).await;
     let owner = seen.world.owner().await;
@@ -33,6 +38,89 @@ pub async fn chat() -> BTreeMap<&'static str, BTreeSet<Right>> {
 
 async fn seen_at(site: Site) -> Seen {
     Seen::of(World::with(WorldOptions { rate_limits: true, site: Some(site), ..WorldOptions::default() }).await)
+}
+
+/// The calls of the gateway's function, and of the workers that send to sockets: answers, notifications, and the end of a
+/// session.
+async fn sockets() -> BTreeMap<&'static str, BTreeSet<Right>> {
+    let gateway = FakeGateway::start().await;
+    let options = WorldOptions {
+        rate_limits: true,
+        site: Some(Site::Api),
+        gateway: Some(gateway.clone()),
+        ..WorldOptions::default()
+    };
+    let mut seen = Seen::of(World::with(options).await);
+    let (owner, manager) = (seen.world.owner().await, seen.world.person(Role::Manager).await);
+    let team = json!({"name": "North", "member_ids": [manager.user.expect("a user").to_string()]});
+    seen.ask(&owner, Method::POST, "/api/teams", team, 201).await;
+    let viewer = seen.world.person(Role::Viewer).await;
+    let mut tickets = Vec::new();
+    for person in [&owner, &manager, &viewer, &owner] {
+        let made = seen.ask(person, Method::POST, "/api/ws/ticket", Value::Null, 201).await;
+        tickets.push(made["data"]["ticket"].as_str().expect("a ticket").to_owned());
+    }
+    seen.world.faults.take_rights();
+    let mut open = Vec::new();
+    for ticket in &tickets {
+        open.push(gateway.open(&seen.world.system, &[("ticket", ticket)], &[]).await.expect("a connection"));
+    }
+    let (gone, mut socket) = (open.pop().expect("a socket"), open.remove(0));
+    for frame in [json!({"type": "chat", "content": "One", "id": "q1"}), json!({"type": "ping"})] {
+        socket.ask(frame).await;
+    }
+    let ack = open[0].ask(json!({"type": "chat", "content": "Two"})).await;
+    open[1].ask(json!({"type": "chat", "content": "Three"})).await;
+    seen.note("chat-socket");
+    for step in 0..2 {
+        let facts = seen.world.journal(DEFAULT_ORG).await;
+        let wanted = seen.wanted(&facts, "chat-run");
+        seen.work("chat-run", wanted).await;
+        if step == 0 {
+            // Sockets that read an answer which has ended, or which is on its way, and one whose connection is gone.
+            socket.send(json!({"type": "resume", "run_id": ack["run_id"]})).await;
+            open[0].send(json!({"type": "resume", "run_id": ack["run_id"]})).await;
+            socket.send(json!({"type": "chat", "content": "Four"})).await;
+            seen.world.clock.advance(Duration::from_secs(5));
+            drop(socket);
+            socket = gateway
+                .open(&seen.world.system, &[], &[("Authorization", &bearer(&owner))])
+                .await
+                .expect("a connection");
+            socket.send(json!({"type": "chat", "content": "Five"})).await;
+            socket.send(json!({"type": "stop"})).await;
+            seen.note("chat-socket");
+        }
+    }
+    seen.world.clock.advance(Duration::from_secs(5));
+    drop(gone);
+    let task = json!({"title": "Call", "assignee_id": manager.user.expect("a user")});
+    seen.ask(&owner, Method::POST, "/api/tasks", task, 201).await;
+    let held = json!({"email": "one@example.com", "first_name": "see https://x.example"});
+    seen.world.visitor().post("/api/leads", held).await.expect(201);
+    let facts = seen.world.journal(DEFAULT_ORG).await;
+    let wanted = seen.wanted(&facts, "notify");
+    seen.work("notify", wanted).await;
+    manager.post("/api/auth/logout", json!({})).await.expect(200);
+    let facts = seen.world.journal(DEFAULT_ORG).await;
+    let wanted = seen.wanted(&facts, "notify");
+    // The gateway is busy for a while, and they are tried again.
+    gateway.be_busy(1_000);
+    seen.work("notify", wanted.clone()).await;
+    gateway.be_busy(0);
+    seen.work("notify", wanted).await;
+    let again: Vec<String> = seen.due().await.into_iter().filter(|message| message.contains("aud_")).collect();
+    assert!(!again.is_empty(), "nothing is tried again");
+    seen.work("notify", again).await;
+    seen.world.faults.take_rights();
+    socket.close().await;
+    seen.note("chat-socket");
+    seen.rights.retain(|function, _| ["chat-socket", "chat-run", "notify"].contains(function));
+    seen.rights
+}
+
+fn bearer(person: &Person) -> String {
+    format!("Bearer {}", person.token.as_deref().expect("a token"))
 }
 
 /// A question, in a conversation or not.

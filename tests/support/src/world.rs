@@ -2,6 +2,7 @@
 
 use crate::faults::Faults;
 use crate::faulty::Faulty;
+use crate::gateway::FakeGateway;
 use crate::hubspot::{HubSpot, TOKEN};
 use crate::llm::FakeLlm;
 use crate::person::Person;
@@ -49,8 +50,12 @@ pub struct WorldOptions {
     pub hubspot_calls: Option<u32>,
     /// The fake of AI providers that answers; by default answers come from the offline provider.
     pub ai: Option<FakeLlm>,
+    /// The fake gateway of WebSockets; by default the process has them itself.
+    pub gateway: Option<FakeGateway>,
     /// Who generates answers of the AI; the process itself by default.
     pub site: Option<Site>,
+    /// Whether the health check doesn't tell how many there are.
+    pub hidden_counts: bool,
     /// Counts calls and capacity units, which only the emulator reports.
     pub meter: Option<Arc<Meter>>,
     /// The engine of the table; by default the one named by `TABLE`.
@@ -118,6 +123,7 @@ impl World {
         parts.settings.allowed_origins = vec!["https://app.example.com".to_owned()];
         parts.settings.registration = options.registration.unwrap_or(Registration::Open);
         parts.settings.common_passwords = options.common_passwords.unwrap_or(CommonPasswords::Warn);
+        parts.settings.health_counts = !options.hidden_counts;
         parts.retry_pause = Duration::from_millis(1);
         if let Some(hubspot) = options.hubspot {
             let token = Secret::new(TOKEN.to_owned());
@@ -128,6 +134,7 @@ impl World {
         }
         parts.ai = Some(Arc::new(options.ai.as_ref().map_or_else(crate::llm::no_providers, FakeLlm::providers)));
         parts.site = options.site.unwrap_or(Site::Machine);
+        parts.connections = options.gateway.as_ref().map(FakeGateway::connections);
         if let Some(mailer) = options.mailer {
             parts.mailer = Some(mailer);
         }
