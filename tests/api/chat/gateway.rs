@@ -1,5 +1,6 @@
 //! WebSockets behind a gateway: the function of the gateway and the workers that send to it, over the real client.
 
+use super::sockets::{joined, ticket};
 use super::{assert_settled, conversation, long, messages, shown, slowly, text_at, texts, with_workers};
 use daybook_domain::permission::Role;
 use daybook_runs::Site;
@@ -23,23 +24,9 @@ pub async fn world_behind(site: Site) -> (World, FakeLlm, FakeGateway) {
     (World::with(options).await, fake, gateway)
 }
 
-async fn ticket(person: &Person) -> String {
-    text_at(&person.post("/api/ws/ticket", json!({})).await.expect(201).data(), "ticket")
-}
-
 /// A connection of a person.
 pub async fn connected(gateway: &FakeGateway, world: &World, person: &Person) -> GatewaySocket {
     gateway.open(&world.system, &[("ticket", &ticket(person).await)], &[]).await.expect("a connection")
-}
-
-/// The text of deltas, joined by their positions.
-fn joined(frames: &[Value]) -> String {
-    let mut text = String::new();
-    for frame in frames.iter().filter(|frame| frame["type"] == "delta") {
-        text += &text_at(frame, "text");
-        assert_eq!(frame["seq"], json!(text.chars().count()), "{frame}");
-    }
-    text
 }
 
 /// The number of rows of open sockets and of readers.

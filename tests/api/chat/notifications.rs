@@ -1,11 +1,12 @@
 //! Notifications: what concerns connected users reaches them at once, and no other user.
 
 use super::gateway::{connected, world_behind};
+use super::sockets::open;
 use super::{asked, conversation, text_at, with_workers};
 use daybook_domain::permission::Role;
 use daybook_runs::Site;
 use daybook_store::rows::socket::OPENING;
-use daybook_testing::{FakeGateway, GatewaySocket, Person, Socket, World, is_full, lead};
+use daybook_testing::{FakeGateway, GatewaySocket, Person, World, is_full, lead};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -108,11 +109,7 @@ async fn an_answer_that_ended_elsewhere_reaches_the_sockets_that_do_not_read_it(
 async fn one_machine_tells_its_sockets_the_same() {
     let (world, _fake) = super::world().await;
     let (server, owner, sales) = (world.listen().await, world.owner().await, world.person(Role::Sales).await);
-    let open = async |person: &Person| -> Socket {
-        let ticket = person.post("/api/ws/ticket", json!({})).await.expect(201).data();
-        server.open(&format!("/ws?ticket={}", text_at(&ticket, "ticket")), &[]).await.expect("a socket")
-    };
-    let (mut mine, mut theirs) = (open(&owner).await, open(&sales).await);
+    let (mut mine, mut theirs) = (open(&server, &owner).await, open(&server, &sales).await);
     owner.post("/api/tasks", task(&sales)).await.expect(201);
     world.work().await;
     assert_eq!(theirs.expect("notification").await["about"]["title"], "Call ABC");

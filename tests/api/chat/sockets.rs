@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-async fn ticket(person: &Person) -> String {
+/// A ticket of a person.
+pub async fn ticket(person: &Person) -> String {
     text_at(&person.post("/api/ws/ticket", json!({})).await.expect(201).data(), "ticket")
 }
 
 /// A socket of a person.
-async fn open(server: &Listening, person: &Person) -> Socket {
+pub async fn open(server: &Listening, person: &Person) -> Socket {
     server.open(&format!("/ws?ticket={}", ticket(person).await), &[]).await.expect("a socket")
 }
 
@@ -25,7 +26,7 @@ fn refused(handshake: Handshake, status: u16, code: &str) {
 }
 
 /// The text of deltas, joined by their positions.
-fn joined(frames: &[Value]) -> String {
+pub fn joined(frames: &[Value]) -> String {
     let mut text = String::new();
     for frame in frames.iter().filter(|frame| frame["type"] == "delta") {
         let (piece, seq) = (text_at(frame, "text"), frame["seq"].as_u64().expect("a number"));
