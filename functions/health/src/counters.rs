@@ -79,9 +79,8 @@ async fn found(env: &Env) -> Option<Counts> {
 }
 
 async fn read(env: &Env) -> Result<Counts> {
-    Ok(Counts {
-        active_connections: OpenSocket::count_all(env).await? as u64,
-        total_users: counts::of_all(env, RecordType::User).await?,
-        total_conversations: counts::of_all(env, RecordType::Conversation).await?,
-    })
+    let active_connections = OpenSocket::count_all(env).await? as u64;
+    let types = [RecordType::User, RecordType::Conversation];
+    let [total_users, total_conversations] = counts::of_all(env, types).await?;
+    Ok(Counts { active_connections, total_users, total_conversations })
 }

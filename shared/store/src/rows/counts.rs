@@ -6,7 +6,7 @@
 
 use crate::engine::Action;
 use crate::schema::{Place, Question};
-use crate::table::{Condition, Item, Update, Written};
+use crate::table::{Condition, Item, Update, Written, is_item_of};
 use crate::{Env, Result};
 use daybook_domain::{OrgId, RecordType};
 
@@ -30,22 +30,26 @@ pub(crate) fn change(org: OrgId, by: &[(RecordType, i64)]) -> Option<Action> {
         .then(|| Action::update(Place::Counts(org).key(), update.and_add(CHANGES, 1), Condition::ALWAYS))
 }
 
-/// The number of live records of a type in all organisations.
-pub async fn of_all(env: &Env, of: RecordType) -> Result<u64> {
+/// The numbers of live records of these types in all organisations.
+pub async fn of_all<const N: usize>(env: &Env, types: [RecordType; N]) -> Result<[u64; N]> {
     let orgs = env.organizations().await?;
-    let mut total = 0;
+    let mut totals = [0; N];
     for some in orgs.chunks(AT_ONCE) {
         let keys: Vec<_> = some.iter().map(|org| Place::Counts(*org).key()).collect();
         let rows = env.table.get_all(&keys).await?;
         for (org, key) in some.iter().zip(&keys) {
-            let row = rows.iter().find(|row| crate::table::is_item_of(row, key));
-            total += match row.filter(|row| row.contains_key(&complete(of))).and_then(|row| number(row, of.prefix())) {
-                Some(count) => count,
-                None => first(env, *org, of).await?,
-            };
+            let row = rows.iter().find(|row| is_item_of(row, key));
+            for (total, of) in totals.iter_mut().zip(types) {
+                let counted =
+                    row.filter(|row| row.contains_key(&complete(of))).and_then(|row| number(row, of.prefix()));
+                *total += match counted {
+                    Some(count) => count,
+                    None => first(env, *org, of).await?,
+                };
+            }
         }
     }
-    Ok(total.max(0) as u64)
+    Ok(totals.map(|total| total.max(0) as u64))
 }
 
 /// Counts an organisation's records for the first time, unless they change meanwhile.
