@@ -45,11 +45,12 @@ const HTTP: [(&str, u16); 28] = [
 ];
 
 /// The events of other triggers.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "anchor-journal/schedule",
     "chat-run/queue",
     "chat-socket/connect",
     "chat-socket/message",
+    "dispatch/redrive",
     "dispatch/stream",
     "notify/queue",
     "remind/queue",
@@ -115,12 +116,29 @@ async fn an_event_of_a_form_makes_a_lead_from_the_gateways_address() {
     assert_eq!((&leads["data"][0]["last_name"], &leads["data"][1]["email"]), (&json!("三"), &json!("ada@example.com")));
 }
 
+/// By it organisations take turns in queues.
+#[test]
+fn every_message_tells_its_organisation() {
+    for consumer in daybook_consumers::CONSUMERS {
+        let event = event(&format!("{}/queue", consumer.function()));
+        let body = event["Records"][0]["body"].as_str().expect("a message");
+        assert!(consumer.org_of(body).is_some(), "{}: {body}", consumer.function());
+    }
+}
+
 #[tokio::test]
 async fn what_triggers_hand_over_is_dealt_with() {
     let world = World::new().await;
     let nothing = json!({"batchItemFailures": []});
+    let ask: daybook_dispatch::Redrive =
+        serde_json::from_value(event("dispatch/redrive")["redrive"].clone()).expect("a request of an operator");
+    assert!(ask.to > Some(ask.from));
     let stream: StreamEvent = serde_json::from_value(event("dispatch/stream")).expect("an event of the stream");
-    assert_eq!(on_stream(stream, |fact| world.dispatch(fact), &Invocation::default()).await, nothing);
+    assert_eq!(
+        on_stream(stream, |fact| world.dispatch(fact), world.system.workers.queues().as_ref(), &Invocation::default())
+            .await,
+        nothing
+    );
     // The entry leads to two mail jobs; its submission doesn't exist here, so no mail is sent.
     assert_eq!(world.work().await, 2);
     assert_eq!(batch(&world, "send-mail/queue").await, nothing);

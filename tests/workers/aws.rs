@@ -110,12 +110,13 @@ async fn answers_of_ses_mean_what_they_say_and_none_is_asked_twice() {
     };
     let refused: fn(&SendError) -> bool = |error| matches!(error, SendError::Refused(_));
     let not_now: fn(&SendError) -> bool = |error| matches!(error, SendError::Temporary(_));
+    let blocked: fn(&SendError) -> bool = |error| matches!(error, SendError::Blocked(_));
     let outcome_unknown: fn(&SendError) -> bool = |error| matches!(error, SendError::OutcomeUnknown(_));
     check(400, "MessageRejected", refused).await;
     check(400, "BadRequestException", refused).await;
     check(429, "TooManyRequestsException", not_now).await;
-    check(400, "SendingPausedException", not_now).await;
-    check(403, "AccessDeniedException", not_now).await;
+    check(400, "SendingPausedException", blocked).await;
+    check(403, "AccessDeniedException", blocked).await;
     check(500, "InternalFailure", outcome_unknown).await;
     check(0, "", outcome_unknown).await;
 }
@@ -135,6 +136,7 @@ async fn a_message_reaches_its_queue_with_its_delay_in_whole_seconds() {
     let queues = Sqs::new(&fake.config, HashMap::from([(MAIL, "http://queue/mail".to_owned())]));
     let trace = "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1";
     let outgoing = |trace: &str| Outgoing {
+        org: Some(daybook_local::DEFAULT_ORG),
         body: "{\"job\":1}".to_owned(),
         delay: Duration::from_millis(1500),
         entry: None,
@@ -147,6 +149,8 @@ async fn a_message_reaches_its_queue_with_its_delay_in_whole_seconds() {
     assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessage");
     assert_eq!((&sent["QueueUrl"], &sent["DelaySeconds"]), (&json!("http://queue/mail"), &json!(2)));
     assert_eq!(sent["MessageBody"], "{\"job\":1}");
+    // By their groups a standard queue gives organisations their turns.
+    assert_eq!(sent["MessageGroupId"], daybook_local::DEFAULT_ORG.to_string());
     assert_eq!(sent["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"], trace);
     // A trace id in another format isn't forwarded as X-Ray's.
     queues.send(MAIL, outgoing("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")).await.expect("sent");

@@ -5,7 +5,9 @@ mod fake_hubspot;
 mod fake_llm;
 mod hubspot;
 mod llm;
+mod redrive;
 mod tasks;
+mod turns;
 
 use daybook_domain::{EmailAddress, EntryId, OrgId};
 use daybook_jobs::mail::SendError;
@@ -215,6 +217,7 @@ static NUMBERS: Consumer<u32> = Consumer {
     function: "numbers",
     presence: Presence::Always,
     wants: None,
+    org: |_| DEFAULT_ORG,
     limits: Limits::DEFAULT,
     retry: RetryPolicy::DEFAULT,
 };

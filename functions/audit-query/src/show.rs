@@ -1,7 +1,7 @@
 //! Reading the audit log: lists, single entries, and counts of refused requests.
 
 use crate::filter::Asked;
-use daybook_audit::{AuditQuery, Entry, bounds, outcome_of, shown};
+use daybook_audit::{AuditQuery, Entry, Shown, bounds, outcome_of, shown};
 use daybook_domain::audit::{Filter, Outcome};
 use daybook_domain::error::Thing;
 use daybook_domain::{AnyId, EntryId, Error as Domain, RecordType, Timestamp, UserId};
@@ -10,7 +10,6 @@ use daybook_records::power::Power;
 use daybook_store::Page;
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::rows::tally;
-use daybook_store::{PAGE_BYTES, bytes_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -32,18 +31,9 @@ pub struct Counted {
 /// Lists entries, the newest first.
 pub async fn list(cx: Cx, Asked(query): Asked) -> Result<Listed<Entry>> {
     let (page, mut next) = query.page(&cx).await?;
-    let mut entries = shown(&cx, &Power::of_caller(&cx), page.facts).await?;
-    // Entries that don't fit the response begin the next page.
-    let (mut bytes, mut fitting) = (0, 0);
-    for entry in &entries {
-        bytes += bytes_of(entry)?;
-        if bytes > PAGE_BYTES && fitting > 0 {
-            break;
-        }
-        fitting += 1;
-    }
-    if fitting < entries.len() {
-        entries.truncate(fitting);
+    let Shown { entries, left } = shown(&cx, &Power::of_caller(&cx), page.facts).await?;
+    // Entries that don't fit the page begin the next one.
+    if !left.is_empty() {
         next = entries.last().map(|last| query.cursor_behind(&cx, last.id)).transpose()?;
     }
     Ok(Listed(Page::of(entries, query.limit, next)))
@@ -66,7 +56,7 @@ pub async fn of_record(cx: Cx, record: InPath, Asked(query): Asked) -> Result<Li
 /// Reads an entry.
 pub async fn read(cx: Cx, Path(id): Path<EntryId>) -> Result<Data<Entry>> {
     let fact = cx.journal().fact(id).await?.ok_or_else(|| Domain::not_found(Thing::Entry))?;
-    let entry = shown(&cx, &Power::of_caller(&cx), vec![fact]).await?.pop();
+    let entry = shown(&cx, &Power::of_caller(&cx), vec![fact]).await?.entries.pop();
     Ok(Data(entry.ok_or_else(|| Domain::not_found(Thing::Entry))?))
 }
 

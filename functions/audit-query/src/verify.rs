@@ -20,7 +20,7 @@ pub struct Verification {
     intact: bool,
     /// The first day that was verified.
     from: String,
-    /// The last day that was verified: at most 31 days per request.
+    /// The last day that was verified: at most 31 days per request, and no further day after some 10,000 entries.
     to: String,
     /// The day to continue from, if the requested period is longer.
     next_from: Option<String>,
@@ -88,7 +88,7 @@ pub async fn verify(cx: Cx, period: Period, Anchored(kept): Anchored) -> Result<
         None => from.start_of_day().max(last.minus(DAY * (MOST_DAYS - 1))),
     };
     let all = first.until(last).as_secs() / 86_400 + 1;
-    let days = all.min(u64::from(MOST_DAYS)) as u32;
+    let days = cx.verifiable_days(first, all.min(u64::from(MOST_DAYS)) as u32).await?;
     let day = |n: u64| day_of(first.plus(DAY * n as u32));
     let keys: Vec<String> = (0..days).map(|n| Anchor::key(cx.org, first.plus(DAY * n))).collect();
     let read = try_join_all(keys.iter().map(|key| kept.read(key))).await;

@@ -18,6 +18,7 @@ pub static CONSUMER: Consumer<RunCheck> = Consumer {
     function: "chat-run",
     presence: Presence::Always,
     wants: Some(wanted),
+    org: |job| job.org,
     limits: Limits { timeout: TIMEOUT, ..Limits::DEFAULT },
     retry: RetryPolicy::DEFAULT,
 };

@@ -3,6 +3,10 @@
 //!
 //! On AWS it reads the table's stream; on one machine, the local feed. Delivery is at least once.
 
+mod redrive;
+
+pub use redrive::{Redrive, Redriven, redrive};
+
 use daybook_consumers::CONSUMERS;
 use daybook_jobs::{AnyConsumer, Outgoing, Provided, Provider, Queues};
 use daybook_store::{Env, Error, Result, SignedFact, chain};
@@ -24,7 +28,8 @@ pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
 pub async fn dispatch(env: Arc<Env>, queues: Arc<dyn Queues>, fact: SignedFact) -> Result<()> {
     for consumer in consumers().filter(|consumer| queues.has(consumer.queue())) {
         for body in consumer.messages(&fact, &env.settings)? {
-            let outgoing = Outgoing { body, delay: Duration::ZERO, entry: Some(fact.id), trace: fact.trace.clone() };
+            let (entry, org, trace) = (Some(fact.id), Some(fact.org), fact.trace.clone());
+            let outgoing = Outgoing { body, delay: Duration::ZERO, entry, org, trace };
             let sent = queues.send(consumer.queue(), outgoing).await;
             sent.map_err(|error| Error::unavailable("dispatch a journal entry", error))?;
         }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daybook_jobs::run_stream(daybook_dispatch::queues, daybook_dispatch::dispatch)
+    daybook_jobs::run_stream(daybook_dispatch::queues, daybook_dispatch::dispatch, daybook_dispatch::redrive)
 }

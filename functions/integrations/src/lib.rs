@@ -1,4 +1,6 @@
-//! The integrations API: lists the state of each record's sync to HubSpot, and replays failed syncs.
+//! The integrations API: the state of each record's sync to HubSpot, the mails that failed, and another try of both.
+
+mod mail;
 
 use daybook_domain::lead::Lead;
 use daybook_domain::permission::Action::Manage;
@@ -14,11 +16,11 @@ const AT_ONCE: usize = 30;
 
 /// The routes of this function.
 pub fn routes() -> Routes {
-    Routes::of("integrations").get("/api/integrations/hubspot/records", can(Integrations, Manage), records).post(
-        "/api/integrations/hubspot/replay",
-        can(Integrations, Manage),
-        replay,
-    )
+    Routes::of("integrations")
+        .get("/api/integrations/hubspot/records", can(Integrations, Manage), records)
+        .post("/api/integrations/hubspot/replay", can(Integrations, Manage), replay)
+        .get("/api/integrations/mail/failed", can(Integrations, Manage), mail::failed)
+        .post("/api/integrations/mail/replay", can(Integrations, Manage), mail::replay)
 }
 
 /// The states of the sync ledger.

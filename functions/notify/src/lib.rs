@@ -18,9 +18,13 @@ use futures::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many sockets are sent to at once.
 const AT_ONCE: usize = 20;
+
+/// How long an entry is news.
+const NEWS: Duration = Duration::from_secs(15 * 60);
 
 /// The consumer of entries that users are told of.
 pub static CONSUMER: Consumer<Notice> = Consumer {
@@ -28,6 +32,7 @@ pub static CONSUMER: Consumer<Notice> = Consumer {
     function: "notify",
     presence: Presence::Always,
     wants: Some(notices),
+    org: |job| job.entry.org,
     limits: Limits::DEFAULT,
     // A quarter of an hour or so: what is older is no news.
     retry: RetryPolicy::attempts(9),
@@ -91,6 +96,10 @@ async fn handle(env: Arc<Env>, courier: Courier, message: Message<Notice>) -> Re
     let Some(fact) = Fact::read(&env, message.job.entry).await? else { return Ok(Outcome::Done) };
     let Some(consequence) = consequence(&fact) else { return Ok(Outcome::Done) };
     let is_closing = matches!(consequence, Consequence::Sessions(_));
+    // A redrive dispatches entries again that users were told about when they were new.
+    if !is_closing && fact.at.plus(NEWS) < env.clock.now() {
+        return Ok(Outcome::Done);
+    }
     match follow(&env, &courier, &fact, consequence).await {
         Ok(()) => Ok(Outcome::Done),
         // A socket of a user who signed out is closed in the end.

@@ -25,6 +25,7 @@ pub static CONSUMER: Consumer<Alarm> = Consumer {
     function: "remind",
     presence: Presence::Always,
     wants: None,
+    org: |job| job.org,
     limits: Limits::DEFAULT,
     retry: RetryPolicy::DEFAULT,
 };

@@ -1,5 +1,6 @@
 //! The jobs of cascade delete and cascade restore: move a record's dependants to the trash after it, or back.
 
+use crate::turn::{Progress, Turn};
 use daybook_domain::job::Job;
 use daybook_domain::{AnyId, Audit, Conflict, Error as Domain, Event, Stored};
 use daybook_records::{Draft, updated};
@@ -11,12 +12,12 @@ const AT_ONCE: usize = 8;
 
 /// Cascade delete: moves a record's dependants to the trash. Meanwhile they are hidden and none can be added, as the
 /// record is in the trash already. After a crash the next try continues with what is left.
-pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
+pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId, turn: Turn) -> Result<Progress> {
     let mut job = job.clone();
     // If an earlier try completed the last step, the record may have been restored with its dependants, and may have
     // been deleted again since.
     if !Cascades::read(&cx.env, cx.org).await?.is_of(record, job.id) {
-        return Ok(job.finished());
+        return Ok(job.finished().into());
     }
     loop {
         let members = daybook_records::family::members(cx, record).await?;
@@ -25,6 +26,9 @@ pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
         }
         for some in members.chunks(AT_ONCE) {
             job = moved(cx, job, some, Direction::Delete(record)).await?;
+            if turn.is_over() {
+                return Ok(Progress::Paused);
+            }
         }
     }
     let end_cascade = || async {
@@ -38,21 +42,25 @@ pub async fn remove(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
         cx.next_step().commit(tx, ()).await
     };
     cx.decide(end_cascade).await?;
-    Ok(job.finished())
+    Ok(job.finished().into())
 }
 
 /// Cascade restore: restores the records that a cascade delete moved to the trash. Records erased or restored
 /// meanwhile are left alone, and so are those that refer to another record that no longer exists.
-pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId) -> Result<Job> {
-    let mut job = job.clone();
+pub async fn restore(cx: &Cx, job: &Stored<Job>, record: AnyId, turn: Turn) -> Result<Progress> {
+    let (mut job, done) = (job.clone(), job.progress.map(|progress| progress.done));
     if !cx.is_there(record).await? {
-        return Ok(job.failed("the record has been moved to the trash again"));
+        return Ok(job.failed("the record has been moved to the trash again").into());
     }
     let dependants = cx.trash().indexed_with(record).await?;
     for some in dependants.chunks(AT_ONCE) {
         job = moved(cx, job, some, Direction::Restore).await?;
+        // Records that can't be restored are tried in each turn; one that moves no other ends nothing.
+        if turn.is_over() && job.progress.map(|progress| progress.done) > done {
+            return Ok(Progress::Paused);
+        }
     }
-    Ok(job.finished())
+    Ok(job.finished().into())
 }
 
 /// The direction of a cascade.

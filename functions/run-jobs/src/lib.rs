@@ -9,8 +9,9 @@ mod family;
 mod organization;
 mod person;
 mod person_export;
+mod turn;
 
-use daybook_domain::job::{Job, Status, Work};
+use daybook_domain::job::{Erased, Job, Status, Work};
 use daybook_domain::{
     ApiKeyId, Audit, Conflict, ConversationId, Error as Domain, Event, JobId, Record, Stored, UserId,
 };
@@ -27,6 +28,7 @@ use daybook_store::{Cx, EntryRef, Env, Error, Fact, Kept, Result, Settings, Tx};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use turn::{Progress, Turn};
 
 /// The time-out of an attempt at a job: what is left of the function's time-out is for recording how it ended.
 const LONGEST: Duration = TIMEOUT.saturating_sub(Duration::from_secs(2 * 60));
@@ -40,7 +42,8 @@ pub static CONSUMER: Consumer<JobRun> = Consumer {
     function: "run-jobs",
     presence: Presence::Always,
     wants: Some(wanted),
-    limits: Limits { timeout: TIMEOUT, ..Limits::DEFAULT },
+    org: |job| job.entry.org,
+    limits: Limits { timeout: TIMEOUT, at_once: 8, of_one_org: 3, ..Limits::DEFAULT },
     // With the pauses between them, most of a day.
     retry: RetryPolicy::attempts(100),
 };
@@ -88,7 +91,8 @@ async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) 
     let began = Instant::now();
     let done = tokio::time::timeout(LONGEST, done(files.as_ref(), &cx, &fact, &job)).await;
     let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
-        Ok(done) => done,
+        Ok(Progress::Ended(done)) => *done,
+        Ok(Progress::Paused) => return Ok(Outcome::Yielded),
         // A retry would start over and take as long.
         Err(_) if began.elapsed() >= LONGEST && matches!(job.work, Work::AuditExport { .. }) => {
             job.failed("it took longer than 13 minutes; export a shorter period")
@@ -97,31 +101,35 @@ async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) 
         Err(error)
             if !CONSUMER.retry.is_exhausted(message.attempt) || job.work.is_of_a_family() || is_for_newer(&error) =>
         {
-            if CONSUMER.retry.is_exhausted(message.attempt) {
-                tracing::error!(job = %job.id, error = %error.chain(), "a job keeps failing and is retried");
-            }
             let at = CONSUMER.retry.next_attempt(env, message.attempt);
             return Ok(Outcome::RetryAt(at, error.chain()));
         }
         Err(error) => {
-            tracing::error!(job = %job.id, error = %error.chain(), "a job failed");
-            job.failed("it failed several times; ask for it again, and give the operator of Daybook its id")
+            let failed =
+                job.failed("it failed several times; ask for it again, and give the operator of Daybook its id");
+            end(&cx, &job, failed).await?;
+            return Ok(Outcome::Failed(error.chain()));
         }
     };
     end(&cx, &job, done).await
 }
 
 /// Does the job's work; returns the job as done, or as failed for good.
-async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Result<Job> {
+async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Result<Progress> {
+    let turn = Turn::begin(&cx.env);
     match &job.work {
-        Work::AuditExport { format, filter } => audit_export::run(cx, files, job, *format, filter).await,
-        Work::PersonExport { .. } => person_export::run(cx, files, job, &subject(cx, fact, job).await?).await,
-        Work::PersonErasure { .. } => erasure::run(cx, files, job, &subject(cx, fact, job).await?).await,
-        Work::Removal { record } => family::remove(cx, job, *record).await,
-        Work::Return { record } => family::restore(cx, job, *record).await,
-        Work::Fork { message, from, to } => conversation::copy(cx, job, *from, *message, *to).await,
-        Work::Expiry { conversation } => conversation::erase(cx, job, *conversation).await,
-        Work::OrganizationErasure => organization::run(cx, job).await,
+        Work::AuditExport { format, filter } => audit_export::run(cx, files, job, (*format, filter), turn).await,
+        Work::PersonExport { .. } => {
+            person_export::run(cx, files, job, &subject(cx, fact, job).await?).await.map(Progress::from)
+        }
+        Work::PersonErasure { .. } => {
+            erasure::run(cx, files, job, &subject(cx, fact, job).await?).await.map(Progress::from)
+        }
+        Work::Removal { record } => family::remove(cx, job, *record, turn).await,
+        Work::Return { record } => family::restore(cx, job, *record, turn).await,
+        Work::Fork { message, from, to } => conversation::copy(cx, job, (*from, *message, *to), turn).await,
+        Work::Expiry { conversation } => conversation::erase(cx, job, *conversation, turn).await,
+        Work::OrganizationErasure => organization::run(cx, job, turn).await,
         Work::Unknown(_) => Err(Domain::Conflict(Conflict::NewerVersion).into()),
     }
 }
@@ -162,15 +170,16 @@ async fn end(cx: &Cx, job: &Job, done: Job) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn unwritten(error: FileError) -> Error {
-    Error::unavailable("write a job's file", error)
+/// Stores how much of an erasure is done, for the turn that goes on with it.
+async fn erased_so_far(cx: &Cx, job: &Stored<Job>, erased: Erased) -> Result<Progress> {
+    let so_far = Job { erased: Some(erased), ..(**job).clone() };
+    let (_, tx) = updated(cx, Tx::default(), job, Draft::of(so_far)).await?;
+    cx.next_step().commit(tx.called(Audit::Update), ()).await?;
+    Ok(Progress::Paused)
 }
 
-/// Writes a file that fits in memory; returns its size in bytes.
-async fn write(cx: &Cx, files: &dyn Files, job: &Job, media_type: &str, bytes: &[u8]) -> Result<u64> {
-    let mut file = files.begin(&job.file_key(cx.org), media_type).await.map_err(unwritten)?;
-    file.add(bytes).await.map_err(unwritten)?;
-    file.finish().await.map_err(unwritten)
+fn unwritten(error: FileError) -> Error {
+    Error::unavailable("write a job's file", error)
 }
 
 /// Erases a record, with the secrets that belong to it.

@@ -1,8 +1,8 @@
 //! The job that exports all personal data of a person to a JSON file.
 
 use crate::person::{Known, known};
-use crate::write;
-use daybook_audit::{Entry, WhoKind, shown};
+use crate::unwritten;
+use daybook_audit::{Entry, Shown, WhoKind, shown};
 use daybook_domain::job::Job;
 use daybook_domain::{AnyId, EmailAddress, EntryId, RecordType, Timestamp};
 use daybook_jobs::files::Files;
@@ -14,7 +14,10 @@ use daybook_store::{Cx, Error, Kept, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The content of the file.
+/// How many entries are read at once.
+const AT_ONCE: usize = 100;
+
+/// The content of the file, but for the entries of the audit log, which are its last field.
 #[derive(Serialize)]
 struct PersonExport {
     email: EmailAddress,
@@ -23,7 +26,6 @@ struct PersonExport {
     mails: Vec<ExportedMail>,
     gets_no_mail: bool,
     sync: Vec<ledger::Row>,
-    audit_log: Vec<Entry>,
     mentioned_by: Vec<AnyId>,
     mentioned_in: Vec<EntryId>,
 }
@@ -54,7 +56,6 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
         mails: Vec::new(),
         gets_no_mail: suppression::holds(&cx.env, cx.org, &subject.address).await?,
         sync: Vec::new(),
-        audit_log: Vec::new(),
         // The data of others isn't disclosed; only the ids of what mentions the person.
         mentioned_by: mentions,
         mentioned_in: mentioning,
@@ -75,13 +76,29 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
             export.mails.push(ExportedMail { mail, entry: *entry, delivery });
         }
     }
-    let mut facts = Vec::new();
-    for entry in &entries {
-        facts.extend(cx.journal().fact(*entry).await?);
+    let failed = |error| Error::internal("write a job's file", error);
+    let text = serde_json::to_string_pretty(&export).map_err(failed)?;
+    let mut file = files.begin(&job.file_key(cx.org), "application/json").await.map_err(unwritten)?;
+    let fields = text.strip_suffix("\n}").unwrap_or(&text);
+    file.add(format!("{fields},\n  \"audit_log\": [").as_bytes()).await.map_err(unwritten)?;
+    let mut separator = "\n";
+    for some in entries.chunks(AT_ONCE) {
+        let mut facts = Vec::with_capacity(some.len());
+        for entry in some {
+            facts.extend(cx.journal().fact(*entry).await?);
+        }
+        while !facts.is_empty() {
+            let Shown { entries, left } = shown(cx, &Power::everything(), facts).await?;
+            for entry in entries.into_iter().map(of_others_hidden) {
+                let text = serde_json::to_string_pretty(&entry).map_err(failed)?;
+                file.add(format!("{separator}{text}").as_bytes()).await.map_err(unwritten)?;
+                separator = ",\n";
+            }
+            facts = left;
+        }
     }
-    export.audit_log = shown(cx, &Power::everything(), facts).await?.into_iter().map(of_others_hidden).collect();
-    let text = serde_json::to_vec_pretty(&export).map_err(|error| Error::internal("write a job's file", error))?;
-    let bytes = write(cx, files, job, "application/json", &text).await?;
+    file.add(b"\n]}\n").await.map_err(unwritten)?;
+    let bytes = file.finish().await.map_err(unwritten)?;
     let name = format!("person-{}.json", day_of(job.created_at));
     Ok(job.with_file(name, bytes, cx.now()))
 }

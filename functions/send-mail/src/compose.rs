@@ -1,6 +1,5 @@
 //! Composition of e-mails: recipient, reply address and content, from the journal entry that a mail is about.
 
-use crate::message::{MailJob, MailKind};
 use daybook_domain::invitation::{self, Invitation};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
@@ -10,6 +9,7 @@ use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId, Zone};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
 use daybook_jobs::mail::{Content, Sender, templates};
 use daybook_records::{address_of, invite};
+use daybook_store::rows::mail_job::{MailJob, MailKind};
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, EntryRef, Env, Error, Fact, Result};
 use serde_json::Value;

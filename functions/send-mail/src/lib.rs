@@ -9,14 +9,15 @@ mod events;
 mod message;
 mod wants;
 
-pub use message::{MailEvent, MailJob, MailKind, mail_id};
+pub use daybook_store::rows::mail_job::{MailJob, MailKind};
+pub use message::{MailEvent, mail_id};
 
 use compose::Composed;
 use daybook_domain::{AnyId, Timestamp};
 use daybook_jobs::mail::{Mail, Mailer, SendError, Sender};
 use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
 use daybook_store::rows::delivery::{self, Delivery, Settled, State, Turn};
-use daybook_store::rows::{is_too_far_ahead, suppression};
+use daybook_store::rows::{is_too_far_ahead, mail_job, suppression};
 use daybook_store::{EntryRef, Env, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +27,13 @@ const EVENTS: Duration = Duration::from_secs(15 * 60);
 
 /// The consumer of entries that lead to mails.
 pub static CONSUMER: Consumer<MailJob> = Consumer {
-    queue: Queue { name: "mail" },
+    queue: Queue { name: mail_job::QUEUE },
     function: "send-mail",
     presence: Presence::Always,
     wants: Some(wants::mails),
+    org: |job| job.entry.org,
     // On one machine a request then waits for one mail to be written, rather than ten.
-    limits: Limits { batch_under_load: 1, ..Limits::DEFAULT },
+    limits: Limits { under_load: 1, ..Limits::DEFAULT },
     // With the pauses between them, more than a day.
     retry: RetryPolicy::attempts(100),
 };
@@ -76,9 +78,13 @@ async fn send(env: &Arc<Env>, post: &Post, job: MailJob, attempt: u32) -> Result
     match post.mailer.send(&mail).await {
         Ok(remote_id) => settle.finish(State::Sent, Some(&remote_id), None).await,
         Err(SendError::Refused(reason)) => settle.finish(State::Failed, None, Some(&reason)).await,
-        Err(SendError::Temporary(reason)) if CONSUMER.retry.is_exhausted(attempt) => {
+        Err(SendError::Temporary(reason) | SendError::Blocked(reason)) if CONSUMER.retry.is_exhausted(attempt) => {
             settle.finish(State::Failed, None, Some(&reason)).await
         }
+        Err(SendError::Blocked(reason)) => match settle.later(attempt, reason).await? {
+            Outcome::RetryAt(at, reason) => Ok(Outcome::Stuck(at, reason)),
+            other => Ok(other),
+        },
         Err(SendError::Temporary(reason)) => settle.later(attempt, reason).await,
         Err(SendError::OutcomeUnknown(reason)) => {
             settle.wait(State::OutcomeUnknown, env.clock.now().plus(EVENTS), reason).await

@@ -1,72 +1,10 @@
-//! The messages of the mail queue: one job per mail, and delivery events of Amazon SES.
+//! The messages of the mail queue besides jobs: delivery events of Amazon SES, by the ids of mails.
 
-use daybook_domain::{EmailAddress, EntryId, OrgId, SubmissionId};
+use daybook_domain::{EmailAddress, EntryId, OrgId};
 use daybook_store::EntryRef;
-use serde::{Deserialize, Serialize};
+use daybook_store::rows::mail_job::{MailJob, MailKind};
 use serde_json::Value;
 use uuid::Uuid;
-
-/// A mail to send about a journal entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailJob {
-    /// The entry.
-    #[serde(flatten)]
-    pub entry: EntryRef,
-    /// The kind of mail.
-    pub kind: MailKind,
-    /// The submission it is about, if the entry was at hand.
-    #[serde(default)]
-    pub about: Option<SubmissionId>,
-}
-
-macro_rules! mails {
-    ($($(#[$doc:meta])* $name:ident $consumer:literal $letter:literal,)*) => {
-        /// The kind of a mail.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum MailKind {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl MailKind {
-            /// The name of the mail as a consumer of entries.
-            pub fn consumer(self) -> &'static str {
-                match self { $(MailKind::$name => $consumer,)* }
-            }
-
-            fn letter(self) -> &'static str {
-                match self { $(MailKind::$name => $letter,)* }
-            }
-
-            fn of_letter(letter: &str) -> Option<MailKind> {
-                match letter { $($letter => Some(MailKind::$name),)* _ => None }
-            }
-        }
-    };
-}
-
-mails! {
-    /// To the visitor: we have received your message.
-    Confirmation "mail-confirmation" "c",
-    /// To the team: a new submission.
-    Notification "mail-notification" "n",
-    /// To a user: confirm your address.
-    Verification "mail-verification" "v",
-    /// To a user: choose a new password.
-    PasswordReset "mail-password-reset" "r",
-    /// To a user: your password was changed.
-    PasswordChanged "mail-password-changed" "p",
-    /// To a user: another address is to be confirmed.
-    AddressToChange "mail-address-to-change" "b",
-    /// To a user's previous address: the address was changed.
-    AddressChanged "mail-address-changed" "a",
-    /// To an invited person: join an organisation.
-    Invitation "mail-invitation" "i",
-    /// To a user: a task was assigned to you.
-    TaskAssigned "mail-task-assigned" "t",
-    /// To a user: a reminder of a task.
-    TaskReminder "mail-task-reminder" "m",
-}
 
 /// The id of a mail, sent along as a tag: organisation, entry and kind, `[a-z0-9-]`.
 pub fn mail_id(job: &MailJob) -> String {

@@ -1,7 +1,7 @@
 //! The rules that decide which e-mails a journal entry leads to.
 
-use crate::message::{MailJob, MailKind};
 use daybook_domain::{Actor, Audit, Event, SubmissionId, UserId};
+use daybook_store::rows::mail_job::{MailJob, MailKind};
 use daybook_store::{EntryRef, Fact, Settings};
 
 /// The mails for an entry. The team is notified of every accepted submission; a visitor who posted one without

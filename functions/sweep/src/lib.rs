@@ -56,7 +56,8 @@ async fn send(queues: &dyn Queues, items: Vec<DueItem>, delay: impl Fn(&DueItem)
             continue;
         };
         let delay = delay(&item);
-        let outgoing = Outgoing { body: item.message, delay, entry: None, trace: None };
+        let org = consumer.org_of(&item.message);
+        let outgoing = Outgoing { body: item.message, delay, entry: None, org, trace: None };
         match queues.send(consumer.queue(), outgoing).await {
             Ok(()) => sent += 1,
             // It is due again when its lease ends.

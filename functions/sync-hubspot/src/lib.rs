@@ -35,6 +35,7 @@ pub static CONSUMER: Consumer<SyncJob> = Consumer {
     function: "sync-hubspot",
     presence: Presence::Optional,
     wants: Some(wanted),
+    org: |job| job.org,
     limits: Limits::DEFAULT,
     // With the pauses between them, most of a day or more.
     retry: RetryPolicy::attempts(200),

@@ -74,7 +74,7 @@ async fn create(cx: &impl Fn(&'static str) -> Cx, clock: &Clock, leads: usize) -
 }
 
 async fn remove(cx: &impl Fn(&'static str) -> Cx) -> Result<(), Error> {
-    let demo = Filter { field: "source".to_owned(), op: Op::Eq, value: Value::from(DEMO_DATA) };
+    let demo = Filter::new("source", Op::Eq, Value::from(DEMO_DATA));
     let bar = bar(0, "leads removed");
     let mut cursor: Option<String> = None;
     loop {

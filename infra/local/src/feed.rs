@@ -4,7 +4,7 @@
 use daybook_domain::{EntryId, Timestamp};
 use daybook_jobs::Queues;
 use daybook_store::rows::{SKEW, checkpoint, is_too_far_ahead};
-use daybook_store::{Committed, EntryRef, Env, Fact, Result, SignedFact};
+use daybook_store::{Committed, EntryRef, Env, Error, Fact, Result, SignedFact};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -118,7 +118,14 @@ impl Feed {
 async fn dispatch(env: &Arc<Env>, queues: &Arc<dyn Queues>, committed: Committed) -> Result<()> {
     let fact = match committed.fact {
         Some(fact) => Some(*fact),
-        None => SignedFact::read(env, committed.entry).await?,
+        None => match SignedFact::read(env, committed.entry).await {
+            // It would fail for ever; `redrive` dispatches it after an update that can read it.
+            Err(error @ Error::Internal { .. }) => {
+                tracing::error!(entry = %committed.entry.entry, error = %error.chain(), "an entry can't be read");
+                None
+            }
+            read => read?,
+        },
     };
     match fact {
         Some(fact) => daybook_dispatch::dispatch(env.clone(), queues.clone(), fact).await,

@@ -2,19 +2,27 @@
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse as _;
 use daybook_jobs::files::{Archive, FileError, Files, Links, Writing};
 use daybook_store::{Env, Purpose};
 use futures::future::BoxFuture;
-use serde::Deserialize;
-use std::io::{self, ErrorKind, Write as _};
+use futures::stream::try_unfold;
+use serde::{Deserialize, Serialize};
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Component, Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::{NamedTempFile, TempPath};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
 
 type Result<T> = std::result::Result<T, FileError>;
+
+/// The bytes of a file that are read at once.
+const CHUNK: usize = 64 * 1024;
 
 /// A folder of files.
 #[derive(Clone, Debug)]
@@ -57,15 +65,30 @@ impl Folder {
         if !genuine || expires < folder.env.clock.now().as_second() {
             return (StatusCode::FORBIDDEN, "The link is invalid or has expired; read the job again.").into_response();
         }
-        let read = folder.read(&key).await.ok().flatten();
-        let Some(bytes) = read else { return (StatusCode::NOT_FOUND, "The file no longer exists.").into_response() };
-        let mut answer = Response::new(Body::from(bytes));
+        let Some((body, bytes)) = folder.stream(&key).await else {
+            return (StatusCode::NOT_FOUND, "The file no longer exists.").into_response();
+        };
+        let mut answer = Response::new(body);
+        answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes));
         let kind = if name.ends_with(".csv") { "text/csv; charset=utf-8" } else { "application/json" };
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         if let Ok(saved) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
             answer.headers_mut().insert(CONTENT_DISPOSITION, saved);
         }
         answer
+    }
+
+    /// The content of a file, read as the client takes it, and its size; none if the file can't be read.
+    async fn stream(&self, key: &str) -> Option<(Body, u64)> {
+        let file = File::open(self.file("read a file", key).ok()?).await.ok()?;
+        let bytes = file.metadata().await.ok()?.len();
+        let chunks = try_unfold(file, |mut file| async move {
+            let mut chunk = vec![0; CHUNK];
+            let read = file.read(&mut chunk).await?;
+            chunk.truncate(read);
+            Ok::<_, io::Error>((read > 0).then_some((chunk, file)))
+        });
+        Some((Body::from_stream(chunks), bytes))
     }
 
     /// Removes files that are older than the retention time.
@@ -95,9 +118,9 @@ fn failed(what: &'static str, key: &str) -> impl FnOnce(io::Error) -> FileError 
 }
 
 /// A new temporary file in the target's folder.
-fn temporary(what: &'static str, key: &str, file: &FilePath) -> Result<tempfile::NamedTempFile> {
+fn temporary(what: &'static str, key: &str, file: &FilePath) -> Result<NamedTempFile> {
     let folder = file.parent().unwrap_or(file);
-    std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder)).map_err(failed(what, key))
+    std::fs::create_dir_all(folder).and_then(|()| NamedTempFile::new_in(folder)).map_err(failed(what, key))
 }
 
 impl Files for Folder {
@@ -106,6 +129,28 @@ impl Files for Folder {
             let place = self.file("begin a file", key)?;
             let file = temporary("begin a file", key, &place)?;
             Ok(Box::new(PartialFile { key: key.to_owned(), place, file, bytes: 0 }) as Box<dyn Writing>)
+        })
+    }
+
+    fn resume<'a>(&'a self, key: &'a str, paused: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>> {
+        Box::pin(async move {
+            let what = "go on with a file";
+            let place = self.file(what, key)?;
+            let unreadable = |error| failed(what, key)(io::Error::new(ErrorKind::InvalidData, error));
+            let Paused { name, bytes } = serde_json::from_str(paused).map_err(unreadable)?;
+            let path = place.with_file_name(name);
+            let open = |path: &FilePath| {
+                let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+                file.set_len(bytes)?;
+                file.seek(SeekFrom::End(0))?;
+                Ok(file)
+            };
+            let file = open(&path).map_err(failed(what, key))?;
+            let mut path = TempPath::try_from_path(&path).map_err(failed(what, key))?;
+            // After a failure the next attempt goes on from the same place.
+            path.disable_cleanup(true);
+            let file = NamedTempFile::from_parts(file, path);
+            Ok(Box::new(PartialFile { key: key.to_owned(), place, file, bytes }) as Box<dyn Writing>)
         })
     }
 
@@ -161,7 +206,15 @@ impl Archive for Folder {
 struct PartialFile {
     key: String,
     place: PathBuf,
-    file: tempfile::NamedTempFile,
+    file: NamedTempFile,
+    bytes: u64,
+}
+
+/// A file that is written on later.
+#[derive(Serialize, Deserialize)]
+struct Paused {
+    /// The name of the temporary file, in the folder of the file that it becomes.
+    name: String,
     bytes: u64,
 }
 
@@ -170,6 +223,16 @@ impl Writing for PartialFile {
         self.bytes += bytes.len() as u64;
         let written = self.file.write_all(bytes).map_err(failed("write a file", &self.key));
         Box::pin(async { written })
+    }
+
+    fn pause(&mut self) -> BoxFuture<'_, Result<Option<String>>> {
+        let name = self.file.path().file_name().map(|name| name.to_string_lossy().into_owned());
+        let paused = Paused { name: name.unwrap_or_default(), bytes: self.bytes };
+        // Kept when this is dropped; `tidy` removes it where no job goes on with it.
+        self.file.disable_cleanup(true);
+        let text = self.file.as_file().sync_all().and_then(|()| Ok(serde_json::to_string(&paused)?));
+        let text = text.map(Some).map_err(failed("pause a file", &self.key));
+        Box::pin(async { text })
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<u64>> {

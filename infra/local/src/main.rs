@@ -2,8 +2,9 @@
 //! document.
 
 use clap::{Parser, Subcommand};
+use daybook_domain::Timestamp;
 use daybook_domain::origin::Host;
-use daybook_local::{DemoData, ServeOptions, backup, demo_data, functions, restore, serve};
+use daybook_local::{DemoData, ServeOptions, backup, demo_data, functions, redrive, restore, serve};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,6 +47,13 @@ enum Command {
         /// The backup.
         folder: PathBuf,
     },
+    /// Dispatch the journal's entries again, from a time on, when the server starts next: what was to follow from them and
+    /// didn't happen, such as mails and syncs, happens then.
+    Redrive {
+        /// The time, such as 2026-11-30T08:00:00Z.
+        #[arg(long)]
+        from: Timestamp,
+    },
     /// Fill the default organisation with sample leads, or remove them.
     #[command(subcommand, name = "demo-data")]
     DemoData(DemoDataCommand),
@@ -82,6 +90,7 @@ fn main() -> ExitCode {
             };
             run(demo_data(what, &arguments.data))
         }
+        Some(Command::Redrive { from }) => run(redrive(from, &arguments.data)),
         Some(Command::Backup { folder }) => run(backup(&arguments.data, &folder)),
         Some(Command::Restore { folder }) => run(restore(&folder, &arguments.data)),
         None => run(serve(ServeOptions { port: arguments.port, data: arguments.data, hosts: arguments.hosts })),

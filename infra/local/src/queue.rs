@@ -2,12 +2,13 @@
 //! the table.
 
 use daybook_consumers::CONSUMERS;
-use daybook_domain::{EntryId, Timestamp};
+use daybook_domain::{EntryId, OrgId, Timestamp};
 use daybook_jobs::{LONGEST_DELAY, Outgoing, Queue, QueueError, Queues};
 use daybook_store::Clock;
 use daybook_store::rows::is_too_far_ahead;
 use futures::future::BoxFuture;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -27,9 +28,11 @@ pub struct Waiting {
     pub receives: u32,
     /// The journal entry it comes from, if it isn't stored elsewhere.
     pub entry: Option<EntryId>,
+    /// The organisation that it is for.
+    pub org: Option<OrgId>,
 }
 
-/// The queues in memory, each ordered by time.
+/// The queues in memory. Organisations take turns in each; the messages of one are ordered by time.
 #[derive(Clone, Debug)]
 pub struct MemoryQueues {
     clock: Clock,
@@ -41,8 +44,41 @@ pub struct MemoryQueues {
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    waiting: HashMap<Queue, BTreeMap<(Timestamp, u64), Waiting>>,
+    lines: HashMap<Queue, Lines>,
     handed_out: BTreeMap<u64, Option<EntryId>>,
+}
+
+/// The messages of a queue.
+#[derive(Debug, Default)]
+struct Lines {
+    of_org: BTreeMap<Option<OrgId>, Line>,
+    /// The organisation that had the last turn.
+    last: Option<Option<OrgId>>,
+}
+
+/// The messages of an organisation in a queue.
+#[derive(Debug, Default)]
+struct Line {
+    waiting: BTreeMap<(Timestamp, u64), Waiting>,
+    /// The number of messages that are worked on.
+    working: usize,
+}
+
+impl Line {
+    /// Takes the first message that is due. One with a later time than any delay allows is due, too: it was sent while
+    /// the clock was ahead.
+    fn take(&mut self, now: Timestamp) -> Option<Waiting> {
+        let first = self.waiting.first_entry().filter(|first| first.key().0 <= now);
+        let taken = match first {
+            Some(first) => first.remove(),
+            None => {
+                let is_ahead = |at: Timestamp| is_too_far_ahead(at, now, LONGEST_DELAY);
+                self.waiting.last_entry().filter(|last| is_ahead(last.key().0))?.remove()
+            }
+        };
+        self.working += 1;
+        Some(taken)
+    }
 }
 
 impl MemoryQueues {
@@ -59,22 +95,17 @@ impl MemoryQueues {
         MemoryQueues { absent, ..self.clone() }
     }
 
-    /// Takes messages of a queue that are due, at most `most`. One with a later time than any delay allows is due, too:
-    /// it was sent while the clock was ahead.
-    pub fn take(&self, queue: Queue, most: usize) -> Vec<Waiting> {
+    /// Takes messages of a queue that are due, at most `most`: one of each organisation in turn, and of none that more
+    /// than `of_one_org` are worked on.
+    pub fn take(&self, queue: Queue, most: usize, of_one_org: usize) -> Vec<Waiting> {
         let now = self.clock.now();
         let mut inner = self.inner();
         let mut taken = Vec::new();
-        let waiting = inner.waiting.entry(queue).or_default();
+        let lines = inner.lines.entry(queue).or_default();
         while taken.len() < most
-            && let Some(first) = waiting.first_entry().filter(|first| first.key().0 <= now)
+            && let Some(message) = lines.take(now, of_one_org)
         {
-            taken.push(first.remove());
-        }
-        while taken.len() < most
-            && let Some(last) = waiting.last_entry().filter(|last| is_too_far_ahead(last.key().0, now, LONGEST_DELAY))
-        {
-            taken.push(last.remove());
+            taken.push(message);
         }
         inner.handed_out.extend(taken.iter().map(|message| (message.number, message.entry)));
         taken
@@ -82,7 +113,7 @@ impl MemoryQueues {
 
     /// Acknowledges a message.
     pub fn done(&self, message: &Waiting) {
-        self.inner().handed_out.remove(&message.number);
+        self.inner().returned(message);
     }
 
     /// Returns a failed message to its queue, with a pause that doubles on every delivery. It is never given up, as no
@@ -91,15 +122,15 @@ impl MemoryQueues {
         let pause = first_pause.saturating_mul(1 << message.receives.min(16)).min(Self::LONGEST_PAUSE);
         let at = self.clock.now().plus(pause);
         let mut inner = self.inner();
-        inner.handed_out.remove(&message.number);
-        let again = Waiting { at, receives: message.receives + 1, ..message };
-        inner.waiting.entry(again.queue).or_default().insert((at, again.number), again);
+        inner.returned(&message);
+        inner.add(Waiting { at, receives: message.receives + 1, ..message });
     }
 
     /// The oldest entry with an unacknowledged message.
     pub fn oldest_entry(&self) -> Option<EntryId> {
         let inner = self.inner();
-        let waiting = inner.waiting.values().flat_map(BTreeMap::values).filter_map(|message| message.entry);
+        let lines = inner.lines.values().flat_map(|lines| lines.of_org.values());
+        let waiting = lines.flat_map(|line| line.waiting.values()).filter_map(|message| message.entry);
         waiting.chain(inner.handed_out.values().flatten().copied()).min()
     }
 
@@ -116,6 +147,50 @@ impl MemoryQueues {
     }
 }
 
+impl Inner {
+    fn add(&mut self, message: Waiting) {
+        let line = self.lines.entry(message.queue).or_default().of_org.entry(message.org).or_default();
+        line.waiting.insert((message.at, message.number), message);
+    }
+
+    /// Notes that a message isn't worked on any more.
+    fn returned(&mut self, message: &Waiting) {
+        self.handed_out.remove(&message.number);
+        let lines = self.lines.entry(message.queue).or_default();
+        if let Some(line) = lines.of_org.get_mut(&message.org) {
+            line.working = line.working.saturating_sub(1);
+            if line.working == 0 && line.waiting.is_empty() {
+                lines.of_org.remove(&message.org);
+            }
+        }
+    }
+}
+
+impl Lines {
+    /// Takes the next message: of the first organisation after the one that had the last turn.
+    fn take(&mut self, now: Timestamp, of_one_org: usize) -> Option<Waiting> {
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let before = self.last.map_or(Bound::Unbounded, Bound::Included);
+        let mut taken = None;
+        for range in [(after, Bound::Unbounded), (Bound::Unbounded, before)] {
+            for (org, line) in self.of_org.range_mut(range) {
+                if line.working < of_one_org
+                    && let Some(message) = line.take(now)
+                {
+                    taken = Some((*org, message));
+                    break;
+                }
+            }
+            if taken.is_some() {
+                break;
+            }
+        }
+        let (org, message) = taken?;
+        self.last = Some(org);
+        Some(message)
+    }
+}
+
 impl Queues for MemoryQueues {
     fn has(&self, queue: Queue) -> bool {
         !self.absent.contains(&queue)
@@ -126,8 +201,8 @@ impl Queues for MemoryQueues {
         let mut inner = self.inner();
         inner.next += 1;
         let number = inner.next;
-        let waiting = Waiting { number, queue, body: message.body, at, receives: 0, entry: message.entry };
-        inner.waiting.entry(queue).or_default().insert((at, number), waiting);
+        let Outgoing { body, entry, org, .. } = message;
+        inner.add(Waiting { number, queue, body, at, receives: 0, entry, org });
         drop(inner);
         if let Some(arrived) = self.arrived.get(&queue) {
             arrived.notify_one();

@@ -1,25 +1,27 @@
 //! The server process: start-up, background workers, and graceful shutdown.
 
+use crate::connections::{ConnectionLimits, Connections};
 use crate::data::{ADDRESS, DataError, check_format, has_format, is_empty, lock, make_private, table, unusable};
 use crate::files::Folder;
 use crate::host::{Addresses, KnownHosts, of_known_host};
 use crate::pace::{Pace, counted};
 use crate::pages::{Shown, with_pages};
 use crate::system::{Options, StartError, System};
-use crate::workers::{BATCH, Workers};
+use crate::workers::Workers;
 use crate::{log, secrets};
 use axum::middleware::from_fn_with_state;
 use daybook_domain::job::KEPT;
 use daybook_domain::origin::Host;
 use daybook_domain::{FormId, Phone};
 use daybook_embedded::{Durability, Local};
+use daybook_jobs::Worker;
 use daybook_jobs::ai::AiProviders;
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::llm::Timeouts;
 use daybook_jobs::mail::Outbox;
 use daybook_store::config::Variables;
 use daybook_store::{Clock, Settings};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -91,7 +93,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let here = format!("http://{}", SocketAddr::from((addresses.loopback, port)));
     std::fs::write(options.data.join(ADDRESS), here).map_err(|error| unusable(&options.data, error))?;
     system.settings.public_url = format!("http://localhost:{port}");
-    let Connected { hubspot, ai } = from_environment(&mut system.settings)?;
+    let Named { hubspot, ai, limits } = from_environment(&mut system.settings)?;
     (system.hubspot, system.ai) = (hubspot, Some(ai));
     let (rate_limits, has_hubspot) = (system.settings.rate_limits, system.hubspot.is_some());
     let system = System::start(system).await?;
@@ -121,24 +123,20 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         eprintln!("Stopping after the requests in progress.");
         drop(asked);
     });
-    let serve_on = |listener: TcpListener| {
-        let (app, mut stop) = (app.clone().into_make_service_with_connect_info::<SocketAddr>(), was_asked.clone());
-        let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
-            let _ = stop.changed().await;
-        });
-        graceful.into_future()
-    };
+    let connections = Connections::new(limits);
+    let env = system.env.clone();
+    let serve_on = |listener| connections.clone().serve(listener, app.clone(), env.clone(), was_asked.clone());
     let serving: Vec<_> = listeners.into_iter().map(serve_on).collect();
-    let served = tokio::select! {
-        served = try_join_all(serving) => served.map(|_| ()),
+    tokio::select! {
+        _ = join_all(serving) => {}
         // A client that neither continues nor disconnects must not block the shutdown.
-        () = async { let _ = was_asked.changed().await; tokio::time::sleep(LONGEST_END).await } => Ok(()),
-    };
+        () = async { let _ = was_asked.changed().await; tokio::time::sleep(LONGEST_END).await } => {}
+    }
     drop(stop);
     tidying.abort();
     // The workers end by themselves when no work is left; they hold nothing that could be lost.
     let _ = tokio::time::timeout(LONGEST_END, working).await;
-    served.map_err(ServeError::Broken)
+    Ok(())
 }
 
 /// Listens on these addresses, all at one port, which is returned, too: 0 becomes a free one.
@@ -185,7 +183,7 @@ pub(crate) fn opened(data: &Path, clock: Clock) -> Result<Opened, ServeError> {
     Ok(Opened { _lock: lock, table, options: options.map_err(StartError::from)? })
 }
 
-/// Runs the workers until the stop signal, each queue in its own task, so that none waits for another's external
+/// Runs the workers until the stop signal, each queue in tasks of its own, so that none waits for another's external
 /// system; then finishes the due work.
 async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
     let mut tasks = JoinSet::new();
@@ -202,13 +200,16 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
             }
         }
     });
-    for worker in workers.all() {
+    let limits = |worker: &Worker| worker.consumer.limits();
+    let places = workers.all().iter().flat_map(|worker| (0..limits(worker).at_once).map(move |nth| (worker, nth)));
+    for (worker, nth) in places {
         let (workers, worker, paced, mut stopped) = (workers.clone(), worker.clone(), pace.clone(), stop.clone());
         tasks.spawn(async move {
             while stopped.has_changed().is_ok() {
                 paced.yield_to_requests().await;
-                let most = if paced.is_busy() { worker.consumer.limits().batch_under_load } else { BATCH };
-                if workers.work_on(&worker, most).await == 0 {
+                let rests = paced.is_busy() && nth >= limits(&worker).under_load;
+                // One message at a time, so that none waits for a long one while another place is free.
+                if rests || workers.work_on(&worker, 1).await == 0 {
                     tokio::select! {
                         _ = stopped.changed() => {}
                         () = workers.arrival(worker.consumer.queue()) => {}
@@ -276,14 +277,15 @@ fn durability() -> Result<Durability, ServeError> {
     }
 }
 
-/// The other systems that the environment names.
-struct Connected {
+/// What the environment names: other systems, and the limits of connections.
+struct Named {
     hubspot: Option<HubSpot>,
     ai: Arc<AiProviders>,
+    limits: ConnectionLimits,
 }
 
 /// Applies the environment variables of `cargo dev`, some of which exist only here.
-fn from_environment(settings: &mut Settings) -> Result<Connected, ServeError> {
+fn from_environment(settings: &mut Settings) -> Result<Named, ServeError> {
     let get = |name: &str| std::env::var(name).ok();
     let mut variables = Variables::new(&get);
     let off = variables.optional("RATE_LIMITS", |text| match text {
@@ -293,6 +295,9 @@ fn from_environment(settings: &mut Settings) -> Result<Connected, ServeError> {
     });
     let base = variables
         .optional("RETRY_BASE_MS", |text| text.parse::<u64>().map(|millis| Duration::from_millis(millis.max(1))));
+    let count = |text: &str| text.parse::<usize>().ok().filter(|count| *count > 0).ok_or("must be a number from 1 on");
+    let all = variables.optional("MAX_CONNECTIONS", count);
+    let per_address = variables.optional("MAX_CONNECTIONS_PER_ADDRESS", count);
     settings.rate_limits = off.unwrap_or(settings.rate_limits);
     settings.retry_base = base.unwrap_or(settings.retry_base);
     daybook_store::config::adjust(settings, &mut variables);
@@ -304,7 +309,8 @@ fn from_environment(settings: &mut Settings) -> Result<Connected, ServeError> {
     let hubspot =
         hubspot.map(|hubspot| HubSpot::new(HubSpotSettings { pause: settings.retry_base / 10, ..hubspot })).transpose();
     let hubspot = hubspot.map_err(|error| ServeError::Broken(io::Error::other(error)))?;
-    Ok(Connected { hubspot, ai: Arc::new(ai) })
+    let limits = ConnectionLimits::of(all, per_address);
+    Ok(Named { hubspot, ai: Arc::new(ai), limits })
 }
 
 fn announce(port: u16, options: &ServeOptions, left: usize, rate_limits: bool) {

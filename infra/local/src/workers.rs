@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The most messages per batch of a worker, as with SQS.
-pub const BATCH: usize = 10;
+const BATCH: usize = 10;
 
 /// How long a batch may take.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -131,7 +131,7 @@ impl Workers {
 
     /// Lets a worker process at most `most` messages of its queue; returns the number of messages.
     pub async fn work_on(&self, worker: &Worker, most: usize) -> usize {
-        let messages = self.queues.take(worker.consumer.queue(), most);
+        let messages = self.queues.take(worker.consumer.queue(), most, worker.consumer.limits().of_one_org);
         let batch = messages
             .iter()
             .map(|message| Delivered { id: message.number.to_string(), body: message.body.clone() })

@@ -7,12 +7,12 @@ use daybook_domain::stored::FORM;
 use daybook_domain::{Actor, AnyId, Audit, EntryId, Event, RecordType, Timestamp, Unknown, choices};
 use daybook_http::status_code;
 use daybook_records::power::Power;
+use daybook_store::facts::FirstDetails;
 use daybook_store::journal::{Detail, RequestDetail};
-use daybook_store::{Cx, Fact, Result};
-use futures::future::try_join_all;
+use daybook_store::{Cx, Fact, Result, bytes_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// An entry of the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -103,9 +103,11 @@ pub struct Asked {
     pub path: String,
     /// The query.
     pub query: Option<String>,
-    /// The body; `null` if there was none, or if it was too large to store.
+    /// The body: the fields that fit 8 KB together; `null` if there was none.
     #[schema(value_type = Value)]
     pub body: Value,
+    /// The number of the body's fields that are left out.
+    pub omitted_fields: usize,
     /// The client's network address.
     pub ip: Option<String>,
     /// The client's `User-Agent` header.
@@ -125,11 +127,26 @@ pub struct FieldChange {
     pub after: Value,
 }
 
-/// Joins facts with their details into entries, for a reader with this power. Details of records that the reader can't
-/// read are left out.
-pub async fn shown(cx: &Cx, reader: &Power, facts: Vec<Fact>) -> Result<Vec<Entry>> {
-    let mut details = cx.journal().details(facts.iter().map(|fact| fact.id)).await?;
-    let mut requests = requests(cx, &facts, &details).await?;
+/// The bytes of details that are read for one page. JSON values take up to ten times as much memory as their text.
+const SHOWN_BYTES: usize = 1 << 20;
+
+/// Entries, and the facts that are left for the next page.
+#[derive(Debug)]
+pub struct Shown {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// The facts whose entries didn't fit.
+    pub left: Vec<Fact>,
+}
+
+/// Joins facts with their details into entries, for a reader with this power: as many as fit a page, and one at least.
+/// Details of records that the reader can't read are left out.
+pub async fn shown(cx: &Cx, reader: &Power, mut facts: Vec<Fact>) -> Result<Shown> {
+    let ids: Vec<EntryId> = facts.iter().map(|fact| fact.id).collect();
+    let FirstDetails { mut details, read } = cx.journal().first_details(&ids, SHOWN_BYTES).await?;
+    let mut left = facts.split_off(read);
+    let Requests { of_entry: mut requests, read } = requests(cx, &facts, &details).await?;
+    left.splice(..0, facts.split_off(read));
     let readable = readable(cx, reader, &facts, &requests).await?;
     let entry = |fact: Fact| {
         let (detail, request) = (details.remove(&fact.id), requests.remove(&fact.id));
@@ -139,7 +156,7 @@ pub async fn shown(cx: &Cx, reader: &Power, facts: Vec<Fact>) -> Result<Vec<Entr
             None => whole,
         }
     };
-    Ok(facts.into_iter().map(entry).collect())
+    Ok(Shown { entries: facts.into_iter().map(entry).collect(), left })
 }
 
 /// The records that a reader can read, and the entries whose requests the reader may see.
@@ -173,10 +190,12 @@ async fn readable(
         return Ok(None);
     }
     let mut of_entry: HashMap<EntryId, Fact> = facts.iter().map(|fact| (fact.id, fact.clone())).collect();
-    let ids: BTreeSet<&str> = facts.iter().map(|fact| fact.request_id.as_str()).collect();
-    let found = try_join_all(ids.into_iter().map(|id| cx.journal().of_request(id))).await?;
-    let mut groups: Vec<Vec<EntryId>> = found.into_iter().flat_map(BTreeMap::into_values).collect();
-    groups.retain(|entries| entries.iter().any(|entry| of_entry.contains_key(entry)));
+    let mut groups: Vec<Vec<EntryId>> = Vec::new();
+    for fact in facts {
+        if !groups.iter().any(|entries| entries.contains(&fact.id)) {
+            groups.extend(cx.journal().request_of(fact.id, &fact.request_id).await?.map(|(_, entries)| entries));
+        }
+    }
     let others: BTreeSet<EntryId> =
         groups.iter().flatten().copied().filter(|entry| !of_entry.contains_key(entry)).collect();
     of_entry.extend(cx.journal().facts(others.into_iter()).await?.into_iter().map(|fact| (fact.id, fact)));
@@ -220,31 +239,44 @@ fn add_named(value: &Value, ids: &mut BTreeSet<AnyId>) {
     }
 }
 
-/// The requests of facts, by fact. A request with several facts is stored with the first of them.
-async fn requests(
-    cx: &Cx,
-    facts: &[Fact],
-    details: &HashMap<EntryId, Detail>,
-) -> Result<HashMap<EntryId, RequestDetail>> {
-    let own = |id: &EntryId| details.get(id).and_then(|detail| detail.request.clone());
-    let mut requests: HashMap<EntryId, RequestDetail> =
-        facts.iter().filter_map(|fact| Some((fact.id, own(&fact.id)?))).collect();
-    let others: BTreeSet<&str> =
-        facts.iter().filter(|fact| !requests.contains_key(&fact.id)).map(|fact| fact.request_id.as_str()).collect();
-    for id in others {
-        for (first, entries) in cx.journal().of_request(id).await? {
-            let missing: Vec<EntryId> = entries.into_iter().filter(|entry| !requests.contains_key(entry)).collect();
-            let wanted = missing.iter().any(|entry| facts.iter().any(|fact| fact.id == *entry));
-            if !wanted {
-                continue;
-            }
-            let detail = cx.journal().details(std::iter::once(first)).await?.remove(&first);
-            if let Some(request) = detail.and_then(|detail| detail.request) {
-                requests.extend(missing.into_iter().map(|entry| (entry, request.clone())));
-            }
+/// The requests of the first of some entries.
+struct Requests {
+    of_entry: HashMap<EntryId, RequestDetail>,
+    /// The number of entries whose requests fit a page.
+    read: usize,
+}
+
+/// The requests of facts, in their order. A request with several facts is stored with the first of them.
+async fn requests(cx: &Cx, facts: &[Fact], details: &HashMap<EntryId, Detail>) -> Result<Requests> {
+    let mut of_entry = HashMap::new();
+    let mut firsts: HashMap<EntryId, EntryId> = HashMap::new();
+    let mut stored: HashMap<EntryId, Option<(RequestDetail, usize)>> = HashMap::new();
+    let mut bytes = 0;
+    for (read, fact) in facts.iter().enumerate() {
+        if let Some(own) = details.get(&fact.id).and_then(|detail| detail.request.clone()) {
+            of_entry.insert(fact.id, own);
+            continue;
         }
+        if !firsts.contains_key(&fact.id)
+            && let Some((first, entries)) = cx.journal().request_of(fact.id, &fact.request_id).await?
+        {
+            firsts.extend(entries.into_iter().map(|entry| (entry, first)));
+        }
+        let Some(first) = firsts.get(&fact.id) else { continue };
+        if !stored.contains_key(first) {
+            let detail = cx.journal().details(std::iter::once(*first)).await?.remove(first);
+            let request = detail.and_then(|detail| detail.request);
+            let sized = request.map(|request| bytes_of(&request).map(|bytes| (request, bytes))).transpose()?;
+            stored.insert(*first, sized);
+        }
+        let Some((request, size)) = &stored[first] else { continue };
+        bytes += size;
+        if bytes > SHOWN_BYTES && read > 0 {
+            return Ok(Requests { of_entry, read });
+        }
+        of_entry.insert(fact.id, request.clone());
     }
-    Ok(requests)
+    Ok(Requests { of_entry, read: facts.len() })
 }
 
 fn entry(fact: Fact, detail: Option<Detail>, request: Option<RequestDetail>) -> Entry {
@@ -276,6 +308,7 @@ fn entry(fact: Fact, detail: Option<Detail>, request: Option<RequestDetail>) -> 
             path: request.path,
             query: request.query,
             body: request.body,
+            omitted_fields: request.omitted,
             ip: request.ip,
             user_agent: request.user_agent,
         }),

@@ -1,10 +1,12 @@
 //! Export files of the audit log: entries written one by one as CSV or JSON.
 
-use crate::entry::{Asked, Entry};
+use crate::entry::{Asked, Entry, Shown, shown};
 use daybook_domain::audit::Format;
 use daybook_domain::{Conflict, Error as Domain};
 use daybook_http::csv;
-use daybook_store::{Error, Result};
+use daybook_records::power::Power;
+use daybook_store::turn::handled;
+use daybook_store::{Cx, Error, Fact, Result, bytes_of};
 use serde::Serialize;
 
 /// An export file that is being written.
@@ -47,8 +49,28 @@ impl EntryFile {
         Ok(EntryFile { format, first: true, bytes })
     }
 
+    /// A file that goes on after a pause.
+    pub fn resumed(format: Format, has_entries: bool) -> EntryFile {
+        EntryFile { format, first: !has_entries, bytes: Vec::new() }
+    }
+
+    /// Whether any entry was added.
+    pub fn has_entries(&self) -> bool {
+        !self.first
+    }
+
+    /// Adds the entries of facts, as many as fit a page; returns the facts that are left.
+    pub async fn add_some(&mut self, cx: &Cx, reader: &Power, facts: Vec<Fact>) -> Result<Vec<Fact>> {
+        let Shown { entries, left } = shown(cx, reader, facts).await?;
+        for entry in &entries {
+            handled(bytes_of(entry)?).await;
+            self.add(entry)?;
+        }
+        Ok(left)
+    }
+
     /// Adds an entry.
-    pub fn add(&mut self, entry: &Entry) -> Result<()> {
+    fn add(&mut self, entry: &Entry) -> Result<()> {
         match self.format {
             Format::Json => {
                 if !self.first {

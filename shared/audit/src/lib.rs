@@ -4,6 +4,6 @@ mod entry;
 mod file;
 mod query;
 
-pub use entry::{Asked, Entry, FieldChange, Which, Who, WhoKind, shown};
+pub use entry::{Asked, Entry, FieldChange, Shown, Which, Who, WhoKind, shown};
 pub use file::EntryFile;
 pub use query::{AuditQuery, as_query, bounds, outcome_of};

@@ -6,6 +6,7 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ pub trait Files: Send + Sync {
     /// Begins a file. It becomes visible only when it is finished; then it replaces the file that had the key.
     fn begin<'a>(&'a self, key: &'a str, media_type: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>>;
 
+    /// Goes on with a file from where it was paused. What was added since is dropped.
+    fn resume<'a>(&'a self, key: &'a str, paused: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>>;
+
     /// Removes a file, if there is one.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
 }
@@ -57,6 +61,9 @@ pub trait Archive: Send + Sync {
 pub trait Writing: Send {
     /// Adds bytes.
     fn add<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>>;
+
+    /// Pauses the file, if it can be paused here; returns what [`Files::resume`] needs. S3 stores parts of 5 MiB at least.
+    fn pause(&mut self) -> BoxFuture<'_, Result<Option<String>>>;
 
     /// Finishes the file, and returns its size in bytes.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<u64>>;
@@ -91,15 +98,16 @@ impl Files for Bucket {
             let call = self.client.create_multipart_upload().bucket(&self.name).key(key).content_type(media_type);
             let call = call.checksum_algorithm(ChecksumAlgorithm::Crc32);
             let begun = call.send().await.map_err(|error| failed("begin a file", key, error))?;
-            let upload = Upload {
-                bucket: self.clone(),
-                key: key.to_owned(),
-                id: begun.upload_id.unwrap_or_default(),
-                buffer: Vec::new(),
-                parts: Vec::new(),
-                bytes: 0,
-            };
-            Ok(Box::new(upload) as Box<dyn Writing>)
+            let begun = Paused { upload: begun.upload_id.unwrap_or_default(), parts: Vec::new(), bytes: 0 };
+            Ok(Box::new(Upload::of(self.clone(), key, begun)) as Box<dyn Writing>)
+        })
+    }
+
+    fn resume<'a>(&'a self, key: &'a str, paused: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>> {
+        let paused = serde_json::from_str(paused);
+        Box::pin(async move {
+            let paused: Paused = paused.map_err(|error| failed("go on with a file", key, error))?;
+            Ok(Box::new(Upload::of(self.clone(), key, paused)) as Box<dyn Writing>)
         })
     }
 
@@ -150,26 +158,46 @@ impl Archive for Bucket {
     }
 }
 
+/// The least size of a part except the last (S3).
+const LEAST_PART: usize = 5 << 20;
+
 /// A multipart upload. The bucket's lifecycle rule removes unfinished uploads.
 struct Upload {
     bucket: Bucket,
     key: String,
-    id: String,
     buffer: Vec<u8>,
-    parts: Vec<CompletedPart>,
+    done: Paused,
+}
+
+/// The parts of an upload that are stored.
+#[derive(Serialize, Deserialize)]
+struct Paused {
+    upload: String,
+    parts: Vec<Part>,
     bytes: u64,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
+struct Part {
+    tag: Option<String>,
+    crc32: Option<String>,
+}
+
 impl Upload {
+    fn of(bucket: Bucket, key: &str, done: Paused) -> Upload {
+        Upload { bucket, key: key.to_owned(), buffer: Vec::new(), done }
+    }
+
     async fn send(&mut self) -> Result<()> {
-        let number = self.parts.len() as i32 + 1;
+        let number = self.done.parts.len() as i32 + 1;
         let part = std::mem::take(&mut self.buffer);
-        let call = self.bucket.client.upload_part().bucket(&self.bucket.name).key(&self.key).upload_id(&self.id);
+        self.done.bytes += part.len() as u64;
+        let call = self.bucket.client.upload_part().bucket(&self.bucket.name).key(&self.key);
+        let call = call.upload_id(&self.done.upload);
         let call = call.checksum_algorithm(ChecksumAlgorithm::Crc32);
         let sent = call.part_number(number).body(ByteStream::from(part)).send().await;
         let sent = sent.map_err(|error| failed("write a file", &self.key, error))?;
-        let done = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
-        self.parts.push(done.set_checksum_crc32(sent.checksum_crc32).build());
+        self.done.parts.push(Part { tag: sent.e_tag, crc32: sent.checksum_crc32 });
         Ok(())
     }
 }
@@ -177,21 +205,38 @@ impl Upload {
 impl Writing for Upload {
     fn add<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            self.bytes += bytes.len() as u64;
             self.buffer.extend_from_slice(bytes);
             if self.buffer.len() >= PART_BYTES { self.send().await } else { Ok(()) }
         })
     }
 
-    fn finish(mut self: Box<Self>) -> BoxFuture<'static, Result<u64>> {
+    fn pause(&mut self) -> BoxFuture<'_, Result<Option<String>>> {
         Box::pin(async move {
-            if !self.buffer.is_empty() || self.parts.is_empty() {
+            if self.buffer.len() < LEAST_PART && !self.buffer.is_empty() {
+                return Ok(None);
+            }
+            if !self.buffer.is_empty() {
                 self.send().await?;
             }
-            let parts = CompletedMultipartUpload::builder().set_parts(Some(std::mem::take(&mut self.parts))).build();
+            let text = serde_json::to_string(&self.done);
+            text.map(Some).map_err(|error| failed("pause a file", &self.key, error))
+        })
+    }
+
+    fn finish(mut self: Box<Self>) -> BoxFuture<'static, Result<u64>> {
+        Box::pin(async move {
+            if !self.buffer.is_empty() || self.done.parts.is_empty() {
+                self.send().await?;
+            }
+            let completed = |(number, part): (i32, Part)| {
+                let completed = CompletedPart::builder().part_number(number).set_e_tag(part.tag);
+                completed.set_checksum_crc32(part.crc32).build()
+            };
+            let parts = (1..).zip(std::mem::take(&mut self.done.parts)).map(completed).collect();
+            let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
             let call = self.bucket.client.complete_multipart_upload().bucket(&self.bucket.name).key(&self.key);
-            let ended = call.upload_id(&self.id).multipart_upload(parts).send().await;
-            ended.map(|_| self.bytes).map_err(|error| failed("end a file", &self.key, error))
+            let ended = call.upload_id(&self.done.upload).multipart_upload(parts).send().await;
+            ended.map(|_| self.done.bytes).map_err(|error| failed("end a file", &self.key, error))
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
-use daybook_domain::EntryId;
+use daybook_domain::{EntryId, OrgId};
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub struct Outgoing {
     pub delay: Duration,
     /// The journal entry it comes from, if no due item keeps the job.
     pub entry: Option<EntryId>,
+    /// The organisation that it is for: organisations take turns (SQS's fair queues).
+    pub org: Option<OrgId>,
     /// The trace it is part of, if any; an X-Ray trace is sent as the message's trace header.
     pub trace: Option<String>,
 }
@@ -83,6 +85,7 @@ impl Queues for Sqs {
             let seconds = message.delay.min(LONGEST_DELAY).as_secs_f64().ceil() as i32;
             let mut call =
                 self.client.send_message().queue_url(address).message_body(message.body).delay_seconds(seconds);
+            call = call.set_message_group_id(message.org.map(|org| org.to_string()));
             if let Some(trace) = message.trace.filter(|trace| trace.starts_with("Root=")) {
                 let header = MessageSystemAttributeValue::builder().data_type("String").string_value(trace).build();
                 let header = header.map_err(|error| failed(error.to_string()))?;

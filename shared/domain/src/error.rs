@@ -166,6 +166,12 @@ pub enum Malformed {
     /// The connection ended before the body did.
     #[error("the body is incomplete")]
     Incomplete,
+    /// The body didn't arrive in time.
+    #[error("the body did not arrive within {seconds} seconds; send it again over a faster connection")]
+    Slow {
+        /// The time that it had.
+        seconds: u64,
+    },
     /// The body isn't a valid form.
     #[error("the form can't be parsed")]
     Form,
@@ -194,6 +200,8 @@ pub enum Malformed {
 pub enum Oversized {
     /// The body of a request.
     Body,
+    /// The URL of a request.
+    Url,
     /// The response to a batch.
     Batch,
     /// A record.
@@ -207,6 +215,7 @@ impl Oversized {
     pub fn name_in(self, locale: Locale) -> &'static str {
         match self {
             Oversized::Body => locale.pick("the body", "请求正文"),
+            Oversized::Url => locale.pick("the URL", "网址"),
             Oversized::Batch => locale.pick("the batch", "批次"),
             Oversized::Record => locale.pick("the record", "记录"),
             Oversized::Conversation => locale.pick("the conversation", "对话"),
@@ -270,6 +279,9 @@ pub enum Conflict {
     /// The record isn't in the trash.
     #[error("the record is not in the trash")]
     NotInTrash,
+    /// A mail that is to be sent again hasn't failed, or was sent again since.
+    #[error("the mail has not failed")]
+    NotFailed,
     /// The record's parent was deleted.
     #[error("the record this belongs to was deleted")]
     ParentGone,

@@ -79,6 +79,8 @@ macro_rules! define_events {
                 RecordViewed = "record.viewed",
                 /// A new sync of a record to another system was requested.
                 SyncRequested = "sync.requested",
+                /// A mail that had failed was requested again.
+                MailRequested = "mail.requested",
             }
         }
     };

@@ -364,6 +364,11 @@ impl AnyId {
         AnyId { kind, uuid }
     }
 
+    /// The smallest id of a record made at this time or later.
+    pub fn first_at(kind: RecordType, at: Timestamp) -> AnyId {
+        AnyId { kind, uuid: EntryId::first_at(at).uuid() }
+    }
+
     /// The UUID.
     pub const fn uuid(self) -> Uuid {
         self.uuid

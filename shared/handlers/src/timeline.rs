@@ -10,18 +10,26 @@ use daybook_records::Model;
 use daybook_store::facts::{FactsAsk, Source};
 use daybook_store::journal::CLOCK_AHEAD;
 use daybook_store::rows::delivery::{self, State};
+use daybook_store::turn::handled;
 use daybook_store::{Fact, PAGE_BYTES, Page, Reach, bytes_of};
 use serde::de::Error as _;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::time::Duration;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 /// The maximum number of changes on a timeline: the newest ones.
 const MOST_CHANGES: usize = 500;
+
+/// The most children of a type that a page looks at, where the caller may not see all of them.
+const MOST_LOOKED_AT: usize = 1_000;
+
+/// The number of records that are read first; each may have 64 KB.
+const AT_ONCE: usize = 32;
 
 /// An entry of a timeline: a child record was created, a mail was sent, or the record changed.
 #[derive(Clone, Debug)]
@@ -179,41 +187,65 @@ pub async fn timeline<T: Model>(cx: Cx, Path(id): Path<T::Id>, query: PageQuery)
 /// Returns a page of a record's timeline, the newest first.
 pub async fn timeline_of<T: Record>(cx: &Cx, record: &T, query: &PageQuery) -> Result<Listed<Moment>> {
     let binding = format!("{}|timeline|{}", cx.org, record.id());
-    let mut marks = marks(cx, record.id()).await?;
-    if let Some(cursor) = &query.cursor {
-        let place = cx.cursors().open(cursor, &binding)?;
-        let (at, name) = place.split_once('|').ok_or_else(|| Domain::query("cursor", Rule::Cursor))?;
-        marks.retain(|(when, mark)| (when.to_string().as_str(), mark.name().as_str()) < (at, name));
-    }
-    let mut more = marks.len() > query.limit;
+    let begin = query.cursor.as_deref().map(|cursor| place_of(&cx.cursors().open(cursor, &binding)?)).transpose()?;
+    let Marks { list: mut marks, mut next } = marks(cx, record.id(), begin.as_ref(), query.limit).await?;
+    let mut is_cut = marks.len() > query.limit;
     marks.truncate(query.limit);
-    let places: Vec<String> = marks.iter().map(|(at, mark)| format!("{at}|{}", mark.name())).collect();
-    let (mut moments, mut bytes, mut last) = (Vec::new(), 0, places.len());
-    for (n, moment) in shown(cx, marks).await?.into_iter().enumerate() {
-        let Some(moment) = moment else { continue };
-        bytes += bytes_of(&moment)?;
-        if bytes > PAGE_BYTES && !moments.is_empty() {
-            (more, last) = (true, n);
-            break;
+    let places: Vec<Place> = marks.iter().map(|(at, mark)| (*at, mark.name())).collect();
+    let (mut moments, mut bytes, mut last, mut at_once) = (Vec::new(), 0, 0, AT_ONCE);
+    let mut marks = marks.into_iter();
+    'page: while last < places.len() {
+        for moment in shown(cx, marks.by_ref().take(at_once).collect()).await? {
+            if let Some(moment) = moment {
+                let size = bytes_of(&moment)?;
+                handled(size).await;
+                if bytes + size > PAGE_BYTES && !moments.is_empty() {
+                    is_cut = true;
+                    break 'page;
+                }
+                bytes += size;
+                moments.push(moment);
+            }
+            last += 1;
         }
-        moments.push(moment);
+        // As many as probably fit the page.
+        at_once = (PAGE_BYTES.saturating_sub(bytes) / (bytes / last + 1)).clamp(1, 4 * AT_ONCE);
     }
-    let next = places.get(last.wrapping_sub(1)).filter(|_| more);
-    let next = next.map(|place| cx.cursors().seal(place, &binding)).transpose()?;
+    if is_cut {
+        next = places.into_iter().nth(last.wrapping_sub(1));
+    }
+    let next = next.map(|(at, name)| cx.cursors().seal(&format!("{at}|{name}"), &binding)).transpose()?;
     Ok(Listed(Page::of(moments, query.limit, next)))
 }
 
-async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
+/// The place of an entry on a timeline: its time, and its name among those of the same millisecond.
+type Place = (Timestamp, String);
+
+fn place_of(text: &str) -> Result<Place> {
+    let read = || {
+        let (at, name) = text.split_once('|')?;
+        Some((at.parse().ok()?, name.to_owned()))
+    };
+    read().ok_or_else(|| Domain::query("cursor", Rule::Cursor).into())
+}
+
+/// The newest entries of a timeline.
+struct Marks {
+    list: Vec<(Timestamp, Mark)>,
+    /// The place behind which there may be older ones, besides those in the list.
+    next: Option<Place>,
+}
+
+/// The entries before a place, the newest first: some more than `limit`, if there are as many.
+async fn marks(cx: &Cx, record: AnyId, begin: Option<&Place>, limit: usize) -> Result<Marks> {
     let mut marks = Vec::new();
+    // Of a type whose children weren't read to the end, older ones may be missing: nothing older is shown.
+    let mut horizon: Option<Place> = None;
     for (kind, _) in shown_types() {
         let Some(seeing) = seeing(cx, kind).await? else { continue };
-        let mut ids = cx.children(record, kind).await?;
-        if seeing.reach != Reach::All {
-            // Before they are counted: a page is full of what the caller may see.
-            let reached = seeing.reached_by_id(&ids).await?;
-            ids.retain(|id| reached.get(id) == Some(&true));
-        }
+        let Children { ids, unread } = newest_children(&seeing, record, kind, begin, limit).await?;
         marks.extend(ids.into_iter().map(|id| (id.time(), Mark::Child(id))));
+        horizon = horizon.max(unread.map(|id| (id.time(), Mark::Child(id).name())));
     }
     let source = Source::Record(record);
     let ask = FactsAsk {
@@ -238,8 +270,55 @@ async fn marks(cx: &Cx, record: AnyId) -> Result<Vec<(Timestamp, Mark)>> {
         (row.updated_at, Mark::Mail(mail))
     }));
     marks.extend(facts.facts.into_iter().map(|fact| (fact.at, Mark::Change(Box::new(fact)))));
+    marks.retain(|(at, mark)| {
+        let place = (*at, mark.name());
+        begin.is_none_or(|begin| place < *begin) && horizon.as_ref().is_none_or(|horizon| place >= *horizon)
+    });
     marks.sort_by_cached_key(|(at, mark)| std::cmp::Reverse((*at, mark.name())));
-    Ok(marks)
+    Ok(Marks { list: marks, next: horizon })
+}
+
+/// The newest children of a record, of one type.
+struct Children {
+    /// Those that the caller may see.
+    ids: Vec<AnyId>,
+    /// The last one that was looked at, if there may be older ones.
+    unread: Option<AnyId>,
+}
+
+/// Reads children made before a place or at its time until there are more than `limit` that the caller may see.
+async fn newest_children(
+    seeing: &Cx,
+    record: AnyId,
+    kind: RecordType,
+    begin: Option<&Place>,
+    limit: usize,
+) -> Result<Children> {
+    let newest = begin.map_or(seeing.now().plus(CLOCK_AHEAD), |(at, _)| *at);
+    let mut before = AnyId::first_at(kind, newest.plus(Duration::from_millis(1)));
+    let mut ids = Vec::new();
+    let mut looked_at = 0;
+    loop {
+        let (mut some, more) = seeing.children_before(record, before, limit + 1).await?;
+        let Some(last) = some.last().copied() else { return Ok(Children { ids, unread: None }) };
+        some.retain(|id| begin.is_none_or(|begin| (id.time(), Mark::Child(*id).name()) < *begin));
+        looked_at += some.len();
+        match seeing.reach {
+            Reach::All => ids.extend(some),
+            // Before they are counted: a page is full of what the caller may see.
+            _ => {
+                let reached = seeing.reached_by_id(&some).await?;
+                ids.extend(some.into_iter().filter(|id| reached.get(id) == Some(&true)));
+            }
+        }
+        if !more {
+            return Ok(Children { ids, unread: None });
+        }
+        if ids.len() > limit || looked_at >= MOST_LOOKED_AT {
+            return Ok(Children { ids, unread: Some(last) });
+        }
+        before = last;
+    }
 }
 
 /// The request, scoped to the caller's permission to read records of a type.

@@ -1,7 +1,7 @@
 //! The HTTP service: a router over the route tables with CORS; security headers and panic handling around all of it.
 
 use crate::access::{Access, RateClass};
-use crate::pipeline::{Line, answer, count_error, request_id};
+use crate::pipeline::{Line, answer, count_server_error, request_id};
 use crate::problem::Problem;
 use crate::reply::Answer;
 use crate::routes::{Route, Routes};
@@ -125,7 +125,7 @@ fn cors(env: Arc<Env>, routes: Vec<Route>) -> CorsLayer {
 fn panicked(panic: &(dyn Any + Send), env: &Env) -> Response<Body> {
     let id = format!("req_{}", env.ids.next().simple());
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    count_error("panicked");
+    count_server_error();
     tracing::error!(request_id = %id, panic = message.unwrap_or("unknown"), "a handler panicked");
     Problem::panicked(&id).answer("", &HeaderMap::new())
 }

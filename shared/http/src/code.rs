@@ -18,7 +18,9 @@ pub(crate) enum Code {
     Conflict,
     IdempotencyKeyReused,
     PreconditionFailed,
+    RequestTimeout,
     TooLarge,
+    UriTooLong,
     RateLimited,
     BudgetExceeded,
     UnknownModel,
@@ -29,7 +31,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const ALL: [Code; 21] = [
+    pub(crate) const ALL: [Code; 23] = [
         Code::Malformed,
         Code::UnsupportedMediaType,
         Code::ValidationError,
@@ -43,7 +45,9 @@ impl Code {
         Code::Conflict,
         Code::IdempotencyKeyReused,
         Code::PreconditionFailed,
+        Code::RequestTimeout,
         Code::TooLarge,
+        Code::UriTooLong,
         Code::RateLimited,
         Code::BudgetExceeded,
         Code::UnknownModel,
@@ -68,7 +72,9 @@ impl Code {
             Code::Conflict => "conflict",
             Code::IdempotencyKeyReused => "idempotency_key_reused",
             Code::PreconditionFailed => "precondition_failed",
+            Code::RequestTimeout => "request_timeout",
             Code::TooLarge => "too_large",
+            Code::UriTooLong => "uri_too_long",
             Code::RateLimited => "rate_limited",
             Code::BudgetExceeded => "budget_exceeded",
             Code::UnknownModel => "unknown_model",
@@ -93,7 +99,9 @@ impl Code {
             Code::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Code::Duplicate | Code::Conflict => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::UriTooLong => StatusCode::URI_TOO_LONG,
             Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -114,6 +122,8 @@ pub enum Refusal {
     NoHandshake,
     /// A page of an origin that isn't allowed opens a WebSocket.
     OriginNotAllowed,
+    /// There are as many connections as there may be, in all or of its address.
+    TooManyConnections,
 }
 
 impl Refusal {
@@ -122,6 +132,7 @@ impl Refusal {
             Refusal::UnknownHost => Code::Misdirected,
             Refusal::OtherMachine | Refusal::OtherOrigin | Refusal::OriginNotAllowed => Code::Forbidden,
             Refusal::NoHandshake => Code::Malformed,
+            Refusal::TooManyConnections => Code::Unavailable,
         }
     }
 }

@@ -84,7 +84,7 @@ async fn with_view<T: Record>(
         // Search results have an order of their own, so the view's sort doesn't apply.
         let is_sort = |param: &Param| param.op.is_none() && param.name == "sort";
         let searches = params[..asked].iter().any(|param| param.op.is_none() && param.name == "search");
-        let is_given = params[..asked].iter().any(|param| param.is_about(&kept));
+        let is_given = params[..asked].iter().any(|param| param.about() == kept.about());
         let is_left_out = searches && is_sort(&kept);
         if !is_given && !is_left_out {
             params.push(kept);

@@ -179,13 +179,19 @@ fn applies(code: Code, route: &Route) -> bool {
         Code::RateLimited => route.access.is_public() || asks_a_model(route),
         Code::MethodNotAllowed | Code::Misdirected => false,
         Code::UnsupportedMediaType
+        | Code::RequestTimeout
         | Code::ValidationError
         | Code::Duplicate
         | Code::Conflict
         | Code::IdempotencyKeyReused
         | Code::PreconditionFailed => writes,
         Code::BudgetExceeded | Code::UnknownModel | Code::UseStreamUrl | Code::UpstreamError => asks_a_model(route),
-        Code::TooLarge | Code::Malformed | Code::InvalidQuery | Code::Unavailable | Code::Internal => true,
+        Code::TooLarge
+        | Code::UriTooLong
+        | Code::Malformed
+        | Code::InvalidQuery
+        | Code::Unavailable
+        | Code::Internal => true,
     }
 }
 

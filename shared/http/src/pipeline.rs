@@ -28,6 +28,12 @@ use std::time::{Duration, Instant};
 /// The maximum size of a request body, in bytes.
 pub(crate) const BODY_BYTES: usize = 256 * 1024;
 
+/// The maximum length of a request's URL, in bytes; the gateway on AWS takes 10 KB with the headers.
+const URL_BYTES: usize = 8 * 1024;
+
+/// The time in which a body must arrive: less than any request may take, so that the client learns why it was refused.
+const BODY_TIME: Duration = Duration::from_secs(15);
+
 /// The time for which a body may come in before the caller's rights are read again.
 const SLOW_BODY: Duration = Duration::from_secs(1);
 
@@ -77,14 +83,12 @@ pub(crate) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Writes the line, and counts the request in the metrics.
+    /// Writes the line, and counts the answer in the metrics if it is a server error.
     pub(crate) fn write(&self, parts: &Parts, answer: &Answer) {
         let invocation = parts.extensions.get::<Invocation>();
         let ms = self.started.elapsed().as_micros() as f64 / 1000.0;
-        metrics::counter!("Requests").increment(1);
-        metrics::histogram!("Duration").record(ms);
-        if let Some(code) = self.code {
-            count_error(code);
+        if answer.status().is_server_error() {
+            count_server_error();
         }
         tracing::info!(
             target: "daybook::request",
@@ -106,10 +110,9 @@ impl Line<'_> {
     }
 }
 
-/// Counts an error answer in the metrics: in total, and by its code.
-pub(crate) fn count_error(code: &'static str) {
-    metrics::counter!("Errors").increment(1);
-    metrics::counter!("Errors", "Code" => code).increment(1);
+/// Counts a server error (5xx) in the metrics, by which the alarms of the functions of forms go off.
+pub(crate) fn count_server_error() {
+    metrics::counter!("ServerErrors").increment(1);
 }
 
 async fn handled(
@@ -121,6 +124,10 @@ async fn handled(
     started: Instant,
     who: &mut Option<(OrgId, String)>,
 ) -> Result<Answer> {
+    let url = parts.uri.path_and_query().map_or(0, |url| url.as_str().len());
+    if url > URL_BYTES {
+        return Err(Domain::TooLarge { what: Oversized::Url, limit: URL_BYTES as u64 }.into());
+    }
     let ip = client_address(parts);
     let admitted = admit(env, route.access, &parts.headers, ip).await?;
     *who = Some((admitted.org, admitted.actor.id().map_or_else(|| "public".to_owned(), |id| id.to_string())));
@@ -215,7 +222,9 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
     if announced.is_some_and(|length| length > BODY_BYTES) {
         return Err(too_large.into());
     }
-    to_bytes(body, BODY_BYTES).await.map_err(|error| {
+    let arrived = tokio::time::timeout(BODY_TIME, to_bytes(body, BODY_BYTES)).await;
+    let late = |_| Error::from(Domain::Malformed(Malformed::Slow { seconds: BODY_TIME.as_secs() }));
+    arrived.map_err(late)?.map_err(|error| {
         let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
         if over { too_large.into() } else { Domain::Malformed(Malformed::Incomplete).into() }
     })

@@ -13,7 +13,8 @@ use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use daybook_domain::ai::budget::Exceeded;
-use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, RunId, Unauthenticated, Violations};
+use daybook_domain::error::Oversized;
+use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, Malformed, RunId, Unauthenticated, Violations};
 use daybook_store::{Answer, Error};
 use problem_details::ProblemDetails;
 use serde::{Deserialize, Serialize};
@@ -280,6 +281,7 @@ fn code_of(error: &Error) -> Code {
         Error::Internal { .. } => return Code::Internal,
     };
     match domain {
+        Domain::Malformed(Malformed::Slow { .. }) => Code::RequestTimeout,
         Domain::Malformed(_) => Code::Malformed,
         Domain::MediaType { .. } => Code::UnsupportedMediaType,
         Domain::Invalid(_) | Domain::Unfit { .. } => Code::ValidationError,
@@ -292,6 +294,7 @@ fn code_of(error: &Error) -> Code {
         Domain::Conflict(Conflict::KeyReused) => Code::IdempotencyKeyReused,
         Domain::Conflict(Conflict::RegistrationClosed | Conflict::BeyondOwnRole) => Code::Forbidden,
         Domain::Conflict(_) => Code::Conflict,
+        Domain::TooLarge { what: Oversized::Url, .. } => Code::UriTooLong,
         Domain::TooLarge { .. } => Code::TooLarge,
         Domain::Limited { .. } => Code::RateLimited,
         Domain::Budget(_) => Code::BudgetExceeded,

@@ -23,7 +23,9 @@ pub(crate) fn title(code: Code, locale: Locale) -> &'static str {
         Code::Conflict => ("The request conflicts with the current state", "请求与当前状态冲突"),
         Code::IdempotencyKeyReused => ("The idempotency key was used for another request", "幂等键已用于其他请求"),
         Code::PreconditionFailed => ("The record has changed since you read it", "记录在您读取后已被修改"),
+        Code::RequestTimeout => ("The request took too long to arrive", "请求传输超时"),
         Code::TooLarge => ("The content is too large", "内容过大"),
+        Code::UriTooLong => ("The URL is too long", "网址过长"),
         Code::RateLimited => ("Too many requests", "请求过于频繁"),
         Code::BudgetExceeded => ("The budget for AI is exhausted", "AI 预算已用完"),
         Code::UnknownModel => ("There is no such model", "模型不存在"),
@@ -70,6 +72,10 @@ pub(crate) fn refusal(why: Refusal, locale: Locale) -> &'static str {
         Refusal::OriginNotAllowed => (
             "Pages of this origin may not open a WebSocket; add the origin to ALLOWED_ORIGINS to allow it.",
             "该来源的页面不能打开 WebSocket；如需允许，请将其加入 ALLOWED_ORIGINS。",
+        ),
+        Refusal::TooManyConnections => (
+            "The server has as many connections as it may, in all or from your address; close some, or try again soon.",
+            "服务器的连接数或来自您地址的连接数已达上限；请关闭部分连接，或稍后重试。",
         ),
     };
     locale.pick(english, chinese)
@@ -158,6 +164,7 @@ fn malformed_in_chinese(why: &Malformed) -> String {
             return format!("请求正文不是有效的 JSON，错误位于第 {line} 行第 {column} 列。");
         }
         Malformed::Incomplete => "请求正文不完整。",
+        Malformed::Slow { seconds } => return format!("请求正文未在 {seconds} 秒内传完；请使用更快的连接重新发送。"),
         Malformed::Form => "表单无法解析。",
         Malformed::Boundary => "multipart 表单的 Content-Type 缺少 boundary。",
         Malformed::Path => "路径不是有效的 UTF-8 文本。",
@@ -233,6 +240,10 @@ fn conflict(why: Conflict, locale: Locale) -> &'static str {
             "It holds opportunities, or some may be restored to it from the trash within 30 days, or it is the default \
              pipeline; move the opportunities to other stages first.",
             "仍有销售机会处于其中，或 30 天内可能从回收站恢复到其中，或它是默认管道；请先将销售机会移到其他阶段。",
+        ),
+        Conflict::NotFailed => (
+            "Only mails that failed can be sent again; this one didn't, or is being sent.",
+            "只有发送失败的邮件可以重新发送；该邮件未失败，或正在发送。",
         ),
         Conflict::NotInTrash => {
             ("The record isn't in the trash, so it can't be restored.", "该记录不在回收站中，无法恢复。")
@@ -425,6 +436,7 @@ mod tests {
         every!(Malformed:
             Json { reason: "expected value at line 1 column 2".to_owned(), line: 1, column: 2 },
             Incomplete,
+            Slow { seconds: 15 },
             Form,
             Boundary,
             Path,
@@ -441,6 +453,7 @@ mod tests {
             AnswerNotKept,
             Contended,
             NotInTrash,
+            NotFailed,
             ParentGone,
             SpamLead,
             Conversion,
@@ -496,7 +509,7 @@ mod tests {
         let reasons = every!(Unauthenticated: Missing, Invalid, CodeNeeded, Code, Password);
         let things = every!(Thing: Record(RecordType::Lead), Session, Entry, Run);
         let records = RecordType::ALL.iter().copied().map(Thing::Record);
-        let oversized = every!(Oversized: Body, Batch, Record, Conversation);
+        let oversized = every!(Oversized: Body, Url, Batch, Record, Conversation);
         all.extend(malformed().into_iter().map(Error::Malformed));
         all.extend(conflicts().into_iter().map(Error::Conflict));
         all.extend(rules().into_iter().map(|rule| Error::invalid("/first_name", rule)));
@@ -508,7 +521,7 @@ mod tests {
     }
 
     fn refusals() -> Vec<Refusal> {
-        every!(Refusal: UnknownHost, OtherMachine, OtherOrigin, NoHandshake, OriginNotAllowed)
+        every!(Refusal: UnknownHost, OtherMachine, OtherOrigin, NoHandshake, OriginNotAllowed, TooManyConnections)
     }
 
     fn is_chinese(letter: char) -> bool {

@@ -3,6 +3,7 @@
 use crate::outcome::Outcome;
 use crate::worker::{Attempt, Retry, Worker};
 use daybook_connectors::queues::{LONGEST_DELAY, Outgoing};
+use daybook_domain::Timestamp;
 use daybook_store::rows::due::{self, DueRef};
 use daybook_store::{Env, Error, Result, sha256_hex};
 use futures::FutureExt as _;
@@ -20,6 +21,9 @@ const LEAST_TIME: Duration = Duration::from_secs(5);
 /// How long after a delayed message, and its worker's time-out, the due item takes over. Longer than sweep looks ahead
 /// (75 s), and than the time until it runs again, so that the message comes first.
 const FALLBACK_DELAY: Duration = Duration::from_secs(120);
+
+/// The number of attempts after which a job that is retried for ever counts as stuck.
+const STUCK: u32 = 100;
 
 /// A message as a queue delivers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +82,17 @@ async fn settle(worker: &Worker, env: &Env, outcome: Result<Outcome>, message: &
     let at = match outcome {
         Ok(Outcome::Done) => return finish(env, message).await,
         Ok(Outcome::Failed(reason)) => {
-            metrics::counter!("JobsGivenUp").increment(1);
+            given_up();
             tracing::error!(function, job = message.identity(), reason, "job given up");
             return finish(env, message).await;
+        }
+        Ok(Outcome::Stuck(at, reason)) => {
+            given_up();
+            tracing::error!(function, job = message.identity(), %at, reason, "job needs an operator; it will be retried");
+            at
+        }
+        Ok(Outcome::Yielded) => {
+            return send_again(worker, env, message, env.clock.now(), |place| message.continued(place)).await;
         }
         Ok(Outcome::RetryAt(at, reason)) => {
             tracing::info!(function, job = message.identity(), %at, reason, "job will be retried");
@@ -91,7 +103,17 @@ async fn settle(worker: &Worker, env: &Env, outcome: Result<Outcome>, message: &
             worker.consumer.retry().next_attempt(env, message.attempt())
         }
     };
-    retry(worker, env, message, at).await
+    metrics::counter!("JobsRetried").increment(1);
+    if message.attempt() >= STUCK {
+        given_up();
+        tracing::error!(function, job = message.identity(), attempts = message.attempt(), "job keeps failing");
+    }
+    send_again(worker, env, message, at, |place| message.next(place)).await
+}
+
+/// Counts a job that was given up, or that no further attempt will help: an alarm rings at one.
+fn given_up() {
+    metrics::counter!("JobsGivenUp").increment(1);
 }
 
 /// Removes the due item of a finished job.
@@ -102,21 +124,27 @@ async fn finish(env: &Env, message: &dyn Retry) -> Result<()> {
     }
 }
 
-/// Schedules the next attempt of a job: by a delayed message with a due item as a fallback, or, if the time is more
+/// Schedules the next message of a job: by a delayed message with a due item as a fallback, or, if the time is more
 /// than 15 minutes away, by the due item alone.
-async fn retry(worker: &Worker, env: &Env, message: &dyn Retry, at: daybook_domain::Timestamp) -> Result<()> {
-    metrics::counter!("JobsRetried").increment(1);
+async fn send_again(
+    worker: &Worker,
+    env: &Env,
+    message: &dyn Retry,
+    at: Timestamp,
+    next: impl FnOnce(DueRef) -> String,
+) -> Result<()> {
     let (queue, timeout) = (worker.consumer.queue(), worker.consumer.limits().timeout);
     let delay = env.clock.now().until(at);
     let near = delay <= LONGEST_DELAY;
     let id = sha256_hex(format!("{} {}", queue.name, message.identity()).as_bytes());
     let place = DueRef { at: if near { at.plus(FALLBACK_DELAY + timeout) } else { at }, id };
-    let body = message.next(place.clone());
+    let body = next(place.clone());
     due::put(env, &place, queue.name, &body).await?;
     if let Some(old) = message.due().filter(|old| **old != place) {
         due::remove(env, old).await?;
     }
-    let outgoing = Outgoing { body, delay, entry: None, trace: message.trace().map(str::to_owned) };
+    let (org, trace) = (worker.consumer.org_of(&body), message.trace().map(str::to_owned));
+    let outgoing = Outgoing { body, delay, entry: None, org, trace };
     if near && let Err(error) = worker.queues.send(queue, outgoing).await {
         let function = worker.consumer.function();
         // The due item is stored: the job is late, not lost.

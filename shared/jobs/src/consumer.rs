@@ -6,9 +6,10 @@
 
 use crate::message::Message;
 use daybook_connectors::queues::Queue;
-use daybook_domain::Timestamp;
+use daybook_domain::{OrgId, Timestamp};
 use daybook_store::{Env, Error, Fact, Result, Settings};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// A consumer of messages about jobs of one type.
@@ -22,6 +23,8 @@ pub struct Consumer<J> {
     pub presence: Presence,
     /// Returns the jobs that a journal entry creates; `None` if all of its jobs come from due items.
     pub wants: Option<fn(&Fact, &Settings) -> Vec<J>>,
+    /// The organisation of a job: organisations take turns.
+    pub org: fn(&J) -> OrgId,
     /// Its limits.
     pub limits: Limits,
     /// How its jobs are retried.
@@ -42,13 +45,17 @@ pub enum Presence {
 pub struct Limits {
     /// The time-out of its function, and so of the work on one message.
     pub timeout: Duration,
-    /// The batch size on the one-machine server while requests, which share the processor, are being answered.
-    pub batch_under_load: usize,
+    /// How many messages the one-machine server works on at once.
+    pub at_once: usize,
+    /// How many of these may be of one organisation, so that others needn't wait for its jobs.
+    pub of_one_org: usize,
+    /// How many messages it works on at once while requests, which share the processor, are being answered.
+    pub under_load: usize,
 }
 
 impl Limits {
-    /// A time-out of one minute, and batches of 10 messages at all times.
-    pub const DEFAULT: Limits = Limits { timeout: Duration::from_secs(60), batch_under_load: 10 };
+    /// A time-out of one minute, and four messages at once at all times, three of them of one organisation.
+    pub const DEFAULT: Limits = Limits { timeout: Duration::from_secs(60), at_once: 4, of_one_org: 3, under_load: 4 };
 }
 
 /// The retry policy of failed jobs: exponential back-off with full jitter, so pauses are random, up to a limit that
@@ -102,13 +109,15 @@ pub trait AnyConsumer: Sync {
     fn wants_entries(&self) -> bool;
     /// The messages that a journal entry creates.
     fn messages(&self, fact: &Fact, settings: &Settings) -> Result<Vec<String>>;
+    /// The organisation of a message's job, if it is a message of this consumer.
+    fn org_of(&self, message: &str) -> Option<OrgId>;
     /// Its limits.
     fn limits(&self) -> Limits;
     /// How its jobs are retried.
     fn retry(&self) -> RetryPolicy;
 }
 
-impl<J: Serialize> AnyConsumer for Consumer<J> {
+impl<J: Serialize + DeserializeOwned> AnyConsumer for Consumer<J> {
     fn queue(&self) -> Queue {
         self.queue
     }
@@ -130,6 +139,10 @@ impl<J: Serialize> AnyConsumer for Consumer<J> {
         let message = |job: J| serde_json::to_string(&Message { trace: fact.trace.clone(), ..Message::new(job) });
         let messages: serde_json::Result<Vec<String>> = jobs.into_iter().map(message).collect();
         messages.map_err(|error| Error::internal("write a message", error))
+    }
+
+    fn org_of(&self, message: &str) -> Option<OrgId> {
+        serde_json::from_str::<Message<J>>(message).ok().map(|message| (self.org)(&message.job))
     }
 
     fn limits(&self) -> Limits {

@@ -26,5 +26,5 @@ pub use message::Message;
 pub use outcome::Outcome;
 pub use provider::{NotSet, Provided, Provider};
 pub use start::{FunctionEnvironment, run_queue, run_schedule, run_sockets, run_stream};
-pub use trigger::{SocketEvent, SqsEvent, StreamEvent, on_queue, on_stream};
+pub use trigger::{DEAD_LETTERS, SocketEvent, SqsEvent, StreamEvent, on_queue, on_stream};
 pub use worker::Worker;

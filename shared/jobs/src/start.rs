@@ -3,7 +3,7 @@
 use crate::config::{self, sender_of};
 use crate::consumer::{AnyConsumer, Presence};
 use crate::provider::{NotSet, Provided, Provider};
-use crate::trigger::{SocketEvent, SqsEvent, StreamEvent, ended, on_queue, on_stream};
+use crate::trigger::{DEAD_LETTERS, SocketEvent, SqsEvent, StreamEvent, ended, on_queue, on_stream};
 use crate::worker::Worker;
 use daybook_connectors::ai::AiProviders;
 use daybook_connectors::connections::{Connections, Gateway};
@@ -17,12 +17,17 @@ use daybook_store::config::{ConfigError, Surroundings, Variables, start};
 use daybook_store::telemetry::Invocation;
 use daybook_store::{Env, LEASE, Result, SignedFact};
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+
+/// What is left of an invocation's time for the last step of a request that an operator made.
+const LAST_STEP: Duration = Duration::from_secs(10);
 
 /// Runs a worker on its queue. A function's `main` calls nothing else.
 pub fn run_queue<B>(worker: B) -> ExitCode
@@ -34,16 +39,34 @@ where
     })
 }
 
-/// Runs a function on the table's stream; its `main` calls nothing else. `needs` builds its dependencies.
-pub fn run_stream<B, N, F, Fut>(needs: B, handle: F) -> ExitCode
+/// Runs a function on the table's stream; its `main` calls nothing else. `needs` builds its dependencies, and `asked`
+/// answers an operator's request, an event `{"redrive": …}`.
+pub fn run_stream<B, N, F, Fut, A, Asked, R, T>(needs: B, handle: F, asked: A) -> ExitCode
 where
     B: FnOnce(&mut FunctionEnvironment) -> Provided<N>,
     N: Clone + Send + Sync + 'static,
     F: Fn(Arc<Env>, N, SignedFact) -> Fut + Copy + Send + Sync + 'static,
     Fut: Future<Output = Result<()>> + Send,
+    A: Fn(Arc<Env>, N, R, Instant) -> Asked + Copy + Send + Sync + 'static,
+    Asked: Future<Output = Result<T>> + Send,
+    R: DeserializeOwned + Send + 'static,
+    T: Serialize,
 {
-    run(needs, move |env, needs: N, event: LambdaEvent<StreamEvent>, invocation| async move {
-        Ok(on_stream(event.payload, |fact| handle(env.clone(), needs.clone(), fact), &invocation).await)
+    let needs = |from: &mut FunctionEnvironment| {
+        let (needs, aside) = (needs(from), from.dead_letters());
+        Ok((needs?, aside?))
+    };
+    run(needs, move |env, (needs, aside): (N, Arc<dyn Queues>), event: LambdaEvent<Value>, invocation| async move {
+        let LambdaEvent { payload, context } = event;
+        if let Some(ask) = payload.get("redrive") {
+            let ask = R::deserialize(ask).map_err(|error| format!("redrive: {error}"))?;
+            let until = deadline(&context).checked_sub(LAST_STEP).unwrap_or_else(Instant::now);
+            let done = asked(env, needs, ask, until).await.map_err(|error| error.chain())?;
+            return Ok(serde_json::to_value(done)?);
+        }
+        let event: StreamEvent = serde_json::from_value(payload)?;
+        let handle = |fact| handle(env.clone(), needs.clone(), fact);
+        Ok(on_stream(event, handle, aside.as_ref(), &invocation).await)
     })
 }
 
@@ -115,6 +138,12 @@ impl FunctionEnvironment {
         let value = read(&mut variables);
         self.wrong.append(&mut variables.wrong);
         value.ok_or(NotSet)
+    }
+
+    /// The dead-letter queue of the table's stream.
+    fn dead_letters(&mut self) -> Provided<Arc<dyn Queues>> {
+        let address = self.text(&DEAD_LETTERS.variable())?;
+        Ok(Arc::new(Sqs::new(&self.surroundings.sdk, HashMap::from([(DEAD_LETTERS, address)]))))
     }
 
     fn text(&mut self, variable: &str) -> Provided<String> {

@@ -6,7 +6,7 @@ pub use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest as Sock
 pub use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 pub use aws_lambda_events::event::sqs::SqsEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
-use daybook_domain::Timestamp;
+use daybook_connectors::queues::{Outgoing, Queue, Queues};
 use daybook_store::telemetry::Invocation;
 use daybook_store::{Env, Error, Result, SignedFact};
 use serde_json::{Value, json};
@@ -22,10 +22,6 @@ pub async fn on_queue(
     until: Instant,
     invocation: &Invocation,
 ) -> Value {
-    let now = env.clock.now();
-    for waited in event.records.iter().filter_map(|message| waited(message, now)) {
-        metrics::histogram!("QueueAge").record(waited.as_secs_f64());
-    }
     let delivered =
         |message: SqsMessage| Some(Delivered { id: message.message_id?, body: message.body.unwrap_or_default() });
     let batch: Vec<Delivered> = event.records.into_iter().filter_map(delivered).collect();
@@ -35,8 +31,12 @@ pub async fn on_queue(
     failures(failed)
 }
 
+/// The dead-letter queue of the table's stream.
+pub const DEAD_LETTERS: Queue = Queue { name: "dispatch-dead-letters" };
+
 /// Handles the entries in a batch of the table's stream. After a failure the rest of the batch is redelivered, in order.
-pub async fn on_stream<F, Fut>(event: StreamEvent, handle: F, invocation: &Invocation) -> Value
+/// An entry that can't be read would fail for ever: it goes to the dead-letter queue at once, by its key.
+pub async fn on_stream<F, Fut>(event: StreamEvent, handle: F, aside: &dyn Queues, invocation: &Invocation) -> Value
 where
     F: Fn(SignedFact) -> Fut,
     Fut: Future<Output = Result<()>>,
@@ -50,7 +50,7 @@ where
         }
         let outcome = match serde_dynamo::from_item(record.change.new_image) {
             Ok(fact) => handle(fact).await,
-            Err(error) => Err(Error::internal("read a stream record", error)),
+            Err(error) => set_aside(aside, &id, &record.change.keys, &error).await,
         };
         if let Err(error) = outcome {
             tracing::error!(error = %error.chain(), sequence_number = id, "entry not dispatched");
@@ -62,12 +62,25 @@ where
     failures(Vec::new())
 }
 
+/// Puts an entry that can't be read into the dead-letter queue, by its key.
+async fn set_aside(
+    aside: &dyn Queues,
+    sequence_number: &str,
+    keys: &serde_dynamo::Item,
+    why: &serde_dynamo::Error,
+) -> Result<()> {
+    tracing::error!(error = %why, sequence_number, "an entry can't be read, and goes to the dead letters");
+    let keys: Value = serde_dynamo::from_item(keys.clone()).unwrap_or_default();
+    let body = json!({"key": keys, "sequence_number": sequence_number, "error": why.to_string()}).to_string();
+    let outgoing = Outgoing { body, delay: Duration::ZERO, entry: None, org: None, trace: None };
+    let sent = aside.send(DEAD_LETTERS, outgoing).await;
+    sent.map_err(|error| Error::unavailable("set an unreadable entry aside", error))
+}
+
 /// Writes the log line of an invocation: the number of its items, and of those that will be redelivered.
 pub(crate) fn ended(function: &str, count: usize, failed: usize, invocation: &Invocation) {
     let Invocation { id, trace, cold_start, .. } = invocation;
     let ms = invocation.ms();
-    metrics::counter!("Requests").increment(1);
-    metrics::histogram!("Duration").record(ms);
     tracing::info!(
         function,
         count,
@@ -78,12 +91,6 @@ pub(crate) fn ended(function: &str, count: usize, failed: usize, invocation: &In
         cold_start,
         "invocation"
     );
-}
-
-/// How long ago a message was put into the queue.
-fn waited(message: &SqsMessage, now: Timestamp) -> Option<Duration> {
-    let sent = message.attributes.get("SentTimestamp")?.parse().ok()?;
-    Some(Timestamp::from_millisecond(sent).ok()?.until(now))
 }
 
 fn failures(ids: Vec<String>) -> Value {

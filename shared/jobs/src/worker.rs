@@ -38,6 +38,8 @@ pub(crate) trait Retry: Send + Sync {
     fn trace(&self) -> Option<&str>;
     /// What identifies the job, the same at every attempt.
     fn identity(&self) -> String;
+    /// The message for the same attempt to go on, with the due item that keeps the job.
+    fn continued(&self, due: DueRef) -> String;
     /// The message for the next attempt, with the due item that keeps the job.
     fn next(&self, due: DueRef) -> String;
 }
@@ -57,6 +59,10 @@ impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
 
     fn identity(&self) -> String {
         serde_json::to_string(&self.job).unwrap_or_default()
+    }
+
+    fn continued(&self, due: DueRef) -> String {
+        serde_json::to_string(&Message { due: Some(due), ..self.clone() }).unwrap_or_default()
     }
 
     fn next(&self, due: DueRef) -> String {

@@ -22,6 +22,9 @@ pub enum SendError {
     /// A temporary failure: the mail wasn't sent, and may be retried.
     #[error("temporary failure: {0}")]
     Temporary(String),
+    /// The mail wasn't sent, and won't be before an administrator acts: a paused account, a missing right.
+    #[error("blocked: {0}")]
+    Blocked(String),
     /// It is unknown whether the mail was sent.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),

@@ -69,16 +69,11 @@ fn classify<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkEr
             Some(
                 "MessageRejected" | "BadRequestException" | "MailFromDomainNotVerifiedException" | "NotFoundException",
             ) => SendError::Refused(reason),
-            Some(
-                "TooManyRequestsException"
-                | "LimitExceededException"
-                | "SendingPausedException"
-                | "AccountSuspendedException"
-                | "Throttling"
-                | "ThrottlingException",
-            ) => SendError::Temporary(reason),
+            Some("TooManyRequestsException" | "LimitExceededException" | "Throttling" | "ThrottlingException") => {
+                SendError::Temporary(reason)
+            }
             // SES answered that it did nothing, for a reason an administrator can fix: permissions, a paused account.
-            _ if service.raw().status().is_client_error() => SendError::Temporary(reason),
+            _ if service.raw().status().is_client_error() => SendError::Blocked(reason),
             _ => SendError::OutcomeUnknown(reason),
         },
         _ => SendError::OutcomeUnknown(reason),

@@ -11,6 +11,7 @@ use daybook_domain::{AnyId, Error as Domain, Malformed, Record, Rule, Unit, User
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Order, PageAsk, Result};
 pub use param::{Operand, Param};
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 /// The default number of records of a page.
@@ -18,6 +19,12 @@ pub const DEFAULT_LIMIT: usize = 50;
 
 /// The most records of a page.
 const MOST: usize = 200;
+
+/// The most parameters and conditions of a query.
+const MOST_PARAMS: usize = 100;
+
+/// The most bytes of all their values.
+const MOST_BYTES: usize = 40_000;
 
 /// The most bytes of a search text.
 const LONGEST_SEARCH: usize = 400;
@@ -103,9 +110,17 @@ impl<T: Record> ListQuery<T> {
             of: PhantomData,
         };
         let mut violations = Violations::default();
-        for (n, param) in params.iter().enumerate() {
+        let mut given = HashSet::new();
+        if params.len() > MOST_PARAMS {
+            let rule = Rule::TooLong { max: MOST_PARAMS, unit: Unit::Entries };
+            return Err(Violations::of("", rule));
+        }
+        if params.iter().map(|param| param.value.bytes()).sum::<usize>() > MOST_BYTES {
+            return Err(Violations::of("", Rule::TooLong { max: MOST_BYTES, unit: Unit::Bytes }));
+        }
+        for param in params {
             // Several parents may be given; any other condition given twice would match nothing.
-            let is_twice = params[..n].iter().any(|other| other.is_about(param));
+            let is_twice = !given.insert(param.about());
             if is_twice && !T::PARENTS.contains(&param.name.as_str()) {
                 let rule = Rule::format(
                     "given once; for several values use filter[field][in] with commas",

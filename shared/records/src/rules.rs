@@ -141,7 +141,7 @@ async fn is_anywhere<T: Record>(cx: &Cx, role: RoleRef, of: PageAsk<'_>) -> Resu
     let unscoped = cx.unscoped();
     let mut cursor: Option<String> = None;
     loop {
-        let has_role = Filter { field: "role".to_owned(), op: Op::Eq, value: role.to_string().into() };
+        let has_role = Filter::new("role", Op::Eq, role.to_string().into());
         let ask = PageAsk { filters: vec![has_role], limit: 1, cursor: cursor.as_deref(), ..of.clone() };
         let page = unscoped.list::<T>(&ask).await?;
         match page.next_cursor {

@@ -227,7 +227,29 @@ const LATE: u32 = 2;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// The number of details that are read at once; each may have 300 KB.
+const DETAILS_AT_ONCE: usize = 16;
+
+/// The number of entries after which a request verifies no further day.
+const MOST_ENTRIES: usize = 10_000;
+
 impl Cx {
+    /// How many of these consecutive days a request verifies: as many as have some 10,000 entries together, and one at
+    /// least.
+    pub async fn verifiable_days(&self, first: Timestamp, days: u32) -> Result<u32> {
+        let mut entries = 0;
+        for n in 0..days {
+            let day = first.start_of_day().plus(DAY * n);
+            let (begin, end) = (EntryId::first_at(day), EntryId::first_at(day.plus(DAY)).before());
+            let range = Question::Facts(self.org, day, begin, end).range();
+            entries += self.env.table.count(&range, MOST_ENTRIES + 1).await?;
+            if entries > MOST_ENTRIES {
+                return Ok(n.max(1));
+            }
+        }
+        Ok(days)
+    }
+
     /// Verifies that the entries of consecutive days are unaltered, complete and chained. `anchors` are those of these
     /// days, as far as there are any.
     pub async fn verify(&self, first: Timestamp, days: u32, anchors: &[Anchor]) -> Result<Verified> {
@@ -398,10 +420,12 @@ impl Cx {
     async fn details_there(&self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, There>> {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.org, entry).key()).collect();
         let mut there = HashMap::new();
-        for item in self.env.table.get_all(&keys).await? {
-            if let Some(id) = entry_of(&item) {
-                let whole = || There::Whole(Detail::sha256_in(&item));
-                there.insert(id, Detail::erased_by(&item).map_or_else(whole, There::Erased));
+        for some in keys.chunks(DETAILS_AT_ONCE) {
+            for item in self.env.table.get_all(some).await? {
+                if let Some(id) = entry_of(&item) {
+                    let whole = || There::Whole(Detail::sha256_in(&item));
+                    there.insert(id, Detail::erased_by(&item).map_or_else(whole, There::Erased));
+                }
             }
         }
         Ok(there)

@@ -169,7 +169,12 @@ impl Surroundings {
     pub fn env(&self, mut variables: Variables<'_>) -> Result<Env, ConfigError> {
         let settings = settings(&mut variables);
         let secret = if (variables.get)("JWT_SECRET").is_some() { "JWT_SECRET" } else { "SECRET_KEY" };
-        let keys = variables.required(secret, Keyring::parse);
+        // A function that signs and verifies nothing may not read the secret either.
+        let keyless = variables.optional("KEYLESS", |text| text.parse::<bool>().map_err(|_| "must be true or false"));
+        let keys = match keyless {
+            Some(true) => Some(Keyring::none()),
+            Some(false) | None => variables.required(secret, Keyring::parse),
+        };
         variables.required("TABLE_NAME", |name| Ok::<_, String>(name.to_owned()));
         let (Some(settings), Some(keys), Some(table), true) =
             (settings, keys, self.table.clone(), variables.wrong.is_empty())

@@ -1,8 +1,10 @@
 //! Queries of the journal: facts by time, record, actor or request, and their details.
 
+use crate::item::text_bytes;
 use crate::journal::{Detail, EntryRef, Fact, SignedFact};
 use crate::schema::{Place, Question, SK};
-use crate::table::{Item, QueryAsk, parse_item, text};
+use crate::table::{Item, Position, QueryAsk, parse_item, text};
+use crate::turn::handled;
 use crate::{Cx, Result};
 use daybook_domain::{AnyId, EntryId, Timestamp};
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +18,16 @@ const MOST_FACTS: usize = 5_000;
 
 /// The maximum number of facts per call of the table.
 const AT_ONCE: usize = 200;
+
+/// The number of commits before an entry that are searched for those of its request.
+const COMMITS_LOOKED_AT: usize = 128;
+
+/// The most commits of requests with an id that are read.
+const MOST_COMMITS: usize = 1_000;
+
+/// The number of details that are read first, and the most that are read at once: each may have 300 KB.
+const DETAILS_AT_ONCE: usize = 8;
+const MOST_DETAILS: usize = 32;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -66,6 +78,15 @@ impl Cx {
     }
 }
 
+/// The details of the first of some entries.
+#[derive(Debug, Default)]
+pub struct FirstDetails {
+    /// The details, by entry.
+    pub details: HashMap<EntryId, Detail>,
+    /// The number of entries that were read.
+    pub read: usize,
+}
+
 /// The journal of an organisation.
 #[derive(Clone, Copy, Debug)]
 pub struct Journal<'a> {
@@ -107,6 +128,35 @@ impl Journal<'_> {
         items.into_iter().map(|item| Ok(parse_item::<SignedFact>(item)?.into_fact())).collect()
     }
 
+    /// The details of the first of these entries, as far as they are still stored: of as many as have this many bytes
+    /// together, and of one at least.
+    pub async fn first_details(self, entries: &[EntryId], most: usize) -> Result<FirstDetails> {
+        let mut first = FirstDetails::default();
+        let (mut bytes, mut at_once) = (0, DETAILS_AT_ONCE);
+        while first.read < entries.len() {
+            let some = &entries[first.read..entries.len().min(first.read + at_once)];
+            let keys: Vec<_> = some.iter().map(|entry| Place::Detail(self.cx.org, *entry).key()).collect();
+            let items = self.cx.env.table.get_all(&keys).await?;
+            let mut items: HashMap<EntryId, Item> =
+                items.into_iter().filter_map(|item| Some((entry_of(&item)?, item))).collect();
+            for entry in some {
+                let item = items.remove(entry);
+                let size = item.as_ref().map_or(0, text_bytes);
+                if first.read > 0 && bytes + size > most {
+                    return Ok(first);
+                }
+                bytes += size;
+                if let Some(item) = item.filter(|item| Detail::erased_by(item).is_none()) {
+                    handled(size).await;
+                    first.details.insert(*entry, Detail::from_item(&item)?.0);
+                }
+                first.read += 1;
+            }
+            at_once = (at_once * 2).min(MOST_DETAILS);
+        }
+        Ok(first)
+    }
+
     /// The details of entries, by entry, as far as they are still stored.
     pub async fn details(self, entries: impl Iterator<Item = EntryId>) -> Result<HashMap<EntryId, Detail>> {
         let keys: Vec<_> = entries.map(|entry| Place::Detail(self.cx.org, entry).key()).collect();
@@ -119,26 +169,56 @@ impl Journal<'_> {
         Ok(details)
     }
 
-    /// The entries of all requests with an id, by the first entry of each request; a client may reuse an id.
-    pub async fn of_request(self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
-        let items = self.cx.env.table.query_all(&Question::OfRequest(self.cx.org, id).range()).await?;
-        let all = |item: &Item| -> Option<Vec<EntryId>> {
-            let list = item.get("entries")?.as_l().ok()?;
-            Some(list.iter().filter_map(|id| id.as_s().ok()?.parse().ok()).collect())
+    /// The entries of the request that an entry came from, by the first of them. A client may use an id for many requests, so
+    /// only the commits before this entry are looked at: a batch has a hundred.
+    pub async fn request_of(self, entry: EntryId, id: &str) -> Result<Option<(EntryId, Vec<EntryId>)>> {
+        let range = Question::OfRequest(self.cx.org, id).range();
+        let place = Place::Request(self.cx.org, id, entry.after()).key();
+        let ask = QueryAsk {
+            limit: Some(COMMITS_LOOKED_AT),
+            after: Some(Position { key: place, indexed: None }),
+            descending: true,
+            ..QueryAsk::default()
         };
-        let mut requests: BTreeMap<EntryId, Vec<EntryId>> = BTreeMap::new();
-        let mut batches: HashMap<&String, EntryId> = HashMap::new();
-        // In the order of their first entries; the commits of a batch are one request.
-        for item in &items {
-            let Some(id) = entry_of(item) else { continue };
-            let first = match text(item, "batch") {
-                Some(batch) => *batches.entry(batch).or_insert(id),
-                None => id,
-            };
-            requests.entry(first).or_default().extend(all(item).unwrap_or_default());
-        }
-        Ok(requests)
+        let items = self.cx.env.table.query(&range, ask).await?.items;
+        Ok(joined(items.iter().rev()).into_iter().find(|(_, entries)| entries.contains(&entry)))
     }
+
+    /// The entries of the first 1,000 commits of all requests with an id, by the first entry of each request; a client may reuse an id.
+    pub async fn of_request(self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
+        let range = Question::OfRequest(self.cx.org, id).range();
+        let mut items = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.cx.env.table.query(&range, QueryAsk { limit: Some(AT_ONCE), after, ..QueryAsk::default() });
+            let page = page.await?;
+            items.extend(page.items);
+            match page.more {
+                Some(more) if items.len() < MOST_COMMITS => after = Some(more),
+                _ => return Ok(joined(items.iter())),
+            }
+        }
+    }
+}
+
+/// Commits' entries, by the first entry of their requests: the commits of a batch are one request. Takes them in the order
+/// of their entries.
+fn joined<'i>(items: impl Iterator<Item = &'i Item>) -> BTreeMap<EntryId, Vec<EntryId>> {
+    let all = |item: &Item| -> Option<Vec<EntryId>> {
+        let list = item.get("entries")?.as_l().ok()?;
+        Some(list.iter().filter_map(|id| id.as_s().ok()?.parse().ok()).collect())
+    };
+    let mut requests: BTreeMap<EntryId, Vec<EntryId>> = BTreeMap::new();
+    let mut batches: HashMap<&String, EntryId> = HashMap::new();
+    for item in items {
+        let Some(id) = entry_of(item) else { continue };
+        let first = match text(item, "batch") {
+            Some(batch) => *batches.entry(batch).or_insert(id),
+            None => id,
+        };
+        requests.entry(first).or_default().extend(all(item).unwrap_or_default());
+    }
+    requests
 }
 
 /// The entry in an item's sort key.

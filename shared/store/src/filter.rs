@@ -1,17 +1,52 @@
-//! Filters of lists: conditions on the fields of a record.
+//! Filters of lists: conditions on the fields of a record, parsed once per request.
 
+use daybook_domain::words::normalize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::fmt;
 
 /// A condition on one field.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Filter {
-    /// The field.
-    pub field: String,
-    /// The comparison operator.
-    pub op: Op,
-    /// The value to compare with; a list for `in` and `between`.
-    pub value: Value,
+    field: String,
+    op: Op,
+    value: Value,
+    test: Test,
+}
+
+impl fmt::Debug for Filter {
+    /// The condition as it was asked for, to which cursors are bound.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter").field("field", &self.field).field("op", &self.op).field("value", &self.value).finish()
+    }
+}
+
+/// What a value is compared with, ready for any number of records.
+#[derive(Clone, Debug, PartialEq)]
+enum Test {
+    /// Its order to a value is one of these.
+    Ordered(Wanted, &'static [Ordering]),
+    /// It has no value, or another one.
+    Differs(Wanted),
+    /// It is one of these.
+    OneOf(HashSet<String>, Vec<f64>),
+    /// It contains this text, ignoring case.
+    Contains(String),
+    /// It begins with this text, ignoring case.
+    Starts(String),
+    /// Whether it has a value.
+    Exists(bool),
+    /// It lies between two values, both included; nothing does where there aren't two.
+    Between(Option<Box<(Wanted, Wanted)>>),
+}
+
+/// A value to compare with: as a text, and as a number if it is one.
+#[derive(Clone, Debug, PartialEq)]
+struct Wanted {
+    text: String,
+    number: Option<f64>,
 }
 
 /// A comparison operator.
@@ -64,65 +99,98 @@ impl Op {
 }
 
 impl Filter {
+    /// A condition; for `in` and `between` the value is a list.
+    pub fn new(field: impl Into<String>, op: Op, value: Value) -> Filter {
+        let wanted = || Wanted::of(&value);
+        let list = || value.as_array().map(Vec::as_slice).unwrap_or_default();
+        let test = match op {
+            Op::Eq => Test::Ordered(wanted(), &[Ordering::Equal]),
+            Op::Ne => Test::Differs(wanted()),
+            Op::Lt => Test::Ordered(wanted(), &[Ordering::Less]),
+            Op::Lte => Test::Ordered(wanted(), &[Ordering::Less, Ordering::Equal]),
+            Op::Gt => Test::Ordered(wanted(), &[Ordering::Greater]),
+            Op::Gte => Test::Ordered(wanted(), &[Ordering::Greater, Ordering::Equal]),
+            Op::In => {
+                let (texts, numbers): (HashSet<String>, Vec<Option<f64>>) =
+                    list().iter().map(Wanted::of).map(|wanted| (wanted.text, wanted.number)).unzip();
+                Test::OneOf(texts, numbers.into_iter().flatten().collect())
+            }
+            Op::Contains => Test::Contains(normalize(&plain(&value))),
+            Op::Starts => Test::Starts(normalize(&plain(&value))),
+            Op::Exists => Test::Exists(value == Value::Bool(true) || value == "true"),
+            Op::Between => Test::Between(match list() {
+                [from, to] => Some(Box::new((Wanted::of(from), Wanted::of(to)))),
+                _ => None,
+            }),
+        };
+        Filter { field: field.into(), op, value, test }
+    }
+
     /// Whether a record's JSON meets the condition. With a missing field, every comparison but `ne` is false. A list
     /// meets it where one of its values does; `ne` where all of them do.
     pub fn matches(&self, record: &Value) -> bool {
-        match (record.get(&self.field).unwrap_or(&Value::Null), self.op) {
-            (Value::Array(list), Op::Exists) => list.is_empty() != self.wants_some(),
-            (Value::Array(list), Op::Ne) => list.iter().all(|one| self.matches_value(one)),
-            (Value::Array(list), _) => list.iter().any(|one| self.matches_value(one)),
-            (value, _) => self.matches_value(value),
+        match (record.get(&self.field).unwrap_or(&Value::Null), &self.test) {
+            (Value::Array(list), Test::Exists(wanted)) => list.is_empty() != *wanted,
+            (Value::Array(list), Test::Differs(_)) => list.iter().all(|one| self.test.holds(one)),
+            (Value::Array(list), test) => list.iter().any(|one| test.holds(one)),
+            (value, test) => test.holds(value),
         }
     }
 
-    fn wants_some(&self) -> bool {
-        self.value == Value::Bool(true) || self.value == "true"
+    /// The bytes that checking the condition handles at most, for a record of this many bytes.
+    pub(crate) fn weight(&self, record_bytes: usize) -> usize {
+        match self.test {
+            // The value is normalised first.
+            Test::Contains(_) | Test::Starts(_) => record_bytes,
+            Test::Ordered(..) | Test::Differs(_) | Test::OneOf(..) | Test::Exists(_) | Test::Between(_) => 100,
+        }
     }
+}
 
-    fn matches_value(&self, actual: &Value) -> bool {
-        let order = |wanted: &Value| compare(actual, wanted);
-        let list = || self.value.as_array().map(Vec::as_slice).unwrap_or_default();
-        match self.op {
-            Op::Eq => order(&self.value) == Some(Ordering::Equal),
-            Op::Ne => order(&self.value) != Some(Ordering::Equal),
-            Op::Lt => order(&self.value) == Some(Ordering::Less),
-            Op::Lte => matches!(order(&self.value), Some(Ordering::Less | Ordering::Equal)),
-            Op::Gt => order(&self.value) == Some(Ordering::Greater),
-            Op::Gte => matches!(order(&self.value), Some(Ordering::Greater | Ordering::Equal)),
-            Op::In => list().iter().any(|wanted| order(wanted) == Some(Ordering::Equal)),
-            Op::Contains => folded(actual).contains(&folded(&self.value)),
-            Op::Starts => folded(actual).starts_with(&folded(&self.value)),
-            Op::Exists => actual.is_null() != self.wants_some(),
-            Op::Between => match list() {
-                [from, to] => {
-                    matches!(order(from), Some(Ordering::Greater | Ordering::Equal))
-                        && matches!(order(to), Some(Ordering::Less | Ordering::Equal))
-                }
-                _ => false,
+impl Test {
+    fn holds(&self, actual: &Value) -> bool {
+        match self {
+            Test::Ordered(wanted, orders) => wanted.order_of(actual).is_some_and(|order| orders.contains(&order)),
+            Test::Differs(wanted) => wanted.order_of(actual) != Some(Ordering::Equal),
+            Test::OneOf(texts, numbers) => match actual {
+                Value::Null => false,
+                Value::Number(number) => number.as_f64().is_some_and(|number| numbers.contains(&number)),
+                other => texts.contains(&*plain(other)),
             },
+            Test::Contains(wanted) => normalize(&plain(actual)).contains(wanted),
+            Test::Starts(wanted) => normalize(&plain(actual)).starts_with(wanted),
+            Test::Exists(wanted) => actual.is_null() != *wanted,
+            Test::Between(bounds) => bounds.as_deref().is_some_and(|(from, to)| {
+                matches!(from.order_of(actual), Some(Ordering::Greater | Ordering::Equal))
+                    && matches!(to.order_of(actual), Some(Ordering::Less | Ordering::Equal))
+            }),
         }
     }
 }
 
-/// Numbers compare as numbers, also with a text from a query string; all other values as text.
-fn compare(actual: &Value, wanted: &Value) -> Option<Ordering> {
-    match actual {
-        Value::Null => None,
-        Value::Number(number) => number.as_f64()?.partial_cmp(&folded(wanted).parse().ok()?),
-        _ => Some(plain(actual).cmp(&plain(wanted))),
+impl Wanted {
+    fn of(value: &Value) -> Wanted {
+        let text = plain(value).into_owned();
+        Wanted { number: normalize(&text).parse().ok(), text }
+    }
+
+    /// The order of an actual value to this one. Numbers compare as numbers, also with a text from a query string; all
+    /// other values as text.
+    fn order_of(&self, actual: &Value) -> Option<Ordering> {
+        match actual {
+            Value::Null => None,
+            Value::Number(number) => number.as_f64()?.partial_cmp(&self.number?),
+            other => Some((*plain(other)).cmp(&self.text)),
+        }
     }
 }
 
-fn plain(value: &Value) -> String {
+fn plain(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
+        Value::String(text) => Cow::Borrowed(text),
+        Value::Null => Cow::Borrowed(""),
+        other => Cow::Owned(other.to_string()),
     }
-}
-
-fn folded(value: &Value) -> String {
-    daybook_domain::words::normalize(&plain(value))
 }
 
 #[cfg(test)]
@@ -135,7 +203,7 @@ mod tests {
         let record = json!({"name": "Ada Lovelace", "value": 12.5, "count": 3, "company": "示例科技", "at": "2026-11-20T00:00:00.000Z",
             "tags": ["vip", "old"], "none": []});
         let check = |field: &str, op: &str, value: Value, expected: bool| {
-            let filter = Filter { field: field.to_owned(), op: Op::of(op).expect("an operator"), value };
+            let filter = Filter::new(field, Op::of(op).expect("an operator"), value);
             assert_eq!(filter.matches(&record), expected, "{filter:?}");
         };
         check("name", "eq", json!("Ada Lovelace"), true);

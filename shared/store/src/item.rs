@@ -41,6 +41,11 @@ pub fn text<'i>(item: &'i Item, name: &str) -> Option<&'i String> {
     item.get(name).and_then(|value| value.as_s().ok())
 }
 
+/// The bytes of an item's texts: nearly all of it.
+pub(crate) fn text_bytes(item: &Item) -> usize {
+    item.values().filter_map(|value| value.as_s().ok()).map(String::len).sum()
+}
+
 /// Deserialises an item.
 pub fn parse_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Error::internal("read an item's attributes", error))

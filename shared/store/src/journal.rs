@@ -5,7 +5,8 @@
 //! version of Daybook can verify an entry with fields that it doesn't know. The fact holds the detail's SHA-256, by
 //! which an altered detail is detected. An HMAC of the fact's text is stored beside it.
 
-use crate::item::{Item, attribute, key_item, parse_item};
+use crate::item::{Item, attribute, key_item, parse_item, text};
+use crate::json::bytes_of;
 use crate::keyring::{Keyring, Purpose};
 use crate::schema::{EXPIRES_AT, Index, KIND, Kind, PK, Place, Question, SK, day_of, facts_by, facts_of};
 use crate::{Env, Error, RequestInfo, Result, keyring::sha256_base64, reply::Answer, sha256_hex};
@@ -25,6 +26,9 @@ pub const CLOCK_AHEAD: Duration = Duration::from_secs(7 * 86_400);
 
 /// The maximum size of a detail's JSON, in bytes.
 pub const DETAIL_BYTES: usize = 300 * 1024;
+
+/// The most bytes of a request's body that a detail keeps. What the request changed is in the detail besides.
+pub const BODY_BYTES: usize = 8 * 1024;
 
 /// The field of a detail that lists the entries whose details it erased.
 pub(crate) const ERASED: &str = "entries";
@@ -146,8 +150,11 @@ pub struct RequestDetail {
     pub path: String,
     /// The query, masked.
     pub query: Option<String>,
-    /// The body, masked; `null` where there was none or where it was too large.
+    /// The body, masked: the fields that fit [`BODY_BYTES`]; `null` where there was none.
     pub body: Value,
+    /// The number of the body's fields that are left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: usize,
     /// The client's IP address.
     pub ip: Option<String>,
     /// The client's user agent.
@@ -157,11 +164,14 @@ pub struct RequestDetail {
 impl RequestDetail {
     /// What the journal keeps of a request.
     pub fn of(request: &RequestInfo) -> RequestDetail {
+        // Masked as a whole: a field may name the secret that another one holds.
+        let (body, omitted) = abridged(request.body.as_ref().map_or(Value::Null, masked));
         RequestDetail {
             method: request.method.clone(),
             path: request.path.clone(),
             query: request.query.as_deref().map(masked_query),
-            body: request.body.as_ref().map_or(Value::Null, masked),
+            body,
+            omitted,
             ip: request.ip.map(|ip| ip.to_string()),
             user_agent: request.user_agent.clone(),
         }
@@ -177,8 +187,31 @@ impl RequestDetail {
 
     /// What the journal keeps of a request with confidential content: neither query nor body.
     pub(crate) fn discreet(request: &RequestInfo) -> RequestDetail {
-        RequestDetail { query: None, body: Value::Null, ..RequestDetail::of(request) }
+        RequestDetail { query: None, body: Value::Null, omitted: 0, ..RequestDetail::of(request) }
     }
+}
+
+/// The fields of a body that fit [`BODY_BYTES`] together, and the number of those left out.
+fn abridged(body: Value) -> (Value, usize) {
+    let Value::Object(fields) = body else {
+        let fits = bytes_of(&body).is_ok_and(|bytes| bytes <= BODY_BYTES);
+        return (if fits { body } else { Value::Null }, 0);
+    };
+    let (all, mut bytes) = (fields.len(), 2);
+    let mut kept = Map::new();
+    for (name, value) in fields {
+        let size = name.len() + bytes_of(&value).unwrap_or(BODY_BYTES) + 4;
+        if bytes + size <= BODY_BYTES {
+            bytes += size;
+            kept.insert(name, value);
+        }
+    }
+    let omitted = all - kept.len();
+    (Value::Object(kept), omitted)
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl SignedFact {
@@ -267,14 +300,18 @@ impl Fact {
     /// The committed entries of an organisation from a moment on, the oldest first; also those that were committed
     /// while the clock was ahead, by at most a week.
     pub async fn since(env: &Env, org: OrgId, from: Timestamp) -> Result<Vec<EntryRef>> {
-        let first = EntryId::first_at(from);
-        let (mut day, latest) = (from, env.clock.now().plus(CLOCK_AHEAD));
+        Fact::between(env, org, from, env.clock.now().plus(CLOCK_AHEAD)).await
+    }
+
+    /// The committed entries of an organisation from one moment to another, both included, the oldest first.
+    pub async fn between(env: &Env, org: OrgId, from: Timestamp, latest: Timestamp) -> Result<Vec<EntryRef>> {
+        let (first, last) = (EntryId::first_at(from), EntryId::last_at(latest));
+        let mut day = from;
         let mut entries = Vec::new();
         loop {
-            let last = EntryId::last_at(latest);
-            for item in env.table.query_all(&Question::Facts(org, day, first, last).range()).await? {
-                let fact: SignedFact = parse_item(item)?;
-                entries.push(EntryRef { org, entry: fact.id });
+            for item in env.table.query_keys(&Question::Facts(org, day, first, last).range()).await? {
+                let entry = text(&item, SK).and_then(|entry| entry.parse().ok());
+                entries.extend(entry.map(|entry| EntryRef { org, entry }));
             }
             if day_of(day) >= day_of(latest) {
                 return Ok(entries);

@@ -45,6 +45,7 @@ mod settings;
 mod table;
 pub mod telemetry;
 mod trash;
+pub mod turn;
 mod tx;
 
 pub use ask::{Order, PageAsk};

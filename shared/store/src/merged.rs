@@ -16,6 +16,12 @@ use std::collections::VecDeque;
 /// The bytes of records after which a request stops reading.
 const MOST_EXAMINED: usize = 4 << 20;
 
+/// The most items that are requested at once from all sources together.
+const MOST_AT_ONCE: usize = 1_000;
+
+/// The most children that are read at once: their links are read first, which tell nothing of their size.
+const MOST_CHILDREN: usize = 100;
+
 /// The maximum number of owners whose records are read from the index one owner at a time; for more, all records are
 /// read.
 const MOST_OWNERS: usize = 24;
@@ -94,7 +100,7 @@ impl Cx {
             }
             ([], _) => vec![Source::Table(Question::Records(self.org, T::TYPE).range())],
         };
-        let equal = |field: &str, value: Value| Filter { field: field.to_owned(), op: Op::Eq, value };
+        let equal = |field: &str, value: Value| Filter::new(field, Op::Eq, value);
         let mut filters = ask.filters.clone();
         filters.extend(T::STATE.zip(state).map(|((field, _), state)| equal(field, Value::from(state))));
         filters.extend(T::OWNER.zip(owner).map(|(field, owner)| equal(field, Value::from(owner.to_string()))));
@@ -102,11 +108,19 @@ impl Cx {
     }
 }
 
+/// A record, and the bytes of its JSON.
+pub(crate) struct Measured<T> {
+    pub record: T,
+    pub bytes: usize,
+}
+
 /// A record of a list.
 pub(crate) struct Listed<T> {
     pub record: T,
     /// Whether it is within the actor's scope.
     pub reached: bool,
+    /// The bytes of its JSON.
+    pub bytes: usize,
 }
 
 /// The next element of a list.
@@ -168,7 +182,8 @@ impl<'a, T: Record> Merged<'a, T> {
             if self.examined >= MOST_EXAMINED {
                 return Ok(Next::Enough);
             }
-            let (cx, at_once, descending) = (self.cx, self.at_once, self.descending);
+            let at_once = self.at_once.min(MOST_AT_ONCE / self.heads.len());
+            let (cx, descending) = (self.cx, self.descending);
             let dry = self.heads.iter_mut().filter(|head| head.is_dry());
             let read = try_join_all(dry.map(|head| head.read(cx, at_once, descending))).await?;
             self.examined += read.into_iter().sum::<usize>();
@@ -201,7 +216,8 @@ impl<T: Record> Head<T> {
             Source::Trash(_) => Part::Whole,
             Source::Table(_) | Source::Index(..) => Part::Only(DATA),
         };
-        let ask = QueryAsk { limit: Some(at_once), after: self.after.take(), descending, part };
+        let limit = Some(if links { at_once.min(MOST_CHILDREN) } else { at_once });
+        let ask = QueryAsk { limit, after: self.after.take(), descending, part };
         let mut page = cx.env.table.query(&self.source.range(), ask).await?;
         if matches!(self.source, Source::Trash(_)) {
             page.items.retain(|item| expires_after(item, cx.now().as_second()));
@@ -211,29 +227,32 @@ impl<T: Record> Head<T> {
         if links {
             let ids: Vec<AnyId> = page.items.iter().filter_map(child_of).collect();
             let mut records = cx.unscoped_records::<T>(ids.iter().copied()).await?;
-            let read = ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?))).collect();
+            let read: Vec<(String, Measured<T>)> =
+                ids.iter().filter_map(|id| Some((id.to_string(), records.remove(id)?))).collect();
+            // Links to records that are hidden or gone are read, too.
+            let bytes = read.iter().map(|(_, record)| record.bytes).sum::<usize>().max(ids.len() * 1024);
             self.add(cx, read).await?;
-            // An estimate of the records read: a link is smaller than its record.
-            return Ok(ids.len() * 1024);
+            return Ok(bytes);
         }
         let bytes = page.items.iter().map(data_bytes).sum();
         let mut read = Vec::with_capacity(page.items.len());
         for item in page.items {
+            let bytes = data_bytes(&item);
             let record = record_of::<T>(item)?.into_inner();
             let key = match self.source {
                 Source::Index(..) => by_date(record.date(), &record.id().to_string()),
                 Source::Table(_) | Source::Trash(_) | Source::Links(..) => record.id().to_string(),
             };
-            read.push((key, record));
+            read.push((key, Measured { record, bytes }));
         }
         self.add(cx, read).await?;
         Ok(bytes)
     }
 
     /// Adds records that were read.
-    async fn add(&mut self, cx: &Cx, read: Vec<(String, T)>) -> Result<()> {
-        let reached = cx.reached(read.iter().map(|(_, record)| record)).await?;
-        let listed = |((key, record), reached)| (key, Listed { record, reached });
+    async fn add(&mut self, cx: &Cx, read: Vec<(String, Measured<T>)>) -> Result<()> {
+        let reached = cx.reached(read.iter().map(|(_, sized)| &sized.record)).await?;
+        let listed = |((key, Measured { record, bytes }), reached)| (key, Listed { record, reached, bytes });
         self.ready.extend(read.into_iter().zip(reached).map(listed));
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! Paged lists of records, with cursors that are valid for their own list only.
 
 use crate::ask::{PageAsk, child_of};
+use crate::engine::Part;
 use crate::filter::Filter;
-use crate::json::{bytes_of, object_of};
+use crate::json::object_of;
 use crate::merged::{ListPlan, Listed, Merged, Next, Source};
-use crate::plan::RECORD_BYTES;
-use crate::schema::Question;
-use crate::table::MOST_ASKED;
+use crate::schema::{Place, Question, SK};
+use crate::table::{MOST_ASKED, Position, QueryAsk};
+use crate::turn::handled;
 use crate::{Cx, Reach, Result};
 use daybook_domain::{AnyId, Error as Domain, Record, Rule, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -110,14 +111,13 @@ impl Cx {
             return Ok(Page::of(Vec::new(), ask.limit, None));
         }
         let plain = filters.is_empty() && others.is_empty() && self.reach == Reach::All && cascades.is_empty();
-        let may_outgrow = ask.bytes_before + ask.limit * RECORD_BYTES > PAGE_BYTES;
         let mut items: Vec<T> = Vec::new();
         let mut bytes = ask.bytes_before;
         let mut merged = Merged::<T>::of(self, sources, begin, !ask.ascending);
         let mut last = None;
         loop {
             merged.at_once = if plain { ask.limit - items.len() + 1 } else { MOST_ASKED };
-            let Listed { record, reached } = match merged.next().await? {
+            let Listed { record, reached, bytes: size } = match merged.next().await? {
                 Next::Record(listed) => listed,
                 Next::End => return Ok(Page::of(items, ask.limit, None)),
                 // The next request goes on after the last record read.
@@ -132,10 +132,8 @@ impl Cx {
             }
             last = Some((record.date(), record.id()));
             let is_visible = !cascades.holds_any(&record.cascade_parents());
-            if is_visible && reached && is_of(&record, others) && meets(&record, &filters)? {
-                if may_outgrow {
-                    bytes += bytes_of(&record)?;
-                }
+            if is_visible && reached && is_of(&record, others) && meets(&record, size, &filters).await? {
+                bytes += size;
                 items.push(record);
             }
         }
@@ -145,6 +143,16 @@ impl Cx {
     pub async fn children(&self, parent: impl Into<AnyId>, of: daybook_domain::RecordType) -> Result<Vec<AnyId>> {
         let items = self.env.table.query_all(&Question::Children(self.org, parent.into(), of).range()).await?;
         Ok(items.iter().filter_map(child_of).collect())
+    }
+
+    /// The children of a record, of one type, that were made before this one, the newest first: at most `most`, and
+    /// whether there may be more.
+    pub async fn children_before(&self, parent: AnyId, before: AnyId, most: usize) -> Result<(Vec<AnyId>, bool)> {
+        let range = Question::Children(self.org, parent, before.kind).range();
+        let after = Some(Position { key: Place::Link(self.org, parent, before).key(), indexed: None });
+        let ask = QueryAsk { limit: Some(most), after, descending: true, part: Part::Only(SK) };
+        let page = self.env.table.query(&range, ask).await?;
+        Ok((page.items.iter().filter_map(child_of).collect(), page.more.is_some()))
     }
 
     fn seal(&self, date: Timestamp, id: AnyId, binding: &str) -> Result<String> {
@@ -161,11 +169,12 @@ impl Cx {
     }
 }
 
-/// Whether a record meets all conditions; without conditions, it isn't serialised.
-pub(crate) fn meets<T: Record>(record: &T, filters: &[Filter]) -> Result<bool> {
+/// Whether a record of this many bytes meets all conditions; without conditions, it isn't serialised.
+pub(crate) async fn meets<T: Record>(record: &T, bytes: usize, filters: &[Filter]) -> Result<bool> {
     if filters.is_empty() {
         return Ok(true);
     }
+    handled(bytes + filters.iter().map(|filter| filter.weight(bytes)).sum::<usize>()).await;
     let json = Value::Object(object_of(record)?);
     Ok(filters.iter().all(|filter| filter.matches(&json)))
 }

@@ -23,10 +23,11 @@
 //! attempts      <org>#attempts                  <hash of name>
 //! tally         <org>#tally                     <minute>#<answer>
 //! bucket        <org>#bucket#<class>            <subject>
-//! delivery      <org>#delivery#<entry>          <consumer>                                    <org>#sent#<record>
+//! delivery      <org>#delivery#<entry>          <consumer>              <org>#failed-mail     <org>#sent#<record>
 //! ledger        <org>#ledger#<system>           <record>                                      <org>#ledger#<system>#<state>
 //! suppression   <org>#suppression               <hash of address>
 //! data subject  <org>#errand#<job>              -
+//! paused file   <org>#paused-file#<job>         -
 //! cascades      <org>#falling                   -
 //! counts        <org>#counts                    -
 //! power lock    <org>#power                     -
@@ -73,18 +74,27 @@
 //! 22. a run's readers: `run's reader`, consistent
 //! 23. open sockets of an organisation, of all users or one: `by_owner`
 //! 24. all open sockets, by when they end: `by_state`
+//! 25. mails that failed for good: `by_owner`
 //!
 //! Every other item is read by its key. Every key begins with its organisation; the exceptions begin with `~`, are
 //! looked up before the organisation is known, and hold nothing but ids, due items and the callers of open sockets. One
 //! partition takes 1,000 write units a second: about 450 changes a second and organisation, as each writes its fact and its
 //! record in one partition each. Texts from clients are escaped, so that no value can produce the key of another item.
 
+mod escaped;
+mod indexed;
+
+pub use indexed::{
+    SOCKET_SHARDS, by_date, deleted_with, facts_by, facts_of, failed_mail_at, failed_mails, in_state, ledger_in,
+    owned_by, owner_in, sent_about, sessions_of, socket_of, sockets_in, sockets_of,
+};
+
 use crate::Answer;
 use daybook_domain::{
     AnyId, ApiKeyId, Claim, ClaimKind, ConversationId, EntryId, JobId, OrgId, RecordType, RunId, SessionId, Timestamp,
     UserId,
 };
-use std::fmt::Write as _;
+use escaped::escape;
 
 /// Name of the partition key attribute.
 pub const PK: &str = "pk";
@@ -240,6 +250,8 @@ pub enum Place<'a> {
     Suppression(OrgId, &'a str),
     /// The person that a job is about, which the job's record doesn't hold.
     DataSubject(OrgId, JobId),
+    /// A job's file that is partly written.
+    PausedFile(OrgId, JobId),
     /// The cascade deletes in progress.
     Cascades(OrgId),
     /// The numbers of live records.
@@ -317,6 +329,7 @@ impl Place<'_> {
             Place::Ledger(org, system, id) => key(format!("{org}#ledger#{system}"), id.to_string()),
             Place::Suppression(org, hash) => key(format!("{org}#suppression"), hash.to_owned()),
             Place::DataSubject(org, job) => key(format!("{org}#errand#{job}"), alone()),
+            Place::PausedFile(org, job) => key(format!("{org}#paused-file#{job}"), alone()),
             Place::Run(org, run) => key(format!("{org}#run#{run}"), alone()),
             Place::RunText(org, run, at) => key(format!("{org}#run#{run}"), format!("text#{at:010}")),
             Place::RunRequest(org, run) => key(format!("{org}#run#{run}"), "request".to_owned()),
@@ -394,6 +407,8 @@ pub enum Question<'a> {
     SocketsOf(OrgId, Option<UserId>),
     /// 24. All open sockets of a shard that end after a moment.
     Sockets(u8, Timestamp),
+    /// 25. Mails that failed for good, by time.
+    FailedMails(OrgId),
 }
 
 /// The range of keys that answers a question.
@@ -449,6 +464,7 @@ impl Question<'_> {
             Question::DueBy(shard, at) => range(None, format!("~due#{shard}"), SortRange::UpTo(format!("{}$", at))),
             Question::Organizations => range(None, "~orgs".to_owned(), SortRange::All),
             Question::SentAbout(org, id) => range(Some(Index::ByState), sent_about(org, id), SortRange::All),
+            Question::FailedMails(org) => range(Some(Index::ByOwner), failed_mails(org), SortRange::All),
             Question::Ledger(org, system) => range(None, format!("{org}#ledger#{system}"), SortRange::All),
             Question::LedgerIn(org, system, state) => {
                 range(Some(Index::ByState), ledger_in(org, system, state), SortRange::All)
@@ -489,99 +505,11 @@ fn between(from: EntryId, to: EntryId) -> SortRange {
     SortRange::Between(from.to_string(), to.to_string())
 }
 
-/// The `by_state` key of records in a state.
-pub fn in_state(org: OrgId, of: RecordType, state: &str) -> String {
-    format!("{org}#{of}#{state}")
-}
-
-/// The `by_state` key of records deleted by cascade with another.
-pub fn deleted_with(org: OrgId, parent: AnyId) -> String {
-    format!("{org}#fell#{parent}")
-}
-
-/// The `by_owner` key of records of an owner, or of those without one.
-pub fn owned_by(org: OrgId, of: RecordType, owner: Option<UserId>) -> String {
-    match owner {
-        Some(owner) => format!("{org}#{of}#{owner}"),
-        None => format!("{org}#{of}#-"),
-    }
-}
-
-/// The owner in a `by_owner` key of records.
-pub fn owner_in(pk: &str) -> Option<UserId> {
-    pk.rsplit_once('#')?.1.parse().ok()
-}
-
-/// The `by_state` key of facts of a record.
-pub fn facts_of(org: OrgId, id: AnyId) -> String {
-    format!("{org}#on#{id}")
-}
-
-/// The `by_owner` key of facts of what a user or key did.
-pub fn facts_by(org: OrgId, actor: AnyId) -> String {
-    format!("{org}#by#{actor}")
-}
-
-/// The `by_state` key of deliveries about a record.
-pub fn sent_about(org: OrgId, id: AnyId) -> String {
-    format!("{org}#sent#{id}")
-}
-
-/// The `by_state` key of ledger rows in a state.
-pub fn ledger_in(org: OrgId, system: &str, state: &str) -> String {
-    format!("{org}#ledger#{system}#{state}")
-}
-
-/// The `by_owner` key of sessions of a user.
-pub fn sessions_of(org: OrgId, user: UserId) -> String {
-    format!("{org}#session#{user}")
-}
-
-/// The `by_owner` key of open sockets of an organisation.
-pub fn sockets_of(org: OrgId) -> String {
-    format!("{org}#sockets")
-}
-
-/// The `by_owner` sort key of an open socket.
-pub fn socket_of(user: UserId, connection: &str) -> String {
-    format!("{user}#{connection}")
-}
-
-/// How many shards the index of all open sockets is spread over.
-pub const SOCKET_SHARDS: u8 = 8;
-
-/// The `by_state` key of the open sockets of a shard.
-pub fn sockets_in(shard: u8) -> String {
-    format!("~sockets#{shard}")
-}
-
-/// The sort key of an index: the date, then the id.
-pub fn by_date(date: Timestamp, id: &str) -> String {
-    format!("{}#{id}", date)
-}
-
 /// The day of a moment, in UTC.
 pub fn day_of(at: Timestamp) -> String {
     let mut day = at.to_string();
     day.truncate(10);
     day
-}
-
-/// A text from a client as part of a key: without `#`, and cut at 700 bytes (a key has 1,024).
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '#' | '%' | '~' => {
-                let _ = write!(safe, "%{:02x}", u32::from(c));
-            }
-            _ => safe.push(c),
-        }
-        if safe.len() > 700 {
-            break;
-        }
-    }
-    if safe.is_empty() { "-".to_owned() } else { safe }
 }
 
 #[cfg(test)]

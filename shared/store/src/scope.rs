@@ -10,6 +10,9 @@ use std::collections::{HashMap, HashSet};
 /// The longest chain of parents without owners: a task, its opportunity, the contact of that, and its customer.
 const GENERATIONS: usize = 4;
 
+/// The number of records that are read at once.
+const AT_ONCE: usize = 32;
+
 /// What decides whether a record is within a scope.
 #[derive(Clone, Debug)]
 struct Scoped {
@@ -76,13 +79,15 @@ impl Cx {
             if next.is_empty() {
                 break;
             }
-            let keys: Vec<Key> = next.iter().map(|id| Place::Record(self.org, *id).key()).collect();
             let mut parents = Vec::new();
-            for item in self.env.table.get_all(&keys).await? {
-                let Some(id) = text(&item, SK).and_then(|id| id.parse::<AnyId>().ok()) else { continue };
-                let scoped = scoped(id, item)?;
-                parents.extend(scoped.parents.iter().copied());
-                found.insert(id, scoped);
+            for some in next.chunks(AT_ONCE) {
+                let keys: Vec<Key> = some.iter().map(|id| Place::Record(self.org, *id).key()).collect();
+                for item in self.env.table.get_all(&keys).await? {
+                    let Some(id) = text(&item, SK).and_then(|id| id.parse::<AnyId>().ok()) else { continue };
+                    let scoped = scoped(id, item)?;
+                    parents.extend(scoped.parents.iter().copied());
+                    found.insert(id, scoped);
+                }
             }
             next = parents;
         }

@@ -1,10 +1,9 @@
 //! Full-text search, by token items that are written in the same transaction as their record.
 
 use crate::ask::PageAsk;
-use crate::cx::record_of;
-use crate::json::bytes_of;
+use crate::cx::{data_bytes, record_of};
+use crate::merged::Measured;
 use crate::page::{PAGE_BYTES, Page, binding, is_of, meets};
-use crate::plan::RECORD_BYTES;
 use crate::schema::{Key, Place, Question, SK};
 use crate::table::{Item, Position, QueryAsk, text};
 use crate::{Cx, Result};
@@ -46,21 +45,19 @@ impl Cx {
             examined += page.items.len();
             let hits: Vec<Hit> =
                 page.items.iter().filter_map(|item| hit(item, terms)).filter(|hit| seen.insert(hit.id)).collect();
-            let mut records = self.records::<T>(hits.iter().map(|hit| hit.id)).await?;
+            let mut records = self.sized_records::<T>(hits.iter().map(|hit| hit.id)).await?;
             for hit in hits {
-                let Some(record) = records.remove(&hit.id) else { continue };
+                let Some(Measured { record, bytes }) = records.remove(&hit.id) else { continue };
                 let counted_before =
                     begin.as_deref().is_some_and(|begin| self.has_token_up_to(&record, &prefix, begin));
-                if counted_before || !meets(&record, &ask.filters)? || !in_listing(&record, ask) {
+                if counted_before || !meets(&record, bytes, &ask.filters).await? || !in_listing(&record, ask) {
                     continue;
                 }
                 if found.is_full() {
                     let end = found.last.map(|sk| self.cursors().seal(&sk, &binding)).transpose()?;
                     return Ok(Page::of(found.items, ask.limit, end));
                 }
-                if ask.limit * RECORD_BYTES > PAGE_BYTES {
-                    found.bytes += bytes_of(&record)?;
-                }
+                found.bytes += bytes;
                 found.items.push(record);
                 found.last = Some(hit.sk);
             }
@@ -77,8 +74,14 @@ impl Cx {
 
     /// Records by id, strongly consistent; missing ones, and those outside the actor's scope, are left out.
     pub async fn records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, T>> {
+        let records = self.sized_records::<T>(ids).await?;
+        Ok(records.into_iter().map(|(id, sized)| (id, sized.record)).collect())
+    }
+
+    /// The same, with the bytes of their JSON.
+    async fn sized_records<T: Record>(&self, ids: impl Iterator<Item = AnyId>) -> Result<HashMap<AnyId, Measured<T>>> {
         let mut records = self.unscoped_records::<T>(ids).await?;
-        let reached: HashSet<AnyId> = self.reached_of(records.values()).await?;
+        let reached: HashSet<AnyId> = self.reached_of(records.values().map(|sized| &sized.record)).await?;
         records.retain(|id, _| reached.contains(id));
         Ok(records)
     }
@@ -87,11 +90,17 @@ impl Cx {
     pub(crate) async fn unscoped_records<T: Record>(
         &self,
         ids: impl Iterator<Item = AnyId>,
-    ) -> Result<HashMap<AnyId, T>> {
-        let (mut records, cascades) =
-            tokio::try_join!(self.unscoped_records_with_cascading::<T>(ids), self.cascades::<T>())?;
-        records.retain(|_, record| !cascades.holds_any(&record.cascade_parents()));
-        Ok(records.into_iter().map(|(id, record)| (id, record.into_inner())).collect())
+    ) -> Result<HashMap<AnyId, Measured<T>>> {
+        let (items, cascades) = tokio::try_join!(self.record_items(ids.collect()), self.cascades::<T>())?;
+        let mut records = HashMap::with_capacity(items.len());
+        for item in items {
+            let bytes = data_bytes(&item);
+            let record = record_of::<T>(item)?.into_inner();
+            if !cascades.holds_any(&record.cascade_parents()) {
+                records.insert(record.id(), Measured { record, bytes });
+            }
+        }
+        Ok(records)
     }
 
     /// Records by id, unscoped, including those that a cascade delete is moving to the trash.

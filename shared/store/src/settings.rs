@@ -29,6 +29,8 @@ pub struct Settings {
     pub loopback_origins: bool,
     /// The first delay of the exponential back-off of retries.
     pub retry_base: Duration,
+    /// How long a job works before other jobs get their turn.
+    pub job_turn: Duration,
     /// The lease of a delivery: longer than the attempt to send a mail takes.
     pub lease: Duration,
     /// The URL of the deployment, for links in mails.
@@ -127,6 +129,7 @@ impl Settings {
             allowed_origins: Vec::new(),
             loopback_origins: false,
             retry_base: Duration::from_secs(2),
+            job_turn: Duration::from_secs(20),
             lease: LEASE,
             public_url: "http://localhost:3000".to_owned(),
             account_url: None,

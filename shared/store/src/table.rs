@@ -6,8 +6,10 @@ pub use crate::condition::{Condition, Update};
 use crate::engine::{Action, Engine, Failure, MOST_READ, Part};
 pub use crate::engine::{Position, QueryAsk, QueryPage};
 use crate::feed::Feed;
+use crate::item::text_bytes;
 pub use crate::item::{Item, attribute, key_item, parse_item, row_item, text};
 use crate::schema::{DATA, Key, PK, Place, Range, SK};
+use crate::turn::handled;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,9 @@ use std::time::Duration;
 /// The maximum number of items per query where the caller sets none. DynamoDB's own limit, 1 MB, takes many times as
 /// much memory while it is read: peaks of 50 MB were seen.
 pub(crate) const MOST_ASKED: usize = 250;
+
+/// What counting an item handles, in bytes.
+const COUNTED_BYTES: usize = 64;
 
 /// Options of a table.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +104,9 @@ impl Table {
     async fn get_items(&self, keys: &[Key], part: Part) -> Result<Vec<Item>> {
         let mut items = Vec::with_capacity(keys.len());
         for some in keys.chunks(MOST_READ) {
-            items.extend(self.engine.get(some, part).await?);
+            let found = self.engine.get(some, part).await?;
+            handled(found.iter().map(text_bytes).sum()).await;
+            items.extend(found);
         }
         Ok(items)
     }
@@ -159,7 +166,9 @@ impl Table {
 
     /// One page of the items in a range: at most `limit`, at most 1 MB.
     pub async fn query(&self, range: &Range, ask: QueryAsk) -> Result<QueryPage> {
-        self.engine.query(range, ask).await
+        let page = self.engine.query(range, ask).await?;
+        handled(page.items.iter().map(text_bytes).sum::<usize>() + page.count * COUNTED_BYTES).await;
+        Ok(page)
     }
 
     /// The number of items in a range, counted up to `most`.
@@ -178,10 +187,20 @@ impl Table {
 
     /// All items in a range that is known to be small.
     pub async fn query_all(&self, range: &Range) -> Result<Vec<Item>> {
+        self.query_parts(range, Part::Whole).await
+    }
+
+    /// The sort keys of all items in a range, as items.
+    pub(crate) async fn query_keys(&self, range: &Range) -> Result<Vec<Item>> {
+        self.query_parts(range, Part::Only(SK)).await
+    }
+
+    async fn query_parts(&self, range: &Range, part: Part) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         let mut after = None;
         loop {
-            let page = self.query(range, QueryAsk { limit: Some(MOST_ASKED), after, ..QueryAsk::default() }).await?;
+            let ask = QueryAsk { limit: Some(MOST_ASKED), after, part, ..QueryAsk::default() };
+            let page = self.query(range, ask).await?;
             items.extend(page.items);
             match page.more {
                 Some(more) => after = Some(more),

@@ -44,9 +44,6 @@ impl Invocation {
     /// Begins an invocation.
     pub fn begin(id: &str, trace: Option<&str>) -> Invocation {
         let cold_start = !IS_WARM.swap(true, Ordering::SeqCst);
-        if cold_start {
-            metrics::counter!("ColdStarts").increment(1);
-        }
         if let Some(metrics) = METRICS.get() {
             metrics.set_property("function_request_id", id.to_owned());
         }
@@ -96,8 +93,6 @@ pub fn count_for_cloudwatch() {
     match Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("Function", function).init() {
         Ok(collector) => {
             let _ = METRICS.set(collector);
-            metrics::describe_histogram!("Duration", metrics::Unit::Milliseconds, "of a request or batch");
-            metrics::describe_histogram!("QueueAge", metrics::Unit::Seconds, "of a message when it is worked on");
         }
         Err(error) => tracing::warn!(%error, "metrics can't be set up; none are recorded"),
     }

@@ -49,13 +49,18 @@ async fn conversation(connection: &mut Connection, token: &str) -> Result<String
     Ok(id)
 }
 
+/// Registers a user; returns their access token.
+pub async fn register(connection: &mut Connection, email: &str) -> Result<String> {
+    let user = json!({"email": email, "password": PASSWORD}).to_string();
+    let registered = ask(connection, &post("/api/auth/register", &user), 201).await?;
+    Ok(registered["access_token"].as_str().ok_or("registering gave no token")?.to_owned())
+}
+
 impl Known {
     /// Registers the first user and collects this data.
     pub async fn learn(address: SocketAddr, leads: usize, cases: &[Case]) -> Result<Arc<Known>> {
         let mut connection = Connection::open(address).await?;
-        let user = json!({"email": USER, "password": PASSWORD}).to_string();
-        let registered = ask(&mut connection, &post("/api/auth/register", &user), 201).await?;
-        let token = registered["access_token"].as_str().ok_or("registering gave no token")?.to_owned();
+        let token = register(&mut connection, USER).await?;
         let (ids, counts) = walk(&mut connection, &token).await?;
         if ids.len() < leads.max(1) {
             return Err(format!("the first user sees {} of {leads} leads", ids.len()).into());

@@ -196,11 +196,12 @@ impl Head {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
         });
-        Ok(Some(Head {
-            status: status.ok_or_else(|| wrong("a status"))?,
-            bytes: end + 4,
-            content_length: content_length.ok_or_else(|| wrong("a length"))?,
-        }))
+        let status = status.ok_or_else(|| wrong("a status"))?;
+        let content_length = match status {
+            204 => 0,
+            _ => content_length.ok_or_else(|| wrong("a length"))?,
+        };
+        Ok(Some(Head { status, bytes: end + 4, content_length }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! The server runs on one core and the load generator on another. Progress goes to standard error, tables to standard
 //! output.
 
+mod bounds;
 mod cases;
 mod engine;
 mod first_token;
@@ -73,6 +74,8 @@ enum Instead {
     FirstToken,
     /// WebSockets: pings, questions, memory.
     Sockets,
+    /// How long requests at their limits hold the core.
+    Bounds,
 }
 
 impl Arguments {
@@ -111,6 +114,9 @@ fn run(arguments: &Arguments) -> Result<String> {
     }
     if let Some(Instead::Sockets) = &arguments.instead {
         return sockets::run(&binary, &folder.path.join("sockets"), &machine);
+    }
+    if let Some(Instead::Bounds) = &arguments.instead {
+        return bounds::run(&binary, &folder.path.join("bounds"), &machine);
     }
     let mut filled = Vec::new();
     for &leads in &arguments.leads {

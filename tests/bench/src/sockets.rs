@@ -1,8 +1,8 @@
 //! WebSockets: a thousand of them, the time of a ping, the time until a question is committed, and memory.
 
 use crate::Result;
-use crate::cases::Case;
-use crate::known::Known;
+use crate::known::register;
+use crate::load::Connection;
 use crate::machine::{LOAD_CORE, Machine};
 use crate::server::Server;
 use futures::stream::{SplitSink, SplitStream};
@@ -21,6 +21,9 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// The number of sockets.
 const SOCKETS: usize = 1_000;
+
+/// The users who have them. All sockets of a user are told of each other's answers.
+const USERS: usize = 100;
 
 /// The pings of each socket; each socket sends one a second.
 const PINGS: usize = 5;
@@ -50,7 +53,7 @@ struct Heard {
     at: Instant,
 }
 
-/// Measures the sockets of one user; returns a table.
+/// Measures the sockets of some users; returns a table.
 pub fn run(binary: &Path, data: &Path, machine: &Machine) -> Result<String> {
     crate::seed::fill(binary, data, 1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -60,14 +63,19 @@ pub fn run(binary: &Path, data: &Path, machine: &Machine) -> Result<String> {
 }
 
 async fn measure(server: &Server) -> Result<String> {
-    let known = Known::learn(server.address, 1, &[Case::Read]).await?;
+    let mut connection = Connection::open(server.address).await?;
+    let mut tokens = Vec::with_capacity(USERS);
+    for user in 0..USERS {
+        tokens.push(register(&mut connection, &format!("user{user}@example.com")).await?);
+    }
+    drop(connection);
     server.settle().await?;
     let before = server.memory().ok_or("the server's memory can't be read")?;
     let (said, mut heard) = mpsc::unbounded_channel();
     let mut sinks = Vec::with_capacity(SOCKETS);
     let begun = Instant::now();
     for socket in 0..SOCKETS {
-        let (sink, source) = open(server.address, &known.token).await?.split();
+        let (sink, source) = open(server.address, &tokens[socket % USERS]).await?.split();
         let listening = tokio::spawn(listen(socket, source, said.clone())).abort_handle();
         sinks.push(Some(Open { sink, listening }));
     }
@@ -79,7 +87,10 @@ async fn measure(server: &Server) -> Result<String> {
     let mut table = String::from("| WebSockets | p50, ms | p99, ms | highest, ms |\n|---|--:|--:|--:|\n");
     table += &row(&format!("`pong`, {SOCKETS} sockets, a ping each a second"), pings);
     table += &row(&format!("`ack`, {QUESTIONS} questions a second, a tenth of the sockets gone meanwhile"), acks);
-    table += &format!("\n{SOCKETS} sockets were open after {:.2} s, with {each:.0} KB each.\n", opened.as_secs_f64());
+    table += &format!(
+        "\n{SOCKETS} sockets of {USERS} users were open after {:.2} s, with {each:.0} KB each.\n",
+        opened.as_secs_f64()
+    );
     Ok(table)
 }
 

@@ -58,6 +58,8 @@ pub struct WorldOptions {
     pub hidden_counts: bool,
     /// Counts calls and capacity units, which only the emulator reports.
     pub meter: Option<Arc<Meter>>,
+    /// How long a job works before others get their turn; 20 s by default.
+    pub job_turn: Option<Duration>,
     /// The engine of the table; by default the one named by `TABLE`.
     pub over: Option<Over>,
 }
@@ -124,6 +126,7 @@ impl World {
         parts.settings.registration = options.registration.unwrap_or(Registration::Open);
         parts.settings.common_passwords = options.common_passwords.unwrap_or(CommonPasswords::Warn);
         parts.settings.health_counts = !options.hidden_counts;
+        parts.settings.job_turn = options.job_turn.unwrap_or(parts.settings.job_turn);
         parts.retry_pause = Duration::from_millis(1);
         if let Some(hubspot) = options.hubspot {
             let token = Secret::new(TOKEN.to_owned());

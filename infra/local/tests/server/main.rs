@@ -6,11 +6,13 @@ mod browser;
 mod chat;
 mod chat_page;
 mod clients;
+mod connections;
 mod crash;
 mod family;
 mod host;
 mod private;
 mod running;
+mod turns;
 
 use running::{Server, folder, get};
 use serde_json::{Value, json};

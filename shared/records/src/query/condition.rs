@@ -53,7 +53,7 @@ pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Resul
         (Op::In | Op::Between, _) => values.iter().map(|one| value_of(kind, one)).collect::<Result<Value, _>>()?,
         (Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte, _) => value_of(kind, one)?,
     };
-    Ok(Filter { field, op, value })
+    Ok(Filter::new(field, op, value))
 }
 
 /// A condition on a time. A day stands for its start, its end or the whole day, depending on the operator.
@@ -77,7 +77,7 @@ fn timed(field: String, op: Op, spans: &[(Timestamp, Timestamp)]) -> Result<Filt
         Op::In => (op, spans.iter().map(|(at, _)| text(*at)).collect()),
         op => (op, text(begin)),
     };
-    Ok(Filter { field, op, value })
+    Ok(Filter::new(field, op, value))
 }
 
 /// The start and end of a day; both are the same for a time. In a query an unescaped `+` of an offset arrives as a space.

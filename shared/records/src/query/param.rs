@@ -43,6 +43,14 @@ impl Operand {
         }
     }
 
+    /// The bytes of the values.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Operand::One(text) => text.len(),
+            Operand::Several(list) => list.iter().map(String::len).sum(),
+        }
+    }
+
     /// The operand of a JSON value: a text, number or boolean, or a list of them.
     fn of(value: &Value) -> Result<Operand, Rule> {
         match value {
@@ -113,10 +121,9 @@ impl Param {
         self.value.several().into_iter().any(begins)
     }
 
-    /// Whether it has the same name and operator as another parameter.
-    pub fn is_about(&self, other: &Param) -> bool {
-        let op = |param: &Param| param.op.clone().unwrap_or_else(|| "eq".to_owned());
-        self.name == other.name && op(self) == op(other)
+    /// The name and operator, which a query has once.
+    pub fn about(&self) -> (&str, &str) {
+        (&self.name, self.op.as_deref().unwrap_or("eq"))
     }
 }
 

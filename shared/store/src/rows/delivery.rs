@@ -2,7 +2,7 @@
 
 use super::is_too_far_ahead;
 use crate::journal::{EntryRef, RETENTION};
-use crate::schema::{Index, Place, Question, SK, by_date, sent_about};
+use crate::schema::{Index, Place, Question, SK, by_date, failed_mail_at, failed_mails, sent_about};
 use crate::table::{Condition, Update, Written, parse_item, text};
 use crate::{Env, Result};
 use daybook_domain::{AnyId, EntryId, OrgId, Timestamp, choices};
@@ -127,6 +127,9 @@ pub async fn settle(env: &Env, entry: EntryRef, consumer: &str, how: Settled<'_>
         .and_set("updated_at", now)
         .and_set("remote_id", how.remote_id)
         .and_set("last_error", how.error);
+    if how.state == State::Failed {
+        settled = listed_as_failed(settled, entry, consumer, now);
+    }
     if let Some(record) = how.about {
         settled = settled
             .and_set(Index::ByState.pk(), sent_about(entry.org, record))
@@ -134,6 +137,13 @@ pub async fn settle(env: &Env, entry: EntryRef, consumer: &str, how: Settled<'_>
     }
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
     env.table.update(&key, settled, open).await.map(|_| ())
+}
+
+/// The change that lists a delivery among those that failed.
+fn listed_as_failed(update: Update, entry: EntryRef, consumer: &str, at: Timestamp) -> Update {
+    update
+        .and_set(Index::ByOwner.pk(), failed_mails(entry.org))
+        .and_set(Index::ByOwner.sk(), failed_mail_at(at, entry.entry, consumer))
 }
 
 /// The deliveries about a record, by consumer and in no particular order. Reads an index, so the newest may be missing
@@ -168,8 +178,9 @@ pub async fn remove(env: &Env, org: OrgId, entry: EntryId) -> Result<u64> {
 
 /// Records that a delivery was rejected after it had been sent, as when a mail bounces.
 pub async fn reject(env: &Env, entry: EntryRef, consumer: &str, reason: &str) -> Result<()> {
-    let rejected =
-        Update::set("state", State::Failed).and_set("updated_at", env.clock.now()).and_set("last_error", reason);
+    let now = env.clock.now();
+    let rejected = Update::set("state", State::Failed).and_set("updated_at", now).and_set("last_error", reason);
+    let rejected = listed_as_failed(rejected, entry, consumer, now);
     let key = Place::Delivery(entry.org, entry.entry, consumer).key();
     env.table.update(&key, rejected, Condition::exists()).await.map(|_| ())
 }
