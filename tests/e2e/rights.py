@@ -57,7 +57,9 @@ def taken_away(emulator, function, action):
 
 
 def without(statement, action):
-    """A statement without an action; None if no action is left."""
+    """A statement without an action; None if no action is left. What is denied stays denied."""
+    if statement["Effect"] == "Deny":
+        return statement
     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
     left = [one for one in actions if one != action]
     return {**statement, "Action": left} if left else None

@@ -17,7 +17,7 @@ pub struct Template {
 
 /// The dimensions of each metric (AWS's guides to Lambda, SQS, HTTP APIs and DynamoDB; ours from `telemetry`).
 /// An alarm with other dimensions never fires.
-const DIMENSIONS: [(&str, &[&[&str]]); 9] = [
+const DIMENSIONS: [(&str, &[&[&str]]); 13] = [
     ("Errors", &[&["FunctionName"]]),
     ("Throttles", &[&["FunctionName"]]),
     ("IteratorAge", &[&["FunctionName"]]),
@@ -27,6 +27,10 @@ const DIMENSIONS: [(&str, &[&[&str]]); 9] = [
     ("ReadThrottleEvents", &[&["TableName"]]),
     ("WriteThrottleEvents", &[&["TableName"], &["TableName", "GlobalSecondaryIndexName"]]),
     ("JobsGivenUp", &[&["Function"]]),
+    ("ServerErrors", &[&["Function"]]),
+    ("Invocations", &[&["FunctionName"]]),
+    ("Reputation.BounceRate", &[&["ses:configuration-set"]]),
+    ("Reputation.ComplaintRate", &[&["ses:configuration-set"]]),
 ];
 
 fn listed_names(dimensions: &Value) -> Vec<&str> {
@@ -95,7 +99,8 @@ impl Template {
     fn queue_variables(&self, function: &str) -> BTreeSet<String> {
         let properties = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"];
         let variables = properties["Environment"]["Variables"].as_object().into_iter().flat_map(Map::keys);
-        variables.filter(|name| name.ends_with("_QUEUE_URL")).cloned().collect()
+        let dead_letters = daybook_jobs::DEAD_LETTERS.variable();
+        variables.filter(|name| name.ends_with("_QUEUE_URL") && **name != dead_letters).cloned().collect()
     }
 
     /// Every statement of a function's role.
@@ -261,6 +266,102 @@ fn nobody_changes_facts_of_the_journal() {
     for (name, role) in template.of("AWS::IAM::Role") {
         assert_eq!(role["ManagedPolicyArns"], json!([{"Ref": "JournalIsAppendOnly"}]), "{name}");
     }
+    // Heads of chains can be replaced: by dispatch alone, which writes them.
+    let head = daybook_store::schema::Place::ChainHead(daybook_local::DEFAULT_ORG).key();
+    assert!(head.pk.ends_with("#chain"), "the pattern doesn't match the keys of heads any more: {}", head.pk);
+    for (folder, name) in template.functions() {
+        let denied = template.statements(&folder).into_iter().any(|statement| {
+            statement["Effect"] == "Deny"
+                && listed(&statement["Action"]).contains(&json!("dynamodb:PutItem"))
+                && statement["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"]
+                    == json!(["*#chain", "*#chain#*"])
+        });
+        assert_eq!(denied, name != "Dispatch", "{folder}");
+    }
+}
+
+/// What no alarm watches fails in silence.
+#[test]
+fn given_up_jobs_form_errors_and_a_stopped_sweep_ring() {
+    let template = Template::read();
+    let alarms = template.of("AWS::CloudWatch::Alarm");
+    let of_function = |metric: &str, dimension: &str, function: &str| {
+        let name = json!({"Fn::Sub": ["${AWS::StackName}-${Name}", {"Name": function}]});
+        alarms.values().find(|alarm| {
+            alarm["MetricName"] == metric
+                && alarm["Dimensions"][0]["Name"] == dimension
+                && (alarm["Dimensions"][0]["Value"] == name)
+        })
+    };
+    for consumer in CONSUMERS {
+        let function = consumer.function();
+        let alarm = of_function("JobsGivenUp", "Function", function);
+        assert_eq!(alarm.unwrap_or_else(|| panic!("no alarm for given-up jobs of {function}"))["Threshold"], 0);
+    }
+    let is_form = |route: &daybook_http::Route| {
+        use daybook_http::{Access, RateClass::Form};
+        matches!(route.access, Access::Public(Form) | Access::PublicOr(Form, ..))
+    };
+    for function in functions().into_iter().filter(|function| function.list.iter().any(is_form)) {
+        let alarm = of_function("ServerErrors", "Function", function.function);
+        assert_eq!(alarm.unwrap_or_else(|| panic!("no alarm for errors of {}", function.function))["Threshold"], 0);
+    }
+    let stopped = alarms["SweepStopped"];
+    assert_eq!((&stopped["MetricName"], &stopped["TreatMissingData"]), (&json!("Invocations"), &json!("breaching")));
+    assert_eq!(stopped["Dimensions"][0]["Value"], json!({"Ref": "SweepFunction"}));
+    // One error within five minutes is enough: functions that run for minutes don't have two.
+    for (folder, name) in template.functions() {
+        let errors = &alarms[format!("{name}Errors").as_str()];
+        let rings = errors["DatapointsToAlarm"].as_u64().or(errors["EvaluationPeriods"].as_u64());
+        assert_eq!((&errors["Threshold"], rings), (&json!(0), Some(1)), "{folder}");
+    }
+}
+
+/// Each custom metric costs US$ 0.30 a month, for each function that writes it.
+#[test]
+fn every_metric_is_read_by_an_alarm_or_the_dashboard() {
+    let template = read("infra/template.yaml");
+    let mut found = 0;
+    let mut files = Vec::new();
+    for folder in ["shared", "functions", "infra/local"] {
+        crate::collect(&crate::root().join(folder), &mut files);
+    }
+    for file in files {
+        let source = std::fs::read_to_string(&file).expect("a source file");
+        for (_, rest) in source.split("metrics::").skip(1).map(|rest| rest.split_at(rest.find('!').unwrap_or(0))) {
+            let Some(name) = rest.strip_prefix("!(\"").and_then(|rest| rest.split_once('"')).map(|(name, _)| name)
+            else {
+                continue;
+            };
+            assert!(template.contains(name), "no alarm and no widget reads the metric {name}");
+            found += 1;
+        }
+    }
+    assert!(found >= 4, "{found} metrics");
+    assert!(template.contains("DetailedMetricsEnabled: false"));
+}
+
+/// Public pages can't use up the share of sales work.
+#[test]
+fn every_free_route_has_a_throttle_of_its_own() {
+    let template = Template::read();
+    let api = &template.resources["Api"]["Properties"];
+    let throttled = api["RouteSettings"].as_object().expect("settings of routes");
+    let routes = template.routes();
+    for key in throttled.keys() {
+        assert!(routes.iter().any(|(route, _)| route == key), "{key} is no route");
+    }
+    let is_free = |route: &daybook_http::Route| {
+        matches!(route.access, daybook_http::Access::Public(daybook_http::RateClass::Free))
+    };
+    for route in functions().into_iter().flat_map(|function| function.list).filter(is_free) {
+        let path = route.path.replace('{', "x").replace('}', "");
+        let Some((key, of)) = taken(&routes, route.method.as_str(), &path) else { continue };
+        if ["health", "docs"].contains(&of.as_str()) {
+            assert!(throttled.contains_key(key), "{key} has no throttle of its own");
+        }
+    }
+    assert!(throttled.contains_key("$default"));
 }
 
 #[test]
@@ -408,6 +509,10 @@ fn every_consumer_has_its_queue_function_and_alarm() {
         let queue_name = template.queue_of(function)["Fn::GetAtt"].as_str().expect("a queue").replace(".Arn", "");
         let queue = &template.resources[&queue_name]["Properties"];
         assert!(queue["VisibilityTimeout"].as_u64() > Some(timeout), "{function}: VisibilityTimeout of its queue");
+        // Fair queues are standard ones; a message's group is its organisation. A long job holds up no message of its batch.
+        assert!(queue.get("FifoQueue").is_none(), "{queue_name} isn't a standard queue");
+        let batch = template.trigger(function)["BatchSize"].as_u64();
+        assert!(timeout <= 60 || batch == Some(1), "{function}: BatchSize {batch:?}");
         let age = alarms.values().find(|alarm| {
             alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
                 && alarm["Dimensions"][0]["Value"] == queue["QueueName"]
