@@ -28,7 +28,7 @@ fn records() -> usize {
 const NEWEST: usize = 25;
 
 /// How many questions of 30 KB the conversation has.
-const QUESTIONS: usize = 20;
+const QUESTIONS: usize = 8;
 
 /// Fields of a form that together have some 50 KB.
 fn large_extra() -> Map<String, Value> {
@@ -146,7 +146,7 @@ pub async fn audit(filled: &Filled) {
     ] {
         check(&path, 200, owner.get(&path)).await;
     }
-    for format in ["csv", "json"] {
+    for format in if is_full() { &["json", "csv"][..] } else { &["json"] } {
         let export = owner.post("/api/audit-logs/export", json!({"format": format}));
         let started = check(&format!("an export as {format}"), 202, export).await;
         let job = started.json()["data"]["id"].as_str().expect("a job").to_owned();

@@ -7,7 +7,7 @@ use daybook_local::functions;
 use daybook_testing::{HostileBody, hostile_bodies, hostile_query, hostile_search, is_full};
 
 /// The quick set takes one in so many routes, another one for each body.
-const SAMPLE: usize = 4;
+const SAMPLE: usize = 8;
 
 /// Every route takes every body, and every query, with a clear answer.
 pub async fn bodies(filled: &Filled) {
