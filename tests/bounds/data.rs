@@ -146,8 +146,8 @@ pub async fn audit(filled: &Filled) {
     ] {
         check(&path, 200, owner.get(&path)).await;
     }
-    for format in if is_full() { &["json", "csv"][..] } else { &["json"] } {
-        let export = owner.post("/api/audit-logs/export", json!({"format": format}));
+    for format in if is_full() { &["json", "csv"][..] } else { &["json"][..] } {
+        let export = owner.post("/api/audit-logs/export", json!({"format": *format}));
         let started = check(&format!("an export as {format}"), 202, export).await;
         let job = started.json()["data"]["id"].as_str().expect("a job").to_owned();
         world.work().await;
