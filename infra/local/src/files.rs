@@ -147,7 +147,7 @@ impl Files for Folder {
             };
             let file = open(&path).map_err(failed(what, key))?;
             let mut path = TempPath::try_from_path(&path).map_err(failed(what, key))?;
-            // After a failure the next attempt goes on from the same place.
+            // Kept when this attempt pauses or fails. Removed by `tidy`, where no attempt finishes it.
             path.disable_cleanup(true);
             let file = NamedTempFile::from_parts(file, path);
             Ok(Box::new(PartialFile { key: key.to_owned(), place, file, bytes }) as Box<dyn Writing>)

@@ -184,7 +184,8 @@ impl Journal<'_> {
         Ok(joined(items.iter().rev()).into_iter().find(|(_, entries)| entries.contains(&entry)))
     }
 
-    /// The entries of the first 1,000 commits of all requests with an id, by the first entry of each request; a client may reuse an id.
+    /// The entries of the first 1,000 commits of all requests with an id, by the first entry of each request: a client may
+    /// use an id for many requests.
     pub async fn of_request(self, id: &str) -> Result<BTreeMap<EntryId, Vec<EntryId>>> {
         let range = Question::OfRequest(self.cx.org, id).range();
         let mut items = Vec::new();
