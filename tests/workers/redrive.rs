@@ -141,4 +141,9 @@ async fn a_mail_that_failed_is_listed_and_sent_again_on_request() {
     assert_eq!(requested.count(), 2);
     let strange = json!({"mails": [{"entry_id": mails[0]["entry_id"], "kind": "mail-nothing"}]});
     owner.post("/api/integrations/mail/replay", strange).await.expect_problem(422, "validation_error");
+    let known = json!({"entry_id": mails[0]["entry_id"], "kind": mails[0]["kind"]});
+    let unknown = json!({"entry_id": "aud_7nk0eqwv0dzz07tew2b71dysa0", "kind": "mail-confirmation"});
+    let asked = json!({"mails": [known, unknown]});
+    let refused = owner.post("/api/integrations/mail/replay", asked).await.expect_problem(422, "validation_error");
+    assert_eq!(refused.violations(), [("/mails/1/entry_id".to_owned(), "invalid_id".to_owned())]);
 }

@@ -173,10 +173,10 @@ fn applies(code: Code, route: &Route) -> bool {
         Code::Unauthenticated | Code::Forbidden => {
             !matches!(route.access, crate::Access::Public(crate::RateClass::Free))
         }
-        // A form may also be named by a header or a field.
-        // A question may name its conversation in the body.
-        Code::NotFound => route.path.contains('{') || takes_forms(route) || asks_a_model(route),
-        Code::RateLimited => route.access.is_public() || asks_a_model(route),
+        // A form may also be named by a header or a field, a conversation and the records of a batch in the body.
+        Code::NotFound => {
+            route.path.contains('{') || takes_forms(route) || asks_a_model(route) || route.path.ends_with("/batch")
+        }
         Code::MethodNotAllowed | Code::Misdirected => false,
         Code::UnsupportedMediaType
         | Code::RequestTimeout
@@ -190,6 +190,8 @@ fn applies(code: Code, route: &Route) -> bool {
         | Code::UriTooLong
         | Code::Malformed
         | Code::InvalidQuery
+        // Keys, visitors and what costs money have limits; a gateway may have one for any route.
+        | Code::RateLimited
         | Code::Unavailable
         | Code::Internal => true,
     }

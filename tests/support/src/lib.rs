@@ -4,6 +4,7 @@
 mod answer;
 pub mod clients;
 mod connection;
+mod documented;
 mod events;
 mod faults;
 mod faulty;

@@ -1,11 +1,12 @@
 //! A client of the API in tests: a visitor, or a signed-in user.
 
 use crate::answer::Answer;
+use crate::documented::assert_documented;
 use crate::events::EventStream;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderName, HeaderValue, Method, Request};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response};
 use daybook_domain::{OrgId, UserId};
 use serde_json::Value;
 use std::future::{Future, IntoFuture};
@@ -115,9 +116,16 @@ impl Call {
         self
     }
 
+    async fn send(self) -> Response<Body> {
+        let (method, path) = (self.request.method().clone(), self.request.uri().path().to_owned());
+        let response = self.app.oneshot(self.request).await.expect("a router never fails");
+        assert_documented(&method, &path, response.status());
+        response
+    }
+
     /// Sends the request, and reads the events of its answer one by one.
     pub async fn events(self) -> EventStream {
-        let (parts, body) = self.app.oneshot(self.request).await.expect("a router never fails").into_parts();
+        let (parts, body) = self.send().await.into_parts();
         let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
             let bytes = to_bytes(body, 64 << 20).await.expect("a body");
@@ -133,7 +141,7 @@ impl IntoFuture for Call {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (parts, body) = self.app.oneshot(self.request).await.expect("a router never fails").into_parts();
+            let (parts, body) = self.send().await.into_parts();
             let bytes = to_bytes(body, 64 << 20).await.expect("a body");
             // Compressed bodies aren't text; tests look at their headers only.
             let compressed = parts.headers.contains_key("content-encoding");
