@@ -2,7 +2,7 @@
 
 use crate::{folders, read};
 use daybook_consumers::CONSUMERS;
-use daybook_jobs::AnyConsumer;
+use daybook_jobs::{Line, Queue};
 use daybook_local::functions;
 use daybook_store::schema::{EXPIRES_AT, Index, Kind, PK, SK};
 use serde_json::{Map, Value, json};
@@ -83,16 +83,27 @@ impl Template {
         routes
     }
 
-    /// The queue that a function consumes: a reference to its ARN.
-    pub fn queue_of(&self, function: &str) -> Value {
-        self.trigger(function)["Queue"].clone()
+    /// The queue of this variable: a reference to its ARN.
+    pub fn queue_of(&self, function: &str, queue: Queue) -> Value {
+        let properties = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"];
+        let name = properties["Environment"]["Variables"][&queue.variable()]["Ref"].as_str();
+        let name = name.unwrap_or_else(|| panic!("infra/template.yaml: {function} doesn't know queue {}", queue.name));
+        json!({"Fn::GetAtt": format!("{name}.Arn")})
     }
 
-    /// The properties of the event that connects a function to its queue.
-    fn trigger(&self, function: &str) -> &Value {
+    /// The properties of the event that connects a function to a queue.
+    fn trigger(&self, function: &str, queue: Queue) -> &Value {
+        let arn = self.queue_of(function, queue);
         let events = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"]["Events"];
-        let trigger = events.as_object().into_iter().flat_map(Map::values).find(|event| event["Type"] == "SQS");
-        &trigger.unwrap_or_else(|| panic!("infra/template.yaml: {function} consumes no queue"))["Properties"]
+        let of_queue = |event: &&Value| event["Type"] == "SQS" && event["Properties"]["Queue"] == arn;
+        let trigger = events.as_object().into_iter().flat_map(Map::values).find(of_queue);
+        &trigger.unwrap_or_else(|| panic!("infra/template.yaml: {function} doesn't consume {}", queue.name))["Properties"]
+    }
+
+    /// The number of queues that a function consumes.
+    fn consumed(&self, function: &str) -> usize {
+        let events = &self.resources[&format!("{}Function", self.functions()[function])]["Properties"]["Events"];
+        events.as_object().into_iter().flat_map(Map::values).filter(|event| event["Type"] == "SQS").count()
     }
 
     /// The names of a function's environment variables for queues.
@@ -500,39 +511,41 @@ fn every_consumer_has_its_queue_function_and_alarm() {
         let properties = &template.resources[&format!("{name}Function")]["Properties"];
         let timeout = consumer.limits().timeout.as_secs();
         assert_eq!(properties["Timeout"], timeout, "{function}: Timeout");
-        assert_eq!(
-            template.trigger(function)["FunctionResponseTypes"],
-            json!(["ReportBatchItemFailures"]),
-            "{function}"
-        );
-        assert_eq!(template.queue_variables(function), BTreeSet::from([consumer.queue().variable()]), "{function}");
-        let queue_name = template.queue_of(function)["Fn::GetAtt"].as_str().expect("a queue").replace(".Arn", "");
-        let queue = &template.resources[&queue_name]["Properties"];
-        assert!(queue["VisibilityTimeout"].as_u64() > Some(timeout), "{function}: VisibilityTimeout of its queue");
-        // Fair queues are standard ones; a message's group is its organisation. A long job holds up no message of its batch.
-        assert!(queue.get("FifoQueue").is_none(), "{queue_name} isn't a standard queue");
-        let batch = template.trigger(function)["BatchSize"].as_u64();
-        assert!(timeout <= 60 || batch == Some(1), "{function}: BatchSize {batch:?}");
-        let age = alarms.values().find(|alarm| {
-            alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
-                && alarm["Dimensions"][0]["Value"] == queue["QueueName"]
-        });
-        let age = age.unwrap_or_else(|| panic!("{function}: no alarm watches the age of its queue's messages"));
-        assert_eq!(age["Threshold"], (4 * timeout).max(900), "{function}: a quarter of an hour, or four time-outs");
-        for shown in [
-            format!("${{{queue_name}.QueueName}}"),
-            format!("${{{}.QueueName}}", queue_name.replace("Queue", "DeadLetters")),
-        ] {
-            assert!(dashboard.contains(&shown), "the dashboard doesn't show {shown}");
+        let lines = consumer.lines();
+        let variables = lines.iter().map(|line| line.queue.variable()).collect();
+        assert_eq!(template.queue_variables(function), variables, "{function}");
+        assert_eq!(template.consumed(function), lines.len(), "{function}");
+        for queue in lines.iter().map(|line| line.queue) {
+            let trigger = template.trigger(function, queue);
+            assert_eq!(trigger["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{}", queue.name);
+            // A long job holds up no message of its batch.
+            let batch = trigger["BatchSize"].as_u64();
+            assert!(timeout <= 60 || batch == Some(1), "{}: BatchSize {batch:?}", queue.name);
+            let name = template.queue_of(function, queue)["Fn::GetAtt"].as_str().expect("a queue").replace(".Arn", "");
+            let properties = &template.resources[&name]["Properties"];
+            assert!(properties["VisibilityTimeout"].as_u64() > Some(timeout), "{name}: VisibilityTimeout");
+            // Fair queues are standard ones; a message's group is its organisation.
+            assert!(properties.get("FifoQueue").is_none(), "{name} isn't a standard queue");
+            let age = alarms.values().find(|alarm| {
+                alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+                    && alarm["Dimensions"][0]["Value"] == properties["QueueName"]
+            });
+            let age = age.unwrap_or_else(|| panic!("{name}: no alarm watches the age of its messages"));
+            assert_eq!(age["Threshold"], (4 * timeout).max(900), "{name}: a quarter of an hour, or four time-outs");
+            let dead_letters = name.replace("Queue", "DeadLetters");
+            for shown in [format!("${{{name}.QueueName}}"), format!("${{{dead_letters}.QueueName}}")] {
+                assert!(dashboard.contains(&shown), "the dashboard doesn't show {shown}");
+            }
         }
     }
-    let variables = |consumers: &mut dyn Iterator<Item = &'static dyn AnyConsumer>| -> BTreeSet<String> {
-        consumers.map(|consumer| consumer.queue().variable()).collect()
-    };
-    assert_eq!(template.queue_variables("dispatch"), variables(&mut daybook_dispatch::consumers()));
-    assert_eq!(template.queue_variables("sweep"), variables(&mut CONSUMERS.iter().copied()));
-    let names: BTreeSet<&str> = CONSUMERS.iter().map(|consumer| consumer.queue().name).collect();
-    assert_eq!(names.len(), CONSUMERS.len(), "two consumers share a queue");
+    let variables =
+        |queues: &mut dyn Iterator<Item = Queue>| -> BTreeSet<String> { queues.map(Queue::variable).collect() };
+    let dispatched = variables(&mut daybook_dispatch::consumers().map(|consumer| consumer.queue()));
+    assert_eq!(template.queue_variables("dispatch"), dispatched);
+    let lines: Vec<Line> = CONSUMERS.iter().flat_map(|consumer| consumer.lines()).collect();
+    assert_eq!(template.queue_variables("sweep"), variables(&mut lines.iter().map(|line| line.queue)));
+    let names: BTreeSet<&str> = lines.iter().map(|line| line.queue.name).collect();
+    assert_eq!(names.len(), lines.len(), "two consumers share a queue");
 }
 
 #[test]

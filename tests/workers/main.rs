@@ -214,6 +214,7 @@ fn soon() -> Instant {
 /// A consumer whose job is a number.
 static NUMBERS: Consumer<u32> = Consumer {
     queue: Queue { name: "numbers" },
+    long: None,
     function: "numbers",
     presence: Presence::Always,
     wants: None,
@@ -336,7 +337,8 @@ async fn an_outage_of_the_table_that_outlasts_any_number_of_receives_loses_no_ma
     for _ in 0..12 {
         world.clock.advance(Duration::from_secs(61));
         let workers = &world.system.workers;
-        workers.work_on(workers.of_function("send-mail").expect("a worker"), 10).await;
+        let worker = workers.of_function("send-mail").expect("a worker");
+        workers.work_on(worker, worker.consumer.lines()[0], 10).await;
     }
     world.faults.heal();
     world.pass(QUARTER).await;

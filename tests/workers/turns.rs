@@ -5,7 +5,7 @@ use daybook_domain::OrgId;
 use daybook_domain::audit::Format;
 use daybook_domain::job::{Job, Work};
 use daybook_domain::permission::Grants;
-use daybook_jobs::{Outgoing, Queues};
+use daybook_jobs::{Line, Outgoing, Queues};
 use daybook_local::MemoryQueues;
 use daybook_store::Tx;
 use daybook_testing::{World, WorldOptions};
@@ -18,24 +18,23 @@ fn message(org: OrgId, body: &str) -> Outgoing {
 
 #[tokio::test]
 async fn a_thousand_messages_of_one_organisation_delay_no_other() {
-    for consumer in CONSUMERS {
-        let (queue, limits) = (consumer.queue(), consumer.limits());
+    for Line { queue, places } in CONSUMERS.iter().flat_map(|consumer| consumer.lines()) {
         let queues = MemoryQueues::new(World::noon());
         let [busy, quiet] = [1, 2].map(|n| OrgId::new(uuid::Uuid::from_u128(n)));
         for _ in 0..1_000 {
             queues.send(queue, message(busy, "busy")).await.expect("it is sent");
         }
         queues.send(queue, message(quiet, "quiet")).await.expect("it is sent");
-        let taken = queues.take(queue, 2, limits.of_one_org);
+        let taken = queues.take(queue, 2, places.of_one_org);
         let bodies: Vec<&str> = taken.iter().map(|message| message.body.as_str()).collect();
         assert!(bodies.contains(&"quiet"), "{}: {bodies:?}", queue.name);
         // While its messages are worked on, an organisation gets no more than its share of the places.
-        let more = queues.take(queue, limits.at_once, limits.of_one_org);
+        let more = queues.take(queue, places.at_once, places.of_one_org);
         let of_busy = 1 + more.len();
-        assert_eq!(of_busy, limits.of_one_org, "{}", queue.name);
-        assert!(limits.of_one_org < limits.at_once, "{}: one organisation may take all places", queue.name);
+        assert_eq!(of_busy, places.of_one_org, "{}", queue.name);
+        assert!(places.of_one_org < places.at_once, "{}: one organisation may take all places", queue.name);
         queues.done(&more[0]);
-        assert_eq!(queues.take(queue, limits.at_once, limits.of_one_org).len(), 1, "{}", queue.name);
+        assert_eq!(queues.take(queue, places.at_once, places.of_one_org).len(), 1, "{}", queue.name);
     }
 }
 
@@ -67,6 +66,31 @@ async fn a_cascade_of_many_turns_moves_every_record() {
     world.pass(Duration::from_secs(600)).await;
     assert_eq!(owner.get(&job).await.expect(200).json()["data"]["status"], "done");
     assert_eq!(owner.get("/api/tasks?limit=200").await.expect(200).json()["meta"]["count"], 60);
+}
+
+#[tokio::test]
+async fn what_may_take_long_goes_on_in_a_queue_of_its_own() {
+    let world = World::new().await;
+    let org = world.owner().await.org;
+    let filter = Box::default();
+    for work in [
+        Work::AuditExport { format: Format::Csv, filter },
+        Work::PersonExport { person: "pseudonym".to_owned() },
+        Work::PersonErasure { person: "pseudonym".to_owned() },
+        Work::Unknown(serde_json::Map::new()),
+    ] {
+        let cx = world.cx(org);
+        let job = Job::new(work, &cx.stamp());
+        cx.commit(Tx::create(&job), ()).await.expect("a commit");
+        while world.system.workers.dispatch().await > 0 {}
+        let worker = world.system.workers.of_function("run-jobs").expect("a worker");
+        let [short, long] = worker.consumer.lines()[..] else { panic!("two queues") };
+        assert_eq!(world.system.workers.work_on(worker, short, 10).await, 1, "{:?}", job.work);
+        let stored = cx.find::<Job>(job.id).await.expect("a read").expect("a job");
+        assert_eq!(stored.version, 1, "work was done on {:?}", job.work);
+        assert_eq!(world.system.workers.work_on(worker, short, 10).await, 0, "{:?}", job.work);
+        assert_eq!(world.system.workers.work_on(worker, long, 10).await, 1, "{:?}", job.work);
+    }
 }
 
 /// The file of an export that a job writes in turns of this length.

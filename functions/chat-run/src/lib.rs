@@ -15,6 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The consumer of entries that request an answer.
 pub static CONSUMER: Consumer<RunCheck> = Consumer {
     queue: Queue { name: run::QUEUE },
+    long: None,
     function: "chat-run",
     presence: Presence::Always,
     wants: Some(wanted),
@@ -31,7 +32,7 @@ fn wanted(fact: &Fact, _: &Settings) -> Vec<RunCheck> {
 
 /// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
-    let (queue, providers, connections) = (from.own_queue(&CONSUMER), from.ai(), from.connections());
+    let (queue, providers, connections) = (from.own_queues(&CONSUMER), from.ai(), from.connections());
     let chat = Chat::new(providers?, Site::Api).told_to(Arc::new(Courier::new(connections?)));
     Ok(CONSUMER.worker(queue?, chat, handle))
 }

@@ -20,7 +20,7 @@ pub fn consumers() -> impl Iterator<Item = &'static dyn AnyConsumer> {
 
 /// The queues of these consumers.
 pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
-    from.queues(consumers())
+    from.queues(consumers().map(|consumer| (consumer.queue(), consumer.presence())))
 }
 
 /// Sends an entry to every consumer that wants it and that the deployment has, then adds it to the chain. A repeated

@@ -29,6 +29,7 @@ const NEWS: Duration = Duration::from_secs(15 * 60);
 /// The consumer of entries that users are told of.
 pub static CONSUMER: Consumer<Notice> = Consumer {
     queue: Queue { name: "notify" },
+    long: None,
     function: "notify",
     presence: Presence::Always,
     wants: Some(notices),
@@ -87,7 +88,7 @@ fn notices(fact: &Fact, _: &Settings) -> Vec<Notice> {
 
 /// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
-    let (queue, connections) = (from.own_queue(&CONSUMER), from.connections());
+    let (queue, connections) = (from.own_queues(&CONSUMER), from.connections());
     Ok(CONSUMER.worker(queue?, Courier::new(connections?), handle))
 }
 

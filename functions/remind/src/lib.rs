@@ -22,6 +22,7 @@ const LATE: Duration = Duration::from_secs(300);
 /// The consumer of alarms. A commit writes them as due items; no journal entry leads to one.
 pub static CONSUMER: Consumer<Alarm> = Consumer {
     queue: Queue { name: alarm::QUEUE },
+    long: None,
     function: "remind",
     presence: Presence::Always,
     wants: None,
@@ -32,7 +33,7 @@ pub static CONSUMER: Consumer<Alarm> = Consumer {
 
 /// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
-    Ok(CONSUMER.worker(from.own_queue(&CONSUMER)?, (), handle))
+    Ok(CONSUMER.worker(from.own_queues(&CONSUMER)?, (), handle))
 }
 
 /// Ensures that the events of this moment are published.

@@ -16,7 +16,9 @@ use daybook_domain::{
     ApiKeyId, Audit, Conflict, ConversationId, Error as Domain, Event, JobId, Record, Stored, UserId,
 };
 use daybook_jobs::files::{FileError, Files};
-use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
+use daybook_jobs::{
+    Consumer, Limits, Line, Message, Outcome, Places, Presence, Provided, Provider, Queue, RetryPolicy, Worker,
+};
 use daybook_records::{Draft, updated};
 use daybook_store::rows::chat::ChatState;
 use daybook_store::rows::credential::Credential;
@@ -39,11 +41,15 @@ const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The consumer of entries that request a job.
 pub static CONSUMER: Consumer<JobRun> = Consumer {
     queue: Queue { name: "jobs" },
+    long: Some(Line {
+        queue: Queue { name: "long-jobs" },
+        places: Places { at_once: 4, of_one_org: 2, under_load: 2 },
+    }),
     function: "run-jobs",
     presence: Presence::Always,
     wants: Some(wanted),
     org: |job| job.entry.org,
-    limits: Limits { timeout: TIMEOUT, at_once: 8, of_one_org: 3, ..Limits::DEFAULT },
+    limits: Limits { timeout: TIMEOUT, ..Limits::DEFAULT },
     // With the pauses between them, most of a day.
     retry: RetryPolicy::attempts(100),
 };
@@ -66,7 +72,7 @@ fn wanted(fact: &Fact, _: &Settings) -> Vec<JobRun> {
 
 /// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
-    let (queue, files) = (from.own_queue(&CONSUMER), from.files());
+    let (queue, files) = (from.own_queues(&CONSUMER), from.files());
     Ok(CONSUMER.worker(queue?, files?, handle))
 }
 
@@ -87,6 +93,9 @@ async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) 
     };
     if env.clock.now() < job.begins_at() {
         return Ok(Outcome::RetryAt(job.begins_at(), "the deletion can still be reverted".to_owned()));
+    }
+    if job.work.is_long() && message.turns == 0 {
+        return Ok(Outcome::Yielded);
     }
     let began = Instant::now();
     let done = tokio::time::timeout(LONGEST, done(files.as_ref(), &cx, &fact, &job)).await;

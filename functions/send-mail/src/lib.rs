@@ -15,7 +15,9 @@ pub use message::{MailEvent, mail_id};
 use compose::Composed;
 use daybook_domain::{AnyId, Timestamp};
 use daybook_jobs::mail::{Mail, Mailer, SendError, Sender};
-use daybook_jobs::{Consumer, Limits, Message, Outcome, Presence, Provided, Provider, Queue, RetryPolicy, Worker};
+use daybook_jobs::{
+    Consumer, Limits, Message, Outcome, Places, Presence, Provided, Provider, Queue, RetryPolicy, Worker,
+};
 use daybook_store::rows::delivery::{self, Delivery, Settled, State, Turn};
 use daybook_store::rows::{is_too_far_ahead, mail_job, suppression};
 use daybook_store::{EntryRef, Env, Result};
@@ -28,19 +30,20 @@ const EVENTS: Duration = Duration::from_secs(15 * 60);
 /// The consumer of entries that lead to mails.
 pub static CONSUMER: Consumer<MailJob> = Consumer {
     queue: Queue { name: mail_job::QUEUE },
+    long: None,
     function: "send-mail",
     presence: Presence::Always,
     wants: Some(wants::mails),
     org: |job| job.entry.org,
     // On one machine a request then waits for one mail to be written, rather than ten.
-    limits: Limits { under_load: 1, ..Limits::DEFAULT },
+    limits: Limits { places: Places { under_load: 1, ..Places::DEFAULT }, ..Limits::DEFAULT },
     // With the pauses between them, more than a day.
     retry: RetryPolicy::attempts(100),
 };
 
 /// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
-    let (queue, mailer, sender) = (from.own_queue(&CONSUMER), from.mailer(), from.sender());
+    let (queue, mailer, sender) = (from.own_queues(&CONSUMER), from.mailer(), from.sender());
     let post = Post { mailer: mailer?, sender: sender? };
     Ok(CONSUMER.worker(queue?, post, handle).and_messages_of_others(events::take))
 }

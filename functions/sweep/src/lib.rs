@@ -16,7 +16,10 @@ const LEASES: u32 = 5;
 
 /// The queues of all consumers.
 pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
-    from.queues(CONSUMERS.iter().copied())
+    let of = |consumer: &'static dyn AnyConsumer| {
+        consumer.lines().into_iter().map(move |line| (line.queue, consumer.presence()))
+    };
+    from.queues(CONSUMERS.iter().copied().flat_map(of))
 }
 
 /// Sends due items to their queues, with the remaining delay; returns the number of items sent.
@@ -35,7 +38,7 @@ pub async fn recall(env: Arc<Env>, queues: Arc<dyn Queues>) -> Result<usize> {
 }
 
 fn consumer_of(item: &DueItem) -> Option<&'static dyn AnyConsumer> {
-    CONSUMERS.iter().copied().find(|consumer| consumer.queue().name == item.queue)
+    CONSUMERS.iter().copied().find(|consumer| consumer.lines().iter().any(|line| line.queue.name == item.queue))
 }
 
 /// How long an item is left alone after it was sent.
@@ -56,9 +59,9 @@ async fn send(queues: &dyn Queues, items: Vec<DueItem>, delay: impl Fn(&DueItem)
             continue;
         };
         let delay = delay(&item);
-        let org = consumer.org_of(&item.message);
+        let (queue, org) = (consumer.queue_of(&item.message), consumer.org_of(&item.message));
         let outgoing = Outgoing { body: item.message, delay, entry: None, org, trace: None };
-        match queues.send(consumer.queue(), outgoing).await {
+        match queues.send(queue, outgoing).await {
             Ok(()) => sent += 1,
             // It is due again when its lease ends.
             Err(error) => tracing::error!(%error, "a due item could not be sent to its queue"),

@@ -32,6 +32,7 @@ const ANOTHER_WORKER: &str = "another worker synced the same lead meanwhile";
 /// The consumer of entries about records that are synced to HubSpot.
 pub static CONSUMER: Consumer<SyncJob> = Consumer {
     queue: Queue { name: "hubspot" },
+    long: None,
     function: "sync-hubspot",
     presence: Presence::Optional,
     wants: Some(wanted),
@@ -77,7 +78,7 @@ fn wanted(fact: &Fact, settings: &Settings) -> Vec<SyncJob> {
 
 /// The worker of this consumer.
 pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
-    let (queue, hubspot) = (from.own_queue(&CONSUMER), from.hubspot());
+    let (queue, hubspot) = (from.own_queues(&CONSUMER), from.hubspot());
     let hubspot = hubspot?;
     let is_on = hubspot.is_some();
     let worker = CONSUMER.worker(queue?, hubspot, handle);

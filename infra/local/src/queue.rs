@@ -86,7 +86,8 @@ impl MemoryQueues {
 
     /// Empty queues of all consumers.
     pub fn new(clock: Clock) -> MemoryQueues {
-        let arrived = CONSUMERS.iter().map(|consumer| (consumer.queue(), Notify::new())).collect();
+        let lines = CONSUMERS.iter().flat_map(|consumer| consumer.lines());
+        let arrived = lines.map(|line| (line.queue, Notify::new())).collect();
         MemoryQueues { clock, absent: Vec::new(), inner: Arc::default(), arrived: Arc::new(arrived) }
     }
 

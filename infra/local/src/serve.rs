@@ -14,7 +14,6 @@ use daybook_domain::job::KEPT;
 use daybook_domain::origin::Host;
 use daybook_domain::{FormId, Phone};
 use daybook_embedded::{Durability, Local};
-use daybook_jobs::Worker;
 use daybook_jobs::ai::AiProviders;
 use daybook_jobs::hubspot::{HubSpot, HubSpotSettings};
 use daybook_jobs::llm::Timeouts;
@@ -200,19 +199,20 @@ async fn work(workers: Arc<Workers>, pace: Pace, stop: watch::Receiver<()>) {
             }
         }
     });
-    let limits = |worker: &Worker| worker.consumer.limits();
-    let places = workers.all().iter().flat_map(|worker| (0..limits(worker).at_once).map(move |nth| (worker, nth)));
-    for (worker, nth) in places {
+    let lines =
+        workers.all().iter().flat_map(|worker| worker.consumer.lines().into_iter().map(move |line| (worker, line)));
+    let places = lines.flat_map(|(worker, line)| (0..line.places.at_once).map(move |nth| (worker, line, nth)));
+    for (worker, line, nth) in places {
         let (workers, worker, paced, mut stopped) = (workers.clone(), worker.clone(), pace.clone(), stop.clone());
         tasks.spawn(async move {
             while stopped.has_changed().is_ok() {
                 paced.yield_to_requests().await;
-                let rests = paced.is_busy() && nth >= limits(&worker).under_load;
+                let rests = paced.is_busy() && nth >= line.places.under_load;
                 // One message at a time, so that none waits for a long one while another place is free.
-                if rests || workers.work_on(&worker, 1).await == 0 {
+                if rests || workers.work_on(&worker, line, 1).await == 0 {
                     tokio::select! {
                         _ = stopped.changed() => {}
-                        () = workers.arrival(worker.consumer.queue()) => {}
+                        () = workers.arrival(line.queue) => {}
                         () = tokio::time::sleep(LOOK) => {}
                     }
                 }

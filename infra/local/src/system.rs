@@ -14,7 +14,7 @@ use daybook_jobs::files::{Archive, Files};
 use daybook_jobs::hubspot::HubSpot;
 use daybook_jobs::llm::Timeouts;
 use daybook_jobs::mail::{Mailer, Outbox, Sender};
-use daybook_jobs::{AnyConsumer, NotSet, Provided, Provider, Queues};
+use daybook_jobs::{AnyConsumer, NotSet, Presence, Provided, Provider, Queue, Queues};
 use daybook_runs::{Chat, Site};
 use daybook_sockets::{Connections, Courier};
 use daybook_store::engine::Engine;
@@ -188,8 +188,8 @@ impl System {
             connections: options.connections.unwrap_or_else(|| Arc::new(sockets.clone())),
         };
         let workers = daybook_consumers::workers(&mut machine)?;
-        let off = workers.iter().filter(|worker| !worker.is_on).map(|worker| worker.consumer.queue());
-        let queues = queues.without(off.collect());
+        let off = workers.iter().filter(|worker| !worker.is_on).flat_map(|worker| worker.consumer.lines());
+        let queues = queues.without(off.map(|line| line.queue).collect());
         let feed = LocalFeed::new(entries);
         // Connections of an earlier process are gone.
         OpenSocket::remove_all(&env).await?;
@@ -234,11 +234,11 @@ struct OneMachine {
 }
 
 impl Provider for OneMachine {
-    fn own_queue(&mut self, _: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>> {
+    fn own_queues(&mut self, _: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>> {
         Ok(self.queues.clone())
     }
 
-    fn queues(&mut self, _: impl Iterator<Item = &'static dyn AnyConsumer>) -> Provided<Arc<dyn Queues>> {
+    fn queues(&mut self, _: impl Iterator<Item = (Queue, Presence)>) -> Provided<Arc<dyn Queues>> {
         Ok(self.queues.clone())
     }
 

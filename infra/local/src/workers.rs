@@ -4,7 +4,7 @@ use crate::feed::Feed;
 use crate::queue::MemoryQueues;
 use daybook_domain::Timestamp;
 use daybook_jobs::files::Archive;
-use daybook_jobs::{Delivered, Queue, Queues, Worker, run_batch};
+use daybook_jobs::{Delivered, Line, Queue, Queues, Worker, run_batch};
 use daybook_store::rows::{SKEW, checkpoint, due};
 use daybook_store::{Env, Result};
 use std::fmt;
@@ -79,7 +79,9 @@ impl Workers {
         loop {
             let mut done = self.dispatch().await;
             for worker in &self.workers {
-                done += self.work_on(worker, BATCH).await;
+                for line in worker.consumer.lines() {
+                    done += self.work_on(worker, line, BATCH).await;
+                }
             }
             if done == 0 {
                 return total;
@@ -129,9 +131,9 @@ impl Workers {
         self.queues.arrival(queue).await;
     }
 
-    /// Lets a worker process at most `most` messages of its queue; returns the number of messages.
-    pub async fn work_on(&self, worker: &Worker, most: usize) -> usize {
-        let messages = self.queues.take(worker.consumer.queue(), most, worker.consumer.limits().of_one_org);
+    /// Lets a worker process at most `most` messages of one of its queues; returns the number of messages.
+    pub async fn work_on(&self, worker: &Worker, line: Line, most: usize) -> usize {
+        let messages = self.queues.take(line.queue, most, line.places.of_one_org);
         let batch = messages
             .iter()
             .map(|message| Delivered { id: message.number.to_string(), body: message.body.clone() })

@@ -133,12 +133,13 @@ async fn send_again(
     at: Timestamp,
     next: impl FnOnce(DueRef) -> String,
 ) -> Result<()> {
-    let (queue, timeout) = (worker.consumer.queue(), worker.consumer.limits().timeout);
+    let timeout = worker.consumer.limits().timeout;
     let delay = env.clock.now().until(at);
     let near = delay <= LONGEST_DELAY;
-    let id = sha256_hex(format!("{} {}", queue.name, message.identity()).as_bytes());
+    let id = sha256_hex(format!("{} {}", worker.consumer.queue().name, message.identity()).as_bytes());
     let place = DueRef { at: if near { at.plus(FALLBACK_DELAY + timeout) } else { at }, id };
     let body = next(place.clone());
+    let queue = worker.consumer.queue_of(&body);
     due::put(env, &place, queue.name, &body).await?;
     if let Some(old) = message.due().filter(|old| **old != place) {
         due::remove(env, old).await?;

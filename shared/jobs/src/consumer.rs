@@ -17,7 +17,9 @@ use std::time::Duration;
 pub struct Consumer<J> {
     /// Its queue.
     pub queue: Queue,
-    /// The Lambda function that works on the queue.
+    /// The queue in which jobs go on after their first turn, so that no short job waits behind them; by default the same.
+    pub long: Option<Line>,
+    /// The Lambda function that works on its queues.
     pub function: &'static str,
     /// Whether every deployment has it.
     pub presence: Presence,
@@ -45,17 +47,38 @@ pub enum Presence {
 pub struct Limits {
     /// The time-out of its function, and so of the work on one message.
     pub timeout: Duration,
-    /// How many messages the one-machine server works on at once.
-    pub at_once: usize,
-    /// How many of these may be of one organisation, so that others needn't wait for its jobs.
-    pub of_one_org: usize,
-    /// How many messages it works on at once while requests, which share the processor, are being answered.
-    pub under_load: usize,
+    /// The places for messages of its queue.
+    pub places: Places,
 }
 
 impl Limits {
-    /// A time-out of one minute, and four messages at once at all times, three of them of one organisation.
-    pub const DEFAULT: Limits = Limits { timeout: Duration::from_secs(60), at_once: 4, of_one_org: 3, under_load: 4 };
+    /// A time-out of one minute, and the default places.
+    pub const DEFAULT: Limits = Limits { timeout: Duration::from_secs(60), places: Places::DEFAULT };
+}
+
+/// How many messages of a queue the one-machine server works on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// How many in all.
+    pub at_once: usize,
+    /// How many of these may be of one organisation, so that others needn't wait for its jobs.
+    pub of_one_org: usize,
+    /// How many while requests, which share the processor, are being answered.
+    pub under_load: usize,
+}
+
+impl Places {
+    /// Four messages at once at all times, three of them of one organisation.
+    pub const DEFAULT: Places = Places { at_once: 4, of_one_org: 3, under_load: 4 };
+}
+
+/// A queue, and the places for its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The queue.
+    pub queue: Queue,
+    /// The places.
+    pub places: Places,
 }
 
 /// The retry policy of failed jobs: exponential back-off with full jitter, so pauses are random, up to a limit that
@@ -99,9 +122,13 @@ impl RetryPolicy {
 
 /// A consumer of jobs of any type.
 pub trait AnyConsumer: Sync {
-    /// Its queue.
+    /// The queue of its new jobs.
     fn queue(&self) -> Queue;
-    /// The Lambda function that works on the queue.
+    /// All of its queues, that of new jobs first.
+    fn lines(&self) -> Vec<Line>;
+    /// The queue of a message: another one after the job's first turn, if it has one for these.
+    fn queue_of(&self, message: &str) -> Queue;
+    /// The Lambda function that works on its queues.
     fn function(&self) -> &'static str;
     /// Whether every deployment has it.
     fn presence(&self) -> Presence;
@@ -120,6 +147,16 @@ pub trait AnyConsumer: Sync {
 impl<J: Serialize + DeserializeOwned> AnyConsumer for Consumer<J> {
     fn queue(&self) -> Queue {
         self.queue
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        let first = Line { queue: self.queue, places: self.limits.places };
+        [first].into_iter().chain(self.long).collect()
+    }
+
+    fn queue_of(&self, message: &str) -> Queue {
+        let is_long = || serde_json::from_str::<Message<J>>(message).is_ok_and(|message| message.turns > 0);
+        self.long.filter(|_| is_long()).map_or(self.queue, |long| long.queue)
     }
 
     fn function(&self) -> &'static str {

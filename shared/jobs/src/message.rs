@@ -11,6 +11,9 @@ pub struct Message<J> {
     /// The number of earlier attempts.
     #[serde(default)]
     pub attempt: u32,
+    /// The number of turns of this attempt that are over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turns: u32,
     /// The due item that keeps the job until it is done.
     #[serde(default)]
     pub due: Option<DueRef>,
@@ -19,9 +22,14 @@ pub struct Message<J> {
     pub trace: Option<String>,
 }
 
+/// Whether a number is left out of a message.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 impl<J> Message<J> {
     /// The message for the first attempt of a job.
     pub fn new(job: J) -> Message<J> {
-        Message { job, attempt: 0, due: None, trace: None }
+        Message { job, attempt: 0, turns: 0, due: None, trace: None }
     }
 }

@@ -7,7 +7,8 @@ use daybook_domain::Timestamp;
 pub enum Outcome {
     /// The job is done.
     Done,
-    /// Not done yet: it stored how far it came, gives others their turn, and goes on.
+    /// Not done yet: it stored how far it came, gives others their turn, and goes on in the queue of long jobs, if its
+    /// consumer has one.
     Yielded,
     /// Not done yet: retry at this time, for this reason.
     RetryAt(Timestamp, String),

@@ -1,11 +1,11 @@
 //! Providers: the sources of workers' dependencies besides the table; each dependency is built only on request.
 
-use crate::consumer::AnyConsumer;
+use crate::consumer::{AnyConsumer, Presence};
 use daybook_connectors::ai::AiProviders;
 use daybook_connectors::connections::Connections;
 use daybook_connectors::files::{Archive, Files};
 use daybook_connectors::hubspot::HubSpot;
-use daybook_connectors::queues::Queues;
+use daybook_connectors::queues::{Queue, Queues};
 use daybook_mail::{Mailer, Sender};
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ pub type Provided<T> = Result<T, NotSet>;
 ///
 /// Code that requests a dependency is generic over the provider, so that a program links only the clients it uses.
 pub trait Provider {
-    /// The queue of a consumer, for its worker.
-    fn own_queue(&mut self, of: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>>;
+    /// The queues of a consumer, for its worker.
+    fn own_queues(&mut self, of: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>>;
 
-    /// The queues of these consumers, if the deployment has them.
-    fn queues(&mut self, of: impl Iterator<Item = &'static dyn AnyConsumer>) -> Provided<Arc<dyn Queues>>;
+    /// These queues, as far as the deployment has them.
+    fn queues(&mut self, of: impl Iterator<Item = (Queue, Presence)>) -> Provided<Arc<dyn Queues>>;
 
     /// The mail transport.
     fn mailer(&mut self) -> Provided<Arc<dyn Mailer>>;

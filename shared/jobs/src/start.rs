@@ -10,7 +10,7 @@ use daybook_connectors::connections::{Connections, Gateway};
 use daybook_connectors::files::{Archive, Bucket, Files};
 use daybook_connectors::hubspot::HubSpot;
 use daybook_connectors::llm::Timeouts;
-use daybook_connectors::queues::{Queues, Sqs};
+use daybook_connectors::queues::{Queue, Queues, Sqs};
 use daybook_domain::Secret;
 use daybook_mail::{Mailer, Sender, Ses};
 use daybook_store::config::{ConfigError, Surroundings, Variables, start};
@@ -164,17 +164,15 @@ impl FunctionEnvironment {
 }
 
 impl Provider for FunctionEnvironment {
-    fn own_queue(&mut self, of: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>> {
-        let address = self.text(&of.queue().variable())?;
-        Ok(Arc::new(Sqs::new(&self.surroundings.sdk, HashMap::from([(of.queue(), address)]))))
+    fn own_queues(&mut self, of: &dyn AnyConsumer) -> Provided<Arc<dyn Queues>> {
+        self.queues(of.lines().into_iter().map(|line| (line.queue, Presence::Always)))
     }
 
-    fn queues(&mut self, of: impl Iterator<Item = &'static dyn AnyConsumer>) -> Provided<Arc<dyn Queues>> {
+    fn queues(&mut self, of: impl Iterator<Item = (Queue, Presence)>) -> Provided<Arc<dyn Queues>> {
         let addresses = self.variables(|from| {
             let text = |text: &str| Ok::<_, String>(text.to_owned());
-            let address = |consumer: &'static dyn AnyConsumer| {
-                let queue = consumer.queue();
-                let address = match consumer.presence() {
+            let address = |(queue, presence): (Queue, Presence)| {
+                let address = match presence {
                     Presence::Always => from.required(&queue.variable(), text),
                     Presence::Optional => from.optional(&queue.variable(), text),
                 };

@@ -62,7 +62,7 @@ impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
     }
 
     fn continued(&self, due: DueRef) -> String {
-        serde_json::to_string(&Message { due: Some(due), ..self.clone() }).unwrap_or_default()
+        serde_json::to_string(&Message { turns: self.turns + 1, due: Some(due), ..self.clone() }).unwrap_or_default()
     }
 
     fn next(&self, due: DueRef) -> String {
@@ -76,7 +76,7 @@ impl<J: Serialize + Clone + Send + Sync> Retry for Message<J> {
 pub struct Worker {
     /// The consumer whose messages it processes.
     pub consumer: &'static dyn AnyConsumer,
-    /// The consumer's queue, for retries.
+    /// The consumer's queues, for retries.
     pub(crate) queues: Arc<dyn Queues>,
     /// Whether its system is switched on. If not, messages that are already queued wait, and no new ones are sent.
     pub is_on: bool,
@@ -91,7 +91,7 @@ impl fmt::Debug for Worker {
 }
 
 impl<J: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Consumer<J> {
-    /// Builds the consumer's worker from its queue, for retries, its other dependencies, and the function for a message.
+    /// Builds the consumer's worker from its queues, for retries, its other dependencies, and the function for a message.
     pub fn worker<N, W, Fut>(&'static self, queue: Arc<dyn Queues>, needs: N, work: W) -> Worker
     where
         N: Clone + Send + Sync + 'static,

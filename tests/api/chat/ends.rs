@@ -163,7 +163,10 @@ async fn a_queued_answer_whose_message_is_lost_is_generated_later() {
     world.faults.at_a_distance();
     let before = world.faults.calls().len();
     let process = Process::start();
-    process.spawn(async move { workers.work_on(workers.of_function("chat-run").expect("a worker"), 1).await });
+    process.spawn(async move {
+        let worker = workers.of_function("chat-run").expect("a worker");
+        workers.work_on(worker, worker.consumer.lines()[0], 1).await
+    });
     while world.faults.calls().len() == before {
         tokio::task::yield_now().await;
     }

@@ -2,7 +2,6 @@
 
 use crate::template::{Template, listed};
 use daybook_consumers::CONSUMERS;
-use daybook_jobs::AnyConsumer;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -23,7 +22,6 @@ fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
             ("secretsmanager:GetSecretValue", json!({"Ref": arn_of})),
         ]
     };
-    let address = |consumer: &dyn AnyConsumer| template.queue_of(consumer.function());
     let log = json!({"Fn::Sub": [
         "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}-${Name}:*",
         {"Name": function}
@@ -37,12 +35,17 @@ fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
     ];
     may.extend(secret("JwtSecretArn"));
     for consumer in CONSUMERS {
-        if consumer.function() == function {
-            let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
-            may.extend(actions.map(|action| (action, address(*consumer))));
-        }
-        if function == "sweep" || function == "dispatch" && consumer.wants_entries() {
-            may.push(("sqs:SendMessage", address(*consumer)));
+        for line in consumer.lines() {
+            let address = template.queue_of(consumer.function(), line.queue);
+            if consumer.function() == function {
+                let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
+                may.extend(actions.map(|action| (action, address.clone())));
+            }
+            if function == "sweep"
+                || function == "dispatch" && consumer.wants_entries() && line.queue == consumer.queue()
+            {
+                may.push(("sqs:SendMessage", address));
+            }
         }
     }
     match function {
