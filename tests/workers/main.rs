@@ -3,6 +3,7 @@
 mod aws;
 mod fake_hubspot;
 mod fake_llm;
+mod files;
 mod hubspot;
 mod llm;
 mod redrive;

@@ -524,12 +524,15 @@ fn nearest(name: &str, names: &[String]) -> Option<String> {
     if name.len() > LONGEST_NAME {
         return None;
     }
-    names
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
-        .min()
-        .map(|(_, known)| known.clone())
+    let length = name.chars().count();
+    let distance = |known: &String| {
+        let its = known.chars().count();
+        let most = 1 + its / 4;
+        // A distance is never less than the difference of the lengths, which costs nothing.
+        let near = length.abs_diff(its) <= most;
+        near.then(|| strsim::osa_distance(name, known)).filter(|distance| *distance <= most)
+    };
+    names.iter().filter_map(|known| Some((distance(known)?, known))).min().map(|(_, known)| known.clone())
 }
 
 /// The unit of a length limit.
