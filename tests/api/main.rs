@@ -18,6 +18,7 @@ mod docs;
 mod doors;
 mod families;
 mod fields;
+mod forms;
 mod health;
 mod idempotency;
 mod intake;

@@ -2,6 +2,7 @@
 
 use crate::aws::config;
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -12,6 +13,7 @@ use daybook_jobs::files::{Bucket, Files, PART_BYTES};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The least bytes of a part but the last (S3, "Amazon S3 multipart upload limits").
@@ -39,7 +41,9 @@ impl FakeS3 {
         let router = Router::new().route("/bucket/{*key}", any(answer)).layer(DefaultBodyLimit::disable());
         let router = router.with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let config = config(&url);
+        // A part of 8 MB takes its time.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
+        let config = config(&url).into_builder().timeout_config(timeouts).build();
         (fake, config)
     }
 
@@ -65,7 +69,9 @@ async fn answer(
         (Method::POST, true) => {
             let upload = format!("upload-{}", stored.uploads.len());
             stored.uploads.insert(upload.clone(), BTreeMap::new());
-            xml(&format!("<InitiateMultipartUploadResult><Key>{key}</Key><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"))
+            xml(&format!(
+                "<InitiateMultipartUploadResult><Key>{key}</Key><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
+            ))
         }
         (Method::PUT, _) => {
             let Some(parts) = stored.uploads.get_mut(&upload) else { return refused("NoSuchUpload") };
@@ -79,7 +85,7 @@ async fn answer(
             if parts.values().rev().skip(1).any(|part| part.len() < LEAST_PART) {
                 return refused("EntityTooSmall");
             }
-            let whole = parts.into_values().take(named).flatten().collect();
+            let whole = parts.into_values().take(named).collect::<Vec<_>>().concat();
             stored.files.insert(key.clone(), whole);
             xml(&format!("<CompleteMultipartUploadResult><Key>{key}</Key></CompleteMultipartUploadResult>"))
         }

@@ -12,7 +12,7 @@ use daybook_domain::{DemoId, LeadId, Rule, SubmissionId, Timestamp, Violations};
 use daybook_http::{
     Cx, Data, IfMatch, ListQuery, Listed, Patch, Path, Posted, PostedLater, RateClass, Result, Routes, can, public,
 };
-use daybook_intake::{Post, Receipt, Thanks, earlier, find_lead, zone_of};
+use daybook_intake::{Later, Post, Receipt, Thanks, earlier, find_lead, zone_of};
 use daybook_records::{Draft, created};
 use daybook_store::Tx;
 use serde::{Deserialize, Serialize};
@@ -77,28 +77,29 @@ impl Booked {
 
 /// Requests a demonstration for the lead of an earlier form.
 async fn request(cx: Cx, Path(id): Path<LeadId>, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
+    let later = Later::of(&cx, posted).await?;
     if cx.actor.owner().is_some() {
-        return arrange(cx, id, posted).await;
+        return arrange(cx, id, later).await;
     }
-    let earlier = earlier(&cx, id, &posted).await?;
-    Thanks::accept(&cx, Post::following(earlier, posted), Booked::receipt).await
+    let earlier = earlier(id, &later).await?;
+    Thanks::accept(&cx, Post::following(earlier, later), Booked::receipt).await
 }
 
 /// Accepts a lead together with the demonstration it requests.
 async fn book(cx: Cx, posted: Posted<DemoFields>) -> Result<Thanks<Booked>> {
-    Thanks::accept(&cx, Post::of(posted), Booked::receipt).await
+    Thanks::accept(&cx, Post::of(&cx, posted).await?, Booked::receipt).await
 }
 
 /// Creates a demonstration for a lead, on behalf of staff.
-async fn arrange(cx: Cx, id: LeadId, posted: PostedLater<DemoFields>) -> Result<Thanks<Booked>> {
-    known_fields(&posted)?;
+async fn arrange(cx: Cx, id: LeadId, later: Later<DemoFields>) -> Result<Thanks<Booked>> {
+    known_fields(&later)?;
     let lead = find_lead(&cx, id).await?;
     let zone = zone_of(&cx).await?;
     let stamp = cx.stamp();
     let origin = DemoOrigin { id: DemoId::new(stamp.id), lead: lead.id, submission: None, zone: &zone };
-    let demo = Demo::requested(&posted.follow_up.asked, origin, stamp.at)?;
+    let demo = Demo::requested(&later.follow_up.asked, origin, stamp.at)?;
     let (demo, tx) = created(&cx, Tx::default(), Draft::of(demo)).await?;
-    let reply = Thanks::with(Booked::Demo(Box::new(demo)), posted.by.locale.unwrap_or_default());
+    let reply = Thanks::with(Booked::Demo(Box::new(demo)), later.locale().unwrap_or_default());
     cx.commit(tx, reply).await
 }
 
@@ -118,10 +119,10 @@ async fn update(cx: Cx, Path(id): Path<DemoId>, IfMatch(version): IfMatch, patch
 }
 
 /// Refuses unknown fields, as staff would want to know of a typing error.
-fn known_fields(posted: &PostedLater<DemoFields>) -> Result<()> {
+fn known_fields(later: &Later<DemoFields>) -> Result<()> {
     let mut violations = Violations::default();
     let names: Vec<String> = DemoFields::FIELDS.iter().map(|name| (*name).to_owned()).collect();
-    for name in posted.follow_up.extra.keys() {
+    for name in later.follow_up.extra.keys() {
         violations.add(format!("/{}", escape(name)), Rule::unknown(name, &names));
     }
     violations.into_result().map_err(Into::into)

@@ -12,7 +12,7 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 
 	const enhance = host => {
 		const errors = new Map();
-		let opened = Date.now(), busy, sent, key;
+		let opened = performance.now(), busy, sent, key;
 
 		const mark = (field, kind, textContent) => {
 			const hint = field.getAttribute('aria-describedby') || '';
@@ -35,8 +35,6 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 			if (!form) return;
 			const add = (name, value) => value && (named(form, name)[0]
 				|| form.appendChild(make('input', { type: 'hidden', name, value })));
-			if (Date.now() - opened > 4e7) opened = Date.now(); // open for over 11 hours
-			add('_started_at', opened).value = opened;
 			add('landing_page', first);
 			add('referrer', document.referrer);
 			for (const [name, value] of new URLSearchParams(location.search)) {
@@ -58,6 +56,7 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 			clear();
 			// The same content keeps its key, so a repeat creates nothing twice.
 			if (sent !== `${body}`) [sent, key] = [`${body}`, random()];
+			body.append('_elapsed', Math.round(performance.now() - opened));
 			const lang = (host.closest('[lang]')?.lang || navigator.language).replace(/[^\w-]/g, '');
 			const say = (chinese, english) => /^zh/i.test(lang) ? chinese : english;
 			const headers = { Accept: 'application/json', 'Accept-Language': lang, 'Idempotency-Key': key };

@@ -3,6 +3,7 @@
 //! Anonymous posts go to the form they name or to the default form; posts with credentials are trusted and skip the
 //! checks. One lead per address: a repeat visitor's post adds a submission to it.
 
+use daybook_domain::ask::Plain;
 use daybook_domain::permission::{Action::Create, Resource::Leads};
 use daybook_http::{Asset, Created, Cx, Form, Posted, RateClass, Result, Routes, public};
 use daybook_intake::{Post, Receipt, Thanks, accept};
@@ -17,12 +18,12 @@ pub fn routes() -> Routes {
 
 /// Accepts a lead.
 async fn submit(cx: Cx, posted: Posted) -> Result<Created<Receipt>> {
-    accept(&cx, Post::of(posted), |receipt, _| Created(receipt)).await
+    accept(Post::of(&cx, posted).await?, |receipt, _| Created(receipt)).await
 }
 
 /// Accepts a lead from a plain HTML form: shows a thank-you page, or redirects to `_next`.
-async fn submit_form(cx: Cx, _form: Form, posted: Posted) -> Result<Thanks> {
-    Thanks::accept(&cx, Post::of(posted), |receipt| receipt).await
+async fn submit_form(cx: Cx, _form: Form, posted: Posted<Plain>) -> Result<Thanks> {
+    Thanks::accept(&cx, Post::of(&cx, posted).await?, |receipt| receipt).await
 }
 
 /// The script of `<daybook-form>`: shows errors beside their fields, adds attribution, and prevents duplicate posts.

@@ -1,9 +1,8 @@
 //! The kinds of request that a public form can make: a lead, a demonstration or an answer to a message.
 
 use crate::demo::DemoFields;
-use crate::message::{Message, split_name};
+use crate::message::Message;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 /// What the visitor requests with a form.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +20,8 @@ pub trait Asked: Serialize + serde::de::DeserializeOwned + utoipa::ToSchema + Cl
     /// The names of the fields.
     const FIELDS: &'static [&'static str];
 
-    /// Maps alternative field names to those of the type.
-    fn prepare(_fields: &mut Map<String, Value>) {}
+    /// Whether usual names of fields, such as `your-email`, stand for the fields that Daybook knows.
+    const USUAL_NAMES: bool = false;
 
     /// The request that the fields make.
     fn into_ask(self) -> Ask;
@@ -34,6 +33,19 @@ pub struct Nothing {}
 
 impl Asked for Nothing {
     const FIELDS: &'static [&'static str] = &[];
+
+    fn into_ask(self) -> Ask {
+        Ask::Lead
+    }
+}
+
+/// The fields of a plain HTML form on any page: none besides those about the visitor, under whatever name is usual.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Plain {}
+
+impl Asked for Plain {
+    const FIELDS: &'static [&'static str] = &[];
+    const USUAL_NAMES: bool = true;
 
     fn into_ask(self) -> Ask {
         Ask::Lead
@@ -52,21 +64,7 @@ impl Asked for DemoFields {
 impl Asked for Message {
     const FIELDS: &'static [&'static str] = &["subject", "message"];
 
-    /// Splits a full `name` into given and family name, unless the form fills in those fields.
-    fn prepare(fields: &mut Map<String, Value>) {
-        let given = |fields: &Map<String, Value>, name: &str| {
-            fields.get(name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty())
-        };
-        if !given(fields, "name") || given(fields, "first_name") || given(fields, "last_name") {
-            return;
-        }
-        let Some(Value::String(name)) = fields.remove("name") else { return };
-        let (first, last) = split_name(&name);
-        fields.insert("first_name".to_owned(), first.into());
-        if !last.is_empty() {
-            fields.insert("last_name".to_owned(), last.into());
-        }
-    }
+    const USUAL_NAMES: bool = true;
 
     fn into_ask(self) -> Ask {
         Ask::Contact(self)

@@ -1,18 +1,10 @@
 //! Enquiries: the fields of a public form about the visitor, the project, consent and attribution.
 
 use crate::choices;
-use crate::error::{Rule, Unit};
 use crate::masking::masked_url;
-use crate::text::breaks_a_line;
 use crate::{EmailAddress, Line, Locale, Phone, Prose};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// The most fields of `extra`.
-pub const MOST_EXTRA: usize = 50;
-
-/// The most bytes of JSON of one field of `extra`, name included.
-pub const EXTRA_BYTES: usize = 1024;
 
 /// The source of demo leads; they aren't synced to other systems.
 pub const DEMO_DATA: &str = "demo_data";
@@ -200,51 +192,53 @@ pub struct Enquiry {
     pub consent: Option<Consent>,
     /// How the visitor came to the website. Top-level `utm_*` fields are accepted too.
     pub attribution: Option<Attribution>,
-    /// All other fields, at most 50 of 1 KB each. Secrets such as passwords are masked.
+    /// All other fields, at most 50 of 5,000 characters each. Secrets such as passwords are masked.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub extra: Map<String, Value>,
 }
 
-/// Checks that `extra` is within its limits and can be stored.
-pub fn check_extra(extra: &Map<String, Value>) -> Result<(), Rule> {
-    if extra.len() > MOST_EXTRA {
-        return Err(Rule::TooLong { max: MOST_EXTRA, unit: Unit::Entries });
-    }
-    let small =
-        |(name, value): (&String, &Value)| name.len() + value.to_string().len() <= EXTRA_BYTES && depth(value) <= 8;
-    if !extra.iter().all(small) {
-        return Err(Rule::TooLong { max: EXTRA_BYTES, unit: Unit::Bytes });
-    }
-    if extra.keys().any(|name| name.chars().any(breaks_a_line)) {
-        return Err(Rule::ControlCharacter);
-    }
-    if extra.iter().all(|(name, value)| !name.is_empty() && is_storable(value)) {
-        return Ok(());
-    }
-    Err(Rule::format(
-        "fields with non-empty names, and numbers of size 1e-125 to 1e125",
-        "是名称非空的字段，且数值的绝对值在 1e-125 至 1e125 之间",
-    ))
-}
-
-/// Whether DynamoDB can store a value: its numbers have a smaller range than JSON's, and names can't be empty.
-fn is_storable(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => {
-            let size = number.as_f64().unwrap_or(f64::MAX).abs();
-            size == 0.0 || (1e-125..1e125).contains(&size)
+impl Enquiry {
+    /// What a follow-up adds: its other fields, as it repeats no data of the visitor.
+    pub fn of_follow_up(&self) -> Enquiry {
+        Enquiry {
+            first_name: None,
+            last_name: None,
+            email: self.email.clone(),
+            phone: None,
+            company: None,
+            job_title: None,
+            industry: None,
+            company_size: None,
+            application_area: None,
+            project_timeline: None,
+            budget_range: None,
+            requirements: None,
+            source: None,
+            locale: None,
+            consent: None,
+            attribution: None,
+            extra: self.extra.clone(),
         }
-        Value::Array(list) => list.iter().all(is_storable),
-        Value::Object(map) => map.iter().all(|(name, value)| !name.is_empty() && is_storable(value)),
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
-}
 
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
-        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
+    /// The fields that a form sends by these names. `extra` holds all others.
+    pub const FIELDS: [&'static str; 16] = [
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "company",
+        "job_title",
+        "industry",
+        "company_size",
+        "application_area",
+        "project_timeline",
+        "budget_range",
+        "requirements",
+        "source",
+        "locale",
+        "consent",
+        "attribution",
+    ];
 }

@@ -1,6 +1,8 @@
 //! Forms: the website forms through which leads are submitted.
 
+use crate::charset::Charset;
 use crate::field::Fields;
+use crate::names;
 use crate::origin::origin_of;
 use crate::permission::Resource;
 use crate::record::{Claim, ClaimKind, Record};
@@ -41,6 +43,16 @@ pub struct Form {
     /// The language of responses to visitors whose language isn't known; Chinese unless set.
     #[field(default = Locale::Chinese)]
     pub locale: Locale,
+    /// The charset of posts that don't name theirs and aren't in UTF-8; a Chinese form takes GB18030 unless set.
+    #[serde(default)]
+    pub charset: Option<Charset>,
+    /// What the page calls its fields: names, each with the field that it stands for, such as `{"q1": "company"}`. `name` is
+    /// a full name, `message` what the visitor writes; a field named `extra` is kept there under the page's name. At most
+    /// 100 names.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    #[field(default = Map::<String, Value>::new())]
+    pub field_names: Map<String, Value>,
 }
 
 /// The most origins of a form.
@@ -68,6 +80,7 @@ impl Form {
             }
         }
         Phone::check_country(&self.phone_country, &mut violations);
+        names::check(&self.field_names, &mut violations);
         violations.into_result().map(|()| self)
     }
 
@@ -83,6 +96,8 @@ impl Form {
             default_source: default_source_name(),
             phone_country: Phone::default_country(),
             locale: Locale::Chinese,
+            charset: None,
+            field_names: Map::new(),
         }
     }
 

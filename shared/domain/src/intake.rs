@@ -5,15 +5,18 @@
 //! and in the URLs of the attribution.
 
 use crate::ask::{Asked, Nothing};
-use crate::enquiry::{Attribution, DEMO_DATA, Enquiry, check_extra};
+use crate::enquiry::{Attribution, DEMO_DATA, Enquiry};
 use crate::error::{Error, Rule, Unit, Violations};
+use crate::extra::{is_blank, violations_of};
 use crate::masking::masked_fields;
+use crate::names::Names;
 use crate::read::{escape, read};
 use crate::submission::{Check, Finding, Verdict};
 use crate::text::breaks_a_line;
 use crate::{Locale, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// The fields that control a request. They aren't stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -23,9 +26,15 @@ pub struct Controls {
     /// The honeypot: a hidden field that people leave empty.
     #[serde(rename = "_gotcha")]
     pub gotcha: Option<String>,
-    /// When the form was opened: milliseconds since 1970, or RFC 3339.
+    /// When the form was opened, by the visitor's clock: milliseconds or seconds since 1970, or RFC 3339.
     #[serde(rename = "_started_at")]
     pub started_at: Option<String>,
+    /// When it was sent, by the same clock.
+    #[serde(rename = "_sent_at")]
+    pub sent_at: Option<String>,
+    /// For how many milliseconds it was open, instead of these two.
+    #[serde(rename = "_elapsed")]
+    pub elapsed: Option<String>,
     /// The URL to redirect the visitor to afterwards; only to the form's allowed origins.
     #[serde(rename = "_next")]
     pub next: Option<String>,
@@ -43,21 +52,40 @@ impl Controls {
             "captcha_token" => {}
             "_gotcha" => self.gotcha = text_of(value),
             "_started_at" => self.started_at = text_of(value),
+            "_sent_at" => self.sent_at = text_of(value),
+            "_elapsed" => self.elapsed = text_of(value),
             "_next" => self.next = text_of(value),
             _ => return name.starts_with('_'),
         }
         true
     }
 
-    /// When the form was opened, if given and readable.
-    pub fn started_at(&self) -> Option<Timestamp> {
-        let text = self.started_at.as_deref()?.trim();
-        match text.parse::<i64>() {
-            Ok(millis) => Timestamp::from_millisecond(millis).ok(),
-            Err(_) => text.parse().ok(),
+    /// For how many milliseconds the form was open, if that was sent. One time alone says nothing, as the visitor's clock may
+    /// be years off.
+    fn open_for(&self) -> Option<i64> {
+        if let Some(elapsed) = self.elapsed.as_deref().and_then(|text| text.trim().parse::<f64>().ok()) {
+            return Some(elapsed as i64);
         }
+        let [started, sent] = [&self.started_at, &self.sent_at].map(|text| time_of(text.as_deref()?));
+        Some(sent?.as_millisecond() - started?.as_millisecond())
     }
 }
+
+/// A time as pages write it: RFC 3339, or milliseconds or seconds since 1970.
+fn time_of(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    match text.parse::<f64>() {
+        Ok(number) if number.abs() < FIRST_MILLISECONDS => Timestamp::from_millisecond((number * 1000.0) as i64).ok(),
+        Ok(number) => Timestamp::from_millisecond(number as i64).ok(),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+/// Numbers below this are seconds: as milliseconds they would lie in 1973 or before, as seconds it is the year 5138.
+const FIRST_MILLISECONDS: f64 = 1e11;
+
+/// The least milliseconds for which a form must have been open.
+const LEAST_OPEN: i64 = 2_000;
 
 /// A parsed form.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -84,24 +112,6 @@ pub struct FollowUp<A> {
 /// The most bytes of JSON of all fields together; a record holds them and a little more (64 KB).
 pub const ENQUIRY_BYTES: usize = 60 * 1024;
 
-const ENQUIRY_FIELDS: [&str; 16] = [
-    "first_name",
-    "last_name",
-    "email",
-    "phone",
-    "company",
-    "job_title",
-    "industry",
-    "company_size",
-    "application_area",
-    "project_timeline",
-    "budget_range",
-    "requirements",
-    "source",
-    "locale",
-    "consent",
-    "attribution",
-];
 const ATTRIBUTION_FIELDS: [&str; 9] = [
     "utm_source",
     "utm_medium",
@@ -118,14 +128,15 @@ const ADDRESS_CHARACTERS: usize = 1000;
 const ATTRIBUTION_CHARACTERS: usize = 200;
 
 impl<A: Asked> Intake<A> {
-    /// Parses the fields of a posted form, or returns all violations.
-    pub fn read(mut fields: Map<String, Value>) -> Result<Intake<A>, Error> {
-        A::prepare(&mut fields);
+    /// Parses the fields of a posted form, or returns all violations. `own_names` is the form's table of names.
+    pub fn read(fields: Map<String, Value>, own_names: &Map<String, Value>) -> Result<Intake<A>, Error> {
+        let fields = Names { usual: A::USUAL_NAMES, own: own_names }.applied::<A>(fields);
         let mut enquiry = Map::new();
         let mut asked = Map::new();
         let mut attribution = Map::new();
         let mut consent = Map::new();
         let mut extra = Map::new();
+        let mut in_extra = BTreeSet::new();
         let mut controls = Controls::default();
         let mut violations = Violations::default();
 
@@ -156,10 +167,12 @@ impl<A: Asked> Intake<A> {
                 if let Some(locale) = value.as_str().and_then(Locale::of_tag) {
                     enquiry.insert(name, Value::from(locale.tag()));
                 }
-            } else if ENQUIRY_FIELDS.contains(&name.as_str()) {
+            } else if Enquiry::FIELDS.contains(&name.as_str()) {
                 enquiry.insert(name, value);
             } else if name == "extra" && value.is_object() {
-                extra.extend(value.as_object().cloned().unwrap_or_default());
+                let inside = value.as_object().cloned().unwrap_or_default();
+                in_extra.extend(inside.keys().cloned());
+                extra.extend(inside);
             } else {
                 extra.insert(name, value);
             }
@@ -172,7 +185,11 @@ impl<A: Asked> Intake<A> {
             }
         }
         fold(&mut enquiry, "consent", consent);
-        let extra = stored_extra(extra, &mut violations);
+        let place = |name: &str| match in_extra.contains(name) {
+            true => format!("/extra/{}", escape(name)),
+            false => format!("/{}", escape(name)),
+        };
+        let extra = stored_extra(extra, place, &mut violations);
         if enquiry.get("source").and_then(Value::as_str).is_some_and(|source| source.trim() == DEMO_DATA) {
             let rule = Rule::format(
                 "another source: demo_data is reserved for demo leads",
@@ -186,7 +203,7 @@ impl<A: Asked> Intake<A> {
             let attribution = enquiry.attribution.take().map(Attribution::masked);
             Enquiry { attribution, extra, ..enquiry }
         });
-        if bytes_of(&(&enquiry, &asked)) > ENQUIRY_BYTES {
+        if violations.0.is_empty() && bytes_of(&(&enquiry, &asked)) > ENQUIRY_BYTES {
             violations.add("/extra", Rule::TooLong { max: ENQUIRY_BYTES, unit: Unit::Bytes });
         }
         match (enquiry, asked) {
@@ -208,7 +225,7 @@ impl<A: Asked> FollowUp<A> {
             }
             if A::FIELDS.contains(&name.as_str()) { &mut asked } else { &mut extra }.insert(name, value);
         }
-        let extra = stored_extra(extra, &mut violations);
+        let extra = stored_extra(extra, |name| format!("/{}", escape(name)), &mut violations);
         let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
         match asked {
             Some(asked) if violations.0.is_empty() => Ok(FollowUp { asked, extra, controls }),
@@ -231,22 +248,20 @@ fn noted<T>(read: Result<T, Error>, violations: &mut Violations) -> Result<Optio
 
 /// Other fields as they are stored, with secrets masked. What exceeds the limits is refused, and isn't searched for
 /// secrets.
-fn stored_extra(extra: Map<String, Value>, violations: &mut Violations) -> Map<String, Value> {
-    let extra = if check_extra(&extra).is_ok() { masked_fields(&extra) } else { extra };
+fn stored_extra(
+    extra: Map<String, Value>,
+    place: impl Fn(&str) -> String,
+    violations: &mut Violations,
+) -> Map<String, Value> {
+    let broken = violations_of(&extra, &place);
+    if !broken.0.is_empty() {
+        violations.extend(broken);
+        return extra;
+    }
+    let masked = masked_fields(&extra);
     // A mask may be longer than what it replaces.
-    extra_violations(&extra, violations);
-    extra
-}
-
-fn extra_violations(extra: &Map<String, Value>, violations: &mut Violations) {
-    for name in extra.keys().filter(|name| name.chars().any(breaks_a_line)) {
-        violations.add(format!("/{}", escape(name)), Rule::ControlCharacter);
-    }
-    match check_extra(extra) {
-        // Already reported above, with the field's name.
-        Ok(()) | Err(Rule::ControlCharacter) => {}
-        Err(rule) => violations.add("/extra", rule),
-    }
+    violations.extend(violations_of(&masked, place));
+    masked
 }
 
 fn bytes_of(value: &impl Serialize) -> usize {
@@ -265,10 +280,10 @@ pub struct Limits {
 }
 
 /// The verdict on a submission, with the checks that failed. A failed check holds it; only the honeypot makes it spam.
-pub fn screen(enquiry: &Enquiry, controls: &Controls, limits: Limits, now: Timestamp) -> (Verdict, Vec<Finding>) {
+pub fn screen(enquiry: &Enquiry, controls: &Controls, limits: Limits) -> (Verdict, Vec<Finding>) {
     let gotcha = controls.gotcha.is_some();
-    let age = controls.started_at().map(|started| now.as_millisecond() - started.as_millisecond());
-    let odd_timing = age.is_some_and(|millis| !(2_000..=86_400_000).contains(&millis));
+    // A clock that was set meanwhile may run backwards.
+    let odd_timing = controls.open_for().is_some_and(|millis| (0..LEAST_OPEN).contains(&millis));
     let names = [&enquiry.first_name, &enquiry.last_name];
     let address_in_name =
         names.into_iter().flatten().any(|name| name.as_str().contains("://") || name.as_str().contains("www."));
@@ -286,12 +301,6 @@ pub fn screen(enquiry: &Enquiry, controls: &Controls, limits: Limits, now: Times
     .map(|(_, check, verdict)| Finding { check, verdict })
     .collect();
     (findings.first().map_or(Verdict::Accepted, |worst| worst.verdict), findings)
-}
-
-fn is_blank(value: &Value) -> bool {
-    // Chinese keyboards enter a full-width space, U+3000.
-    let blank = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{3000}');
-    value.is_null() || value.as_str().is_some_and(|text| text.trim_matches(blank).is_empty())
 }
 
 fn text_of(value: &Value) -> Option<String> {
@@ -341,7 +350,7 @@ mod tests {
     use serde_json::json;
 
     fn intake(value: Value) -> Result<Intake, Error> {
-        Intake::read(value.as_object().cloned().expect("an object"))
+        Intake::read(value.as_object().cloned().expect("an object"), &Map::new())
     }
 
     #[test]
@@ -377,9 +386,9 @@ mod tests {
             let read = intake(json!({"email": "a@b.example", "extra": extra}));
             assert_eq!(read.is_ok(), expected, "{extra}");
         };
-        check(json!({"password": "x".repeat(1100)}), false);
-        check(json!({"list": vec![json!({"pin": 1}); 90]}), false);
-        check(json!({"list": vec![json!({"pin": 1}); 60]}), true);
+        check(json!({"password": "x".repeat(5_001)}), false);
+        check(json!({"list": vec![json!({"pin": 1}); 400]}), false);
+        check(json!({"list": vec![json!({"pin": 1}); 300]}), true);
         check(json!({"x".repeat(201): "y"}), true);
     }
 
@@ -420,7 +429,7 @@ mod tests {
     fn everything_wrong_is_said_at_once() {
         let error = intake(json!({
             "first_name": "a\r\nBcc: x@y.example", "email": "nope", "industry": "baking", "company": "x".repeat(201),
-            "big": "y".repeat(1025), "a\nb": "c"
+            "big": "y".repeat(5_001), "a\nb": "c", "extra": {"inside": 1e200}
         }))
         .expect_err("broken");
         let Error::Invalid(found) = error else { panic!("expected violations") };
@@ -430,9 +439,10 @@ mod tests {
             places,
             [
                 ("/a\nb", "control_character"),
+                ("/big", "too_long"),
                 ("/company", "too_long"),
                 ("/email", "invalid_email"),
-                ("/extra", "too_long"),
+                ("/extra/inside", "invalid_format"),
                 ("/first_name", "control_character"),
                 ("/industry", "not_allowed")
             ]
@@ -455,23 +465,31 @@ mod tests {
 
     #[test]
     fn what_becomes_of_a_post() {
-        let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
         let check = |fields: Value, limits: Limits, verdict: Verdict, checks: &[Check]| {
             let mut all = json!({"email": "a@b.example"});
             let map = all.as_object_mut().expect("an object");
             map.extend(fields.as_object().cloned().expect("an object"));
             let read = intake(all.clone()).expect("valid");
-            let (found, findings) = screen(&read.enquiry, &read.controls, limits, now);
+            let (found, findings) = screen(&read.enquiry, &read.controls, limits);
             let found_checks: Vec<Check> = findings.iter().map(|finding| finding.check).collect();
             assert_eq!((found, found_checks.as_slice()), (verdict, checks), "{all}");
         };
         let none = Limits::default();
         check(json!({}), none, Verdict::Accepted, &[]);
         check(json!({"_gotcha": "http://x"}), none, Verdict::Spam, &[Check::Honeypot]);
-        check(json!({"_started_at": now.as_millisecond() - 500}), none, Verdict::Held, &[Check::Timing]);
-        check(json!({"_started_at": "2026-11-20T11:59:50Z"}), none, Verdict::Accepted, &[]);
-        check(json!({"_started_at": "2026-11-18T11:59:50Z"}), none, Verdict::Held, &[Check::Timing]);
-        check(json!({"_started_at": "whenever"}), none, Verdict::Accepted, &[]);
+        check(json!({"_elapsed": 500}), none, Verdict::Held, &[Check::Timing]);
+        check(json!({"_elapsed": "12500.5"}), none, Verdict::Accepted, &[]);
+        let open = |started: Value, sent: Value| json!({"_started_at": started, "_sent_at": sent});
+        let (millis, seconds) = (951_782_400_000_i64, 951_782_400_i64);
+        check(open(json!(millis), json!(millis + 500)), none, Verdict::Held, &[Check::Timing]);
+        check(open(json!(seconds), json!(seconds + 1)), none, Verdict::Held, &[Check::Timing]);
+        check(open(json!(seconds), json!(millis + 5_000)), none, Verdict::Accepted, &[]);
+        check(open(json!("2000-02-29T00:00:00Z"), json!(millis + 1_000)), none, Verdict::Held, &[Check::Timing]);
+        // A tab that was open for days, a clock that was set back, and one time alone.
+        check(open(json!(millis), json!(millis + 400_000_000)), none, Verdict::Accepted, &[]);
+        check(open(json!(millis), json!(millis - 400_000_000)), none, Verdict::Accepted, &[]);
+        check(json!({"_started_at": millis}), none, Verdict::Accepted, &[]);
+        check(open(json!("whenever"), json!(millis)), none, Verdict::Accepted, &[]);
         check(json!({"first_name": "see http://x.example"}), none, Verdict::Held, &[Check::Content]);
         check(json!({}), Limits { email: true, ..none }, Verdict::Held, &[Check::EmailLimit]);
         check(
@@ -485,9 +503,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics(name in "\\PC{0,20}", value in "\\PC{0,200}", number: i64) {
-            let _ = intake(json!({"email": "a@b.example", &name: value}));
-            let read = intake(json!({"email": "a@b.example", "_started_at": number})).expect("valid");
-            let _ = screen(&read.enquiry, &read.controls, Limits::default(), Timestamp::UNIX_EPOCH);
+            let _ = intake(json!({"email": "a@b.example", &name: &value}));
+            let read = intake(json!({"email": "a@b.example", "_started_at": number, "_sent_at": value})).expect("valid");
+            let _ = screen(&read.enquiry, &read.controls, Limits::default());
         }
     }
 }

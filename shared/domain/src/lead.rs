@@ -2,11 +2,13 @@
 
 use crate::choices;
 use crate::enquiry::{
-    ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, Enquiry, Industry, ProjectTimeline, check_extra,
+    ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, Enquiry, Industry, ProjectTimeline,
 };
+use crate::extra::violations_of;
 use crate::field::Fields;
 use crate::masking::masked_fields;
 use crate::permission::Resource;
+use crate::read::escape;
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
 use crate::{
@@ -235,7 +237,9 @@ impl Record for Lead {
         let Edit { before, mut wanted, again, .. } = edit;
         // Earlier versions had other rules for `extra`.
         if before.is_none_or(|before| before.extra != wanted.extra) {
-            let check = |extra: &Map<String, Value>| check_extra(extra).map_err(|rule| Error::invalid("/extra", rule));
+            let check = |extra: &Map<String, Value>| {
+                violations_of(extra, |name| format!("/extra/{}", escape(name))).into_result()
+            };
             check(&wanted.extra)?;
             wanted.extra = masked_fields(&wanted.extra);
             // A mask may be longer than what it replaces.

@@ -77,10 +77,13 @@ impl Default for Currency {
 pub struct Day(jiff::civil::Date);
 
 impl Day {
-    /// Parses a date, or takes the date of a time.
+    /// Parses a date, `2026-11-20` or `20261120`, or takes the date of a time.
     pub fn parse(text: &str) -> Result<Day, Rule> {
-        let day = text.trim().get(..10).and_then(|day| day.parse::<jiff::civil::Date>().ok());
-        let whole = text.trim().len() == 10 || crate::Moment::parse(text).is_ok();
+        let text = text.trim();
+        let date = |text: &str| text.parse::<jiff::civil::Date>().ok();
+        let of_time = || text.get(..10).and_then(date).or_else(|| text.get(..8).and_then(date));
+        let day = date(text).or_else(of_time);
+        let whole = date(text).is_some() || crate::Moment::parse(text).is_ok();
         let within = |day: &jiff::civil::Date| (1900..=9000).contains(&day.year());
         let rule = || Rule::format("a day, such as 2026-11-20", "是日期，例如 2026-11-20");
         day.filter(within).filter(|_| whole).map(Day).ok_or_else(rule)
@@ -154,6 +157,10 @@ mod tests {
         assert_eq!(read::<Currency>("\"eur\"").map(|c| c.to_string()).as_deref(), Some("EUR"));
         assert_eq!(read::<Currency>("\"XYZ\""), None);
         assert_eq!(read::<Day>("\"2026-02-29\""), None);
+        for day in ["20261120", "20261120T100000Z", "2026-11-20T10:00", " 2026-11-20 "] {
+            let read = read::<Day>(&format!("\"{day}\"")).map(|day| day.to_string());
+            assert_eq!(read.as_deref(), Some("2026-11-20"), "{day}");
+        }
         let day = read::<Day>("\"2026-11-20T10:00:00Z\"").expect("a day");
         assert_eq!(
             (day.to_string().as_str(), day.begin().to_string().as_str()),

@@ -10,6 +10,7 @@ use crate::permission::Resource;
 use crate::record::{OnTimelines, Personal, Record};
 use crate::{AnyId, Change, Conflict, Error, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 choices! {
     /// The verdict on a submission.
@@ -26,7 +27,7 @@ choices! {
     Check {
         /// A hidden field must be left empty.
         Honeypot = "honeypot",
-        /// The form must be open for between two seconds and a day.
+        /// The form must have been open for two seconds.
         Timing = "timing",
         /// The limit of submissions per minute from one network address.
         AddressLimit = "address_limit",
@@ -34,6 +35,8 @@ choices! {
         FormLimit = "form_limit",
         /// The limit of submissions per ten minutes with one e-mail address.
         EmailLimit = "email_limit",
+        /// All fields must be texts in the charset of the page, or of its form.
+        Charset = "charset",
         /// Names must not contain URLs.
         Content = "content",
         /// It adds to a submission that is held or spam.
@@ -84,9 +87,21 @@ pub struct Submission {
     /// The message.
     #[serde(default)]
     pub contact: Option<Message>,
+    /// The fields that differ from those of the lead that it was added to: names, or `extra/{name}`. The lead keeps its own.
+    #[serde(default)]
+    pub differs: Vec<String>,
+    /// The bytes of fields that are in no charset that the page named or that is likely, in Base64; it is held then.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub unreadable: Map<String, Value>,
 }
 
 impl Submission {
+    /// Whether it was added to a lead that was there before.
+    pub fn is_of_known_lead(&self) -> bool {
+        self.lead_id.is_some_and(|lead| lead != self.announced_lead_id())
+    }
+
     /// The lead id in the response to the visitor.
     pub fn announced_lead_id(&self) -> LeadId {
         LeadId::of_submission(self.id)

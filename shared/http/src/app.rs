@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{self, HeaderName};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use daybook_store::Env;
 use std::any::Any;
@@ -45,7 +45,11 @@ pub fn app(functions: Vec<Routes>, env: Arc<Env>, more: impl FnOnce(Router) -> R
         router = router.route(path, methods(routes, &env));
     }
     let nowhere = env.clone();
-    let router = router.fallback(async move |request: Request| unanswered(&nowhere, request, Problem::no_route));
+    let known: Arc<[Route]> = routes.clone().into();
+    let router = router.fallback(async move |request: Request| match without_slash(&known, request.uri()) {
+        Some(elsewhere) => moved(&elsewhere),
+        None => unanswered(&nowhere, request, Problem::no_route),
+    });
     let ids = env.clone();
     let panics = CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| panicked(&panic, &ids));
     // Panics of routes are answered within CORS, so that allowed origins can read that answer, too.
@@ -73,6 +77,26 @@ fn methods(routes: Vec<Route>, env: &Arc<Env>) -> MethodRouter {
     methods.fallback(async move |request: Request| {
         unanswered(&env, request, |id, parts| Problem::no_method(id, parts, &allowed))
     })
+}
+
+/// The URL without the slashes at the end of its path, if a route has that path.
+fn without_slash(routes: &[Route], url: &Uri) -> Option<String> {
+    let path = url.path();
+    // A second slash at the start would name another host.
+    let short = path.trim_end_matches('/');
+    let is_ours = short != path && !short.starts_with("//") && routes.iter().any(|route| route.fits(short));
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    is_ours.then(|| format!("{short}{query}"))
+}
+
+/// Sends a client to another path for good, with the same method and body.
+fn moved(to: &str) -> Answer {
+    let mut answer = Answer::new(Body::empty());
+    *answer.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    if let Ok(location) = HeaderValue::from_str(to) {
+        answer.headers_mut().insert(header::LOCATION, location);
+    }
+    answer
 }
 
 /// Answers a request that matches no route, and writes its log line.

@@ -1,26 +1,22 @@
 //! Handler arguments: the path, headers and body of a request as typed values, and the file stores.
 
-use crate::call::{Call, content_type, is_form, locale, query_pairs};
+use crate::call::{Call, content_type, locale};
 use crate::handler::Argument;
 use crate::operation::Operation;
 use daybook_connectors::files::{Archive, Links};
-use daybook_domain::ask::{Asked, Nothing};
-use daybook_domain::enquiry::Enquiry;
-use daybook_domain::intake::{Controls, FollowUp, Intake};
-use daybook_domain::masking::MASK;
 use daybook_domain::read::{read, read_loosely, without_empty};
-use daybook_domain::{Error as Domain, Locale, Malformed, NamedId, Record, Rule, Violations};
+use daybook_domain::{Error as Domain, Locale, Malformed, NamedId, Record, Rule};
 use daybook_store::{Error, Result};
-use futures::stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::convert::Infallible;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
+/// UTF-8's byte order mark, which some systems send before JSON.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 const JSON: &[&str] = &["application/json"];
-const FORMS: &[&str] = &["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
 
 /// Defines arguments that are a JSON body, by how it is read and described.
 macro_rules! json_bodies {
@@ -199,103 +195,6 @@ impl Argument for IfMatch {
     }
 }
 
-/// A posted form: JSON, URL-encoded or multipart. Known fields are validated; the rest is kept as `extra`.
-#[derive(Clone, Debug)]
-pub struct Posted<A = Nothing> {
-    /// The posted data.
-    pub intake: Intake<A>,
-    /// How it was posted.
-    pub by: PostedBy,
-}
-
-/// A posted follow-up to an earlier form. It doesn't repeat the visitor's own data.
-#[derive(Clone, Debug)]
-pub struct PostedLater<A> {
-    /// The posted data.
-    pub follow_up: FollowUp<A>,
-    /// How it was posted.
-    pub by: PostedBy,
-}
-
-/// How a form was posted: its form id, origin, language and hash.
-#[derive(Clone, Debug)]
-pub struct PostedBy {
-    /// The form id: from the path, the header or a field.
-    pub form: Option<String>,
-    /// The origin of the page, from the `Origin` header.
-    pub origin: Option<String>,
-    /// The first of the browser's languages that Daybook supports.
-    pub locale: Option<Locale>,
-    /// SHA-256 of the fields as they were sent, to detect double clicks.
-    pub content: String,
-}
-
-impl PostedBy {
-    fn of(call: &Call, content: String, controls: &Controls) -> PostedBy {
-        let in_path = call.path.iter().find(|(name, _)| name == FORM_IN_PATH).map(|(_, form)| form.clone());
-        let named = in_path.or_else(|| call.header("x-form-key").map(str::to_owned));
-        PostedBy {
-            form: named.or_else(|| controls.form_id.clone()),
-            origin: call.header("origin").filter(|origin| *origin != "null").map(str::to_owned),
-            locale: call.header("accept-language").and_then(Locale::accepted),
-            content,
-        }
-    }
-}
-
-/// The path parameter that holds a form's id.
-const FORM_IN_PATH: &str = "form_id";
-
-/// The fields of a posted form merged with the query parameters, and their SHA-256.
-async fn posted(call: &Call) -> Result<(Map<String, Value>, String)> {
-    let mut fields = fields(call).await?;
-    for (name, value) in query_pairs(call)? {
-        fields.entry(name).or_insert(Value::from(value));
-    }
-    let content = daybook_store::sha256_hex(Value::Object(fields.clone()).to_string().as_bytes());
-    Ok((fields, content))
-}
-
-const FORM_KEY: &str = "The key of the posted form; the default form if it is missing.";
-
-macro_rules! posted_argument {
-    ($name:ident, $field:ident, $read:ident, $who:ty) => {
-        impl<A: Asked> Argument for $name<A> {
-            /// A form's URL may carry the campaign parameters of an advertisement.
-            const READS_QUERY: bool = true;
-
-            async fn read(call: &Call) -> Result<Self> {
-                let (fields, content) = posted(call).await?;
-                let $field = $read::<A>::read(fields)?;
-                let by = PostedBy::of(call, content, &$field.controls);
-                Ok($name { $field, by })
-            }
-
-            fn fingerprint(&self) -> Value {
-                let parts = serde_json::json!([self.$field, self.by.form]);
-                // Masked fields are identified by the hash of what was sent.
-                if parts.to_string().contains(MASK) { serde_json::json!([parts, self.by.content]) } else { parts }
-            }
-
-            fn scope(&self) -> Option<String> {
-                self.by.form.clone()
-            }
-
-            fn describe(operation: &mut Operation) {
-                let who = operation.inline::<$who>();
-                let asked = operation.inline::<A>();
-                let controls = operation.inline::<Controls>();
-                let schema = operation.open(vec![who, asked, controls]);
-                operation.body(FORMS, schema);
-                operation.header_parameter("X-Form-Key", FORM_KEY);
-            }
-        }
-    };
-}
-
-posted_argument!(Posted, intake, Intake, Enquiry);
-posted_argument!(PostedLater, follow_up, FollowUp, Nothing);
-
 /// The form id in the path that a plain HTML form posts to.
 #[derive(Clone, Debug)]
 pub struct Form(pub String);
@@ -334,83 +233,19 @@ impl Argument for PathText {
 
 pub(crate) fn json_body(call: &Call) -> Result<Value> {
     let kind = content_type(&call.headers);
+    // Where nothing is required, nothing need be sent.
+    if kind.is_none() && call.body.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
     let is_json = kind.is_some_and(|kind| kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));
     if !is_json {
         return Err(Domain::MediaType { expected: JSON }.into());
     }
-    serde_json::from_slice(&call.body).map_err(|error| malformed(&error).into())
+    let body = call.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&call.body);
+    serde_json::from_slice(body).map_err(|error| malformed(&error).into())
 }
 
-/// The fields of a posted form. Files are refused.
-async fn fields(call: &Call) -> Result<Map<String, Value>> {
-    if !is_form(&call.headers) {
-        let kind = content_type(&call.headers);
-        if kind.is_none_or(|kind| kind.subtype() != mime::JSON && kind.suffix() != Some(mime::JSON)) {
-            return Err(Domain::MediaType { expected: FORMS }.into());
-        }
-        return match json_body(call)? {
-            Value::Object(fields) => Ok(fields),
-            _ => Err(Domain::invalid("", Rule::object()).into()),
-        };
-    }
-    let kind = content_type(&call.headers);
-    let boundary = kind.as_ref().and_then(|kind| kind.get_param("boundary"));
-    let pairs = match boundary {
-        Some(boundary) => parts(call, boundary.as_str()).await?,
-        None if kind.as_ref().is_some_and(|kind| kind.type_() == mime::MULTIPART) => {
-            return Err(Domain::Malformed(Malformed::Boundary).into());
-        }
-        // JSON sent by curl without a Content-Type header has this media type.
-        None if call.body.trim_ascii_start().starts_with(b"{") => {
-            return Err(Domain::MediaType { expected: FORMS }.into());
-        }
-        None => serde_urlencoded::from_bytes::<Vec<(String, String)>>(&call.body)
-            .map_err(|_| Error::from(Domain::Malformed(Malformed::Form)))?,
-    };
-    Ok(gathered(pairs))
-}
-
-async fn parts(call: &Call, boundary: &str) -> Result<Vec<(String, String)>> {
-    let unreadable = |_| Error::from(Domain::Malformed(Malformed::Form));
-    let body = stream::iter([Ok::<_, Infallible>(call.body.clone())]);
-    let mut form = multer::Multipart::new(body, boundary);
-    let mut pairs = Vec::new();
-    let mut violations = Violations::default();
-    while let Some(field) = form.next_field().await.map_err(unreadable)? {
-        let name = field.name().unwrap_or_default().to_owned();
-        // Browsers send an empty file for a file field that was left empty.
-        let file = field.file_name().is_some_and(|name| !name.is_empty());
-        let text = field.text().await.map_err(unreadable)?;
-        if file {
-            violations.add(
-                format!("/{}", daybook_domain::read::escape(&name)),
-                Rule::of_type("text, not a file", "文本，不能是文件"),
-            );
-        }
-        pairs.push((name, text));
-    }
-    violations.into_result()?;
-    Ok(pairs)
-}
-
-/// Collects pairs into an object. The values of a repeated name become a list, without empty values.
-pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
-    let mut fields = Map::new();
-    for (name, value) in pairs {
-        match fields.get_mut(&name) {
-            None => {
-                fields.insert(name, Value::from(value));
-            }
-            Some(_) if value.is_empty() => {}
-            Some(Value::Array(list)) => list.push(Value::from(value)),
-            Some(first) if first.as_str() == Some("") => *first = Value::from(value),
-            Some(first) => *first = Value::Array(vec![first.take(), Value::from(value)]),
-        }
-    }
-    fields
-}
-
-fn malformed(error: &serde_json::Error) -> Domain {
+pub(crate) fn malformed(error: &serde_json::Error) -> Domain {
     let (line, column) = (error.line(), error.column());
     Domain::Malformed(Malformed::Json { reason: error.to_string(), line, column })
 }

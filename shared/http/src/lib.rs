@@ -20,12 +20,14 @@ mod list;
 mod openapi;
 mod operation;
 mod pipeline;
+mod posted;
 mod problem;
 mod reply;
 mod routes;
 mod search;
 mod start;
 mod text;
+mod texts;
 pub mod token;
 
 pub use access::{Access, RateClass, can, can_any, network, public, signed_in};
@@ -41,13 +43,14 @@ pub use events::{DONE, Events, EventsIfAny, Gone, Out, data, event};
 pub use foreign::Foreign;
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, PathText, Posted,
-    PostedBy, PostedLater, Stored, WantsEvents,
+    Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, PathText, Stored,
+    WantsEvents,
 };
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;
 pub use operation::Operation;
 pub use pipeline::request_id;
+pub use posted::{Fields, Posted, PostedBy, PostedLater, Sent};
 pub use problem::{OpenAiError, OpenAiProblem, Problem, status_code};
 pub use reply::{
     Accepted, Answer, Asset, Bare, BareCreated, Content, Created, CreatedSecret, Data, Download, HttpReply, Listed,

@@ -3,13 +3,13 @@
 use crate::access::{Access, RateClass, admit};
 use crate::audit;
 use crate::call::{Call, Places, content_type, is_form};
-use crate::input::gathered;
 use crate::problem::{Problem, with_request_id};
 use crate::reply::Answer;
 use crate::routes::Route;
+use crate::texts::{charset_of, gathered, url_encoded};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
-use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use daybook_domain::error::Oversized;
@@ -17,9 +17,11 @@ use daybook_domain::permission::Action;
 use daybook_domain::{Error as Domain, Malformed, OrgId};
 use daybook_store::telemetry::{Invocation, readable_trace};
 use daybook_store::{Env, Error, RequestInfo, Result};
+use flate2::read::MultiGzDecoder;
 use http_body_util::LengthLimitError;
 use lambda_http::request::RequestContext;
 use serde_json::Value;
+use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -224,10 +226,26 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes> {
     }
     let arrived = tokio::time::timeout(BODY_TIME, to_bytes(body, BODY_BYTES)).await;
     let late = |_| Error::from(Domain::Malformed(Malformed::Slow { seconds: BODY_TIME.as_secs() }));
-    arrived.map_err(late)?.map_err(|error| {
+    let body = arrived.map_err(late)?.map_err(|error| {
         let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
-        if over { too_large.into() } else { Domain::Malformed(Malformed::Incomplete).into() }
-    })
+        if over { too_large.clone() } else { Domain::Malformed(Malformed::Incomplete) }
+    })?;
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"" | b"identity") => Ok(body),
+        Some(b"gzip" | b"x-gzip") => inflated(&body).map_err(Into::into),
+        Some(_) => Err(Domain::Malformed(Malformed::Encoding).into()),
+    }
+}
+
+/// A gzip body, inflated; it may have no more bytes than any other.
+fn inflated(body: &Bytes) -> std::result::Result<Bytes, Domain> {
+    let mut inflated = Vec::new();
+    let read = MultiGzDecoder::new(body.as_ref()).take(BODY_BYTES as u64 + 1).read_to_end(&mut inflated);
+    match read {
+        Err(_) => Err(Domain::Malformed(Malformed::Gzip)),
+        Ok(bytes) if bytes > BODY_BYTES => Err(Domain::TooLarge { what: Oversized::Body, limit: BODY_BYTES as u64 }),
+        Ok(_) => Ok(Bytes::from(inflated)),
+    }
 }
 
 /// The body as the journal stores it: a JSON object, or the fields of a form.
@@ -238,8 +256,9 @@ fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
         return serde_json::from_slice(body).ok().filter(Value::is_object);
     }
     if is_form(headers) && kind.type_() == mime::APPLICATION {
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).ok()?;
-        return Some(Value::Object(gathered(pairs)));
+        let charset = kind.get_param(mime::CHARSET).and_then(|charset| charset_of(charset.as_str()));
+        // What is in no charset that is named isn't text; the submission has its bytes.
+        return url_encoded(body, charset).plain().map(|texts| Value::Object(gathered(texts.pairs)));
     }
     None
 }

@@ -165,6 +165,9 @@ fn malformed_in_chinese(why: &Malformed) -> String {
         }
         Malformed::Incomplete => "请求正文不完整。",
         Malformed::Slow { seconds } => return format!("请求正文未在 {seconds} 秒内传完；请使用更快的连接重新发送。"),
+        Malformed::Charset => "正文既不是 UTF-8，也不符合 Content-Type 声明的字符集。",
+        Malformed::Encoding => "正文的 Content-Encoding 只能是 gzip，或不设置。",
+        Malformed::Gzip => "正文不是有效的 gzip 数据。",
         Malformed::Form => "表单无法解析。",
         Malformed::Boundary => "multipart 表单的 Content-Type 缺少 boundary。",
         Malformed::Path => "路径不是有效的 UTF-8 文本。",
@@ -435,6 +438,9 @@ mod tests {
     fn malformed() -> Vec<Malformed> {
         every!(Malformed:
             Json { reason: "expected value at line 1 column 2".to_owned(), line: 1, column: 2 },
+            Charset,
+            Encoding,
+            Gzip,
             Incomplete,
             Slow { seconds: 15 },
             Form,

@@ -5,16 +5,21 @@ use crate::limits::limits;
 use daybook_domain::ask::{Ask, Asked};
 use daybook_domain::enquiry::Enquiry;
 use daybook_domain::form::Form;
-use daybook_domain::intake::{Controls, Limits, screen};
+use daybook_domain::intake::{Controls, FollowUp, Intake, Limits, screen};
 use daybook_domain::lead::{Lead, Status};
 use daybook_domain::organization::Organization;
+use daybook_domain::read::escape;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
-use daybook_domain::{Conflict, Error as Domain, FormId, LeadId, RecordType, Stored, SubmissionId, Timestamp, Zone};
-use daybook_http::{Cx, Error, Posted, PostedBy, PostedLater, Result, network, token};
+use daybook_domain::{
+    Conflict, Error as Domain, FormId, LeadId, Locale, RecordType, Rule, Stored, SubmissionId, Timestamp, Violations,
+    Zone,
+};
+use daybook_http::{Cx, Error, Fields, Posted, PostedBy, PostedLater, Result, Sent, network, token};
 use daybook_records::{Draft, created};
 use daybook_store::rows::is_too_far_ahead;
 use daybook_store::{Reply, Tx};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The maximum number of attempts when other requests take or release the e-mail address meanwhile.
@@ -29,26 +34,84 @@ const OPEN: Duration = Duration::from_secs(86_400);
 /// A posted form of any kind.
 #[derive(Clone, Debug)]
 pub struct Post {
+    at: FormAt,
     pub(crate) enquiry: Enquiry,
     ask: Ask,
     pub(crate) controls: Controls,
     pub(crate) by: PostedBy,
+    unreadable: Map<String, Value>,
     follows: Option<Submission>,
 }
 
+/// A posted follow-up to an earlier form.
+#[derive(Clone, Debug)]
+pub struct Later<A> {
+    at: FormAt,
+    by: PostedBy,
+    unreadable: Map<String, Value>,
+    /// Its fields.
+    pub follow_up: FollowUp<A>,
+}
+
 impl Post {
-    /// A form with the visitor's own data.
-    pub fn of<A: Asked>(posted: Posted<A>) -> Post {
-        let Posted { intake, by } = posted;
-        Post { enquiry: intake.enquiry, ask: intake.asked.into_ask(), controls: intake.controls, by, follows: None }
+    /// Reads a form with the visitor's own data, as the form that it is posted to has them.
+    pub async fn of<A: Asked>(cx: &Cx, posted: Posted<A>) -> Result<Post> {
+        let Posted { sent, by, .. } = posted;
+        let at = FormAt::of(cx, &by).await?;
+        let (fields, unreadable) = readable(sent, &by, &at.form)?;
+        let Intake { enquiry, asked, controls } = Intake::<A>::read(fields, &at.form.field_names)?;
+        Ok(Post { at, enquiry, ask: asked.into_ask(), controls, by, unreadable, follows: None })
     }
 
     /// A follow-up to an earlier submission, by the same visitor.
-    pub fn following<A: Asked>(earlier: Submission, posted: PostedLater<A>) -> Post {
-        let PostedLater { follow_up, by } = posted;
-        let enquiry = Enquiry { extra: follow_up.extra, ..earlier.enquiry.clone() };
-        Post { enquiry, ask: follow_up.asked.into_ask(), controls: follow_up.controls, by, follows: Some(earlier) }
+    pub fn following<A: Asked>(earlier: Submission, later: Later<A>) -> Post {
+        let Later { at, by, unreadable, follow_up: FollowUp { asked, extra, controls } } = later;
+        let enquiry = Enquiry { extra, ..earlier.enquiry.clone() };
+        Post { at, enquiry, ask: asked.into_ask(), controls, by, unreadable, follows: Some(earlier) }
     }
+}
+
+impl<A: Asked> Later<A> {
+    /// Reads a follow-up, as the form that it is posted to has its fields.
+    pub async fn of(cx: &Cx, posted: PostedLater<A>) -> Result<Later<A>> {
+        let PostedLater { sent, by, .. } = posted;
+        let at = FormAt::of(cx, &by).await?;
+        let (fields, unreadable) = readable(sent, &by, &at.form)?;
+        Ok(Later { follow_up: FollowUp::read(fields)?, at, by, unreadable })
+    }
+}
+
+impl<A> Later<A> {
+    /// The language that the visitor's browser prefers.
+    pub fn locale(&self) -> Option<Locale> {
+        self.by.locale
+    }
+}
+
+/// The fields of a post as texts. A script is told of fields that can't be read; a visitor couldn't correct them, so their
+/// bytes are kept.
+fn readable(sent: Sent, by: &PostedBy, form: &Form) -> Result<(Map<String, Value>, Map<String, Value>)> {
+    let Fields { fields, unreadable } = sent.fields(form)?;
+    if !by.is_plain {
+        let mut violations = Violations::default();
+        for name in unreadable.keys() {
+            let rule = Rule::format(
+                "in UTF-8, or in the charset that the request or the form names",
+                "采用 UTF-8，或请求、表单所声明的字符集",
+            );
+            violations.add(format!("/{}", escape(name)), rule);
+        }
+        violations.into_result()?;
+    }
+    Ok((fields, unreadable.into_iter().map(|(name, bytes)| (name, Value::from(bytes))).collect()))
+}
+
+/// A form, and the context of its organisation.
+#[derive(Clone, Debug)]
+struct FormAt {
+    cx: Cx,
+    form: Form,
+    trusted: bool,
 }
 
 /// The answer to a posted form. The same for all visitors, so it doesn't reveal which addresses are known.
@@ -71,13 +134,13 @@ pub struct Receipt {
 }
 
 /// Returns the submission that an anonymous follow-up adds to. It needs the token, or must come within 24 hours.
-pub async fn earlier<A>(cx: &Cx, lead: LeadId, posted: &PostedLater<A>) -> Result<Submission> {
+pub async fn earlier<A>(lead: LeadId, later: &Later<A>) -> Result<Submission> {
     let missing = || Error::from(Domain::not_found(RecordType::Lead));
-    let (cx, _) = form_of(cx, &posted.by, false).await?;
+    let cx = &later.at.cx;
     let earlier = cx.find::<Submission>(lead.submission()).await?.ok_or_else(missing)?;
     let (at, now) = (earlier.created_at, cx.now());
-    let may = match &posted.follow_up.controls.submission_token {
-        Some(given) => token::is_of_submission(&cx, earlier.id, given),
+    let may = match &later.follow_up.controls.submission_token {
+        Some(given) => token::is_of_submission(cx, earlier.id, given),
         // One that is dated ahead was stored while the clock was ahead.
         None => at.until(now) <= OPEN && !is_too_far_ahead(at, now, Duration::ZERO),
     };
@@ -100,9 +163,8 @@ pub async fn announced_lead(cx: &Cx, id: LeadId) -> Result<LeadId> {
 }
 
 /// Stores a post with the lead and the demonstration that it creates, and returns the reply.
-pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form) -> R) -> Result<R> {
-    let trusted = cx.actor.owner().is_some();
-    let (cx, form) = form_of(cx, &post.by, trusted).await?;
+pub async fn accept<R: Reply>(post: Post, reply: impl Fn(Receipt, &Form) -> R) -> Result<R> {
+    let FormAt { cx, form, trusted } = post.at.clone();
     let cx = if trusted { cx } else { once_by_visitor(&cx, &form, &post.by.content) };
     if let Some(origin) = post.by.origin.as_deref().filter(|origin| !trusted && !form.takes_posts_from(origin)) {
         return Err(Domain::Origin(origin.to_owned()).into());
@@ -122,14 +184,16 @@ pub async fn accept<R: Reply>(cx: &Cx, post: Post, reply: impl Fn(Receipt, &Form
                 let made = makes(&mut submission, &form, &known, &zone, first.created_at)?;
                 (known, made)
             }
-            Verdict::Held | Verdict::Spam | Verdict::Unknown(_) => (Known::default(), Makes { lead: None, demo: None }),
+            Verdict::Held | Verdict::Spam | Verdict::Unknown(_) => (Known::default(), Makes::default()),
         };
         let receipt = receipt(&cx, &submission, &known, made.lead.as_ref(), trusted).await?;
         let (_, tx) = created(&cx, Tx::default(), Draft::of(submission)).await?;
         let tx = made.add_to(&cx, tx).await?;
         match cx.commit(tx, reply(receipt, &form)).await {
-            // Another request took the address first, or its lead was deleted: decide again.
-            Err(Error::Domain(Domain::Duplicate { .. } | Domain::Conflict(Conflict::ParentGone))) => {}
+            // Another request took the address first, or its lead was changed or deleted: decide again.
+            Err(Error::Domain(
+                Domain::Duplicate { .. } | Domain::Stale { .. } | Domain::Conflict(Conflict::ParentGone),
+            )) => {}
             outcome => return outcome,
         }
     }
@@ -151,7 +215,12 @@ async fn judge(cx: &Cx, post: &Post, form: &Form, trusted: bool) -> Result<(Verd
         return Ok((Verdict::Accepted, Vec::new()));
     }
     let limits: Limits = limits(cx, form, &post.enquiry.email).await?;
-    let (mut verdict, mut findings) = screen(&post.enquiry, &post.controls, limits, cx.now());
+    let (mut verdict, mut findings) = screen(&post.enquiry, &post.controls, limits);
+    if !post.unreadable.is_empty() {
+        let finding = Finding { check: Check::Charset, verdict: Verdict::Held };
+        findings.push(finding);
+        verdict = findings.first().map_or(verdict, |worst| worst.verdict);
+    }
     if let Some(earlier) = post.follows.as_ref().filter(|earlier| earlier.status != Verdict::Accepted) {
         let finding = Finding { check: Check::FollowsHeld, verdict: earlier.status };
         // The most serious first.
@@ -187,6 +256,8 @@ fn submission(cx: &Cx, post: &Post, form: &Form, status: Verdict, screening: Vec
         enquiry,
         demo,
         contact,
+        differs: Vec::new(),
+        unreadable: post.unreadable.clone(),
     }
 }
 
@@ -209,15 +280,25 @@ async fn receipt(
         return Ok(receipt);
     }
     // A lead outside the caller's reach is joined all the same, but not revealed.
-    let (status, duplicate_of) = match known.lead {
+    let (status, duplicate_of) = match &known.lead {
+        // Read within the caller's reach.
         Some(known) => {
-            let lead = cx.find::<Lead>(known).await?;
+            let lead = cx.find::<Lead>(known.id).await?;
             (lead.as_ref().map(|lead| lead.status), lead.map(|lead| lead.id))
         }
         None => (made.map(|lead| lead.status), None),
     };
     let id = submission.lead_id.filter(|_| status.is_some()).unwrap_or(receipt.id);
     Ok(Receipt { id, status, duplicate_of, ..receipt })
+}
+
+impl FormAt {
+    /// The form of a post. An unknown one is answered with 404.
+    async fn of(cx: &Cx, by: &PostedBy) -> Result<FormAt> {
+        let trusted = cx.actor.owner().is_some();
+        let (cx, form) = form_of(cx, by, trusted).await?;
+        Ok(FormAt { cx, form, trusted })
+    }
 }
 
 /// Returns the posted form, and the context of its organisation. An unknown form is answered with 404.

@@ -3,12 +3,13 @@
 use daybook_domain::ask::Ask;
 use daybook_domain::demo::{Demo, DemoOrigin};
 use daybook_domain::form::Form;
+use daybook_domain::joined::Joined;
 use daybook_domain::lead::{Lead, LeadOrigin};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
-use daybook_domain::{Claim, DemoId, LeadId, Line, RecordType, Timestamp, Zone};
+use daybook_domain::{Claim, DemoId, LeadId, Line, RecordType, Stored, Timestamp, Zone};
 use daybook_http::{Cx, Result};
-use daybook_records::{Draft, created};
+use daybook_records::{Draft, created, updated};
 use daybook_store::Tx;
 
 /// The source of leads from a contact form.
@@ -18,27 +19,34 @@ const CONTACT_FORM: &str = "contact_form";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// The existing lead that the submission joins.
-    pub lead: Option<LeadId>,
+    pub lead: Option<Stored<Lead>>,
     /// The earlier lead that had the e-mail address.
     pub previous: Option<LeadId>,
 }
 
 /// Finds the existing lead of an accepted submission: the lead of the one it follows, or the lead with its address.
 pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<LeadId>) -> Result<Known> {
+    // A post joins its lead, whether or not the caller may see that.
+    let everywhere = cx.unscoped();
     if let Some(id) = earlier
-        && let Some(lead) = cx.find::<Lead>(id).await?
+        && let Some(lead) = everywhere.find::<Lead>(id).await?
     {
-        return Ok(Known { lead: Some(lead.id), previous: None });
+        return Ok(Known { lead: Some(lead), previous: None });
     }
     let holder = cx.holder(RecordType::Lead, &Claim::of_address(&submission.enquiry.email)).await?;
-    let lead = holder.current.and_then(|id| LeadId::try_from(id).ok());
+    let lead = match holder.current.and_then(|id| LeadId::try_from(id).ok()) {
+        Some(id) => everywhere.find::<Lead>(id).await?,
+        None => None,
+    };
     Ok(Known { lead, previous: holder.previous.and_then(|id| LeadId::try_from(id).ok()) })
 }
 
-/// The records that an accepted submission creates.
+/// The records that an accepted submission creates, and the lead that it adds to.
+#[derive(Default)]
 pub(crate) struct Makes {
     pub lead: Option<Lead>,
-    pub demo: Option<Demo>,
+    joined: Option<(Stored<Lead>, Lead)>,
+    demo: Option<Demo>,
 }
 
 impl Makes {
@@ -46,6 +54,9 @@ impl Makes {
     pub async fn add_to(&self, cx: &Cx, mut tx: Tx) -> Result<Tx> {
         if let Some(lead) = &self.lead {
             (_, tx) = created(cx, tx, Draft::of(lead.clone())).await?;
+        }
+        if let Some((before, after)) = &self.joined {
+            (_, tx) = updated(&cx.unscoped(), tx, before, Draft::of(after.clone())).await?;
         }
         if let Some(demo) = &self.demo {
             (_, tx) = created(cx, tx, Draft::of(demo.clone())).await?;
@@ -77,11 +88,16 @@ pub(crate) fn makes(
         phone_country: form.phone_country.as_str(),
         previous: known.previous,
     };
-    let lead = match known.lead {
-        Some(_) => None,
-        None => Some(Lead::from_enquiry(&enquiry, origin, submission.announced_lead_id(), now)),
+    let (lead, joined) = match &known.lead {
+        Some(before) => {
+            let posted = if submission.follows.is_some() { enquiry.of_follow_up() } else { enquiry };
+            let Joined { lead, differs } = Joined::of(before, &posted, form.phone_country.as_str());
+            submission.differs = differs;
+            (None, (lead != **before).then(|| (before.clone(), lead)))
+        }
+        None => (Some(Lead::from_enquiry(&enquiry, origin, submission.announced_lead_id(), now)), None),
     };
-    let lead_id = lead.as_ref().map(|lead| lead.id).or(known.lead);
+    let lead_id = lead.as_ref().or(known.lead.as_deref()).map(|lead| lead.id);
     submission.lead_id = lead_id;
     let demo = match (&submission.demo, lead_id) {
         (Some(fields), Some(lead)) => {
@@ -91,7 +107,7 @@ pub(crate) fn makes(
         }
         _ => None,
     };
-    Ok(Makes { lead, demo })
+    Ok(Makes { lead, joined, demo })
 }
 
 /// The organisation's time zone, for times without a zone.

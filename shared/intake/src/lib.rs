@@ -9,7 +9,7 @@ mod limits;
 mod release;
 mod thanks;
 
-pub use accept::{Post, Receipt, accept, announced_lead, earlier, find_lead};
+pub use accept::{Later, Post, Receipt, accept, announced_lead, earlier, find_lead};
 pub use decide::zone_of;
 pub use release::release;
 pub use thanks::Thanks;

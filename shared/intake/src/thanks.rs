@@ -22,7 +22,7 @@ impl<D: Content + Clone> Thanks<D> {
     /// Stores a post and returns the reply; `data` makes the JSON for a script.
     pub async fn accept(cx: &Cx, post: Post, data: impl Fn(Receipt) -> D) -> Result<Thanks<D>> {
         let (next, locale) = (post.controls.next.clone(), post.enquiry.locale.or(post.by.locale));
-        accept(cx, post, |receipt, form| Thanks {
+        accept(post, |receipt, form| Thanks {
             data: data(receipt),
             next: next.clone().filter(|next| form.may_return_to(next) || is_ours(cx, next)),
             locale: locale.unwrap_or(form.locale),

@@ -6,7 +6,7 @@ use crate::shown::without_link;
 use askama::Template;
 use daybook_domain::ask::Ask;
 use daybook_domain::enquiry::Enquiry;
-use daybook_domain::lead::display_name;
+use daybook_domain::lead::{display_name, name_of};
 use daybook_domain::submission::Submission;
 use daybook_domain::text::breaks_a_line;
 use daybook_domain::{Line, Locale};
@@ -53,6 +53,7 @@ pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> 
     let enquiry = &submission.enquiry;
     let (name, wrote, rows) = (name(enquiry), wrote(submission), rows(submission, locale));
     let what = match (submission.ask(), locale) {
+        (Ask::Lead, _) if submission.is_of_known_lead() => locale.pick("Another post of a lead", "已有线索再次提交"),
         (Ask::Lead, Locale::English | Locale::Unknown(_)) => "New lead",
         (Ask::Lead, Locale::Chinese) => "新线索",
         (Ask::Demo(_), Locale::English | Locale::Unknown(_)) => "Demo request",
@@ -273,7 +274,7 @@ struct AccountPage<'a> {
 #[template(path = "notification.txt")]
 struct Notification<'a> {
     heading: &'a str,
-    rows: &'a [(&'static str, String)],
+    rows: &'a [(String, String)],
     wrote: &'a str,
     lead_url: &'a str,
 }
@@ -282,7 +283,7 @@ struct Notification<'a> {
 #[template(path = "notification.html")]
 struct NotificationPage<'a> {
     heading: &'a str,
-    rows: &'a [(&'static str, String)],
+    rows: &'a [(String, String)],
     wrote: &'a str,
     lead_url: &'a str,
     chinese: bool,
@@ -300,31 +301,66 @@ fn wrote(submission: &Submission) -> String {
     texts.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The visitor's data, as labelled rows of a table.
-fn rows(submission: &Submission, locale: Locale) -> Vec<(&'static str, String)> {
+/// The most characters of a field that no type knows in a mail.
+const SHOWN: usize = 1_000;
+
+/// The visitor's data, as labelled rows of a table. What differs from a known lead's is marked.
+fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
     let e = &submission.enquiry;
     let demo = submission.demo.as_ref();
     let zone = demo.and_then(|demo| demo.timezone.as_ref());
     let date = demo.and_then(|demo| demo.preferred_date.as_ref());
     let products = demo.and_then(|demo| demo.interested_products.as_ref());
     let subject = submission.contact.as_ref().and_then(|message| message.subject.as_ref());
-    let all = [
-        ("E-mail: ", "邮箱：", Some(e.email.to_string())),
-        ("Phone: ", "电话：", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
-        ("Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
-        ("Position: ", "职位：", e.job_title.as_ref().map(ToString::to_string)),
-        ("Subject: ", "主题：", subject.map(ToString::to_string)),
-        ("Type of demo: ", "演示方式：", demo.map(|demo| named(demo.demo_type.unwrap_or_default(), locale))),
-        ("Preferred date: ", "期望时间：", date.map(|date| date.written(zone, locale))),
-        ("Attendees: ", "参加人数：", demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string())),
-        ("Products: ", "感兴趣的产品：", products.map(|products| products.joined(locale.pick(", ", "、")))),
-        ("Industry: ", "行业：", e.industry.map(|value| named(value, locale))),
-        ("Company size: ", "公司规模：", e.company_size.map(|value| named(value, locale))),
-        ("Application area: ", "应用领域：", e.application_area.map(|value| named(value, locale))),
-        ("Timeline: ", "项目时间：", e.project_timeline.map(|value| named(value, locale))),
-        ("Budget: ", "预算：", e.budget_range.map(|value| named(value, locale))),
+    let differs = |field: &str| submission.differs.iter().any(|one| one == field);
+    let text = |line: &Option<Line<100>>| line.as_ref().map(ToString::to_string);
+    let name = name_of(e.first_name.as_ref(), e.last_name.as_ref());
+    // The heading has the name already.
+    let name = Some(name).filter(|name| !name.is_empty() && (differs("first_name") || differs("last_name")));
+    let date = date.map(|date| date.written(zone, locale));
+    let attendees = demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string());
+    let products = products.map(|products| products.joined(locale.pick(", ", "、")));
+    let known = [
+        (&["first_name", "last_name"][..], "Name: ", "姓名：", name),
+        (&["email"], "E-mail: ", "邮箱：", Some(e.email.to_string())),
+        (&["phone"], "Phone: ", "电话：", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
+        (&["company"], "Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
+        (&["job_title"], "Position: ", "职位：", text(&e.job_title)),
+        (&[], "Subject: ", "主题：", subject.map(ToString::to_string)),
+        (&[], "Type of demo: ", "演示方式：", demo.map(|demo| named(demo.demo_type.unwrap_or_default(), locale))),
+        (&[], "Preferred date: ", "期望时间：", date),
+        (&[], "Attendees: ", "参加人数：", attendees),
+        (&[], "Products: ", "感兴趣的产品：", products),
+        (&["industry"], "Industry: ", "行业：", e.industry.map(|value| named(value, locale))),
+        (&["company_size"], "Company size: ", "公司规模：", e.company_size.map(|value| named(value, locale))),
+        (
+            &["application_area"],
+            "Application area: ",
+            "应用领域：",
+            e.application_area.map(|value| named(value, locale)),
+        ),
+        (&["project_timeline"], "Timeline: ", "项目时间：", e.project_timeline.map(|value| named(value, locale))),
+        (&["budget_range"], "Budget: ", "预算：", e.budget_range.map(|value| named(value, locale))),
     ];
-    all.into_iter().filter_map(|(english, chinese, value)| Some((locale.pick(english, chinese), value?))).collect()
+    let marked = |value: String, differs: bool| match differs {
+        true => format!("{value}{}", locale.pick(" (the lead has another value)", "（与线索现有内容不同）")),
+        false => value,
+    };
+    let known = known.into_iter().filter_map(|(fields, english, chinese, value)| {
+        let differs = fields.iter().any(|field| differs(field));
+        Some((locale.pick(english, chinese).to_owned(), marked(value?, differs)))
+    });
+    let others = e.extra.iter().map(|(name, value)| {
+        let value: String = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let shown: String = value.chars().take(SHOWN).collect();
+        let shown = if shown.len() < value.len() { format!("{shown}…") } else { shown };
+        (format!("{name}{}", locale.pick(": ", "：")), marked(shown, differs(&format!("extra/{name}"))))
+    });
+    let unreadable = submission.unreadable.keys().map(|name| {
+        let why = locale.pick("not in a known charset; see the submission", "字符集无法识别，请查看提交记录");
+        (format!("{name}{}", locale.pick(": ", "：")), why.to_owned())
+    });
+    known.chain(others).chain(unreadable).collect()
 }
 
 fn named(value: impl Named + Copy, locale: Locale) -> String {

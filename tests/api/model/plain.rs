@@ -102,13 +102,20 @@ impl Model {
         all.filter(|data| status.is_none_or(|status| data["status"] == status)).cloned().collect()
     }
 
-    /// Accepts a submission: it joins the lead of the submission it follows, or the one with its address, or makes a lead.
+    /// Accepts a submission: it joins the lead of the submission it follows, or the one with its address, which it gives what
+    /// that lacks, or makes a lead.
     pub fn take(&mut self, submission: &str, enquiry: Value, earlier: Option<usize>, now: &str) -> usize {
         let id = submission.replacen("sub_", "lead_", 1);
         let address = normalized(&enquiry);
         let holder = self.holders.get(&address).copied().unwrap_or_default();
         let lead = match earlier.filter(|lead| !self.leads[*lead].trashed).or(holder.current) {
-            Some(known) => known,
+            Some(known) => {
+                // What follows repeats no data of the visitor.
+                if earlier.is_none() {
+                    fill(&mut self.leads[known].data, &enquiry, now);
+                }
+                known
+            }
             None => {
                 let previous = holder.previous.map_or(Value::Null, |lead| self.leads[lead].data["id"].clone());
                 self.leads.push(Known { data: made(&id, &enquiry, previous, now), trashed: false });
@@ -212,6 +219,27 @@ fn made(id: &str, enquiry: &Value, previous: Value, now: &str) -> Value {
         lead[name] = value.clone();
     }
     lead
+}
+
+/// Fills what a lead lacks.
+fn fill(lead: &mut Value, enquiry: &Value, now: &str) {
+    let before = lead.clone();
+    for (name, value) in enquiry.as_object().into_iter().flatten() {
+        match (&mut lead[name], value) {
+            (Value::Object(extra), Value::Object(more)) => {
+                more.iter().for_each(|(name, value)| _ = extra.entry(name.clone()).or_insert_with(|| value.clone()));
+            }
+            (own, value) if own.is_null() => *own = value.clone(),
+            _ => {}
+        }
+    }
+    if lead["locale"].is_null() {
+        lead["locale"] = json!("en");
+    }
+    if *lead != before {
+        lead["phone_e164"] = e164(&lead["phone"]);
+        revise(lead, now);
+    }
 }
 
 fn revise(lead: &mut Value, now: &str) {

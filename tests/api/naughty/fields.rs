@@ -2,7 +2,8 @@
 //! test, except that e-mail addresses, times and time zones are parsed by `domain`, and names of secrets are its list.
 
 use daybook_domain::demo::DemoType;
-use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, EXTRA_BYTES, Industry, ProjectTimeline};
+use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, Industry, ProjectTimeline};
+use daybook_domain::extra::{MOST_CHARACTERS, NAME_CHARACTERS};
 use daybook_domain::masking::{is_secret, masked_name};
 use daybook_domain::read::escape;
 use daybook_domain::words::is_han;
@@ -118,7 +119,7 @@ fn cut(text: &str, most: usize) -> Verdict {
 fn extra(text: &str) -> Verdict {
     match json!(text) {
         _ if is_blank(text) => Ok(Value::Null),
-        kept if "favourite".len() + kept.to_string().len() > EXTRA_BYTES => Err("too_long"),
+        _ if text.chars().count() > MOST_CHARACTERS => Err("too_long"),
         kept => Ok(kept),
     }
 }
@@ -193,7 +194,6 @@ pub struct Case {
 impl Case {
     fn of((name, kept, rule): &Field, text: &str) -> Case {
         let told = match *name {
-            "favourite" => "/extra".to_owned(),
             "consent" => "/consent/marketing".to_owned(),
             name => format!("/{name}"),
         };
@@ -209,10 +209,10 @@ impl Case {
     /// An unknown field with the string as its name.
     pub fn named(text: &str) -> Case {
         let (told, verdict): (String, Verdict) = match text {
-            "" => ("/extra".to_owned(), Err("invalid_format")),
+            "" => ("/".to_owned(), Err("invalid_format")),
             _ if text.starts_with('_') => (String::new(), Ok(Value::Null)),
-            _ if text.len() + json!("x").to_string().len() > EXTRA_BYTES => ("/extra".to_owned(), Err("too_long")),
             _ if text.contains(ends_a_line) => (format!("/{}", escape(text)), Err("control_character")),
+            _ if text.chars().count() > NAME_CHARACTERS => (format!("/{}", escape(text)), Err("too_long")),
             _ if is_secret(text) => (String::new(), Ok(json!("***"))),
             _ => (String::new(), Ok(json!("x"))),
         };

@@ -1,0 +1,247 @@
+//! Texts of posted forms: from bytes in the charset of a page to text, without a replacement character.
+//!
+//! A page posts in its own charset. It is named by the field `_charset_`, which browsers fill in, by the request's or the
+//! part's `Content-Type`, or not at all: then the bytes are UTF-8, or else in the charset that the form is known to use.
+
+use axum::body::Bytes;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use encoding_rs::{Encoding, GB18030, UTF_8};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode, percent_encode};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The field whose value browsers replace by the charset of the page.
+const CHARSET_FIELD: &[u8] = b"_charset_";
+
+/// A charset; every one of the web's has a label.
+pub(crate) type Charset = &'static Encoding;
+
+/// A field as it was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct RawField {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its value.
+    pub value: Vec<u8>,
+    /// The charset that its part of the body names.
+    pub charset: Option<Charset>,
+}
+
+/// Fields as they were sent, and the charset that the request names.
+#[derive(Clone, Debug)]
+pub(crate) struct RawFields {
+    pub fields: Vec<RawField>,
+    pub charset: Option<Charset>,
+}
+
+/// Fields as texts.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    /// Names and values.
+    pub pairs: Vec<(String, String)>,
+    /// The values that are in no charset that was named or is likely, in Base64.
+    pub unreadable: BTreeMap<String, String>,
+}
+
+/// The charset of a label, such as `GBK` or `utf8`.
+pub(crate) fn charset_of(label: &str) -> Option<Charset> {
+    Encoding::for_label(label.trim().as_bytes())
+}
+
+/// What a form's bytes are in if nothing says so and they aren't UTF-8.
+pub(crate) fn likely(charset: Option<&str>, is_chinese: bool) -> Option<Charset> {
+    charset.and_then(charset_of).or(is_chinese.then_some(GB18030))
+}
+
+/// The text of bytes in a charset, without its byte order mark; none if they aren't in it.
+pub(crate) fn text_in(charset: Charset, bytes: &[u8]) -> Option<String> {
+    let (bytes, charset) = match Encoding::for_bom(bytes) {
+        Some((marked, length)) => (&bytes[length..], marked),
+        None => (bytes, charset),
+    };
+    charset.decode_without_bom_handling_and_without_replacement(bytes).map(|text| text.into_owned())
+}
+
+/// The fields of a URL-encoded body.
+pub(crate) fn url_encoded(body: &Bytes, charset: Option<Charset>) -> RawFields {
+    let decoded = |part: &[u8]| {
+        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        percent_decode(&spaced).collect::<Vec<u8>>()
+    };
+    let fields = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        RawField { name: decoded(name), value: decoded(value), charset: None }
+    });
+    RawFields { fields: fields.collect(), charset }
+}
+
+/// The fields of a body with a line `name=value` for each.
+pub(crate) fn lines(body: &Bytes, charset: Option<Charset>) -> RawFields {
+    let fields = body.split(|byte| *byte == b'\n').filter_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let at = line.iter().position(|byte| *byte == b'=')?;
+        Some(RawField { name: line[..at].to_vec(), value: line[at + 1..].to_vec(), charset: None })
+    });
+    RawFields { fields: fields.collect(), charset }
+}
+
+impl RawFields {
+    /// The fields as texts, if all of them are in the charsets that were named, or in UTF-8.
+    pub fn plain(&self) -> Option<Texts> {
+        let named = self.fields.iter().find(|field| field.name == CHARSET_FIELD);
+        let named = named.and_then(|field| charset_of(std::str::from_utf8(&field.value).ok()?)).or(self.charset);
+        let of = |charset: Option<Charset>| self.all_in(charset, true);
+        of(named).or_else(|| self.all_in(Some(UTF_8), false))
+    }
+
+    /// The fields as texts; those that aren't in UTF-8 nor in the likely charset are left in bytes.
+    pub fn texts(&self, likely: Option<Charset>) -> Texts {
+        if let Some(texts) = self.plain().or_else(|| self.all_in(Some(likely?), false)) {
+            return texts;
+        }
+        let mut texts = Texts::default();
+        for RawField { name, value, .. } in &self.fields {
+            let name = text_in(UTF_8, name).unwrap_or_else(|| percent_encode(name, NON_ALPHANUMERIC).to_string());
+            match text_in(UTF_8, value) {
+                Some(value) => texts.pairs.push((name, value)),
+                None => {
+                    texts.unreadable.insert(name, STANDARD.encode(value));
+                }
+            }
+        }
+        texts
+    }
+
+    /// All fields in one charset, or in the charsets of their parts if these count.
+    fn all_in(&self, charset: Option<Charset>, with_parts: bool) -> Option<Texts> {
+        let text = |field: &RawField| {
+            let charset = field.charset.filter(|_| with_parts).or(charset)?;
+            Some((text_in(charset, &field.name)?, text_in(charset, &field.value)?))
+        };
+        let pairs = self.fields.iter().map(text).collect::<Option<_>>()?;
+        Some(Texts { pairs, unreadable: BTreeMap::new() })
+    }
+}
+
+/// JSON whose integers of more than 64 bits are texts, as numbers would lose their last digits.
+pub(crate) fn exact(json: &str) -> Cow<'_, str> {
+    let (mut exact, mut copied, mut at) = (String::new(), 0, 0);
+    let bytes = json.as_bytes();
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += 1;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let begun = at;
+                while at < bytes.len() && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9') {
+                    at += 1;
+                }
+                let number = &json[begun..at];
+                let is_integer = number.strip_prefix('-').unwrap_or(number).bytes().all(|byte| byte.is_ascii_digit());
+                if is_integer && number.parse::<u64>().is_err() && number.parse::<i64>().is_err() && number != "-" {
+                    exact.push_str(&json[copied..begun]);
+                    exact.push_str(&format!("\"{number}\""));
+                    copied = at;
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    exact.push_str(&json[copied..]);
+    Cow::Owned(exact)
+}
+
+/// Collects pairs into an object. The values of a repeated name become a list, without empty values.
+pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (name, value) in pairs {
+        match fields.get_mut(&name) {
+            None => {
+                fields.insert(name, Value::from(value));
+            }
+            Some(_) if value.is_empty() => {}
+            Some(Value::Array(list)) => list.push(Value::from(value)),
+            Some(first) if first.as_str() == Some("") => *first = Value::from(value),
+            Some(first) => *first = Value::Array(vec![first.take(), Value::from(value)]),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::{BIG5, EUC_KR, SHIFT_JIS, WINDOWS_1251};
+
+    fn sent(charset: Charset, fields: &[(&str, &str)]) -> Bytes {
+        let encoded = |text: &str| percent_encode(&charset.encode(text).0, NON_ALPHANUMERIC).to_string();
+        fields
+            .iter()
+            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+            .collect::<Vec<_>>()
+            .join("&")
+            .into()
+    }
+
+    fn value(texts: &Texts, name: &str) -> String {
+        texts.pairs.iter().find(|(known, _)| known == name).expect("a field").1.clone()
+    }
+
+    #[test]
+    fn every_charset_is_read_by_its_name() {
+        for (charset, text) in [
+            (GB18030, "张三的公司：欢迎"),
+            (BIG5, "張三的公司"),
+            (SHIFT_JIS, "山田太郎ソ表"),
+            (EUC_KR, "김철수"),
+            (WINDOWS_1251, "Иван"),
+            (UTF_8, "žluťoučký 😀"),
+        ] {
+            let named = url_encoded(&sent(charset, &[(text, text)]), Some(charset)).plain().expect("texts");
+            assert_eq!(value(&named, text), text, "{}", charset.name());
+            let with_field = sent(charset, &[("_charset_", charset.name()), ("text", text)]);
+            assert_eq!(value(&url_encoded(&with_field, None).plain().expect("texts"), "text"), text);
+        }
+    }
+
+    #[test]
+    fn integers_of_any_size_keep_their_digits() {
+        for (json, expected) in [
+            (
+                r#"{"a": 18446744073709551616, "b": [-9223372036854775809]}"#,
+                r#"{"a": "18446744073709551616", "b": ["-9223372036854775809"]}"#,
+            ),
+            (r#"{"a": 18446744073709551615, "b": -1.5e300}"#, r#"{"a": 18446744073709551615, "b": -1.5e300}"#),
+            (r#"{"a\"": "99999999999999999999", "b": "\\"}"#, r#"{"a\"": "99999999999999999999", "b": "\\"}"#),
+            ("{\"", "{\""),
+            ("-", "-"),
+        ] {
+            assert_eq!(exact(json), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_without_a_name_are_utf_8_or_what_is_likely_or_kept() {
+        let body = sent(GB18030, &[("email", "a@b.example"), ("text", "张三联通")]);
+        let raw = url_encoded(&body, None);
+        assert!(raw.plain().is_none());
+        assert_eq!(value(&raw.texts(likely(None, true)), "text"), "张三联通");
+        let kept = raw.texts(likely(Some("utf-8"), false));
+        assert_eq!((value(&kept, "email").as_str(), kept.pairs.len()), ("a@b.example", 1));
+        assert_eq!(STANDARD.decode(&kept.unreadable["text"]).expect("Base64"), GB18030.encode("张三联通").0.to_vec());
+        // A wrong name is as good as none.
+        let wrong = url_encoded(&sent(UTF_8, &[("text", "张三")]), charset_of("euc-jp"));
+        assert_eq!(value(&wrong.texts(None), "text"), "张三");
+    }
+}
