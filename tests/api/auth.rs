@@ -55,6 +55,27 @@ async fn hashes_of_other_implementations_are_understood() {
 }
 
 #[tokio::test]
+async fn a_password_is_the_same_whatever_keyboard_types_it() {
+    let world = World::new().await;
+    let visitor = world.visitor();
+    let body = |password: &str| json!({"email": "test@example.com", "password": password});
+    let registered = visitor.post("/api/auth/register", body("Zo\u{eb} 12345!")).await.expect(201);
+    for typed in ["Zo\u{eb} 12345!", "Zoe\u{308} 12345!", "Ｚｏ\u{eb}　１２３４５！"] {
+        visitor.post("/api/auth/login", body(typed)).await.expect(200);
+    }
+    visitor.post("/api/auth/login", body("Zoe 12345!")).await.expect(401);
+    // Earlier versions hashed a password as it was entered.
+    let phc = "$argon2id$v=19$m=19456,t=2,p=1$xWcqL3vuu9FXY2okuQw0fA$ZA8ZfIo0t/ezBf6mMP47fndn8UTGj3Lris50+yfdnWg";
+    let me = with_token(&visitor, &registered).get("/api/auth/me").await.expect(200).data();
+    let user = me["id"].as_str().expect("an id").parse().expect("an id");
+    let credential = Credential { phc: phc.to_owned(), set_at: world.clock.now() };
+    let key = Place::Credential(DEFAULT_ORG, user).key();
+    world.system.env.table.put(&key, &credential, Condition::ALWAYS).await.expect("a write");
+    visitor.post("/api/auth/login", body("ｐａｓｓ１２３４")).await.expect(200);
+    visitor.post("/api/auth/login", body("pass1234")).await.expect(401);
+}
+
+#[tokio::test]
 async fn the_first_who_registers_owns_the_default_organisation_and_others_their_own() {
     let world = World::new().await;
     world.visitor().post("/api/leads", daybook_testing::lead("lead@example.com")).await.expect(201);

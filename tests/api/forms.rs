@@ -219,21 +219,21 @@ async fn a_later_post_fills_what_the_lead_lacks_and_says_what_differs() {
     assert_eq!((&after["id"], &after["version"]), (&lead["id"], &json!(2)));
     assert_eq!((&after["phone_e164"], &after["last_name"]), (&json!("+8613800138000"), &json!("Lovelace")));
     assert_eq!(after["extra"], json!({"colour": "red", "size": "L"}));
-    assert_eq!(submission["differs"], json!(["last_name", "extra/colour"]));
+    assert_eq!(submission["differs"], json!(["extra/colour", "last_name"]));
     world.work().await;
     let mails: Vec<_> = world.mails().into_iter().filter(|mail| mail.to.ends_with("@staff.example")).collect();
     let [first, second] = &mails[..] else { panic!("{} mails to the team", mails.len()) };
     assert!(first.subject.starts_with("New lead: "), "{}", first.subject);
     assert!(second.subject.starts_with("Another post of a lead: "), "{}", second.subject);
     assert!(first.text.contains("colour: red") && second.text.contains("size: L"), "{}", second.text);
-    for differing in ["Name: Ada King (the lead has another value)", "colour: blue (the lead has another value)"] {
+    for differing in ["Name: Ada King (not on the lead)", "colour: blue (not on the lead)"] {
         assert!(second.text.contains(differing), "{}", second.text);
     }
     let timeline = owner.get(&format!("/api/leads/{}/timeline", lead["id"].as_str().expect("an id"))).await.expect(200);
     let timeline = timeline.json();
     let told =
         timeline["data"].as_array().expect("a list").iter().find(|one| one["submission"]["id"] == submission["id"]);
-    assert_eq!(told.expect("the post")["submission"]["differs"], json!(["last_name", "extra/colour"]));
+    assert_eq!(told.expect("the post")["submission"]["differs"], json!(["extra/colour", "last_name"]));
     // The same again changes nothing.
     let third = json!({"email": "a@b.example", "size": "L"});
     post(&world, &form, "application/json", third.to_string().into_bytes()).await.expect(201);
@@ -351,6 +351,35 @@ async fn webhooks_of_form_services_make_leads() {
         post(&world, &form, "application/json", body.to_string().into_bytes()).await.expect(201);
         let (lead, _) = newest(&owner).await;
         assert_eq!((&lead["last_name"], &lead["company"]), (&json!("Lovelace"), &json!("C")), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn where_a_visitor_goes_is_decided_once() {
+    let (world, owner, _) = world().await;
+    let form = json!({"name": "Own", "allowed_origins": ["https://a.example"], "locale": "en"});
+    let form = format!("/f/{}", owner.post("/api/forms", form).await.expect(201).id());
+    for (n, (next, goes, why)) in [
+        ("https://a.example/thanks", true, ""),
+        ("/thanks", true, ""),
+        ("https://evil.example/", false, "https://evil.example is not among the form's allowed_origins"),
+        ("//evil.example", false, "absolute"),
+        ("javascript:alert(1)", false, "absolute"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = |way: &str| format!("email={way}{n}%40b.example&_next={next}").into_bytes();
+        let told = post(&world, &form, URL_ENCODED, body("json")).await.expect(201).data();
+        assert_eq!(told["next"] == next, goes, "{told}");
+        assert!(
+            goes == told["next_refused"].is_null() && told["next_refused"].as_str().unwrap_or_default().contains(why),
+            "{told}"
+        );
+        let page =
+            world.visitor().call(Method::POST, &form).body(URL_ENCODED, body("page")).header("accept", "text/html");
+        let page = page.await;
+        assert_eq!((page.status == 303, page.header("location") == next), (goes, goes), "{next}");
     }
 }
 

@@ -83,9 +83,9 @@ impl Forms {
         // A name of blanks alone counts as absent.
         if !text.trim().is_empty() {
             let (first, last) = split(text);
-            let names = [("/first_name", line(first, 100)), ("/last_name", line(last, 100))].map(|(told, verdict)| {
-                let kept = format!("/enquiry{told}");
-                Case { path: vec!["name".to_owned()], value: json!(text), told: told.to_owned(), kept, verdict }
+            let names = [("/first_name", line(first, 100)), ("/last_name", line(last, 100))].map(|(kept, verdict)| {
+                let kept = format!("/enquiry{kept}");
+                Case { path: vec!["name".to_owned()], value: json!(text), told: "/name".to_owned(), kept, verdict }
             });
             let broken: Vec<_> = names.iter().filter_map(Case::violation).collect();
             if broken.is_empty() {

@@ -461,3 +461,49 @@ async fn the_catalogue_lists_every_permission_and_role() {
     assert_eq!(catalogue["permissions"].as_array().map(Vec::len), Some(Permission::catalogue().count()));
     assert_eq!(catalogue["roles"].as_array().map(Vec::len), Some(Role::ALL.len()));
 }
+
+#[tokio::test]
+async fn a_suspended_user_is_given_nothing_by_any_way() {
+    let world = World::new().await;
+    let (owner, ada) = (world.owner().await, world.person(Role::Sales).await);
+    let ada_s = json!(ada.user.expect("a user").to_string());
+    let lead = owner.post("/api/leads", lead("a@b.example")).await.expect(201).id();
+    let lead = format!("/api/leads/{lead}");
+    owner.patch(&lead, json!({"owner_id": ada_s})).await.expect(200);
+    let given = owner.get("/api/audit-logs?action=update&limit=1").await.expect(200).json()["data"][0]["id"].clone();
+    let customer = owner.post("/api/customers", json!({"name": "C"})).await.expect(201).id();
+    let customer = format!("/api/customers/{customer}");
+    owner.patch(&lead, json!({"owner_id": null})).await.expect(200);
+    let taken = owner.get("/api/audit-logs?action=update&limit=1").await.expect(200).json()["data"][0]["id"].clone();
+    assert_ne!(given, taken);
+    owner.patch(&path(&ada), json!({"status": "suspended"})).await.expect(200);
+
+    let mut whole = owner.get(&customer).await.expect(200).data();
+    whole["owner_id"] = ada_s.clone();
+    let task = json!({"title": "Call", "assignee_id": ada_s});
+    let update =
+        json!({"action": "update", "id": customer.replace("/api/customers/", ""), "data": {"owner_id": ada_s}});
+    for (answer, pointer) in [
+        (owner.patch(&lead, json!({"owner_id": ada_s})).await, "/owner_id"),
+        (owner.put(&customer, whole).await, "/owner_id"),
+        (owner.post("/api/customers", json!({"name": "D", "owner_id": ada_s})).await, "/owner_id"),
+        (owner.post("/api/tasks", task).await, "/assignee_id"),
+        (owner.post("/api/customers/batch?atomic=true", json!({"items": [update]})).await, "/items/0/data/owner_id"),
+        (
+            owner.post(&format!("/api/audit-logs/{}/revert", taken.as_str().expect("an id")), json!({})).await,
+            "/owner_id",
+        ),
+    ] {
+        let told = answer.expect_problem(422, "validation_error").violations();
+        assert_eq!(told, [(pointer.to_owned(), "invalid_format".to_owned())]);
+    }
+    // What a suspended user has can be worked on, and taken over.
+    let other = owner.post("/api/leads", json!({"email": "c@d.example"})).await.expect(201).id();
+    let other = format!("/api/leads/{other}");
+    owner.patch(&path(&ada), json!({"status": "active"})).await.expect(200);
+    owner.patch(&other, json!({"owner_id": ada_s})).await.expect(200);
+    owner.patch(&path(&ada), json!({"status": "suspended"})).await.expect(200);
+    owner.patch(&other, json!({"company": "C", "owner_id": ada_s})).await.expect(200);
+    let converted = owner.post(&format!("{other}/convert"), json!({})).await.expect(201).data();
+    assert_eq!(converted["customer"]["owner_id"], owner.user.expect("a user").to_string());
+}

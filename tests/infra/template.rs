@@ -540,7 +540,8 @@ fn every_consumer_has_its_queue_function_and_alarm() {
     }
     let variables =
         |queues: &mut dyn Iterator<Item = Queue>| -> BTreeSet<String> { queues.map(Queue::variable).collect() };
-    let dispatched = variables(&mut daybook_dispatch::consumers().map(|consumer| consumer.queue()));
+    let dispatched = daybook_dispatch::consumers().flat_map(|consumer| consumer.queues());
+    let dispatched = variables(&mut dispatched.map(|(queue, _)| queue));
     assert_eq!(template.queue_variables("dispatch"), dispatched);
     let lines: Vec<Line> = CONSUMERS.iter().flat_map(|consumer| consumer.lines()).collect();
     assert_eq!(template.queue_variables("sweep"), variables(&mut lines.iter().map(|line| line.queue)));

@@ -170,7 +170,7 @@ async fn written() -> Golden {
     let messages = BTreeMap::from([
         ("mail".to_owned(), json(serde_json::to_string(&Message::new(mail)))),
         ("sync".to_owned(), json(serde_json::to_string(&Message::new(sync)))),
-        ("job".to_owned(), json(serde_json::to_string(&Message::new(JobRun { entry, job })))),
+        ("job".to_owned(), json(serde_json::to_string(&Message::new(JobRun { entry, job, long: false })))),
         ("alarm".to_owned(), json(serde_json::to_string(&Message::new(alarm)))),
         ("run".to_owned(), json(serde_json::to_string(&Message::new(check)))),
     ]);

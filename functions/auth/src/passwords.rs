@@ -67,9 +67,9 @@ pub fn is_up_to_date(phc: &str) -> bool {
     read().unwrap_or(false)
 }
 
-/// The hash of a password, as a PHC string.
+/// The hash of a password, as a PHC string. Keyboards that type the same password in other characters give the same hash.
 pub async fn hash(password: Secret) -> Result<String> {
-    on_a_core(move || hash_now(&password)).await?
+    on_a_core(move || hash_now(&password.folded())).await?
 }
 
 /// Whether a password matches a hash. Without a hash the result is false, after the same work.
@@ -77,7 +77,7 @@ pub async fn verify(password: Secret, phc: Option<String>) -> Result<bool> {
     on_a_core(move || {
         let known = phc.is_some();
         let Some(phc) = phc.or_else(|| DUMMY_HASH.clone()) else { return Ok(false) };
-        Ok(matches(&password, &phc)? && known)
+        Ok(is_right(&password, &phc)? && known)
     })
     .await?
 }
@@ -93,6 +93,13 @@ fn hash_now(password: &Secret) -> Result<String> {
     };
     let hash = PasswordHash { hash: Some(output(password, &hash)?), ..hash };
     Ok(hash.to_string())
+}
+
+/// Whether a password matches a hash, in whatever characters a keyboard types it.
+fn is_right(password: &Secret, phc: &str) -> Result<bool> {
+    let folded = password.folded();
+    // Earlier versions hashed passwords as they were entered.
+    Ok(matches(&folded, phc)? || folded.expose() != password.expose() && matches(password, phc)?)
 }
 
 fn matches(password: &Secret, phc: &str) -> Result<bool> {

@@ -12,7 +12,7 @@ use daybook_domain::{DemoId, LeadId, Rule, SubmissionId, Timestamp, Violations};
 use daybook_http::{
     Cx, Data, IfMatch, ListQuery, Listed, Patch, Path, Posted, PostedLater, RateClass, Result, Routes, can, public,
 };
-use daybook_intake::{Later, Post, Receipt, Thanks, earlier, find_lead, zone_of};
+use daybook_intake::{Later, Next, Post, Receipt, Thanks, earlier, find_lead, zone_of};
 use daybook_records::{Draft, created};
 use daybook_store::Tx;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,9 @@ struct DemoReceipt {
     /// The lead that had the address already; only for trusted callers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<LeadId>,
+    /// What became of `_next`; only if the form has one.
+    #[serde(flatten)]
+    onward: Next,
 }
 
 impl Booked {
@@ -71,6 +74,7 @@ impl Booked {
             status: lead_id.map(|_| DemoStatus::Requested),
             lead_id,
             duplicate_of: receipt.duplicate_of,
+            onward: receipt.onward,
         })
     }
 }
@@ -82,12 +86,12 @@ async fn request(cx: Cx, Path(id): Path<LeadId>, posted: PostedLater<DemoFields>
         return arrange(cx, id, later).await;
     }
     let earlier = earlier(id, &later).await?;
-    Thanks::accept(&cx, Post::following(earlier, later), Booked::receipt).await
+    Thanks::accept(Post::following(earlier, later), Booked::receipt).await
 }
 
 /// Accepts a lead together with the demonstration it requests.
 async fn book(cx: Cx, posted: Posted<DemoFields>) -> Result<Thanks<Booked>> {
-    Thanks::accept(&cx, Post::of(&cx, posted).await?, Booked::receipt).await
+    Thanks::accept(Post::of(&cx, posted).await?, Booked::receipt).await
 }
 
 /// Creates a demonstration for a lead, on behalf of staff.

@@ -13,5 +13,5 @@ pub fn routes() -> Routes {
 
 /// Accepts a message. A script gets JSON, a plain form gets a page or a redirect to its `_next`.
 async fn send(cx: Cx, posted: Posted<Message>) -> Result<Thanks> {
-    Thanks::accept(&cx, Post::of(&cx, posted).await?, |receipt| receipt).await
+    Thanks::accept(Post::of(&cx, posted).await?, |receipt| receipt).await
 }

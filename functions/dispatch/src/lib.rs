@@ -20,7 +20,7 @@ pub fn consumers() -> impl Iterator<Item = &'static dyn AnyConsumer> {
 
 /// The queues of these consumers.
 pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
-    from.queues(consumers().map(|consumer| (consumer.queue(), consumer.presence())))
+    from.queues(consumers().flat_map(|consumer| consumer.queues()))
 }
 
 /// Sends an entry to every consumer that wants it and that the deployment has, then adds it to the chain. A repeated
@@ -28,9 +28,10 @@ pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
 pub async fn dispatch(env: Arc<Env>, queues: Arc<dyn Queues>, fact: SignedFact) -> Result<()> {
     for consumer in consumers().filter(|consumer| queues.has(consumer.queue())) {
         for body in consumer.messages(&fact, &env.settings)? {
+            let queue = consumer.queue_of(&body);
             let (entry, org, trace) = (Some(fact.id), Some(fact.org), fact.trace.clone());
             let outgoing = Outgoing { body, delay: Duration::ZERO, entry, org, trace };
-            let sent = queues.send(consumer.queue(), outgoing).await;
+            let sent = queues.send(queue, outgoing).await;
             sent.map_err(|error| Error::unavailable("dispatch a journal entry", error))?;
         }
     }

@@ -89,9 +89,12 @@ async fn decided(cx: &Cx, lead: Stored<Lead>, ask: &Ask) -> Result<Decision<Crea
     if lead.status == Status::Spam {
         return Err(Domain::Conflict(Conflict::SpamLead).into());
     }
-    let (customer, tx) = customer(cx, &lead, ask).await?;
-    let (contact, tx) = contact(cx, &lead, ask, &customer, tx).await?;
-    let (opportunity, tx) = opportunity(cx, &lead, ask, &customer, &contact, tx).await?;
+    // What a suspended user's lead becomes is for the user who converts it.
+    let owner_id = daybook_records::unless_suspended(cx, lead.owner_id).await?.or(cx.actor.owner());
+    let owned = Lead { owner_id, ..Lead::clone(&lead) };
+    let (customer, tx) = customer(cx, &owned, ask).await?;
+    let (contact, tx) = contact(cx, &owned, ask, &customer, tx).await?;
+    let (opportunity, tx) = opportunity(cx, &owned, ask, &customer, &contact, tx).await?;
     let converted = Lead {
         status: Status::Converted,
         customer_id: Some(customer.id),
@@ -147,7 +150,7 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
         "industry": lead.industry,
         "company_size": lead.company_size,
         "source": lead.source,
-        "owner_id": lead.owner_id.or(cx.actor.owner()),
+        "owner_id": lead.owner_id,
     });
     let draft = new::<Customer>((cx, lead), &derived, ask.customer.as_ref(), "/customer").await?;
     let draft = draft.with(|made| Customer { lead_id: Some(lead.id), ..made });
@@ -188,7 +191,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
         "locale": lead.locale,
         "consent": lead.consent,
         "source": lead.source,
-        "owner_id": lead.owner_id.or(cx.actor.owner()),
+        "owner_id": lead.owner_id,
     });
     let draft = new::<Contact>((cx, lead), &derived, ask.contact.as_ref(), "/contact").await?;
     let draft = draft.with(|made| Contact { lead_id: Some(lead.id), ..made });
@@ -212,7 +215,7 @@ async fn opportunity(
         "title": customer.name,
         "description": lead.requirements,
         "source": lead.source,
-        "owner_id": lead.owner_id.or(cx.actor.owner()),
+        "owner_id": lead.owner_id,
     });
     let draft = new::<Opportunity>((cx, lead), &derived, ask.opportunity.as_ref(), "/opportunity").await?;
     let draft = draft.with(|made| Opportunity { lead_id: Some(lead.id), ..made });

@@ -17,7 +17,8 @@ use daybook_domain::{
 };
 use daybook_jobs::files::{FileError, Files};
 use daybook_jobs::{
-    Consumer, Limits, Line, Message, Outcome, Places, Presence, Provided, Provider, Queue, RetryPolicy, Worker,
+    Consumer, Limits, Line, LongJobs, Message, Outcome, Places, Presence, Provided, Provider, Queue, RetryPolicy,
+    Worker,
 };
 use daybook_records::{Draft, updated};
 use daybook_store::rows::chat::ChatState;
@@ -41,9 +42,9 @@ const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The consumer of entries that request a job.
 pub static CONSUMER: Consumer<JobRun> = Consumer {
     queue: Queue { name: "jobs" },
-    long: Some(Line {
-        queue: Queue { name: "long-jobs" },
-        places: Places { at_once: 4, of_one_org: 2, under_load: 2 },
+    long: Some(LongJobs {
+        line: Line { queue: Queue { name: "long-jobs" }, places: Places { at_once: 4, of_one_org: 2, under_load: 2 } },
+        is_long: |job| job.long,
     }),
     function: "run-jobs",
     presence: Presence::Always,
@@ -62,12 +63,16 @@ pub struct JobRun {
     pub entry: EntryRef,
     /// The job.
     pub job: JobId,
+    /// Whether it reads all data of an organisation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub long: bool,
 }
 
 fn wanted(fact: &Fact, _: &Settings) -> Vec<JobRun> {
     let entry = EntryRef { org: fact.org, entry: fact.id };
     let job = JobId::try_from(fact.record).ok().filter(|_| fact.event == Event::JobQueued);
-    job.map(|job| JobRun { entry, job }).into_iter().collect()
+    let long = matches!(fact.action, Audit::Export | Audit::Erase);
+    job.map(|job| JobRun { entry, job, long }).into_iter().collect()
 }
 
 /// The worker of this consumer.
@@ -78,7 +83,7 @@ pub fn worker<P: Provider>(from: &mut P) -> Provided<Worker> {
 
 /// Ensures that the job is done or has failed.
 async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) -> Result<Outcome> {
-    let JobRun { entry, job: id } = message.job;
+    let JobRun { entry, job: id, .. } = message.job;
     let env = &env;
     // A process with write access to the table can forge a row, but not a signed entry.
     let asked = Fact::genuine(env, entry).await?;
@@ -93,9 +98,6 @@ async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) 
     };
     if env.clock.now() < job.begins_at() {
         return Ok(Outcome::RetryAt(job.begins_at(), "the deletion can still be reverted".to_owned()));
-    }
-    if job.work.is_long() && message.turns == 0 {
-        return Ok(Outcome::Yielded);
     }
     let began = Instant::now();
     let done = tokio::time::timeout(LONGEST, done(files.as_ref(), &cx, &fact, &job)).await;

@@ -69,8 +69,9 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 			if (reply.ok) {
 				const event = new CustomEvent('daybook:success', { bubbles: true, cancelable: true, detail: told.data });
 				if (!host.dispatchEvent(event)) return;
-				const next = named(form, '_next')[0]?.value;
-				if (/^(https?:|\/(?![/\\]))/i.test(next)) return location.assign(new URL(next, reply.url));
+				const { next, next_refused: why } = told.data || {};
+				if (next) return location.assign(new URL(next, reply.url));
+				if (why) console.warn('_next: ' + why);
 				mark(form, 'message', host.getAttribute('thanks') || say('谢谢，我们已收到您的信息。', 'Thank you, we have your message.'));
 				return form.remove();
 			}

@@ -23,7 +23,7 @@ async fn submit(cx: Cx, posted: Posted) -> Result<Created<Receipt>> {
 
 /// Accepts a lead from a plain HTML form: shows a thank-you page, or redirects to `_next`.
 async fn submit_form(cx: Cx, _form: Form, posted: Posted<Plain>) -> Result<Thanks> {
-    Thanks::accept(&cx, Post::of(&cx, posted).await?, |receipt| receipt).await
+    Thanks::accept(Post::of(&cx, posted).await?, |receipt| receipt).await
 }
 
 /// The script of `<daybook-form>`: shows errors beside their fields, adds attribution, and prevents duplicate posts.

@@ -16,10 +16,7 @@ const LEASES: u32 = 5;
 
 /// The queues of all consumers.
 pub fn queues<P: Provider>(from: &mut P) -> Provided<Arc<dyn Queues>> {
-    let of = |consumer: &'static dyn AnyConsumer| {
-        consumer.lines().into_iter().map(move |line| (line.queue, consumer.presence()))
-    };
-    from.queues(CONSUMERS.iter().copied().flat_map(of))
+    from.queues(CONSUMERS.iter().flat_map(|consumer| consumer.queues()))
 }
 
 /// Sends due items to their queues, with the remaining delay; returns the number of items sent.

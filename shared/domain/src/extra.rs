@@ -1,6 +1,7 @@
 //! `extra`: the fields of a form that no type knows, and their limits.
 
 use crate::error::{Rule, Unit, Violations};
+use crate::masking::NAME_BYTES;
 use crate::text::breaks_a_line;
 use serde_json::{Map, Value};
 
@@ -10,8 +11,8 @@ pub const MOST_FIELDS: usize = 50;
 /// The most characters of a field: of a text, or of another value's JSON.
 pub const MOST_CHARACTERS: usize = 5_000;
 
-/// The most characters of a field's name.
-pub const NAME_CHARACTERS: usize = 500;
+/// The most bytes of a field's name: the value under a longer one would be masked.
+pub const MOST_NAME_BYTES: usize = NAME_BYTES;
 
 /// The most levels of lists and objects in a field.
 const MOST_LEVELS: usize = 8;
@@ -38,16 +39,15 @@ pub(crate) fn is_blank(value: &Value) -> bool {
 }
 
 fn rule_broken_by(name: &str, value: &Value) -> Option<Rule> {
-    let too_long = |max| Rule::TooLong { max, unit: Unit::Characters };
     if name.chars().any(breaks_a_line) {
         return Some(Rule::ControlCharacter);
     }
-    if name.chars().count() > NAME_CHARACTERS {
-        return Some(too_long(NAME_CHARACTERS));
+    if name.len() > MOST_NAME_BYTES {
+        return Some(Rule::TooLong { max: MOST_NAME_BYTES, unit: Unit::Bytes });
     }
     let characters = value.as_str().map_or_else(|| value.to_string().chars().count(), |text| text.chars().count());
     if characters > MOST_CHARACTERS {
-        return Some(too_long(MOST_CHARACTERS));
+        return Some(Rule::TooLong { max: MOST_CHARACTERS, unit: Unit::Characters });
     }
     if levels(value) > MOST_LEVELS {
         return Some(Rule::format("a value of at most 8 levels of lists and objects", "最多嵌套 8 层列表和对象的值"));
@@ -94,12 +94,12 @@ mod tests {
         let extra = json!({
             "fine": "需".repeat(MOST_CHARACTERS), "long": "x".repeat(MOST_CHARACTERS + 1), "list": vec!["需"; 2_000],
             "deep": deep(9).expect("JSON"), "not so deep": deep(8).expect("JSON"), "big": 1e200, "": 1, "a\nb": 1,
-            "n".repeat(NAME_CHARACTERS + 1): 1, "n".repeat(NAME_CHARACTERS): 1
+            "n".repeat(MOST_NAME_BYTES + 1): 1, "n".repeat(MOST_NAME_BYTES): 1
         });
         let found = violations_of(extra.as_object().expect("an object"), |name| format!("/{name}"));
         let mut found: Vec<_> = found.0.iter().map(|one| (one.pointer.as_str(), one.rule.code())).collect();
         found.sort_unstable();
-        let long_name = format!("/{}", "n".repeat(NAME_CHARACTERS + 1));
+        let long_name = format!("/{}", "n".repeat(MOST_NAME_BYTES + 1));
         let expected = [
             ("/", "invalid_format"),
             ("/a\nb", "control_character"),

@@ -6,10 +6,10 @@
 
 use crate::ask::{Asked, Nothing};
 use crate::enquiry::{Attribution, DEMO_DATA, Enquiry};
-use crate::error::{Error, Rule, Unit, Violations};
+use crate::error::{Error, Rule, Unit, Violation, Violations};
 use crate::extra::{is_blank, violations_of};
 use crate::masking::masked_fields;
-use crate::names::Names;
+use crate::names::{Applied, Names};
 use crate::read::{escape, read};
 use crate::submission::{Check, Finding, Verdict};
 use crate::text::breaks_a_line;
@@ -42,6 +42,9 @@ pub struct Controls {
     pub submission_token: Option<String>,
 }
 
+/// The name of the honeypot.
+pub const GOTCHA: &str = "_gotcha";
+
 impl Controls {
     /// Takes a field if it is a control field or is never stored; returns whether it did.
     fn take(&mut self, name: &str, value: &Value) -> bool {
@@ -50,7 +53,7 @@ impl Controls {
             "submission_token" => self.submission_token = text_of(value),
             // Read only by the captcha check.
             "captcha_token" => {}
-            "_gotcha" => self.gotcha = text_of(value),
+            GOTCHA => self.gotcha = text_of(value),
             "_started_at" => self.started_at = text_of(value),
             "_sent_at" => self.sent_at = text_of(value),
             "_elapsed" => self.elapsed = text_of(value),
@@ -127,10 +130,48 @@ const ATTRIBUTION_FIELDS: [&str; 9] = [
 const ADDRESS_CHARACTERS: usize = 1000;
 const ATTRIBUTION_CHARACTERS: usize = 200;
 
+/// How often a form is read: with usual names, without those whose values don't fit, and without those that then do.
+const ATTEMPTS: usize = 3;
+
 impl<A: Asked> Intake<A> {
     /// Parses the fields of a posted form, or returns all violations. `own_names` is the form's table of names.
+    ///
+    /// What a field under a usual name takes isn't known to the page, so a value that doesn't fit stays in `extra`.
     pub fn read(fields: Map<String, Value>, own_names: &Map<String, Value>) -> Result<Intake<A>, Error> {
-        let fields = Names { usual: A::USUAL_NAMES, own: own_names }.applied::<A>(fields);
+        let names = Names { usual: A::USUAL_NAMES, own: own_names };
+        let mut but_for = BTreeSet::new();
+        for _ in 0..ATTEMPTS {
+            let Applied { fields: applied, from } = names.applied::<A>(fields.clone(), &but_for);
+            let violations = match Intake::read_known(applied) {
+                Err(Error::Invalid(violations)) => violations,
+                outcome => return outcome,
+            };
+            let named = |violation: &Violation| {
+                let field = violation.pointer.split('/').nth(1)?;
+                from.get_key_value(field).map(|(field, name)| (*field, name.clone()))
+            };
+            let misfits = violations.0.iter().filter_map(named).filter(|(field, name)| {
+                // A lead must have an address, and a message its text.
+                names.is_usual::<A>(name) && *field != "email" && !A::FIELDS.contains(field)
+            });
+            let before = but_for.len();
+            but_for.extend(misfits.map(|(_, name)| name).collect::<Vec<_>>());
+            if but_for.len() == before {
+                let told = violations.0.into_iter().map(|violation| match named(&violation) {
+                    Some((field, name)) => {
+                        let rest = &violation.pointer[1 + field.len()..];
+                        Violation { pointer: format!("/{}{rest}", escape(&name)), ..violation }
+                    }
+                    None => violation,
+                });
+                return Err(Error::Invalid(Violations(told.collect())));
+            }
+        }
+        Intake::read_known(fields)
+    }
+
+    /// Parses fields under the names that Daybook knows.
+    fn read_known(fields: Map<String, Value>) -> Result<Intake<A>, Error> {
         let mut enquiry = Map::new();
         let mut asked = Map::new();
         let mut attribution = Map::new();
@@ -447,6 +488,28 @@ mod tests {
                 ("/industry", "not_allowed")
             ]
         );
+    }
+
+    #[test]
+    fn what_a_usual_name_doesn_t_fit_stays_as_it_is() {
+        let read = |fields: Value| {
+            let fields = fields.as_object().cloned().expect("an object");
+            Intake::<crate::ask::Plain>::read(fields, &Map::new())
+        };
+        let fields = json!({
+            "your-email": "a@b.example", "business": "x".repeat(250), "tel": "1".repeat(41), "questions": ["a", "b"],
+            "name": "y".repeat(150)
+        });
+        let enquiry = read(fields.clone()).expect("valid").enquiry;
+        assert_eq!(
+            (enquiry.company, enquiry.phone, enquiry.requirements, enquiry.first_name),
+            (None, None, None, None)
+        );
+        for name in ["business", "tel", "questions", "name"] {
+            assert_eq!(enquiry.extra[name], fields[name], "{name}");
+        }
+        let Err(Error::Invalid(told)) = read(json!({"your-email": "nope"})) else { panic!("expected violations") };
+        assert_eq!(told.0[0].pointer, "/your-email");
     }
 
     #[test]

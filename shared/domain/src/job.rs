@@ -127,18 +127,6 @@ impl Work {
         matches!(self, Work::Removal { .. } | Work::Return { .. })
     }
 
-    /// Whether it reads all data of an organisation. What may be long isn't known of work that only a newer version knows.
-    pub fn is_long(&self) -> bool {
-        match self {
-            Work::AuditExport { .. }
-            | Work::PersonExport { .. }
-            | Work::PersonErasure { .. }
-            | Work::OrganizationErasure
-            | Work::Unknown(_) => true,
-            Work::Removal { .. } | Work::Return { .. } | Work::Fork { .. } | Work::Expiry { .. } => false,
-        }
-    }
-
     /// The pseudonym of the person, if it is about one.
     pub fn person(&self) -> Option<&str> {
         match self {

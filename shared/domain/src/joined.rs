@@ -1,16 +1,17 @@
 //! Later posts of a known person: what a lead takes from them, and what differs from it.
 
 use crate::enquiry::Enquiry;
-use crate::extra::MOST_FIELDS;
+use crate::extra::{MOST_FIELDS, violations_of};
 use crate::intake::ENQUIRY_BYTES;
 use crate::lead::Lead;
+use std::collections::BTreeSet;
 
 /// A lead after a later post of its person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Joined {
     /// The lead with what it lacked.
     pub lead: Lead,
-    /// The fields that differ from the lead's, which keeps its own: names of fields, or `extra/{name}`.
+    /// The fields that differ from the lead's, which keeps its own, or has no room: names of fields, or `extra/{name}`.
     pub differs: Vec<String>,
 }
 
@@ -18,51 +19,60 @@ impl Joined {
     /// Fills what a lead lacks from a later enquiry of the same person. Values that it has already stay as they are, since
     /// staff may have corrected them.
     pub fn of(lead: &Lead, enquiry: &Enquiry, phone_country: &str) -> Joined {
-        let (mut filled, mut differs) = (lead.clone(), Vec::new());
+        let (mut filled, mut differs) = (lead.clone(), BTreeSet::new());
         macro_rules! fill {
             ($($field:ident)*) => {$(
                 match (&filled.$field, &enquiry.$field) {
-                    (None, Some(value)) => filled.$field = Some(value.clone()),
-                    (Some(own), Some(value)) if own != value => differs.push(stringify!($field).to_owned()),
+                    (None, Some(value)) => {
+                        filled.$field = Some(value.clone());
+                        // One after the other, so that a lead that is full takes what fits.
+                        if !is_storable(&filled) {
+                            filled.$field = None;
+                            differs.insert(stringify!($field).to_owned());
+                        }
+                    }
+                    (Some(own), Some(value)) if own != value => _ = differs.insert(stringify!($field).to_owned()),
                     _ => {}
                 }
             )*};
         }
         fill!(first_name last_name company job_title industry company_size application_area);
-        fill!(project_timeline budget_range requirements consent);
+        fill!(project_timeline budget_range consent requirements attribution);
+        // Who came by another advertisement is the same person.
+        differs.remove("attribution");
         let e164 = enquiry.phone.as_ref().and_then(|phone| phone.e164(phone_country));
         match (&filled.phone, &enquiry.phone) {
             (None, Some(phone)) => (filled.phone, filled.phone_e164) = (Some(phone.clone()), e164),
             (Some(own), Some(phone)) if own != phone && (e164.is_none() || filled.phone_e164 != e164) => {
-                differs.push("phone".to_owned());
+                differs.insert("phone".to_owned());
             }
             _ => {}
         }
-        filled.attribution = filled.attribution.or_else(|| enquiry.attribution.clone());
         filled.locale = filled.locale.or(enquiry.locale);
         for (name, value) in &enquiry.extra {
             match filled.extra.get(name) {
-                None if filled.extra.len() < MOST_FIELDS => {
-                    filled.extra.insert(name.clone(), value.clone());
-                }
+                None if filled.extra.len() < MOST_FIELDS => _ = filled.extra.insert(name.clone(), value.clone()),
                 Some(own) if own == value => {}
-                _ => differs.push(format!("extra/{name}")),
+                _ => _ = differs.insert(format!("extra/{name}")),
             }
         }
-        if is_storable(&filled) {
-            return Joined { lead: filled, differs };
+        // Earlier versions had other rules for names.
+        if !is_storable(&filled) || !violations_of(&filled.extra, str::to_owned).0.is_empty() {
+            let left_out = enquiry.extra.keys().filter(|name| !lead.extra.contains_key(*name));
+            differs.extend(left_out.map(|name| format!("extra/{name}")));
+            filled.extra = lead.extra.clone();
         }
-        // The lead is full: its other fields are filled, and the submission has the rest.
-        differs.extend(
-            enquiry.extra.keys().filter(|name| !lead.extra.contains_key(*name)).map(|name| format!("extra/{name}")),
-        );
-        filled.extra = lead.extra.clone();
-        match is_storable(&filled) {
-            true => Joined { lead: filled, differs },
-            false => Joined { lead: lead.clone(), differs },
-        }
+        let mut room = DIFFERS_BYTES;
+        let fits = |name: &String| {
+            room = room.saturating_sub(name.len() + 4);
+            room > 0
+        };
+        Joined { lead: filled, differs: differs.into_iter().take_while(fits).collect() }
     }
 }
+
+/// The most bytes of the names of what differs: a submission has room for no more.
+const DIFFERS_BYTES: usize = 2_000;
 
 /// Whether a lead has at most as many bytes as a form may have.
 fn is_storable(lead: &Lead) -> bool {
@@ -95,7 +105,7 @@ mod tests {
         assert_eq!((lead.first_name.clone(), lead.phone.clone()), (before.first_name.clone(), before.phone.clone()));
         assert_eq!(lead.job_title.as_ref().map(crate::Line::as_str), Some("CTO"));
         assert_eq!((&lead.extra["colour"], &lead.extra["size"]), (&json!("red"), &json!("L")));
-        assert_eq!(differs, ["first_name", "extra/colour"]);
+        assert_eq!(differs, ["extra/colour", "first_name"]);
         let again = joined(&lead, json!({"job_title": "CTO", "phone": "13900139000"}));
         assert_eq!((again.lead, again.differs), (lead, vec!["phone".to_owned()]));
     }

@@ -7,7 +7,8 @@ mod names;
 
 pub use names::is_secret;
 
-use names::{NAME_BYTES, decoded, holds_value, plain};
+pub(crate) use names::NAME_BYTES;
+use names::{decoded, holds_value, plain};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Amounts of money: exact decimals, serialised as JSON numbers.
 
-use crate::Rule;
+use crate::{Currency, Rule};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -24,6 +24,18 @@ impl Money {
                 "an amount below 100000000000 with at most 4 decimal places",
                 "是小于 100000000000 的金额，且最多 4 位小数",
             ))
+        }
+    }
+
+    /// Checks that the amount has no more decimal places than its currency: none in yen, three in dinars.
+    pub fn check_in(self, currency: Currency) -> Result<(), Rule> {
+        let places = currency.places();
+        match self.0.scale() <= places {
+            true => Ok(()),
+            false => Err(Rule::format(
+                format!("an amount in {currency} with at most {places} decimal places"),
+                format!("是最多 {places} 位小数的 {currency} 金额"),
+            )),
         }
     }
 
@@ -76,6 +88,20 @@ mod tests {
             let json = serde_json::to_string(&money).expect("a number");
             prop_assert_eq!(serde_json::from_str::<Money>(&json).expect("reads back"), money);
         }
+    }
+
+    #[test]
+    fn currencies_have_their_decimal_places() {
+        let check = |amount: &str, currency: &str, expected: bool| {
+            let money = Money::new(amount.parse().expect("a number")).expect("within bounds");
+            let fits = money.check_in(Currency::parse(currency).expect("a currency")).is_ok();
+            assert_eq!(fits, expected, "{amount} {currency}");
+        };
+        check("1000", "JPY", true);
+        check("1000.5", "JPY", false);
+        check("1000.50", "CNY", true);
+        check("1000.505", "CNY", false);
+        check("1000.505", "KWD", true);
     }
 
     #[test]

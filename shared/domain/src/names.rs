@@ -8,6 +8,7 @@ use crate::message::split_name;
 use crate::read::escape;
 use crate::webhook;
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A person's full name, which is split into given and family name.
 pub const FULL_NAME: &str = "name";
@@ -154,14 +155,21 @@ pub struct Names<'a> {
     pub own: &'a Map<String, Value>,
 }
 
+/// Fields under the names that Daybook knows.
+pub(crate) struct Applied {
+    pub fields: Map<String, Value>,
+    /// The page's names of those that have another one there.
+    pub from: BTreeMap<&'static str, String>,
+}
+
 impl Names<'_> {
-    /// The fields under the names that Daybook knows. A field that is sent under its own name takes precedence over one
-    /// under another name, which is then kept as it is.
-    pub(crate) fn applied<A: Asked>(&self, fields: Map<String, Value>) -> Map<String, Value> {
+    /// The fields under the names that Daybook knows, but for some of the page's names. A field that is sent under its own
+    /// name takes precedence over one under another name, which is then kept as it is.
+    pub(crate) fn applied<A: Asked>(&self, fields: Map<String, Value>, but_for: &BTreeSet<String>) -> Applied {
         let fields = if self.usual { webhook::fields_of(fields) } else { fields };
-        let (mut known, mut others) = (Map::new(), Vec::new());
+        let (mut known, mut others, mut from) = (Map::new(), Vec::new(), BTreeMap::new());
         for (name, value) in fields {
-            match self.meant::<A>(&name) {
+            match self.meant::<A>(&name).filter(|_| !but_for.contains(&name)) {
                 Some(field) if field != name && !is_blank(&value) => others.push((field, name, value)),
                 _ => {
                     known.insert(name, value);
@@ -177,22 +185,36 @@ impl Names<'_> {
                 }
                 (field, value) => {
                     known.insert(field.to_owned(), value);
+                    from.insert(field, name);
                 }
             }
         }
-        if self.usual || self.own.values().any(|field| field == FULL_NAME) {
-            split_full_name(&mut known);
+        let is_split = self.usual || self.own.values().any(|field| field == FULL_NAME);
+        let name = from.get(FULL_NAME).cloned().unwrap_or_else(|| FULL_NAME.to_owned());
+        if is_split && !but_for.contains(&name) && split_full_name(&mut known) {
+            from.extend([("first_name", name.clone()), ("last_name", name)]);
         }
-        known
+        Applied { fields: known, from }
     }
 
-    /// The field that a name stands for.
+    /// Whether a name stands for a field by the table of usual names alone; a message's `name` is a field of its own.
+    pub(crate) fn is_usual<A: Asked>(&self, name: &str) -> bool {
+        let is_of_message = name == FULL_NAME && A::FIELDS.contains(&MESSAGE);
+        !is_of_message && !self.own.contains_key(name)
+    }
+
+    /// Whether a name stands for a field, or is its name.
+    pub fn means<A: Asked>(&self, name: &str, field: &str) -> bool {
+        name == field || self.meant::<A>(name) == Some(field)
+    }
+
+    /// The field that a name stands for. Names that begin with `_` stand for none: they control the request.
     fn meant<A: Asked>(&self, name: &str) -> Option<&'static str> {
         if let Some(field) = self.own.get(name).and_then(Value::as_str) {
             return field_of::<A>(field);
         }
         let is_known = Enquiry::FIELDS.contains(&name) || A::FIELDS.contains(&name);
-        if !self.usual || is_known {
+        if !self.usual || is_known || name.starts_with('_') {
             return None;
         }
         let plain = plain(name);
@@ -220,22 +242,27 @@ fn plain(name: &str) -> String {
 
 /// Keeps a field in `extra`, though its name is that of a known one.
 fn put_aside(fields: &mut Map<String, Value>, name: String, value: Value) {
-    if let Value::Object(extra) = fields.entry(EXTRA).or_insert_with(|| Value::Object(Map::new())) {
-        extra.entry(name).or_insert(value);
-    } else {
-        fields.insert(name, value);
-    }
+    let mut extra = match fields.remove(EXTRA) {
+        Some(Value::Object(extra)) => extra,
+        Some(other) => Map::from_iter([(EXTRA.to_owned(), other)]),
+        None => Map::new(),
+    };
+    let value = match extra.remove(&name) {
+        Some(earlier) => Value::Array(vec![earlier, value]),
+        None => value,
+    };
+    extra.insert(name, value);
+    fields.insert(EXTRA.to_owned(), Value::Object(extra));
 }
 
-/// Splits a full `name` into given and family name, unless the form fills in one of these.
-fn split_full_name(fields: &mut Map<String, Value>) {
+/// Splits a full `name` into given and family name, unless the form fills in one of these; returns whether it did.
+fn split_full_name(fields: &mut Map<String, Value>) -> bool {
     let given = |name: &str| fields.get(name).is_some_and(|value| !is_blank(value));
     if given("first_name") || given("last_name") {
-        return;
+        return false;
     }
-    let Some(name) = fields.get(FULL_NAME).and_then(Value::as_str).filter(|name| !name.trim().is_empty()) else {
-        return;
-    };
+    let name = fields.get(FULL_NAME).and_then(Value::as_str).filter(|name| !name.trim().is_empty());
+    let Some(name) = name else { return false };
     let (first, last) = split_name(name);
     let (first, last) = (Value::from(first), Value::from(last));
     fields.remove(FULL_NAME);
@@ -243,6 +270,7 @@ fn split_full_name(fields: &mut Map<String, Value>) {
     if !is_blank(&last) {
         fields.insert("last_name".to_owned(), last);
     }
+    true
 }
 
 /// The fields that a form's own table may name.
@@ -276,18 +304,19 @@ mod tests {
 
     fn applied<A: Asked>(usual: bool, own: Value, fields: Value) -> Value {
         let own = own.as_object().cloned().expect("an object");
-        Value::Object(Names { usual, own: &own }.applied::<A>(fields.as_object().cloned().expect("an object")))
+        let fields = fields.as_object().cloned().expect("an object");
+        Value::Object(Names { usual, own: &own }.applied::<A>(fields, &BTreeSet::new()).fields)
     }
 
     #[test]
     fn usual_names_stand_for_fields() {
         let fields = json!({
             "your-name": "Ada Lovelace", "your-email": "a@b.example", "Phone Number": "1", "company_name": "C",
-            "comments": "Hello", "subject": "S", "colour": "red"
+            "comments": "Hello", "subject": "S", "colour": "red", "_phone": "2"
         });
         let lead = json!({
             "first_name": "Ada", "last_name": "Lovelace", "email": "a@b.example", "phone": "1", "company": "C",
-            "requirements": "Hello", "subject": "S", "colour": "red"
+            "requirements": "Hello", "subject": "S", "colour": "red", "_phone": "2"
         });
         assert_eq!(applied::<Nothing>(true, json!({}), fields.clone()), lead);
         let contact = applied::<Message>(true, json!({}), fields.clone());
@@ -305,6 +334,11 @@ mod tests {
         assert_eq!((&read["email"], &read["mail"]), (&json!("a@b.example"), &json!("c@d.example")));
         let phones = [&read["phone"], &read["tel"], &read["mobile"]].map(|value| value.as_str().unwrap_or_default());
         assert!(phones.contains(&"1") && phones.contains(&"2"), "{read}");
+        let own = json!({"phone": "extra"});
+        let aside = applied::<Nothing>(true, own.clone(), json!({"phone": "1", "extra": {"phone": "2"}}));
+        assert_eq!(aside, json!({"extra": {"phone": ["2", "1"]}}));
+        let aside = applied::<Nothing>(true, own, json!({"phone": "1", "extra": "x"}));
+        assert_eq!(aside, json!({"extra": {"extra": "x", "phone": "1"}}));
         let both = json!({"name": "Ada Lovelace", "first_name": "Eva"});
         assert_eq!(applied::<Nothing>(true, json!({}), both.clone()), both);
     }

@@ -214,6 +214,11 @@ impl Record for Opportunity {
             let is_there = pipeline.as_ref().is_some_and(|one| one.id == wanted.pipeline_id && has_stage(one));
             return if stays || is_there { Ok(wanted) } else { Err(Error::Conflict(Conflict::StageGone)) };
         }
+        // Earlier versions took any number of decimal places.
+        let is_new = before.is_none_or(|before| (before.value, before.currency) != (wanted.value, wanted.currency));
+        if let Some(value) = wanted.value.filter(|_| is_new) {
+            value.check_in(wanted.currency).map_err(|rule| Error::invalid("/value", rule))?;
+        }
         let Some(pipeline) = pipeline else { return Ok(wanted) };
         let is_known = has_stage(pipeline);
         let enters = before.is_none_or(|before| before.pipeline_id != pipeline.id);

@@ -61,6 +61,16 @@ impl Currency {
         letters.map(Currency).ok_or_else(rule)
     }
 
+    /// The number of decimal places of its amounts (ISO 4217).
+    pub fn places(self) -> u32 {
+        match self.code() {
+            "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV"
+            | "XAF" | "XOF" | "XPF" => 0,
+            "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+            _ => 2,
+        }
+    }
+
     fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("CNY")
     }

@@ -4,6 +4,7 @@ use crate::error::{Rule, Unit};
 use crate::masking::MASK;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// A new password: at least 8 characters, no other rule (ASVS 6.2).
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -53,6 +54,17 @@ impl Secret {
     /// The secret in plain text, exactly as received.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The secret as any keyboard types it: accents composed (NFC), and full-width letters, digits and signs as ASCII.
+    #[must_use]
+    pub fn folded(&self) -> Secret {
+        let narrow = |c: char| match c {
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            '\u{3000}' => ' ',
+            other => other,
+        };
+        Secret::new(self.expose().nfc().map(narrow).collect())
     }
 }
 

@@ -5,27 +5,46 @@
 //! (<https://developers.google.com/apps-script/guides/triggers/events>, `namedValues`). Contact Form 7's plugins post flat
 //! fields already.
 
+use crate::masking::NAME_BYTES;
+use crate::text::breaks_a_line;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
-/// The fields of a posted JSON object: those of a form service's webhook, or the object itself.
+/// What the services say of the message itself.
+const ENVELOPE: [&str; 5] = ["event_id", "event_type", "eventId", "eventType", "createdAt"];
+
+/// The fields of a posted JSON object: those of a form service's webhook with the texts beside them, or the object itself.
 pub(crate) fn fields_of(posted: Map<String, Value>) -> Map<String, Value> {
     let adapted = typeform(&posted).or_else(|| tally(&posted)).or_else(|| google_forms(&posted));
-    adapted.unwrap_or(posted)
+    let Some(mut fields) = adapted else { return posted };
+    let beside = posted
+        .into_iter()
+        .filter(|(name, value)| !value.is_object() && !value.is_array() && !ENVELOPE.contains(&name.as_str()));
+    for (name, value) in beside {
+        fields.entry(name).or_insert(value);
+    }
+    fields
 }
 
-/// `form_response`: answers by question, and hidden fields by name.
+/// `form_response`: answers by question, hidden fields and variables by name.
 fn typeform(posted: &Map<String, Value>) -> Option<Map<String, Value>> {
     let response = posted.get("form_response")?.as_object()?;
     let answers = response.get("answers")?.as_array()?;
     let questions = response.get("definition").and_then(|definition| definition["fields"].as_array());
+    let title =
+        |question: &'_ Value| Some((question["id"].as_str()?.to_owned(), question["title"].as_str()?.to_owned()));
+    let titles: HashMap<String, String> = questions.into_iter().flatten().filter_map(title).collect();
     let mut fields = Map::new();
     for answer in answers {
         let asked = &answer["field"];
-        let question = questions.into_iter().flatten().find(|question| question["id"] == asked["id"]);
-        let title = question.and_then(|question| question["title"].as_str());
-        let name = title.or(asked["ref"].as_str()).or(asked["id"].as_str()).unwrap_or_default();
+        let id = asked["id"].as_str().unwrap_or_default();
+        let names = [titles.get(id).map(String::as_str), asked["ref"].as_str(), Some(id)];
         let kind = answer["type"].as_str().unwrap_or_default();
-        put(&mut fields, name, kind, labels(&answer[kind]));
+        put(&mut fields, name_of(names), kind, labels(&answer[kind]));
+    }
+    for variable in response.get("variables").and_then(Value::as_array).into_iter().flatten() {
+        let kind = variable["type"].as_str().unwrap_or_default();
+        put(&mut fields, name_of([variable["key"].as_str(), None, None]), kind, variable[kind].clone());
     }
     if let Some(hidden) = response.get("hidden").and_then(Value::as_object) {
         for (name, value) in hidden {
@@ -40,22 +59,20 @@ fn tally(posted: &Map<String, Value>) -> Option<Map<String, Value>> {
     let data = posted.get("data").filter(|_| posted.contains_key("eventType"))?;
     let mut fields = Map::new();
     for answer in data["fields"].as_array()? {
-        let name = answer["label"].as_str().or(answer["key"].as_str()).unwrap_or_default();
         let kind = match answer["type"].as_str().unwrap_or_default() {
             "INPUT_EMAIL" => "email",
             "INPUT_PHONE_NUMBER" => "phone_number",
             other => other,
         };
-        let options = answer["options"].as_array();
-        let chosen =
-            |id: &Value| options?.iter().find(|option| option["id"] == *id).map(|option| option["text"].clone());
+        let option = |option: &Value| Some((option["id"].as_str()?.to_owned(), option["text"].clone()));
+        let options: HashMap<String, Value> =
+            answer["options"].as_array().into_iter().flatten().filter_map(option).collect();
+        let chosen = |id: &Value| id.as_str().and_then(|id| options.get(id)).unwrap_or(id).clone();
         let value = match &answer["value"] {
-            Value::Array(ids) if options.is_some() => {
-                ids.iter().map(|id| chosen(id).unwrap_or_else(|| id.clone())).collect()
-            }
-            value => chosen(value).unwrap_or_else(|| value.clone()),
+            Value::Array(ids) => ids.iter().map(chosen).collect(),
+            value => chosen(value),
         };
-        put(&mut fields, name, kind, value);
+        put(&mut fields, name_of([answer["label"].as_str(), answer["key"].as_str(), None]), kind, value);
     }
     Some(fields)
 }
@@ -67,20 +84,37 @@ fn google_forms(posted: &Map<String, Value>) -> Option<Map<String, Value>> {
         Some([one]) => one.clone(),
         _ => answers.clone(),
     };
-    Some(named.iter().map(|(name, answers)| (name.clone(), value(answers))).collect())
+    Some(named.iter().map(|(name, answers)| (name_of([Some(name), None, None]), value(answers))).collect())
 }
 
-/// Adds an answer. A question's text says less of its kind than the service does, so an address is `email`, whatever was
-/// asked.
-fn put(fields: &mut Map<String, Value>, name: &str, kind: &str, value: Value) {
+/// The first of some names that is one, on one line and as long as a field's name may be.
+fn name_of(names: [Option<&str>; 3]) -> String {
+    let on_a_line = |name: &str| {
+        let words = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut name: String = words.chars().filter(|c| !breaks_a_line(*c)).collect();
+        while name.len() > NAME_BYTES {
+            name.pop();
+        }
+        name
+    };
+    let mut names = names.into_iter().flatten().map(on_a_line);
+    names.find(|name| !name.is_empty()).unwrap_or_else(|| "?".to_owned())
+}
+
+/// Adds an answer; those of questions with the same text become a list. A question's text says less of its kind than the
+/// service does, so an address is `email`, whatever was asked.
+fn put(fields: &mut Map<String, Value>, name: String, kind: &str, value: Value) {
     let known = match kind {
         "email" => Some("email"),
         "phone_number" => Some("phone"),
         _ => None,
     };
-    let name = known.filter(|known| !fields.contains_key(*known)).unwrap_or(name);
-    if !value.is_null() {
-        fields.entry(name.to_owned()).or_insert(value);
+    let name = known.filter(|known| !fields.contains_key(*known)).map_or(name, str::to_owned);
+    match fields.get_mut(&name) {
+        _ if value.is_null() => {}
+        None => _ = fields.insert(name, value),
+        Some(Value::Array(list)) => list.push(value),
+        Some(first) => *first = Value::Array(vec![first.take(), value]),
     }
 }
 
@@ -126,6 +160,12 @@ mod tests {
         assert_eq!(adapted(tally), json!({"Name": "Ada", "email": "a@b.example", "Size": ["L"]}));
         let google = json!({"namedValues": {"姓名": ["张三"], "Email": ["a@b.example"], "Colours": ["red", "blue"]}});
         assert_eq!(adapted(google), json!({"姓名": "张三", "Email": "a@b.example", "Colours": ["red", "blue"]}));
+        let twice = json!({"eventType": "x", "utm_source": "ads", "data": {"fields": [
+            {"label": "Comment\n here", "type": "INPUT_TEXT", "value": "a"}, {"label": "Comment here", "type": "INPUT_TEXT", "value": "b"},
+            {"label": " ", "key": "k", "type": "INPUT_TEXT", "value": "c"}, {"label": "长".repeat(300), "type": "INPUT_TEXT", "value": "d"}
+        ]}});
+        let long = "长".repeat(200);
+        assert_eq!(adapted(twice), json!({"Comment here": ["a", "b"], "k": "c", long: "d", "utm_source": "ads"}));
         let flat = json!({"your-name": "Ada", "data": {"fields": []}});
         assert_eq!(adapted(flat.clone()), flat);
     }

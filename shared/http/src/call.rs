@@ -61,12 +61,19 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
 pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
     let html =
         headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
-    html && is_form(headers)
+    html && (is_form(headers) || is_text(headers))
+}
+
+/// Whether a body is a plain text, as HTML forms can send it, too.
+fn is_text(headers: &HeaderMap) -> bool {
+    content_type(headers).is_some_and(|kind| kind.essence_str() == "text/plain")
 }
 
 /// Whether a plain HTML form was posted without asking for JSON. The answer is then a page or a redirect.
 pub fn is_plain_form(call: &Call) -> bool {
-    is_form(&call.headers) && !call.header("accept").is_some_and(|accept| accept.contains("application/json"))
+    let accepts = |kind: &str| call.header("accept").is_some_and(|accept| accept.contains(kind));
+    let is_form = is_form(&call.headers) || is_text(&call.headers) && accepts("text/html");
+    is_form && !accepts("application/json")
 }
 
 /// The language of an answer.

@@ -6,7 +6,7 @@ use crate::handler::Argument;
 use crate::input::malformed;
 use crate::operation::Operation;
 use crate::texts::{
-    Charset, RawField, RawFields, Texts, charset_of, exact, gathered, likely, lines, text_in, url_encoded,
+    Charset, RawField, RawFields, Texts, charset_of, exact, gathered, likely, lines, named_text, text_in, url_encoded,
 };
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -78,6 +78,16 @@ enum SentBody {
     Json(Bytes),
 }
 
+impl SentBody {
+    /// The fields as texts, if nothing of the form is needed for that.
+    fn of(raw: RawFields) -> SentBody {
+        match raw.plain() {
+            Some(texts) => SentBody::Fields(gathered(texts.pairs)),
+            None => SentBody::Raw(raw),
+        }
+    }
+}
+
 /// The fields of a posted form.
 #[derive(Clone, Debug)]
 pub struct Fields {
@@ -136,32 +146,48 @@ const FORM: &str = "form_id";
 const FORM_IN_PATH: &str = "form_id";
 
 impl PostedBy {
-    fn of(call: &Call, sent: &Sent) -> PostedBy {
+    /// A body that can't be read yet can't name its form, whose charset it needs.
+    fn of(call: &Call, sent: &Sent) -> Result<PostedBy> {
         let in_path = call.path.iter().find(|(name, _)| name == FORM_IN_PATH).map(|(_, form)| form.clone());
         let named = in_path.or_else(|| call.header("x-form-key").map(str::to_owned));
-        PostedBy {
-            form: named.or_else(|| sent.form()),
+        let form = named.or_else(|| sent.form());
+        if form.is_none() && matches!(sent.body, SentBody::Json(_)) {
+            return Err(Domain::Malformed(Malformed::Charset).into());
+        }
+        Ok(PostedBy {
+            form,
             origin: call.header("origin").filter(|origin| *origin != "null").map(str::to_owned),
             locale: call.header("accept-language").and_then(Locale::accepted),
             is_plain: is_plain_form(call),
-            content: sent.hash(&call.body),
-        }
+            content: sent.hash(),
+        })
     }
 }
 
 impl Sent {
-    /// SHA-256 of the fields, in any order; of the bytes if they aren't texts yet.
-    fn hash(&self, body: &[u8]) -> String {
-        let SentBody::Fields(fields) = &self.body else { return sha256_hex(body) };
-        let mut fields = fields.clone();
-        // A repeat of the same post is sent later.
-        for name in ["_elapsed", "_sent_at"] {
-            fields.remove(name);
-        }
-        for (name, value) in &self.query {
-            fields.entry(name.clone()).or_insert(Value::from(value.clone()));
-        }
-        sha256_hex(Value::Object(fields).to_string().as_bytes())
+    /// SHA-256 of the fields that count: a repeat of the same post has another time, and another token.
+    fn hash(&self) -> String {
+        let counts = |name: &[u8]| match name {
+            b"_gotcha" | b"_next" => true,
+            name => !name.starts_with(b"_") && name != b"captcha_token",
+        };
+        let mut parts: Vec<Vec<u8>> = match &self.body {
+            SentBody::Fields(fields) => {
+                let mut fields = fields.clone();
+                fields.retain(|name, _| counts(name.as_bytes()));
+                vec![Value::Object(fields).to_string().into_bytes()]
+            }
+            SentBody::Raw(raw) => {
+                let fields = raw.fields.iter().filter(|field| counts(&field.name));
+                fields.flat_map(|field| [field.name.clone(), field.value.clone()]).collect()
+            }
+            SentBody::Json(bytes) => vec![bytes.to_vec()],
+        };
+        let query = self.query.iter().filter(|(name, _)| counts(name.as_bytes()));
+        parts.extend(query.flat_map(|(name, value)| [name.clone().into_bytes(), value.clone().into_bytes()]));
+        // Lengths keep the parts apart.
+        let whole: Vec<u8> = parts.iter().flat_map(|part| [&part.len().to_be_bytes()[..], part].concat()).collect();
+        sha256_hex(&whole)
     }
 }
 
@@ -175,7 +201,7 @@ macro_rules! posted_argument {
 
             async fn read(call: &Call) -> Result<Self> {
                 let sent = Sent::of(call).await?;
-                let by = PostedBy::of(call, &sent);
+                let by = PostedBy::of(call, &sent)?;
                 Ok($name { sent, by, of: PhantomData })
             }
 
@@ -228,15 +254,11 @@ async fn body(call: &Call) -> Result<SentBody> {
         }
         None => url_encoded(&call.body, charset),
     };
-    Ok(match raw.plain() {
-        Some(texts) => SentBody::Fields(gathered(texts.pairs)),
-        None => SentBody::Raw(raw),
-    })
+    Ok(SentBody::of(raw))
 }
 
 fn json(body: &Bytes, charset: Option<Charset>) -> Result<SentBody> {
-    let named = charset.and_then(|charset| text_in(charset, body));
-    match named.or_else(|| text_in(UTF_8, body)) {
+    match named_text(charset, body) {
         Some(text) => Ok(SentBody::Fields(object(&text)?)),
         None => Ok(SentBody::Json(body.clone())),
     }
@@ -247,11 +269,7 @@ fn plain_text(body: &Bytes, charset: Option<Charset>) -> Result<SentBody> {
     if body.trim_ascii_start().starts_with(b"{") {
         return json(body, charset);
     }
-    let raw = lines(body, charset);
-    Ok(match raw.plain() {
-        Some(texts) => SentBody::Fields(gathered(texts.pairs)),
-        None => SentBody::Raw(raw),
-    })
+    Ok(SentBody::of(lines(body, charset)))
 }
 
 /// The charset of a media type.
@@ -274,10 +292,14 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<RawField>> {
     let mut violations = Violations::default();
     while let Some(field) = form.next_field().await.map_err(unreadable)? {
         // Browsers send an empty file for a file field that was left empty.
-        let is_file = field.file_name().is_some_and(|name| !name.is_empty());
+        let of_header = |parameter: &[u8]| parameter_in(field.headers(), parameter);
+        let is_file = match field.file_name() {
+            Some(name) => !name.is_empty(),
+            None => of_header(b"; filename=\"").is_some_and(|name| !name.is_empty()),
+        };
         let name = match field.name() {
             Some(name) => name.as_bytes().to_vec(),
-            None => name_in(field.headers()),
+            None => of_header(b"; name=\"").unwrap_or_default(),
         };
         let charset = field.content_type().and_then(|kind| charset_of(kind.get_param(mime::CHARSET)?.as_str()));
         let value = field.bytes().await.map_err(unreadable)?.to_vec();
@@ -291,11 +313,10 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<RawField>> {
     Ok(fields)
 }
 
-/// The name of a part whose name isn't in UTF-8: in no charset of the web, `"` is a part of another character.
-fn name_in(headers: &HeaderMap) -> Vec<u8> {
-    let header = headers.get(CONTENT_DISPOSITION).map(|header| header.as_bytes()).unwrap_or_default();
-    let begin = b"name=\"";
-    let at = header.windows(begin.len()).position(|some| some == begin).map(|at| at + begin.len());
-    let rest = at.map_or(&[][..], |at| &header[at..]);
-    rest.split(|byte| *byte == b'"').next().unwrap_or_default().to_vec()
+/// A parameter of a part's header whose bytes aren't UTF-8. In no charset that pages post in, `"` is a part of another
+/// character.
+fn parameter_in(headers: &HeaderMap, begin: &[u8]) -> Option<Vec<u8>> {
+    let header = headers.get(CONTENT_DISPOSITION)?.as_bytes();
+    let at = header.windows(begin.len()).position(|some| some == begin)? + begin.len();
+    Some(header[at..].split(|byte| *byte == b'"').next().unwrap_or_default().to_vec())
 }

@@ -55,6 +55,16 @@ pub(crate) fn likely(charset: Option<&str>, is_chinese: bool) -> Option<Charset>
     charset.and_then(charset_of).or(is_chinese.then_some(GB18030))
 }
 
+/// The text of bytes in the charset that their sender names, or in UTF-8. Clients name Latin 1 by habit, so UTF-8 goes before
+/// a charset in which any bytes are text.
+pub(crate) fn named_text(charset: Option<Charset>, bytes: &[u8]) -> Option<String> {
+    let named = |charset: Option<Charset>| text_in(charset?, bytes);
+    match charset.is_some_and(Encoding::is_single_byte) {
+        true => text_in(UTF_8, bytes).or_else(|| named(charset)),
+        false => named(charset).or_else(|| text_in(UTF_8, bytes)),
+    }
+}
+
 /// The text of bytes in a charset, without its byte order mark; none if they aren't in it.
 pub(crate) fn text_in(charset: Charset, bytes: &[u8]) -> Option<String> {
     let (bytes, charset) = match Encoding::for_bom(bytes) {
@@ -78,14 +88,27 @@ pub(crate) fn url_encoded(body: &Bytes, charset: Option<Charset>) -> RawFields {
     RawFields { fields: fields.collect(), charset }
 }
 
-/// The fields of a body with a line `name=value` for each.
+/// The fields of a text: a line `name=value` for each, where further lines of a value have no `=`; or a single line that is
+/// URL-encoded.
 pub(crate) fn lines(body: &Bytes, charset: Option<Charset>) -> RawFields {
-    let fields = body.split(|byte| *byte == b'\n').filter_map(|line| {
+    if body.contains(&b'&') && !body.trim_ascii().contains(&b'\n') {
+        return url_encoded(body, charset);
+    }
+    let mut fields: Vec<RawField> = Vec::new();
+    for line in body.strip_suffix(b"\n").unwrap_or(body).split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let at = line.iter().position(|byte| *byte == b'=')?;
-        Some(RawField { name: line[..at].to_vec(), value: line[at + 1..].to_vec(), charset: None })
-    });
-    RawFields { fields: fields.collect(), charset }
+        match (line.iter().position(|byte| *byte == b'='), fields.last_mut()) {
+            (Some(at), _) => {
+                fields.push(RawField { name: line[..at].to_vec(), value: line[at + 1..].to_vec(), charset: None });
+            }
+            (None, Some(last)) => {
+                last.value.push(b'\n');
+                last.value.extend(line);
+            }
+            (None, None) => {}
+        }
+    }
+    RawFields { fields, charset }
 }
 
 impl RawFields {
@@ -93,8 +116,14 @@ impl RawFields {
     pub fn plain(&self) -> Option<Texts> {
         let named = self.fields.iter().find(|field| field.name == CHARSET_FIELD);
         let named = named.and_then(|field| charset_of(std::str::from_utf8(&field.value).ok()?)).or(self.charset);
-        let of = |charset: Option<Charset>| self.all_in(charset, true);
-        of(named).or_else(|| self.all_in(Some(UTF_8), false))
+        // Clients name Latin 1 by habit, in which any bytes are text; what is UTF-8 can't be meant as that.
+        let in_utf_8 = || self.all_in(Some(UTF_8), false);
+        if named.is_some_and(Encoding::is_single_byte) && self.fields.iter().any(|field| !field.value.is_ascii()) {
+            return in_utf_8().or_else(|| self.all_in(named, true));
+        }
+        // Where a part names its charset, those that name none are in UTF-8.
+        let of_parts = self.fields.iter().any(|field| field.charset.is_some()).then_some(UTF_8);
+        self.all_in(named.or(of_parts), true).or_else(in_utf_8)
     }
 
     /// The fields as texts; those that aren't in UTF-8 nor in the likely charset are left in bytes.
@@ -103,9 +132,9 @@ impl RawFields {
             return texts;
         }
         let mut texts = Texts::default();
-        for RawField { name, value, .. } in &self.fields {
+        for RawField { name, value, charset } in &self.fields {
             let name = text_in(UTF_8, name).unwrap_or_else(|| percent_encode(name, NON_ALPHANUMERIC).to_string());
-            match text_in(UTF_8, value) {
+            match charset.and_then(|charset| text_in(charset, value)).or_else(|| text_in(UTF_8, value)) {
                 Some(value) => texts.pairs.push((name, value)),
                 None => {
                     texts.unreadable.insert(name, STANDARD.encode(value));
@@ -240,6 +269,12 @@ mod tests {
         let kept = raw.texts(likely(Some("utf-8"), false));
         assert_eq!((value(&kept, "email").as_str(), kept.pairs.len()), ("a@b.example", 1));
         assert_eq!(STANDARD.decode(&kept.unreadable["text"]).expect("Base64"), GB18030.encode("张三联通").0.to_vec());
+        // Latin 1 is named by habit.
+        let habit = url_encoded(&sent(UTF_8, &[("text", "张三 Zoë")]), charset_of("iso-8859-1"));
+        assert_eq!(value(&habit.texts(None), "text"), "张三 Zoë");
+        let latin_1 =
+            url_encoded(&sent(charset_of("latin1").expect("a charset"), &[("text", "Zoë")]), charset_of("latin1"));
+        assert_eq!(value(&latin_1.texts(None), "text"), "Zoë");
         // A wrong name is as good as none.
         let wrong = url_encoded(&sent(UTF_8, &[("text", "张三")]), charset_of("euc-jp"));
         assert_eq!(value(&wrong.texts(None), "text"), "张三");

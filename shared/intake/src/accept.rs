@@ -1,18 +1,22 @@
 //! Accepting a posted form: finds the form, screens the post, and stores the submission with its lead and demonstration.
 
-use crate::decide::{Known, Makes, known, makes, zone_of};
+use crate::decide::{Known, Makes, is_outrun, known, makes, zone_of};
 use crate::limits::limits;
+use crate::next::Next;
 use daybook_domain::ask::{Ask, Asked};
 use daybook_domain::enquiry::Enquiry;
+use daybook_domain::extra::MOST_FIELDS;
 use daybook_domain::form::Form;
-use daybook_domain::intake::{Controls, FollowUp, Intake, Limits, screen};
+use daybook_domain::intake::{Controls, ENQUIRY_BYTES, FollowUp, GOTCHA, Intake, Limits, screen};
 use daybook_domain::lead::{Lead, Status};
+use daybook_domain::masking::masked_fields;
+use daybook_domain::names::{MESSAGE, Names};
 use daybook_domain::organization::Organization;
 use daybook_domain::read::escape;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
 use daybook_domain::{
-    Conflict, Error as Domain, FormId, LeadId, Locale, RecordType, Rule, Stored, SubmissionId, Timestamp, Violations,
-    Zone,
+    Conflict, Error as Domain, FormId, LeadId, Locale, RecordType, Rule, Stored, SubmissionId, Timestamp, Unit,
+    Violations, Zone,
 };
 use daybook_http::{Cx, Error, Fields, Posted, PostedBy, PostedLater, Result, Sent, network, token};
 use daybook_records::{Draft, created};
@@ -58,8 +62,9 @@ impl Post {
     pub async fn of<A: Asked>(cx: &Cx, posted: Posted<A>) -> Result<Post> {
         let Posted { sent, by, .. } = posted;
         let at = FormAt::of(cx, &by).await?;
-        let (fields, unreadable) = readable(sent, &by, &at.form)?;
+        let (fields, unreadable) = readable::<A>(sent, &by, &at.form)?;
         let Intake { enquiry, asked, controls } = Intake::<A>::read(fields, &at.form.field_names)?;
+        check_room(&enquiry, &unreadable)?;
         Ok(Post { at, enquiry, ask: asked.into_ask(), controls, by, unreadable, follows: None })
     }
 
@@ -76,7 +81,7 @@ impl<A: Asked> Later<A> {
     pub async fn of(cx: &Cx, posted: PostedLater<A>) -> Result<Later<A>> {
         let PostedLater { sent, by, .. } = posted;
         let at = FormAt::of(cx, &by).await?;
-        let (fields, unreadable) = readable(sent, &by, &at.form)?;
+        let (fields, unreadable) = readable::<A>(sent, &by, &at.form)?;
         Ok(Later { follow_up: FollowUp::read(fields)?, at, by, unreadable })
     }
 }
@@ -90,20 +95,46 @@ impl<A> Later<A> {
 
 /// The fields of a post as texts. A script is told of fields that can't be read; a visitor couldn't correct them, so their
 /// bytes are kept.
-fn readable(sent: Sent, by: &PostedBy, form: &Form) -> Result<(Map<String, Value>, Map<String, Value>)> {
-    let Fields { fields, unreadable } = sent.fields(form)?;
-    if !by.is_plain {
-        let mut violations = Violations::default();
-        for name in unreadable.keys() {
-            let rule = Rule::format(
-                "in UTF-8, or in the charset that the request or the form names",
-                "采用 UTF-8，或请求、表单所声明的字符集",
-            );
-            violations.add(format!("/{}", escape(name)), rule);
-        }
-        violations.into_result()?;
+fn readable<A: Asked>(sent: Sent, by: &PostedBy, form: &Form) -> Result<(Map<String, Value>, Map<String, Value>)> {
+    let Fields { mut fields, unreadable } = sent.fields(form)?;
+    let mut violations = Violations::default();
+    for name in unreadable.keys().filter(|_| !by.is_plain) {
+        let rule = Rule::format(
+            "in UTF-8, or in the charset that the request or the form names",
+            "采用 UTF-8，或请求、表单所声明的字符集",
+        );
+        violations.add(format!("/{}", escape(name)), rule);
     }
-    Ok((fields, unreadable.into_iter().map(|(name, bytes)| (name, Value::from(bytes))).collect()))
+    let names = Names { usual: A::USUAL_NAMES, own: &form.field_names };
+    let stands_in = form.locale.pick("In no known charset; see the submission.", "字符集无法识别，请查看提交记录。");
+    for name in unreadable.keys() {
+        // A trap that is filled in is one in any charset, and a message that is required was written.
+        if name == GOTCHA {
+            fields.insert(GOTCHA.to_owned(), Value::from(stands_in));
+        } else if A::FIELDS.contains(&MESSAGE) && names.means::<A>(name, MESSAGE) {
+            fields.entry(MESSAGE).or_insert_with(|| Value::from(stands_in));
+        }
+    }
+    let kept = unreadable.into_iter().filter(|(name, _)| !name.starts_with('_'));
+    let kept = masked_fields(&kept.map(|(name, bytes)| (name, Value::from(bytes))).collect());
+    if kept.len() > MOST_FIELDS {
+        violations.add("/extra", Rule::TooLong { max: MOST_FIELDS, unit: Unit::Entries });
+    }
+    violations.into_result()?;
+    Ok((fields, kept))
+}
+
+/// Refuses bytes for which a submission has no room.
+fn check_room(enquiry: &Enquiry, unreadable: &Map<String, Value>) -> Result<()> {
+    let bytes = |json: serde_json::Result<String>| json.map_or(0, |json| json.len());
+    let all = bytes(serde_json::to_string(enquiry)) + bytes(serde_json::to_string(unreadable));
+    match unreadable.keys().next().filter(|_| all > ENQUIRY_BYTES) {
+        Some(name) => {
+            let rule = Rule::TooLong { max: ENQUIRY_BYTES, unit: Unit::Bytes };
+            Err(Domain::invalid(format!("/{}", escape(name)), rule).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// A form, and the context of its organisation.
@@ -131,6 +162,9 @@ pub struct Receipt {
     /// The existing lead with this e-mail address; only for trusted callers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<LeadId>,
+    /// What became of `_next`; only if the form has one.
+    #[serde(flatten)]
+    pub onward: Next,
 }
 
 /// Returns the submission that an anonymous follow-up adds to. It needs the token, or must come within 24 hours.
@@ -175,6 +209,8 @@ pub async fn accept<R: Reply>(post: Post, reply: impl Fn(Receipt, &Form) -> R) -
         _ => Zone::default(),
     };
     let first = submission(&cx, &post, &form, verdict, findings);
+    let told_in = post.by.locale.unwrap_or_default();
+    let onward = Next::of(&cx, &form, post.controls.next.as_deref(), told_in);
     for _ in 0..DECISIONS {
         let mut submission = first.clone();
         let (known, made) = match verdict {
@@ -186,14 +222,11 @@ pub async fn accept<R: Reply>(post: Post, reply: impl Fn(Receipt, &Form) -> R) -
             }
             Verdict::Held | Verdict::Spam | Verdict::Unknown(_) => (Known::default(), Makes::default()),
         };
-        let receipt = receipt(&cx, &submission, &known, made.lead.as_ref(), trusted).await?;
+        let receipt = receipt(&cx, &submission, &known, made.lead.as_ref(), (trusted, onward.clone())).await?;
         let (_, tx) = created(&cx, Tx::default(), Draft::of(submission)).await?;
         let tx = made.add_to(&cx, tx).await?;
         match cx.commit(tx, reply(receipt, &form)).await {
-            // Another request took the address first, or its lead was changed or deleted: decide again.
-            Err(Error::Domain(
-                Domain::Duplicate { .. } | Domain::Stale { .. } | Domain::Conflict(Conflict::ParentGone),
-            )) => {}
+            Err(error) if is_outrun(&error) => {}
             outcome => return outcome,
         }
     }
@@ -266,7 +299,7 @@ async fn receipt(
     submission: &Submission,
     known: &Known,
     made: Option<&Lead>,
-    trusted: bool,
+    (trusted, onward): (bool, Next),
 ) -> Result<Receipt> {
     let receipt = Receipt {
         id: submission.announced_lead_id(),
@@ -275,6 +308,7 @@ async fn receipt(
         created_at: submission.created_at,
         status: None,
         duplicate_of: None,
+        onward,
     };
     if !trusted {
         return Ok(receipt);

@@ -7,8 +7,8 @@ use daybook_domain::joined::Joined;
 use daybook_domain::lead::{Lead, LeadOrigin};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
-use daybook_domain::{Claim, DemoId, LeadId, Line, RecordType, Stored, Timestamp, Zone};
-use daybook_http::{Cx, Result};
+use daybook_domain::{Claim, Conflict, DemoId, Error as Domain, LeadId, Line, RecordType, Stored, Timestamp, Zone};
+use daybook_http::{Cx, Error, Result};
 use daybook_records::{Draft, created, updated};
 use daybook_store::Tx;
 
@@ -39,6 +39,19 @@ pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<Lead
         None => None,
     };
     Ok(Known { lead, previous: holder.previous.and_then(|id| LeadId::try_from(id).ok()) })
+}
+
+/// Whether another request was faster: it took the address, or changed or deleted the lead. Then it is decided again.
+pub(crate) fn is_outrun(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Domain(
+            Domain::Duplicate { .. }
+                | Domain::Stale { .. }
+                | Domain::NotFound(_)
+                | Domain::Conflict(Conflict::ParentGone)
+        )
+    )
 }
 
 /// The records that an accepted submission creates, and the lead that it adds to.

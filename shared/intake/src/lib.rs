@@ -6,10 +6,12 @@
 mod accept;
 mod decide;
 mod limits;
+mod next;
 mod release;
 mod thanks;
 
 pub use accept::{Later, Post, Receipt, accept, announced_lead, earlier, find_lead};
 pub use decide::zone_of;
+pub use next::Next;
 pub use release::release;
 pub use thanks::Thanks;

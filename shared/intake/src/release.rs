@@ -1,10 +1,10 @@
 //! Releasing a held submission: accepts it, and creates or joins its lead.
 
 use crate::accept::form_by_id;
-use crate::decide::{known, makes, zone_of};
+use crate::decide::{is_outrun, known, makes, zone_of};
 use daybook_domain::submission::{Submission, Verdict};
 use daybook_domain::{Conflict, Error as Domain, FormId, SubmissionId};
-use daybook_http::{Cx, Error, Result};
+use daybook_http::{Cx, Result};
 use daybook_records::{Draft, updated};
 use daybook_store::{Reply, Tx};
 
@@ -39,8 +39,7 @@ pub async fn release<R: Reply>(
         let (after, tx) = updated(cx, Tx::default(), &before, Draft::of(wanted)).await?;
         let tx = made.add_to(cx, tx).await?;
         match cx.commit(tx, reply(after)).await {
-            Err(Error::Domain(Domain::Duplicate { .. } | Domain::Conflict(Conflict::ParentGone))) => {}
-            Err(Error::Domain(Domain::Stale { .. })) if if_match.is_none() => {}
+            Err(error) if is_outrun(&error) => {}
             outcome => return outcome,
         }
     }

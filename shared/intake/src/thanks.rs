@@ -3,9 +3,8 @@
 use crate::accept::{Post, Receipt, accept};
 use askama::Template;
 use daybook_domain::Locale;
-use daybook_domain::origin::origin_of;
 use daybook_http::{
-    Answer, Call, Content, Created, Cx, Error, HttpReply, Operation, Result, is_plain_form, page, see_other,
+    Answer, Call, Content, Created, Error, HttpReply, Operation, Result, is_plain_form, page, see_other,
 };
 use daybook_store::{Answer as Kind, Reply};
 use serde::{Deserialize, Serialize};
@@ -20,11 +19,11 @@ pub struct Thanks<D = Receipt> {
 
 impl<D: Content + Clone> Thanks<D> {
     /// Stores a post and returns the reply; `data` makes the JSON for a script.
-    pub async fn accept(cx: &Cx, post: Post, data: impl Fn(Receipt) -> D) -> Result<Thanks<D>> {
-        let (next, locale) = (post.controls.next.clone(), post.enquiry.locale.or(post.by.locale));
+    pub async fn accept(post: Post, data: impl Fn(Receipt) -> D) -> Result<Thanks<D>> {
+        let locale = post.enquiry.locale.or(post.by.locale);
         accept(post, |receipt, form| Thanks {
+            next: receipt.onward.next.clone(),
             data: data(receipt),
-            next: next.clone().filter(|next| form.may_return_to(next) || is_ours(cx, next)),
             locale: locale.unwrap_or(form.locale),
         })
         .await
@@ -36,17 +35,6 @@ impl<D> Thanks<D> {
     pub fn with(data: D, locale: Locale) -> Thanks<D> {
         Thanks { data, next: None, locale }
     }
-}
-
-/// Whether a URL belongs to the deployment, or to one of its allowed origins.
-fn is_ours(cx: &Cx, next: &str) -> bool {
-    let settings = &cx.env.settings;
-    // Browsers drop tabs and read backslashes as slashes, so only plain characters are allowed.
-    let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    let own_path = plain && next.starts_with('/') && !next.starts_with("//");
-    let origin = origin_of(next);
-    let listed = |known: &str| origin.is_some() && origin_of(known) == origin;
-    own_path || listed(&settings.public_url) || settings.allowed_origins.iter().any(|known| listed(known))
 }
 
 impl<D: Content> Reply for Thanks<D> {

@@ -140,7 +140,8 @@ async fn send_again(
     let place = DueRef { at: if near { at.plus(FALLBACK_DELAY + timeout) } else { at }, id };
     let body = next(place.clone());
     let queue = worker.consumer.queue_of(&body);
-    due::put(env, &place, queue.name, &body).await?;
+    // A version that knows one queue only sends it there.
+    due::put(env, &place, worker.consumer.queue().name, &body).await?;
     if let Some(old) = message.due().filter(|old| **old != place) {
         due::remove(env, old).await?;
     }

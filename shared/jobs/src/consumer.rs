@@ -17,8 +17,8 @@ use std::time::Duration;
 pub struct Consumer<J> {
     /// Its queue.
     pub queue: Queue,
-    /// The queue in which jobs go on after their first turn, so that no short job waits behind them; by default the same.
-    pub long: Option<Line>,
+    /// The queue of long jobs, so that no short one waits behind them; by default they share the queue.
+    pub long: Option<LongJobs<J>>,
     /// The Lambda function that works on its queues.
     pub function: &'static str,
     /// Whether every deployment has it.
@@ -31,6 +31,15 @@ pub struct Consumer<J> {
     pub limits: Limits,
     /// How its jobs are retried.
     pub retry: RetryPolicy,
+}
+
+/// The queue of a consumer's long jobs. Any job goes on in it after its first turn.
+#[derive(Debug)]
+pub struct LongJobs<J> {
+    /// The queue.
+    pub line: Line,
+    /// Whether a job is known to be long from the start.
+    pub is_long: fn(&J) -> bool,
 }
 
 /// Whether a deployment has a consumer.
@@ -122,11 +131,15 @@ impl RetryPolicy {
 
 /// A consumer of jobs of any type.
 pub trait AnyConsumer: Sync {
-    /// The queue of its new jobs.
+    /// Its queue; not that of long jobs.
     fn queue(&self) -> Queue;
-    /// All of its queues, that of new jobs first.
+    /// All of its queues, that of long jobs last.
     fn lines(&self) -> Vec<Line>;
-    /// The queue of a message: another one after the job's first turn, if it has one for these.
+    /// All of its queues, and whether every deployment has them.
+    fn queues(&self) -> Vec<(Queue, Presence)> {
+        self.lines().into_iter().map(|line| (line.queue, self.presence())).collect()
+    }
+    /// The queue of a message.
     fn queue_of(&self, message: &str) -> Queue;
     /// The Lambda function that works on its queues.
     fn function(&self) -> &'static str;
@@ -151,12 +164,15 @@ impl<J: Serialize + DeserializeOwned> AnyConsumer for Consumer<J> {
 
     fn lines(&self) -> Vec<Line> {
         let first = Line { queue: self.queue, places: self.limits.places };
-        [first].into_iter().chain(self.long).collect()
+        [first].into_iter().chain(self.long.as_ref().map(|long| long.line)).collect()
     }
 
     fn queue_of(&self, message: &str) -> Queue {
-        let is_long = || serde_json::from_str::<Message<J>>(message).is_ok_and(|message| message.turns > 0);
-        self.long.filter(|_| is_long()).map_or(self.queue, |long| long.queue)
+        let Some(LongJobs { line, is_long }) = &self.long else { return self.queue };
+        match serde_json::from_str::<Message<J>>(message) {
+            Ok(message) if message.turns > 0 || is_long(&message.job) => line.queue,
+            Ok(_) | Err(_) => self.queue,
+        }
     }
 
     fn function(&self) -> &'static str {

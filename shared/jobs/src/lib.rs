@@ -15,7 +15,7 @@ mod trigger;
 mod worker;
 
 pub use batch::{Delivered, run_batch};
-pub use consumer::{AnyConsumer, Consumer, Limits, Line, Places, Presence, RetryPolicy};
+pub use consumer::{AnyConsumer, Consumer, Limits, Line, LongJobs, Places, Presence, RetryPolicy};
 pub use daybook_connectors::ai;
 pub use daybook_connectors::files;
 pub use daybook_connectors::hubspot;

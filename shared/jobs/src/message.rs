@@ -11,7 +11,7 @@ pub struct Message<J> {
     /// The number of earlier attempts.
     #[serde(default)]
     pub attempt: u32,
-    /// The number of turns of this attempt that are over.
+    /// The number of turns that it has had, in all attempts.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub turns: u32,
     /// The due item that keeps the job until it is done.

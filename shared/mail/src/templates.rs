@@ -343,7 +343,7 @@ fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
         (&["budget_range"], "Budget: ", "预算：", e.budget_range.map(|value| named(value, locale))),
     ];
     let marked = |value: String, differs: bool| match differs {
-        true => format!("{value}{}", locale.pick(" (the lead has another value)", "（与线索现有内容不同）")),
+        true => format!("{value}{}", locale.pick(" (not on the lead)", "（未写入线索）")),
         false => value,
     };
     let known = known.into_iter().filter_map(|(fields, english, chinese, value)| {

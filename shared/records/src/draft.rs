@@ -3,6 +3,7 @@
 use crate::context::{Fields, Model, WriteKind};
 use crate::moments::with_offsets;
 use crate::named::{known, named};
+use crate::people::check_owner;
 use crate::phone::dialled;
 use daybook_domain::edit::{Edit, made, merged};
 use daybook_domain::read::without_empty;
@@ -80,6 +81,9 @@ impl<T: Model> Draft<T> {
             }
         };
         let settled = T::settle(Edit { before, wanted, given: &given, again, at: cx.now() }, &context)?;
+        if T::OWNER.is_some_and(|field| given.contains_key(field)) {
+            check_owner(cx, before, &settled).await?;
+        }
         if dials { dialled(cx, before, settled).await } else { Ok(settled) }
     }
 }

@@ -25,6 +25,7 @@ pub use context::{Context, Fields, Model, WriteKind};
 pub use draft::{Draft, amended, draft};
 pub use erase::forget_address;
 pub use people::{
-    address_of, check_confirmed, is_still_invited, is_still_requested, take_mail, take_mail_to, with_owners,
+    address_of, check_confirmed, is_still_invited, is_still_requested, take_mail, take_mail_to, unless_suspended,
+    with_owners,
 };
 pub use pipelines::{pipeline_of, pipelines};

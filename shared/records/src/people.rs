@@ -8,7 +8,7 @@ use daybook_domain::invitation::Invitation;
 use daybook_domain::organization::Organization;
 use daybook_domain::permission::{Action, Grants, Resource, RoleRef};
 use daybook_domain::user::{Status, User, may_change};
-use daybook_domain::{ApiKeyId, Conflict, EmailAddress, Error as Domain, Line, Record as _, UserId};
+use daybook_domain::{ApiKeyId, Conflict, EmailAddress, Error as Domain, Line, Record, Rule, UserId};
 use daybook_store::rows::bucket::Rate;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::ticket::{Ticket, Use};
@@ -143,6 +143,35 @@ pub async fn check_confirmed(cx: &Cx) -> Result<()> {
         true => Ok(()),
         false => Err(Domain::Conflict(Conflict::AddressUnconfirmed).into()),
     }
+}
+
+/// Refuses giving a record to a user who is suspended, as it would lie idle. One who has it keeps it.
+pub(crate) async fn check_owner<T: Record>(cx: &Cx, before: Option<&T>, after: &T) -> Result<()> {
+    let (Some(field), Some(owner)) = (T::OWNER, after.owner()) else { return Ok(()) };
+    if cx.actor.owner() == Some(owner) || before.is_some_and(|before| before.owner() == Some(owner)) {
+        return Ok(());
+    }
+    match is_suspended(cx, owner).await? {
+        true => {
+            let rule = Rule::format("a user who isn't suspended", "是未停用的用户");
+            Err(Domain::invalid(format!("/{field}"), rule).into())
+        }
+        false => Ok(()),
+    }
+}
+
+/// The user, unless suspended.
+pub async fn unless_suspended(cx: &Cx, user: Option<UserId>) -> Result<Option<UserId>> {
+    match user {
+        Some(user) if !is_suspended(cx, user).await? => Ok(Some(user)),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Whether a user is suspended. That one exists at all is checked with all other references.
+async fn is_suspended(cx: &Cx, user: UserId) -> Result<bool> {
+    let user = cx.unscoped().find_often::<User>(user).await?;
+    Ok(user.is_some_and(|user| user.status == Status::Suspended))
 }
 
 /// Adds the update of the organisation's owners to a transaction that changes a user, if they change, and of its name, if

@@ -3,7 +3,7 @@
 
 use daybook_domain::demo::DemoType;
 use daybook_domain::enquiry::{ApplicationArea, BudgetRange, CompanySize, Industry, ProjectTimeline};
-use daybook_domain::extra::{MOST_CHARACTERS, NAME_CHARACTERS};
+use daybook_domain::extra::{MOST_CHARACTERS, MOST_NAME_BYTES};
 use daybook_domain::masking::{is_secret, masked_name};
 use daybook_domain::read::escape;
 use daybook_domain::words::is_han;
@@ -212,7 +212,7 @@ impl Case {
             "" => ("/".to_owned(), Err("invalid_format")),
             _ if text.starts_with('_') => (String::new(), Ok(Value::Null)),
             _ if text.contains(ends_a_line) => (format!("/{}", escape(text)), Err("control_character")),
-            _ if text.chars().count() > NAME_CHARACTERS => (format!("/{}", escape(text)), Err("too_long")),
+            _ if text.len() > MOST_NAME_BYTES => (format!("/{}", escape(text)), Err("too_long")),
             _ if is_secret(text) => (String::new(), Ok(json!("***"))),
             _ => (String::new(), Ok(json!("x"))),
         };

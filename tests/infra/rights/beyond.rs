@@ -41,9 +41,7 @@ fn beyond_the_table(template: &Template, function: &str) -> BTreeSet<String> {
                 let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"];
                 may.extend(actions.map(|action| (action, address.clone())));
             }
-            if function == "sweep"
-                || function == "dispatch" && consumer.wants_entries() && line.queue == consumer.queue()
-            {
+            if function == "sweep" || function == "dispatch" && consumer.wants_entries() {
                 may.push(("sqs:SendMessage", address));
             }
         }

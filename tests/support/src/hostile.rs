@@ -26,7 +26,11 @@ pub fn hostile_bodies() -> Vec<HostileBody> {
     let values = json!(vec!["9".repeat(400); 33]);
     let conditions: Map<String, Value> =
         ["name", "email", "company"].iter().map(|field| ((*field).to_owned(), values.clone())).collect();
+    let ids: Vec<String> = (0..9_000).map(|n| format!("{n:05}")).collect();
+    let options: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+    let choices = json!({"eventType": "x", "data": {"fields": [{"value": ids, "options": options}]}});
     let bodies = vec![
+        ("a webhook of many choices", JSON, choices.to_string()),
         ("many empty fields", JSON, fields(20_000, "f", json!("")).to_string()),
         ("many misspelt fields", JSON, fields(12_000, "first_nam", json!(1)).to_string()),
         ("deep lists", JSON, format!("{{\"a\": {}{}}}", "[".repeat(100), "]".repeat(100))),

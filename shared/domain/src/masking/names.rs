@@ -122,7 +122,7 @@ const SIGNS: [char; 5] = ['{', '}', '"', ':', '='];
 const ENCODINGS: usize = 4;
 
 /// The most bytes of a name. Longer ones count as secrets without being read.
-pub(super) const NAME_BYTES: usize = 600;
+pub(crate) const NAME_BYTES: usize = 600;
 
 /// Whether the name of a field denotes a secret. Names are compared decoded, in lower case and without separators. A
 /// name of more than 600 bytes counts as one, also if it is that long in NFKC only.
