@@ -22,11 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Counts {
     /// The number of open WebSockets.
-    active_connections: u64,
+    pub(crate) active_connections: u64,
     /// The number of users of all organisations.
-    total_users: u64,
+    pub(crate) total_users: u64,
     /// The number of conversations with the AI, of all organisations.
-    total_conversations: u64,
+    pub(crate) total_conversations: u64,
 }
 
 /// The numbers that a process has read last. Clones share them.

@@ -233,10 +233,6 @@ impl Argument for PathText {
 
 pub(crate) fn json_body(call: &Call) -> Result<Value> {
     let kind = content_type(&call.headers);
-    // Where nothing is required, nothing need be sent.
-    if kind.is_none() && call.body.is_empty() {
-        return Ok(Value::Object(Map::new()));
-    }
     let is_json = kind.is_some_and(|kind| kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));
     if !is_json {
         return Err(Domain::MediaType { expected: JSON }.into());
