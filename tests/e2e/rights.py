@@ -17,12 +17,12 @@ def without_right(journey):
 
 
 def a_lead_is_refused(journey):
-    lead = {"email": "refused@example.com"}
+    lead = {"email": "turned-away@example.com"}
     with taken_away(journey.emulator, "submit-lead", "dynamodb:PutItem"):
         answer = journey.call("POST", "/api/leads", lead)
         assert answer.status in (500, 503), answer.status
         assert b"AccessDenied" not in answer.body, answer.body
-    found = journey.signed_in("GET", "/api/leads?search=refused").expect(200).json["data"]
+    found = journey.signed_in("GET", "/api/leads?search=turned-away").expect(200).json["data"]
     assert found == [], found
     journey.call("POST", "/api/leads", lead).expect(201)
 
