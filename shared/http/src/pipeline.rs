@@ -6,7 +6,7 @@ use crate::call::{Call, Places, content_type, is_form};
 use crate::problem::{Problem, with_request_id};
 use crate::reply::Answer;
 use crate::routes::Route;
-use crate::texts::{charset_of, gathered, url_encoded};
+use crate::texts::{charset_in, gathered, url_encoded};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
@@ -256,9 +256,8 @@ fn journaled_body(headers: &HeaderMap, body: &Bytes) -> Option<Value> {
         return serde_json::from_slice(body).ok().filter(Value::is_object);
     }
     if is_form(headers) && kind.type_() == mime::APPLICATION {
-        let charset = kind.get_param(mime::CHARSET).and_then(|charset| charset_of(charset.as_str()));
         // What is in no charset that is named isn't text; the submission has its bytes.
-        return url_encoded(body, charset).plain().map(|texts| Value::Object(gathered(texts.pairs)));
+        return url_encoded(body, charset_in(&kind)).plain().map(|texts| Value::Object(gathered(texts.pairs)));
     }
     None
 }

@@ -6,7 +6,7 @@ use crate::handler::Argument;
 use crate::input::malformed;
 use crate::operation::Operation;
 use crate::texts::{
-    Charset, RawField, RawFields, Texts, charset_of, exact, gathered, likely, lines, named_text, text_in, url_encoded,
+    Charset, RawField, RawFields, Texts, charset_in, exact, gathered, likely, lines, named_text, text_in, url_encoded,
 };
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -20,7 +20,6 @@ use daybook_domain::{Error as Domain, Locale, Malformed, Rule, Violations};
 use daybook_store::{Error, Result, sha256_hex};
 use encoding_rs::UTF_8;
 use futures::stream;
-use mime::Mime;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -272,11 +271,6 @@ fn plain_text(body: &Bytes, charset: Option<Charset>) -> Result<SentBody> {
     Ok(SentBody::of(lines(body, charset)))
 }
 
-/// The charset of a media type.
-pub(crate) fn charset_in(kind: &Mime) -> Option<Charset> {
-    charset_of(kind.get_param(mime::CHARSET)?.as_str())
-}
-
 fn object(text: &str) -> Result<Map<String, Value>> {
     match serde_json::from_str(&exact(text)).map_err(|error| malformed(&error))? {
         Value::Object(fields) => Ok(fields),
@@ -301,7 +295,7 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<RawField>> {
             Some(name) => name.as_bytes().to_vec(),
             None => of_header(b"; name=\"").unwrap_or_default(),
         };
-        let charset = field.content_type().and_then(|kind| charset_of(kind.get_param(mime::CHARSET)?.as_str()));
+        let charset = field.content_type().and_then(charset_in);
         let value = field.bytes().await.map_err(unreadable)?.to_vec();
         if is_file {
             let place = format!("/{}", escape(&String::from_utf8_lossy(&name)));

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::{Encoding, GB18030, UTF_8};
+use mime::Mime;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode, percent_encode};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -46,8 +47,13 @@ pub(crate) struct Texts {
 }
 
 /// The charset of a label, such as `GBK` or `utf8`.
-pub(crate) fn charset_of(label: &str) -> Option<Charset> {
+fn charset_of(label: &str) -> Option<Charset> {
     Encoding::for_label(label.trim().as_bytes())
+}
+
+/// The charset of a media type.
+pub(crate) fn charset_in(kind: &Mime) -> Option<Charset> {
+    charset_of(kind.get_param(mime::CHARSET)?.as_str())
 }
 
 /// What a form's bytes are in if nothing says so and they aren't UTF-8.

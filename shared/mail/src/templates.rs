@@ -322,7 +322,7 @@ fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
     let products = products.map(|products| products.joined(locale.pick(", ", "、")));
     let known = [
         (&["first_name", "last_name"][..], "Name: ", "姓名：", name),
-        (&["email"], "E-mail: ", "邮箱：", Some(e.email.to_string())),
+        (&[], "E-mail: ", "邮箱：", Some(e.email.to_string())),
         (&["phone"], "Phone: ", "电话：", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
         (&["company"], "Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
         (&["job_title"], "Position: ", "职位：", text(&e.job_title)),
