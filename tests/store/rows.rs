@@ -1,12 +1,13 @@
 //! Tests of operational rows: rate limit buckets, due items and mail deliveries.
 
-use daybook_domain::EntryId;
+use daybook_domain::{EntryId, JobId};
 use daybook_local::DEFAULT_ORG;
 use daybook_store::EntryRef;
 use daybook_store::rows::attempts;
 use daybook_store::rows::bucket::{Rate, Taken, close, take};
 use daybook_store::rows::delivery::{self, Settled, State, Turn};
 use daybook_store::rows::due::{self, DueRef};
+use daybook_store::rows::paused_job;
 use daybook_testing::World;
 use futures::future::join_all;
 use std::time::Duration;
@@ -180,4 +181,27 @@ async fn of_many_workers_one_gets_a_delivery_and_what_is_over_stays_over() {
         delivery::read(env, entry, "mail").await.expect("a read").expect("a row").remote_id.as_deref(),
         Some("1")
     );
+}
+
+#[tokio::test]
+async fn what_a_paused_job_needs_is_kept_in_parts_and_goes_as_a_whole() {
+    let world = World::new().await;
+    let (env, org) = (&world.system.env, DEFAULT_ORG);
+    let job = JobId::new(env.ids.next());
+    let rows = async || world.raw.everything().iter().filter(|item| item.to_string().contains("#paused-job#")).count();
+    let read = async || paused_job::read::<String>(env, org, job).await.expect("a read");
+    assert_eq!(read().await, None);
+    // Parts end between characters of two and of three bytes, too.
+    for (text, parts) in
+        [("a".repeat(1_000_000), 4), ("é".repeat(400_000), 3), ("一".repeat(250_001), 3), ("b".into(), 1)]
+    {
+        paused_job::keep(env, org, job, &text).await.expect("a write");
+        assert_eq!(read().await.as_ref(), Some(&text));
+        assert_eq!(rows().await, parts, "the parts of the pause before are gone");
+    }
+    assert_eq!(paused_job::read::<u64>(env, org, job).await.expect("a read"), None, "another version's is no error");
+    world.clock.advance(Duration::from_secs(86_401));
+    assert_eq!(read().await, None, "it is too old to go on with");
+    paused_job::remove(env, org, job).await.expect("a removal");
+    assert_eq!(rows().await, 0);
 }

@@ -7,9 +7,10 @@ use daybook_domain::audit::{Filter, Format};
 use daybook_domain::job::Job;
 use daybook_jobs::files::{Files, Writing};
 use daybook_records::power::Power;
-use daybook_store::rows::paused_file::PausedFile;
+use daybook_store::rows::paused_job;
 use daybook_store::schema::day_of;
 use daybook_store::{Cx, Result};
+use serde::{Deserialize, Serialize};
 
 /// How many entries are read per page.
 const AT_ONCE: usize = 200;
@@ -20,14 +21,27 @@ const CHUNK: usize = 1 << 20;
 /// The most bytes of a file.
 const MOST_BYTES: u64 = 2 << 30;
 
+/// A file that is partly written.
+#[derive(Serialize, Deserialize)]
+struct PausedFile {
+    /// What the file store needs to go on with it.
+    file: String,
+    /// The number of bytes written.
+    bytes: u64,
+    /// Whether it has entries.
+    has_entries: bool,
+    /// The cursor of the page that follows.
+    cursor: String,
+}
+
 /// Writes the entries, the newest first. An attempt that goes on with a paused file and fails leaves the next one to begin
 /// anew, as the file may be gone.
 pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, what: (Format, &Filter), turn: Turn) -> Result<Progress> {
-    let paused = PausedFile::read(&cx.env, cx.org, job.id).await?;
+    let paused: Option<PausedFile> = paused_job::read(&cx.env, cx.org, job.id).await?;
     let is_resumed = paused.is_some();
     let written = write(cx, files, job, what, (turn, paused)).await;
     if written.is_err() && is_resumed {
-        PausedFile::remove(&cx.env, cx.org, job.id).await?;
+        paused_job::remove(&cx.env, cx.org, job.id).await?;
     }
     written
 }
@@ -80,14 +94,15 @@ async fn write(
         {
             written += add(&mut writing, &mut file).await?;
             if let Some(paused) = writing.pause().await.map_err(unwritten)? {
-                let paused = PausedFile::new(paused, written, file.has_entries(), cursor.clone(), cx.now());
-                paused.keep(&cx.env, cx.org, job.id).await?;
+                let (has_entries, cursor) = (file.has_entries(), cursor.clone());
+                let paused = PausedFile { file: paused, bytes: written, has_entries, cursor };
+                paused_job::keep(&cx.env, cx.org, job.id, &paused).await?;
                 return Ok(Progress::Paused);
             }
         }
     }
     // Removed first: a finished file can't be gone on with.
-    PausedFile::remove(&cx.env, cx.org, job.id).await?;
+    paused_job::remove(&cx.env, cx.org, job.id).await?;
     let bytes = writing.finish().await.map_err(unwritten)?;
     let name = format!("audit-log-{}.{}", day_of(job.created_at), format.extension());
     Ok(job.with_file(name, bytes, cx.now()).into())

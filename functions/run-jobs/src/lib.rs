@@ -25,6 +25,7 @@ use daybook_store::rows::chat::ChatState;
 use daybook_store::rows::credential::Credential;
 use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::key_secret::KeySecret;
+use daybook_store::rows::paused_job;
 use daybook_store::rows::second_factor::SecondFactor;
 use daybook_store::rows::session::Session;
 use daybook_store::{Cx, EntryRef, Env, Error, Fact, Kept, Result, Settings, Tx};
@@ -118,6 +119,7 @@ async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) 
         Err(error) => {
             let failed =
                 job.failed("it failed several times; ask for it again, and give the operator of Daybook its id");
+            paused_job::remove(env, cx.org, id).await?;
             end(&cx, &job, failed).await?;
             return Ok(Outcome::Failed(error.chain()));
         }
@@ -130,12 +132,8 @@ async fn done(files: &dyn Files, cx: &Cx, fact: &Fact, job: &Stored<Job>) -> Res
     let turn = Turn::begin(&cx.env);
     match &job.work {
         Work::AuditExport { format, filter } => audit_export::run(cx, files, job, (*format, filter), turn).await,
-        Work::PersonExport { .. } => {
-            person_export::run(cx, files, job, &subject(cx, fact, job).await?).await.map(Progress::from)
-        }
-        Work::PersonErasure { .. } => {
-            erasure::run(cx, files, job, &subject(cx, fact, job).await?).await.map(Progress::from)
-        }
+        Work::PersonExport { .. } => person_export::run(cx, files, job, &subject(cx, fact, job).await?, turn).await,
+        Work::PersonErasure { .. } => erasure::run(cx, files, job, &subject(cx, fact, job).await?, turn).await,
         Work::Removal { record } => family::remove(cx, job, *record, turn).await,
         Work::Return { record } => family::restore(cx, job, *record, turn).await,
         Work::Fork { message, from, to } => conversation::copy(cx, job, (*from, *message, *to), turn).await,

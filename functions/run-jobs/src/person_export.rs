@@ -1,6 +1,7 @@
 //! The job that exports all personal data of a person to a JSON file.
 
-use crate::person::{Known, known};
+use crate::person::{Known, known, pause};
+use crate::turn::{Progress, Turn};
 use crate::unwritten;
 use daybook_audit::{Entry, Shown, WhoKind, shown};
 use daybook_domain::job::Job;
@@ -11,19 +12,18 @@ use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::{delivery, ledger, suppression};
 use daybook_store::schema::day_of;
 use daybook_store::{Cx, Error, Kept, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How many entries are read at once.
 const AT_ONCE: usize = 100;
 
-/// The content of the file, but for the entries of the audit log, which are its last field.
+/// The first fields of the file; the entries of the audit log and the mails follow.
 #[derive(Serialize)]
 struct PersonExport {
     email: EmailAddress,
     generated_at: Timestamp,
     records: Vec<ExportedRecord>,
-    mails: Vec<ExportedMail>,
     gets_no_mail: bool,
     sync: Vec<ledger::Row>,
     mentioned_by: Vec<AnyId>,
@@ -38,7 +38,7 @@ struct ExportedRecord {
     record: Value,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ExportedMail {
     mail: String,
     entry: EntryId,
@@ -46,22 +46,83 @@ struct ExportedMail {
     delivery: delivery::Delivery,
 }
 
+/// What was written in earlier turns.
+#[derive(Default, Serialize, Deserialize)]
+struct Written {
+    /// The paused file.
+    file: Option<String>,
+    /// The number of entries that were read.
+    entries: usize,
+    /// Whether any of these is in the file.
+    has_entries: bool,
+    /// The mails of these.
+    mails: Vec<ExportedMail>,
+}
+
 /// Writes the data that existed at the time of the request.
-pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -> Result<Job> {
-    let Known { records, mentions, entries, mentioning, .. } = known(cx, &subject.address, job.created_at).await?;
+pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject, turn: Turn) -> Result<Progress> {
+    let Some((known, mut done)) = known::<Written>(cx, subject, job, turn).await? else { return Ok(Progress::Paused) };
+    let failed = |error| Error::internal("write a job's file", error);
+    let key = job.file_key(cx.org);
+    let mut file = match done.file.take() {
+        Some(paused) => files.resume(&key, &paused).await.map_err(unwritten)?,
+        None => {
+            let text = serde_json::to_string_pretty(&export(cx, subject, &known).await?).map_err(failed)?;
+            let mut file = files.begin(&key, "application/json").await.map_err(unwritten)?;
+            let fields = text.strip_suffix("\n}").unwrap_or(&text);
+            file.add(format!("{fields},\n  \"audit_log\": [").as_bytes()).await.map_err(unwritten)?;
+            file
+        }
+    };
+    for some in known.entries.get(done.entries..).unwrap_or_default().chunks(AT_ONCE) {
+        let mut facts = Vec::with_capacity(some.len());
+        for entry in some {
+            facts.extend(cx.journal().fact(*entry).await?);
+            for (mail, delivery) in delivery::of_entry(&cx.env, cx.org, *entry).await? {
+                done.mails.push(ExportedMail { mail, entry: *entry, delivery });
+            }
+        }
+        while !facts.is_empty() {
+            let Shown { entries, left } = shown(cx, &Power::everything(), facts).await?;
+            for entry in entries.into_iter().map(of_others_hidden) {
+                let text = serde_json::to_string_pretty(&entry).map_err(failed)?;
+                let separator = if done.has_entries { ",\n" } else { "\n" };
+                file.add(format!("{separator}{text}").as_bytes()).await.map_err(unwritten)?;
+                done.has_entries = true;
+            }
+            facts = left;
+        }
+        done.entries += some.len();
+        if turn.is_over() && done.entries < known.entries.len() {
+            done.file = file.pause().await.map_err(unwritten)?;
+            if done.file.is_some() {
+                pause(cx, job, known, done).await?;
+                return Ok(Progress::Paused);
+            }
+        }
+    }
+    let mails = serde_json::to_string_pretty(&done.mails).map_err(failed)?;
+    file.add(format!("\n],\n  \"mails\": {mails}\n}}\n").as_bytes()).await.map_err(unwritten)?;
+    let bytes = file.finish().await.map_err(unwritten)?;
+    let name = format!("person-{}.json", day_of(job.created_at));
+    Ok(job.with_file(name, bytes, cx.now()).into())
+}
+
+/// The first fields of the file.
+async fn export(cx: &Cx, subject: &DataSubject, known: &Known) -> Result<PersonExport> {
     let mut export = PersonExport {
         email: subject.address.clone(),
         generated_at: cx.now(),
         records: Vec::new(),
-        mails: Vec::new(),
         gets_no_mail: suppression::holds(&cx.env, cx.org, &subject.address).await?,
         sync: Vec::new(),
         // The data of others isn't disclosed; only the ids of what mentions the person.
-        mentioned_by: mentions,
-        mentioned_in: mentioning,
+        mentioned_by: known.mentions.clone(),
+        mentioned_in: known.mentioning.clone(),
     };
     // Earlier requests about the person aren't their data.
-    for record in records.iter().filter(|record| record.id.kind != RecordType::Job) {
+    for found in known.records.iter().filter(|found| found.id.kind != RecordType::Job) {
+        let Some(record) = found.read(cx).await? else { continue };
         export.records.push(ExportedRecord {
             in_trash: record.kept == Kept::InTrash,
             kind: record.id.kind.name(),
@@ -71,36 +132,7 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject) -
             export.sync.extend(ledger::read(&cx.env, cx.org, ledger::HUBSPOT, record.id).await?);
         }
     }
-    for entry in &entries {
-        for (mail, delivery) in delivery::of_entry(&cx.env, cx.org, *entry).await? {
-            export.mails.push(ExportedMail { mail, entry: *entry, delivery });
-        }
-    }
-    let failed = |error| Error::internal("write a job's file", error);
-    let text = serde_json::to_string_pretty(&export).map_err(failed)?;
-    let mut file = files.begin(&job.file_key(cx.org), "application/json").await.map_err(unwritten)?;
-    let fields = text.strip_suffix("\n}").unwrap_or(&text);
-    file.add(format!("{fields},\n  \"audit_log\": [").as_bytes()).await.map_err(unwritten)?;
-    let mut separator = "\n";
-    for some in entries.chunks(AT_ONCE) {
-        let mut facts = Vec::with_capacity(some.len());
-        for entry in some {
-            facts.extend(cx.journal().fact(*entry).await?);
-        }
-        while !facts.is_empty() {
-            let Shown { entries, left } = shown(cx, &Power::everything(), facts).await?;
-            for entry in entries.into_iter().map(of_others_hidden) {
-                let text = serde_json::to_string_pretty(&entry).map_err(failed)?;
-                file.add(format!("{separator}{text}").as_bytes()).await.map_err(unwritten)?;
-                separator = ",\n";
-            }
-            facts = left;
-        }
-    }
-    file.add(b"\n]}\n").await.map_err(unwritten)?;
-    let bytes = file.finish().await.map_err(unwritten)?;
-    let name = format!("person-{}.json", day_of(job.created_at));
-    Ok(job.with_file(name, bytes, cx.now()))
+    Ok(export)
 }
 
 /// Removes the IP address and the client of other people's actions, as these are their data.

@@ -6,6 +6,7 @@ use crate::item::{Item, key_of};
 use crate::schema::{Key, Range};
 use crate::{Error, Result};
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 
 /// The maximum number of actions in a transaction (DynamoDB).
@@ -59,7 +60,7 @@ pub struct QueryAsk {
 }
 
 /// A position in a range.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The item's key.
     pub key: Key,

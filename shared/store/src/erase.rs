@@ -16,6 +16,7 @@ use daybook_domain::permission::Grants;
 use daybook_domain::{
     AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, RecordType, Stored, Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -66,22 +67,6 @@ impl Cx {
     pub fn erasure(&self) -> Erasure<'_> {
         Erasure { cx: self }
     }
-
-    async fn each_item(&self, question: &Question<'_>, see: impl FnMut(Item)) -> Result<()> {
-        self.each_in(&question.range(), see).await
-    }
-
-    async fn each_in(&self, range: &Range, mut see: impl FnMut(Item)) -> Result<()> {
-        let mut after = None;
-        loop {
-            let page = self.env.table.query(range, asked(after)).await?;
-            page.items.into_iter().for_each(&mut see);
-            match page.more {
-                Some(more) => after = Some(more),
-                None => return Ok(()),
-            }
-        }
-    }
 }
 
 /// The records of a type.
@@ -95,20 +80,28 @@ pub struct Every<'a, T> {
 impl<T: Record> Every<'_, T> {
     /// Calls `see` with every record of a type that hasn't expired.
     pub async fn each(self, mut see: impl FnMut(Stored<T>)) -> Result<()> {
+        let mut after = None;
+        loop {
+            after = self.each_of_page(after, &mut see).await?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Calls `see` with the records of the page after a position that haven't expired; returns the position of the last, if
+    /// there may be more.
+    pub async fn each_of_page(
+        &self,
+        after: Option<Position>,
+        mut see: impl FnMut(Stored<T>),
+    ) -> Result<Option<Position>> {
         let now = self.cx.now().as_second();
-        let mut unreadable = None;
-        self.cx
-            .each_in(&self.range(), |item| {
-                if !expires_after(&item, now) {
-                    return;
-                }
-                match record_of(item) {
-                    Ok(record) => see(record),
-                    Err(error) => unreadable = Some(error),
-                }
-            })
-            .await?;
-        unreadable.map_or(Ok(()), Err)
+        let page = self.cx.env.table.query(&self.range(), asked(after)).await?;
+        for item in page.items.into_iter().filter(|item| expires_after(item, now)) {
+            see(record_of(item)?);
+        }
+        Ok(page.more)
     }
 
     /// The first page of a type's records, including expired ones in the trash.
@@ -117,7 +110,17 @@ impl<T: Record> Every<'_, T> {
         page.items.into_iter().map(record_of).collect()
     }
 
-    fn range(self) -> Range {
+    /// One of them by its id, even while it is hidden because a parent of it is being deleted.
+    pub async fn find(self, id: AnyId) -> Result<Option<Stored<T>>> {
+        let key = match self.kept {
+            Kept::Live => Place::Record(self.cx.org, id).key(),
+            Kept::InTrash => Place::Trash(self.cx.org, id).key(),
+        };
+        let item = self.cx.env.table.get(&key).await?;
+        item.filter(|item| expires_after(item, self.cx.now().as_second())).map(record_of).transpose()
+    }
+
+    fn range(&self) -> Range {
         match self.kept {
             Kept::Live => Question::Records(self.cx.org, T::TYPE).range(),
             Kept::InTrash => Question::Trashed(self.cx.org, T::TYPE).range(),
@@ -125,34 +128,55 @@ impl<T: Record> Every<'_, T> {
     }
 }
 
+/// A position in the journal: a day, and the last detail read of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalPosition {
+    day: Timestamp,
+    after: Option<Position>,
+}
+
 impl Journal<'_> {
     /// Calls `see` with every stored entry and its detail, day by day. Leaves out entries without a detail, entries
     /// that record an erasure, and entries that can't be parsed.
     pub async fn each(self, mut see: impl FnMut(&Fact, &Value)) -> Result<()> {
-        let (now, latest) = (self.cx.now(), self.cx.now().plus(CLOCK_AHEAD));
-        let (first, last) = (EntryId::first_at(Timestamp::UNIX_EPOCH), EntryId::last_at(latest));
-        let mut day = self.cx.org.time().min(now).max(now.minus(RETENTION)).start_of_day();
-        while day <= latest {
-            let mut facts = BTreeMap::new();
-            self.cx
-                .each_item(&Question::Facts(self.cx.org, day, first, last), |item| {
-                    let fact = parse_item::<SignedFact>(item).ok().filter(|fact| fact.event != Event::AuditErased);
-                    facts.extend(fact.map(|fact| (fact.id, fact.into_fact())));
-                })
-                .await?;
-            self.cx
-                .each_item(&Question::Details(self.cx.org, day), |item| {
-                    let json = item.get("json").and_then(|json| json.as_s().ok());
-                    let detail = json.and_then(|json| serde_json::from_str::<Value>(json).ok());
-                    let fact = entry_of(&item).and_then(|entry| facts.get(&entry));
-                    if let (Some(fact), Some(detail)) = (fact, detail) {
-                        see(fact, &detail);
-                    }
-                })
-                .await?;
-            day = day.plus(DAY);
+        let mut after = None;
+        loop {
+            after = self.each_of_page(after, &mut see).await?;
+            if after.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// The same for one page; returns the position from which the next one goes on, if there may be more.
+    pub async fn each_of_page(
+        self,
+        after: Option<JournalPosition>,
+        mut see: impl FnMut(&Fact, &Value),
+    ) -> Result<Option<JournalPosition>> {
+        let (now, latest) = (self.cx.now(), self.cx.now().plus(CLOCK_AHEAD));
+        let first = || self.cx.org.time().min(now).max(now.minus(RETENTION)).start_of_day();
+        let JournalPosition { day, after } = after.unwrap_or_else(|| JournalPosition { day: first(), after: None });
+        let table = &self.cx.env.table;
+        let page = table.query(&Question::Details(self.cx.org, day).range(), asked(after)).await?;
+        let ids = || page.items.iter().filter_map(entry_of);
+        if let (Some(first), Some(last)) = (ids().min(), ids().max()) {
+            let facts = table.query_all(&Question::Facts(self.cx.org, day, first, last).range()).await?;
+            let facts = facts.into_iter().filter_map(|item| parse_item::<SignedFact>(item).ok());
+            let facts = facts.filter(|fact| fact.event != Event::AuditErased);
+            let facts: BTreeMap<EntryId, Fact> = facts.map(|fact| (fact.id, fact.into_fact())).collect();
+            for item in &page.items {
+                let detail = text(item, "json").and_then(|json| serde_json::from_str::<Value>(json).ok());
+                if let (Some(fact), Some(detail)) = (entry_of(item).and_then(|entry| facts.get(&entry)), detail) {
+                    see(fact, &detail);
+                }
+            }
+        }
+        let next = day.plus(DAY);
+        Ok(match page.more {
+            Some(after) => Some(JournalPosition { day, after: Some(after) }),
+            None => (next <= latest).then_some(JournalPosition { day: next, after: None }),
+        })
     }
 
     /// Erases the details of entries; `by` is the record that requests it.

@@ -52,6 +52,7 @@ pub use ask::{Order, PageAsk};
 pub use clock::{Clock, Ids};
 pub use cx::{Cx, Decision, Env, Holder, RequestInfo, changed_fields, is_at, overlap, record_of};
 pub use dynamodb::DynamoDb;
+pub use erase::JournalPosition;
 pub use error::Error;
 pub use feed::{Committed, Feed};
 pub use journal::{Detail, EntryRef, Fact, SignedFact};
@@ -64,7 +65,7 @@ pub use reach::Reach;
 pub use reply::{Answer, Forbidden, Once, Reply, Unauthenticated};
 pub use secrets::Secrets;
 pub use settings::{CommonPasswords, FirstAddress, FirstOwner, LEASE, Registration, Settings};
-pub use table::{Table, TableOptions, parse_item};
+pub use table::{Position, Table, TableOptions, parse_item};
 pub use tx::{Kept, Tx, fields_of};
 
 /// What store operations return.

@@ -20,7 +20,7 @@ pub mod failed_mail;
 pub mod key_secret;
 pub mod ledger;
 pub mod mail_job;
-pub mod paused_file;
+pub mod paused_job;
 pub mod power;
 pub mod run;
 pub mod run_reader;

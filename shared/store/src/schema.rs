@@ -95,6 +95,7 @@ use daybook_domain::{
     UserId,
 };
 use escaped::escape;
+use serde::{Deserialize, Serialize};
 
 /// Name of the partition key attribute.
 pub const PK: &str = "pk";
@@ -111,7 +112,7 @@ pub const EXPIRES_AT: &str = "expires_at";
 pub const DUE_SHARDS: u8 = 16;
 
 /// The key of an item.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// Partition key.
     pub pk: String,
@@ -250,8 +251,10 @@ pub enum Place<'a> {
     Suppression(OrgId, &'a str),
     /// The person that a job is about, which the job's record doesn't hold.
     DataSubject(OrgId, JobId),
-    /// A job's file that is partly written.
-    PausedFile(OrgId, JobId),
+    /// What a paused job needs to go on.
+    PausedJob(OrgId, JobId),
+    /// A further part of it: the id of the pause, and the number of the part.
+    PausedJobPart(OrgId, JobId, &'a str, usize),
     /// The cascade deletes in progress.
     Cascades(OrgId),
     /// The numbers of live records.
@@ -329,7 +332,10 @@ impl Place<'_> {
             Place::Ledger(org, system, id) => key(format!("{org}#ledger#{system}"), id.to_string()),
             Place::Suppression(org, hash) => key(format!("{org}#suppression"), hash.to_owned()),
             Place::DataSubject(org, job) => key(format!("{org}#errand#{job}"), alone()),
-            Place::PausedFile(org, job) => key(format!("{org}#paused-file#{job}"), alone()),
+            Place::PausedJob(org, job) => key(format!("{org}#paused-job#{job}"), alone()),
+            Place::PausedJobPart(org, job, pause, number) => {
+                key(format!("{org}#paused-job#{job}"), format!("{pause}#{number:05}"))
+            }
             Place::Run(org, run) => key(format!("{org}#run#{run}"), alone()),
             Place::RunText(org, run, at) => key(format!("{org}#run#{run}"), format!("text#{at:010}")),
             Place::RunRequest(org, run) => key(format!("{org}#run#{run}"), "request".to_owned()),
@@ -409,6 +415,8 @@ pub enum Question<'a> {
     Sockets(u8, Timestamp),
     /// 25. Mails that failed for good, by time.
     FailedMails(OrgId),
+    /// 26. All parts of what a paused job needs to go on.
+    PausedJob(OrgId, JobId),
 }
 
 /// The range of keys that answers a question.
@@ -473,6 +481,7 @@ impl Question<'_> {
             Question::Links(org, day) => range(None, format!("{org}#chain#{}", day_of(day)), SortRange::All),
             Question::Trashed(org, of) => range(None, format!("{org}#trash#{of}"), SortRange::All),
             Question::Details(org, day) => range(None, format!("{org}#detail#{}", day_of(day)), SortRange::All),
+            Question::PausedJob(org, job) => range(None, format!("{org}#paused-job#{job}"), SortRange::All),
             Question::DeliveriesOf(org, entry) => range(None, format!("{org}#delivery#{entry}"), SortRange::All),
             Question::DeletedWith(org, parent) => {
                 range(Some(Index::ByState), deleted_with(org, parent), SortRange::All)

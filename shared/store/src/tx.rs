@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use daybook_domain::stored::FORM;
 use daybook_domain::words::Words;
 use daybook_domain::{AnyId, Audit, Change, Claim, EntryId, Event, Record, Reference, Stored, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The changes of one request: all of them are committed, or none.
@@ -212,7 +213,8 @@ pub(crate) enum ChangeKind {
 }
 
 /// Whether a record is live or in the trash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kept {
     /// It is live.
     Live,
