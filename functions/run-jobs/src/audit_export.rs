@@ -93,12 +93,11 @@ async fn write(
             && let Some(cursor) = &query.cursor
         {
             written += add(&mut writing, &mut file).await?;
-            if let Some(paused) = writing.pause().await.map_err(unwritten)? {
-                let (has_entries, cursor) = (file.has_entries(), cursor.clone());
-                let paused = PausedFile { file: paused, bytes: written, has_entries, cursor };
-                paused_job::keep(&cx.env, cx.org, job.id, &paused).await?;
-                return Ok(Progress::Paused);
-            }
+            let paused = writing.pause().await.map_err(unwritten)?;
+            let (has_entries, cursor) = (file.has_entries(), cursor.clone());
+            let paused = PausedFile { file: paused, bytes: written, has_entries, cursor };
+            paused_job::keep(&cx.env, cx.org, job.id, &paused).await?;
+            return Ok(Progress::Paused);
         }
     }
     // Removed first: a finished file can't be gone on with.

@@ -31,7 +31,7 @@ use daybook_store::rows::session::Session;
 use daybook_store::{Cx, EntryRef, Env, Error, Fact, Kept, Result, Settings, Tx};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use turn::{Progress, Turn};
 
 /// The time-out of an attempt at a job: what is left of the function's time-out is for recording how it ended.
@@ -100,15 +100,10 @@ async fn handle(env: Arc<Env>, files: Arc<dyn Files>, message: Message<JobRun>) 
     if env.clock.now() < job.begins_at() {
         return Ok(Outcome::RetryAt(job.begins_at(), "the deletion can still be reverted".to_owned()));
     }
-    let began = Instant::now();
     let done = tokio::time::timeout(LONGEST, done(files.as_ref(), &cx, &fact, &job)).await;
     let done = match done.unwrap_or_else(|late| Err(Error::unavailable("do a job in time", late))) {
         Ok(Progress::Ended(done)) => *done,
         Ok(Progress::Paused) => return Ok(Outcome::Yielded),
-        // A retry would start over and take as long.
-        Err(_) if began.elapsed() >= LONGEST && matches!(job.work, Work::AuditExport { .. }) => {
-            job.failed("it took longer than 13 minutes; export a shorter period")
-        }
         // Cascades are never given up half-way, nor is work that only a newer version can do.
         Err(error)
             if !CONSUMER.retry.is_exhausted(message.attempt) || job.work.is_of_a_family() || is_for_newer(&error) =>

@@ -94,11 +94,9 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject, t
         }
         done.entries += some.len();
         if turn.is_over() && done.entries < known.entries.len() {
-            done.file = file.pause().await.map_err(unwritten)?;
-            if done.file.is_some() {
-                pause(cx, job, known, done).await?;
-                return Ok(Progress::Paused);
-            }
+            done.file = Some(file.pause().await.map_err(unwritten)?);
+            pause(cx, job, known, done).await?;
+            return Ok(Progress::Paused);
         }
     }
     let mails = serde_json::to_string_pretty(&done.mails).map_err(failed)?;

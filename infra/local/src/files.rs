@@ -225,13 +225,13 @@ impl Writing for PartialFile {
         Box::pin(async { written })
     }
 
-    fn pause(&mut self) -> BoxFuture<'_, Result<Option<String>>> {
+    fn pause(&mut self) -> BoxFuture<'_, Result<String>> {
         let name = self.file.path().file_name().map(|name| name.to_string_lossy().into_owned());
         let paused = Paused { name: name.unwrap_or_default(), bytes: self.bytes };
         // Kept when this is dropped; `tidy` removes it where no job goes on with it.
         self.file.disable_cleanup(true);
         let text = self.file.as_file().sync_all().and_then(|()| Ok(serde_json::to_string(&paused)?));
-        let text = text.map(Some).map_err(failed("pause a file", &self.key));
+        let text = text.map_err(failed("pause a file", &self.key));
         Box::pin(async { text })
     }
 

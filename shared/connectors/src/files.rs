@@ -5,6 +5,8 @@ use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata as _};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -62,8 +64,9 @@ pub trait Writing: Send {
     /// Adds bytes.
     fn add<'a>(&'a mut self, bytes: &'a [u8]) -> BoxFuture<'a, Result<()>>;
 
-    /// Pauses the file, if it can be paused here; returns what [`Files::resume`] needs. S3 stores parts of 5 MiB at least.
-    fn pause(&mut self) -> BoxFuture<'_, Result<Option<String>>>;
+    /// Pauses the file; returns what [`Files::resume`] needs, which may have 7 MB: S3 stores no part of less than 5 MiB, so
+    /// that the bytes since the last part are in it.
+    fn pause(&mut self) -> BoxFuture<'_, Result<String>>;
 
     /// Finishes the file, and returns its size in bytes.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<u64>>;
@@ -98,16 +101,19 @@ impl Files for Bucket {
             let call = self.client.create_multipart_upload().bucket(&self.name).key(key).content_type(media_type);
             let call = call.checksum_algorithm(ChecksumAlgorithm::Crc32);
             let begun = call.send().await.map_err(|error| failed("begin a file", key, error))?;
-            let begun = Paused { upload: begun.upload_id.unwrap_or_default(), parts: Vec::new(), bytes: 0 };
-            Ok(Box::new(Upload::of(self.clone(), key, begun)) as Box<dyn Writing>)
+            let upload = begun.upload_id.unwrap_or_default();
+            let begun = Paused { upload, parts: Vec::new(), bytes: 0, rest: String::new() };
+            Ok(Box::new(Upload::of(self.clone(), key, begun, Vec::new())) as Box<dyn Writing>)
         })
     }
 
     fn resume<'a>(&'a self, key: &'a str, paused: &'a str) -> BoxFuture<'a, Result<Box<dyn Writing>>> {
         let paused = serde_json::from_str(paused);
         Box::pin(async move {
-            let paused: Paused = paused.map_err(|error| failed("go on with a file", key, error))?;
-            Ok(Box::new(Upload::of(self.clone(), key, paused)) as Box<dyn Writing>)
+            let mut paused: Paused = paused.map_err(|error| failed("go on with a file", key, error))?;
+            let rest = STANDARD.decode(std::mem::take(&mut paused.rest));
+            let rest = rest.map_err(|error| failed("go on with a file", key, error))?;
+            Ok(Box::new(Upload::of(self.clone(), key, paused, rest)) as Box<dyn Writing>)
         })
     }
 
@@ -170,11 +176,15 @@ struct Upload {
 }
 
 /// The parts of an upload that are stored.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Paused {
     upload: String,
     parts: Vec<Part>,
+    /// The number of bytes in these.
     bytes: u64,
+    /// What a paused upload has besides, in base64.
+    #[serde(default)]
+    rest: String,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -184,8 +194,8 @@ struct Part {
 }
 
 impl Upload {
-    fn of(bucket: Bucket, key: &str, done: Paused) -> Upload {
-        Upload { bucket, key: key.to_owned(), buffer: Vec::new(), done }
+    fn of(bucket: Bucket, key: &str, done: Paused, buffer: Vec<u8>) -> Upload {
+        Upload { bucket, key: key.to_owned(), buffer, done }
     }
 
     async fn send(&mut self) -> Result<()> {
@@ -210,16 +220,14 @@ impl Writing for Upload {
         })
     }
 
-    fn pause(&mut self) -> BoxFuture<'_, Result<Option<String>>> {
+    fn pause(&mut self) -> BoxFuture<'_, Result<String>> {
         Box::pin(async move {
-            if self.buffer.len() < LEAST_PART && !self.buffer.is_empty() {
-                return Ok(None);
-            }
-            if !self.buffer.is_empty() {
+            if self.buffer.len() >= LEAST_PART {
                 self.send().await?;
             }
-            let text = serde_json::to_string(&self.done);
-            text.map(Some).map_err(|error| failed("pause a file", &self.key, error))
+            let rest = STANDARD.encode(&self.buffer);
+            let text = serde_json::to_string(&Paused { rest, ..self.done.clone() });
+            text.map_err(|error| failed("pause a file", &self.key, error))
         })
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const EXPORTS: usize = 25;
 
 /// The customers that each of them searches, with all entries about these.
-const CUSTOMERS: usize = 300;
+const CUSTOMERS: usize = 900;
 
 async fn sent(client: &Client, url: String, token: &str, body: Value) -> Value {
     let answer = client.post(url).bearer_auth(token).json(&body).send().await.expect("an answer");
@@ -59,13 +59,18 @@ async fn exports_of_one_organisation_delay_no_cascade() {
     }
     let beside = cascade(&client, &url, &quiet).await;
     let own = cascade(&client, &url, &busy).await;
-    let last = get(&client, &format!("{url}/api/jobs/{}", exports[EXPORTS - 1]), Some(&busy)).await;
+    let mut waiting = 0;
+    for export in &exports {
+        let shown = get(&client, &format!("{url}/api/jobs/{export}"), Some(&busy)).await;
+        waiting += usize::from(shown["data"]["status"] == "queued");
+    }
     eprintln!("a cascade takes {alone:?} alone, {beside:?} beside {EXPORTS} exports, and {own:?} behind them");
     // A cascade has some twenty steps, each of which shares the processor with the exports.
     for delayed in [beside, own] {
         assert!(delayed < alone * 5 + Duration::from_secs(2), "{delayed:?} instead of {alone:?}");
     }
-    assert_eq!(last["data"]["status"], "queued", "the exports had ended, so this shows nothing");
+    // In one queue nearly all of them would have ended before the cascade, which was asked for last.
+    assert!(waiting >= EXPORTS / 3, "only {waiting} of {EXPORTS} exports had not ended when the cascade had");
     server.kill();
     let _ = std::fs::remove_dir_all(&data);
 }
