@@ -2,7 +2,9 @@
 // and no log sees it; it is sent with the form alone.
 "use strict";
 
-const chinese = navigator.language.toLowerCase().startsWith("zh");
+// The language in the address, else the browser's.
+const asked = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+const chinese = asked.toLowerCase().startsWith("zh");
 const say = (english, translated) => (chinese ? translated : english);
 
 const links = {
@@ -25,7 +27,7 @@ const links = {
   invite: {
     title: say("Accept the invitation", "接受邀请"),
     button: say("Join", "加入"),
-    done: say("Welcome. You can sign in now.", "欢迎加入，您现在可以登录。"),
+    done: say("Welcome. You can sign in now, with this address and password.", "欢迎加入，您现在可以用此邮箱和密码登录。"),
     fields: ["email", "name", "password"],
     path: "/api/auth/register",
     body: (token, field) => ({
@@ -52,6 +54,7 @@ const tell = (text, role) => {
   element("message").textContent = text;
 };
 
+document.title = `${use ? links[use].title : say("Your account", "您的账号")} · Daybook`;
 document.documentElement.lang = chinese ? "zh-CN" : "en";
 if (use === undefined) {
   tell(say("Open this page with the link in your e-mail.", "请通过邮件中的链接打开此页面。"), "alert");
@@ -83,6 +86,8 @@ if (use === undefined) {
         form.hidden = true;
         history.replaceState(null, "", location.pathname);
         tell(link.done, "status");
+        element("end").textContent = say("There is nothing more to do here: you can close this page.", "这里的操作已完成，可以关闭此页面。");
+        element("end").hidden = false;
         return;
       }
       const problem = await answer.json();

@@ -83,8 +83,10 @@ impl From<'_> {
             return Ok(None);
         }
         let about = submission.lead_id.map(AnyId::from);
-        let lead = submission.lead_id.map(|lead| lead.to_string()).unwrap_or_default();
-        let url = format!("{}/api/leads/{lead}", settings.public_url);
+        let url = match submission.lead_id {
+            Some(lead) => settings.record_link(self.cx.org, "leads", lead),
+            None => settings.record_link(self.cx.org, "submissions", submission.id),
+        };
         let content = templates::notification(&submission, &url, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to, reply_to: Some(submission.enquiry.email), content, about }))
     }
@@ -200,7 +202,7 @@ impl From<'_> {
         // Titles are written by others, so they are shown at verified addresses only.
         let title = name.is_some().then_some(task.title.as_str());
         let due = task.due_date.map(|at| self.zone().written_time(at, self.locale()));
-        let url = format!("{}/api/tasks/{}", self.env.settings.public_url, task.id);
+        let url = self.env.settings.record_link(self.cx.org, "tasks", task.id);
         let details = templates::TaskDetails { title, due: due.as_deref(), url: &url };
         let content = templates::task(mail, name, self.name(), &details, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to: user.email.clone(), reply_to: None, content, about: Some(task.id.into()) }))

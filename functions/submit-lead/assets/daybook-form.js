@@ -1,6 +1,12 @@
 // <daybook-form> submits its form and shows errors beside the fields; without this script the form is plain. Event:
 // daybook:success, with the response's data. Classes: daybook-error, daybook-message.
 if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
+	// Any rule of the page counts for more.
+	try {
+		const quiet = new CSSStyleSheet();
+		quiet.replaceSync(':where(.daybook-error,form+.daybook-message){color:light-dark(#b3261e,#ff9d94);margin:.3em 0 0;font-size:.9em}');
+		document.adoptedStyleSheets.push(quiet);
+	} catch { /* an old browser */ }
 	let first = location.href.split('#')[0];
 	try {
 		first = sessionStorage.daybookLanding ||= first;

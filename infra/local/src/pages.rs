@@ -1,38 +1,64 @@
-//! The web pages of the one-machine server: a demo website with the forms, the mailbox, and the HubSpot sync ledger.
+//! The web pages of the one-machine server: a start page, a demo website with the forms, and for its operator the records,
+//! the mailbox and the HubSpot sync ledger.
+
+mod mailbox;
+mod records;
+mod sync;
+mod visit;
+mod website;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::Next;
+use axum::extract::{Request, State};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use daybook_domain::{FormId, Locale};
+use daybook_domain::organization::Organization;
+use daybook_domain::{Locale, OrgId, Stored, Timestamp, Zone};
 use daybook_embedded::Local;
 use daybook_http::page;
-use daybook_jobs::mail::{Caught, Outbox};
-use daybook_store::rows::ledger;
-use daybook_store::{Cx, Env};
-use serde::Deserialize;
+use daybook_jobs::mail::Outbox;
+use daybook_store::Env;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use visit::Visit;
 
-use crate::DEFAULT_ORG;
 use crate::backup::{self, BackupRequest, Progress};
 use crate::host::of_this_machine;
 
-/// The content security policy of the website: its own scripts and styles, and forms that post to this server.
-const SITE_POLICY: HeaderValue = HeaderValue::from_static(
+/// The content security policy of the pages: their own scripts and styles, and forms that post to this server.
+const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
      form-action 'self'; frame-ancestors 'none'",
 );
 
-/// The most rows of the ledger that the page shows.
-const MOST_ROWS: usize = 200;
+/// The pages that the header of each page links to: path, and name in English and Chinese.
+pub const PAGES: [(&str, &str, &str); 10] = [
+    ("/", "Start", "开始"),
+    ("/enquiry", "Enquiry", "提交需求"),
+    ("/book-demo", "Book a demo", "预约演示"),
+    ("/contact", "Contact", "联系我们"),
+    ("/snippets", "Snippets", "嵌入代码"),
+    ("/chat", "AI chat", "AI 对话"),
+    ("/_local/records", "Records", "记录"),
+    ("/_local/", "Mailbox", "邮箱"),
+    ("/_local/sync", "Sync", "同步"),
+    ("/docs", "API docs", "接口文档"),
+];
+
+/// The page of a record, for links in mails.
+pub const RECORD_PAGE: &str = "/_local/records/{id}?org={org}";
+
+/// A page of the API that gets the same header.
+const ACCOUNT: &str = "/account";
+
+/// The most bytes of such a page.
+const MOST_BYTES: usize = 1 << 20;
 
 /// The data behind the pages.
 #[derive(Clone)]
@@ -49,28 +75,46 @@ pub struct Shown {
     pub data: PathBuf,
 }
 
+impl Shown {
+    /// The clock by which an organisation's pages tell the time.
+    async fn times(&self, org: OrgId, visit: &Visit) -> Times {
+        let organization = self.env.system(org, "local pages").find_often::<Organization>(org).await;
+        let organization = organization.ok().flatten().map(Stored::into_inner);
+        let zone = organization.as_ref().map(|organization| organization.timezone.clone()).unwrap_or_default();
+        let name = organization.map_or_else(String::new, |organization| organization.name.to_string());
+        Times { zone, name, locale: visit.locale() }
+    }
+}
+
+/// The time zone of an organisation, and its name.
+struct Times {
+    zone: Zone,
+    name: String,
+    locale: Locale,
+}
+
+impl Times {
+    fn written(&self, at: Timestamp) -> String {
+        self.zone.written_time(at, self.locale)
+    }
+}
+
 /// Adds the pages to the API. Those under `/_local` are for this machine alone; download links there are signed
 /// instead.
 pub fn with_pages(api: Router, shown: Shown) -> Router {
     let local = Router::new()
-        .route("/_local/", get(mailbox))
-        .route("/_local", get(mailbox))
+        .route("/_local/", get(mailbox::page))
+        .route("/_local", get(mailbox::page))
         .route("/_local/mail", get(async |State(shown): State<Shown>| Json(shown.outbox.mails())))
-        .route("/_local/sync", get(sync))
+        .route("/_local/sync", get(sync::page))
+        .route("/_local/records", get(records::list))
+        .route("/_local/records/{id}", get(records::one))
         .route("/_local/backup", post(back_up))
         // Without this route the API would answer the other paths, also to pages of other origins.
-        .route("/_local/{*rest}", any(async || (StatusCode::NOT_FOUND, "No such page; the mailbox is at /_local/.")))
-        .layer(axum::middleware::from_fn_with_state(shown.env.clone(), of_this_machine))
+        .route("/_local/{*rest}", any(async |visit: Visit| lost(visit)))
+        .layer(from_fn_with_state(shown.env.clone(), of_this_machine))
         .with_state(shown.clone());
-    let site = Router::new()
-        .route("/book-demo", get(async |visit: Visit| site(&DemoPage { chinese: visit.chinese, form: form() })))
-        .route("/contact", get(async |visit: Visit| site(&ContactPage { chinese: visit.chinese, form: form() })))
-        .route("/thanks", get(async |visit: Visit| site(&ThanksPage { chinese: visit.chinese })))
-        .route("/snippets", get(snippets))
-        .route("/chat", get(async |visit: Visit| site(&ChatPage { chinese: visit.chinese })))
-        .route("/chat/{file}", get(chat_file))
-        .with_state(shown);
-    api.layer(axum::middleware::from_fn(lead_form_for_browsers)).merge(local).merge(site)
+    api.layer(from_fn(for_browsers)).merge(local).merge(website::pages(shown))
 }
 
 /// Makes a backup, and streams its progress line by line.
@@ -98,148 +142,68 @@ async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackupRequest>) -
     Body::from_stream(lines).into_response()
 }
 
-macro_rules! templates {
-    ($($path:literal $name:ident { $($field:ident: $kind:ty),* })*) => {$(
-        #[derive(Template)]
-        #[template(path = $path)]
-        struct $name {
-            $($field: $kind,)*
-        }
-    )*};
-}
-
-templates! {
-    "site/lead.html" LeadPage { chinese: bool, form: FormId }
-    "site/demo.html" DemoPage { chinese: bool, form: FormId }
-    "site/contact.html" ContactPage { chinese: bool, form: FormId }
-    "site/chat.html" ChatPage { chinese: bool }
-    "site/thanks.html" ThanksPage { chinese: bool }
-    "site/snippets.html" SnippetsPage { chinese: bool, url: String, form: FormId }
-    "mailbox.html" MailboxPage { mails: Vec<Caught> }
-    "sync.html" SyncPage { on: bool, rows: Vec<SyncRow> }
-}
-
-/// A row of the ledger as the page shows it.
-struct SyncRow {
-    record: String,
-    state: &'static str,
-    remote_id: Option<String>,
-    attempts: u32,
-    last_error: Option<String>,
-    next_try: Option<String>,
-    updated_at: String,
-}
-
-/// The language of a visit to the website.
-struct Visit {
-    chinese: bool,
-}
-
-#[derive(Deserialize)]
-struct Language {
-    lang: Option<String>,
-}
-
-impl Visit {
-    /// The language in the URL's query, else the browser's.
-    fn of(uri: &Uri, headers: &HeaderMap) -> Visit {
-        let asked = Query::<Language>::try_from_uri(uri).ok().and_then(|Query(query)| query.lang);
-        let asked = asked.as_deref().and_then(Locale::of_tag);
-        let accepted = || headers.get(ACCEPT_LANGUAGE)?.to_str().ok().and_then(Locale::accepted);
-        Visit { chinese: asked.or_else(accepted).unwrap_or_default() == Locale::Chinese }
-    }
-}
-
-impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Visit {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Visit, Self::Rejection> {
-        Ok(Visit::of(&parts.uri, &parts.headers))
-    }
-}
-
-/// Serves the lead form to browsers at `/`; all other requests go to the API.
-async fn lead_form_for_browsers(request: Request, next: Next) -> Response {
+/// The pages that the API lacks for browsers: the start page, a header on its own page, and a page in place of a problem
+/// document where there is nothing at an address.
+async fn for_browsers(request: Request, next: Next) -> Response {
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
-    let browser = accept.is_some_and(|accept| accept.contains("text/html"));
-    if request.uri().path() != "/" || request.method() != Method::GET || !browser {
+    let browses = accept.is_some_and(|accept| accept.contains("text/html")) && request.method() == Method::GET;
+    if !browses {
         return next.run(request).await;
     }
     let visit = Visit::of(request.uri(), request.headers());
-    site(&LeadPage { chinese: visit.chinese, form: form() })
+    match request.uri().path() {
+        "/" => website::start(visit),
+        ACCOUNT => with_header(next.run(request).await, visit).await,
+        _ => match next.run(request).await {
+            answer if answer.status() == StatusCode::NOT_FOUND => lost(visit),
+            answer => answer,
+        },
+    }
 }
 
-async fn snippets(visit: Visit, State(shown): State<Shown>) -> Response {
-    let url = shown.env.settings.public_url.clone();
-    site(&SnippetsPage { chinese: visit.chinese, url, form: form() })
+#[derive(Template)]
+#[template(path = "site/lost.html")]
+struct LostPage {
+    visit: Visit,
 }
 
-/// The scripts of the chat's page.
-const CHAT_FILES: [(&str, &[u8]); 7] = [
-    ("answer.js", include_bytes!("../chat/answer.js")),
-    ("api.js", include_bytes!("../chat/api.js")),
-    ("markdown-it.js", include_bytes!("../chat/markdown-it.js.gz")),
-    ("page.js", include_bytes!("../chat/page.js")),
-    ("show.js", include_bytes!("../chat/show.js")),
-    ("tree.js", include_bytes!("../chat/tree.js")),
-    ("words.js", include_bytes!("../chat/words.js")),
-];
-
-async fn chat_file(Path(name): Path<String>) -> Response {
-    let Some((_, bytes)) = CHAT_FILES.iter().find(|(file, _)| *file == name) else {
-        return (StatusCode::NOT_FOUND, "No such file; the chat is at /chat.").into_response();
-    };
-    let kind = (CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
-    let gzipped = bytes.starts_with(&[0x1f, 0x8b]).then(|| [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
-    (gzipped, [kind], *bytes).into_response()
-}
-
-async fn mailbox(State(shown): State<Shown>) -> Response {
-    let mut mails = shown.outbox.mails();
-    mails.reverse();
-    local(&MailboxPage { mails })
-}
-
-async fn sync(State(shown): State<Shown>) -> Response {
-    let cx: Cx = shown.env.system(DEFAULT_ORG, "sync page");
-    let rows = match ledger::page(&cx, ledger::HUBSPOT, None, MOST_ROWS, None).await {
-        Ok(page) => page.items,
-        Err(error) => {
-            tracing::error!(error = %error.chain(), "the sync ledger can't be read");
-            Vec::new()
-        }
-    };
-    let row = |row: ledger::Row| SyncRow {
-        record: row.record.to_string(),
-        state: row.state.name(),
-        remote_id: row.remote_id,
-        attempts: row.attempts,
-        last_error: row.last_error,
-        next_try: row.next_try.map(|at| at.to_string()),
-        updated_at: row.updated_at.to_string(),
-    };
-    local(&SyncPage { on: shown.hubspot, rows: rows.into_iter().map(row).collect() })
-}
-
-fn form() -> FormId {
-    FormId::default_of(DEFAULT_ORG)
-}
-
-/// A page of the website.
-fn site(template: &impl Template) -> Response {
-    let mut answer = local(template);
-    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, SITE_POLICY);
-    answer.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
+/// The answer where there is nothing.
+fn lost(visit: Visit) -> Response {
+    let mut answer = site(&LostPage { visit });
+    *answer.status_mut() = StatusCode::NOT_FOUND;
     answer
 }
 
-/// A page for the operator of the server.
-fn local(template: &impl Template) -> Response {
+#[derive(Template)]
+#[template(path = "site/framed.html")]
+struct Header {
+    visit: Visit,
+}
+
+/// A page of the API with the header of the others.
+async fn with_header(answer: Response, visit: Visit) -> Response {
+    let (mut parts, body) = answer.into_parts();
+    let (Ok(bytes), Ok(header)) = (axum::body::to_bytes(body, MOST_BYTES).await, Header { visit }.render()) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    parts.headers.remove(CONTENT_LENGTH);
+    let html = String::from_utf8_lossy(&bytes).replacen("<body>", &format!("<body>\n{header}"), 1);
+    Response::from_parts(parts, Body::from(html))
+}
+
+/// A page in the language of the visit.
+fn site(template: &impl Template) -> Response {
     match template.render() {
-        Ok(html) => page(html).into_response(),
+        Ok(html) => {
+            let mut answer = page(html).into_response();
+            answer.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);
+            answer.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
+            answer
+        }
         Err(error) => {
             tracing::error!(%error, "a page can't be rendered");
-            page("<h1>This page can't be shown. The server's log has the reason.</h1>".to_owned()).into_response()
+            let why = "This page can't be shown. The server's log has the reason.";
+            (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "text/plain")], why).into_response()
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::data::{ADDRESS, DataError, check_format, has_format, is_empty, lock, 
 use crate::files::Folder;
 use crate::host::{Addresses, KnownHosts, of_known_host};
 use crate::pace::{Pace, counted};
-use crate::pages::{Shown, with_pages};
+use crate::pages::{RECORD_PAGE, Shown, with_pages};
 use crate::system::{Options, StartError, System};
 use crate::workers::Workers;
 use crate::{log, secrets};
@@ -92,6 +92,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let here = format!("http://{}", SocketAddr::from((addresses.loopback, port)));
     std::fs::write(options.data.join(ADDRESS), here).map_err(|error| unusable(&options.data, error))?;
     system.settings.public_url = format!("http://localhost:{port}");
+    system.settings.record_url = Some(format!("http://localhost:{port}{RECORD_PAGE}"));
     let Named { hubspot, ai, limits } = from_environment(&mut system.settings)?;
     (system.hubspot, system.ai) = (hubspot, Some(ai));
     let (rate_limits, has_hubspot) = (system.settings.rate_limits, system.hubspot.is_some());
@@ -317,9 +318,10 @@ fn announce(port: u16, options: &ServeOptions, left: usize, rate_limits: bool) {
     let url = format!("http://localhost:{port}");
     let form = FormId::default_of(crate::DEFAULT_ORG);
     eprintln!("Daybook {} is ready.\n", env!("CARGO_PKG_VERSION"));
-    eprintln!("  Website        {url}/");
+    eprintln!("  Start here     {url}/");
     eprintln!("  AI chat        {url}/chat");
     eprintln!("  Snippets       {url}/snippets");
+    eprintln!("  Records        {url}/_local/records");
     eprintln!("  Mailbox        {url}/_local/");
     eprintln!("  HubSpot        {url}/_local/sync");
     eprintln!("  API reference  {url}/docs");

@@ -96,6 +96,10 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
     let account = from.optional("ACCOUNT_URL", |text| {
         daybook_domain::origin::origin_of(text).map(|_| text.to_owned()).ok_or("must be an http(s) address")
     });
+    let record = from.optional("RECORD_URL", |text| match daybook_domain::origin::origin_of(text) {
+        Some(_) if text.contains("{id}") => Ok(text.to_owned()),
+        _ => Err("must be an http(s) address with {id} in it, such as https://crm.example.com/{type}/{id}"),
+    });
     let common = from.optional("COMMON_PASSWORDS", |text| match text {
         "refuse" => Ok(CommonPasswords::Refuse),
         "warn" => Ok(CommonPasswords::Warn),
@@ -119,6 +123,7 @@ pub fn adjust(settings: &mut Settings, from: &mut Variables<'_>) {
     settings.allowed_origins = origins.unwrap_or_else(|| std::mem::take(&mut settings.allowed_origins));
     settings.public_url = url.unwrap_or_else(|| std::mem::take(&mut settings.public_url));
     settings.account_url = account.or_else(|| settings.account_url.take());
+    settings.record_url = record.or_else(|| settings.record_url.take());
     settings.common_passwords = common.unwrap_or(settings.common_passwords);
     settings.health_counts = counts.unwrap_or(settings.health_counts);
     settings.team_address = team.unwrap_or_else(|| settings.team_address.clone());

@@ -2,6 +2,7 @@
 
 use daybook_domain::origin::is_loopback_origin;
 use daybook_domain::{EmailAddress, OrgId, Secret};
+use std::fmt;
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
@@ -38,6 +39,9 @@ pub struct Settings {
     /// The page that links in mails lead to where they need one (a new password, an invitation); the deployment's own
     /// page unless set.
     pub account_url: Option<String>,
+    /// The page that shows a record, for links in mails, with `{type}`, `{id}` and `{org}` in the places of the record's
+    /// path in the API, its id and its organisation's; the API's own address of the record unless set.
+    pub record_url: Option<String>,
     /// How common passwords are treated.
     pub common_passwords: CommonPasswords,
     /// Whether the health check tells how many users, conversations and open sockets there are.
@@ -111,6 +115,17 @@ impl Settings {
         [&self.account_url.clone().unwrap_or_else(own), "#", fragment].concat()
     }
 
+    /// The URL of a record for readers of mails, by its path in the API such as `leads`.
+    pub fn record_link(&self, org: OrgId, path: &str, id: impl fmt::Display) -> String {
+        match &self.record_url {
+            Some(url) => {
+                let url = url.replace("{type}", path).replace("{id}", &id.to_string());
+                url.replace("{org}", &org.to_string())
+            }
+            None => format!("{}/api/{path}/{id}", self.public_url),
+        }
+    }
+
     /// Whether pages of this origin may read answers.
     pub fn allows_origin(&self, origin: &str) -> bool {
         let listed = self.allowed_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
@@ -133,6 +148,7 @@ impl Settings {
             lease: LEASE,
             public_url: "http://localhost:3000".to_owned(),
             account_url: None,
+            record_url: None,
             common_passwords: CommonPasswords::Refuse,
             health_counts: true,
         }

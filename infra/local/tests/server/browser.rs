@@ -3,12 +3,13 @@
 
 use crate::running::{Server, folder, get};
 use daybook_store::Clock;
+use daybook_testing::clients;
 use daybook_testing::hubspot::{HubSpot, TOKEN};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,9 +30,21 @@ pub enum Script {
     Off,
 }
 
+/// The colours that a user prefers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scheme {
+    Light,
+    Dark,
+}
+
 impl Browser {
     /// A browser of this width; none if the machine has no chromedriver.
     pub async fn open(width: u32, script: Script) -> Option<Browser> {
+        Browser::open_in(Scheme::Light, width, script).await
+    }
+
+    /// A browser whose user prefers these colours.
+    pub async fn open_in(scheme: Scheme, width: u32, script: Script) -> Option<Browser> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -49,6 +62,7 @@ impl Browser {
             "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
                 "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+                format!("--blink-settings=preferredColorScheme={}", i32::from(scheme == Scheme::Light)),
                 format!("--window-size={width},900"), format!("--user-data-dir={}", profile.display()),
             ],
             "prefs": {"profile.managed_default_content_settings.javascript": if script == Script::On { 1 } else { 2 }},
@@ -84,7 +98,7 @@ impl Browser {
     }
 
     /// Waits until the page contains the given words; returns its text.
-    async fn reads(&self, words: &str) -> String {
+    pub async fn reads(&self, words: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
             // Between two pages there is no text.
@@ -108,6 +122,16 @@ impl Browser {
         }
     }
 
+    /// Checks the page with axe, if it is installed.
+    pub async fn is_accessible(&self, axe: Option<&str>, what: &str) {
+        let Some(axe) = axe else { return };
+        self.client.execute(axe, vec![]).await.expect("a script");
+        let run = "const done = arguments[0]; axe.run().then(found => done(found.violations.map(one => one.id + ' ' + \
+                   one.nodes.map(node => node.html).join(' '))))";
+        let found = self.client.execute_async(run, vec![]).await.expect("a script");
+        assert_eq!(found, json!([]), "{what}");
+    }
+
     pub async fn close(self) {
         let _ = self.client.clone().close().await;
     }
@@ -123,6 +147,13 @@ impl Drop for Browser {
     }
 }
 
+/// The script of axe, if npm can install it here.
+pub fn axe() -> Option<String> {
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/page");
+    let environment = clients::node("chat-page", &lock)?;
+    Some(std::fs::read_to_string(environment.join("node_modules/axe-core/axe.min.js")).expect("axe"))
+}
+
 /// A form with the values that a visitor enters.
 struct Sample {
     /// The path of its page.
@@ -134,7 +165,7 @@ struct Sample {
 
 const FORMS: [Sample; 3] = [
     Sample {
-        path: "/",
+        path: "/enquiry",
         fields: &[("last_name", "张"), ("first_name", "三"), ("company", "示例科技"), ("industry", "energy")],
         said: "能源",
     },
@@ -160,7 +191,7 @@ async fn every_form_works_with_and_without_a_script_down_to_mail_and_contact() {
     for (script, width, language) in [(Script::On, 1100, "zh-CN"), (Script::Off, 390, "en")] {
         let Some(browser) = Browser::open(width, script).await else { return };
         for Sample { path, fields, said } in FORMS {
-            let name = format!("{}-{language}-{script:?}", if path == "/" { "lead" } else { path.trim_matches('/') });
+            let name = format!("{}-{language}-{script:?}", path.trim_matches('/'));
             let email = format!("visitor-{name}@example.com").to_lowercase();
             browser.client.goto(&format!("{}{path}?lang={language}", server.url)).await.expect("a page");
             browser.picture(&name).await;

@@ -1,14 +1,12 @@
 //! The chat's page in a real browser: what a user does, over a connection that breaks and a server that is killed; and its
 //! accessibility, checked with axe.
 
-use crate::browser::{Browser, Script as Scripts};
+use crate::browser::{Browser, Script as Scripts, axe};
 use crate::running::{Server, folder};
-use daybook_testing::clients;
 use daybook_testing::llm::{FakeLlm, KEY, Script};
 use fantoccini::Locator;
 use fantoccini::key::Key;
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::copy_bidirectional;
@@ -139,22 +137,6 @@ impl Browser {
     async fn status(&self) -> String {
         self.value("document.getElementById('status').textContent").await.as_str().expect("a text").to_owned()
     }
-
-    /// Checks the page with axe, if it is installed.
-    async fn is_accessible(&self, axe: Option<&str>, what: &str) {
-        let Some(axe) = axe else { return };
-        self.client.execute(axe, vec![]).await.expect("a script");
-        let run = "const done = arguments[0]; axe.run().then(found => done(found.violations.map(one => one.id + ' ' + \
-                   one.nodes.map(node => node.html).join(' '))))";
-        let found = self.client.execute_async(run, vec![]).await.expect("a script");
-        assert_eq!(found, json!([]), "{what}");
-    }
-}
-
-fn axe() -> Option<String> {
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/page");
-    let environment = clients::node("chat-page", &lock)?;
-    Some(std::fs::read_to_string(environment.join("node_modules/axe-core/axe.min.js")).expect("axe"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

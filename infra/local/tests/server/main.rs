@@ -10,6 +10,7 @@ mod connections;
 mod crash;
 mod family;
 mod host;
+mod pages;
 mod private;
 mod running;
 mod turns;
@@ -86,9 +87,9 @@ async fn the_pages_are_for_browsers_and_the_mailbox_is_json_too() {
         answer.text().await.expect("text")
     };
     let html = "text/html,application/xhtml+xml";
-    let form = page("/?lang=zh", html).await;
+    let form = page("/enquiry?lang=zh", html).await;
     assert!(form.contains("<form action=\"/f/form_") && form.contains("提交需求"), "{form}");
-    assert!(page("/?lang=en", html).await.contains("Tell us what you need"));
+    assert!(page("/enquiry?lang=en", html).await.contains("Tell us what you need"));
     assert_eq!(serde_json::from_str::<Value>(&page("/", "*/*").await).expect("JSON")["data"]["name"], "Daybook");
 
     client

@@ -1,0 +1,281 @@
+//! Records of an organisation: lists of the newest, and one in full.
+
+use super::{Shown, Times, Visit, lost, site};
+use crate::DEFAULT_ORG;
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use daybook_domain::customer::Customer;
+use daybook_domain::lead::{Lead, display_name};
+use daybook_domain::opportunity::Opportunity;
+use daybook_domain::submission::{Submission, Verdict};
+use daybook_domain::task::Task;
+use daybook_domain::{AnyId, OrgId, Record, RecordType, Timestamp};
+use daybook_store::{Cx, PageAsk, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The most records of a list.
+const MOST: usize = 100;
+
+/// A list of records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct List {
+    /// Its name in the address.
+    name: &'static str,
+    /// Its records' path in the API.
+    collection: &'static str,
+    kind: RecordType,
+    english: &'static str,
+    chinese: &'static str,
+}
+
+impl List {
+    fn title(&self, visit: &Visit) -> &'static str {
+        visit.say(self.english, self.chinese)
+    }
+}
+
+const fn list_of(
+    (name, collection): (&'static str, &'static str),
+    kind: RecordType,
+    english: &'static str,
+    chinese: &'static str,
+) -> List {
+    List { name, collection, kind, english, chinese }
+}
+
+const LISTS: [List; 5] = [
+    list_of(("leads", "leads"), RecordType::Lead, "Leads", "线索"),
+    list_of(("customers", "customers"), RecordType::Customer, "Customers", "客户"),
+    list_of(("opportunities", "opportunities"), RecordType::Opportunity, "Opportunities", "商机"),
+    list_of(("tasks", "tasks"), RecordType::Task, "Tasks", "任务"),
+    list_of(("held", "submissions"), RecordType::Submission, "Held posts", "被拦截的提交"),
+];
+
+#[derive(Template)]
+#[template(path = "records.html")]
+struct RecordsPage {
+    visit: Visit,
+    organization: String,
+    org: OrgId,
+    most: usize,
+    kinds: [List; 5],
+    of: List,
+    rows: Vec<Row>,
+}
+
+/// A record in a list.
+struct Row {
+    id: AnyId,
+    title: String,
+    about: String,
+    status: String,
+    at: String,
+}
+
+#[derive(Template)]
+#[template(path = "record.html")]
+struct RecordPage {
+    visit: Visit,
+    org: OrgId,
+    of: List,
+    id: AnyId,
+    title: String,
+    fields: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    org: Option<OrgId>,
+}
+
+/// A list of an organisation's records; by default the leads of the default organisation.
+pub async fn list(visit: Visit, State(shown): State<Shown>, Query(asked): Query<Asked>) -> Response {
+    let wanted = asked.kind.as_deref().unwrap_or(LISTS[0].name);
+    let Some(of) = LISTS.into_iter().find(|list| list.name == wanted) else { return lost(visit) };
+    let org = asked.org.unwrap_or(DEFAULT_ORG);
+    let times = shown.times(org, &visit).await;
+    let rows = match rows(&shown.env.system(org, "records page"), of, &times).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            tracing::error!(error = %error.chain(), "the records can't be read");
+            Vec::new()
+        }
+    };
+    site(&RecordsPage { visit, organization: times.name, org, most: MOST, kinds: LISTS, of, rows })
+}
+
+async fn rows(cx: &Cx, of: List, times: &Times) -> Result<Vec<Row>> {
+    match of.kind {
+        RecordType::Customer => some::<Customer>(cx, None, times).await,
+        RecordType::Opportunity => some::<Opportunity>(cx, None, times).await,
+        RecordType::Task => some::<Task>(cx, None, times).await,
+        RecordType::Submission => some::<Submission>(cx, Some(Verdict::Held.name()), times).await,
+        _ => some::<Lead>(cx, None, times).await,
+    }
+}
+
+async fn some<T: Told>(cx: &Cx, state: Option<&str>, times: &Times) -> Result<Vec<Row>> {
+    let page = cx.list::<T>(&PageAsk { state, limit: MOST, ..PageAsk::default() }).await?;
+    let row = |record: T| Row {
+        id: record.id(),
+        title: record.title(),
+        about: record.about_it(times),
+        status: record.status(),
+        at: times.written(record.id().time()),
+    };
+    Ok(page.items.into_iter().map(row).collect())
+}
+
+/// A record in full.
+pub async fn one(
+    visit: Visit,
+    State(shown): State<Shown>,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let Ok(id) = id.parse::<AnyId>() else { return lost(visit) };
+    let Some(of) = LISTS.into_iter().find(|list| list.kind == id.kind) else { return lost(visit) };
+    let org = asked.org.unwrap_or(DEFAULT_ORG);
+    let times = shown.times(org, &visit).await;
+    let cx = shown.env.system(org, "records page");
+    let found = match of.kind {
+        RecordType::Customer => told::<Customer>(&cx, id).await,
+        RecordType::Opportunity => told::<Opportunity>(&cx, id).await,
+        RecordType::Task => told::<Task>(&cx, id).await,
+        RecordType::Submission => told::<Submission>(&cx, id).await,
+        _ => told::<Lead>(&cx, id).await,
+    };
+    match found {
+        Ok(Some((title, json))) => {
+            let mut fields = Vec::new();
+            add_fields(&mut fields, "", &json, &times);
+            site(&RecordPage { visit, org, of, id, title, fields })
+        }
+        Ok(None) => lost(visit),
+        Err(error) => {
+            tracing::error!(error = %error.chain(), "a record can't be read");
+            lost(visit)
+        }
+    }
+}
+
+async fn told<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>> {
+    let record = cx.find::<T>(id).await?;
+    Ok(record.map(|record| (record.title(), serde_json::from_str(record.text()).unwrap_or_default())))
+}
+
+/// Adds the fields of a JSON object that have a value, by their names. Fields of inner objects follow the object's name.
+fn add_fields(fields: &mut Vec<(String, String)>, before: &str, json: &Value, times: &Times) {
+    for (name, value) in json.as_object().into_iter().flatten() {
+        let name = format!("{before}{}", name.replace('_', " "));
+        let text = match value {
+            Value::Null => continue,
+            Value::Object(_) => {
+                add_fields(fields, &format!("{name}: "), value, times);
+                continue;
+            }
+            Value::Array(all) if all.is_empty() => continue,
+            Value::Array(all) => all.iter().map(in_list).collect::<Vec<_>>().join("\n"),
+            Value::String(text) => match text.parse::<Timestamp>() {
+                Ok(at) if text.len() >= 20 => times.written(at),
+                _ => text.clone(),
+            },
+            other => other.to_string(),
+        };
+        fields.push((name, text));
+    }
+}
+
+fn in_list(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What a list tells of a record.
+trait Told: Record {
+    fn title(&self) -> String;
+    fn about_it(&self, times: &Times) -> String;
+    fn status(&self) -> String;
+}
+
+/// The texts that there are, with dots between them.
+fn joined(all: [Option<String>; 2]) -> String {
+    all.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+impl Told for Lead {
+    fn title(&self) -> String {
+        self.display_name()
+    }
+
+    fn about_it(&self, _: &Times) -> String {
+        joined([self.company.as_ref().map(ToString::to_string), Some(self.email.to_string())])
+    }
+
+    fn status(&self) -> String {
+        self.status.name().to_owned()
+    }
+}
+
+impl Told for Customer {
+    fn title(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn about_it(&self, _: &Times) -> String {
+        joined([self.company.as_ref().map(ToString::to_string), self.email.as_ref().map(ToString::to_string)])
+    }
+
+    fn status(&self) -> String {
+        self.status.name().to_owned()
+    }
+}
+
+impl Told for Opportunity {
+    fn title(&self) -> String {
+        self.title.to_string()
+    }
+
+    fn about_it(&self, _: &Times) -> String {
+        let value = self.value.as_ref().and_then(|value| serde_json::to_string(value).ok());
+        let value = value.map(|value| format!("{value} {}", self.currency));
+        joined([Some(self.stage.as_str().to_owned()), value])
+    }
+
+    fn status(&self) -> String {
+        self.status.name().to_owned()
+    }
+}
+
+impl Told for Task {
+    fn title(&self) -> String {
+        self.title.to_string()
+    }
+
+    fn about_it(&self, times: &Times) -> String {
+        self.due_date.map(|due| times.written(due)).unwrap_or_default()
+    }
+
+    fn status(&self) -> String {
+        self.status.name().to_owned()
+    }
+}
+
+impl Told for Submission {
+    fn title(&self) -> String {
+        let enquiry = &self.enquiry;
+        display_name(enquiry.first_name.as_ref(), enquiry.last_name.as_ref(), &enquiry.email)
+    }
+
+    fn about_it(&self, _: &Times) -> String {
+        joined([self.enquiry.company.as_ref().map(ToString::to_string), Some(self.enquiry.email.to_string())])
+    }
+
+    fn status(&self) -> String {
+        let checks: Vec<&str> = self.screening.iter().map(|finding| finding.check.name()).collect();
+        if checks.is_empty() { self.status.name().to_owned() } else { checks.join(", ") }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every page of one machine in a real browser: in both languages, wide and narrow, light and dark. Each has the header, fits
+//! the window, is accessible by axe's rules, and causes no error in the browser. And what a page is for.
+
+use crate::browser::{Browser, Scheme, Script, axe};
+use crate::running::{Server, folder, get, register};
+use fantoccini::Locator;
+use reqwest::Client;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The paths of the pages, and words that each has in English and Chinese.
+const PAGES: [(&str, &str, &str); 14] = [
+    ("/", "Daybook is running", "Daybook 已在本机运行"),
+    ("/enquiry", "Tell us what you need", "提交需求"),
+    ("/book-demo", "Book a demo", "预约演示"),
+    ("/contact", "Contact", "联系我们"),
+    ("/snippets", "A form on your website", "把表单放到您的网站"),
+    ("/thanks", "Thank you", "谢谢"),
+    ("/chat", "Sign in", "登录"),
+    ("/_local/", "The newest lead", "The newest lead"),
+    ("/_local/records", "Lovelace", "Lovelace"),
+    ("/_local/records?type=customers", "Analytical Engines", "Analytical Engines"),
+    ("/_local/records?type=tasks", "Call back", "Call back"),
+    ("/_local/records?type=held", "timing", "timing"),
+    ("/_local/sync", "HubSpot is switched off", "HubSpot 未启用"),
+    ("/no/such/page", "There is no such page", "没有这个页面"),
+];
+
+/// Whether nothing is wider than the window.
+const FITS: &str = "return document.documentElement.scrollWidth <= window.innerWidth";
+
+async fn posted(client: &Client, url: String, token: Option<&str>, body: Value) -> Value {
+    let mut request = client.post(url).json(&body);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let answer = request.send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{}", answer.status());
+    answer.json().await.expect("JSON")
+}
+
+/// Data for each page.
+async fn fill(client: &Client, url: &str) -> String {
+    let token = register(client, url).await;
+    let lead = json!({"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace", "message": "Hello"});
+    let lead = posted(client, format!("{url}/api/leads"), None, lead).await;
+    let held = json!({"email": "quick@example.com", "last_name": "Quick", "_elapsed": 300});
+    posted(client, format!("{url}/api/leads"), None, held).await;
+    let token = Some(token.as_str());
+    let customer = json!({"name": "Analytical Engines", "email": "office@example.com"});
+    let customer = posted(client, format!("{url}/api/customers"), token, customer).await["data"]["id"].clone();
+    posted(client, format!("{url}/api/opportunities"), token, json!({"title": "An engine", "customer_id": customer}))
+        .await;
+    posted(client, format!("{url}/api/tasks"), token, json!({"title": "Call back"})).await;
+    lead["data"]["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_readable_in_both_languages_on_any_screen() {
+    let axe = tokio::task::spawn_blocking(axe).await.expect("no panic");
+    let data = folder("looks");
+    let server = Server::start(&data);
+    let (client, url) = (Client::new(), server.url.clone());
+    let lead = fill(&client, &url).await;
+    while !get(&client, &format!("{url}/_local/mail"), None).await.to_string().contains("ada@example.com") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let record = format!("/_local/records/{lead}");
+    for (width, scheme, language) in [
+        (1280, Scheme::Light, "zh-CN"),
+        (390, Scheme::Dark, "zh-CN"),
+        (1280, Scheme::Dark, "en"),
+        (390, Scheme::Light, "en"),
+    ] {
+        let Some(browser) = Browser::open_in(scheme, width, Script::On).await else { return };
+        for (path, english, chinese) in
+            PAGES.into_iter().chain([(record.as_str(), "ada@example.com", "ada@example.com")])
+        {
+            let name = format!("{path} {width} {scheme:?} {language}");
+            let separator = if path.contains('?') { '&' } else { '?' };
+            browser.client.goto(&format!("{url}{path}{separator}lang={language}")).await.expect("a page");
+            let words = if language == "en" { english } else { chinese };
+            if path != "/_local/" {
+                browser.reads(words).await;
+            }
+            browser.picture(&name.replace(['/', '?', ' '], "_")).await;
+            browser
+                .client
+                .find(Locator::Css(".daybook-bar .brand"))
+                .await
+                .unwrap_or_else(|_| panic!("{name}: no header"));
+            let fits = browser.client.execute(FITS, vec![]).await.expect("a script");
+            assert_eq!(fits, json!(true), "{name} is wider than the window");
+            browser.is_accessible(axe.as_deref(), &name).await;
+        }
+        browser.close().await;
+    }
+    server.kill();
+    let _ = std::fs::remove_dir_all(&data);
+}
