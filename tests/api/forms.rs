@@ -399,3 +399,41 @@ async fn what_a_form_can_t_take_is_refused_by_its_name() {
     let told = told.expect_problem(422, "validation_error").violations();
     assert!(told.contains(&("/cv".to_owned(), "wrong_type".to_owned())), "{told:?}");
 }
+
+#[tokio::test]
+async fn a_form_is_answered_in_its_page_s_language_then_the_browser_s_then_its_organisation_s() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let form = owner.get("/api/forms").await.expect(200).data()[0]["id"].as_str().expect("an id").to_owned();
+    let post = async |body: &str, accept: Option<&str>| {
+        let call = world.visitor().call(Method::POST, &format!("/f/{form}")).body(URL_ENCODED, body.to_owned());
+        let mut call = call.header("accept", "text/html");
+        if let Some(accept) = accept {
+            call = call.header("accept-language", accept);
+        }
+        call.await
+    };
+    for (n, (page, browser, chinese)) in [
+        ("&locale=zh-CN", Some("en"), true),
+        ("&locale=en", Some("zh-CN"), false),
+        ("", Some("zh-CN"), true),
+        ("", Some("en"), false),
+        ("&locale=tlh", Some("en"), false),
+        ("", None, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let who = format!("{page} {browser:?}");
+        let thanks = post(&format!("email=visitor{n}%40example.com{page}"), browser).await.expect(200);
+        assert_eq!(thanks.text.contains("谢谢"), chinese, "{who}: {}", thanks.text);
+        if !page.is_empty() || browser.is_some() {
+            let problem = post(&format!("email=wrong{page}"), browser).await.expect(422);
+            assert_eq!(problem.text.contains("请返回上一页"), chinese, "{who}: {}", problem.text);
+        }
+        world.work().await;
+        let mails = world.mails();
+        let mail = mails.iter().rev().find(|mail| mail.to == format!("visitor{n}@example.com")).expect("a mail");
+        assert_eq!(mail.subject.contains("我们已收到"), chinese, "{who}: {}", mail.subject);
+    }
+}

@@ -170,3 +170,33 @@ async fn the_first_owner_of_an_organisation_is_invited_until_there_is_one() {
     assert_eq!(tokens["user"]["role"], "owner");
     operator.post(&path, json!({})).await.expect(409);
 }
+
+#[tokio::test]
+async fn an_organisation_speaks_the_language_of_its_registration_and_isn_t_named_by_an_address() {
+    let world = World::new().await;
+    world.owner().await;
+    for (n, (header, name, expected)) in [
+        ("en-GB,en;q=0.9", None, ("en", "My organisation")),
+        ("zh-CN,zh;q=0.9", None, ("zh-CN", "我的组织")),
+        ("en", Some("Ada"), ("en", "Ada's organisation")),
+        ("zh", Some("张三"), ("zh-CN", "张三的组织")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("person{n}@example.com");
+        let body = json!({"email": email, "password": "correct horse battery", "name": name});
+        let answer = world.visitor().post("/api/auth/register", body).header("accept-language", header).await;
+        let token = answer.expect(201).json()["access_token"].as_str().expect("a token").to_owned();
+        let person = world.visitor().with_token(&token);
+        let me = person.get("/api/auth/me").await.expect(200).data();
+        let org = me["organization_id"].as_str().expect("an organisation").to_owned();
+        let org = person.get(&format!("/api/organizations/{org}")).await.expect(200).data();
+        assert_eq!((org["locale"].as_str(), org["name"].as_str()), (Some(expected.0), Some(expected.1)));
+        world.work().await;
+        // The first mail that it gets is in this language.
+        let mail = world.mails().into_iter().rev().find(|mail| mail.to == email).expect("a mail");
+        let is_chinese = mail.subject.chars().any(|letter| ('一'..='龥').contains(&letter));
+        assert_eq!(is_chinese, expected.0 == "zh-CN", "{}", mail.subject);
+    }
+}

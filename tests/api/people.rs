@@ -326,7 +326,12 @@ async fn a_session_that_was_found_open_can_t_be_made_one_s_own_by_another_addres
     let refused = ada.post(&undo, json!({})).await.expect_problem(422, "validation_error");
     assert_eq!(refused.violations()[0].0, "/email");
     world.work().await;
-    assert!(world.mails().iter().any(|mail| mail.to == "ada@example.com" && mail.subject.contains("您的邮箱已修改")));
+    assert!(
+        world
+            .mails()
+            .iter()
+            .any(|mail| mail.to == "ada@example.com" && mail.subject.contains("Your e-mail address was changed"))
+    );
 }
 
 #[tokio::test]

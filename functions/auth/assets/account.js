@@ -54,6 +54,8 @@ const tell = (text, role) => {
   element("message").textContent = text;
 };
 
+// The page in another language has the same token.
+for (const other of document.querySelectorAll("a[hreflang]")) other.hash = location.hash;
 document.title = `${use ? links[use].title : say("Your account", "您的账号")} · Daybook`;
 document.documentElement.lang = chinese ? "zh-CN" : "en";
 if (use === undefined) {

@@ -86,7 +86,7 @@ pub async fn register(cx: Cx, language: Language, Json(new): Json<NewUser>) -> R
     let Some(mut home) = home_of(&cx, new.registrant()).await? else { return invite_first_owner(&cx, language).await };
     let phc = passwords::hash(new.password.clone().into_secret()).await?;
     loop {
-        match join(&cx, &new, &phc, &home, warning.clone()).await {
+        match join(&cx, &new, &phc, &home, (language, warning.clone())).await {
             // Meanwhile another user became the default organisation's first owner, or accepted the invitation.
             Err(Error::Domain(Domain::Duplicate { field: "id", .. } | Domain::Stale { .. })) => {
                 match home_of(&cx, new.registrant()).await? {
@@ -124,9 +124,9 @@ async fn invite_first_owner(cx: &Cx, language: Language) -> Result<Registered> {
             return daybook_records::change(cx, invitation, None, resent, |_: Invitation| reply()).await;
         }
         let organization = NewOrganization {
-            name: name_of(email)?,
+            name: name_of(None, language.0)?,
             owner_email: email.clone(),
-            locale: None,
+            locale: Some(language.0),
             timezone: None,
             phone_country: None,
         };
@@ -140,7 +140,13 @@ async fn invite_first_owner(cx: &Cx, language: Language) -> Result<Registered> {
     }
 }
 
-async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<String>) -> Result<Registered> {
+async fn join(
+    cx: &Cx,
+    new: &NewUser,
+    phc: &str,
+    home: &Home,
+    (Language(locale), warning): (Language, Option<String>),
+) -> Result<Registered> {
     let (Home::New(org) | Home::Invited(org, ..)) = *home;
     let cx = cx.in_organization(org);
     let stamp = cx.stamp();
@@ -149,9 +155,9 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
     let (user, tx) = match home {
         Home::New(_) => {
             let user = user(&new.name, Role::Owner.into());
-            let name = new.organization_name.clone().map_or_else(|| name_of(&new.email), Ok)?;
-            let organization = Organization::new(org, name, Locale::Chinese, &user, &stamp);
-            let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
+            let name = new.organization_name.clone().map_or_else(|| name_of(new.name.as_ref(), locale), Ok)?;
+            let organization = Organization::new(org, name, locale, &user, &stamp);
+            let form = Form { locale, created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(org) };
             (user, Tx::create(&organization).and_create(&form))
         }
         Home::Invited(_, invitation, proof) => {
@@ -187,8 +193,14 @@ async fn join(cx: &Cx, new: &NewUser, phc: &str, home: &Home, warning: Option<St
     sign_in(&cx, user, tx, reply).await
 }
 
-/// The name of an organisation without one: its owner's address, as far as a name may be long.
-fn name_of(owner: &EmailAddress) -> Result<Line<120>> {
-    let short: String = owner.as_str().chars().take(120).collect();
-    Ok(Line::parse(&short).map_err(|rule| Domain::invalid("/email", rule))?)
+/// The name of an organisation whose owner gave none: after the owner's name, never their address, which mails to visitors
+/// would show.
+fn name_of(owner: Option<&Line<120>>, locale: Locale) -> Result<Line<120>> {
+    // What is added has less than 20 characters.
+    let owner = owner.map(|name| name.as_str().chars().take(100).collect::<String>());
+    let name = match owner {
+        Some(owner) => locale.pick(format!("{owner}'s organisation"), format!("{owner}的组织")),
+        None => locale.pick("My organisation".to_owned(), "我的组织".to_owned()),
+    };
+    Ok(Line::parse(&name).map_err(|rule| Domain::invalid("/organization_name", rule))?)
 }

@@ -1,16 +1,13 @@
-// <daybook-form> submits its form and shows errors beside the fields; without this script the form is plain. Event:
-// daybook:success, with the response's data. Classes: daybook-error, daybook-message.
+// <daybook-form> submits its form and shows errors beside the fields; without it the form is plain. Event:
+// daybook:success, with its data. Classes: daybook-error, daybook-message.
 if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
-	// Any rule of the page counts for more.
-	try {
-		const quiet = new CSSStyleSheet();
-		quiet.replaceSync(':where(.daybook-error,form+.daybook-message){color:light-dark(#b3261e,#ff9d94);margin:.3em 0 0;font-size:.9em}');
-		document.adoptedStyleSheets.push(quiet);
-	} catch { /* an old browser */ }
 	let first = location.href.split('#')[0];
 	try {
 		first = sessionStorage.daybookLanding ||= first;
-	} catch { /* no storage */ }
+		const css = new CSSStyleSheet(); // the page's win
+		css.replaceSync(':where(.daybook-error,form+.daybook-message){color:#d32f2f}');
+		document.adoptedStyleSheets.push(css);
+	} catch { /* none */ }
 
 	const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 	const make = (tag, properties) => Object.assign(document.createElement(tag), properties);

@@ -3,13 +3,14 @@
 use crate::access::{Access, RateClass, admit};
 use crate::audit;
 use crate::call::{Call, Places, content_type, is_form};
+use crate::posted::language_of_page;
 use crate::problem::{Problem, with_request_id};
 use crate::reply::Answer;
 use crate::routes::Route;
 use crate::texts::{charset_in, gathered, url_encoded};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use daybook_domain::error::Oversized;
@@ -42,14 +43,18 @@ const SLOW_BODY: Duration = Duration::from_secs(1);
 /// Answers a request: assigns its id, checks access, reads the body, calls the handler, and writes one log line.
 pub(crate) async fn answer(env: Arc<Env>, route: Route, request: Request<Body>) -> Answer {
     let started = Instant::now();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let id = request_id(&parts.headers, &env);
     let mut who: Option<(OrgId, String)> = None;
-    let outcome =
-        match tokio::time::timeout(route.longest, handled(&env, &route, &parts, body, &id, started, &mut who)).await {
-            Ok(outcome) => outcome,
-            Err(late) => Err(Error::unavailable("answer in time", late)),
-        };
+    let outcome = match tokio::time::timeout(
+        route.longest,
+        handled(&env, &route, &mut parts, body, &id, started, &mut who),
+    )
+    .await
+    {
+        Ok(outcome) => outcome,
+        Err(late) => Err(Error::unavailable("answer in time", late)),
+    };
     let (mut answer, code) = match outcome {
         Ok(answer) => (answer, None),
         Err(error) => {
@@ -120,7 +125,7 @@ pub(crate) fn count_server_error() {
 async fn handled(
     env: &Arc<Env>,
     route: &Route,
-    parts: &Parts,
+    parts: &mut Parts,
     body: Body,
     id: &str,
     started: Instant,
@@ -135,6 +140,9 @@ async fn handled(
     *who = Some((admitted.org, admitted.actor.id().map_or_else(|| "public".to_owned(), |id| id.to_string())));
     let began = Instant::now();
     let body = read_body(&parts.headers, body).await?;
+    if let Some(language) = language_of_page(&parts.headers, &body) {
+        parts.headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    }
     // Rights may have changed while a body came in slowly.
     let admitted = match began.elapsed() > SLOW_BODY && admitted.actor.owner().is_some() {
         true => admit(env, route.access, &parts.headers, ip).await?,

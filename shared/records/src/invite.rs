@@ -16,7 +16,8 @@ pub async fn organization_of_invited(cx: &Cx, new: NewOrganization, team: EmailA
     let stamp = cx.stamp();
     let owner = NewInvitation { email: new.owner_email.clone(), name: None, role: Role::Owner.into() };
     let organization = Organization { team_addresses: vec![team], ..Organization::invited(cx.org, new, &stamp) };
-    let form = Form { created_at: stamp.at, updated_at: stamp.at, ..Form::default_of(cx.org) };
+    let (created_at, updated_at) = (stamp.at, stamp.at);
+    let form = Form { locale: organization.locale, created_at, updated_at, ..Form::default_of(cx.org) };
     // The inviting user is unknown in the new organisation.
     let invitation = Invitation { invited_by: None, ..Invitation::new(owner, &cx.stamp()) };
     let (organization, tx) = created(cx, Tx::default(), Draft::of(organization)).await?;

@@ -8,18 +8,22 @@ use axum::response::Response;
 use daybook_domain::customer::Customer;
 use daybook_domain::lead::{Lead, display_name};
 use daybook_domain::opportunity::Opportunity;
-use daybook_domain::submission::{Submission, Verdict};
+use daybook_domain::submission::Submission;
 use daybook_domain::task::Task;
 use daybook_domain::{AnyId, OrgId, Record, RecordType, Timestamp};
 use daybook_store::{Cx, PageAsk, Result};
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// The most records of a list.
 const MOST: usize = 100;
 
+type Rows<'a> = BoxFuture<'a, Result<Vec<Row>>>;
+type InFull<'a> = BoxFuture<'a, Result<Option<(String, Value)>>>;
+
 /// A list of records.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct List {
     /// Its name in the address.
     name: &'static str,
@@ -28,6 +32,8 @@ struct List {
     kind: RecordType,
     english: &'static str,
     chinese: &'static str,
+    rows: for<'a> fn(&'a Cx, &'a Times) -> Rows<'a>,
+    in_full: for<'a> fn(&'a Cx, AnyId) -> InFull<'a>,
 }
 
 impl List {
@@ -36,21 +42,26 @@ impl List {
     }
 }
 
-const fn list_of(
-    (name, collection): (&'static str, &'static str),
-    kind: RecordType,
-    english: &'static str,
-    chinese: &'static str,
-) -> List {
-    List { name, collection, kind, english, chinese }
+/// The list of a type's records.
+const fn list_of<T: Told>(name: &'static str, collection: &'static str, titles: [&'static str; 2]) -> List {
+    let [english, chinese] = titles;
+    List {
+        name,
+        collection,
+        kind: T::TYPE,
+        english,
+        chinese,
+        rows: |cx, times| Box::pin(newest::<T>(cx, times)),
+        in_full: |cx, id| Box::pin(in_full::<T>(cx, id)),
+    }
 }
 
 const LISTS: [List; 5] = [
-    list_of(("leads", "leads"), RecordType::Lead, "Leads", "线索"),
-    list_of(("customers", "customers"), RecordType::Customer, "Customers", "客户"),
-    list_of(("opportunities", "opportunities"), RecordType::Opportunity, "Opportunities", "商机"),
-    list_of(("tasks", "tasks"), RecordType::Task, "Tasks", "任务"),
-    list_of(("held", "submissions"), RecordType::Submission, "Held posts", "被拦截的提交"),
+    list_of::<Lead>("leads", "leads", ["Leads", "线索"]),
+    list_of::<Customer>("customers", "customers", ["Customers", "客户"]),
+    list_of::<Opportunity>("opportunities", "opportunities", ["Opportunities", "商机"]),
+    list_of::<Task>("tasks", "tasks", ["Tasks", "任务"]),
+    list_of::<Submission>("held", "submissions", ["Held posts", "被拦截的提交"]),
 ];
 
 #[derive(Template)]
@@ -98,7 +109,7 @@ pub async fn list(visit: Visit, State(shown): State<Shown>, Query(asked): Query<
     let Some(of) = LISTS.into_iter().find(|list| list.name == wanted) else { return lost(visit) };
     let org = asked.org.unwrap_or(DEFAULT_ORG);
     let times = shown.times(org, &visit).await;
-    let rows = match rows(&shown.env.system(org, "records page"), of, &times).await {
+    let rows = match (of.rows)(&shown.env.system(org, "records page"), &times).await {
         Ok(rows) => rows,
         Err(error) => {
             tracing::error!(error = %error.chain(), "the records can't be read");
@@ -108,18 +119,8 @@ pub async fn list(visit: Visit, State(shown): State<Shown>, Query(asked): Query<
     site(&RecordsPage { visit, organization: times.name, org, most: MOST, kinds: LISTS, of, rows })
 }
 
-async fn rows(cx: &Cx, of: List, times: &Times) -> Result<Vec<Row>> {
-    match of.kind {
-        RecordType::Customer => some::<Customer>(cx, None, times).await,
-        RecordType::Opportunity => some::<Opportunity>(cx, None, times).await,
-        RecordType::Task => some::<Task>(cx, None, times).await,
-        RecordType::Submission => some::<Submission>(cx, Some(Verdict::Held.name()), times).await,
-        _ => some::<Lead>(cx, None, times).await,
-    }
-}
-
-async fn some<T: Told>(cx: &Cx, state: Option<&str>, times: &Times) -> Result<Vec<Row>> {
-    let page = cx.list::<T>(&PageAsk { state, limit: MOST, ..PageAsk::default() }).await?;
+async fn newest<T: Told>(cx: &Cx, times: &Times) -> Result<Vec<Row>> {
+    let page = cx.list::<T>(&PageAsk { state: T::LISTED, limit: MOST, ..PageAsk::default() }).await?;
     let row = |record: T| Row {
         id: record.id(),
         title: record.title(),
@@ -142,14 +143,7 @@ pub async fn one(
     let org = asked.org.unwrap_or(DEFAULT_ORG);
     let times = shown.times(org, &visit).await;
     let cx = shown.env.system(org, "records page");
-    let found = match of.kind {
-        RecordType::Customer => told::<Customer>(&cx, id).await,
-        RecordType::Opportunity => told::<Opportunity>(&cx, id).await,
-        RecordType::Task => told::<Task>(&cx, id).await,
-        RecordType::Submission => told::<Submission>(&cx, id).await,
-        _ => told::<Lead>(&cx, id).await,
-    };
-    match found {
+    match (of.in_full)(&cx, id).await {
         Ok(Some((title, json))) => {
             let mut fields = Vec::new();
             add_fields(&mut fields, "", &json, &times);
@@ -163,7 +157,7 @@ pub async fn one(
     }
 }
 
-async fn told<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>> {
+async fn in_full<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>> {
     let record = cx.find::<T>(id).await?;
     Ok(record.map(|record| (record.title(), serde_json::from_str(record.text()).unwrap_or_default())))
 }
@@ -196,6 +190,9 @@ fn in_list(value: &Value) -> String {
 
 /// What a list tells of a record.
 trait Told: Record {
+    /// The state of the records that are listed; `None` for all.
+    const LISTED: Option<&'static str> = None;
+
     fn title(&self) -> String;
     fn about_it(&self, times: &Times) -> String;
     fn status(&self) -> String;
@@ -265,6 +262,8 @@ impl Told for Task {
 }
 
 impl Told for Submission {
+    const LISTED: Option<&'static str> = Some("held");
+
     fn title(&self) -> String {
         let enquiry = &self.enquiry;
         display_name(enquiry.first_name.as_ref(), enquiry.last_name.as_ref(), &enquiry.email)

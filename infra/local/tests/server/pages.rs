@@ -3,6 +3,7 @@
 
 use crate::browser::{Browser, Scheme, Script, axe};
 use crate::running::{Server, folder, get, register};
+use daybook_testing::is_full;
 use fantoccini::Locator;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -66,12 +67,15 @@ async fn every_page_is_readable_in_both_languages_on_any_screen() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let record = format!("/_local/records/{lead}");
-    for (width, scheme, language) in [
+    let looks = [
         (1280, Scheme::Light, "zh-CN"),
+        (390, Scheme::Dark, "en"),
         (390, Scheme::Dark, "zh-CN"),
         (1280, Scheme::Dark, "en"),
-        (390, Scheme::Light, "en"),
-    ] {
+        (1280, Scheme::Light, "en"),
+        (390, Scheme::Light, "zh-CN"),
+    ];
+    for (width, scheme, language) in looks.into_iter().take(if is_full() { looks.len() } else { 2 }) {
         let Some(browser) = Browser::open_in(scheme, width, Script::On).await else { return };
         for (path, english, chinese) in
             PAGES.into_iter().chain([(record.as_str(), "ada@example.com", "ada@example.com")])
@@ -95,6 +99,87 @@ async fn every_page_is_readable_in_both_languages_on_any_screen() {
         }
         browser.close().await;
     }
+    server.kill();
+    let _ = std::fs::remove_dir_all(&data);
+}
+
+/// The fields that show on the account page.
+const SHOWN: &str =
+    "return [...document.querySelectorAll('input')].filter(one => one.checkVisibility()).map(one => one.id)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_page_shows_its_own_fields_and_comes_to_an_end() {
+    let axe = tokio::task::spawn_blocking(axe).await.expect("no panic");
+    let data = folder("account");
+    let server = Server::start(&data);
+    let (client, url) = (Client::new(), server.url.clone());
+    register(&client, &url).await;
+    let token = loop {
+        let mails = get(&client, &format!("{url}/_local/mail"), None).await.to_string();
+        if let Some((_, rest)) = mails.split_once("/account#verify-email=") {
+            break rest
+                .split(|letter: char| !letter.is_ascii_alphanumeric() && !"._-".contains(letter))
+                .next()
+                .map(str::to_owned);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let token = token.expect("a token");
+    let Some(browser) = Browser::open_in(Scheme::Dark, 390, Script::On).await else { return };
+    for (use_, fields, title) in [
+        ("verify-email=none", json!([]), "Confirm your address"),
+        ("reset-password=none", json!(["password"]), "Choose a new password"),
+        ("invite=none", json!(["email", "name", "password"]), "Accept the invitation"),
+    ] {
+        // A new document, as a change of the fragment alone loads none.
+        browser.client.goto("about:blank").await.expect("a page");
+        browser.client.goto(&format!("{url}/account?lang=en#{use_}")).await.expect("a page");
+        browser.reads(title).await;
+        let shown = browser.client.execute(SHOWN, vec![]).await.expect("a script");
+        assert_eq!(shown, fields, "{use_}");
+        browser.client.find(Locator::Css(".daybook-bar")).await.expect("a header");
+        browser.is_accessible(axe.as_deref(), use_).await;
+        browser.picture(&format!("account-{}", use_.replace('=', "-"))).await;
+    }
+    browser.client.goto("about:blank").await.expect("a page");
+    browser.client.goto(&format!("{url}/account?lang=en#verify-email={token}")).await.expect("a page");
+    browser.client.find(Locator::Css("form button")).await.expect("a button").click().await.expect("a click");
+    browser.reads("you can close this page").await;
+    browser.picture("account-done").await;
+    browser.close().await;
+    server.kill();
+    let _ = std::fs::remove_dir_all(&data);
+}
+
+/// Posts a form as a page without scripts does.
+const POST: &str = "const form = document.createElement('form'); form.method = 'post'; form.action = arguments[0]; \
+                    for (const [name, value] of Object.entries(arguments[1])) { \
+                    const field = document.createElement('input'); field.name = name; field.value = value; form.append(field); } \
+                    document.body.append(form); form.submit()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_visitor_without_scripts_is_answered_is_a_page_in_their_language() {
+    let data = folder("scriptless");
+    let server = Server::start(&data);
+    let url = server.url.clone();
+    let Some(browser) = Browser::open_in(Scheme::Dark, 390, Script::On).await else { return };
+    browser.client.goto(&format!("{url}/enquiry?lang=en")).await.expect("a page");
+    let form = browser.client.find(Locator::Css("daybook-form form")).await.expect("a form");
+    let action = form.attr("action").await.expect("an attribute").expect("an address");
+    for (fields, words) in [
+        (json!({"email": "wrong", "locale": "zh-CN"}), "请返回上一页"),
+        (json!({"email": "wrong", "locale": "en"}), "Go back"),
+        (json!({"email": "ada@example.com", "locale": "zh-CN"}), "谢谢"),
+        (json!({"email": "eva@example.com", "locale": "en"}), "Thank you"),
+    ] {
+        browser.client.goto(&format!("{url}/enquiry?lang=en")).await.expect("a page");
+        browser.client.execute(POST, vec![json!(action), fields]).await.expect("a script");
+        browser.reads(words).await;
+        let fits = browser.client.execute(FITS, vec![]).await.expect("a script");
+        assert_eq!(fits, json!(true), "{words}");
+        browser.picture(&format!("answer-{words}")).await;
+    }
+    browser.close().await;
     server.kill();
     let _ = std::fs::remove_dir_all(&data);
 }
