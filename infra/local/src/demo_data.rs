@@ -1,10 +1,13 @@
-//! Demo data: sample leads, created and deleted by the same transactions as real ones.
+//! Demo data: sample leads and customers, created and deleted by the same transactions as real ones.
+
+mod customers;
 
 use crate::DEFAULT_ORG;
 use crate::serve::{Opened, ServeError, opened};
 use crate::system::{StartError, System};
 use daybook_domain::enquiry::{DEMO_DATA, Enquiry};
 use daybook_domain::lead::{Lead, LeadOrigin, Status};
+use daybook_domain::organization::Organization;
 use daybook_domain::{Error as Domain, LeadId, Line, Locale, Phone};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Clock, Cx, Error, PageAsk, Tx};
@@ -16,17 +19,21 @@ use std::time::Duration;
 /// What to do with the demo data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemoData {
-    /// Create leads.
+    /// Create leads and customers.
     Create {
         /// The number of leads.
         leads: usize,
+        /// The number of customers, each with what belongs to them.
+        customers: usize,
     },
-    /// Move all demo leads to the trash.
+    /// Move all of them to the trash.
     Remove,
 }
 
-/// The number of past days that the leads' dates are spread over.
+/// The number of past days that the dates are spread over.
 const DAYS: u64 = 90;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// How many leads one transaction creates: each takes some 25 of its 100 items.
 const AT_ONCE: usize = 3;
@@ -34,7 +41,7 @@ const AT_ONCE: usize = 3;
 /// The number of leads per company.
 const PER_COMPANY: usize = 20;
 
-/// Creates demo leads in the default organisation of a data folder, or moves them to the trash. No mail is sent and
+/// Creates demo data in the default organisation of a data folder, or moves it to the trash. No mail is sent and
 /// nothing is synced to other systems.
 pub async fn demo_data(what: DemoData, data: &Path) -> Result<(), ServeError> {
     let clock = match what {
@@ -46,30 +53,60 @@ pub async fn demo_data(what: DemoData, data: &Path) -> Result<(), ServeError> {
     let system = System::start(options).await?;
     let cx = |route| system.env.system(DEFAULT_ORG, route);
     let done = match what {
-        DemoData::Create { leads } => create(&cx, &clock, leads).await,
-        DemoData::Remove => remove(&cx).await,
+        DemoData::Create { leads, customers } => create(&cx, &clock, leads, customers).await,
+        DemoData::Remove => {
+            async {
+                customers::remove_all(&cx).await?;
+                remove(&cx).await
+            }
+            .await
+        }
     };
     done.map_err(|error| StartError::from(error).into())
 }
 
-async fn create(cx: &impl Fn(&'static str) -> Cx, clock: &Clock, leads: usize) -> Result<(), Error> {
-    let bar = bar(leads, "leads created");
-    let step = Duration::from_secs(DAYS * 86_400) / u32::try_from(leads.max(1)).unwrap_or(u32::MAX);
+/// Creates leads and customers, spread over the days up to now, and tells how to see them.
+async fn create(cx: &impl Fn(&'static str) -> Cx, clock: &Clock, leads: usize, customers: usize) -> Result<(), Error> {
+    let bar = bar(leads + customers, "leads and customers created");
     let companies = leads.div_ceil(PER_COMPANY).max(1);
-    let mut n = 0;
-    while n < leads {
-        let cx = cx("demo-data create");
-        let mut tx = Tx::default();
-        for _ in 0..AT_ONCE.min(leads - n) {
-            tx = tx.and_create(&lead(&cx, n, companies)?);
-            clock.advance(step);
-            n += 1;
+    let begin = clock.now();
+    let (mut lead_count, mut customer_count) = (0, 0);
+    for day in 1..=DAYS {
+        let until = |all: usize| (all as u64 * day / DAYS) as usize;
+        let step = DAY / u32::try_from(until(leads) - lead_count + 1).unwrap_or(u32::MAX);
+        while lead_count < until(leads) {
+            let cx = cx("demo-data create");
+            let mut tx = Tx::default();
+            for _ in 0..AT_ONCE.min(until(leads) - lead_count) {
+                tx = tx.and_create(&lead(&cx, lead_count, companies)?);
+                clock.advance(step);
+                lead_count += 1;
+                bar.inc(1);
+            }
+            cx.commit(tx, ()).await?;
+        }
+        while customer_count < until(customers) {
+            customers::create_one(cx, customer_count).await?;
+            customer_count += 1;
             bar.inc(1);
         }
-        cx.commit(tx, ()).await?;
+        clock.set(begin.plus(DAY * u32::try_from(day).unwrap_or(u32::MAX)));
     }
     bar.finish();
     eprintln!("{leads} leads created.");
+    eprintln!("{customers} customers created, each with a contact, an opportunity, two interactions and a task.");
+    let organization = cx("demo-data create").find::<Organization>(DEFAULT_ORG).await?;
+    let has_owner = organization.is_some_and(|organization| !organization.owner_ids.is_empty());
+    eprintln!("\nStart the server, and see them at http://localhost:3000/_local/records (or its other --port).");
+    eprintln!(
+        "{}",
+        match has_owner {
+            true =>
+                "To work with them, sign in as a user of the default organisation: at /chat, or POST /api/auth/login.",
+            false =>
+                "To work with them, register at /chat, or with POST /api/auth/register: the first user becomes their owner.",
+        }
+    );
     Ok(())
 }
 

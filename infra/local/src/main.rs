@@ -23,7 +23,7 @@ struct Arguments {
     #[arg(long, global = true, default_value_t = 3000)]
     port: u16,
     /// The folder to keep data in.
-    #[arg(long, default_value = ".daybook")]
+    #[arg(long, global = true, default_value = ".daybook")]
     data: PathBuf,
     /// A host name or IP address to answer for, besides localhost and 127.0.0.1; repeatable. The server also listens on
     /// a given address; 0.0.0.0 and :: stand for all addresses of this machine.
@@ -54,20 +54,23 @@ enum Command {
         #[arg(long)]
         from: Timestamp,
     },
-    /// Fill the default organisation with sample leads, or remove them.
+    /// Fill the default organisation with sample leads and customers, or remove them.
     #[command(subcommand, name = "demo-data")]
     DemoData(DemoDataCommand),
 }
 
 #[derive(Subcommand)]
 enum DemoDataCommand {
-    /// Create leads with realistic names, companies and states, dated over the last 90 days.
+    /// Create leads and customers with realistic names, companies and states, dated over the last 90 days.
     Create {
         /// The number of leads.
         #[arg(long, default_value_t = 1000)]
         leads: usize,
+        /// The number of customers, each with a contact, an opportunity, two interactions and a task.
+        #[arg(long, default_value_t = 60)]
+        customers: usize,
     },
-    /// Move the leads that `create` made to the trash; others stay.
+    /// Move what `create` made to the trash; other records stay.
     Remove,
 }
 
@@ -85,7 +88,7 @@ fn main() -> ExitCode {
         }
         Some(Command::DemoData(what)) => {
             let what = match what {
-                DemoDataCommand::Create { leads } => DemoData::Create { leads },
+                DemoDataCommand::Create { leads, customers } => DemoData::Create { leads, customers },
                 DemoDataCommand::Remove => DemoData::Remove,
             };
             run(demo_data(what, &arguments.data))

@@ -10,7 +10,7 @@ pub fn fill(binary: &Path, data: &Path, leads: usize) -> Result<()> {
     let made = Command::new(binary)
         .arg("--data")
         .arg(data)
-        .args(["demo-data", "create", "--leads", &leads.to_string()])
+        .args(["demo-data", "create", "--customers", "0", "--leads", &leads.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()?;

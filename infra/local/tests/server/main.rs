@@ -8,6 +8,7 @@ mod chat_page;
 mod clients;
 mod connections;
 mod crash;
+mod demo_data;
 mod family;
 mod host;
 mod pages;
