@@ -2,7 +2,7 @@
 
 use crate::crm::{id_of, listed, made, told, world};
 use daybook_domain::permission::Role;
-use daybook_testing::Person;
+use daybook_testing::{Person, World};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -383,4 +383,36 @@ async fn the_largest_contact_fits_a_transaction() {
         .push(json!(id_of(&owner, "/api/customers", json!({"name": "X"})).await));
     let problem = owner.post("/api/contacts", more).await.expect_problem(422, "validation_error").json();
     assert_eq!(problem["errors"][0]["pointer"], "/customer_ids");
+}
+
+#[tokio::test]
+async fn addresses_and_numbers_are_filtered_as_they_are_claimed_in_any_spelling() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    for (name, email, phone) in [
+        ("Ada", "Ada@Example.com", "+86 138-0013-8000"),
+        ("Eva", "eva@bücher.example", "010 6552 9988"),
+        ("Bob", "bob@example.com", "call the desk"),
+    ] {
+        owner.post("/api/customers", json!({"name": name, "email": email, "phone": phone})).await.expect(201);
+    }
+    for (filter, expected) in [
+        ("filter[email]=ada%40example.com", "Ada"),
+        ("filter[email]=ADA%40EXAMPLE.COM", "Ada"),
+        ("filter[email]=eva%40xn--bcher-kva.example", "Eva"),
+        ("filter[email][in]=EVA%40b%C3%BCcher.example,bob%40example.com", "Eva Bob"),
+        ("filter[email][ne]=ada%40example.com", "Eva Bob"),
+        ("filter[email]=other%40example.com", ""),
+        ("filter[phone]=13800138000", "Ada"),
+        ("filter[phone]=%2B8613800138000", "Ada"),
+        ("filter[phone]=010-6552-9988", "Eva"),
+        ("filter[phone][in]=138%200013%208000,%2B861065529988", "Ada Eva"),
+        ("filter[phone]=call%20the%20desk", "Bob"),
+        ("filter[phone][starts]=call", "Bob"),
+    ] {
+        let listed = owner.get(&format!("/api/customers?{filter}&sort=created_at")).await.expect(200).data();
+        let names: Vec<&str> =
+            listed.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+        assert_eq!(names.join(" "), expected, "{filter}");
+    }
 }

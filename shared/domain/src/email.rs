@@ -44,6 +44,14 @@ impl EmailAddress {
         format!("{local}@{domain}")
     }
 
+    /// A text as addresses are compared, also where it is none.
+    pub fn normalized_text(text: &str) -> String {
+        match EmailAddress::parse(text) {
+            Ok(address) => address.normalized(),
+            Err(_) => text.nfc().flat_map(char::to_lowercase).collect(),
+        }
+    }
+
     /// Whether a text contains the address in any spelling: normalised, or with its domain in Unicode.
     pub fn is_in(&self, text: &str) -> bool {
         let normalized = self.normalized();

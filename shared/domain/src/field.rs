@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 pub enum FieldKind {
     /// A text, or a value compared as text.
     Text,
+    /// An e-mail address; two spellings of an address are equal.
+    Address,
+    /// A phone number; two spellings of a number are equal.
+    Phone,
     /// A number.
     Number,
     /// A boolean.
@@ -77,7 +81,9 @@ macro_rules! hold {
 }
 
 hold! {
-    Text: String, EmailAddress, Phone, Zone, Currency, Network, Map<String, Value>;
+    Text: String, Zone, Currency, Network, Map<String, Value>;
+    Address: EmailAddress;
+    Phone: Phone;
     Number: u8, u16, u32, u64, i64, Percent, Money;
     Flag: bool;
     Time: Timestamp;
@@ -109,6 +115,8 @@ const fn of_list(entry: FieldKind) -> FieldKind {
     match entry {
         FieldKind::Id => FieldKind::Ids,
         FieldKind::Text
+        | FieldKind::Address
+        | FieldKind::Phone
         | FieldKind::Number
         | FieldKind::Flag
         | FieldKind::Time

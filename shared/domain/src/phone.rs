@@ -1,9 +1,25 @@
 //! Phone numbers: kept as entered, and parsed to E.164 if possible.
 
 use crate::text::changes_direction;
+use crate::words::normalize;
 use crate::{Line, Rule, Violations};
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat, Region};
 use serde::{Deserialize, Deserializer, Serialize};
+
+/// What an extension begins with, folded; longer ones before those that they begin with.
+const EXTENSIONS: [&str; 12] =
+    ["转分机", "转接", "转", "分机号", "分机", ";ext", "extension", "extn", "ext", "内线", "x", "#"];
+
+/// The most digits of an extension.
+const MOST_DIGITS: usize = 7;
+
+/// Whether a character may be a part of a number, rather than the begin of its extension.
+fn is_of_number(letter: char) -> bool {
+    matches!(normalize(&letter.to_string()).as_str(), "+" | "-" | "(" | ")" | "." | "/" | " " | "~")
+        || letter.is_numeric()
+        || letter.is_whitespace()
+        || matches!(letter, '‐'..='―' | '−' | '·' | ',')
+}
 
 /// A phone number as entered, at most 40 characters. Its format is never a reason to refuse a lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -48,10 +64,26 @@ impl Phone {
         self.as_str().trim_start().starts_with(['+', '＋'])
     }
 
-    /// The number in E.164 (`+8613800138000`), if it is valid in its own or the given country (ISO 3166, `CN`).
+    /// The number in E.164 (`+8613800138000`), if it is valid in its own or the given country (ISO 3166, `CN`). An extension
+    /// is no part of it; it stays in the number as entered.
     pub fn e164(&self, country: &str) -> Option<String> {
-        let number = PhoneNumber::parse(self.as_str(), Region::from_code(country).ok()).ok()?;
+        let number = PhoneNumber::parse(self.without_extension(), Region::from_code(country).ok()).ok()?;
         number.is_valid().then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
+    }
+
+    /// The number before its extension, as people write one: `转801`, `分机 801`, `ext. 5`, `x5`, `#5`, `;ext=5`.
+    fn without_extension(&self) -> &str {
+        let number = self.as_str();
+        let begins = number.char_indices().find(|(at, letter)| *at > 0 && !is_of_number(*letter));
+        let Some((at, _)) = begins else { return number };
+        let (before, extension) = number.split_at(at);
+        let folded = normalize(extension);
+        let digits = EXTENSIONS.iter().find_map(|word| folded.strip_prefix(word));
+        let digits = digits.map(|rest| rest.trim_matches(|c: char| c.is_whitespace() || ".:=-号)".contains(c)));
+        let is_extension = digits.is_some_and(|digits| {
+            (1..=MOST_DIGITS).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+        });
+        if is_extension { before.trim_end_matches([' ', ',', '-', '(']) } else { number }
     }
 
     /// The digits of an E.164 number without the country code.
@@ -79,6 +111,19 @@ mod tests {
         check("138 0013 8000", Some("+8613800138000"));
         check("+49 30 901820", Some("+4930901820"));
         check("\u{202a}+86 138\u{202c} 0013 8000\u{202c}", Some("+8613800138000"));
+        check("010-65529988转801", Some("+861065529988"));
+        check("010 6552 9988 转 801", Some("+861065529988"));
+        check("(010) 6552-9988 分机：801", Some("+861065529988"));
+        check("010-65529988（分机801）", Some("+861065529988"));
+        check("+86 10 65529988 ext. 5", Some("+861065529988"));
+        check("+49 30 901820 EXT 12", Some("+4930901820"));
+        check("+1 202-456-1111 x1234", Some("+12024561111"));
+        check("+1 202-456-1111 #12", Some("+12024561111"));
+        check("+1 202-456-1111;ext=12", Some("+12024561111"));
+        check("０１０－６５５２９９８８　转８０１", Some("+861065529988"));
+        check("转801", None);
+        check("x5", None);
+        check("010-65529988 ask for Ada", None);
         check("call me", None);
         check("12", None);
     }

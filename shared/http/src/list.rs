@@ -8,7 +8,7 @@ use daybook_domain::permission::{Action, Resource};
 use daybook_domain::read::escape;
 use daybook_domain::view::{View, ViewOf};
 use daybook_domain::{Error as Domain, Record, Rule, ViewId, Violations};
-use daybook_records::query::{DEFAULT_LIMIT, ListQuery, Param, VIEW, limit_of, names_of, pairs_of};
+use daybook_records::query::{DEFAULT_LIMIT, ListQuery, Locality, Param, VIEW, limit_of, names_of, pairs_of};
 use daybook_store::Result;
 use serde_json::Value;
 use std::marker::PhantomData;
@@ -112,13 +112,15 @@ pub(crate) async fn asked<T: Record>(
     wrong: fn(Violations) -> Domain,
 ) -> Result<ListQuery<T>> {
     let params = with_view::<T>(call, params, wrong).await?;
-    let zone = match params.iter().any(Param::names_a_day) {
-        true => {
-            call.cx.find_often::<Organization>(call.cx.org).await?.map(|organization| organization.timezone.clone())
-        }
+    let organization = match params.iter().any(Param::depends_on_place) {
+        true => call.cx.find_often::<Organization>(call.cx.org).await?,
         false => None,
     };
-    let query = ListQuery::read(&params, &zone.unwrap_or_default()).map_err(wrong)?;
+    let there = organization.map(|organization| Locality {
+        zone: organization.timezone.clone(),
+        phone_country: organization.phone_country.as_str().to_owned(),
+    });
+    let query = ListQuery::read(&params, &there.unwrap_or_default()).map_err(wrong)?;
     if query.asks_for_total() && !call.cx.counts::<T>(&query.ask()) {
         let rule = Rule::format(
             "left out with search, with filters without an index, and by users who see only their own records",

@@ -3,11 +3,11 @@
 mod condition;
 mod param;
 
-pub use condition::names_of;
+pub use condition::{Locality, names_of};
 use condition::{condition, field_of};
 use daybook_domain::view::ViewOf;
 use daybook_domain::words::Terms;
-use daybook_domain::{AnyId, Error as Domain, Malformed, Record, Rule, Unit, UserId, Violations, Zone};
+use daybook_domain::{AnyId, Error as Domain, Malformed, Record, Rule, Unit, UserId, Violations};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Order, PageAsk, Result};
 pub use param::{Operand, Param};
@@ -84,7 +84,7 @@ impl<T: Record> ListQuery<T> {
     /// Parses the parameters of a URL's query, or returns all violations.
     pub fn of(pairs: Vec<(String, String)>) -> Result<Self, Domain> {
         let params: Vec<Param> = pairs.into_iter().map(Param::of_query).collect();
-        ListQuery::read(&params, &Zone::default()).map_err(Domain::Query)
+        ListQuery::read(&params, &Locality::default()).map_err(Domain::Query)
     }
 
     /// Whether the query asks for the total number of records.
@@ -92,8 +92,8 @@ impl<T: Record> ListQuery<T> {
         self.with_total
     }
 
-    /// Parses parameters, or returns all violations. Days and times without an offset are in the given zone.
-    pub fn read(params: &[Param], zone: &Zone) -> Result<Self, Violations> {
+    /// Parses parameters, or returns all violations, as an organisation there means them.
+    pub fn read(params: &[Param], there: &Locality) -> Result<Self, Violations> {
         let mut query = ListQuery {
             limit: DEFAULT_LIMIT,
             cursor: None,
@@ -127,7 +127,7 @@ impl<T: Record> ListQuery<T> {
                     "只提供一次；多个值请使用 filter[field][in]，以英文逗号分隔",
                 );
                 violations.add(param.pointer.clone(), rule);
-            } else if let Err(rule) = query.add(param, zone) {
+            } else if let Err(rule) = query.add(param, there) {
                 violations.add(param.pointer.clone(), rule);
             }
         }
@@ -151,7 +151,7 @@ impl<T: Record> ListQuery<T> {
     }
 
     /// Adds a parameter, or a condition on a field.
-    fn add(&mut self, param: &Param, zone: &Zone) -> Result<(), Rule> {
+    fn add(&mut self, param: &Param, there: &Locality) -> Result<(), Rule> {
         let value = &param.value;
         match (param.name.as_str(), &param.op) {
             ("limit", None) => self.limit = limit_of(value.one()?)?,
@@ -163,7 +163,7 @@ impl<T: Record> ListQuery<T> {
             ("trashed", None) => self.trashed = flag(value.one()?)?,
             (field, op) => {
                 let filter = (op.as_deref().unwrap_or("eq"), value);
-                self.add_filter(field, filter, zone)?;
+                self.add_filter(field, filter, there)?;
             }
         }
         Ok(())
@@ -202,7 +202,7 @@ impl<T: Record> ListQuery<T> {
         Ok(())
     }
 
-    fn add_filter(&mut self, field: &str, (op, value): (&str, &Operand), zone: &Zone) -> Result<(), Rule> {
+    fn add_filter(&mut self, field: &str, (op, value): (&str, &Operand), there: &Locality) -> Result<(), Rule> {
         let is_parent = T::PARENTS.contains(&field);
         if is_parent && op == "eq" {
             self.parents.push(value.one()?.parse().map_err(|_| Rule::format("an id", "是记录的标识"))?);
@@ -238,7 +238,7 @@ impl<T: Record> ListQuery<T> {
             self.owner = Some(owner);
             return Ok(());
         }
-        self.filters.push(condition(known, op, value, zone)?);
+        self.filters.push(condition(known, op, value, there)?);
         Ok(())
     }
 }

@@ -14,6 +14,18 @@ pub struct Filter {
     op: Op,
     value: Value,
     test: Test,
+    normalises: Option<Normal>,
+}
+
+/// Writes all spellings of a value alike.
+#[derive(Clone, Copy)]
+struct Normal(fn(&str) -> String);
+
+impl PartialEq for Normal {
+    /// The field decides which it is.
+    fn eq(&self, _: &Normal) -> bool {
+        true
+    }
 }
 
 impl fmt::Debug for Filter {
@@ -123,13 +135,23 @@ impl Filter {
                 _ => None,
             }),
         };
-        Filter { field: field.into(), op, value, test }
+        Filter { field: field.into(), op, value, test, normalises: None }
+    }
+
+    /// The condition on texts as this function writes them; its own value is one already.
+    #[must_use]
+    pub fn normalising(self, text: fn(&str) -> String) -> Filter {
+        Filter { normalises: Some(Normal(text)), ..self }
     }
 
     /// Whether a record's JSON meets the condition. With a missing field, every comparison but `ne` is false. A list
     /// meets it where one of its values does; `ne` where all of them do.
     pub fn matches(&self, record: &Value) -> bool {
-        match (record.get(&self.field).unwrap_or(&Value::Null), &self.test) {
+        let actual = record.get(&self.field).unwrap_or(&Value::Null);
+        if let (Some(Normal(normal)), Value::String(text)) = (self.normalises, actual) {
+            return self.test.holds(&Value::from(normal(text)));
+        }
+        match (actual, &self.test) {
             (Value::Array(list), Test::Exists(wanted)) => list.is_empty() != *wanted,
             (Value::Array(list), Test::Differs(_)) => list.iter().all(|one| self.test.holds(one)),
             (Value::Array(list), test) => list.iter().any(|one| test.holds(one)),

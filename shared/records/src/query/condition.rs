@@ -2,7 +2,7 @@
 
 use super::param::Operand;
 use daybook_domain::field::{Field, FieldKind};
-use daybook_domain::{Day, Moment, Record, Rule, Timestamp, Unit, Zone};
+use daybook_domain::{Day, EmailAddress, Moment, Phone, Record, Rule, Timestamp, Unit, Zone};
 use daybook_store::filter::{Filter, Op};
 use serde_json::Value;
 use std::time::Duration;
@@ -10,8 +10,26 @@ use std::time::Duration;
 /// The most values of a condition.
 const MOST_VALUES: usize = 100;
 
+/// The field that has a record's phone number in E.164.
+const NUMBER: &str = "phone_e164";
+
 /// The most bytes of a value of a condition.
 const LONGEST_VALUE: usize = 400;
+
+/// Where an organisation is.
+#[derive(Clone, Debug)]
+pub struct Locality {
+    /// The zone of days and of times without an offset.
+    pub zone: Zone,
+    /// The country of phone numbers without a country code.
+    pub phone_country: String,
+}
+
+impl Default for Locality {
+    fn default() -> Locality {
+        Locality { zone: Zone::default(), phone_country: Phone::DEFAULT_COUNTRY.to_owned() }
+    }
+}
 
 /// The field with this name, if lists of the type can be filtered by it.
 pub fn field_of<T: Record>(name: &str) -> Option<&'static Field> {
@@ -25,9 +43,8 @@ pub fn names_of<T: Record>() -> Vec<String> {
     names
 }
 
-/// A condition on a field, with values in the format in which records store them. Days and times without an offset are in
-/// the given zone.
-pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Result<Filter, Rule> {
+/// A condition on a field, with values in the format in which records store them.
+pub fn condition(field: &Field, op: Op, operand: &Operand, there: &Locality) -> Result<Filter, Rule> {
     let kind = field.kind;
     let is_list = matches!(op, Op::In | Op::Between);
     let values = if is_list { operand.several() } else { vec![operand.one()?] };
@@ -43,12 +60,28 @@ pub fn condition(field: &Field, op: Op, operand: &Operand, zone: &Zone) -> Resul
     }
     let field = field.name.to_owned();
     let one = values.first().copied().unwrap_or_default();
+    let all_or_one = |mut all: Vec<String>| match is_list {
+        true => Value::from(all),
+        false => Value::from(all.pop().unwrap_or_default()),
+    };
     let value = match (op, kind) {
         (Op::Contains | Op::Starts, _) => Value::from(one),
         (Op::Exists, _) => value_of(FieldKind::Flag, one)?,
         (_, FieldKind::Time) => {
-            let spans = values.iter().map(|text| span(text, zone)).collect::<Result<Vec<_>, _>>()?;
+            let spans = values.iter().map(|text| span(text, &there.zone)).collect::<Result<Vec<_>, _>>()?;
             return timed(field, op, &spans);
+        }
+        (Op::Eq | Op::Ne | Op::In, FieldKind::Address) => {
+            let spelled = values.iter().map(|text| EmailAddress::normalized_text(text)).collect();
+            return Ok(Filter::new(field, op, all_or_one(spelled)).normalising(EmailAddress::normalized_text));
+        }
+        (Op::Eq | Op::Ne | Op::In, FieldKind::Phone) => {
+            let numbers = values.iter().map(|text| Phone::parse(text).ok()?.e164(&there.phone_country));
+            return Ok(match numbers.collect::<Option<Vec<String>>>() {
+                Some(numbers) => Filter::new(NUMBER, op, all_or_one(numbers)),
+                // What is no number is compared as it is written.
+                None => Filter::new(field, op, all_or_one(values.iter().map(|&one| one.to_owned()).collect())),
+            });
         }
         (Op::In | Op::Between, _) => values.iter().map(|one| value_of(kind, one)).collect::<Result<Value, _>>()?,
         (Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte, _) => value_of(kind, one)?,
@@ -89,7 +122,9 @@ fn span(text: &str, zone: &Zone) -> Result<(Timestamp, Timestamp), Rule> {
 
 fn value_of(kind: FieldKind, text: &str) -> Result<Value, Rule> {
     match kind {
-        FieldKind::Text | FieldKind::Id | FieldKind::Ids | FieldKind::Named => Ok(Value::from(text)),
+        FieldKind::Text | FieldKind::Address | FieldKind::Phone | FieldKind::Id | FieldKind::Ids | FieldKind::Named => {
+            Ok(Value::from(text))
+        }
         FieldKind::Number if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(Value::from(text)),
         FieldKind::Number => Err(Rule::format("a number", "是数字")),
         FieldKind::Flag => one_of(text, &["true", "false"]),

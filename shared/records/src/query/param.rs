@@ -114,11 +114,16 @@ impl Param {
     }
 
     /// Whether a value may be a day or a time: it begins with four digits and a dash.
-    pub fn names_a_day(&self) -> bool {
+    fn names_a_day(&self) -> bool {
         let begins = |text: &str| {
             text.get(..5).is_some_and(|year| year.ends_with('-') && year[..4].bytes().all(|c| c.is_ascii_digit()))
         };
         self.value.several().into_iter().any(begins)
+    }
+
+    /// Whether its meaning depends on where the organisation is: on its time zone, or its country's phone numbers.
+    pub fn depends_on_place(&self) -> bool {
+        self.names_a_day() || self.name == "phone"
     }
 
     /// The name and operator, which a query has once.
