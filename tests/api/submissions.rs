@@ -3,6 +3,7 @@
 use daybook_domain::permission::Role;
 use daybook_testing::{World, lead};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn held(email: &str) -> Value {
     let mut body = lead(email);
@@ -93,4 +94,45 @@ async fn sales_people_neither_see_nor_release_submissions() {
     sales.get(&path).await.expect_problem(403, "forbidden");
     sales.post(&format!("{path}/release"), json!({})).await.expect_problem(403, "forbidden");
     world.stranger().await.post(&format!("{path}/release"), json!({})).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn held_posts_are_told_to_the_team_in_one_mail_an_hour() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    world.clock.advance(Duration::from_secs(600));
+    let quick = async |email: &str| {
+        let body = json!({"email": email, "last_name": "Quick", "_elapsed": 300});
+        world.visitor().post("/api/leads", body).await.expect(201);
+    };
+    let digests =
+        || world.mails().into_iter().filter(|mail| mail.text.contains("/api/submissions/sub_")).collect::<Vec<_>>();
+    for n in 0..3 {
+        quick(&format!("early{n}@example.com")).await;
+        world.clock.advance(Duration::from_secs(60));
+    }
+    world.pass(Duration::from_secs(600)).await;
+    assert!(digests().is_empty(), "it is told when the hour is over");
+    let released = owner.get("/api/submissions?status=held&sort=created_at").await.expect(200).data()[0]["id"].clone();
+    let released = released.as_str().expect("an id").to_owned();
+    owner.post(&format!("/api/submissions/{released}/release"), json!({})).await.expect(200);
+    world.pass(Duration::from_secs(3600)).await;
+    let told = digests();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].subject.contains("2 posts"), "{}", told[0].subject);
+    assert!(
+        told[0].text.contains("early1@example.com") && told[0].text.contains("early2@example.com"),
+        "{}",
+        told[0].text
+    );
+    assert!(!told[0].text.contains("early0@example.com"), "it was released: {}", told[0].text);
+    assert!(told[0].text.contains("/api/submissions/sub_") && told[0].text.contains("timing"), "{}", told[0].text);
+    // Nothing is told twice, and the next hour has a mail of its own.
+    quick("late@example.com").await;
+    world.pass(Duration::from_secs(2 * 3600)).await;
+    let told = digests();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].text.contains("late@") && !told[1].text.contains("early"), "{}", told[1].text);
+    world.pass(Duration::from_secs(3600)).await;
+    assert_eq!(digests().len(), 2);
 }

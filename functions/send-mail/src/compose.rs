@@ -1,5 +1,6 @@
 //! Composition of e-mails: recipient, reply address and content, from the journal entry that a mail is about.
 
+use crate::held;
 use daybook_domain::invitation::{self, Invitation};
 use daybook_domain::organization::Organization;
 use daybook_domain::submission::Submission;
@@ -50,6 +51,7 @@ pub async fn compose(env: &Arc<Env>, sender: &Sender, job: MailJob) -> Result<Op
         MailKind::Invitation => from.invitation(about).await,
         MailKind::TaskAssigned => from.task_assigned(about, job.entry).await,
         MailKind::TaskReminder => from.task_reminder(about, job.entry).await,
+        MailKind::HeldPosts => from.held_posts(job.entry).await,
     }
 }
 
@@ -73,15 +75,7 @@ impl From<'_> {
 
     async fn notification(&self, id: AnyId) -> Result<Option<Composed>> {
         let settings = &self.env.settings;
-        let to = match &self.organization {
-            Some(organization) => organization.team_addresses.first(),
-            None => Some(&settings.team_address),
-        };
-        let (Some(to), Some(submission)) = (to.cloned(), self.submission(id).await?) else { return Ok(None) };
-        // It holds what a visitor wrote, so it goes to no address that isn't proven.
-        if !self.is_proven(&to).await? {
-            return Ok(None);
-        }
+        let (Some(to), Some(submission)) = (self.team().await?, self.submission(id).await?) else { return Ok(None) };
         let about = submission.lead_id.map(AnyId::from);
         let url = match submission.lead_id {
             Some(lead) => settings.record_link(self.cx.org, "leads", lead),
@@ -89,6 +83,34 @@ impl From<'_> {
         };
         let content = templates::notification(&submission, &url, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to, reply_to: Some(submission.enquiry.email), content, about }))
+    }
+
+    /// The digest of the posts that were held in the hour of an entry.
+    async fn held_posts(&self, entry: EntryRef) -> Result<Option<Composed>> {
+        if !held::is_first_of_its_hour(&self.cx, entry.entry).await? {
+            return Ok(None);
+        }
+        let (Some(to), posts) = (self.team().await?, held::of_hour(&self.cx, entry.entry).await?) else {
+            return Ok(None);
+        };
+        if posts.is_empty() {
+            return Ok(None);
+        }
+        let url = |submission: &Submission| self.env.settings.record_link(self.cx.org, "submissions", submission.id);
+        let content = templates::held(&posts, url, self.locale()).map_err(unwritten)?;
+        Ok(Some(Composed { to, reply_to: None, content, about: None }))
+    }
+
+    /// The address that gets what visitors wrote, if it is proven.
+    async fn team(&self) -> Result<Option<EmailAddress>> {
+        let to = match &self.organization {
+            Some(organization) => organization.team_addresses.first(),
+            None => Some(&self.env.settings.team_address),
+        };
+        match to {
+            Some(to) if self.is_proven(to).await? => Ok(Some(to.clone())),
+            Some(_) | None => Ok(None),
+        }
     }
 
     async fn submission(&self, id: AnyId) -> Result<Option<Submission>> {

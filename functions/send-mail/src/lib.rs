@@ -6,6 +6,7 @@
 
 mod compose;
 mod events;
+mod held;
 mod message;
 mod wants;
 
@@ -59,6 +60,9 @@ pub(crate) struct Post {
 async fn handle(env: Arc<Env>, post: Post, message: Message<MailJob>) -> Result<Outcome> {
     let job = message.job;
     let consumer = job.kind.consumer();
+    if let Some(at) = held::not_before(&job).filter(|at| env.clock.now() < *at) {
+        return Ok(Outcome::RetryAt(at, "held posts are told once an hour".to_owned()));
+    }
     match delivery::take(&env, job.entry, consumer, env.settings.lease).await? {
         Turn::Finished => Ok(Outcome::Done),
         Turn::Busy(until) => Ok(Outcome::RetryAt(until, "another worker leased it".to_owned())),
@@ -103,7 +107,7 @@ enum Written {
 
 async fn written(env: &Arc<Env>, post: &Post, job: MailJob) -> Result<Written> {
     let Some(composed) = compose::compose(env, &post.sender, job).await? else {
-        return Ok(Written::Nothing("there is no recipient"));
+        return Ok(Written::Nothing("there is no recipient, or nothing to tell"));
     };
     if suppression::holds(env, job.entry.org, &composed.to).await? {
         return Ok(Written::Nothing("the recipient's address is on the suppression list"));

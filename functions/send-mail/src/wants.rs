@@ -20,6 +20,7 @@ fn kinds(fact: &Fact) -> &'static [MailKind] {
             &[MailKind::Confirmation, MailKind::Notification]
         }
         Event::SubmissionAccepted => &[MailKind::Notification],
+        Event::SubmissionHeld => &[MailKind::HeldPosts],
         // The request named an address that no user has: the entry is about no user.
         Event::UserPasswordResetRequested if UserId::try_from(fact.record).is_err() => &[],
         Event::UserPasswordResetRequested => &[MailKind::PasswordReset],

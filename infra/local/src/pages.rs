@@ -109,6 +109,7 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
         .route("/_local/sync", get(sync::page))
         .route("/_local/records", get(records::list))
         .route("/_local/records/{id}", get(records::one))
+        .route("/_local/records/{id}/{fate}", post(records::decide))
         .route("/_local/backup", post(back_up))
         // Without this route the API would answer the other paths, also to pages of other origins.
         .route("/_local/{*rest}", any(async |visit: Visit| lost(visit)))

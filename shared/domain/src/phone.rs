@@ -79,7 +79,7 @@ impl Phone {
         let (before, extension) = number.split_at(at);
         let folded = normalize(extension);
         let digits = EXTENSIONS.iter().find_map(|word| folded.strip_prefix(word));
-        let digits = digits.map(|rest| rest.trim_matches(|c: char| c.is_whitespace() || ".:=-号)".contains(c)));
+        let digits = digits.map(|rest| rest.trim_matches(|c: char| c.is_whitespace() || ".:=-)".contains(c)));
         let is_extension = digits.is_some_and(|digits| {
             (1..=MOST_DIGITS).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
         });

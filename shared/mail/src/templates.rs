@@ -71,6 +71,33 @@ pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> 
     Ok(Content { subject: line(&subject), text, html })
 }
 
+/// The digest of held posts, each with the address of its page.
+pub fn held(
+    posts: &[Submission],
+    url: impl Fn(&Submission) -> String,
+    locale: Locale,
+) -> Result<Content, askama::Error> {
+    let heading = match posts.len() {
+        1 => locale.pick("A post is held".to_owned(), "有一条提交被拦截".to_owned()),
+        count => locale.pick(format!("{count} posts are held"), format!("有 {count} 条提交被拦截")),
+    };
+    let says = locale.pick(
+        "They failed a check, so they became no leads, and nothing was sent to the visitors. Release or reject each on its \
+         page; released ones go on as if they had never been held.",
+        "以下提交未通过检查，因此没有生成线索，也没有给访客发送邮件。请在各自的页面上放行或拒绝；放行后的处理与从未拦截时相同。",
+    );
+    let row = |post: &Submission| {
+        let checks: Vec<&str> = post.screening.iter().map(|finding| finding.check.name()).collect();
+        let who = format!("{} <{}>", name(&post.enquiry), post.enquiry.email);
+        (who, checks.join(", "), url(post))
+    };
+    let posts: Vec<(String, String, String)> = posts.iter().map(row).collect();
+    let chinese = locale == Locale::Chinese;
+    let text = Held { heading: &heading, says, posts: &posts }.render()?;
+    let html = HeldPage { heading: &heading, says, posts: &posts, chinese }.render()?;
+    Ok(Content { subject: line(&heading), text, html })
+}
+
 /// The mails about a user's account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountMail {
@@ -267,6 +294,23 @@ struct AccountPage<'a> {
     says: &'a str,
     below: &'a str,
     link: Option<&'a str>,
+    chinese: bool,
+}
+
+#[derive(Template)]
+#[template(path = "held.txt")]
+struct Held<'a> {
+    heading: &'a str,
+    says: &'a str,
+    posts: &'a [(String, String, String)],
+}
+
+#[derive(Template)]
+#[template(path = "held.html")]
+struct HeldPage<'a> {
+    heading: &'a str,
+    says: &'a str,
+    posts: &'a [(String, String, String)],
     chinese: bool,
 }
 

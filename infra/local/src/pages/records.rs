@@ -4,13 +4,13 @@ use super::{Shown, Times, Visit, lost, site};
 use crate::DEFAULT_ORG;
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use daybook_domain::customer::Customer;
 use daybook_domain::lead::{Lead, display_name};
 use daybook_domain::opportunity::Opportunity;
-use daybook_domain::submission::Submission;
+use daybook_domain::submission::{Submission, Verdict};
 use daybook_domain::task::Task;
-use daybook_domain::{AnyId, OrgId, Record, RecordType, Timestamp};
+use daybook_domain::{AnyId, OrgId, Record, RecordType, SubmissionId, Timestamp};
 use daybook_store::{Cx, PageAsk, Result};
 use futures::future::BoxFuture;
 use serde::Deserialize;
@@ -94,6 +94,8 @@ struct RecordPage {
     id: AnyId,
     title: String,
     fields: Vec<(String, String)>,
+    /// Whether it is a post that can be released or rejected.
+    is_held: bool,
 }
 
 #[derive(Deserialize)]
@@ -145,9 +147,10 @@ pub async fn one(
     let cx = shown.env.system(org, "records page");
     match (of.in_full)(&cx, id).await {
         Ok(Some((title, json))) => {
+            let is_held = of.kind == RecordType::Submission && json["status"] == Verdict::Held.name();
             let mut fields = Vec::new();
             add_fields(&mut fields, "", &json, &times);
-            site(&RecordPage { visit, org, of, id, title, fields })
+            site(&RecordPage { visit, org, of, id, title, fields, is_held })
         }
         Ok(None) => lost(visit),
         Err(error) => {
@@ -155,6 +158,34 @@ pub async fn one(
             lost(visit)
         }
     }
+}
+
+/// What becomes of a held post.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    Release,
+    Reject,
+}
+
+/// Releases or rejects a held post, and shows the list again.
+pub async fn decide(
+    visit: Visit,
+    State(shown): State<Shown>,
+    Path((id, fate)): Path<(SubmissionId, Fate)>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let org = asked.org.unwrap_or(DEFAULT_ORG);
+    let cx = shown.env.system(org, "records page");
+    let decided = match fate {
+        Fate::Release => daybook_intake::release(&cx, id, None, |_| ()).await,
+        Fate::Reject => daybook_records::change(&cx, id, None, Submission::as_spam, |_: Submission| ()).await,
+    };
+    if let Err(error) = decided {
+        tracing::error!(error = %error.chain(), submission = %id, "a held post can't be decided");
+        return lost(visit);
+    }
+    Redirect::to(&format!("/_local/records?type=held&org={org}&lang={}", visit.lang())).into_response()
 }
 
 async fn in_full<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>> {

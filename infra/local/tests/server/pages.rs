@@ -183,3 +183,37 @@ async fn what_a_visitor_without_scripts_is_answered_is_a_page_in_their_language(
     server.kill();
     let _ = std::fs::remove_dir_all(&data);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn held_posts_are_released_and_rejected_on_their_pages() {
+    let data = folder("held");
+    let server = Server::start(&data);
+    let (client, url) = (Client::new(), server.url.clone());
+    let mut ids = Vec::new();
+    for name in ["release", "reject"] {
+        let held = json!({"email": format!("{name}@example.com"), "last_name": "Quick", "_elapsed": 300});
+        let held = posted(&client, format!("{url}/api/leads"), None, held).await;
+        ids.push(held["data"]["submission_id"].as_str().expect("an id").to_owned());
+    }
+    let shown = async |path: String| {
+        client.get(format!("{url}{path}")).send().await.expect("an answer").text().await.expect("a text")
+    };
+    let Some(browser) = Browser::open_in(Scheme::Light, 1280, Script::On).await else { return };
+    for (id, button) in ids.iter().zip(["release", "reject"]) {
+        browser.client.goto(&format!("{url}/_local/records/{id}?lang=en")).await.expect("a page");
+        browser.picture(&format!("held-{button}")).await;
+        let button = format!("button[formaction*={button}]");
+        browser.client.find(Locator::Css(&button)).await.expect("a button").click().await.expect("a click");
+        browser.reads("Held posts").await;
+    }
+    assert!(!shown("/_local/records?type=held".to_owned()).await.contains("@example.com"));
+    let leads = shown("/_local/records".to_owned()).await;
+    assert!(leads.contains("release@example.com") && !leads.contains("reject@example.com"), "{leads}");
+    // Another page can't do it, and what is decided stays so.
+    let call = client.post(format!("{url}/_local/records/{}/release", ids[1]));
+    let answer = call.header("sec-fetch-site", "cross-site").send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 403);
+    browser.close().await;
+    server.kill();
+    let _ = std::fs::remove_dir_all(&data);
+}

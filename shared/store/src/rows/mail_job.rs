@@ -88,4 +88,6 @@ mails! {
     TaskAssigned "mail-task-assigned" "t",
     /// To a user: a reminder of a task.
     TaskReminder "mail-task-reminder" "m",
+    /// To the team: the posts that were held in an hour.
+    HeldPosts "mail-held-posts" "h",
 }

@@ -1,0 +1,50 @@
+//! The digest of held posts: one mail for all that were held in an hour, sent when the hour is over.
+
+use daybook_domain::submission::{Submission, Verdict};
+use daybook_domain::{EntryId, Event, Timestamp};
+use daybook_store::facts::{FactsAsk, Source};
+use daybook_store::rows::mail_job::{MailJob, MailKind};
+use daybook_store::{Cx, Fact, PageAsk, Result};
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The most posts that a mail lists.
+const MOST: usize = 50;
+
+/// The time before which a mail isn't sent.
+pub fn not_before(job: &MailJob) -> Option<Timestamp> {
+    (job.kind == MailKind::HeldPosts).then(|| hour_of(job.entry.entry).1)
+}
+
+/// The hour of an entry: its begin, and the begin of the next.
+fn hour_of(entry: EntryId) -> (Timestamp, Timestamp) {
+    let at = entry.time();
+    let since = at.as_millisecond().rem_euclid(HOUR.as_millis() as i64);
+    let begin = at.minus(Duration::from_millis(since.unsigned_abs()));
+    (begin, begin.plus(HOUR))
+}
+
+/// Whether an entry is the first of its hour by which a post was held: that one sends the digest.
+pub async fn is_first_of_its_hour(cx: &Cx, entry: EntryId) -> Result<bool> {
+    let (from, to) = hour_of(entry);
+    let mut after = None;
+    loop {
+        let held = |fact: &Fact| fact.event == Event::SubmissionHeld;
+        let ask = FactsAsk { source: &Source::All, from, to, ascending: true, after, limit: 1, keep: &held };
+        let page = cx.journal().page(&ask).await?;
+        match (page.facts.first(), page.more) {
+            (Some(first), _) => return Ok(first.id == entry),
+            (None, Some(more)) => after = Some(more),
+            (None, None) => return Ok(false),
+        }
+    }
+}
+
+/// The posts of an entry's hour that are still held, the newest first.
+pub async fn of_hour(cx: &Cx, entry: EntryId) -> Result<Vec<Submission>> {
+    let (from, to) = hour_of(entry);
+    let ask = PageAsk { state: Some(Verdict::Held.name()), limit: MOST, ..PageAsk::default() };
+    let page = cx.list::<Submission>(&ask).await?;
+    Ok(page.items.into_iter().filter(|one| (from..to).contains(&one.created_at)).collect())
+}
