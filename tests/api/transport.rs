@@ -96,3 +96,27 @@ async fn a_request_keeps_the_id_it_comes_with_if_that_is_a_plain_one() {
         assert!(ask(odd).await.header("x-request-id").starts_with("req_"), "{odd:?}");
     }
 }
+
+#[tokio::test]
+async fn a_body_in_which_all_is_optional_may_be_left_out() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    for kind in [None, Some("application/json")] {
+        let post = async |path: &str| {
+            let call = owner.call(Method::POST, path);
+            match kind {
+                Some(kind) => call.body(kind, "").await,
+                None => call.await,
+            }
+        };
+        let email = format!("{}@example.com", kind.map_or("none", |_| "json"));
+        let lead = owner.post("/api/leads", lead(&email)).await.expect(201).id();
+        let converted = post(&format!("/api/leads/{lead}/convert")).await;
+        assert!(converted.status.is_success(), "{kind:?}: {}", converted.text);
+        let exported = post("/api/audit-logs/export").await;
+        assert!(exported.status.is_success(), "{kind:?}: {}", exported.text);
+        // Where a field is required, so is a body.
+        let refused = post("/api/customers").await;
+        assert!(refused.status.is_client_error(), "{kind:?}: {}", refused.text);
+    }
+}

@@ -3,6 +3,7 @@
 use daybook_domain::submission::{Submission, Verdict};
 use daybook_domain::{EntryId, Event, Timestamp};
 use daybook_store::facts::{FactsAsk, Source};
+use daybook_store::rows::is_too_far_ahead;
 use daybook_store::rows::mail_job::{MailJob, MailKind};
 use daybook_store::{Cx, Fact, PageAsk, Result};
 use std::time::Duration;
@@ -12,9 +13,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The most posts that a mail lists.
 const MOST: usize = 50;
 
-/// The time before which a mail isn't sent.
-pub fn not_before(job: &MailJob) -> Option<Timestamp> {
-    (job.kind == MailKind::HeldPosts).then(|| hour_of(job.entry.entry).1)
+/// The time until which a mail waits, if it does. One that lies further ahead than an hour is of a clock that was ahead.
+pub fn waits_until(job: &MailJob, now: Timestamp) -> Option<Timestamp> {
+    let (_, end) = hour_of(job.entry.entry);
+    (job.kind == MailKind::HeldPosts && now < end && !is_too_far_ahead(end, now, HOUR)).then_some(end)
 }
 
 /// The hour of an entry: its begin, and the begin of the next.

@@ -60,7 +60,7 @@ pub(crate) struct Post {
 async fn handle(env: Arc<Env>, post: Post, message: Message<MailJob>) -> Result<Outcome> {
     let job = message.job;
     let consumer = job.kind.consumer();
-    if let Some(at) = held::not_before(&job).filter(|at| env.clock.now() < *at) {
+    if let Some(at) = held::waits_until(&job, env.clock.now()) {
         return Ok(Outcome::RetryAt(at, "held posts are told once an hour".to_owned()));
     }
     match delivery::take(&env, job.entry, consumer, env.settings.lease).await? {

@@ -27,6 +27,9 @@ macro_rules! json_bodies {
 
         impl<T: DeserializeOwned + Serialize + ToSchema + Send> Argument for $name<T> {
             async fn read(call: &Call) -> Result<Self> {
+                if is_without_body(call) && let Ok(nothing) = $read(nothing()) {
+                    return Ok($name(nothing));
+                }
                 Ok($name($read(json_body(call)?)?))
             }
 
@@ -37,6 +40,9 @@ macro_rules! json_bodies {
             fn describe(operation: &mut Operation) {
                 let schema = operation.$schema::<T>();
                 operation.body(JSON, schema);
+                if $read::<T>(nothing()).is_ok() {
+                    operation.body_is_optional();
+                }
             }
         }
     )*};
@@ -229,6 +235,16 @@ impl Argument for PathText {
     fn describe(operation: &mut Operation) {
         operation.path_parameter::<String>();
     }
+}
+
+/// Whether a request has no body, and names no other media type than JSON.
+fn is_without_body(call: &Call) -> bool {
+    call.body.is_empty() && content_type(&call.headers).is_none_or(|kind| kind.subtype() == mime::JSON)
+}
+
+/// The body of a request that gives no field.
+fn nothing() -> Value {
+    Value::Object(Map::new())
 }
 
 pub(crate) fn json_body(call: &Call) -> Result<Value> {

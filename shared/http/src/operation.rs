@@ -158,6 +158,13 @@ impl Operation {
         self.body = Some(body.build());
     }
 
+    /// Marks the request body as one that may be left out.
+    pub fn body_is_optional(&mut self) {
+        if let Some(body) = &mut self.body {
+            body.required = Some(Required::False);
+        }
+    }
+
     /// Adds the next path parameter, in the order of the path.
     pub fn path_parameter<T: PartialSchema>(&mut self) {
         self.parameter("id", ParameterIn::Path, Required::True, "", Some(T::schema()));
