@@ -3,9 +3,11 @@
 use daybook_domain::submission::{Submission, Verdict};
 use daybook_domain::{EntryId, Event, Timestamp};
 use daybook_store::facts::{FactsAsk, Source};
+use daybook_store::filter::{Filter, Op};
 use daybook_store::rows::is_too_far_ahead;
 use daybook_store::rows::mail_job::{MailJob, MailKind};
 use daybook_store::{Cx, Fact, PageAsk, Result};
+use serde_json::Value;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -46,7 +48,19 @@ pub async fn is_first_of_its_hour(cx: &Cx, entry: EntryId) -> Result<bool> {
 /// The posts of an entry's hour that are still held, the newest first.
 pub async fn of_hour(cx: &Cx, entry: EntryId) -> Result<Vec<Submission>> {
     let (from, to) = hour_of(entry);
-    let ask = PageAsk { state: Some(Verdict::Held.name()), limit: MOST, ..PageAsk::default() };
-    let page = cx.list::<Submission>(&ask).await?;
-    Ok(page.items.into_iter().filter(|one| (from..to).contains(&one.created_at)).collect())
+    let within = Value::from(vec![from.to_string(), to.minus(Duration::from_millis(1)).to_string()]);
+    let filters = vec![Filter::new("created_at", Op::Between, within)];
+    let (mut posts, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let (filters, limit) = (filters.clone(), MOST - posts.len());
+        let state = Some(Verdict::Held.name());
+        let ask = PageAsk { state, filters, limit, cursor: cursor.as_deref(), ..PageAsk::default() };
+        // A page may be short, as the records of many others were read for it.
+        let page = cx.list::<Submission>(&ask).await?;
+        posts.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() || posts.len() >= MOST {
+            return Ok(posts);
+        }
+    }
 }
