@@ -30,6 +30,7 @@ mod masking;
 mod mfa;
 mod model;
 mod naughty;
+mod numbers;
 mod organizations;
 mod people;
 mod privacy;

@@ -52,11 +52,16 @@ fn op() -> impl Strategy<Value = Op> {
     let guard = || prop::sample::select(GUARDS);
     let status = || prop::option::of(prop::sample::select(Status::NAMES));
     let limit = || prop::sample::select(LIMITS);
-    let person = (any::<bool>(), prop::sample::select(EMAILS), prop::sample::select(PEOPLE));
+    let known_by = prop_oneof![
+        4 => (prop::sample::select(EMAILS), prop::sample::select(PEOPLE)),
+        // By number alone.
+        1 => Just(("", PEOPLE[0])),
+    ];
+    let person = (any::<bool>(), known_by);
     let fields = prop::collection::vec(prop::sample::select(changes()), 0..=3_usize)
         .prop_map(|all| all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>());
     prop_oneof![
-        8 => person.prop_map(|(staff, email, who)| Op::Post { staff, email, who }),
+        8 => person.prop_map(|(staff, (email, who))| Op::Post { staff, email, who }),
         1 => Just(Op::DoubleClick),
         8 => (id(), guard(), fields).prop_map(|(id, guard, fields)| Op::Patch { id, guard, fields }),
         3 => (id(), guard()).prop_map(|(id, guard)| Op::Delete { id, guard }),
@@ -192,7 +197,7 @@ impl Case {
         });
         let filled = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
         let enquiry = json!({
-            "email": email, "first_name": filled(first), "last_name": filled(last), "company": filled(company),
+            "email": filled(email), "first_name": filled(first), "last_name": filled(last), "company": filled(company),
             "phone": filled(phone), "requirements": wanted, "extra": {"favourite": "X30"},
         });
         let person = if staff { &self.owner } else { &self.visitor };

@@ -24,7 +24,10 @@ async fn world(job_turn: Option<Duration>) -> (World, HubSpot) {
 
 /// Requests an export or erasure for a person, and returns the finished job.
 async fn asked(world: &World, owner: &Person, what: &str, email: &str) -> Value {
-    let body = json!({"email": email});
+    asked_of(world, owner, what, json!({"email": email})).await
+}
+
+async fn asked_of(world: &World, owner: &Person, what: &str, body: Value) -> Value {
     let job = owner.post(&format!("/api/privacy/{what}"), body).await.expect(202).data();
     let path = format!("/api/jobs/{}", job["id"].as_str().expect("an id"));
     assert_eq!(job["status"], "queued");
@@ -543,6 +546,50 @@ async fn an_erasure_takes_what_a_lead_became_and_leaves_what_is_the_company_s() 
         assert!(
             of_company || !["ada.canary", "canarymessage", "canarytask"].iter().any(|one| text.contains(one)),
             "{item}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_gave_a_number_alone_is_exported_and_erased_by_it() {
+    for turn in TURNS {
+        let (world, hubspot) = world(turn).await;
+        let owner = world.owner().await;
+        let posted = json!({"first_name": "Canarybert", "phone": "+49 30 998877665", "requirements": "A canaryengine"});
+        let id = world.visitor().post("/api/leads", posted.clone()).await.expect(201).id();
+        world
+            .visitor()
+            .post("/api/contact", json!({"phone": "0049 30 998877665", "message": "Canary"}))
+            .await
+            .expect(201);
+        let other = world.visitor().post("/api/leads", lead("panda@example.com")).await.expect(201).id();
+        let mention = json!({"requirements": "Ask +49 (30) 9988-77665, too"});
+        owner.patch(&format!("/api/leads/{other}"), mention).await.expect(200);
+        world.work().await;
+
+        let bad = |fields: Value| owner.post("/api/privacy/exports", fields);
+        for fields in [json!({}), json!({"phone": "none"}), json!({"email": ADA, "phone": "13800138000"})] {
+            bad(fields).await.expect(422);
+        }
+        let job = asked_of(&world, &owner, "exports", json!({"phone": "+49 30 998877665"})).await;
+        let told = fetched(&world, &job).await.expect(200).json();
+        assert_eq!((&told["phone"], told.get("email")), (&json!("+4930998877665"), None));
+        let records = told["records"].as_array().expect("a list");
+        let kinds: Vec<&str> = records.iter().map(|one| one["type"].as_str().expect("a type")).collect();
+        assert_eq!(kinds, ["lead", "submission", "submission"]);
+        assert_eq!(told["mentioned_by"], json!([other]));
+
+        let job = asked_of(&world, &owner, "erasures", json!({"phone": "+49 30 998877665"})).await;
+        assert_eq!((&job["status"], &job["erased"]["mentions"]), (&json!("done"), &json!([other])), "{job}");
+        owner.get(&format!("/api/leads/{id}")).await.expect(404);
+        let left = all_there_is(&world).join("\n");
+        assert!(!left.contains("anary"), "{left}");
+        assert!(!left.contains("4930998877665"), "the number is left");
+        assert!(
+            hubspot
+                .contacts()
+                .iter()
+                .all(|contact| contact.archived || contact.properties["firstname"] != "Canarybert")
         );
     }
 }

@@ -161,7 +161,7 @@ async fn a_change_of_more_than_100_items_is_refused_and_nothing_is_written() {
         .map(|n| {
             let mut copy = Lead::clone(&one);
             copy.id = LeadId::new(Uuid::from_u128(n + 10));
-            copy.email = EmailAddress::parse(&format!("copy{n}@example.com")).expect("an address");
+            copy.email = EmailAddress::parse(&format!("copy{n}@example.com")).ok();
             copy
         })
         .collect();

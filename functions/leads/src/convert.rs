@@ -145,7 +145,7 @@ async fn customer(cx: &Cx, lead: &Lead, ask: &Ask) -> Result<(Customer, Tx)> {
         "name": lead.company.as_ref().map_or_else(|| lead.display_name(), |company| company.as_str().to_owned()),
         "type": if person { "person" } else { "company" },
         "company": lead.company,
-        "email": Some(&lead.email).filter(|_| person),
+        "email": lead.email.as_ref().filter(|_| person),
         "phone": lead.phone.as_ref().filter(|_| person),
         "industry": lead.industry,
         "company_size": lead.company_size,
@@ -161,7 +161,7 @@ async fn contact(cx: &Cx, lead: &Lead, ask: &Ask, customer: &Customer, tx: Tx) -
     let asked = ask.contact.as_ref();
     let address = match asked.and_then(|fields| fields.get("email")) {
         Some(other) => other.as_str().and_then(|other| EmailAddress::parse(other).ok()),
-        None => Some(lead.email.clone()),
+        None => lead.email.clone(),
     };
     if let Some(address) = address {
         let claim = Claim::of_address(&address);

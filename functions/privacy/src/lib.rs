@@ -4,7 +4,7 @@
 use daybook_domain::job::{Job, Status, Work};
 use daybook_domain::permission::Action::{Manage, Read};
 use daybook_domain::permission::Resource::{Jobs, Organization};
-use daybook_domain::{Audit, EmailAddress, JobId};
+use daybook_domain::{Audit, EmailAddress, Error as Domain, Identity, JobId, Phone, Rule};
 use daybook_http::{Accepted, Cx, Data, Error, Json, ListQuery, Listed, Path, Result, Routes, Stored, can};
 use daybook_records::power::{Power, check_work};
 use daybook_records::{Draft, created};
@@ -25,12 +25,33 @@ pub fn routes() -> Routes {
 /// How long a link to a file is valid.
 const LINKED: Duration = Duration::from_secs(15 * 60);
 
-/// A person, identified by e-mail address.
+/// A person, identified by e-mail address, or by phone number where they gave no address.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// The person's address.
-    email: EmailAddress,
+    email: Option<EmailAddress>,
+    /// The person's phone number, instead of the address: finds what is known under the number alone. Records of a person with
+    /// an address are found by that.
+    phone: Option<Phone>,
+}
+
+impl Person {
+    async fn identity(self, cx: &Cx) -> Result<Identity> {
+        let neither = Rule::format("an e-mail address, or else a phone number", "是邮箱；没有邮箱时提供电话号码");
+        match (self.email, self.phone) {
+            (Some(email), None) => Ok(Identity::Address(email)),
+            (Some(_), Some(_)) => {
+                let rule = Rule::format("left out if email is given", "在提供 email 时省略");
+                Err(Domain::invalid("/phone", rule).into())
+            }
+            (None, Some(phone)) => {
+                let number = daybook_records::compared(cx, &phone).await?;
+                number.map(Identity::Number).ok_or_else(|| Domain::invalid("/phone", neither).into())
+            }
+            (None, None) => Err(Domain::invalid("/email", neither).into()),
+        }
+    }
 }
 
 /// A job with the link to its file.
@@ -46,22 +67,24 @@ pub struct JobShown {
 
 /// Exports all data about a person as a JSON file: records, mail, the sync ledger and the audit log.
 async fn export(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
-    let person_of = cx.env.pseudonym(cx.org, &person.email);
-    begin(&cx, person, Work::PersonExport { person: person_of }, Audit::Export).await
+    let person = person.identity(&cx).await?;
+    let work = Work::PersonExport { person: cx.env.pseudonym(cx.org, &person) };
+    begin(&cx, person, work, Audit::Export).await
 }
 
 /// Erases all data about a person for good: records including those in the trash, mail, copies in other systems, and
 /// the details of audit log entries. The entries stay, without the person.
 async fn erase(cx: Cx, Json(person): Json<Person>) -> Result<Accepted<Job>> {
-    let person_of = cx.env.pseudonym(cx.org, &person.email);
-    begin(&cx, person, Work::PersonErasure { person: person_of }, Audit::Erase).await
+    let person = person.identity(&cx).await?;
+    let work = Work::PersonErasure { person: cx.env.pseudonym(cx.org, &person) };
+    begin(&cx, person, work, Audit::Erase).await
 }
 
-/// The address is stored in the data subject row alone, until the job is done: neither in the job nor in the journal.
-async fn begin(cx: &Cx, person: Person, work: Work, audit: Audit) -> Result<Accepted<Job>> {
+/// The address or number is stored in the data subject row alone, until the job is done: neither in the job nor in the journal.
+async fn begin(cx: &Cx, person: Identity, work: Work, audit: Audit) -> Result<Accepted<Job>> {
     check_work(cx, &work)?;
     let job = Job::new(work, &cx.stamp());
-    let subject = DataSubject::new(person.email, cx.now()).write(cx.org, job.id)?;
+    let subject = DataSubject::new(person, cx.now()).write(cx.org, job.id)?;
     let (job, tx) = created(cx, Tx::default(), Draft::of(job)).await?;
     cx.commit(tx.called(audit).with_row(subject).without_request(), Accepted(job)).await
 }

@@ -74,8 +74,8 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject, t
             return paused(cx, job, known, done).await;
         }
     }
-    for address in known.former.iter().chain([&subject.address.normalized()]) {
-        daybook_records::forget_address(cx, address).await?;
+    for person in known.former.iter().chain([&subject.person().normalized()]) {
+        daybook_records::forget_person(cx, person).await?;
     }
     Ok(job.with_erased(Erased { mentions: known.mentions, ..done.erased }).into())
 }

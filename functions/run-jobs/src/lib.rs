@@ -150,7 +150,7 @@ async fn subject(cx: &Cx, fact: &Fact, job: &Job) -> Result<DataSubject> {
     let detail = fact.detail(&cx.env).await?.ok_or_else(untrue)?;
     let person = detail.after.get("work").and_then(|work| work.get("person")?.as_str()).ok_or_else(untrue)?;
     let asked = job.work.person() == Some(person);
-    match asked && cx.env.is_pseudonym(cx.org, &subject.address, person) {
+    match asked && cx.env.is_pseudonym(cx.org, &subject.person(), person) {
         true => Ok(subject),
         false => Err(untrue()),
     }

@@ -1,4 +1,4 @@
-//! The search for all personal data of a person: finds records and journal entries by e-mail address. It goes page by page,
+//! The search for all personal data of a person: finds records and journal entries by e-mail address or phone number. It goes page by page,
 //! and a search that takes longer than a turn goes on from its page in the next one.
 
 use crate::turn::Turn;
@@ -6,8 +6,8 @@ use daybook_domain::job::{Job, MOST_MENTIONS};
 use daybook_domain::record::Personal;
 use daybook_domain::registry::boxed;
 use daybook_domain::{
-    AnyId, Conflict, EmailAddress, EntryId, Error as Domain, LeadId, Record, RecordType, Stored, Timestamp,
-    with_record_type,
+    AnyId, Conflict, EmailAddress, EntryId, Error as Domain, Identity, LeadId, Phone, Record, RecordType, Stored,
+    Timestamp, with_record_type,
 };
 use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::{is_too_far_ahead, paused_job};
@@ -93,7 +93,7 @@ pub struct Known {
     pub entries: Vec<EntryId>,
     /// Entries about others that mention the address.
     pub mentioning: Vec<EntryId>,
-    /// Earlier addresses in the person's records.
+    /// Earlier addresses and numbers in the person's records.
     pub former: BTreeSet<String>,
     /// The ids of the person's records, including purged ones.
     ids: BTreeSet<AnyId>,
@@ -138,8 +138,9 @@ where
     let was_paused = paused.is_some();
     let State { mut next, known, done } = paused.unwrap_or_default();
     let period = Period { until: job.created_at, now: cx.now() };
-    let (address, normalized) = (&subject.address, subject.address.normalized());
-    let mut search = PersonSearch { cx, address, normalized, period, known };
+    let person = subject.person();
+    let normalized = person.normalized();
+    let mut search = PersonSearch { cx, person, normalized, period, known };
     loop {
         next = search.page(next).await?;
         if matches!(next, Step::Over) {
@@ -166,7 +167,7 @@ where
 
 struct PersonSearch<'a> {
     cx: &'a Cx,
-    address: &'a EmailAddress,
+    person: Identity,
     normalized: String,
     period: Period,
     known: Known,
@@ -267,7 +268,7 @@ impl PersonSearch<'_> {
         if let Some(job) = (&**record as &dyn Any).downcast_ref::<Job>() {
             // That they were requested is data about the requesting user.
             let (env, org) = (&self.cx.env, self.cx.org);
-            let theirs = job.work.person().is_some_and(|person| env.is_pseudonym(org, self.address, person));
+            let theirs = job.work.person().is_some_and(|person| env.is_pseudonym(org, &self.person, person));
             self.known.records.extend(Some(found).filter(|_| theirs && self.period.includes(job.created_at)));
             return;
         }
@@ -291,7 +292,7 @@ impl PersonSearch<'_> {
         };
         let names = || {
             let json = serde_json::from_str::<Value>(json);
-            json.is_ok_and(|json| was_theirs(&json) || self.address.is_in_json(&json))
+            json.is_ok_and(|json| was_theirs(&json) || self.person.is_in_json(&json))
         };
         if known.mentions.len() < MOST_MENTIONS && !known.mentions.contains(&id) && names() {
             self.known.mentions.push(id);
@@ -302,7 +303,7 @@ impl PersonSearch<'_> {
     /// the address.
     async fn entries(&mut self, after: Option<JournalPosition>) -> Result<Option<JournalPosition>> {
         let Known { entries, mentioning, former, ids, .. } = &mut self.known;
-        let (address, period) = (self.address, self.period);
+        let (identity, period) = (&self.person, self.period);
         let asks_for = |detail: &Value| {
             let path = detail["request"]["path"].as_str().unwrap_or_default();
             path.split('/').any(|part| part.parse().is_ok_and(|id: AnyId| ids.contains(&id)))
@@ -310,10 +311,10 @@ impl PersonSearch<'_> {
         let see = |fact: &Fact, detail: &Value| {
             if ids.contains(&fact.record) {
                 entries.push(fact.id);
-                former.extend(["before", "after"].iter().filter_map(|side| address_in(&detail[side])));
+                former.extend(["before", "after"].iter().flat_map(|side| identities_in(&detail[side])));
             } else if asks_for(detail) {
                 entries.push(fact.id);
-            } else if period.includes(fact.id.time()) && address.is_in_json(detail) {
+            } else if period.includes(fact.id.time()) && identity.is_in_json(detail) {
                 mentioning.push(fact.id);
             }
         };
@@ -329,12 +330,16 @@ fn of_records(kind: Option<&RecordType>) -> Step {
     }
 }
 
-/// The normalised address of the person that a record is about.
-fn address_in(record: &Value) -> Option<String> {
-    let address = record["email"].as_str().or(record["enquiry"]["email"].as_str())?;
-    EmailAddress::parse(address).ok().map(|address| address.normalized())
+/// The normalised address, and the number in the form in which it is compared, of the person that a record is about.
+fn identities_in(record: &Value) -> Vec<String> {
+    let fields = if record["enquiry"].is_object() { &record["enquiry"] } else { record };
+    let address = fields["email"].as_str().and_then(|address| EmailAddress::parse(address).ok());
+    let phone = fields["phone"].as_str().and_then(|phone| Phone::parse(phone).ok());
+    let number = phone.and_then(|phone| phone.compared(record["phone_e164"].as_str()));
+    address.map(|address| address.normalized()).into_iter().chain(number).collect()
 }
 
-fn is_of(record: &Value, address: &str) -> bool {
-    address_in(record).is_some_and(|found| found == address)
+/// Whether a record is about a person: known by the address, or by the number if it has no address.
+fn is_of(record: &Value, person: &str) -> bool {
+    identities_in(record).first().is_some_and(|found| found == person)
 }

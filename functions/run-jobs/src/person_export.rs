@@ -5,7 +5,7 @@ use crate::turn::{Progress, Turn};
 use crate::unwritten;
 use daybook_audit::{Entry, Shown, WhoKind, shown};
 use daybook_domain::job::Job;
-use daybook_domain::{AnyId, EmailAddress, EntryId, RecordType, Timestamp};
+use daybook_domain::{AnyId, EmailAddress, EntryId, Identity, RecordType, Timestamp};
 use daybook_jobs::files::Files;
 use daybook_records::power::Power;
 use daybook_store::rows::data_subject::DataSubject;
@@ -21,7 +21,10 @@ const AT_ONCE: usize = 100;
 /// The first fields of the file; the entries of the audit log and the mails follow.
 #[derive(Serialize)]
 struct PersonExport {
-    email: EmailAddress,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<EmailAddress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
     generated_at: Timestamp,
     records: Vec<ExportedRecord>,
     gets_no_mail: bool,
@@ -108,11 +111,20 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject, t
 
 /// The first fields of the file.
 async fn export(cx: &Cx, subject: &DataSubject, known: &Known) -> Result<PersonExport> {
+    let (email, phone) = match subject.person() {
+        Identity::Address(address) => (Some(address), None),
+        Identity::Number(number) => (None, Some(number)),
+    };
+    let gets_no_mail = match &email {
+        Some(address) => suppression::holds(&cx.env, cx.org, address).await?,
+        None => false,
+    };
     let mut export = PersonExport {
-        email: subject.address.clone(),
+        email,
+        phone,
         generated_at: cx.now(),
         records: Vec::new(),
-        gets_no_mail: suppression::holds(&cx.env, cx.org, &subject.address).await?,
+        gets_no_mail,
         sync: Vec::new(),
         // The data of others isn't disclosed; only the ids of what mentions the person.
         mentioned_by: known.mentions.clone(),

@@ -66,11 +66,12 @@ struct From<'a> {
 impl From<'_> {
     async fn confirmation(&self, id: AnyId) -> Result<Option<Composed>> {
         let Some(submission) = self.submission(id).await? else { return Ok(None) };
+        let Some(to) = submission.enquiry.email.clone() else { return Ok(None) };
         let about = submission.lead_id.map(AnyId::from);
         let locale = submission.enquiry.locale.unwrap_or_default();
         let time = self.zone().written_time(submission.created_at, locale);
         let content = templates::confirmation(&submission.ask(), &time, self.name(), locale).map_err(unwritten)?;
-        Ok(Some(Composed { to: submission.enquiry.email, reply_to: None, content, about }))
+        Ok(Some(Composed { to, reply_to: None, content, about }))
     }
 
     async fn notification(&self, id: AnyId) -> Result<Option<Composed>> {
@@ -82,7 +83,7 @@ impl From<'_> {
             None => settings.record_link(self.cx.org, "submissions", submission.id),
         };
         let content = templates::notification(&submission, &url, self.locale()).map_err(unwritten)?;
-        Ok(Some(Composed { to, reply_to: Some(submission.enquiry.email), content, about }))
+        Ok(Some(Composed { to, reply_to: submission.enquiry.email, content, about }))
     }
 
     /// The digest of the posts that were held in the hour of an entry.

@@ -4,7 +4,7 @@
 use daybook_domain::contact::Contact;
 use daybook_domain::enquiry::DEMO_DATA;
 use daybook_domain::lead::{Lead, Status};
-use daybook_domain::{AnyId, Claim, ContactId, LeadId, RecordType};
+use daybook_domain::{AnyId, Claim, ContactId, EmailAddress, LeadId, RecordType};
 use daybook_store::rows::ledger::{self, HUBSPOT, State};
 use daybook_store::{Cx, Result};
 
@@ -42,9 +42,10 @@ pub async fn as_known(cx: &Cx, id: LeadId) -> Result<Option<Lead>> {
     Ok(Some(Lead {
         first_name: contact.first_name,
         last_name: contact.last_name,
-        email: contact.email.unwrap_or_else(|| lead.email.clone()),
+        email: contact.email.or_else(|| lead.email.clone()),
         phone: contact.phone,
         phone_e164: contact.phone_e164,
+        phone_extension: contact.phone_extension,
         job_title: contact.job_title,
         ..lead.into_inner()
     }))
@@ -55,21 +56,25 @@ pub fn is_meant(lead: &Lead) -> bool {
     lead.status != Status::Spam && lead.source.as_str() != DEMO_DATA
 }
 
+/// Whether two leads have an address, and the same one.
+fn have_same_address(one: &Lead, other: &Lead) -> bool {
+    let [one, other] = [one, other].map(|lead| lead.email.as_ref().map(EmailAddress::normalized));
+    one.is_some() && one == other
+}
+
 /// The lead that owns a converted lead's HubSpot contact: the newest one with the same address, if it is another.
 pub async fn successor(cx: &Cx, lead: &Lead) -> Result<Option<LeadId>> {
     if lead.status != Status::Converted {
         return Ok(None);
     }
-    let address = Claim::of_address(&lead.email);
+    let Some(address) = lead.email.as_ref().map(Claim::of_address) else { return Ok(None) };
     let holder = cx.holder(RecordType::Lead, &address).await?;
     let newest = holder.current.or(holder.previous).filter(|id| *id != lead.id.into());
     let newest = match newest {
         Some(id) => cx.find::<Lead>(id).await?,
         None => None,
     };
-    Ok(newest
-        .filter(|newest| is_meant(newest) && newest.email.normalized() == lead.email.normalized())
-        .map(|newest| newest.id))
+    Ok(newest.filter(|newest| is_meant(newest) && have_same_address(newest, lead)).map(|newest| newest.id))
 }
 
 /// The owner of the contact that has a lead's address and this external id.
@@ -78,10 +83,7 @@ pub async fn holder(cx: &Cx, lead: &Lead, external_id: Option<&str>) -> Result<C
         return Ok(ContactHolder::Free);
     };
     let Some(there) = cx.find::<Lead>(other).await? else { return Ok(ContactHolder::Left(other)) };
-    if !is_meant(&there)
-        || there.email.normalized() == lead.email.normalized()
-        || successor(cx, &there).await?.is_some()
-    {
+    if !is_meant(&there) || have_same_address(&there, lead) || successor(cx, &there).await?.is_some() {
         return Ok(ContactHolder::Left(other));
     }
     let row = ledger::read(&cx.env, cx.org, HUBSPOT, other.into()).await?;

@@ -1,7 +1,7 @@
 //! The mapping from a lead to the properties of a HubSpot contact.
 
-use daybook_domain::Line;
 use daybook_domain::lead::{Lead, Status};
+use daybook_domain::{EmailAddress, Line};
 use daybook_jobs::hubspot::Properties;
 
 /// The contact's properties for a lead. An empty field is cleared only if it was written from here before, so that
@@ -11,7 +11,7 @@ pub fn properties(lead: &Lead, written: &[String], external_id: &str) -> Propert
     let phone = lead.phone_e164.as_deref().or(lead.phone.as_ref().map(|phone| phone.as_str()));
     let mut all = vec![
         (external_id, lead.id.to_string()),
-        ("email", lead.email.normalized()),
+        ("email", lead.email.as_ref().map(EmailAddress::normalized).unwrap_or_default()),
         ("firstname", text(lead.first_name.as_ref().map(Line::as_str))),
         ("lastname", text(lead.last_name.as_ref().map(Line::as_str))),
         ("phone", text(phone)),

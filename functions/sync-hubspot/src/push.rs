@@ -143,7 +143,7 @@ impl<'a> Push<'a> {
             Err(Refusal::Gone) => return Ok(None),
             Err(refusal) => return self.put_off(refusal).await,
         };
-        let address = &self.lead.email;
+        let address = self.lead.email.as_ref().map(ToString::to_string).unwrap_or_default();
         match (contact::holder(self.cx, self.lead, external_id.as_deref()).await?, &self.target) {
             (ContactHolder::Leaving(other), _) => {
                 let reason =

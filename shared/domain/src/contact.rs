@@ -3,11 +3,12 @@
 use crate::enquiry::Consent;
 use crate::field::Fields;
 use crate::permission::Resource;
+use crate::person::name_of;
 use crate::record::{Claim, ClaimKind, OnTimelines, Personal, Record, Reference};
 use crate::words::{Words, normalize};
 use crate::{
     AnyId, ContactId, CustomerId, Edit, EmailAddress, Error, GroupId, LeadId, Line, Locale, Phone, Prose, RecordType,
-    Rule, Several, Timestamp, Unit, UserId, lead, record_events, record_head, record_phone,
+    Rule, Several, Timestamp, Unit, UserId, record_events, record_head, record_phone,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ pub struct Contact {
     /// When it was last changed.
     #[field(read_only)]
     pub updated_at: Timestamp,
-    /// The display name; unless given, the full name, or else the e-mail address.
+    /// The display name; unless given, the full name, or else the e-mail address or phone number.
     pub name: Option<Line<200>>,
     /// Given name.
     pub first_name: Option<Line<100>>,
@@ -39,6 +40,9 @@ pub struct Contact {
     /// Phone number in E.164; none if it can't be parsed.
     #[field(read_only)]
     pub phone_e164: Option<String>,
+    /// The digits of the phone number's extension, from `phone`.
+    #[field(read_only)]
+    pub phone_extension: Option<String>,
     /// Job title.
     pub job_title: Option<Line<100>>,
     /// Department.
@@ -88,8 +92,8 @@ impl Contact {
         }
         if self.name.is_none() {
             let rule = Rule::format(
-                "given if there is no first_name, last_name or email",
-                "在没有 first_name、last_name 和 email 时填写",
+                "given if there is no first_name, last_name, email or phone",
+                "在没有 first_name、last_name、email 和 phone 时填写",
             );
             return Err(Error::invalid("/name", rule));
         }
@@ -135,9 +139,9 @@ impl Contact {
     fn full_name(&self) -> Option<Line<200>> {
         let names = (self.first_name.as_ref(), self.last_name.as_ref());
         let name = match (names, &self.email) {
-            ((None, None), None) => return None,
+            ((None, None), None) => self.phone.as_ref()?.as_str().to_owned(),
             ((None, None), Some(email)) => email.as_str().to_owned(),
-            ((first, last), _) => lead::name_of(first, last),
+            ((first, last), _) => name_of(first, last),
         };
         let short: String = name.chars().take(200).collect();
         Line::parse(&short).ok()

@@ -67,6 +67,9 @@ pub struct Customer {
     /// Phone number in E.164; none if it can't be parsed.
     #[field(read_only)]
     pub phone_e164: Option<String>,
+    /// The digits of the phone number's extension, from `phone`.
+    #[field(read_only)]
+    pub phone_extension: Option<String>,
     /// The status; `active` unless given.
     #[field(default = CustomerStatus::Active)]
     pub status: CustomerStatus,

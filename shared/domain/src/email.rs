@@ -63,12 +63,7 @@ impl EmailAddress {
 
     /// Whether a JSON value contains the address in a string or a name, or percent-encoded in a URL within a string.
     pub fn is_in_json(&self, json: &Value) -> bool {
-        match json {
-            Value::String(text) => self.is_in(text) || self.is_in_query(text),
-            Value::Array(list) => list.iter().any(|value| self.is_in_json(value)),
-            Value::Object(map) => map.iter().any(|(name, value)| self.is_in(name) || self.is_in_json(value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => false,
-        }
+        any_text(json, &|text| self.is_in(text) || self.is_in_query(text))
     }
 
     /// Whether a query or path contains the address percent-encoded, with `%40` for `@`.
@@ -76,6 +71,21 @@ impl EmailAddress {
         let decoded = |part: &str| self.is_in(&percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy());
         text.contains('%') && text.split(['&', '=', '?', '/', ';']).any(decoded)
     }
+}
+
+/// Whether a text or a name within a JSON value meets a condition.
+pub(crate) fn any_text(json: &Value, is_met: &impl Fn(&str) -> bool) -> bool {
+    match json {
+        Value::String(text) => is_met(text),
+        Value::Array(list) => list.iter().any(|value| any_text(value, is_met)),
+        Value::Object(map) => map.iter().any(|(name, value)| is_met(name) || any_text(value, is_met)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Reads an address that may be missing. An empty one in the store is none: versions that required an address read it, too.
+pub(crate) fn or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<EmailAddress>, D::Error> {
+    Ok(Option::<EmailAddress>::deserialize(from)?.filter(|address| !address.as_str().is_empty()))
 }
 
 /// Whether a text contains the address itself, not only as a part of a longer address.

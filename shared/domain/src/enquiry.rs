@@ -2,7 +2,8 @@
 
 use crate::choices;
 use crate::masking::masked_url;
-use crate::{EmailAddress, Line, Locale, Phone, Prose};
+use crate::person::display_name;
+use crate::{EmailAddress, Line, Locale, Phone, Prose, Rule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -157,6 +158,19 @@ fn masked_line<const MAX: usize>(line: Option<Line<MAX>>) -> Option<Line<MAX>> {
     Line::parse(&masked).ok()
 }
 
+/// Whether a person can be reached: by an address, or else by a number. Otherwise the field that is missing or wrong.
+pub fn check_reachable(has_address: bool, phone: Option<&Phone>) -> Result<(), (&'static str, Rule)> {
+    match phone {
+        _ if has_address => Ok(()),
+        None => Err(("/email", Rule::Required)),
+        Some(phone) if phone.compared(None).is_some() => Ok(()),
+        Some(_) => Err((
+            "/phone",
+            Rule::format("a phone number, unless an e-mail address is given", "是电话号码；已提供邮箱时不限"),
+        )),
+    }
+}
+
 /// An enquiry: the fields of a public form about the visitor and the project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Enquiry {
@@ -164,8 +178,9 @@ pub struct Enquiry {
     pub first_name: Option<Line<100>>,
     /// Family name.
     pub last_name: Option<Line<100>>,
-    /// E-mail address.
-    pub email: EmailAddress,
+    /// E-mail address; required unless there is a phone number.
+    #[serde(default, deserialize_with = "crate::email::or_none")]
+    pub email: Option<EmailAddress>,
     /// Phone number.
     pub phone: Option<Phone>,
     /// Company.
@@ -199,12 +214,17 @@ pub struct Enquiry {
 }
 
 impl Enquiry {
+    /// The visitor's name, or else their address or number.
+    pub fn display_name(&self) -> String {
+        display_name((self.first_name.as_ref(), self.last_name.as_ref()), self.email.as_ref(), self.phone.as_ref())
+    }
+
     /// What a follow-up adds: its other fields, as it repeats no data of the visitor.
     pub fn of_follow_up(&self) -> Enquiry {
         Enquiry {
             first_name: None,
             last_name: None,
-            email: self.email.clone(),
+            email: None,
             phone: None,
             company: None,
             job_title: None,

@@ -5,7 +5,7 @@
 //! and in the URLs of the attribution.
 
 use crate::ask::{Asked, Nothing};
-use crate::enquiry::{Attribution, DEMO_DATA, Enquiry};
+use crate::enquiry::{Attribution, DEMO_DATA, Enquiry, check_reachable};
 use crate::error::{Error, Rule, Unit, Violation, Violations};
 use crate::extra::{is_blank, violations_of};
 use crate::masking::masked_fields;
@@ -13,7 +13,7 @@ use crate::names::{Applied, Names};
 use crate::read::{escape, read};
 use crate::submission::{Check, Finding, Verdict};
 use crate::text::breaks_a_line;
-use crate::{Locale, Timestamp};
+use crate::{Locale, Phone, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -238,6 +238,13 @@ impl<A: Asked> Intake<A> {
             );
             violations.add("/source", rule);
         }
+        let phone = enquiry.get("phone").and_then(Value::as_str).and_then(|text| Phone::parse(text).ok());
+        if phone.is_some() || !enquiry.contains_key("phone") {
+            let reachable = check_reachable(enquiry.contains_key("email"), phone.as_ref());
+            if let Err((field, rule)) = reachable {
+                violations.add(field, rule);
+            }
+        }
         let enquiry = noted(read::<Enquiry>(Value::Object(enquiry)), &mut violations)?;
         let asked = noted(read::<A>(Value::Object(asked)), &mut violations)?;
         let enquiry = enquiry.map(|mut enquiry| {
@@ -316,7 +323,7 @@ pub struct Limits {
     pub address: bool,
     /// Whether the limit of its form is exceeded.
     pub form: bool,
-    /// Whether the limit of its e-mail address is exceeded.
+    /// Whether the limit of its e-mail address, or else its phone number, is exceeded.
     pub email: bool,
 }
 

@@ -4,6 +4,7 @@ use crate::enquiry::Enquiry;
 use crate::extra::{MOST_FIELDS, violations_of};
 use crate::intake::ENQUIRY_BYTES;
 use crate::lead::Lead;
+use crate::record::Record as _;
 use std::collections::BTreeSet;
 
 /// A lead after a later post of its person.
@@ -40,9 +41,19 @@ impl Joined {
         fill!(project_timeline budget_range consent requirements attribution);
         // Who came by another advertisement is the same person.
         differs.remove("attribution");
+        match (&filled.email, &enquiry.email) {
+            (None, Some(email)) => filled.email = Some(email.clone()),
+            (Some(own), Some(email)) if own.normalized() != email.normalized() => {
+                _ = differs.insert("email".to_owned())
+            }
+            _ => {}
+        }
         let e164 = enquiry.phone.as_ref().and_then(|phone| phone.e164(phone_country));
         match (&filled.phone, &enquiry.phone) {
-            (None, Some(phone)) => (filled.phone, filled.phone_e164) = (Some(phone.clone()), e164),
+            (None, Some(phone)) => {
+                filled.phone = Some(phone.clone());
+                filled.set_e164(e164);
+            }
             (Some(own), Some(phone)) if own != phone && (e164.is_none() || filled.phone_e164 != e164) => {
                 differs.insert("phone".to_owned());
             }

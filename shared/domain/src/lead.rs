@@ -3,11 +3,13 @@
 use crate::choices;
 use crate::enquiry::{
     ApplicationArea, Attribution, BudgetRange, CompanySize, Consent, Enquiry, Industry, ProjectTimeline,
+    check_reachable,
 };
 use crate::extra::violations_of;
 use crate::field::Fields;
 use crate::masking::masked_fields;
 use crate::permission::Resource;
+use crate::person::display_name;
 use crate::read::escape;
 use crate::record::{Claim, ClaimKind, Personal, Record, Reference};
 use crate::words::Words;
@@ -40,7 +42,8 @@ choices! {
 
 }
 
-/// A potential customer. There is one lead per e-mail address; further forms with the same address add submissions to it.
+/// A potential customer. There is one lead per e-mail address, and one per phone number of those without an address; further
+/// forms of the same person add submissions to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema, Fields)]
 pub struct Lead {
     /// The id.
@@ -61,13 +64,17 @@ pub struct Lead {
     pub first_name: Option<Line<100>>,
     /// Family name.
     pub last_name: Option<Line<100>>,
-    /// E-mail address, as entered.
-    pub email: EmailAddress,
+    /// E-mail address, as entered. A lead has an address or a phone number.
+    #[serde(default, deserialize_with = "crate::email::or_none")]
+    pub email: Option<EmailAddress>,
     /// Phone number, as entered.
     pub phone: Option<Phone>,
     /// Phone number in E.164; none if it can't be parsed.
     #[field(read_only)]
     pub phone_e164: Option<String>,
+    /// The digits of the phone number's extension, from `phone`.
+    #[field(read_only)]
+    pub phone_extension: Option<String>,
     /// Company.
     pub company: Option<Line<200>>,
     /// Job title.
@@ -132,6 +139,7 @@ impl Lead {
             last_name: e.last_name,
             email: e.email,
             phone_e164: e.phone.as_ref().and_then(|phone| phone.e164(origin.phone_country)),
+            phone_extension: e.phone.as_ref().and_then(Phone::extension),
             phone: e.phone,
             company: e.company,
             job_title: e.job_title,
@@ -156,9 +164,14 @@ impl Lead {
         }
     }
 
-    /// The name for salutations: the full name in the order of its language, or else the e-mail address.
+    /// The name for salutations: the full name in the order of its language, or else the e-mail address or phone number.
     pub fn display_name(&self) -> String {
-        display_name(self.first_name.as_ref(), self.last_name.as_ref(), &self.email)
+        display_name((self.first_name.as_ref(), self.last_name.as_ref()), self.email.as_ref(), self.phone.as_ref())
+    }
+
+    /// The phone number in the form in which numbers are compared.
+    fn number(&self) -> Option<String> {
+        self.phone.as_ref()?.compared(self.phone_e164.as_deref())
     }
 }
 
@@ -179,31 +192,6 @@ pub struct LeadOrigin<'a> {
     pub previous: Option<LeadId>,
 }
 
-/// The most common Chinese family names.
-const FAMILY_NAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙史陶黎贺毛郝顾龚邵万覃武钱戴严莫孔向常";
-
-/// A person's name as written in running text, or else the e-mail address. Chinese names have the family name first and no
-/// space.
-///
-/// Forms designed abroad often put the family name in `first_name`; if only that one is a common family name, it comes
-/// first.
-pub fn display_name(first: Option<&Line<100>>, last: Option<&Line<100>>, email: &EmailAddress) -> String {
-    let name = name_of(first, last);
-    if name.is_empty() { email.as_str().to_owned() } else { name }
-}
-
-/// A person's name as written in running text; empty if no name was given.
-pub fn name_of(first: Option<&Line<100>>, last: Option<&Line<100>>) -> String {
-    let (first, last) = (first.map_or("", Line::as_str), last.map_or("", Line::as_str));
-    let is_family = |name: &str| name.chars().count() == 1 && FAMILY_NAMES.contains(name);
-    let name = match (crate::words::is_han(first), crate::words::is_han(last)) {
-        (true, true) if is_family(first) && !is_family(last) => format!("{first}{last}"),
-        (true, true) => format!("{last}{first}"),
-        _ => format!("{first} {last}"),
-    };
-    name.trim().to_owned()
-}
-
 impl Record for Lead {
     const TYPE: RecordType = RecordType::Lead;
     type Id = LeadId;
@@ -211,6 +199,7 @@ impl Record for Lead {
     const RESOURCE: Resource = Resource::Leads;
     const PERSONAL: Personal = Personal::Unique(ClaimKind::Email);
     const SAMPLE: &'static str = r#"{"status": "new", "email": "ada@example.com", "source": "website", "extra": {}}"#;
+    const ONCE_REQUIRED: &'static [&'static [&'static str]] = &[&["email"]];
     const SEARCHED: bool = true;
     const STATE: Option<(&'static str, &'static [&'static str])> = Some(("status", Status::NAMES));
     const OWNER: Option<&'static str> = Some("owner_id");
@@ -248,6 +237,10 @@ impl Record for Lead {
         if before.is_none_or(|before| before.attribution != wanted.attribution) {
             wanted.attribution = wanted.attribution.map(Attribution::masked);
         }
+        if before.is_none_or(|before| (&before.email, &before.phone) != (&wanted.email, &wanted.phone)) {
+            let reachable = check_reachable(wanted.email.is_some(), wanted.phone.as_ref());
+            reachable.map_err(|(pointer, rule)| Error::invalid(pointer, rule))?;
+        }
         let is_converted = |lead: &Lead| lead.status == Status::Converted;
         let became = |lead: Option<&Lead>| lead.and_then(|lead| lead.customer_id);
         let moves = before.map(|before| before.status) != Some(wanted.status);
@@ -259,16 +252,18 @@ impl Record for Lead {
         Ok(wanted)
     }
 
-    /// Converting frees the address: the next submission with it creates a new lead.
+    /// Converting frees the address: the next submission with it creates a new lead. A number is only unique among those
+    /// without an address, since colleagues and families share one.
     fn claims(&self) -> Vec<Claim> {
-        match self.status {
-            Status::Converted => Vec::new(),
-            _ => vec![Claim::of_address(&self.email)],
+        match (self.status, &self.email) {
+            (Status::Converted, _) => Vec::new(),
+            (_, Some(email)) => vec![Claim::of_address(email)],
+            (_, None) => self.number().map(|number| Claim::of_number(&number)).into_iter().collect(),
         }
     }
 
     fn person(&self) -> Option<String> {
-        Some(self.email.normalized())
+        self.email.as_ref().map(EmailAddress::normalized).or_else(|| self.number())
     }
 
     fn form(&self) -> Option<FormId> {
@@ -280,7 +275,7 @@ impl Record for Lead {
             .with_name(self.first_name.as_ref().map(Line::as_str), self.last_name.as_ref().map(Line::as_str))
             .with_phone(self.phone.as_ref(), self.phone_e164.as_deref())
             .with(self.company.as_ref().map(Line::as_str))
-            .with_email(Some(&self.email))
+            .with_email(self.email.as_ref())
     }
 
     fn references(&self) -> Vec<Reference> {
@@ -331,21 +326,6 @@ pub(crate) mod tests {
         {
             assert!(words.tokens().iter().any(|t| t.starts_with(token)), "{token} is not among {:?}", words.tokens());
         }
-    }
-
-    #[test]
-    fn names_are_written_as_people_of_their_language_do() {
-        let check = |first: &str, last: &str, expected: &str| {
-            let line = |text| Line::parse(text).ok();
-            let email = EmailAddress::parse("a@b.example").expect("an address");
-            assert_eq!(display_name(line(first).as_ref(), line(last).as_ref(), &email), expected);
-        };
-        check("小明", "王", "王小明");
-        check("张", "三", "张三");
-        check("Ada", "Lovelace", "Ada Lovelace");
-        check("Ada", "", "Ada");
-        check("", "王", "王");
-        check("", "", "a@b.example");
     }
 
     #[test]

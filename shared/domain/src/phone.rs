@@ -65,25 +65,48 @@ impl Phone {
     }
 
     /// The number in E.164 (`+8613800138000`), if it is valid in its own or the given country (ISO 3166, `CN`). An extension
-    /// is no part of it; it stays in the number as entered.
+    /// is no part of it.
     pub fn e164(&self, country: &str) -> Option<String> {
-        let number = PhoneNumber::parse(self.without_extension(), Region::from_code(country).ok()).ok()?;
+        let number = PhoneNumber::parse(self.split().0, Region::from_code(country).ok()).ok()?;
         number.is_valid().then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
     }
 
-    /// The number before its extension, as people write one: `转801`, `分机 801`, `ext. 5`, `x5`, `#5`, `;ext=5`.
-    fn without_extension(&self) -> &str {
+    /// The digits of its extension, as people write one: `转801`, `分机 801`, `ext. 5`, `x5`, `#5`, `;ext=5`.
+    pub fn extension(&self) -> Option<String> {
+        self.split().1
+    }
+
+    /// The form in which numbers are compared: E.164, given as `e164`, or else all digits; with the extension, as a switchboard
+    /// has one number for many people. None without a digit.
+    pub fn compared(&self, e164: Option<&str>) -> Option<String> {
+        let (number, extension) = self.split();
+        let number = match e164 {
+            Some(e164) => e164.to_owned(),
+            None => normalize(number).chars().filter(char::is_ascii_digit).collect(),
+        };
+        let whole = match extension {
+            Some(extension) => format!("{number};ext={extension}"),
+            None => number.clone(),
+        };
+        (!number.is_empty()).then_some(whole)
+    }
+
+    /// The number before its extension, and the digits of that.
+    fn split(&self) -> (&str, Option<String>) {
         let number = self.as_str();
         let begins = number.char_indices().find(|(at, letter)| *at > 0 && !is_of_number(*letter));
-        let Some((at, _)) = begins else { return number };
+        let Some((at, _)) = begins else { return (number, None) };
         let (before, extension) = number.split_at(at);
         let folded = normalize(extension);
         let digits = EXTENSIONS.iter().find_map(|word| folded.strip_prefix(word));
         let digits = digits.map(|rest| rest.trim_matches(|c: char| c.is_whitespace() || ".:=-)".contains(c)));
-        let is_extension = digits.is_some_and(|digits| {
+        let digits = digits.filter(|digits| {
             (1..=MOST_DIGITS).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
         });
-        if is_extension { before.trim_end_matches([' ', ',', '-', '(']) } else { number }
+        match digits {
+            Some(digits) => (before.trim_end_matches([' ', ',', '-', '(']), Some(digits.to_owned())),
+            None => (number, None),
+        }
     }
 
     /// The digits of an E.164 number without the country code.

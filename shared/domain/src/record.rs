@@ -128,12 +128,16 @@ pub trait Record:
         None
     }
 
+    /// Texts that may be missing now, but not in the version before: stored as empty, so that it can read them. Each is the
+    /// path to a field.
+    const ONCE_REQUIRED: &'static [&'static [&'static str]] = &[];
+
     /// The form it was submitted through, whose country applies to its phone number.
     fn form(&self) -> Option<FormId> {
         None
     }
 
-    /// Sets its phone number in E.164.
+    /// Sets its phone number in E.164, and the extension.
     fn set_e164(&mut self, number: Option<String>) {
         let _ = number;
     }
@@ -165,7 +169,7 @@ pub trait Record:
         Words::default()
     }
 
-    /// The normalised e-mail address of the person that the record is about.
+    /// The person that the record is about: the normalised e-mail address, or else the phone number.
     fn person(&self) -> Option<String> {
         None
     }
@@ -272,7 +276,8 @@ macro_rules! record_head {
     };
 }
 
-/// Implements the methods of [`Record`] about phone numbers, for types with the fields `phone` and `phone_e164`.
+/// Implements the methods of [`Record`] about phone numbers, for types with the fields `phone`, `phone_e164` and
+/// `phone_extension`.
 #[macro_export]
 macro_rules! record_phone {
     () => {
@@ -282,6 +287,7 @@ macro_rules! record_phone {
 
         fn set_e164(&mut self, number: Option<String>) {
             self.phone_e164 = number;
+            self.phone_extension = self.phone.as_ref().and_then($crate::Phone::extension);
         }
     };
 }
@@ -331,6 +337,8 @@ pub struct Claim {
 pub enum ClaimKind {
     /// An e-mail address; unique among the records of the type in an organisation.
     Email,
+    /// The phone number of a person without an e-mail address; unique among the records of the type in an organisation.
+    Phone,
     /// A name; unique among the records of the type in an organisation.
     Name,
     /// The key of a stage; unique among the pipelines of an organisation.
@@ -347,7 +355,7 @@ impl ClaimKind {
     /// Whether the value is unique in the whole deployment, so that another organisation may have it.
     pub fn is_global(self) -> bool {
         match self {
-            ClaimKind::Email | ClaimKind::Name | ClaimKind::Stage => false,
+            ClaimKind::Email | ClaimKind::Phone | ClaimKind::Name | ClaimKind::Stage => false,
             ClaimKind::Login | ClaimKind::Form | ClaimKind::Organization => true,
         }
     }
@@ -359,10 +367,16 @@ impl Claim {
         Claim { kind: ClaimKind::Email, value: address.normalized() }
     }
 
+    /// The unique constraint for a phone number, in the form in which numbers are compared.
+    pub fn of_number(number: &str) -> Claim {
+        Claim { kind: ClaimKind::Phone, value: number.to_owned() }
+    }
+
     /// The API field of the value.
     pub fn field(&self) -> &'static str {
         match self.kind {
             ClaimKind::Email => "email",
+            ClaimKind::Phone => "phone",
             ClaimKind::Name => "name",
             ClaimKind::Stage => "stages",
             ClaimKind::Login if self.value.contains('@') => "email",

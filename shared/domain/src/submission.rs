@@ -8,7 +8,10 @@ use crate::field::Fields;
 use crate::message::Message;
 use crate::permission::Resource;
 use crate::record::{OnTimelines, Personal, Record};
-use crate::{AnyId, Change, Conflict, Error, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp, record_head};
+use crate::{
+    AnyId, Change, Conflict, EmailAddress, Error, Event, FormId, LeadId, RecordType, SubmissionId, Timestamp,
+    record_head,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -81,6 +84,10 @@ pub struct Submission {
     pub follows: Option<SubmissionId>,
     /// The visitor's enquiry.
     pub enquiry: Enquiry,
+    /// The visitor's phone number in E.164, by the form's country; none if it can't be parsed.
+    #[serde(default)]
+    #[field(read_only)]
+    pub phone_e164: Option<String>,
     /// The requested demonstration, as posted.
     #[serde(default)]
     pub demo: Option<DemoFields>,
@@ -132,6 +139,7 @@ impl Record for Submission {
     type Context = ();
     const RESOURCE: Resource = Resource::Submissions;
     const PERSONAL: Personal = Personal::Yes;
+    const ONCE_REQUIRED: &'static [&'static [&'static str]] = &[&["enquiry", "email"]];
     const UNDONE: bool = false;
     const ON_TIMELINES: OnTimelines = OnTimelines::Yes("A form was posted.");
     const IN_SCOPE_OF: &'static [RecordType] = &[RecordType::Lead];
@@ -156,7 +164,8 @@ impl Record for Submission {
     }
 
     fn person(&self) -> Option<String> {
-        Some(self.enquiry.email.normalized())
+        let number = || self.enquiry.phone.as_ref()?.compared(self.phone_e164.as_deref());
+        self.enquiry.email.as_ref().map(EmailAddress::normalized).or_else(number)
     }
 
     fn parents(&self) -> Vec<AnyId> {

@@ -15,8 +15,8 @@ use daybook_domain::organization::Organization;
 use daybook_domain::read::escape;
 use daybook_domain::submission::{Check, Finding, Submission, Verdict};
 use daybook_domain::{
-    Conflict, Error as Domain, FormId, LeadId, Locale, RecordType, Rule, Stored, SubmissionId, Timestamp, Unit,
-    Violations, Zone,
+    Conflict, Error as Domain, FormId, LeadId, Locale, Record as _, RecordType, Rule, Stored, SubmissionId, Timestamp,
+    Unit, Violations, Zone,
 };
 use daybook_http::{Cx, Error, Fields, Posted, PostedBy, PostedLater, Result, Sent, network, token};
 use daybook_records::{Draft, created};
@@ -203,12 +203,13 @@ pub async fn accept<R: Reply>(post: Post, reply: impl Fn(Receipt, &Form) -> R) -
     if let Some(origin) = post.by.origin.as_deref().filter(|origin| !trusted && !form.takes_posts_from(origin)) {
         return Err(Domain::Origin(origin.to_owned()).into());
     }
-    let (verdict, findings) = judge(&cx, &post, &form, trusted).await?;
+    let unjudged = submission(&cx, &post, &form);
+    let (verdict, findings) = judge(&cx, &post, &form, &unjudged, trusted).await?;
     let zone = match (&post.ask, verdict) {
         (Ask::Demo(_), Verdict::Accepted) => zone_of(&cx).await?,
         _ => Zone::default(),
     };
-    let first = submission(&cx, &post, &form, verdict, findings);
+    let first = Submission { status: verdict, screening: findings, ..unjudged };
     let told_in = post.by.locale.unwrap_or_default();
     let onward = Next::of(&cx, &form, post.controls.next.as_deref(), told_in);
     for _ in 0..DECISIONS {
@@ -243,11 +244,17 @@ fn once_by_visitor(cx: &Cx, form: &Form, content: &str) -> Cx {
 }
 
 /// Screens a post. A follow-up to a held submission is held with it.
-async fn judge(cx: &Cx, post: &Post, form: &Form, trusted: bool) -> Result<(Verdict, Vec<Finding>)> {
+async fn judge(
+    cx: &Cx,
+    post: &Post,
+    form: &Form,
+    submission: &Submission,
+    trusted: bool,
+) -> Result<(Verdict, Vec<Finding>)> {
     if trusted {
         return Ok((Verdict::Accepted, Vec::new()));
     }
-    let limits: Limits = limits(cx, form, &post.enquiry.email).await?;
+    let limits: Limits = limits(cx, form, &submission.person().unwrap_or_default()).await?;
     let (mut verdict, mut findings) = screen(&post.enquiry, &post.controls, limits);
     if !post.unreadable.is_empty() {
         let finding = Finding { check: Check::Charset, verdict: Verdict::Held };
@@ -267,7 +274,8 @@ async fn judge(cx: &Cx, post: &Post, form: &Form, trusted: bool) -> Result<(Verd
     Ok((verdict, findings))
 }
 
-fn submission(cx: &Cx, post: &Post, form: &Form, status: Verdict, screening: Vec<Finding>) -> Submission {
+/// The submission of a post, as if nothing spoke against it.
+fn submission(cx: &Cx, post: &Post, form: &Form) -> Submission {
     let mut enquiry = post.enquiry.clone();
     enquiry.locale = enquiry.locale.or(post.by.locale).or(Some(form.locale));
     let (demo, contact) = match &post.ask {
@@ -281,11 +289,12 @@ fn submission(cx: &Cx, post: &Post, form: &Form, status: Verdict, screening: Vec
         version: 1,
         created_at: stamp.at,
         updated_at: stamp.at,
-        status,
-        screening,
+        status: Verdict::Accepted,
+        screening: Vec::new(),
         form_id: Some(form.id),
         lead_id: None,
         follows: post.follows.as_ref().map(|earlier| earlier.id),
+        phone_e164: enquiry.phone.as_ref().and_then(|phone| phone.e164(form.phone_country.as_str())),
         enquiry,
         demo,
         contact,

@@ -24,7 +24,8 @@ pub(crate) struct Known {
     pub previous: Option<LeadId>,
 }
 
-/// Finds the existing lead of an accepted submission: the lead of the one it follows, or the lead with its address.
+/// Finds the existing lead of an accepted submission: the lead of the one it follows, the lead with its address, or the lead
+/// without an address that has its number.
 pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<LeadId>) -> Result<Known> {
     // A post joins its lead, whether or not the caller may see that.
     let everywhere = cx.unscoped();
@@ -33,12 +34,20 @@ pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<Lead
     {
         return Ok(Known { lead: Some(lead), previous: None });
     }
-    let holder = cx.holder(RecordType::Lead, &Claim::of_address(&submission.enquiry.email)).await?;
-    let lead = match holder.current.and_then(|id| LeadId::try_from(id).ok()) {
-        Some(id) => everywhere.find::<Lead>(id).await?,
-        None => None,
-    };
-    Ok(Known { lead, previous: holder.previous.and_then(|id| LeadId::try_from(id).ok()) })
+    let number = submission.enquiry.phone.as_ref().and_then(|phone| phone.compared(submission.phone_e164.as_deref()));
+    let address = submission.enquiry.email.as_ref().map(Claim::of_address);
+    let claims: Vec<Claim> = address.into_iter().chain(number.map(|number| Claim::of_number(&number))).collect();
+    let mut previous = None;
+    for holder in cx.holders(RecordType::Lead, &claims).await? {
+        let [current, before] = [holder.current, holder.previous].map(|id| LeadId::try_from(id?).ok());
+        if let Some(id) = current
+            && let Some(lead) = everywhere.find::<Lead>(id).await?
+        {
+            return Ok(Known { lead: Some(lead), previous: None });
+        }
+        previous = previous.or(before);
+    }
+    Ok(Known { lead: None, previous })
 }
 
 /// Whether another request was faster: it took the address, or changed or deleted the lead. Then it is decided again.

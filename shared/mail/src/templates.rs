@@ -5,8 +5,7 @@ use crate::names::Named;
 use crate::shown::without_link;
 use askama::Template;
 use daybook_domain::ask::Ask;
-use daybook_domain::enquiry::Enquiry;
-use daybook_domain::lead::{display_name, name_of};
+use daybook_domain::person::name_of;
 use daybook_domain::submission::Submission;
 use daybook_domain::text::breaks_a_line;
 use daybook_domain::{Line, Locale};
@@ -51,7 +50,7 @@ pub fn confirmation(ask: &Ask, time: &str, organization: &Line<120>, locale: Loc
 pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> Result<Content, askama::Error> {
     let chinese = locale == Locale::Chinese;
     let enquiry = &submission.enquiry;
-    let (name, wrote, rows) = (name(enquiry), wrote(submission), rows(submission, locale));
+    let (name, wrote, rows) = (enquiry.display_name(), wrote(submission), rows(submission, locale));
     let what = match (submission.ask(), locale) {
         (Ask::Lead, _) if submission.is_of_known_lead() => locale.pick("Another post of a lead", "已有线索再次提交"),
         (Ask::Lead, Locale::English | Locale::Unknown(_)) => "New lead",
@@ -88,7 +87,10 @@ pub fn held(
     );
     let row = |post: &Submission| {
         let checks: Vec<&str> = post.screening.iter().map(|finding| finding.check.name()).collect();
-        let who = format!("{} <{}>", name(&post.enquiry), post.enquiry.email);
+        let who = match &post.enquiry.email {
+            Some(email) => format!("{} <{email}>", post.enquiry.display_name()),
+            None => post.enquiry.display_name(),
+        };
         (who, checks.join(", "), url(post))
     };
     let posts: Vec<(String, String, String)> = posts.iter().map(row).collect();
@@ -333,10 +335,6 @@ struct NotificationPage<'a> {
     chinese: bool,
 }
 
-fn name(enquiry: &Enquiry) -> String {
-    display_name(enquiry.first_name.as_ref(), enquiry.last_name.as_ref(), &enquiry.email)
-}
-
 /// What the visitor wrote in free text.
 fn wrote(submission: &Submission) -> String {
     let special = submission.demo.as_ref().and_then(|demo| demo.special_requirements.as_ref());
@@ -366,7 +364,7 @@ fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
     let products = products.map(|products| products.joined(locale.pick(", ", "、")));
     let known = [
         (&["first_name", "last_name"][..], "Name: ", "姓名：", name),
-        (&[], "E-mail: ", "邮箱：", Some(e.email.to_string())),
+        (&["email"], "E-mail: ", "邮箱：", e.email.as_ref().map(ToString::to_string)),
         (&["phone"], "Phone: ", "电话：", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
         (&["company"], "Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
         (&["job_title"], "Position: ", "职位：", text(&e.job_title)),

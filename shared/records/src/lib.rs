@@ -23,9 +23,10 @@ pub use ai::ai_settings;
 pub use change::{amend, change, create, created, deleted, remove, restore, restored, stored_first, updated};
 pub use context::{Context, Fields, Model, WriteKind};
 pub use draft::{Draft, amended, draft};
-pub use erase::forget_address;
+pub use erase::forget_person;
 pub use people::{
     address_of, check_confirmed, is_still_invited, is_still_requested, take_mail, take_mail_to, unless_suspended,
     with_owners,
 };
+pub use phone::compared;
 pub use pipelines::{pipeline_of, pipelines};

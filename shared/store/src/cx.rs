@@ -1,6 +1,6 @@
 //! The context of a request or job: its actor, organisation and permissions, and access to the records within them.
 
-use crate::item::expires_after;
+use crate::item::{expires_after, key_of};
 use crate::json::object_of;
 use crate::rows::cascade::Cascades;
 use crate::schema::{DATA, Key, Place, Question};
@@ -227,11 +227,23 @@ impl Cx {
     /// The holder of a unique value of a type.
     pub async fn holder(&self, of: daybook_domain::RecordType, claim: &Claim) -> Result<Holder> {
         let item = self.env.table.get(&Place::Claim(self.org, of, claim).key()).await?;
-        let Some(item) = item.filter(|item| expires_after(item, self.now().as_second())) else {
-            return Ok(Holder::default());
-        };
-        let id = |name: &str| text(&item, name).and_then(|id| id.parse().ok());
-        Ok(Holder { current: id("id"), previous: id("previous") })
+        Ok(item.map(|item| self.holder_in(&item)).unwrap_or_default())
+    }
+
+    /// The holders of several unique values of a type, in the order of the values.
+    pub async fn holders(&self, of: daybook_domain::RecordType, claims: &[Claim]) -> Result<Vec<Holder>> {
+        let keys: Vec<Key> = claims.iter().map(|claim| Place::Claim(self.org, of, claim).key()).collect();
+        let items = self.env.table.get_all(&keys).await?;
+        let item_of = |key: &Key| items.iter().find(|item| key_of(item).as_ref() == Some(key));
+        Ok(keys.iter().map(|key| item_of(key).map(|item| self.holder_in(item)).unwrap_or_default()).collect())
+    }
+
+    fn holder_in(&self, item: &Item) -> Holder {
+        if !expires_after(item, self.now().as_second()) {
+            return Holder::default();
+        }
+        let id = |name: &str| text(item, name).and_then(|id| id.parse().ok());
+        Holder { current: id("id"), previous: id("previous") }
     }
 
     /// Changes a record, with others if need be: reads it, decides, commits, and decides anew after a concurrent change

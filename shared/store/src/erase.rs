@@ -13,9 +13,7 @@ use crate::table::{Condition, Item, MOST_ASKED, Position, QueryAsk, parse_item, 
 use crate::tx::Kept;
 use crate::{Cx, Env, Purpose, RequestInfo, Result, Tx};
 use daybook_domain::permission::Grants;
-use daybook_domain::{
-    AnyId, Claim, ClaimKind, EmailAddress, EntryId, Event, OrgId, Record, RecordType, Stored, Timestamp,
-};
+use daybook_domain::{AnyId, Claim, ClaimKind, EntryId, Event, Identity, OrgId, Record, RecordType, Stored, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,13 +28,13 @@ const AT_ONCE: usize = 80;
 
 impl Env {
     /// The pseudonym of a person, for where they may not be named; it changes when the secret is rotated.
-    pub fn pseudonym(&self, org: OrgId, address: &EmailAddress) -> String {
-        self.keys.sign(Purpose::Person, format!("{org}|{}", address.normalized()).as_bytes())
+    pub fn pseudonym(&self, org: OrgId, person: &Identity) -> String {
+        self.keys.sign(Purpose::Person, format!("{org}|{}", person.normalized()).as_bytes())
     }
 
-    /// Whether this is the pseudonym of the person with an address.
-    pub fn is_pseudonym(&self, org: OrgId, address: &EmailAddress, pseudonym: &str) -> bool {
-        self.keys.verify(Purpose::Person, format!("{org}|{}", address.normalized()).as_bytes(), pseudonym)
+    /// Whether this is the pseudonym of a person.
+    pub fn is_pseudonym(&self, org: OrgId, person: &Identity, pseudonym: &str) -> bool {
+        self.keys.verify(Purpose::Person, format!("{org}|{}", person.normalized()).as_bytes(), pseudonym)
     }
 
     /// The context of background work on behalf of the actor of an earlier request.

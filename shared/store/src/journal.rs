@@ -376,12 +376,13 @@ impl Detail {
     }
 }
 
-/// The fields that differ between two versions, with their old and their new values.
+/// The fields that differ between two versions, with their old and their new values. What is null isn't told from what is
+/// missing.
 pub(crate) fn difference(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
 ) -> (Map<String, Value>, Map<String, Value>) {
-    let differs = |name: &String| before.get(name) != after.get(name);
+    let differs = |name: &String| before.get(name).unwrap_or(&Value::Null) != after.get(name).unwrap_or(&Value::Null);
     let pick = |from: &Map<String, Value>| {
         from.iter().filter(|(name, _)| differs(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     };
@@ -398,5 +399,7 @@ mod tests {
         let map = |value: Value| value.as_object().cloned().expect("an object");
         let (before, after) = difference(&map(json!({"a": 1, "b": 2})), &map(json!({"a": 1, "b": 3, "c": 4})));
         assert_eq!((before, after), (map(json!({"b": 2})), map(json!({"b": 3, "c": 4}))));
+        let (before, after) = difference(&map(json!({"a": 1, "b": null})), &map(json!({"a": null, "c": null})));
+        assert_eq!((before, after), (map(json!({"a": 1})), map(json!({"a": null}))));
     }
 }

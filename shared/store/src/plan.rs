@@ -24,6 +24,7 @@ use daybook_domain::record::TRASH;
 use daybook_domain::stored::FORM;
 use daybook_domain::{AnyId, Audit, Claim, EntryId, Event, OrgId, RecordType, Timestamp};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The maximum size of a record's JSON, in bytes.
@@ -502,8 +503,7 @@ fn free_or_held_by(id: AnyId) -> Condition {
 
 fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
     let too_large = daybook_domain::Error::TooLarge { what: Oversized::Record, limit: RECORD_BYTES as u64 };
-    let present: BTreeMap<&String, &Value> = image.data.iter().filter(|(_, value)| !value.is_null()).collect();
-    let data = text_of(&present)?;
+    let data = text_of(&stored_fields(image))?;
     if data.len() > RECORD_BYTES {
         return Err(too_large.into());
     }
@@ -522,6 +522,25 @@ fn record_item(org: OrgId, image: &Image, key: Key) -> Result<Item> {
         index(Index::ByState, schema::in_state(org, image.id.kind, state));
     }
     Ok(item)
+}
+
+/// The fields of a record as they are stored: without those that are null, unless the version before needs them.
+fn stored_fields(image: &Image) -> BTreeMap<&str, Cow<'_, Value>> {
+    let present = image.data.iter().filter(|(_, value)| !value.is_null());
+    let mut fields: BTreeMap<&str, Cow<'_, Value>> =
+        present.map(|(name, value)| (name.as_str(), Cow::Borrowed(value))).collect();
+    for path in image.once_required {
+        let Some((name, inner)) = path.split_first() else { continue };
+        let mut field = fields.remove(name).unwrap_or(Cow::Owned(Value::Null));
+        let reached =
+            |value: &Value| inner.iter().try_fold(value, |at, name| at.get(name)).is_some_and(Value::is_string);
+        if !reached(&field) {
+            let at = inner.iter().fold(field.to_mut(), |at, name| &mut at[*name]);
+            *at = Value::from("");
+        }
+        fields.insert(name, field);
+    }
+    fields
 }
 
 fn claim_item(org: OrgId, of: RecordType, claim: &Claim) -> Item {

@@ -297,6 +297,7 @@ impl Place<'_> {
             Place::Trash(org, id) => key(format!("{org}#trash#{}", id.kind), id.to_string()),
             Place::Claim(org, of, claim) => match claim.kind {
                 ClaimKind::Email => key(format!("{org}#claim#{of}"), format!("email#{}", escape(&claim.value))),
+                ClaimKind::Phone => key(format!("{org}#claim#{of}"), format!("phone#{}", escape(&claim.value))),
                 ClaimKind::Name => key(format!("{org}#claim#{of}"), format!("name#{}", escape(&claim.value))),
                 ClaimKind::Stage => key(format!("{org}#claim#{of}"), format!("stage#{}", escape(&claim.value))),
                 ClaimKind::Login => key(format!("~login#{}", escape(&claim.value)), alone()),

@@ -284,6 +284,8 @@ pub(crate) struct Image {
     pub unjournaled: &'static [&'static str],
     /// Whether its type has owners, so that lists also ask for records without one.
     pub is_owned: bool,
+    /// The texts that the version before requires.
+    pub once_required: &'static [&'static [&'static str]],
     /// Whether the live records of its type are counted.
     pub counted: bool,
     pub state: Option<String>,
@@ -325,6 +327,7 @@ fn image<T: Record>(record: &T, data: Map<String, Value>) -> Result<Option<Image
         owner: record.owner(),
         unjournaled: T::UNJOURNALED,
         is_owned: T::OWNER.is_some(),
+        once_required: T::ONCE_REQUIRED,
         counted: T::COUNTED,
         state: record.state().map(str::to_owned),
     }))

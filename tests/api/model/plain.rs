@@ -24,7 +24,6 @@ fn broken(field: &str, value: &Value) -> Option<&'static str> {
     match (field, value.as_str()) {
         ("emial", _) => Some("unknown_field"),
         ("version", _) => Some("read_only"),
-        ("email", None) => Some("wrong_type"),
         ("email", Some(text)) if !text.contains('@') => Some("invalid_email"),
         ("status", Some("nw")) => Some("not_allowed"),
         (_, Some(text)) if text.contains('\n') => Some("control_character"),
@@ -54,7 +53,7 @@ pub fn refusal(status: u16, code: &'static str) -> Refusal {
 pub struct Model {
     /// In the order in which they came.
     pub leads: Vec<Known>,
-    /// By address in lower case.
+    /// By address in lower case, or by number.
     holders: BTreeMap<String, Holder>,
     /// In the order of the submissions.
     pub told: Vec<Committed>,
@@ -69,7 +68,7 @@ pub struct Known {
     trashed: bool,
 }
 
-/// The lead that holds an address, and the one that held it last.
+/// The lead that holds an address or a number, and the one that held it last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Holder {
     current: Option<usize>,
@@ -102,24 +101,31 @@ impl Model {
         all.filter(|data| status.is_none_or(|status| data["status"] == status)).cloned().collect()
     }
 
-    /// Accepts a submission: it joins the lead of the submission it follows, or the one with its address, which it gives what
-    /// that lacks, or makes a lead.
+    /// Accepts a submission: it joins the lead of the submission it follows, the one with its address, or the one without an
+    /// address that has its number, which it gives what that lacks; or it makes a lead.
     pub fn take(&mut self, submission: &str, enquiry: Value, earlier: Option<usize>, now: &str) -> usize {
         let id = submission.replacen("sub_", "lead_", 1);
-        let address = normalized(&enquiry);
-        let holder = self.holders.get(&address).copied().unwrap_or_default();
-        let lead = match earlier.filter(|lead| !self.leads[*lead].trashed).or(holder.current) {
+        let keys = [address(&enquiry), number(&enquiry)].into_iter().flatten();
+        let holders: Vec<Holder> = keys.map(|key| self.holders.get(&key).copied().unwrap_or_default()).collect();
+        let current = holders.iter().find_map(|holder| holder.current);
+        let lead = match earlier.filter(|lead| !self.leads[*lead].trashed).or(current) {
             Some(known) => {
                 // What follows repeats no data of the visitor.
                 if earlier.is_none() {
+                    let before = claim(&self.leads[known].data);
                     fill(&mut self.leads[known].data, &enquiry, now);
+                    let after = claim(&self.leads[known].data);
+                    self.reclaim(known, before, after).expect("an address without a holder");
                 }
                 known
             }
             None => {
-                let previous = holder.previous.map_or(Value::Null, |lead| self.leads[lead].data["id"].clone());
-                self.leads.push(Known { data: made(&id, &enquiry, previous, now), trashed: false });
-                self.holders.insert(address, Holder { current: Some(self.leads.len() - 1), previous: None });
+                let previous = holders.iter().find_map(|holder| holder.previous);
+                let previous = previous.map_or(Value::Null, |lead| self.leads[lead].data["id"].clone());
+                let data = made(&id, &enquiry, previous, now);
+                let held = claim(&data).expect("a way to reach them");
+                self.leads.push(Known { data, trashed: false });
+                self.holders.insert(held, Holder { current: Some(self.leads.len() - 1), previous: None });
                 self.leads.len() - 1
             }
         };
@@ -147,6 +153,13 @@ impl Model {
             lay(&mut after[name], change);
         }
         after["phone_e164"] = e164(&after["phone"]);
+        let reached = |lead: &Value| (lead["email"].clone(), lead["phone"].clone());
+        if reached(&after) != reached(&before) && claim_of_person(&after).is_none() {
+            let (field, rule) =
+                if after["phone"].is_null() { ("/email", "required") } else { ("/phone", "invalid_format") };
+            let violations = vec![(field.to_owned(), rule.to_owned())];
+            return Err(Refusal { violations, ..refusal(422, "validation_error") });
+        }
         if after != before {
             self.reclaim(lead, claim(&before), claim(&after))?;
             revise(&mut after, now);
@@ -187,14 +200,15 @@ impl Model {
         Err(Refusal { members, ..refusal(412, "precondition_failed") })
     }
 
-    /// Frees the address that a lead held and claims its new one, unless another lead holds that.
+    /// Frees the address or number that a lead held and claims its new one, unless another lead holds that.
     fn reclaim(&mut self, lead: usize, held: Option<String>, wanted: Option<String>) -> Result<(), Refusal> {
         if held == wanted {
             return Ok(());
         }
         if let Some(other) = wanted.as_ref().and_then(|address| self.holders.get(address)?.current) {
             let members = BTreeMap::from([("existing_id", self.leads[other].data["id"].clone())]);
-            let violations = vec![("/email".to_owned(), "duplicate".to_owned())];
+            let field = if wanted.as_ref().is_some_and(|wanted| wanted.contains('@')) { "/email" } else { "/phone" };
+            let violations = vec![(field.to_owned(), "duplicate".to_owned())];
             return Err(Refusal { members, violations, ..refusal(409, "duplicate") });
         }
         if let Some(address) = held {
@@ -210,7 +224,7 @@ impl Model {
 fn made(id: &str, enquiry: &Value, previous: Value, now: &str) -> Value {
     let mut lead = json!({
         "id": id, "version": 1, "created_at": now, "updated_at": now, "status": "new", "job_title": null,
-        "phone_e164": e164(&enquiry["phone"]), "industry": null, "company_size": null, "application_area": null,
+        "phone_e164": e164(&enquiry["phone"]), "phone_extension": null, "industry": null, "company_size": null, "application_area": null,
         "project_timeline": null, "budget_range": null, "source": "website", "owner_id": null, "locale": "en",
         "form_id": FormId::default_of(DEFAULT_ORG), "consent": null, "attribution": null, "previous_lead_id": previous,
         "customer_id": null, "contact_id": null, "opportunity_id": null, "converted_at": null,
@@ -260,13 +274,21 @@ fn lay(target: &mut Value, change: &Value) {
     }
 }
 
-/// The address that a lead claims; a converted lead claims none.
+/// What a lead claims: its address, or else its number; a converted lead claims nothing.
 fn claim(lead: &Value) -> Option<String> {
-    (lead["status"] != "converted").then(|| normalized(lead))
+    claim_of_person(lead).filter(|_| lead["status"] != "converted")
 }
 
-fn normalized(other_user: &Value) -> String {
-    text(&other_user["email"]).to_lowercase()
+fn claim_of_person(lead: &Value) -> Option<String> {
+    address(lead).or_else(|| number(lead))
+}
+
+fn address(person: &Value) -> Option<String> {
+    person["email"].as_str().map(str::to_lowercase)
+}
+
+fn number(person: &Value) -> Option<String> {
+    e164(&person["phone"]).as_str().map(str::to_owned)
 }
 
 fn e164(phone: &Value) -> Value {

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use daybook_domain::customer::Customer;
-use daybook_domain::lead::{Lead, display_name};
+use daybook_domain::lead::Lead;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::submission::{Submission, Verdict};
 use daybook_domain::task::Task;
@@ -240,7 +240,7 @@ impl Told for Lead {
     }
 
     fn about_it(&self, _: &Times) -> String {
-        joined([self.company.as_ref().map(ToString::to_string), Some(self.email.to_string())])
+        joined([self.company.as_ref().map(ToString::to_string), self.email.as_ref().map(ToString::to_string)])
     }
 
     fn status(&self) -> String {
@@ -297,11 +297,14 @@ impl Told for Submission {
 
     fn title(&self) -> String {
         let enquiry = &self.enquiry;
-        display_name(enquiry.first_name.as_ref(), enquiry.last_name.as_ref(), &enquiry.email)
+        enquiry.display_name()
     }
 
     fn about_it(&self, _: &Times) -> String {
-        joined([self.enquiry.company.as_ref().map(ToString::to_string), Some(self.enquiry.email.to_string())])
+        joined([
+            self.enquiry.company.as_ref().map(ToString::to_string),
+            self.enquiry.email.as_ref().map(ToString::to_string),
+        ])
     }
 
     fn status(&self) -> String {

@@ -1,11 +1,11 @@
-//! Data subject rows: the e-mail address that a job about a person works on. Stored apart from the job's record, and
+//! Data subject rows: the e-mail address or phone number that a job about a person works on. Stored apart from the job's record, and
 //! removed when the job is done.
 
 use super::RowWrite;
 use crate::schema::Place;
 use crate::table::parse_item;
 use crate::{Env, Result};
-use daybook_domain::{EmailAddress, Error as Domain, JobId, OrgId, Timestamp};
+use daybook_domain::{EmailAddress, Error as Domain, Identity, JobId, OrgId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -13,7 +13,10 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DataSubject {
     /// Their e-mail address.
-    pub address: EmailAddress,
+    address: Option<EmailAddress>,
+    /// Or else their phone number, in the form in which numbers are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
     /// When the row expires, in seconds since 1970; a job that isn't done by then can't be finished.
     expires_at: i64,
 }
@@ -22,9 +25,21 @@ pub struct DataSubject {
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 impl DataSubject {
-    /// The row for a job about the person with an address.
-    pub fn new(address: EmailAddress, at: Timestamp) -> DataSubject {
-        DataSubject { address, expires_at: at.plus(KEPT).as_second() }
+    /// The row for a job about a person.
+    pub fn new(person: Identity, at: Timestamp) -> DataSubject {
+        let (address, number) = match person {
+            Identity::Address(address) => (Some(address), None),
+            Identity::Number(number) => (None, Some(number)),
+        };
+        DataSubject { address, number, expires_at: at.plus(KEPT).as_second() }
+    }
+
+    /// The person.
+    pub fn person(&self) -> Identity {
+        match &self.address {
+            Some(address) => Identity::Address(address.clone()),
+            None => Identity::Number(self.number.clone().unwrap_or_default()),
+        }
     }
 
     /// The row of a new job.
