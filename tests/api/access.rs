@@ -75,6 +75,7 @@ pub(crate) async fn send(person: &Person, route: &Route, ids: &Ids) -> Answer {
         path if path.starts_with("/api/demos") => json!({"status": "confirmed"}),
         "/api/leads/{id}" => json!({"status": "contacted"}),
         "/api/leads/{id}/convert" | "/api/conversations/{id}/fork" | "/api/chat/runs/{id}/stop" => json!({}),
+        path if path.ends_with("/release") => json!({}),
         path if path.ends_with("/batch") => json!({"items": [{"action": "update", "id": NEVER, "data": {}}]}),
         path if path.ends_with("/stage") => json!({"stage": "proposal"}),
         "/api/interactions/{id}" => json!({"notes": "Another"}),

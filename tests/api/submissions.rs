@@ -126,7 +126,7 @@ async fn held_posts_are_told_to_the_team_in_one_mail_an_hour() {
         told[0].text
     );
     assert!(!told[0].text.contains("early0@example.com"), "it was released: {}", told[0].text);
-    assert!(told[0].text.contains("/api/submissions/sub_") && told[0].text.contains("timing"), "{}", told[0].text);
+    assert!(told[0].text.contains("/api/submissions/sub_") && told[0].text.contains("two seconds"), "{}", told[0].text);
     // Nothing is told twice, and the next hour has a mail of its own.
     quick("late@example.com").await;
     world.pass(Duration::from_secs(2 * 3600)).await;

@@ -8,6 +8,15 @@ const chinese = asked.toLowerCase().startsWith("zh");
 const say = (english, translated) => (chinese ? translated : english);
 
 const links = {
+  // The page without a link.
+  forgot: {
+    title: say("Forgot your password?", "忘记密码？"),
+    button: say("Send a link", "发送链接"),
+    done: say("If there is an account with this address, a mail with a link to choose a new password is on its way.", "如果此邮箱有账号，设置新密码的链接已发送，请查收邮件。"),
+    fields: ["email"],
+    path: "/api/auth/forgot-password",
+    body: (_, field) => ({ email: field("email") }),
+  },
   "reset-password": {
     title: say("Choose a new password", "设置新密码"),
     button: say("Change the password", "修改密码"),
@@ -47,7 +56,10 @@ const labels = {
 };
 
 const given = new URLSearchParams(location.hash.slice(1));
-const use = Object.keys(links).find((name) => given.has(name));
+const use = Object.keys(links).find((name) => given.has(name)) ?? "forgot";
+
+element("again").textContent = say("Ask for another link", "重新发送链接");
+element("again").href = location.pathname + location.search;
 
 const tell = (text, role) => {
   element("message").setAttribute("role", role);
@@ -56,47 +68,46 @@ const tell = (text, role) => {
 
 // The page in another language has the same token.
 for (const other of document.querySelectorAll("a[hreflang]")) other.hash = location.hash;
-document.title = `${use ? links[use].title : say("Your account", "您的账号")} · Daybook`;
+document.title = `${links[use].title} · Daybook`;
 document.documentElement.lang = chinese ? "zh-CN" : "en";
-if (use === undefined) {
-  tell(say("Open this page with the link in your e-mail.", "请通过邮件中的链接打开此页面。"), "alert");
-} else {
-  const link = links[use];
-  const form = element("form");
-  element("title").textContent = link.title;
-  form.querySelector("button").textContent = link.button;
-  for (const name of Object.keys(labels)) {
-    const label = element(`${name}-label`);
-    label.hidden = !link.fields.includes(name);
-    label.querySelector("span").textContent = labels[name];
-    element(name).required = !label.hidden && name !== "name";
-  }
-  element("email").value = given.get("email") ?? "";
-  form.hidden = false;
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const button = form.querySelector("button");
-    button.disabled = true;
-    tell("", "status");
-    try {
-      const answer = await fetch(link.path, {
-        method: "POST",
-        headers: { "content-type": "application/json", "accept-language": document.documentElement.lang },
-        body: JSON.stringify(link.body(given.get(use), (name) => element(name).value)),
-      });
-      if (answer.ok) {
-        form.hidden = true;
-        history.replaceState(null, "", location.pathname);
-        tell(link.done, "status");
-        element("end").textContent = say("There is nothing more to do here: you can close this page.", "这里的操作已完成，可以关闭此页面。");
-        element("end").hidden = false;
-        return;
-      }
-      const problem = await answer.json();
-      tell(problem.detail ?? problem.title, "alert");
-    } catch {
-      tell(say("The server can't be reached. Try again.", "无法连接服务器，请重试。"), "alert");
-    }
-    button.disabled = false;
-  });
+
+const link = links[use];
+const form = element("form");
+element("title").textContent = link.title;
+form.querySelector("button").textContent = link.button;
+for (const name of Object.keys(labels)) {
+  const label = element(`${name}-label`);
+  label.hidden = !link.fields.includes(name);
+  label.querySelector("span").textContent = labels[name];
+  element(name).required = !label.hidden && name !== "name";
 }
+element("email").value = given.get("email") ?? "";
+form.hidden = false;
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  tell("", "status");
+  try {
+    const answer = await fetch(link.path, {
+      method: "POST",
+      headers: { "content-type": "application/json", "accept-language": document.documentElement.lang },
+      body: JSON.stringify(link.body(given.get(use), (name) => element(name).value)),
+    });
+    if (answer.ok) {
+      form.hidden = true;
+      history.replaceState(null, "", location.pathname);
+      tell(link.done, "status");
+      element("end").textContent = say("There is nothing more to do here: you can close this page.", "这里的操作已完成，可以关闭此页面。");
+      element("end").hidden = false;
+      return;
+    }
+    const problem = await answer.json();
+    tell(problem.detail ?? problem.title, "alert");
+    // A link works once, and for a while.
+    element("again").hidden = use !== "reset-password";
+  } catch {
+    tell(say("The server can't be reached. Try again.", "无法连接服务器，请重试。"), "alert");
+  }
+  button.disabled = false;
+});

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub struct NewUser {
     /// The address to sign in with.
     email: EmailAddress,
-    /// At least 8 characters and at most 1,024 bytes; used exactly as given. Production refuses the most common
+    /// At least 8 characters and at most 1,024 bytes; compared in one Unicode form. Production refuses the most common
     /// passwords.
     password: NewPassword,
     /// A user name to sign in with, as an alternative to the address.

@@ -4,10 +4,12 @@
 //! the visitor was given. A check never discards a submission.
 
 use daybook_domain::SubmissionId;
+use daybook_domain::charset::Charset;
 use daybook_domain::permission::Action::{Read, Update};
 use daybook_domain::permission::Resource::Submissions;
 use daybook_domain::submission::Submission;
-use daybook_http::{Cx, Data, IfMatch, ListQuery, Listed, Path, Result, Routes, can};
+use daybook_http::{Cx, Data, IfMatch, Json, ListQuery, Listed, Path, Result, Routes, can};
+use serde::{Deserialize, Serialize};
 
 /// The routes of this function.
 pub fn routes() -> Routes {
@@ -28,9 +30,22 @@ async fn read(cx: Cx, Path(id): Path<SubmissionId>) -> Result<Data<Submission>> 
     cx.get(id).await.map(Data::stored)
 }
 
+/// How a held submission is released.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The charset of the fields in `unreadable`; without it they stay as they are.
+    charset: Option<Charset>,
+}
+
 /// Releases a held submission: it creates or joins its lead, and mails are sent as if it had never been held.
-async fn release(cx: Cx, Path(id): Path<SubmissionId>, IfMatch(version): IfMatch) -> Result<Data<Submission>> {
-    daybook_intake::release(&cx, id, version, Data).await
+async fn release(
+    cx: Cx,
+    Path(id): Path<SubmissionId>,
+    IfMatch(version): IfMatch,
+    Json(asked): Json<Release>,
+) -> Result<Data<Submission>> {
+    daybook_intake::release(&cx, id, version, asked.charset, Data).await
 }
 
 /// Marks a submission as spam. An accepted submission belongs to a lead already: set the lead's status instead.

@@ -74,7 +74,7 @@ if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 				if (!host.dispatchEvent(event)) return;
 				const { next, next_refused: why } = told.data || {};
 				if (next) return location.assign(new URL(next, reply.url));
-				if (why) console.warn('_next: ' + why);
+				if (why) console.warn(why);
 				mark(form, 'message', host.getAttribute('thanks') || say('谢谢，我们已收到您的信息。', 'Thank you, we have your message.'));
 				return form.remove();
 			}

@@ -77,12 +77,21 @@ export async function all(path) {
   return records;
 }
 
-/** Signs in, or registers first. */
-export async function signIn(name, password, code, isNew) {
-  const who = isNew && name.includes("@") ? { email: name } : { username: name };
-  const body = { ...who, password, ...(code ? { code } : {}) };
-  const response = await send(isNew ? "/api/auth/register" : "/api/auth/login", "POST", body);
-  keep(await (await answered(response)).json());
+/** Signs in with a name and, if there is a second factor, a code. */
+export const signIn = (username, password, code) =>
+  begun("/api/auth/login", { username, password, ...(code ? { code } : {}) });
+
+/** Registers with an address; names that are left empty are given by the server. */
+export const register = (email, password, name, organization_name) =>
+  begun("/api/auth/register", {
+    email,
+    password,
+    ...(name ? { name } : {}),
+    ...(organization_name ? { organization_name } : {}),
+  });
+
+async function begun(path, body) {
+  keep(await (await answered(await send(path, "POST", body))).json());
 }
 
 export async function signOut() {

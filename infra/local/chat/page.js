@@ -1,6 +1,6 @@
 // The page of the chat: what the user does.
 
-import { Problem, all, data, isSignedIn, request, signIn, signOut, signedOut } from "./api.js";
+import { Problem, all, data, isSignedIn, register, request, signIn, signOut, signedOut } from "./api.js";
 import { readAnswer } from "./answer.js";
 import { article, editor, element } from "./show.js";
 import { Tree } from "./tree.js";
@@ -34,7 +34,7 @@ function leave() {
   signedOut();
   history.replaceState(null, "", location.pathname + location.search);
   for (const id of ["log", "list", "model"]) find(id).replaceChildren();
-  for (const id of ["question", "password", "code"]) find(id).value = "";
+  for (const id of ["question", "password", "code", "person", "organization"]) find(id).value = "";
   find("refused").textContent = "";
   say("");
   find("chat").hidden = true;
@@ -251,6 +251,7 @@ async function submit() {
   const text = field.value.trim();
   if (!text || state.reading !== null) return;
   field.value = "";
+  say("");
   const last = state.tree.path().at(-1)?.message.id;
   // What was refused stays, to be sent again.
   const accepted = await ask(text, last ? { parent_message_id: last } : {});
@@ -261,10 +262,14 @@ find("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const isNew = event.submitter?.value === "register";
   try {
-    await signIn(find("name").value.trim(), find("password").value, find("code").value.trim(), isNew);
+    const [name, password, code, person, organization] =
+      ["name", "password", "code", "person", "organization"].map((id) => (id === "password" ? find(id).value : find(id).value.trim()));
+    if (isNew && !name.includes("@")) throw new Error(word("addressToRegister"));
+    await (isNew ? register(name, password, person, organization) : signIn(name, password, code));
     find("password").value = "";
     find("refused").textContent = "";
     await enter();
+    if (isNew) say(word("confirmAddress", name));
   } catch (error) {
     if (error instanceof Problem && error.wantsCode) find("second").hidden = false;
     find("refused").textContent = error.message;

@@ -25,6 +25,8 @@ const TEXTS = {
   failed: ["The answer failed: {0}", "回答失败：{0}"],
   interrupted: ["The answer was interrupted. What stands is kept.", "回答已中断，已生成的内容会保留。"],
   wrong: ["That didn't work: {0}", "操作失败：{0}"],
+  addressToRegister: ["Enter your e-mail address to register.", "注册请填写邮箱。"],
+  confirmAddress: ["Welcome. A mail to {0} has a link to confirm your address.", "欢迎。请点击发送到 {0} 的邮件中的链接，确认您的邮箱。"],
   empty: ["Ask something to begin.", "输入问题，开始对话。"],
 };
 

@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use daybook_domain::organization::Organization;
@@ -54,8 +54,8 @@ pub const PAGES: [(&str, &str, &str); 10] = [
 /// The page of a record, for links in mails.
 pub const RECORD_PAGE: &str = "/_local/records/{id}?org={org}";
 
-/// A page of the API that gets the same header.
-const ACCOUNT: &str = "/account";
+/// The pages of the API that get the same header.
+const FRAMED: [&str; 3] = ["/account", "/docs", "/redoc"];
 
 /// The most bytes of such a page.
 const MOST_BYTES: usize = 1 << 20;
@@ -115,7 +115,20 @@ pub fn with_pages(api: Router, shown: Shown) -> Router {
         .route("/_local/{*rest}", any(async |visit: Visit| lost(visit)))
         .layer(from_fn_with_state(shown.env.clone(), of_this_machine))
         .with_state(shown.clone());
-    api.layer(from_fn(for_browsers)).merge(local).merge(website::pages(shown))
+    api.layer(from_fn(for_browsers)).merge(local).merge(website::pages(shown)).layer(from_fn(without_slash))
+}
+
+/// Sends a browser that asks for a page with a slash at its end to the page.
+async fn without_slash(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_page = |short: &str| PAGES.iter().any(|(page, ..)| *page == short);
+    match path.strip_suffix('/').filter(|short| !is_page(path) && is_page(short)) {
+        Some(short) => {
+            let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+            Redirect::permanent(&format!("{short}{query}")).into_response()
+        }
+        None => next.run(request).await,
+    }
 }
 
 /// Makes a backup, and streams its progress line by line.
@@ -154,7 +167,7 @@ async fn for_browsers(request: Request, next: Next) -> Response {
     let visit = Visit::of(request.uri(), request.headers());
     match request.uri().path() {
         "/" => website::start(visit),
-        ACCOUNT => with_header(next.run(request).await, visit).await,
+        path if FRAMED.contains(&path) => with_header(next.run(request).await, visit).await,
         _ => match next.run(request).await {
             answer if answer.status() == StatusCode::NOT_FOUND => lost(visit),
             answer => answer,

@@ -7,6 +7,8 @@ choices! {
     Charset {
         /// Chinese, simplified; GBK and GB2312 are parts of it.
         Gb18030 = "gb18030",
+        /// Chinese, simplified; read as GB18030.
+        Gbk = "gbk",
         /// Chinese, traditional.
         Big5 = "big5",
         /// Japanese.

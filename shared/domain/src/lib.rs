@@ -30,6 +30,7 @@ pub mod interaction;
 pub mod invitation;
 pub mod job;
 pub mod joined;
+pub mod label;
 pub mod lead;
 pub mod locale;
 pub mod masking;

@@ -57,11 +57,11 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| matches!(kind.essence_str(), "application/x-www-form-urlencoded" | "multipart/form-data"))
 }
 
-/// Whether the client is a browser that shows the answer as a page: it posted a form and asks for HTML.
+/// Whether the client is a browser that shows the answer as a page: it asks for HTML first, as no script does unless it is told
+/// to.
 pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
-    let html =
-        headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
-    html && (is_form(headers) || is_text(headers))
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.contains("text/html") && !accept.contains("application/json")
 }
 
 /// Whether a body is a plain text, as HTML forms can send it, too.

@@ -59,6 +59,7 @@ pub use reply::{
 pub use routes::{Route, Routes};
 pub use search::Searched;
 pub use start::{run, run_streaming, run_with, run_with_anchors, run_with_files};
+pub use texts::decoded;
 
 /// The result type of handlers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

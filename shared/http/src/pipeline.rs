@@ -168,6 +168,7 @@ async fn handled(
         commits: AtomicU32::new(0),
         replayed: AtomicBool::new(false),
         seen: std::sync::Mutex::default(),
+        language: std::sync::OnceLock::new(),
     };
     let (allowance, records_reads) = (admitted.allowance, admitted.records_reads);
     let cx = admitted.context(env, info).await?;
@@ -184,7 +185,11 @@ async fn handled(
         extensions: parts.extensions.clone(),
     };
     let asked = call.cx.clone();
-    let mut answer = match (route.handler)(call).await {
+    let outcome = (route.handler)(call).await;
+    if let Some(language) = request.language.get() {
+        parts.headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    }
+    let mut answer = match outcome {
         Err(error) if asked.actor.id().is_some() && Problem::is_denial(&error) => {
             audit::denied(&asked).await?;
             return Err(error);

@@ -79,11 +79,14 @@ enum SentBody {
 
 impl SentBody {
     /// The fields as texts, if nothing of the form is needed for that.
-    fn of(raw: RawFields) -> SentBody {
-        match raw.plain() {
-            Some(texts) => SentBody::Fields(gathered(texts.pairs)),
+    fn of(raw: RawFields) -> Result<SentBody> {
+        Ok(match raw.plain() {
+            Some(texts) => {
+                no_files(&texts.files)?;
+                SentBody::Fields(gathered(texts.pairs))
+            }
             None => SentBody::Raw(raw),
-        }
+        })
     }
 }
 
@@ -103,13 +106,15 @@ impl Sent {
         Ok(Sent { body, query })
     }
 
-    /// The fields of the body and of the query string, for a form with this charset and language.
-    pub fn fields(self, form: &Form) -> Result<Fields> {
-        let likely = likely(form.charset.map(|charset| charset.name()), form.locale == Locale::Chinese);
+    /// The fields of the body and of the query string, for a form with this charset and language, and a browser in that one.
+    pub fn fields(self, form: &Form, browser: Option<Locale>) -> Result<Fields> {
+        let is_chinese = form.locale == Locale::Chinese || browser == Some(Locale::Chinese);
+        let likely = likely(form.charset.map(|charset| charset.name()), is_chinese);
         let (mut fields, unreadable) = match self.body {
             SentBody::Fields(fields) => (fields, BTreeMap::new()),
             SentBody::Raw(raw) => {
-                let Texts { pairs, unreadable } = raw.texts(likely);
+                let Texts { pairs, unreadable, files } = raw.texts(likely);
+                no_files(&files)?;
                 (gathered(pairs), unreadable)
             }
             SentBody::Json(bytes) => {
@@ -136,6 +141,16 @@ impl Sent {
         };
         in_body.filter(|form| !form.is_empty()).or_else(in_query)
     }
+}
+
+/// Refuses files by the names of their fields.
+fn no_files(names: &[String]) -> Result<()> {
+    let mut violations = Violations::default();
+    for name in names {
+        let rule = Rule::of_type("text; this form takes no files", "文本；此表单不接收文件");
+        violations.add(format!("/{}", escape(name)), rule);
+    }
+    Ok(violations.into_result()?)
 }
 
 /// The field that names a form.
@@ -274,7 +289,7 @@ async fn body(call: &Call) -> Result<SentBody> {
         }
         None => url_encoded(&call.body, charset),
     };
-    Ok(SentBody::of(raw))
+    SentBody::of(raw)
 }
 
 fn json(body: &Bytes, charset: Option<Charset>) -> Result<SentBody> {
@@ -289,7 +304,7 @@ fn plain_text(body: &Bytes, charset: Option<Charset>) -> Result<SentBody> {
     if body.trim_ascii_start().starts_with(b"{") {
         return json(body, charset);
     }
-    Ok(SentBody::of(lines(body, charset)))
+    SentBody::of(lines(body, charset))
 }
 
 fn object(text: &str) -> Result<Map<String, Value>> {
@@ -304,7 +319,6 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<RawField>> {
     let body = stream::iter([Ok::<_, Infallible>(call.body.clone())]);
     let mut form = multer::Multipart::new(body, boundary);
     let mut fields = Vec::new();
-    let mut violations = Violations::default();
     while let Some(field) = form.next_field().await.map_err(unreadable)? {
         // Browsers send an empty file for a file field that was left empty.
         let of_header = |parameter: &[u8]| parameter_in(field.headers(), parameter);
@@ -318,13 +332,8 @@ async fn parts(call: &Call, boundary: &str) -> Result<Vec<RawField>> {
         };
         let charset = field.content_type().and_then(charset_in);
         let value = field.bytes().await.map_err(unreadable)?.to_vec();
-        if is_file {
-            let place = format!("/{}", escape(&String::from_utf8_lossy(&name)));
-            violations.add(place, Rule::of_type("text, not a file", "文本，不能是文件"));
-        }
-        fields.push(RawField { name, value, charset });
+        fields.push(RawField { name, value: if is_file { Vec::new() } else { value }, charset, is_file });
     }
-    violations.into_result()?;
     Ok(fields)
 }
 

@@ -9,11 +9,14 @@ use crate::code::{Code, Refusal};
 use crate::text;
 use askama::Template;
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ALLOW, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use daybook_domain::ai::budget::Exceeded;
 use daybook_domain::error::Oversized;
+use daybook_domain::label;
 use daybook_domain::{AnyId, Conflict, Error as Domain, Locale, Malformed, RunId, Unauthenticated, Violations};
 use daybook_store::{Answer, Error};
 use problem_details::ProblemDetails;
@@ -239,8 +242,11 @@ impl Problem {
             return self.openai_answer();
         }
         let title = text::title(self.code, self.locale);
-        let (kind, body) = if wants_page(request) {
-            let page = Page { problem: &self, title, chinese: self.locale == Locale::Chinese };
+        let is_page = wants_page(request);
+        let (kind, body) = if is_page {
+            let is_correctable =
+                matches!(self.code.status(), StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST);
+            let page = Page { problem: &self, title, chinese: self.locale == Locale::Chinese, is_correctable };
             ("text/html; charset=utf-8", page.render().unwrap_or_default())
         } else {
             ("application/problem+json", serde_json::to_string(&self.described()).unwrap_or_default())
@@ -250,6 +256,9 @@ impl Problem {
         answer.headers_mut().extend(self.headers);
         with_request_id(&mut answer, &self.members.request_id);
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        if is_page {
+            answer.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        }
         answer.headers_mut().insert(CONTENT_LANGUAGE, HeaderValue::from_static(self.locale.tag()));
         answer
     }
@@ -260,12 +269,25 @@ impl Problem {
     }
 }
 
+/// The content security policy of a page that uses inline styles, and loads nothing.
+pub(crate) const PAGE_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct Page<'a> {
     problem: &'a Problem,
     title: &'a str,
     chinese: bool,
+    /// Whether the visitor can correct what was wrong, and send it again.
+    is_correctable: bool,
+}
+
+impl Page<'_> {
+    /// What a field is called on pages, if it is one that Daybook knows.
+    fn label<'f>(&self, field: &'f str) -> &'f str {
+        label::of_field(field, self.problem.locale).unwrap_or(field)
+    }
 }
 
 /// The URL of a problem type, relative to the API's address.

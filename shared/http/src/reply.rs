@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::operation::Operation;
-use crate::problem::status_of;
+use crate::problem::{PAGE_POLICY, status_of};
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION,
@@ -234,8 +234,7 @@ impl HttpReply for Download {
 pub fn page(html: String) -> Answer {
     let mut answer = Response::new(Body::from(html));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
-    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
     answer
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct RawField {
     pub value: Vec<u8>,
     /// The charset that its part of the body names.
     pub charset: Option<Charset>,
+    /// Whether it was a file; its bytes aren't kept.
+    pub is_file: bool,
 }
 
 /// Fields as they were sent, and the charset that the request names.
@@ -44,6 +46,8 @@ pub(crate) struct Texts {
     pub pairs: Vec<(String, String)>,
     /// The values that are in no charset that was named or is likely, in Base64.
     pub unreadable: BTreeMap<String, String>,
+    /// The names of files.
+    pub files: Vec<String>,
 }
 
 /// The charset of a label, such as `GBK` or `utf8`.
@@ -80,6 +84,35 @@ pub(crate) fn text_in(charset: Charset, bytes: &[u8]) -> Option<String> {
     charset.decode_without_bom_handling_and_without_replacement(bytes).map(|text| text.into_owned())
 }
 
+/// The text of a field of a form in the charset of its page. Browsers write characters that the charset doesn't have as numbers,
+/// as HTML does: `&#128512;`.
+fn form_text(charset: Charset, bytes: &[u8]) -> Option<String> {
+    let text = text_in(charset, bytes)?;
+    if charset == UTF_8 || !text.contains("&#") {
+        return Some(text);
+    }
+    let mut parts = text.split("&#");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let number = part.split_once(';').and_then(|(digits, rest)| Some((digits.parse::<u32>().ok()?, rest)));
+        // What the charset has was typed like this.
+        match number
+            .filter(|(number, _)| *number >= 0x80)
+            .and_then(|(number, rest)| Some((char::from_u32(number)?, rest)))
+        {
+            Some((character, rest)) => {
+                whole.push(character);
+                whole.push_str(rest);
+            }
+            None => {
+                whole.push_str("&#");
+                whole.push_str(part);
+            }
+        }
+    }
+    Some(whole)
+}
+
 /// The fields of a URL-encoded body.
 pub(crate) fn url_encoded(body: &Bytes, charset: Option<Charset>) -> RawFields {
     let decoded = |part: &[u8]| {
@@ -89,7 +122,7 @@ pub(crate) fn url_encoded(body: &Bytes, charset: Option<Charset>) -> RawFields {
     let fields = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
         let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        RawField { name: decoded(name), value: decoded(value), charset: None }
+        RawField { name: decoded(name), value: decoded(value), charset: None, is_file: false }
     });
     RawFields { fields: fields.collect(), charset }
 }
@@ -105,7 +138,12 @@ pub(crate) fn lines(body: &Bytes, charset: Option<Charset>) -> RawFields {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match (line.iter().position(|byte| *byte == b'='), fields.last_mut()) {
             (Some(at), _) => {
-                fields.push(RawField { name: line[..at].to_vec(), value: line[at + 1..].to_vec(), charset: None });
+                fields.push(RawField {
+                    name: line[..at].to_vec(),
+                    value: line[at + 1..].to_vec(),
+                    charset: None,
+                    is_file: false,
+                });
             }
             (None, Some(last)) => {
                 last.value.push(b'\n');
@@ -138,8 +176,12 @@ impl RawFields {
             return texts;
         }
         let mut texts = Texts::default();
-        for RawField { name, value, charset } in &self.fields {
+        for RawField { name, value, charset, is_file } in &self.fields {
             let name = text_in(UTF_8, name).unwrap_or_else(|| percent_encode(name, NON_ALPHANUMERIC).to_string());
+            if *is_file {
+                texts.files.push(name);
+                continue;
+            }
             match charset.and_then(|charset| text_in(charset, value)).or_else(|| text_in(UTF_8, value)) {
                 Some(value) => texts.pairs.push((name, value)),
                 None => {
@@ -152,13 +194,29 @@ impl RawFields {
 
     /// All fields in one charset, or in the charsets of their parts if these count.
     fn all_in(&self, charset: Option<Charset>, with_parts: bool) -> Option<Texts> {
-        let text = |field: &RawField| {
-            let charset = field.charset.filter(|_| with_parts).or(charset)?;
-            Some((text_in(charset, &field.name)?, text_in(charset, &field.value)?))
-        };
-        let pairs = self.fields.iter().map(text).collect::<Option<_>>()?;
-        Some(Texts { pairs, unreadable: BTreeMap::new() })
+        let mut texts = Texts::default();
+        for field in &self.fields {
+            // The type of a file's part says nothing about the name of its field.
+            let charset = field.charset.filter(|_| with_parts && !field.is_file).or(charset)?;
+            let name = form_text(charset, &field.name)?;
+            match field.is_file {
+                true => texts.files.push(name),
+                false => texts.pairs.push((name, form_text(charset, &field.value)?)),
+            }
+        }
+        Some(texts)
     }
+}
+
+/// Fields whose bytes are kept, as texts in a charset; none if any of them isn't in it.
+pub fn decoded(unreadable: &Map<String, Value>, charset: &str) -> Option<Map<String, Value>> {
+    let charset = charset_of(charset)?;
+    let text = |(name, bytes): (&String, &Value)| {
+        let name = form_text(charset, &percent_decode(name.as_bytes()).collect::<Vec<u8>>())?;
+        let bytes = STANDARD.decode(bytes.as_str()?).ok()?;
+        Some((name, Value::from(form_text(charset, &bytes)?)))
+    };
+    unreadable.iter().map(text).collect()
 }
 
 /// JSON whose integers of more than 64 bits are texts, as numbers would lose their last digits.
@@ -217,7 +275,7 @@ pub(crate) fn gathered(pairs: Vec<(String, String)>) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encoding_rs::{BIG5, EUC_KR, SHIFT_JIS, WINDOWS_1251};
+    use encoding_rs::{BIG5, EUC_KR, GBK, SHIFT_JIS, WINDOWS_1251};
 
     fn sent(charset: Charset, fields: &[(&str, &str)]) -> Bytes {
         let encoded = |text: &str| percent_encode(&charset.encode(text).0, NON_ALPHANUMERIC).to_string();
@@ -242,6 +300,8 @@ mod tests {
             (EUC_KR, "김철수"),
             (WINDOWS_1251, "Иван"),
             (UTF_8, "žluťoučký 😀"),
+            // As browsers write what GBK doesn't have.
+            (GBK, "张三 😀 &#65; &# &#x;"),
         ] {
             let named = url_encoded(&sent(charset, &[(text, text)]), Some(charset)).plain().expect("texts");
             assert_eq!(value(&named, text), text, "{}", charset.name());

@@ -96,7 +96,7 @@ impl<A> Later<A> {
 /// The fields of a post as texts. A script is told of fields that can't be read; a visitor couldn't correct them, so their
 /// bytes are kept.
 fn readable<A: Asked>(sent: Sent, by: &PostedBy, form: &Form) -> Result<(Map<String, Value>, Map<String, Value>)> {
-    let Fields { mut fields, unreadable } = sent.fields(form)?;
+    let Fields { mut fields, unreadable } = sent.fields(form, by.locale)?;
     let mut violations = Violations::default();
     for name in unreadable.keys().filter(|_| !by.is_plain) {
         let rule = Rule::format(
@@ -340,6 +340,9 @@ impl FormAt {
     async fn of(cx: &Cx, by: &PostedBy) -> Result<FormAt> {
         let trusted = cx.actor.owner().is_some();
         let (cx, form) = form_of(cx, by, trusted).await?;
+        if by.locale.is_none() {
+            let _ = cx.request.language.set(form.locale);
+        }
         Ok(FormAt { cx, form, trusted })
     }
 }

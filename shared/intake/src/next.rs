@@ -45,7 +45,8 @@ fn is_ours(cx: &Cx, next: &str) -> bool {
     // Browsers drop tabs and read backslashes as slashes, so only plain characters are allowed.
     let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     let own_path = plain && next.starts_with('/') && !next.starts_with("//");
-    let origin = origin_of(next);
-    let listed = |known: &str| origin.is_some() && origin_of(known) == origin;
-    own_path || listed(&settings.public_url) || settings.allowed_origins.iter().any(|known| listed(known))
+    let is_known = |origin: String| {
+        origin_of(&settings.public_url).is_some_and(|own| own == origin) || settings.sends_visitors_to(&origin)
+    };
+    own_path || origin_of(next).is_some_and(is_known)
 }

@@ -2,21 +2,32 @@
 
 use crate::accept::form_by_id;
 use crate::decide::{is_outrun, known, makes, zone_of};
+use daybook_domain::ask::{Ask, Asked, Plain};
+use daybook_domain::charset::Charset;
+use daybook_domain::demo::DemoFields;
+use daybook_domain::form::Form;
+use daybook_domain::intake::Intake;
+use daybook_domain::message::Message;
+use daybook_domain::names::{MESSAGE, Names};
 use daybook_domain::submission::{Submission, Verdict};
-use daybook_domain::{Conflict, Error as Domain, FormId, SubmissionId};
-use daybook_http::{Cx, Result};
+use daybook_domain::{Conflict, Error as Domain, FormId, Rule, SubmissionId};
+use daybook_http::{Cx, Result, decoded};
 use daybook_records::{Draft, updated};
-use daybook_store::{Reply, Tx};
+use daybook_store::{Reply, Tx, object_of};
+use serde::Serialize;
+use serde_json::Map;
 
 /// The maximum number of attempts when other requests are faster.
 const DECISIONS: usize = 20;
 
 /// Accepts a held submission. It creates its lead under the id that the visitor received, or joins the lead that
-/// has its address by now. An accepted submission is returned unchanged.
+/// has its address by now. An accepted submission is returned unchanged. With a charset, the fields whose bytes are kept are
+/// read in that.
 pub async fn release<R: Reply>(
     cx: &Cx,
     id: SubmissionId,
     if_match: Option<u64>,
+    charset: Option<Charset>,
     reply: impl Fn(Submission) -> R,
 ) -> Result<R> {
     for _ in 0..DECISIONS {
@@ -33,8 +44,12 @@ pub async fn release<R: Reply>(
             Some(earlier) => cx.find::<Submission>(earlier).await?.and_then(|earlier| earlier.lead_id),
             None => None,
         };
-        let known = known(cx, &before, earlier).await?;
-        let mut wanted = Submission { status: Verdict::Accepted, ..Submission::clone(&before) };
+        let read = match charset {
+            Some(charset) if !before.unreadable.is_empty() => read_in(&before, &form, charset)?,
+            _ => Submission::clone(&before),
+        };
+        let known = known(cx, &read, earlier).await?;
+        let mut wanted = Submission { status: Verdict::Accepted, ..read };
         let made = makes(&mut wanted, &form, &known, &zone_of(cx).await?, cx.now())?;
         let (after, tx) = updated(cx, Tx::default(), &before, Draft::of(wanted)).await?;
         let tx = made.add_to(cx, tx).await?;
@@ -44,4 +59,43 @@ pub async fn release<R: Reply>(
         }
     }
     Err(Domain::Conflict(Conflict::Contended).into())
+}
+
+/// A submission whose unreadable fields are read in a charset, as if its page had named that.
+fn read_in(submission: &Submission, form: &Form, charset: Charset) -> Result<Submission> {
+    match submission.ask() {
+        Ask::Lead => read_as::<Plain>(submission, form, charset, &Plain {}),
+        Ask::Demo(fields) => read_as::<DemoFields>(submission, form, charset, &fields),
+        Ask::Contact(message) => read_as::<Message>(submission, form, charset, &message),
+    }
+}
+
+fn read_as<A: Asked>(
+    submission: &Submission,
+    form: &Form,
+    charset: Charset,
+    asked: &impl Serialize,
+) -> Result<Submission> {
+    let Some(texts) = decoded(&submission.unreadable, charset.name()) else {
+        let rule = Rule::format("a charset in which all fields are text", "是所有字段都能以其解读的字符集");
+        return Err(Domain::invalid("/charset", rule).into());
+    };
+    let names = Names { usual: A::USUAL_NAMES, own: &form.field_names };
+    let mut fields = Map::new();
+    for part in [object_of(&submission.enquiry)?, object_of(asked)?] {
+        fields.extend(part.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    // Another text stood in for a message that couldn't be read.
+    if texts.keys().any(|name| names.means::<A>(name, MESSAGE)) {
+        fields.remove(MESSAGE);
+    }
+    fields.extend(texts);
+    let Intake { enquiry, asked, .. } = Intake::<A>::read(fields, &form.field_names)?;
+    let (demo, contact) = match asked.into_ask() {
+        Ask::Lead => (None, None),
+        Ask::Demo(fields) => (Some(fields), None),
+        Ask::Contact(message) => (None, Some(message)),
+    };
+    let phone_e164 = enquiry.phone.as_ref().and_then(|phone| phone.e164(form.phone_country.as_str()));
+    Ok(Submission { enquiry, demo, contact, phone_e164, unreadable: Map::new(), ..submission.clone() })
 }

@@ -1,7 +1,6 @@
 //! Mail: templates of the mails that Daybook sends, and transports to send them.
 
 mod message;
-mod names;
 mod outbox;
 mod ses;
 mod shown;

@@ -1,12 +1,12 @@
 //! Mail templates: the contents of Daybook's mails in Chinese and English. Compiled in; HTML is escaped.
 
 use crate::Content;
-use crate::names::Named;
 use crate::shown::without_link;
 use askama::Template;
 use daybook_domain::ask::Ask;
+use daybook_domain::label;
 use daybook_domain::person::name_of;
-use daybook_domain::submission::Submission;
+use daybook_domain::submission::{Finding, Submission};
 use daybook_domain::text::breaks_a_line;
 use daybook_domain::{Line, Locale};
 
@@ -86,12 +86,13 @@ pub fn held(
         "以下提交未通过检查，因此没有生成线索，也没有给访客发送邮件。请在各自的页面上放行或拒绝；放行后的处理与从未拦截时相同。",
     );
     let row = |post: &Submission| {
-        let checks: Vec<&str> = post.screening.iter().map(|finding| finding.check.name()).collect();
+        let called = |finding: &Finding| label::of_value("check", finding.check.name(), locale).to_owned();
+        let checks: Vec<String> = post.screening.iter().map(called).collect();
         let who = match &post.enquiry.email {
             Some(email) => format!("{} <{email}>", post.enquiry.display_name()),
             None => post.enquiry.display_name(),
         };
-        (who, checks.join(", "), url(post))
+        (who, checks.join(locale.pick(", ", "、")), url(post))
     };
     let posts: Vec<(String, String, String)> = posts.iter().map(row).collect();
     let chinese = locale == Locale::Chinese;
@@ -362,6 +363,7 @@ fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
     let date = date.map(|date| date.written(zone, locale));
     let attendees = demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string());
     let products = products.map(|products| products.joined(locale.pick(", ", "、")));
+    let called = |field: &str, value: &str| label::of_value(field, value, locale).to_owned();
     let known = [
         (&["first_name", "last_name"][..], "Name: ", "姓名：", name),
         (&["email"], "E-mail: ", "邮箱：", e.email.as_ref().map(ToString::to_string)),
@@ -369,20 +371,35 @@ fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
         (&["company"], "Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
         (&["job_title"], "Position: ", "职位：", text(&e.job_title)),
         (&[], "Subject: ", "主题：", subject.map(ToString::to_string)),
-        (&[], "Type of demo: ", "演示方式：", demo.map(|demo| named(demo.demo_type.unwrap_or_default(), locale))),
+        (
+            &[],
+            "Type of demo: ",
+            "演示方式：",
+            demo.map(|demo| called("demo_type", demo.demo_type.unwrap_or_default().name())),
+        ),
         (&[], "Preferred date: ", "期望时间：", date),
         (&[], "Attendees: ", "参加人数：", attendees),
         (&[], "Products: ", "感兴趣的产品：", products),
-        (&["industry"], "Industry: ", "行业：", e.industry.map(|value| named(value, locale))),
-        (&["company_size"], "Company size: ", "公司规模：", e.company_size.map(|value| named(value, locale))),
+        (&["industry"], "Industry: ", "行业：", e.industry.map(|value| called("industry", value.name()))),
+        (
+            &["company_size"],
+            "Company size: ",
+            "公司规模：",
+            e.company_size.map(|value| called("company_size", value.name())),
+        ),
         (
             &["application_area"],
             "Application area: ",
             "应用领域：",
-            e.application_area.map(|value| named(value, locale)),
+            e.application_area.map(|value| called("application_area", value.name())),
         ),
-        (&["project_timeline"], "Timeline: ", "项目时间：", e.project_timeline.map(|value| named(value, locale))),
-        (&["budget_range"], "Budget: ", "预算：", e.budget_range.map(|value| named(value, locale))),
+        (
+            &["project_timeline"],
+            "Timeline: ",
+            "项目时间：",
+            e.project_timeline.map(|value| called("project_timeline", value.name())),
+        ),
+        (&["budget_range"], "Budget: ", "预算：", e.budget_range.map(|value| called("budget_range", value.name()))),
     ];
     let marked = |value: String, differs: bool| match differs {
         true => format!("{value}{}", locale.pick(" (not on the lead)", "（未写入线索）")),
@@ -403,10 +420,6 @@ fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
         (format!("{name}{}", locale.pick(": ", "：")), why.to_owned())
     });
     known.chain(others).chain(unreadable).collect()
-}
-
-fn named(value: impl Named + Copy, locale: Locale) -> String {
-    locale.pick(value.english(), value.chinese()).to_owned()
 }
 
 /// A subject line, cut at 300 characters. Its parts are single lines, but those of earlier versions may have characters

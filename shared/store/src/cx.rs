@@ -9,12 +9,14 @@ use crate::table::{Item, Table, is_item_of, text};
 use crate::{Clock, Error, Ids, Keyring, Once, Reach, Reply, Result, Secrets, Tx, sha256_hex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use daybook_domain::permission::Grants;
-use daybook_domain::{Actor, AnyId, Claim, Conflict, Error as Domain, OrgId, Record, Stamp, Stored, Timestamp, UserId};
+use daybook_domain::{
+    Actor, AnyId, Claim, Conflict, Error as Domain, Locale, OrgId, Record, Stamp, Stored, Timestamp, UserId,
+};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
@@ -69,6 +71,8 @@ pub struct RequestInfo {
     pub replayed: AtomicBool,
     /// A cache of records that seldom change, for this request.
     pub seen: Mutex<HashMap<Key, Option<Item>>>,
+    /// The language of errors if neither the page nor the browser names one: that of the form.
+    pub language: OnceLock<Locale>,
 }
 
 impl RequestInfo {
@@ -89,6 +93,7 @@ impl RequestInfo {
             commits: AtomicU32::new(0),
             replayed: AtomicBool::new(false),
             seen: Mutex::default(),
+            language: OnceLock::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Settings of a deployment, read once at start.
 
-use daybook_domain::origin::is_loopback_origin;
+use daybook_domain::origin::{is_loopback_origin, origin_of};
 use daybook_domain::{EmailAddress, OrgId, Secret};
 use std::fmt;
 use std::time::Duration;
@@ -130,6 +130,12 @@ impl Settings {
     pub fn allows_origin(&self, origin: &str) -> bool {
         let listed = self.allowed_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
         listed || (self.loopback_origins && is_loopback_origin(origin))
+    }
+
+    /// Whether visitors may be sent on to pages of this origin: if it is listed itself.
+    pub fn sends_visitors_to(&self, origin: &str) -> bool {
+        let listed = |known: &String| origin_of(known).is_some_and(|known| known == origin);
+        self.allowed_origins.iter().any(listed) || (self.loopback_origins && is_loopback_origin(origin))
     }
 
     /// The default settings.

@@ -4,13 +4,17 @@ use super::{Shown, Times, Visit, lost, site};
 use crate::DEFAULT_ORG;
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use daybook_domain::charset::Charset;
 use daybook_domain::customer::Customer;
+use daybook_domain::label;
 use daybook_domain::lead::Lead;
 use daybook_domain::opportunity::Opportunity;
-use daybook_domain::submission::{Submission, Verdict};
+use daybook_domain::submission::{Finding, Submission, Verdict};
 use daybook_domain::task::Task;
-use daybook_domain::{AnyId, OrgId, Record, RecordType, SubmissionId, Timestamp};
+use daybook_domain::{AnyId, Locale, OrgId, Record, RecordType, SubmissionId, Timestamp};
+use daybook_http::{Problem, decoded};
 use daybook_store::{Cx, PageAsk, Result};
 use futures::future::BoxFuture;
 use serde::Deserialize;
@@ -93,9 +97,11 @@ struct RecordPage {
     of: List,
     id: AnyId,
     title: String,
-    fields: Vec<(String, String)>,
+    fields: Vec<Field>,
     /// Whether it is a post that can be released or rejected.
     is_held: bool,
+    /// In which charsets what couldn't be read can be.
+    readings: Vec<Reading>,
 }
 
 #[derive(Deserialize)]
@@ -103,12 +109,14 @@ pub struct Asked {
     #[serde(rename = "type")]
     kind: Option<String>,
     org: Option<OrgId>,
+    charset: Option<Charset>,
 }
 
 /// A list of an organisation's records; by default the leads of the default organisation.
 pub async fn list(visit: Visit, State(shown): State<Shown>, Query(asked): Query<Asked>) -> Response {
     let wanted = asked.kind.as_deref().unwrap_or(LISTS[0].name);
-    let Some(of) = LISTS.into_iter().find(|list| list.name == wanted) else { return lost(visit) };
+    let is_wanted = |list: &List| list.name == wanted || list.collection == wanted;
+    let Some(of) = LISTS.into_iter().find(is_wanted) else { return lost(visit) };
     let org = asked.org.unwrap_or(DEFAULT_ORG);
     let times = shown.times(org, &visit).await;
     let rows = match (of.rows)(&shown.env.system(org, "records page"), &times).await {
@@ -127,7 +135,7 @@ async fn newest<T: Told>(cx: &Cx, times: &Times) -> Result<Vec<Row>> {
         id: record.id(),
         title: record.title(),
         about: record.about_it(times),
-        status: record.status(),
+        status: record.status(times.locale),
         at: times.written(record.id().time()),
     };
     Ok(page.items.into_iter().map(row).collect())
@@ -150,7 +158,9 @@ pub async fn one(
             let is_held = of.kind == RecordType::Submission && json["status"] == Verdict::Held.name();
             let mut fields = Vec::new();
             add_fields(&mut fields, "", &json, &times);
-            site(&RecordPage { visit, org, of, id, title, fields, is_held })
+            fields.sort_by_key(|field| field.place);
+            let readings = if is_held { readings(&json) } else { Vec::new() };
+            site(&RecordPage { visit, org, of, id, title, fields, is_held, readings })
         }
         Ok(None) => lost(visit),
         Err(error) => {
@@ -168,24 +178,29 @@ pub enum Fate {
     Reject,
 }
 
-/// Releases or rejects a held post, and shows the list again.
+/// Releases or rejects a held post, and shows its lead, or else the list again.
 pub async fn decide(
     visit: Visit,
     State(shown): State<Shown>,
     Path((id, fate)): Path<(SubmissionId, Fate)>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Response {
     let org = asked.org.unwrap_or(DEFAULT_ORG);
     let cx = shown.env.system(org, "records page");
-    let decided = match fate {
-        Fate::Release => daybook_intake::release(&cx, id, None, |_| ()).await,
-        Fate::Reject => daybook_records::change(&cx, id, None, Submission::as_spam, |_: Submission| ()).await,
+    let decided = async {
+        match fate {
+            Fate::Release => daybook_intake::release(&cx, id, None, asked.charset, |_| ()).await?,
+            Fate::Reject => daybook_records::change(&cx, id, None, Submission::as_spam, |_: Submission| ()).await?,
+        }
+        Ok(cx.find::<Submission>(id).await?.and_then(|submission| submission.lead_id))
     };
-    if let Err(error) = decided {
-        tracing::error!(error = %error.chain(), submission = %id, "a held post can't be decided");
-        return lost(visit);
+    let lang = visit.lang();
+    match decided.await {
+        Ok(Some(lead)) => Redirect::to(&format!("/_local/records/{lead}?org={org}&lang={lang}")).into_response(),
+        Ok(None) => Redirect::to(&format!("/_local/records?type=held&org={org}&lang={lang}")).into_response(),
+        Err(error) => Problem::of(&error, &cx.request.id, &headers).answer("", &headers),
     }
-    Redirect::to(&format!("/_local/records?type=held&org={org}&lang={}", visit.lang())).into_response()
 }
 
 async fn in_full<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>> {
@@ -193,30 +208,93 @@ async fn in_full<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>>
     Ok(record.map(|record| (record.title(), serde_json::from_str(record.text()).unwrap_or_default())))
 }
 
-/// Adds the fields of a JSON object that have a value, by their names. Fields of inner objects follow the object's name.
-fn add_fields(fields: &mut Vec<(String, String)>, before: &str, json: &Value, times: &Times) {
+/// A field of a record, as a page shows it.
+struct Field {
+    /// Its place: labelled ones come first, in the order of the labels, and those of the page's own form before what only
+    /// programs read.
+    place: usize,
+    name: String,
+    value: String,
+    /// The page of the record that it names.
+    link: Option<AnyId>,
+}
+
+/// The place of a form's own fields: after what the visitor wrote in the known ones.
+const OWN_FIELDS: &str = "special_requirements";
+
+/// Adds the fields of a JSON object that have a value, by their labels. Those of inner objects stand beside them.
+fn add_fields(fields: &mut Vec<Field>, inside: &str, json: &Value, times: &Times) {
     for (name, value) in json.as_object().into_iter().flatten() {
-        let name = format!("{before}{}", name.replace('_', " "));
-        let text = match value {
+        let label = label::of_field(name, times.locale).filter(|_| inside != "extra");
+        let wanted = if inside == "extra" { OWN_FIELDS } else { name };
+        let place = label::FIELDS.iter().position(|(known, ..)| *known == wanted).unwrap_or(label::FIELDS.len());
+        let value = match value {
             Value::Null => continue,
             Value::Object(_) => {
-                add_fields(fields, &format!("{name}: "), value, times);
+                add_fields(fields, name, value, times);
                 continue;
             }
             Value::Array(all) if all.is_empty() => continue,
-            Value::Array(all) => all.iter().map(in_list).collect::<Vec<_>>().join("\n"),
-            Value::String(text) => match text.parse::<Timestamp>() {
-                Ok(at) if text.len() >= 20 => times.written(at),
-                _ => text.clone(),
-            },
-            other => other.to_string(),
+            Value::Array(all) => all.iter().map(|one| in_list(one, times)).collect::<Vec<_>>().join("\n"),
+            other => shown(name, other, times),
         };
-        fields.push((name, text));
+        let name = label.map_or_else(|| name.replace('_', " "), str::to_owned);
+        let link = value.parse::<AnyId>().ok().filter(|id| LISTS.iter().any(|list| list.kind == id.kind));
+        fields.push(Field { place, name, value, link });
     }
 }
 
-fn in_list(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn shown(name: &str, value: &Value, times: &Times) -> String {
+    match value {
+        Value::String(text) => match text.parse::<Timestamp>() {
+            Ok(at) if text.len() >= 20 => times.written(at),
+            _ => label::of_value(name, text, times.locale).to_owned(),
+        },
+        Value::Bool(is) => label::of_value(name, if *is { "true" } else { "false" }, times.locale).to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// An entry of a list: a text, or the values of an object. Of a failed check its name alone says enough.
+fn in_list(value: &Value, times: &Times) -> String {
+    match value {
+        Value::Object(parts) => match parts.get("check") {
+            Some(check) => shown("check", check, times),
+            None => parts.iter().map(|(name, part)| shown(name, part, times)).collect::<Vec<_>>().join(", "),
+        },
+        other => shown("", other, times),
+    }
+}
+
+/// The charsets that pages are likely to be in, for fields whose charset is unknown.
+const LIKELY: [Charset; 8] = [
+    Charset::Gb18030,
+    Charset::Big5,
+    Charset::ShiftJis,
+    Charset::EucJp,
+    Charset::EucKr,
+    Charset::Windows1251,
+    Charset::Windows1252,
+    Charset::Windows1250,
+];
+
+/// A charset in which a post's unreadable fields are text, and what they say in it.
+struct Reading {
+    charset: &'static str,
+    says: String,
+}
+
+/// What the unreadable fields of a post may say.
+fn readings(json: &Value) -> Vec<Reading> {
+    let Some(unreadable) = json["unreadable"].as_object().filter(|fields| !fields.is_empty()) else {
+        return Vec::new();
+    };
+    let reading = |charset: &Charset| {
+        let texts = decoded(unreadable, charset.name())?;
+        let says = texts.values().filter_map(Value::as_str).collect::<Vec<_>>().join(" · ");
+        Some(Reading { charset: charset.name(), says: says.chars().take(80).collect() })
+    };
+    LIKELY.iter().filter_map(reading).collect()
 }
 
 /// What a list tells of a record.
@@ -226,7 +304,7 @@ trait Told: Record {
 
     fn title(&self) -> String;
     fn about_it(&self, times: &Times) -> String;
-    fn status(&self) -> String;
+    fn status(&self, locale: Locale) -> String;
 }
 
 /// The texts that there are, with dots between them.
@@ -243,8 +321,8 @@ impl Told for Lead {
         joined([self.company.as_ref().map(ToString::to_string), self.email.as_ref().map(ToString::to_string)])
     }
 
-    fn status(&self) -> String {
-        self.status.name().to_owned()
+    fn status(&self, locale: Locale) -> String {
+        label::of_value("status", self.status.name(), locale).to_owned()
     }
 }
 
@@ -257,8 +335,8 @@ impl Told for Customer {
         joined([self.company.as_ref().map(ToString::to_string), self.email.as_ref().map(ToString::to_string)])
     }
 
-    fn status(&self) -> String {
-        self.status.name().to_owned()
+    fn status(&self, locale: Locale) -> String {
+        label::of_value("status", self.status.name(), locale).to_owned()
     }
 }
 
@@ -273,8 +351,8 @@ impl Told for Opportunity {
         joined([Some(self.stage.as_str().to_owned()), value])
     }
 
-    fn status(&self) -> String {
-        self.status.name().to_owned()
+    fn status(&self, locale: Locale) -> String {
+        label::of_value("status", self.status.name(), locale).to_owned()
     }
 }
 
@@ -287,8 +365,8 @@ impl Told for Task {
         self.due_date.map(|due| times.written(due)).unwrap_or_default()
     }
 
-    fn status(&self) -> String {
-        self.status.name().to_owned()
+    fn status(&self, locale: Locale) -> String {
+        label::of_value("status", self.status.name(), locale).to_owned()
     }
 }
 
@@ -307,8 +385,12 @@ impl Told for Submission {
         ])
     }
 
-    fn status(&self) -> String {
-        let checks: Vec<&str> = self.screening.iter().map(|finding| finding.check.name()).collect();
-        if checks.is_empty() { self.status.name().to_owned() } else { checks.join(", ") }
+    fn status(&self, locale: Locale) -> String {
+        let called = |finding: &Finding| label::of_value("check", finding.check.name(), locale).to_owned();
+        let checks: Vec<String> = self.screening.iter().map(called).collect();
+        match checks.is_empty() {
+            true => label::of_value("status", self.status.name(), locale).to_owned(),
+            false => checks.join(locale.pick(", ", "、")),
+        }
     }
 }

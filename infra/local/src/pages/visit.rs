@@ -57,9 +57,9 @@ impl Visit {
         &self.path
     }
 
-    /// Whether this is the page at a path.
+    /// Whether this is the page at a path, or one below it.
     pub fn is_at(&self, path: &str) -> bool {
-        self.path == path
+        self.path == path || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// The same page in a language.

@@ -22,7 +22,7 @@ const PAGES: [(&str, &str, &str); 14] = [
     ("/_local/records", "Lovelace", "Lovelace"),
     ("/_local/records?type=customers", "Analytical Engines", "Analytical Engines"),
     ("/_local/records?type=tasks", "Call back", "Call back"),
-    ("/_local/records?type=held", "timing", "timing"),
+    ("/_local/records?type=held", "sent within two seconds", "打开后两秒内提交"),
     ("/_local/sync", "HubSpot is switched off", "HubSpot 未启用"),
     ("/no/such/page", "There is no such page", "没有这个页面"),
 ];
@@ -127,6 +127,7 @@ async fn an_account_page_shows_its_own_fields_and_comes_to_an_end() {
     let token = token.expect("a token");
     let Some(browser) = Browser::open_in(Scheme::Dark, 390, Script::On).await else { return };
     for (use_, fields, title) in [
+        ("", json!(["email"]), "Forgot your password?"),
         ("verify-email=none", json!([]), "Confirm your address"),
         ("reset-password=none", json!(["password"]), "Choose a new password"),
         ("invite=none", json!(["email", "name", "password"]), "Accept the invitation"),
@@ -146,6 +147,12 @@ async fn an_account_page_shows_its_own_fields_and_comes_to_an_end() {
     browser.client.find(Locator::Css("form button")).await.expect("a button").click().await.expect("a click");
     browser.reads("you can close this page").await;
     browser.picture("account-done").await;
+    // Without a link, the page sends one.
+    browser.client.goto("about:blank").await.expect("a page");
+    browser.client.goto(&format!("{url}/account?lang=en")).await.expect("a page");
+    browser.client.find(Locator::Id("email")).await.expect("a field").send_keys("ada@example.com").await.expect("keys");
+    browser.client.find(Locator::Css("form button")).await.expect("a button").click().await.expect("a click");
+    browser.reads("is on its way").await;
     browser.close().await;
     server.kill();
     let _ = std::fs::remove_dir_all(&data);
@@ -177,6 +184,8 @@ async fn what_a_visitor_without_scripts_is_answered_is_a_page_in_their_language(
         browser.reads(words).await;
         let fits = browser.client.execute(FITS, vec![]).await.expect("a script");
         assert_eq!(fits, json!(true), "{words}");
+        let styled = "return getComputedStyle(document.querySelector('main')).maxWidth !== 'none'";
+        assert_eq!(browser.client.execute(styled, vec![]).await.expect("a script"), json!(true), "{words}: no styles");
         browser.picture(&format!("answer-{words}")).await;
     }
     browser.close().await;
@@ -199,12 +208,13 @@ async fn held_posts_are_released_and_rejected_on_their_pages() {
         client.get(format!("{url}{path}")).send().await.expect("an answer").text().await.expect("a text")
     };
     let Some(browser) = Browser::open_in(Scheme::Light, 1280, Script::On).await else { return };
-    for (id, button) in ids.iter().zip(["release", "reject"]) {
+    // A released one shows its lead, a rejected one the list.
+    for (id, (button, then)) in ids.iter().zip([("release", "release@example.com"), ("reject", "Held posts")]) {
         browser.client.goto(&format!("{url}/_local/records/{id}?lang=en")).await.expect("a page");
         browser.picture(&format!("held-{button}")).await;
         let button = format!("button[formaction*={button}]");
         browser.client.find(Locator::Css(&button)).await.expect("a button").click().await.expect("a click");
-        browser.reads("Held posts").await;
+        browser.reads(then).await;
     }
     assert!(!shown("/_local/records?type=held".to_owned()).await.contains("@example.com"));
     let leads = shown("/_local/records".to_owned()).await;
