@@ -176,6 +176,15 @@ async fn what_was_in_no_charset_is_released_in_the_one_that_a_person_recognises(
     assert_eq!((&lead["requirements"], &lead["extra"]), (&json!("五十万"), &json!({"colour": "红"})));
     assert_eq!((&submission["status"], &submission["unreadable"]), (&json!("accepted"), &json!({})));
 
+    // What stands under a known name stays there, whatever the page means by it.
+    let table = json!({"name": "Own", "locale": "en", "field_names": {"phone": "extra", "q1": "company"}});
+    let table = owner.post("/api/forms", table).await.expect(201).id();
+    let fields = [("tel", "13800138000"), ("q1", "示例公司")];
+    let held = posted(&format!("/f/{table}"), &fields).await;
+    owner.post(&format!("/api/submissions/{held}/release"), json!({"charset": "gbk"})).await.expect(200);
+    let (lead, _) = newest(&owner).await;
+    assert_eq!((&lead["phone"], &lead["company"]), (&json!("13800138000"), &json!("示例公司")));
+
     // A message that something else stood in for, too.
     let contact = format!("/api/contact?form_id={english}");
     let held = posted(&contact, &[("email", "c@d.example"), ("message", "请回电"), ("subject", "X30")]).await;
@@ -478,6 +487,15 @@ async fn a_form_is_answered_in_its_page_s_language_then_the_browser_s_then_its_o
     .into_iter()
     .enumerate()
     {
+        let fields = page.trim_start_matches('&').replace("locale=", "");
+        let json =
+            world.visitor().call(Method::POST, &format!("/f/{form}")).json(json!({"email": "wrong", "locale": fields}));
+        let json = json.header("accept-language", browser.unwrap_or("fr")).await.expect(422);
+        assert_eq!(
+            json.json()["title"].as_str().is_some_and(|title| title.contains("字段")),
+            chinese,
+            "{page} {browser:?}"
+        );
         let who = format!("{page} {browser:?}");
         let thanks = post(&format!("email=visitor{n}%40example.com{page}"), browser).await.expect(200);
         assert_eq!(thanks.text.contains("谢谢"), chinese, "{who}: {}", thanks.text);

@@ -1,6 +1,7 @@
 //! Submission tests: staff list held and spam submissions, release them or mark them as spam.
 
 use daybook_domain::permission::Role;
+use daybook_local::DEFAULT_ORG;
 use daybook_testing::{World, lead};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -105,8 +106,7 @@ async fn held_posts_are_told_to_the_team_in_one_mail_an_hour() {
         let body = json!({"email": email, "last_name": "Quick", "_elapsed": 300});
         world.visitor().post("/api/leads", body).await.expect(201);
     };
-    let digests =
-        || world.mails().into_iter().filter(|mail| mail.text.contains("/api/submissions/sub_")).collect::<Vec<_>>();
+    let digests = || world.mails().into_iter().filter(|mail| mail.text.contains("/account#held=")).collect::<Vec<_>>();
     for n in 0..3 {
         quick(&format!("early{n}@example.com")).await;
         world.clock.advance(Duration::from_secs(60));
@@ -126,7 +126,7 @@ async fn held_posts_are_told_to_the_team_in_one_mail_an_hour() {
         told[0].text
     );
     assert!(!told[0].text.contains("early0@example.com"), "it was released: {}", told[0].text);
-    assert!(told[0].text.contains("/api/submissions/sub_") && told[0].text.contains("two seconds"), "{}", told[0].text);
+    assert!(told[0].text.contains("/account#held=") && told[0].text.contains("two seconds"), "{}", told[0].text);
     // Nothing is told twice, and the next hour has a mail of its own.
     quick("late@example.com").await;
     world.pass(Duration::from_secs(2 * 3600)).await;
@@ -135,4 +135,69 @@ async fn held_posts_are_told_to_the_team_in_one_mail_an_hour() {
     assert!(told[1].text.contains("late@") && !told[1].text.contains("early"), "{}", told[1].text);
     world.pass(Duration::from_secs(3600)).await;
     assert_eq!(digests().len(), 2);
+}
+
+/// The tokens of the links in the digests, the newest first.
+fn links(world: &World) -> Vec<String> {
+    let mails: String = world.mails().iter().rev().map(|mail| mail.text.clone()).collect();
+    let link = |rest: &str| rest.split(char::is_whitespace).next().unwrap_or_default().to_owned();
+    mails.split("/account#held=").skip(1).map(link).collect()
+}
+
+#[tokio::test]
+async fn who_has_the_digest_decides_about_its_posts_without_signing_in() {
+    let world = World::new().await;
+    world.owner().await;
+    let visitor = world.visitor();
+    for email in ["good@example.com", "bad@example.com"] {
+        let body = json!({
+            "email": email, "last_name": "Quick", "company": "R & D", "message": "Hello", "_elapsed": 300, "colour": "red"
+        });
+        visitor.post("/api/contact", body).await.expect(201);
+    }
+    world.pass(Duration::from_secs(3700)).await;
+    let tokens = links(&world);
+    assert_eq!(tokens.len(), 2, "{tokens:?}");
+    let shown = async |token: &str| visitor.post("/api/submissions/held", json!({"token": token})).await;
+    let decided = async |token: &str, decision: &str| {
+        let asked = json!({"token": token, "decision": decision});
+        visitor.post("/api/submissions/held/decision", asked).await.expect(200).data()
+    };
+    let posts = [shown(&tokens[0]).await.expect(200).data(), shown(&tokens[1]).await.expect(200).data()];
+    let field = |post: &Value, name: &str| {
+        let fields = post["fields"].as_array().expect("a list").clone();
+        fields.into_iter().find(|field| field["name"] == name).unwrap_or_else(|| panic!("no {name}: {post}"))
+    };
+    assert_eq!(field(&posts[0], "company")["value"], "R & D");
+    assert_eq!(field(&posts[0], "screening")["value"], "sent within two seconds");
+    assert_eq!(
+        (&field(&posts[0], "message")["label"], &field(&posts[0], "colour")["value"]),
+        (&json!("Message"), &json!("red"))
+    );
+    let good = usize::from(field(&posts[0], "email")["value"] != "good@example.com");
+    assert_eq!(decided(&tokens[good], "release").await["status"], "accepted");
+    assert_eq!(decided(&tokens[1 - good], "reject").await["status"], "spam");
+    // What is decided stays so.
+    assert_eq!(decided(&tokens[1 - good], "release").await["status"], "spam");
+    assert_eq!(decided(&tokens[good], "reject").await["status"], "accepted");
+    let leads = world.leads(&world.owner().await).await;
+    assert_eq!((leads.len(), &leads[0]["email"]), (1, &json!("good@example.com")));
+
+    // A link opens one post, of one organisation, and not for ever.
+    let (place, signature) = tokens[0].split_once('.').expect("a token");
+    let (other, _) = tokens[1].split_once('.').expect("a token");
+    for bad in ["", "x", place, &format!("{other}.{signature}"), &format!("{place}.{signature}x")] {
+        shown(bad).await.expect_problem(422, "validation_error");
+    }
+    for asked in [json!({}), json!({"token": tokens[0], "decision": "burn"})] {
+        visitor.post("/api/submissions/held/decision", asked).await.expect(422);
+    }
+    for fact in world.journal(DEFAULT_ORG).await {
+        let fact = fact.into_fact();
+        let detail = fact.detail(&world.system.env).await.expect("a read");
+        let text = serde_json::to_string(&(&fact, &detail)).expect("JSON");
+        assert!(!text.contains(signature), "a token is on record: {text}");
+    }
+    world.clock.advance(Duration::from_secs(31 * 86_400));
+    shown(&tokens[0]).await.expect_problem(422, "validation_error");
 }

@@ -248,7 +248,7 @@ async fn http(seen: &mut Seen, visitor: &Person, owner: &Person) {
 async fn account(seen: &mut Seen, visitor: &Person, owner: &Person) {
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
     let none = Value::Null;
-    for path in ["/account", "/account/account.js"] {
+    for path in ["/account", "/account/account.js", "/account/held.js"] {
         seen.ask(visitor, get.clone(), path, none.clone(), 200).await;
     }
     seen.ask(owner, get.clone(), "/api/auth/me", none.clone(), 200).await;

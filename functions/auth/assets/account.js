@@ -57,6 +57,10 @@ const labels = {
 
 const given = new URLSearchParams(location.hash.slice(1));
 const use = Object.keys(links).find((name) => given.has(name)) ?? "forgot";
+const isForm = !given.has("held");
+
+// A held post has a page of its own.
+if (given.has("held")) import("/account/held.js");
 
 element("again").textContent = say("Ask for another link", "重新发送链接");
 element("again").href = location.pathname + location.search;
@@ -68,12 +72,12 @@ const tell = (text, role) => {
 
 // The page in another language has the same token.
 for (const other of document.querySelectorAll("a[hreflang]")) other.hash = location.hash;
-document.title = `${links[use].title} · Daybook`;
+if (isForm) document.title = `${links[use].title} · Daybook`;
 document.documentElement.lang = chinese ? "zh-CN" : "en";
 
 const link = links[use];
 const form = element("form");
-element("title").textContent = link.title;
+if (isForm) element("title").textContent = link.title;
 form.querySelector("button").textContent = link.button;
 for (const name of Object.keys(labels)) {
   const label = element(`${name}-label`);
@@ -82,7 +86,7 @@ for (const name of Object.keys(labels)) {
   element(name).required = !label.hidden && name !== "name";
 }
 element("email").value = given.get("email") ?? "";
-form.hidden = false;
+form.hidden = !isForm;
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");

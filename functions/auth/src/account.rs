@@ -84,9 +84,15 @@ impl Argument for PageLanguage {
     }
 }
 
-/// The page that links in e-mails open: a new password, a confirmed address, an invitation.
+/// The page that links in e-mails open: a new password, a confirmed address, an invitation, a held
+/// post.
 pub async fn page(_cx: Cx, _: PageLanguage) -> Result<Asset> {
     Ok(Asset::new("text/html; charset=utf-8", include_bytes!("../assets/account.html")).with_policy(POLICY))
+}
+
+/// The script of the page of a held post.
+pub async fn held_script(_cx: Cx) -> Result<Asset> {
+    Ok(Asset::new("text/javascript; charset=utf-8", include_bytes!("../assets/held.js")))
 }
 
 /// The page's script.

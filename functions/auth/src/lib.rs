@@ -40,4 +40,5 @@ pub fn routes() -> Routes {
         .post("/api/auth/mfa/disable", signed_in(), second_factor::disable)
         .get("/account", public(RateClass::Free), account::page)
         .get("/account/account.js", public(RateClass::Free), account::script)
+        .get("/account/held.js", public(RateClass::Free), account::held_script)
 }

@@ -6,7 +6,7 @@ use crate::turn::{Progress, Turn};
 use daybook_domain::job::{Erased, Job, Status, Work};
 use daybook_domain::registry::boxed;
 use daybook_domain::user::User;
-use daybook_domain::{AnyId, Audit, Event, RecordType, Stored, with_record_type};
+use daybook_domain::{AnyId, Audit, Event, Identity, RecordType, Stored, with_record_type};
 use daybook_jobs::files::Files;
 use daybook_store::rows::data_subject::DataSubject;
 use daybook_store::rows::delivery;
@@ -47,7 +47,12 @@ pub async fn run(cx: &Cx, files: &dyn Files, job: &Job, subject: &DataSubject, t
             return Err(Error::unavailable("erase a person", format!("{} is exporting their data", other.id)));
         }
     }
-    let entries = [known.entries.as_slice(), known.mentioning.as_slice()].concat();
+    // A number may be shared, so what mentions it may be another person's.
+    let mentioning = match subject.person() {
+        Identity::Address(_) => known.mentioning.as_slice(),
+        Identity::Number(_) => &[],
+    };
+    let entries = [known.entries.as_slice(), mentioning].concat();
     for some in entries.get(done.entries..).unwrap_or_default().chunks(AT_ONCE) {
         for entry in some.iter().take(known.entries.len().saturating_sub(done.entries)) {
             done.erased.mails += delivery::remove(&cx.env, cx.org, *entry).await?;

@@ -31,6 +31,10 @@ pub async fn run(cx: &Cx, job: &Stored<Job>, turn: Turn) -> Result<Progress> {
             return erased_so_far(cx, job, erased).await;
         }
     });
+    // Records that are converted or have another address leave the name of their last holder.
+    for of in RecordType::ALL {
+        cx.erasure().claims(*of).await?;
+    }
     AiKeys::remove(&cx.env, cx.org).await?;
     Ok(job.with_erased(erased).into())
 }

@@ -97,6 +97,12 @@ pub struct Known {
     pub former: BTreeSet<String>,
     /// The ids of the person's records, including purged ones.
     ids: BTreeSet<AnyId>,
+    /// Leads that posts name, but that weren't there when the search came by.
+    #[serde(default)]
+    sought: BTreeSet<AnyId>,
+    /// Whether to search the records once more.
+    #[serde(default)]
+    again: bool,
 }
 
 /// What a job about a person needs to go on: the search, and what was done with what it found.
@@ -205,7 +211,12 @@ impl PersonSearch<'_> {
                 match after {
                     Some(after) => Step::Records { kind, pass, after: Some(after) },
                     None if pass + 1 < passes => Step::Records { kind, pass: pass + 1, after: None },
-                    // Parents before children.
+                    // Parents before children. A post that was released meanwhile made a lead of an earlier page.
+                    None if kind == *RecordType::ALL.last().unwrap_or(&kind)
+                        && std::mem::take(&mut self.known.again) =>
+                    {
+                        of_records(RecordType::ALL.first())
+                    }
                     None => of_records(RecordType::ALL.iter().skip_while(|other| **other != kind).nth(1)),
                 }
             }
@@ -224,8 +235,10 @@ impl PersonSearch<'_> {
         mentioned: &mut BTreeSet<AnyId>,
     ) -> Result<Option<JournalPosition>> {
         let see = |fact: &Fact, detail: &Value| {
-            let theirs = ["before", "after"].map(|side| is_of(&detail[side], &self.normalized));
-            if theirs.contains(&true) {
+            let [before, after] = [&detail["before"], &detail["after"]];
+            let is_empty = |side: &Value| side.as_object().is_none_or(|fields| fields.is_empty());
+            let is_whole = is_empty(before) || is_empty(after);
+            if [before, after].iter().any(|side| is_of(side, &self.person, is_whole)) {
                 mentioned.insert(fact.record);
                 let lead = detail["after"]["lead_id"].as_str().and_then(|id| id.parse::<AnyId>().ok());
                 mentioned.extend(lead);
@@ -278,6 +291,14 @@ impl PersonSearch<'_> {
         if theirs && self.period.includes(id.time()) {
             self.known.ids.insert(id);
             self.known.records.push(found);
+            let lead = serde_json::from_str::<Value>(record.text())
+                .ok()
+                .and_then(|json| json["lead_id"].as_str()?.parse().ok());
+            if let Some(lead) =
+                lead.filter(|lead: &AnyId| self.period.includes(lead.time()) && !self.known.ids.contains(lead))
+            {
+                self.known.again |= self.known.sought.insert(lead);
+            }
         } else {
             self.mentioned(id, record.text());
         }
@@ -339,7 +360,12 @@ fn identities_in(record: &Value) -> Vec<String> {
     address.map(|address| address.normalized()).into_iter().chain(number).collect()
 }
 
-/// Whether a record is about a person: known by the address, or by the number if it has no address.
-fn is_of(record: &Value, person: &str) -> bool {
-    identities_in(record).first().is_some_and(|found| found == person)
+/// Whether a version of a record is of a person: known by the address, or by the number if it has no address. An entry of a
+/// change has only what changed, so it can't say that there was no address.
+fn is_of(version: &Value, person: &Identity, is_whole: bool) -> bool {
+    let found = identities_in(version);
+    match person {
+        Identity::Address(address) => found.contains(&address.normalized()),
+        Identity::Number(number) => is_whole && found.len() == 1 && found.contains(number),
+    }
 }

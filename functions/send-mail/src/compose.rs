@@ -9,7 +9,7 @@ use daybook_domain::user::{Status, User};
 use daybook_domain::{AnyId, EmailAddress, Line, Locale, Stored, UserId, Zone};
 use daybook_jobs::mail::templates::{AccountMail, TaskMail};
 use daybook_jobs::mail::{Content, Sender, templates};
-use daybook_records::{address_of, invite};
+use daybook_records::{address_of, held_link, invite};
 use daybook_store::rows::mail_job::{MailJob, MailKind};
 use daybook_store::rows::ticket::{Ticket, Use};
 use daybook_store::{Cx, EntryRef, Env, Error, Fact, Result};
@@ -91,14 +91,20 @@ impl From<'_> {
         if !held::is_first_of_its_hour(&self.cx, entry.entry).await? {
             return Ok(None);
         }
-        let (Some(to), posts) = (self.team().await?, held::of_hour(&self.cx, entry.entry).await?) else {
-            return Ok(None);
-        };
+        let Some(to) = self.team().await? else { return Ok(None) };
+        let (posts, has_more) = held::of_hour(&self.cx, entry.entry).await?;
         if posts.is_empty() {
             return Ok(None);
         }
-        let url = |submission: &Submission| self.env.settings.record_link(self.cx.org, "submissions", submission.id);
-        let content = templates::held(&posts, url, self.locale()).map_err(unwritten)?;
+        let settings = &self.env.settings;
+        let url = |submission: &Submission| match &settings.record_url {
+            Some(_) => settings.record_link(self.cx.org, "submissions", submission.id),
+            None => {
+                let token = held_link::token(&self.env.keys, self.cx.org, submission.id);
+                settings.account_link(&format!("held={token}"))
+            }
+        };
+        let content = templates::held(&posts, has_more, url, self.locale()).map_err(unwritten)?;
         Ok(Some(Composed { to, reply_to: None, content, about: None }))
     }
 

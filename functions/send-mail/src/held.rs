@@ -3,22 +3,23 @@
 use daybook_domain::submission::{Submission, Verdict};
 use daybook_domain::{EntryId, Event, Timestamp};
 use daybook_store::facts::{FactsAsk, Source};
-use daybook_store::filter::{Filter, Op};
 use daybook_store::rows::is_too_far_ahead;
 use daybook_store::rows::mail_job::{MailJob, MailKind};
-use daybook_store::{Cx, Fact, PageAsk, Result};
-use serde_json::Value;
+use daybook_store::{Cx, Fact, Result};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// How long after its hour a digest is sent: commits that began in it are done by then.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// The most posts that a mail lists.
 const MOST: usize = 50;
 
 /// The time until which a mail waits, if it does. One that lies further ahead than an hour is of a clock that was ahead.
 pub fn waits_until(job: &MailJob, now: Timestamp) -> Option<Timestamp> {
-    let (_, end) = hour_of(job.entry.entry);
-    (job.kind == MailKind::HeldPosts && now < end && !is_too_far_ahead(end, now, HOUR)).then_some(end)
+    let end = hour_of(job.entry.entry).1.plus(SETTLED);
+    (job.kind == MailKind::HeldPosts && now < end && !is_too_far_ahead(end, now, HOUR + SETTLED)).then_some(end)
 }
 
 /// The hour of an entry: its begin, and the begin of the next.
@@ -45,22 +46,22 @@ pub async fn is_first_of_its_hour(cx: &Cx, entry: EntryId) -> Result<bool> {
     }
 }
 
-/// The posts of an entry's hour that are still held, the newest first.
-pub async fn of_hour(cx: &Cx, entry: EntryId) -> Result<Vec<Submission>> {
+/// The posts that were held by the entries of an entry's hour and still are, the oldest first; and whether there are more.
+pub async fn of_hour(cx: &Cx, entry: EntryId) -> Result<(Vec<Submission>, bool)> {
     let (from, to) = hour_of(entry);
-    let within = Value::from(vec![from.to_string(), to.minus(Duration::from_millis(1)).to_string()]);
-    let filters = vec![Filter::new("created_at", Op::Between, within)];
-    let (mut posts, mut cursor) = (Vec::new(), None::<String>);
+    let held = |fact: &Fact| fact.event == Event::SubmissionHeld;
+    let (mut posts, mut after) = (Vec::new(), None);
     loop {
-        let (filters, limit) = (filters.clone(), MOST - posts.len());
-        let state = Some(Verdict::Held.name());
-        let ask = PageAsk { state, filters, limit, cursor: cursor.as_deref(), ..PageAsk::default() };
-        // A page may be short, as the records of many others were read for it.
-        let page = cx.list::<Submission>(&ask).await?;
-        posts.extend(page.items);
-        cursor = page.next_cursor;
-        if cursor.is_none() || posts.len() >= MOST {
-            return Ok(posts);
+        let ask = FactsAsk { source: &Source::All, from, to, ascending: true, after, limit: MOST, keep: &held };
+        let page = cx.journal().page(&ask).await?;
+        let mut found = cx.records::<Submission>(page.facts.iter().map(|fact| fact.record)).await?;
+        let in_order = page.facts.iter().filter_map(|fact| found.remove(&fact.record));
+        posts.extend(in_order.filter(|post| post.status == Verdict::Held));
+        after = page.more;
+        if posts.len() > MOST || after.is_none() {
+            let has_more = posts.len() > MOST;
+            posts.truncate(MOST);
+            return Ok((posts, has_more));
         }
     }
 }

@@ -3,12 +3,14 @@
 //! A submission that a check held or classified as spam can be released: it then creates its lead under the id that
 //! the visitor was given. A check never discards a submission.
 
+mod held;
+
 use daybook_domain::SubmissionId;
 use daybook_domain::charset::Charset;
 use daybook_domain::permission::Action::{Read, Update};
 use daybook_domain::permission::Resource::Submissions;
 use daybook_domain::submission::Submission;
-use daybook_http::{Cx, Data, IfMatch, Json, ListQuery, Listed, Path, Result, Routes, can};
+use daybook_http::{Cx, Data, IfMatch, Json, ListQuery, Listed, Path, RateClass, Result, Routes, can, public};
 use serde::{Deserialize, Serialize};
 
 /// The routes of this function.
@@ -18,6 +20,8 @@ pub fn routes() -> Routes {
         .get("/api/submissions/{id}", can(Submissions, Read), read)
         .post("/api/submissions/{id}/release", can(Submissions, Update), release)
         .post("/api/submissions/{id}/spam", can(Submissions, Update), spam)
+        .post("/api/submissions/held", public(RateClass::SignIn), held::shown)
+        .post("/api/submissions/held/decision", public(RateClass::SignIn), held::decide)
 }
 
 /// Lists submissions, the newest first; `status=held` and `status=spam` use an index.

@@ -3,10 +3,10 @@
 if (self.customElements && self.fetch && !customElements.get('daybook-form')) {
 	let first = location.href.split('#')[0];
 	try {
-		first = sessionStorage.daybookLanding ||= first;
 		const css = new CSSStyleSheet(); // the page's win
 		css.replaceSync(':where(.daybook-error,form+.daybook-message){color:#d32f2f}');
 		document.adoptedStyleSheets.push(css);
+		first = sessionStorage.daybookLanding ||= first;
 	} catch { /* none */ }
 
 	const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-');

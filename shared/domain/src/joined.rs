@@ -54,7 +54,9 @@ impl Joined {
                 filled.phone = Some(phone.clone());
                 filled.set_e164(e164);
             }
-            (Some(own), Some(phone)) if own != phone && (e164.is_none() || filled.phone_e164 != e164) => {
+            (Some(own), Some(phone))
+                if own.compared(filled.phone_e164.as_deref()) != phone.compared(e164.as_deref()) =>
+            {
                 differs.insert("phone".to_owned());
             }
             _ => {}

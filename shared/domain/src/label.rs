@@ -1,6 +1,8 @@
 //! What fields and their values are called on pages and in mails, in English and Chinese.
 
-use crate::Locale;
+use crate::{Locale, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A name in the API, and what it is called in English and Chinese.
 type Label = (&'static str, &'static str, &'static str);
@@ -71,7 +73,7 @@ pub const FIELDS: [Label; 62] = [
     ("updated_at", "Last changed", "修改时间"),
 ];
 
-/// The values of fields, where a value isn't called the same in any field.
+/// Labels of values, by field: one value may be called differently in two fields.
 const VALUES: [(&str, &[Label]); 12] = [
     (
         "status",
@@ -195,6 +197,77 @@ pub fn of_value<'v>(field: &str, value: &'v str, locale: Locale) -> &'v str {
 fn called(labels: &[Label], name: &str, locale: Locale) -> Option<&'static str> {
     let (_, english, chinese) = labels.iter().find(|(known, ..)| *known == name)?;
     Some(locale.pick(english, chinese))
+}
+
+/// A field of a record as people read it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Labelled {
+    /// Its name in the API; that of the innermost object, for a part of one.
+    pub name: String,
+    /// What it is called.
+    pub label: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The place of a form's own fields: after what the visitor wrote in the known ones.
+const OWN_FIELDS: &str = "special_requirements";
+
+/// The fields of a record in JSON that have a value: those that people know in the order of their labels, then what only programs
+/// read. Those of inner objects stand beside the others.
+pub fn labelled(record: &Value, locale: Locale, written: &dyn Fn(Timestamp) -> String) -> Vec<Labelled> {
+    let mut fields = Vec::new();
+    add_fields(&mut fields, "", record, locale, written);
+    fields.sort_by_key(|(place, _)| *place);
+    fields.into_iter().map(|(_, field)| field).collect()
+}
+
+fn add_fields(
+    fields: &mut Vec<(usize, Labelled)>,
+    inside: &str,
+    json: &Value,
+    locale: Locale,
+    written: &dyn Fn(Timestamp) -> String,
+) {
+    for (name, value) in json.as_object().into_iter().flatten() {
+        let wanted = if inside == "extra" { OWN_FIELDS } else { name };
+        let place = FIELDS.iter().position(|(known, ..)| *known == wanted).unwrap_or(FIELDS.len());
+        let value = match value {
+            Value::Null => continue,
+            Value::String(text) if text.is_empty() => continue,
+            Value::Object(_) => {
+                add_fields(fields, name, value, locale, written);
+                continue;
+            }
+            Value::Array(all) if all.is_empty() => continue,
+            Value::Array(all) => all.iter().map(|one| in_list(one, locale, written)).collect::<Vec<_>>().join("\n"),
+            other => shown(name, other, locale, written),
+        };
+        let label = of_field(name, locale).map_or_else(|| name.replace('_', " "), str::to_owned);
+        fields.push((place, Labelled { name: name.clone(), label, value }));
+    }
+}
+
+fn shown(name: &str, value: &Value, locale: Locale, written: &dyn Fn(Timestamp) -> String) -> String {
+    match value {
+        Value::String(text) => match text.parse::<Timestamp>() {
+            Ok(at) if text.len() >= 20 => written(at),
+            _ => of_value(name, text, locale).to_owned(),
+        },
+        Value::Bool(is) => of_value(name, if *is { "true" } else { "false" }, locale).to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// An entry of a list: a text, or the values of an object. Of a failed check its name alone says enough.
+fn in_list(value: &Value, locale: Locale, written: &dyn Fn(Timestamp) -> String) -> String {
+    match value {
+        Value::Object(parts) => match parts.get("check") {
+            Some(check) => shown("check", check, locale, written),
+            None => parts.iter().map(|(name, part)| shown(name, part, locale, written)).collect::<Vec<_>>().join(", "),
+        },
+        other => shown("", other, locale, written),
+    }
 }
 
 #[cfg(test)]

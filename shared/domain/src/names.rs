@@ -163,6 +163,11 @@ pub(crate) struct Applied {
 }
 
 impl Names<'_> {
+    /// The fields under the names that Daybook knows.
+    pub fn known<A: Asked>(&self, fields: Map<String, Value>) -> Map<String, Value> {
+        self.applied::<A>(fields, &BTreeSet::new()).fields
+    }
+
     /// The fields under the names that Daybook knows, but for some of the page's names. A field that is sent under its own
     /// name takes precedence over one under another name, which is then kept as it is.
     pub(crate) fn applied<A: Asked>(&self, fields: Map<String, Value>, but_for: &BTreeSet<String>) -> Applied {

@@ -91,6 +91,11 @@ impl Phone {
         (!number.is_empty()).then_some(whole)
     }
 
+    /// A text as numbers of no country are compared, also where it is none.
+    pub fn compared_text(text: &str) -> String {
+        Phone::parse(text).ok().and_then(|phone| phone.compared(None)).unwrap_or_else(|| text.to_owned())
+    }
+
     /// The number before its extension, and the digits of that.
     fn split(&self) -> (&str, Option<String>) {
         let number = self.as_str();

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
-use axum::http::{Extensions, HeaderMap, Method};
+use axum::http::{Extensions, HeaderMap, HeaderName, Method};
 use daybook_connectors::files::{Archive, Links};
 use daybook_domain::Locale;
 use daybook_records::query::pairs_of;
@@ -57,11 +57,12 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| matches!(kind.essence_str(), "application/x-www-form-urlencoded" | "multipart/form-data"))
 }
 
-/// Whether the client is a browser that shows the answer as a page: it asks for HTML first, as no script does unless it is told
-/// to.
+/// Whether the client is a browser that shows the answer as a page: it asks for HTML, and posted a form or says that it
+/// navigates. Clients of the API may name HTML out of habit.
 pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accept.contains("text/html") && !accept.contains("application/json")
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let navigates = text(HeaderName::from_static("sec-fetch-mode")) == "navigate";
+    text(ACCEPT).contains("text/html") && (is_form(headers) || is_text(headers) || navigates)
 }
 
 /// Whether a body is a plain text, as HTML forms can send it, too.

@@ -3,7 +3,6 @@
 use crate::access::{Access, RateClass, admit};
 use crate::audit;
 use crate::call::{Call, Places, content_type, is_form};
-use crate::posted::language_of_page;
 use crate::problem::{Problem, with_request_id};
 use crate::reply::Answer;
 use crate::routes::Route;
@@ -24,8 +23,8 @@ use lambda_http::request::RequestContext;
 use serde_json::Value;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The maximum size of a request body, in bytes.
@@ -140,9 +139,6 @@ async fn handled(
     *who = Some((admitted.org, admitted.actor.id().map_or_else(|| "public".to_owned(), |id| id.to_string())));
     let began = Instant::now();
     let body = read_body(&parts.headers, body).await?;
-    if let Some(language) = language_of_page(&parts.headers, &body) {
-        parts.headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    }
     // Rights may have changed while a body came in slowly.
     let admitted = match began.elapsed() > SLOW_BODY && admitted.actor.owner().is_some() {
         true => admit(env, route.access, &parts.headers, ip).await?,
@@ -168,7 +164,7 @@ async fn handled(
         commits: AtomicU32::new(0),
         replayed: AtomicBool::new(false),
         seen: std::sync::Mutex::default(),
-        language: std::sync::OnceLock::new(),
+        language: std::sync::Mutex::default(),
     };
     let (allowance, records_reads) = (admitted.allowance, admitted.records_reads);
     let cx = admitted.context(env, info).await?;
@@ -186,7 +182,7 @@ async fn handled(
     };
     let asked = call.cx.clone();
     let outcome = (route.handler)(call).await;
-    if let Some(language) = request.language.get() {
+    if let Some(language) = *request.language.lock().unwrap_or_else(PoisonError::into_inner) {
         parts.headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
     }
     let mut answer = match outcome {

@@ -242,27 +242,6 @@ macro_rules! posted_argument {
 posted_argument!(Posted, Enquiry);
 posted_argument!(PostedLater, Nothing);
 
-/// The field of a form that says in which language its page is.
-const LANGUAGE: &str = "locale";
-
-/// The language that an HTML form's page says it is in. It counts before what the browser prefers, for errors as well.
-pub(crate) fn language_of_page(headers: &HeaderMap, body: &Bytes) -> Option<Locale> {
-    if !is_form(headers) {
-        return None;
-    }
-    let field = url_encoded(body, None).fields.into_iter().find(|field| field.name == LANGUAGE.as_bytes());
-    let value = field.map(|field| field.value).or_else(|| {
-        // A part of a multipart body: its value follows the empty line after its headers.
-        let after = |text: &[u8], what: &[u8]| {
-            let at = text.windows(what.len()).position(|some| some == what)?;
-            Some(text[at + what.len()..].to_vec())
-        };
-        let part = after(body, format!("name=\"{LANGUAGE}\"").as_bytes())?;
-        Some(after(&part, b"\r\n\r\n")?.split(|byte| *byte == b'\r').next()?.to_vec())
-    });
-    Locale::of_tag(std::str::from_utf8(&value?).ok()?.trim())
-}
-
 /// The body of a posted form. Files are refused.
 async fn body(call: &Call) -> Result<SentBody> {
     let kind = content_type(&call.headers);

@@ -62,7 +62,7 @@ impl Post {
     pub async fn of<A: Asked>(cx: &Cx, posted: Posted<A>) -> Result<Post> {
         let Posted { sent, by, .. } = posted;
         let at = FormAt::of(cx, &by).await?;
-        let (fields, unreadable) = readable::<A>(sent, &by, &at.form)?;
+        let (fields, unreadable) = readable::<A>(&at.cx, sent, &by, &at.form)?;
         let Intake { enquiry, asked, controls } = Intake::<A>::read(fields, &at.form.field_names)?;
         check_room(&enquiry, &unreadable)?;
         Ok(Post { at, enquiry, ask: asked.into_ask(), controls, by, unreadable, follows: None })
@@ -81,7 +81,7 @@ impl<A: Asked> Later<A> {
     pub async fn of(cx: &Cx, posted: PostedLater<A>) -> Result<Later<A>> {
         let PostedLater { sent, by, .. } = posted;
         let at = FormAt::of(cx, &by).await?;
-        let (fields, unreadable) = readable::<A>(sent, &by, &at.form)?;
+        let (fields, unreadable) = readable::<A>(&at.cx, sent, &by, &at.form)?;
         Ok(Later { follow_up: FollowUp::read(fields)?, at, by, unreadable })
     }
 }
@@ -95,8 +95,16 @@ impl<A> Later<A> {
 
 /// The fields of a post as texts. A script is told of fields that can't be read; a visitor couldn't correct them, so their
 /// bytes are kept.
-fn readable<A: Asked>(sent: Sent, by: &PostedBy, form: &Form) -> Result<(Map<String, Value>, Map<String, Value>)> {
+fn readable<A: Asked>(
+    cx: &Cx,
+    sent: Sent,
+    by: &PostedBy,
+    form: &Form,
+) -> Result<(Map<String, Value>, Map<String, Value>)> {
     let Fields { mut fields, unreadable } = sent.fields(form, by.locale)?;
+    if let Some(language) = fields.get("locale").and_then(Value::as_str).and_then(Locale::of_tag) {
+        cx.request.speak(language);
+    }
     let mut violations = Violations::default();
     for name in unreadable.keys().filter(|_| !by.is_plain) {
         let rule = Rule::format(
@@ -341,7 +349,7 @@ impl FormAt {
         let trusted = cx.actor.owner().is_some();
         let (cx, form) = form_of(cx, by, trusted).await?;
         if by.locale.is_none() {
-            let _ = cx.request.language.set(form.locale);
+            cx.request.speak(form.locale);
         }
         Ok(FormAt { cx, form, trusted })
     }

@@ -13,5 +13,5 @@ mod thanks;
 pub use accept::{Later, Post, Receipt, accept, announced_lead, earlier, find_lead};
 pub use decide::zone_of;
 pub use next::Next;
-pub use release::release;
+pub use release::{Reading, readings, release};
 pub use thanks::Thanks;

@@ -14,8 +14,8 @@ use daybook_domain::{Conflict, Error as Domain, FormId, Rule, SubmissionId};
 use daybook_http::{Cx, Result, decoded};
 use daybook_records::{Draft, updated};
 use daybook_store::{Reply, Tx, object_of};
-use serde::Serialize;
-use serde_json::Map;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The maximum number of attempts when other requests are faster.
 const DECISIONS: usize = 20;
@@ -81,16 +81,26 @@ fn read_as<A: Asked>(
         return Err(Domain::invalid("/charset", rule).into());
     };
     let names = Names { usual: A::USUAL_NAMES, own: &form.field_names };
+    // What is stored stands under the names that Daybook knows already.
+    let texts = names.known::<A>(texts);
     let mut fields = Map::new();
     for part in [object_of(&submission.enquiry)?, object_of(asked)?] {
         fields.extend(part.into_iter().filter(|(_, value)| !value.is_null()));
     }
     // Another text stood in for a message that couldn't be read.
-    if texts.keys().any(|name| names.means::<A>(name, MESSAGE)) {
+    if texts.contains_key(MESSAGE) {
         fields.remove(MESSAGE);
     }
-    fields.extend(texts);
-    let Intake { enquiry, asked, .. } = Intake::<A>::read(fields, &form.field_names)?;
+    let mut extra = fields.remove("extra").and_then(|extra| extra.as_object().cloned()).unwrap_or_default();
+    for (name, text) in texts {
+        match text {
+            Value::Object(more) if name == "extra" => extra.extend(more),
+            text if fields.contains_key(&name) => _ = extra.entry(name).or_insert(text),
+            text => _ = fields.insert(name, text),
+        }
+    }
+    fields.insert("extra".to_owned(), Value::Object(extra));
+    let Intake { enquiry, asked, .. } = Intake::<A>::read(fields, &Map::new())?;
     let (demo, contact) = match asked.into_ask() {
         Ask::Lead => (None, None),
         Ask::Demo(fields) => (Some(fields), None),
@@ -98,4 +108,38 @@ fn read_as<A: Asked>(
     };
     let phone_e164 = enquiry.phone.as_ref().and_then(|phone| phone.e164(form.phone_country.as_str()));
     Ok(Submission { enquiry, demo, contact, phone_e164, unreadable: Map::new(), ..submission.clone() })
+}
+
+/// The charsets that pages are likely to be in, for fields whose charset is unknown.
+const LIKELY: [Charset; 8] = [
+    Charset::Gb18030,
+    Charset::Big5,
+    Charset::ShiftJis,
+    Charset::EucJp,
+    Charset::EucKr,
+    Charset::Windows1251,
+    Charset::Windows1252,
+    Charset::Windows1250,
+];
+
+/// The most characters of what a reading says.
+const SAYS: usize = 80;
+
+/// A charset in which a post's unreadable fields are text, and what they say in it.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reading {
+    /// The charset.
+    pub charset: Charset,
+    /// The values, cut at 80 characters.
+    pub says: String,
+}
+
+/// What the unreadable fields of a post may say.
+pub fn readings(unreadable: &Map<String, Value>) -> Vec<Reading> {
+    let reading = |charset: &Charset| {
+        let texts = decoded(unreadable, charset.name())?;
+        let says = texts.values().filter_map(Value::as_str).collect::<Vec<_>>().join(" · ");
+        Some(Reading { charset: *charset, says: says.chars().take(SAYS).collect() })
+    };
+    if unreadable.is_empty() { Vec::new() } else { LIKELY.iter().filter_map(reading).collect() }
 }

@@ -15,16 +15,21 @@ pub struct Thanks<D = Receipt> {
     data: D,
     next: Option<String>,
     locale: Locale,
+    /// Whether a confirmation is sent.
+    #[serde(default)]
+    is_mailed: bool,
 }
 
 impl<D: Content + Clone> Thanks<D> {
     /// Stores a post and returns the reply; `data` makes the JSON for a script.
     pub async fn accept(post: Post, data: impl Fn(Receipt) -> D) -> Result<Thanks<D>> {
         let locale = post.enquiry.locale.or(post.by.locale);
+        let is_mailed = post.enquiry.email.is_some();
         accept(post, |receipt, form| Thanks {
             next: receipt.onward.next.clone(),
             data: data(receipt),
             locale: locale.unwrap_or(form.locale),
+            is_mailed,
         })
         .await
     }
@@ -33,7 +38,7 @@ impl<D: Content + Clone> Thanks<D> {
 impl<D> Thanks<D> {
     /// A reply with this JSON for a script, and with the default page for a plain form.
     pub fn with(data: D, locale: Locale) -> Thanks<D> {
-        Thanks { data, next: None, locale }
+        Thanks { data, next: None, locale, is_mailed: true }
     }
 }
 
@@ -49,7 +54,7 @@ impl<D: Content> HttpReply for Thanks<D> {
         match &self.next {
             Some(next) => see_other(next),
             None => {
-                let shown = Page { chinese: self.locale == Locale::Chinese };
+                let shown = Page { chinese: self.locale == Locale::Chinese, is_mailed: self.is_mailed };
                 shown.render().map(page).map_err(|error| Error::internal("show a page", error))
             }
         }
@@ -65,4 +70,5 @@ impl<D: Content> HttpReply for Thanks<D> {
 #[template(path = "thanks.html")]
 struct Page {
     chinese: bool,
+    is_mailed: bool,
 }

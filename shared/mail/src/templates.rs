@@ -70,13 +70,17 @@ pub fn notification(submission: &Submission, lead_url: &str, locale: Locale) -> 
     Ok(Content { subject: line(&subject), text, html })
 }
 
-/// The digest of held posts, each with the address of its page.
+/// The digest of held posts, each with the address of its page. There may be more than it lists.
 pub fn held(
     posts: &[Submission],
+    has_more: bool,
     url: impl Fn(&Submission) -> String,
     locale: Locale,
 ) -> Result<Content, askama::Error> {
     let heading = match posts.len() {
+        count if has_more => {
+            locale.pick(format!("More than {count} posts are held"), format!("有超过 {count} 条提交被拦截"))
+        }
         1 => locale.pick("A post is held".to_owned(), "有一条提交被拦截".to_owned()),
         count => locale.pick(format!("{count} posts are held"), format!("有 {count} 条提交被拦截")),
     };

@@ -8,6 +8,7 @@ mod context;
 mod draft;
 mod erase;
 pub mod family;
+pub mod held_link;
 pub mod invite;
 mod moments;
 mod named;

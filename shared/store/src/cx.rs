@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
@@ -71,11 +71,16 @@ pub struct RequestInfo {
     pub replayed: AtomicBool,
     /// A cache of records that seldom change, for this request.
     pub seen: Mutex<HashMap<Key, Option<Item>>>,
-    /// The language of errors if neither the page nor the browser names one: that of the form.
-    pub language: OnceLock<Locale>,
+    /// The language of errors: that of the page, or of the form where neither the page nor the browser names one.
+    pub language: Mutex<Option<Locale>>,
 }
 
 impl RequestInfo {
+    /// Has errors be in a language, whatever the client accepts.
+    pub fn speak(&self, language: Locale) {
+        *self.language.lock().unwrap_or_else(PoisonError::into_inner) = Some(language);
+    }
+
     /// Work that no HTTP request asked for.
     pub fn internal(id: String, route: &'static str) -> RequestInfo {
         RequestInfo {
@@ -93,7 +98,7 @@ impl RequestInfo {
             commits: AtomicU32::new(0),
             replayed: AtomicBool::new(false),
             seen: Mutex::default(),
-            language: OnceLock::new(),
+            language: Mutex::default(),
         }
     }
 }

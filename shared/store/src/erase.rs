@@ -6,7 +6,7 @@
 
 use crate::cx::record_of;
 use crate::facts::{Journal, entry_of};
-use crate::item::expires_after;
+use crate::item::{expires_after, key_of};
 use crate::journal::{CLOCK_AHEAD, Fact, RETENTION, SignedFact};
 use crate::schema::{Place, Question, Range};
 use crate::table::{Condition, Item, MOST_ASKED, Position, QueryAsk, parse_item, text};
@@ -203,7 +203,10 @@ impl Erasure<'_> {
     /// Permanently deletes a record with everything derived from it, if it is unchanged since it was read. Its address
     /// is free again, and no trace remains of who had it.
     pub async fn record<T: Record>(self, record: &Stored<T>, kept: Kept) -> Result<()> {
-        let of_person = record.person().map(|value| Claim { kind: ClaimKind::Email, value });
+        let of_person = record.person().map(|value| {
+            let kind = if value.contains('@') { ClaimKind::Email } else { ClaimKind::Phone };
+            Claim { kind, value }
+        });
         let mut freed = Vec::new();
         for claim in record.claims().into_iter().chain(of_person) {
             let item = self.cx.env.table.get(&Place::Claim(self.cx.org, T::TYPE, &claim).key()).await?;
@@ -216,6 +219,22 @@ impl Erasure<'_> {
             }
         }
         self.cx.next_step().commit(Tx::erase(record, kept, freed), ()).await
+    }
+
+    /// Frees all unique values of a type that no record holds any more, without a trace of their last holders.
+    pub async fn claims(self, of: RecordType) -> Result<()> {
+        let range = Question::Claims(self.cx.org, of).range();
+        let mut after = None;
+        loop {
+            let page = self.cx.env.table.query(&range, QueryAsk { after, ..QueryAsk::default() }).await?;
+            for key in page.items.iter().filter(|item| text(item, "id").is_none()).filter_map(key_of) {
+                self.cx.env.table.delete_if(&key, Condition::lacks("id")).await?;
+            }
+            after = page.more;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Frees a unique value that no record holds any more, without a trace of its last holder.

@@ -34,6 +34,8 @@ pub enum Purpose {
     Ticket,
     /// Invitations.
     Invitation,
+    /// Links of the digest of held posts.
+    HeldPost,
     /// Tokens of devices that a user signed in from before.
     Device,
     /// Pseudonyms of persons.
@@ -60,6 +62,7 @@ impl Purpose {
             Purpose::Refresh => b"daybook refresh token",
             Purpose::Ticket => b"daybook ticket",
             Purpose::Invitation => b"daybook invitation",
+            Purpose::HeldPost => b"daybook held post",
             Purpose::Device => b"daybook device",
             Purpose::Person => b"daybook person",
             Purpose::File => b"daybook file",

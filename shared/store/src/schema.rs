@@ -372,6 +372,8 @@ pub enum Question<'a> {
     Children(OrgId, AnyId, RecordType),
     /// 5. Records with a word that has this prefix.
     Word(OrgId, RecordType, &'a str),
+    /// 5. Unique values of a type's records.
+    Claims(OrgId, RecordType),
     /// 6. Journal facts of a day, from one entry to another, both included.
     Facts(OrgId, Timestamp, EntryId, EntryId),
     /// 7. Journal facts of a record, from one entry to another.
@@ -462,6 +464,7 @@ impl Question<'_> {
                 let first = word.chars().next().unwrap_or('-');
                 range(None, format!("{org}#{of}#s#{first}"), SortRange::Prefix(word))
             }
+            Question::Claims(org, of) => range(None, format!("{org}#claim#{of}"), SortRange::All),
             Question::Facts(org, day, from, to) => {
                 range(None, format!("{org}#journal#{}", day_of(day)), between(from, to))
             }

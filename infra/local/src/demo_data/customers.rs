@@ -7,7 +7,7 @@ use daybook_domain::enquiry::DEMO_DATA;
 use daybook_domain::interaction::Interaction;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::task::Task;
-use daybook_domain::{AnyId, RecordType};
+use daybook_domain::{AnyId, Record};
 use daybook_records::{Model, created, deleted, draft, family};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Cx, Error, PageAsk, Tx, object_of};
@@ -82,7 +82,7 @@ pub async fn create_one(cx: &impl Fn(&'static str) -> Cx, n: usize) -> Result<()
         &cx(),
         json!({
             "customer_id": customer.id, "first_name": first, "last_name": last, "phone": phone,
-            "email": format!("person{n}.{tail}@demo.example"),
+            "email": format!("person{n}.{tail}@demo.example"), "source": DEMO_DATA,
             "job_title": if chinese { "采购经理" } else { "Head of procurement" },
         }),
     )
@@ -119,33 +119,44 @@ async fn made<T: Model>(cx: &Cx, fields: Value) -> Result<T, Error> {
     Ok(made)
 }
 
-/// Moves the demo customers to the trash, with what belongs to them.
+/// Moves the demo customers to the trash with what belongs to them, and the demo contacts.
 pub async fn remove_all(cx: &impl Fn(&'static str) -> Cx) -> Result<(), Error> {
-    let demo = Filter::new("source", Op::Eq, Value::from(DEMO_DATA));
-    let (mut removed, mut cursor) = (0, None::<String>);
-    loop {
-        let filters = vec![demo.clone()];
-        let ask = PageAsk { filters, ascending: true, limit: 100, cursor: cursor.as_deref(), ..PageAsk::default() };
-        let page = cx("demo-data remove").list::<Customer>(&ask).await?;
-        for customer in page.items {
-            let cx = cx("demo-data remove");
-            let id = AnyId::from(customer.id);
+    let cx = || cx("demo-data remove");
+    let (mut customers, mut contacts) = (0, 0);
+    while let Some(some) = demo::<Customer>(&cx()).await? {
+        for customer in some {
+            let (cx, id) = (cx(), AnyId::from(customer.id));
             let Some(customer) = cx.find::<Customer>(customer.id).await? else { continue };
             let members = family::members(&cx, id).await?;
             let tx = family::cascade_delete(&cx, Tx::default(), &members, id).await?;
-            // Contacts stay when their customer goes.
-            let contacts = cx.children(id, RecordType::Contact).await?;
             cx.commit(deleted(&cx, tx, &customer).await?, ()).await?;
-            for contact in contacts {
-                daybook_records::remove(&cx.next_step(), contact, None, |_: Contact| ()).await?;
-            }
-            removed += 1;
+            customers += 1;
+        }
+    }
+    while let Some(some) = demo::<Contact>(&cx()).await? {
+        for contact in some {
+            daybook_records::remove(&cx(), contact.id, None, |_: Contact| ()).await?;
+            contacts += 1;
+        }
+    }
+    eprintln!("{customers} customers moved to the trash with what belongs to them, and {contacts} contacts.");
+    Ok(())
+}
+
+/// Some of the demo records of a type; `None` if there are none left.
+async fn demo<T: Record>(cx: &Cx) -> Result<Option<Vec<T>>, Error> {
+    let mut cursor = None::<String>;
+    loop {
+        let filters = vec![Filter::new("source", Op::Eq, Value::from(DEMO_DATA))];
+        let ask = PageAsk { filters, ascending: true, limit: 100, cursor: cursor.as_deref(), ..PageAsk::default() };
+        let page = cx.list::<T>(&ask).await?;
+        // A page may be short, as the records of many others were read for it.
+        if !page.items.is_empty() {
+            return Ok(Some(page.items));
         }
         cursor = page.next_cursor;
         if cursor.is_none() {
-            break;
+            return Ok(None);
         }
     }
-    eprintln!("{removed} customers moved to the trash, with what belongs to them.");
-    Ok(())
 }

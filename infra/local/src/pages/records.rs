@@ -8,14 +8,15 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use daybook_domain::charset::Charset;
 use daybook_domain::customer::Customer;
-use daybook_domain::label;
+use daybook_domain::label::{self, Labelled};
 use daybook_domain::lead::Lead;
 use daybook_domain::opportunity::Opportunity;
 use daybook_domain::submission::{Finding, Submission, Verdict};
 use daybook_domain::task::Task;
 use daybook_domain::{AnyId, Locale, OrgId, Record, RecordType, SubmissionId, Timestamp};
-use daybook_http::{Problem, decoded};
-use daybook_store::{Cx, PageAsk, Result};
+use daybook_http::Problem;
+use daybook_intake::{Reading, readings};
+use daybook_store::{Cx, Error, PageAsk, Result};
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::Value;
@@ -104,6 +105,14 @@ struct RecordPage {
     readings: Vec<Reading>,
 }
 
+/// A field of a record, as a page shows it.
+struct Field {
+    label: String,
+    value: String,
+    /// The page of the record that it names.
+    link: Option<AnyId>,
+}
+
 #[derive(Deserialize)]
 pub struct Asked {
     #[serde(rename = "type")]
@@ -113,7 +122,12 @@ pub struct Asked {
 }
 
 /// A list of an organisation's records; by default the leads of the default organisation.
-pub async fn list(visit: Visit, State(shown): State<Shown>, Query(asked): Query<Asked>) -> Response {
+pub async fn list(
+    visit: Visit,
+    State(shown): State<Shown>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
     let wanted = asked.kind.as_deref().unwrap_or(LISTS[0].name);
     let is_wanted = |list: &List| list.name == wanted || list.collection == wanted;
     let Some(of) = LISTS.into_iter().find(is_wanted) else { return lost(visit) };
@@ -121,16 +135,13 @@ pub async fn list(visit: Visit, State(shown): State<Shown>, Query(asked): Query<
     let times = shown.times(org, &visit).await;
     let rows = match (of.rows)(&shown.env.system(org, "records page"), &times).await {
         Ok(rows) => rows,
-        Err(error) => {
-            tracing::error!(error = %error.chain(), "the records can't be read");
-            Vec::new()
-        }
+        Err(error) => return unread(&error, &headers),
     };
     site(&RecordsPage { visit, organization: times.name, org, most: MOST, kinds: LISTS, of, rows })
 }
 
 async fn newest<T: Told>(cx: &Cx, times: &Times) -> Result<Vec<Row>> {
-    let page = cx.list::<T>(&PageAsk { state: T::LISTED, limit: MOST, ..PageAsk::default() }).await?;
+    let page = cx.list::<T>(&PageAsk { state: T::listed(), limit: MOST, ..PageAsk::default() }).await?;
     let row = |record: T| Row {
         id: record.id(),
         title: record.title(),
@@ -147,6 +158,7 @@ pub async fn one(
     State(shown): State<Shown>,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Response {
     let Ok(id) = id.parse::<AnyId>() else { return lost(visit) };
     let Some(of) = LISTS.into_iter().find(|list| list.kind == id.kind) else { return lost(visit) };
@@ -156,17 +168,18 @@ pub async fn one(
     match (of.in_full)(&cx, id).await {
         Ok(Some((title, json))) => {
             let is_held = of.kind == RecordType::Submission && json["status"] == Verdict::Held.name();
-            let mut fields = Vec::new();
-            add_fields(&mut fields, "", &json, &times);
-            fields.sort_by_key(|field| field.place);
-            let readings = if is_held { readings(&json) } else { Vec::new() };
+            let field = |Labelled { name, label, value }: Labelled| {
+                let other = value.parse::<AnyId>().ok().filter(|id| LISTS.iter().any(|list| list.kind == id.kind));
+                Field { label, link: other.filter(|_| name != "id"), value }
+            };
+            let written = |at: Timestamp| times.written(at);
+            let fields = label::labelled(&json, times.locale, &written).into_iter().map(field).collect();
+            let unreadable = json["unreadable"].as_object().filter(|_| is_held);
+            let readings = unreadable.map(readings).unwrap_or_default();
             site(&RecordPage { visit, org, of, id, title, fields, is_held, readings })
         }
         Ok(None) => lost(visit),
-        Err(error) => {
-            tracing::error!(error = %error.chain(), "a record can't be read");
-            lost(visit)
-        }
+        Err(error) => unread(&error, &headers),
     }
 }
 
@@ -199,8 +212,14 @@ pub async fn decide(
     match decided.await {
         Ok(Some(lead)) => Redirect::to(&format!("/_local/records/{lead}?org={org}&lang={lang}")).into_response(),
         Ok(None) => Redirect::to(&format!("/_local/records?type=held&org={org}&lang={lang}")).into_response(),
-        Err(error) => Problem::of(&error, &cx.request.id, &headers).answer("", &headers),
+        Err(error) => unread(&error, &headers),
     }
+}
+
+/// The answer where the table refuses or can't be read.
+fn unread(error: &Error, headers: &HeaderMap) -> Response {
+    tracing::error!(error = %error.chain(), "a page of records can't be shown");
+    Problem::of(error, "", headers).answer("", headers)
 }
 
 async fn in_full<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>> {
@@ -208,99 +227,12 @@ async fn in_full<T: Told>(cx: &Cx, id: AnyId) -> Result<Option<(String, Value)>>
     Ok(record.map(|record| (record.title(), serde_json::from_str(record.text()).unwrap_or_default())))
 }
 
-/// A field of a record, as a page shows it.
-struct Field {
-    /// Its place: labelled ones come first, in the order of the labels, and those of the page's own form before what only
-    /// programs read.
-    place: usize,
-    name: String,
-    value: String,
-    /// The page of the record that it names.
-    link: Option<AnyId>,
-}
-
-/// The place of a form's own fields: after what the visitor wrote in the known ones.
-const OWN_FIELDS: &str = "special_requirements";
-
-/// Adds the fields of a JSON object that have a value, by their labels. Those of inner objects stand beside them.
-fn add_fields(fields: &mut Vec<Field>, inside: &str, json: &Value, times: &Times) {
-    for (name, value) in json.as_object().into_iter().flatten() {
-        let label = label::of_field(name, times.locale).filter(|_| inside != "extra");
-        let wanted = if inside == "extra" { OWN_FIELDS } else { name };
-        let place = label::FIELDS.iter().position(|(known, ..)| *known == wanted).unwrap_or(label::FIELDS.len());
-        let value = match value {
-            Value::Null => continue,
-            Value::Object(_) => {
-                add_fields(fields, name, value, times);
-                continue;
-            }
-            Value::Array(all) if all.is_empty() => continue,
-            Value::Array(all) => all.iter().map(|one| in_list(one, times)).collect::<Vec<_>>().join("\n"),
-            other => shown(name, other, times),
-        };
-        let name = label.map_or_else(|| name.replace('_', " "), str::to_owned);
-        let link = value.parse::<AnyId>().ok().filter(|id| LISTS.iter().any(|list| list.kind == id.kind));
-        fields.push(Field { place, name, value, link });
-    }
-}
-
-fn shown(name: &str, value: &Value, times: &Times) -> String {
-    match value {
-        Value::String(text) => match text.parse::<Timestamp>() {
-            Ok(at) if text.len() >= 20 => times.written(at),
-            _ => label::of_value(name, text, times.locale).to_owned(),
-        },
-        Value::Bool(is) => label::of_value(name, if *is { "true" } else { "false" }, times.locale).to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// An entry of a list: a text, or the values of an object. Of a failed check its name alone says enough.
-fn in_list(value: &Value, times: &Times) -> String {
-    match value {
-        Value::Object(parts) => match parts.get("check") {
-            Some(check) => shown("check", check, times),
-            None => parts.iter().map(|(name, part)| shown(name, part, times)).collect::<Vec<_>>().join(", "),
-        },
-        other => shown("", other, times),
-    }
-}
-
-/// The charsets that pages are likely to be in, for fields whose charset is unknown.
-const LIKELY: [Charset; 8] = [
-    Charset::Gb18030,
-    Charset::Big5,
-    Charset::ShiftJis,
-    Charset::EucJp,
-    Charset::EucKr,
-    Charset::Windows1251,
-    Charset::Windows1252,
-    Charset::Windows1250,
-];
-
-/// A charset in which a post's unreadable fields are text, and what they say in it.
-struct Reading {
-    charset: &'static str,
-    says: String,
-}
-
-/// What the unreadable fields of a post may say.
-fn readings(json: &Value) -> Vec<Reading> {
-    let Some(unreadable) = json["unreadable"].as_object().filter(|fields| !fields.is_empty()) else {
-        return Vec::new();
-    };
-    let reading = |charset: &Charset| {
-        let texts = decoded(unreadable, charset.name())?;
-        let says = texts.values().filter_map(Value::as_str).collect::<Vec<_>>().join(" · ");
-        Some(Reading { charset: charset.name(), says: says.chars().take(80).collect() })
-    };
-    LIKELY.iter().filter_map(reading).collect()
-}
-
 /// What a list tells of a record.
 trait Told: Record {
     /// The state of the records that are listed; `None` for all.
-    const LISTED: Option<&'static str> = None;
+    fn listed() -> Option<&'static str> {
+        None
+    }
 
     fn title(&self) -> String;
     fn about_it(&self, times: &Times) -> String;
@@ -371,7 +303,9 @@ impl Told for Task {
 }
 
 impl Told for Submission {
-    const LISTED: Option<&'static str> = Some("held");
+    fn listed() -> Option<&'static str> {
+        Some(Verdict::Held.name())
+    }
 
     fn title(&self) -> String {
         let enquiry = &self.enquiry;

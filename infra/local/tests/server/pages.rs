@@ -3,6 +3,9 @@
 
 use crate::browser::{Browser, Scheme, Script, axe};
 use crate::running::{Server, folder, get, register};
+use daybook_local::DEFAULT_ORG;
+use daybook_records::held_link;
+use daybook_store::Keyring;
 use daybook_testing::is_full;
 use fantoccini::Locator;
 use reqwest::Client;
@@ -147,6 +150,12 @@ async fn an_account_page_shows_its_own_fields_and_comes_to_an_end() {
     browser.client.find(Locator::Css("form button")).await.expect("a button").click().await.expect("a click");
     browser.reads("you can close this page").await;
     browser.picture("account-done").await;
+    // A link that opens nothing says so, and no form shows.
+    browser.client.goto("about:blank").await.expect("a page");
+    browser.client.goto(&format!("{url}/account?lang=en#held=none")).await.expect("a page");
+    browser.reads("at most 30 days old").await;
+    assert_eq!(browser.client.execute(SHOWN, vec![]).await.expect("a script"), json!([]));
+    browser.is_accessible(axe.as_deref(), "a held post").await;
     // Without a link, the page sends one.
     browser.client.goto("about:blank").await.expect("a page");
     browser.client.goto(&format!("{url}/account?lang=en")).await.expect("a page");
@@ -224,6 +233,43 @@ async fn held_posts_are_released_and_rejected_on_their_pages() {
     let answer = call.header("sec-fetch-site", "cross-site").send().await.expect("an answer");
     assert_eq!(answer.status().as_u16(), 403);
     browser.close().await;
+    server.kill();
+    let _ = std::fs::remove_dir_all(&data);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_of_the_digest_opens_a_page_that_decides() {
+    let axe = tokio::task::spawn_blocking(axe).await.expect("no panic");
+    let data = folder("digest");
+    let server = Server::start(&data);
+    let (client, url) = (Client::new(), server.url.clone());
+    let keys = std::fs::read_to_string(data.join("secret")).expect("the secret of the data folder");
+    let keys = Keyring::parse(keys.trim()).expect("a keyring");
+    let (mut links, mut browser) = (Vec::new(), None);
+    for name in ["Release", "Reject"] {
+        let held = json!({"email": format!("{name}@example.com"), "message": "Hello", "_elapsed": 300});
+        let held = posted(&client, format!("{url}/api/contact"), None, held).await;
+        let id = held["data"]["submission_id"].as_str().expect("an id").parse().expect("an id");
+        links.push((name, held_link::token(&keys, DEFAULT_ORG, id)));
+    }
+    for (name, token) in &links {
+        let Some(page) = Browser::open_in(Scheme::Dark, 390, Script::On).await else { return };
+        page.client.goto(&format!("{url}/account?lang=en#held={token}")).await.expect("a page");
+        page.reads("sent within two seconds").await;
+        page.reads(&format!("{name}@example.com")).await;
+        page.is_accessible(axe.as_deref(), "a held post").await;
+        page.picture(&format!("account-held-{name}")).await;
+        let button = format!("//button[starts-with(., '{name}')]");
+        page.client.find(Locator::XPath(&button)).await.expect("a button").click().await.expect("a click");
+        page.reads(if *name == "Release" { "It is released" } else { "It is rejected" }).await;
+        assert!(page.client.find(Locator::Css("#choices button")).await.is_err(), "there is nothing more to decide");
+        if let Some(before) = browser.replace(page) {
+            before.close().await;
+        }
+    }
+    if let Some(last) = browser {
+        last.close().await;
+    }
     server.kill();
     let _ = std::fs::remove_dir_all(&data);
 }

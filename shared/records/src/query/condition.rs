@@ -79,8 +79,11 @@ pub fn condition(field: &Field, op: Op, operand: &Operand, there: &Locality) -> 
             let numbers = values.iter().map(|text| Phone::parse(text).ok()?.e164(&there.phone_country));
             return Ok(match numbers.collect::<Option<Vec<String>>>() {
                 Some(numbers) => Filter::new(NUMBER, op, all_or_one(numbers)),
-                // What is no number is compared as it is written.
-                None => Filter::new(field, op, all_or_one(values.iter().map(|&one| one.to_owned()).collect())),
+                // What is no number of a country is compared by its digits.
+                None => {
+                    let digits = values.iter().map(|text| Phone::compared_text(text)).collect();
+                    Filter::new(field, op, all_or_one(digits)).normalising(Phone::compared_text)
+                }
             });
         }
         (Op::In | Op::Between, _) => values.iter().map(|one| value_of(kind, one)).collect::<Result<Value, _>>()?,
