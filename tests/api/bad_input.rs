@@ -71,6 +71,25 @@ async fn unknown_parameters_are_refused_with_the_nearest_name() {
     let answer = owner.get("/api/leads?limmit=5").await.expect_problem(400, "invalid_query");
     assert_eq!(answer.violations(), [("/limmit".to_owned(), "unknown_field".to_owned())]);
     assert!(answer.json()["errors"][0]["message"].as_str().is_some_and(|text| text.contains("limit")));
+    // What other systems call it, and nothing where there is nothing to advise.
+    for (query, advice) in [
+        ("page=2", Some("cursor")),
+        ("per_page=5", Some("limit")),
+        ("q=ada", Some("search")),
+        ("order_by=name", Some("sort")),
+        ("emial=a", Some("email")),
+        ("nane=a", None),
+        ("colour=red", None),
+    ] {
+        let told = owner.get(&format!("/api/leads?{query}")).await.expect_problem(400, "invalid_query").json();
+        let message = told["errors"][0]["message"].as_str().expect("a text");
+        match advice {
+            Some(name) => assert!(message.ends_with(&format!("did you mean {name}?")), "{query}: {message}"),
+            None => assert!(!message.contains("did you mean"), "{query}: {message}"),
+        }
+    }
+    let twice = owner.get("/api/leads?view_id=a&view_id=b").await.status;
+    assert_eq!(twice.as_u16(), 400);
     let path = format!("/api/leads/{}", owner.post("/api/leads", lead("a@b.example")).await.expect(201).id());
     owner.get(&format!("{path}?vresion=1")).await.expect_problem(400, "invalid_query");
     owner.patch(&format!("{path}?x=1"), json!({"status": "contacted"})).await.expect_problem(400, "invalid_query");

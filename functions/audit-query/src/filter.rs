@@ -79,10 +79,11 @@ impl Argument for Asked {
     }
 
     fn describe(operation: &mut Operation) {
+        operation.number_parameter("limit", "The most entries per page; 50 by default.", (1, 200));
+        let sorts = ["-occurred_at", "occurred_at"].map(str::to_owned);
+        operation.choice_parameter("sort", "`-occurred_at`, the newest first, or `occurred_at`.", sorts);
         let lines = [
-            ("limit", "The most entries per page: 1 to 200, by default 50."),
             ("cursor", "`meta.next_cursor` of the previous page."),
-            ("sort", "`-occurred_at`, the newest first, or `occurred_at`."),
             ("from", "Only entries from this moment or day on (UTC)."),
             ("to", "Only entries until this moment, or the end of this day (UTC)."),
             ("actor_id", "Only entries of this user or API key; `user_id` is an alias."),

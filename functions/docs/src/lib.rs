@@ -36,10 +36,12 @@ async fn scalar(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(HTML, include_bytes!("../assets/docs.html")).with_policy(SCALAR_POLICY))
 }
 
+/// The script that starts Scalar.
 async fn scalar_start(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(SCRIPT, include_bytes!("../assets/start.js")))
 }
 
+/// Scalar.
 async fn scalar_script(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(SCRIPT, include_bytes!("../assets/scalar.js.gz")).gzipped())
 }
@@ -49,6 +51,7 @@ async fn redoc(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(HTML, include_bytes!("../assets/redoc.html")).with_policy(REDOC_POLICY))
 }
 
+/// Redoc.
 async fn redoc_script(_cx: Cx) -> Result<Asset> {
     Ok(Asset::new(SCRIPT, include_bytes!("../assets/redoc.js.gz")).gzipped())
 }

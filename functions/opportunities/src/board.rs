@@ -43,7 +43,7 @@ impl Argument for BoardQuery {
 
     fn describe(operation: &mut Operation) {
         operation.query_parameter("pipeline_id", "The pipeline; by default the organisation's default pipeline.");
-        operation.query_parameter("limit", "The most opportunities per stage: 1 to 200, by default 20.");
+        operation.number_parameter("limit", "The most opportunities per stage; 20 by default.", (1, 200));
     }
 }
 

@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 use daybook_domain::Timestamp;
 use daybook_domain::origin::Host;
-use daybook_local::{DemoData, ServeOptions, backup, demo_data, functions, redrive, restore, serve};
+use daybook_local::{DemoData, ServeOptions, backup, demo_data, redrive, reference, restore, serve};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,8 +79,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Openapi) => {
-            let routes: Vec<_> = functions().into_iter().flat_map(|function| function.list).collect();
-            match daybook_http::document(&routes).to_pretty_json() {
+            match reference().to_pretty_json() {
                 Ok(json) => println!("{json}"),
                 Err(error) => return failed(&error),
             }

@@ -95,20 +95,35 @@ impl Requirement {
 /// The longest name, in bytes, for which a suggestion is searched.
 const LONGEST_NAME: usize = 64;
 
+/// Names that other systems have for parameters of lists.
+const SAME: [(&[&str], &str); 4] = [
+    (&["page", "offset", "skip", "after", "page_token"], "cursor"),
+    (&["per_page", "page_size", "pageSize", "size", "take", "count", "max"], "limit"),
+    (&["q", "query", "keyword", "keywords"], "search"),
+    (&["order", "order_by", "orderBy", "sort_by", "sortBy", "ordering"], "sort"),
+];
+
 /// The name with the nearest spelling, if it is near enough to suggest.
 fn nearest(name: &str, names: &[String]) -> Option<String> {
     if name.len() > LONGEST_NAME {
         return None;
     }
+    let same = |known: &String| SAME.iter().any(|(names, meant)| known == meant && names.contains(&name));
+    if let Some(meant) = names.iter().find(|known| same(known)) {
+        return Some(meant.clone());
+    }
     let length = name.chars().count();
     let distance = |known: &String| {
         let its = known.chars().count();
-        let most = 1 + its / 4;
+        // In a short name two other letters make another word.
+        let most = 1 + its / 6;
         // A distance is never less than the difference of the lengths, which costs nothing.
         let near = length.abs_diff(its) <= most;
         near.then(|| strsim::osa_distance(name, known)).filter(|distance| *distance <= most)
     };
-    names.iter().filter_map(|known| Some((distance(known)?, known))).min().map(|(_, known)| known.clone())
+    // A known name that is refused here is no advice.
+    let others = names.iter().filter(|known| *known != name);
+    others.filter_map(|known| Some((distance(known)?, known))).min().map(|(_, known)| known.clone())
 }
 
 /// The unit of a length limit.

@@ -17,6 +17,7 @@ mod foreign;
 mod handler;
 mod input;
 mod list;
+mod naming;
 mod openapi;
 mod operation;
 mod pipeline;

@@ -31,7 +31,7 @@ impl<T: Record> Argument for ListQuery<T> {
     }
 
     fn describe(operation: &mut Operation) {
-        operation.query_parameter("limit", "The maximum number of records per page: 1 to 200, 50 by default.");
+        operation.number_parameter("limit", "The maximum number of records per page; 50 by default.", (1, 200));
         operation.query_parameter("cursor", "`meta.next_cursor` of the previous page.");
         if T::SEARCHED {
             let text = "Words, an e-mail address or a number: Latin words match by prefix, Chinese by any part, \
@@ -48,11 +48,16 @@ impl<T: Record> Argument for ListQuery<T> {
         operation.query_parameter("fields", "The fields to return, separated by commas; `id` is always included.");
         operation.query_parameter("with_total", WITH_TOTAL);
         operation.query_parameter("trashed", TRASHED);
-        operation.query_parameter("sort", &sorts_of::<T>());
+        let sorts = ["created_at"].into_iter().chain(T::DATE).flat_map(|field| [format!("-{field}"), field.to_owned()]);
+        operation.choice_parameter("sort", &sorts_of::<T>(), sorts);
         if let Some((field, values)) = T::STATE {
-            let values =
-                if values.is_empty() { "one that the organisation defines".to_owned() } else { values.join(", ") };
-            operation.query_parameter(field, &format!("Filters by index: {values}."));
+            match values.is_empty() {
+                true => operation.query_parameter(field, "Filters by index: one that the organisation defines."),
+                false => {
+                    let values = values.iter().map(|&value| value.to_owned());
+                    operation.choice_parameter(field, "Filters by index.", values);
+                }
+            }
         }
         if let Some(field) = T::OWNER {
             operation.query_parameter(field, "Filters by index: the id of the user that the record is assigned to.");
@@ -193,10 +198,10 @@ impl<S: Narrowed> Argument for PageQuery<S> {
     }
 
     fn describe(operation: &mut Operation) {
-        operation.query_parameter("limit", "The maximum number of entries per page: 1 to 200, 50 by default.");
+        operation.number_parameter("limit", "The maximum number of entries per page; 50 by default.", (1, 200));
         operation.query_parameter("cursor", "`meta.next_cursor` of the previous page.");
         if !S::NAMES.is_empty() {
-            operation.query_parameter(S::FIELD, &format!("One of {}.", S::NAMES.join(", ")));
+            operation.choice_parameter(S::FIELD, "", S::NAMES.iter().map(|&name| name.to_owned()));
         }
     }
 }

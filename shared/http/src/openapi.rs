@@ -1,6 +1,7 @@
 //! The OpenAPI document, generated from the route tables and the types of handlers.
 
 use crate::code::Code;
+use crate::naming;
 use crate::operation::Operation;
 use crate::problem::{Members, OpenAiError};
 use crate::routes::Route;
@@ -10,14 +11,18 @@ use daybook_domain::{Record, for_each_record_type};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::path::{OperationBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     Components, Content, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
     ResponseBuilder, SecurityRequirement,
 };
 
-/// Generates the document of these routes.
-pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
+/// Generates the document of these routes; `described` says what each of them does.
+pub fn document<'r>(
+    routes: impl IntoIterator<Item = &'r Route>,
+    described: impl Fn(&Route) -> Option<String>,
+) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
     let mut asked = BTreeSet::new();
@@ -30,22 +35,32 @@ pub fn document<'r>(routes: impl IntoIterator<Item = &'r Route>) -> OpenApi {
         (route.describe)(&mut operation);
         components.schemas.extend(std::mem::take(&mut operation.schemas));
         asked.extend(operation.body.iter().flat_map(named));
-        let built = built(route, operation);
+        let built = built(route, operation, described(route));
         let path = paths.paths.entry(route.path.to_owned()).or_default();
         path.merge_operations(PathItem::new(http_method(&route.method), built));
     }
     close(&mut components.schemas, asked);
     for_each_record_type!(T => marked::<T>(&mut components.schemas));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-    components.security_schemes.insert("bearer".to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
+    components.security_schemes.insert(BEARER.to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
+    let key =
+        ApiKeyValue::with_description("X-API-Key", "An API key, for programs. It may also be sent as a bearer token.");
+    components.security_schemes.insert(API_KEY.to_owned(), RefOr::T(SecurityScheme::ApiKey(ApiKey::Header(key))));
+    let tags = naming::tags().map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build());
     let info = InfoBuilder::new()
         .title("Daybook")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("The CRM backend: customers, sales, web forms and mail, with an audit log of every change."))
         .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
         .build();
-    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).tags(Some(tags)).build()
 }
+
+/// The security scheme of access tokens.
+const BEARER: &str = "bearer";
+
+/// The security scheme of API keys.
+const API_KEY: &str = "apiKey";
 
 /// The names of the schemas that a value refers to.
 fn named(of: &impl serde::Serialize) -> BTreeSet<String> {
@@ -116,18 +131,20 @@ struct ProblemDocument {
     members: Members,
 }
 
-fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Operation {
+fn built(route: &Route, mut operation: Operation, described: Option<String>) -> utoipa::openapi::path::Operation {
     if route.method != Method::GET {
         operation.header_parameter(
             "Idempotency-Key",
             "At most 255 characters. A repeat with the same key within 24 hours gets the first answer again.",
         );
     }
+    let access = format!("Access: {}.", route.access.describe());
+    let id = naming::id_of(route);
     let mut build = OperationBuilder::new()
-        .tag(route.function)
-        .operation_id(Some(operation_id(route)))
-        .summary(Some(route.summary()))
-        .description(Some(format!("Access: {}.", route.access.describe())))
+        .tag(naming::tag_of(route))
+        .summary(Some(naming::summary_of(&id)))
+        .operation_id(Some(id))
+        .description(Some(described.into_iter().chain([access]).collect::<Vec<_>>().join("\n\n")))
         .request_body(operation.body);
     // Path parameters are in the order of the path.
     let mut in_path = route.path.split(['{', '}']).skip(1).step_by(2);
@@ -160,9 +177,16 @@ fn built(route: &Route, mut operation: Operation) -> utoipa::openapi::path::Oper
         }
         build = build.response(status.as_str(), response.build());
     }
-    if !route.access.is_public() {
-        build = build.security(SecurityRequirement::new("bearer", Vec::<String>::new()));
-    }
+    let scheme = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
+    // Where nothing is needed, that is said, too.
+    build = match route.access {
+        crate::Access::Public(_) => build.security(SecurityRequirement::default()),
+        crate::Access::PublicOr(..) => {
+            build.security(SecurityRequirement::default()).security(scheme(BEARER)).security(scheme(API_KEY))
+        }
+        crate::Access::SignedIn => build.security(scheme(BEARER)),
+        crate::Access::Can(..) | crate::Access::CanAny(..) => build.security(scheme(BEARER)).security(scheme(API_KEY)),
+    };
     build.build()
 }
 
@@ -205,12 +229,6 @@ fn asks_a_model(route: &Route) -> bool {
 /// Whether a route takes posted forms, which are answered with HTML pages for browsers.
 fn takes_forms(route: &Route) -> bool {
     route.access.class() == Some(crate::RateClass::Form)
-}
-
-fn operation_id(route: &Route) -> String {
-    let path: String = route.path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let path = if path == "_" { "_root" } else { &path };
-    format!("{}{path}", route.method.as_str().to_ascii_lowercase()).trim_end_matches('_').replace("__", "_")
 }
 
 fn http_method(method: &Method) -> HttpMethod {

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use daybook_domain::Record;
 use std::collections::BTreeMap;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{
     AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type,
@@ -175,6 +175,19 @@ impl Operation {
         self.parameter(name, ParameterIn::Query, Required::False, description, None);
     }
 
+    /// Adds a query parameter that is a whole number between these.
+    pub fn number_parameter(&mut self, name: &str, description: &str, (min, max): (usize, usize)) {
+        let number =
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min as f64)).maximum(Some(max as f64));
+        self.parameter(name, ParameterIn::Query, Required::False, description, Some(number.into()));
+    }
+
+    /// Adds a query parameter that has one of these values.
+    pub fn choice_parameter(&mut self, name: &str, description: &str, values: impl IntoIterator<Item = String>) {
+        let choice = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values));
+        self.parameter(name, ParameterIn::Query, Required::False, description, Some(choice.into()));
+    }
+
     /// Adds the parameter for filters on these fields.
     pub fn filter_parameter(&mut self, fields: &[String]) {
         let text = format!(
@@ -185,6 +198,9 @@ impl Operation {
         );
         let object = ObjectBuilder::new().schema_type(Type::Object);
         self.parameter("filter", ParameterIn::Query, Required::False, &text, Some(object.into()));
+        if let Some(filter) = self.parameters.last_mut() {
+            (filter.style, filter.explode) = (Some(ParameterStyle::DeepObject), Some(true));
+        }
     }
 
     /// Adds a header parameter.

@@ -54,12 +54,9 @@ impl Route {
         }
     }
 
-    /// The summary, derived from the handler's name: `read_all` becomes "Read all".
-    pub(crate) fn summary(&self) -> String {
-        let plain = self.handler_name.split('<').next().unwrap_or_default();
-        let name = plain.rsplit("::").next().unwrap_or_default().replace('_', " ");
-        let mut letters = name.chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    /// The path of its handler, such as `daybook_auth::sessions::list`.
+    pub fn handler(&self) -> &'static str {
+        self.handler_name.split('<').next().unwrap_or_default()
     }
 }
 

@@ -478,7 +478,7 @@ mod tests {
             assert!(text.contains(row), "{row} in {text}");
         }
         let text = notification(&submission, "http://localhost/x", Locale::English).expect("renders").text;
-        for row in ["Type of demo: onsite", "Preferred date: 2026-11-29 14:30 (Asia/Shanghai)", "Industry: power_grid"]
+        for row in ["Type of demo: On site", "Preferred date: 2026-11-29 14:30 (Asia/Shanghai)", "Industry: Power grid"]
         {
             assert!(text.contains(row), "{row} in {text}");
         }

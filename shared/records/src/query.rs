@@ -5,9 +5,10 @@ mod param;
 
 pub use condition::{Locality, names_of};
 use condition::{condition, field_of};
+use daybook_domain::field::FieldKind;
 use daybook_domain::view::ViewOf;
 use daybook_domain::words::Terms;
-use daybook_domain::{AnyId, Error as Domain, Malformed, Record, Rule, Unit, UserId, Violations};
+use daybook_domain::{AnyId, Error as Domain, Malformed, Phone, Record, Rule, Unit, UserId, Violations};
 use daybook_store::filter::{Filter, Op};
 use daybook_store::{Order, PageAsk, Result};
 pub use param::{Operand, Param};
@@ -31,6 +32,7 @@ const LONGEST_SEARCH: usize = 400;
 
 const PARAMETERS: [&str; 7] = ["limit", "cursor", "sort", "search", "fields", "with_total", "trashed"];
 const MADE: &str = "created_at";
+const EXTENSION: &str = "phone_extension";
 
 /// The parameter with the id of a view.
 pub const VIEW: &str = "view_id";
@@ -239,6 +241,13 @@ impl<T: Record> ListQuery<T> {
             return Ok(());
         }
         self.filters.push(condition(known, op, value, there)?);
+        // A switchboard has one number for many people.
+        if known.kind == FieldKind::Phone
+            && op == Op::Eq
+            && let Some(extension) = Phone::parse(value.one()?).ok().and_then(|phone| phone.extension())
+        {
+            self.filters.push(Filter::new(EXTENSION, Op::Eq, extension.into()));
+        }
         Ok(())
     }
 }
