@@ -1,11 +1,13 @@
 //! Tests of leads with a phone number and no e-mail address: known by the number, on every way in.
 
+use crate::privacy::{self, ADA, TURNS, all_there_is, asked_of, fetched};
 use daybook_domain::{AnyId, FormId};
 use daybook_local::DEFAULT_ORG;
 use daybook_store::schema::Place;
 use daybook_testing::hubspot::HubSpot;
-use daybook_testing::{Answer, Person, World, WorldOptions};
+use daybook_testing::{Answer, Person, World, WorldOptions, lead};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 async fn post(world: &World, fields: Value) -> Answer {
     world.visitor().post(&format!("/f/{}", FormId::default_of(DEFAULT_ORG)), fields).await
@@ -147,4 +149,73 @@ async fn the_team_is_told_and_other_systems_get_what_there_is() {
     let [contact] = &hubspot.contacts()[..] else { panic!("expected one contact in HubSpot") };
     assert_eq!(contact.properties["phone"], "+8613800138000");
     assert!(contact.properties.get("email").is_none_or(String::is_empty), "{:?}", contact.properties);
+}
+
+#[tokio::test]
+async fn who_gave_a_number_alone_is_exported_and_erased_by_it() {
+    for turn in TURNS {
+        let (world, hubspot) = privacy::world(turn).await;
+        let owner = world.owner().await;
+        let posted = json!({"first_name": "Canarybert", "phone": "+49 30 998877665", "requirements": "A canaryengine"});
+        let id = world.visitor().post("/api/leads", posted.clone()).await.expect(201).id();
+        world
+            .visitor()
+            .post("/api/contact", json!({"phone": "0049 30 998877665", "message": "Canary"}))
+            .await
+            .expect(201);
+        let other = world.visitor().post("/api/leads", lead("panda@example.com")).await.expect(201).id();
+        let mention = json!({"requirements": "Ask +49 (30) 9988-77665, too"});
+        owner.patch(&format!("/api/leads/{other}"), mention).await.expect(200);
+        world.work().await;
+
+        let bad = |fields: Value| owner.post("/api/privacy/exports", fields);
+        for fields in [json!({}), json!({"phone": "none"}), json!({"email": ADA, "phone": "13800138000"})] {
+            bad(fields).await.expect(422);
+        }
+        let job = asked_of(&world, &owner, "exports", json!({"phone": "+49 30 998877665"})).await;
+        let told = fetched(&world, &job).await.expect(200).json();
+        assert_eq!((&told["phone"], told.get("email")), (&json!("+4930998877665"), None));
+        let records = told["records"].as_array().expect("a list");
+        let kinds: Vec<&str> = records.iter().map(|one| one["type"].as_str().expect("a type")).collect();
+        assert_eq!(kinds, ["lead", "submission", "submission"]);
+        assert_eq!(told["mentioned_by"], json!([other]));
+
+        let job = asked_of(&world, &owner, "erasures", json!({"phone": "+49 30 998877665"})).await;
+        assert_eq!((&job["status"], &job["erased"]["mentions"]), (&json!("done"), &json!([other])), "{job}");
+        owner.get(&format!("/api/leads/{id}")).await.expect(404);
+        let left = all_there_is(&world).join("\n");
+        assert!(!left.contains("anary"), "{left}");
+        assert!(!left.contains("4930998877665"), "the number is left");
+        assert!(
+            hubspot
+                .contacts()
+                .iter()
+                .all(|contact| contact.archived || contact.properties["firstname"] != "Canarybert")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_purged_lead_with_an_address_is_not_erased_by_its_number() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let id = world.visitor().post("/api/leads", lead("panda@example.com")).await.expect(201).id();
+    owner
+        .patch(&format!("/api/leads/{id}"), json!({"phone": "+49 30 998877665", "job_title": "Pandakeeper"}))
+        .await
+        .expect(200);
+    owner.delete(&format!("/api/leads/{id}")).await.expect(200);
+    let alone = world.visitor().post("/api/leads", json!({"phone": "+49 30 998877665"})).await.expect(201).id();
+    owner.delete(&format!("/api/leads/{alone}")).await.expect(200);
+    world.work().await;
+    world.clock.advance(Duration::from_secs(31 * 86_400));
+    world.pass(Duration::from_secs(60)).await;
+    let owner = world.owner().await;
+    let job = asked_of(&world, &owner, "erasures", json!({"phone": "+49 30 998877665"})).await;
+    assert_eq!(job["status"], "done", "{job}");
+    let left = all_there_is(&world);
+    assert!(left.iter().any(|item| item.contains("Pandakeeper")), "it is another person's");
+    for item in left.iter().filter(|item| item.contains("998877665")) {
+        assert!(item.contains("Pandakeeper"), "{item}");
+    }
 }

@@ -15,6 +15,17 @@ pub enum Ask {
     Contact(Message),
 }
 
+impl Ask {
+    /// The fields of the requested demonstration, and the message.
+    pub fn into_fields(self) -> (Option<DemoFields>, Option<Message>) {
+        match self {
+            Ask::Lead => (None, None),
+            Ask::Demo(fields) => (Some(fields), None),
+            Ask::Contact(message) => (None, Some(message)),
+        }
+    }
+}
+
 /// The fields of a form that belong to its kind of request, besides those about the visitor.
 pub trait Asked: Serialize + serde::de::DeserializeOwned + utoipa::ToSchema + Clone + Send + Sync {
     /// The names of the fields.

@@ -3,7 +3,7 @@
 use crate::enquiry::Consent;
 use crate::field::Fields;
 use crate::permission::Resource;
-use crate::person::name_of;
+use crate::person::display_name;
 use crate::record::{Claim, ClaimKind, OnTimelines, Personal, Record, Reference};
 use crate::words::{Words, normalize};
 use crate::{
@@ -138,11 +138,7 @@ impl Contact {
 
     fn full_name(&self) -> Option<Line<200>> {
         let names = (self.first_name.as_ref(), self.last_name.as_ref());
-        let name = match (names, &self.email) {
-            ((None, None), None) => self.phone.as_ref()?.as_str().to_owned(),
-            ((None, None), Some(email)) => email.as_str().to_owned(),
-            ((first, last), _) => name_of(first, last),
-        };
+        let name = display_name(names, self.email.as_ref(), self.phone.as_ref());
         let short: String = name.chars().take(200).collect();
         Line::parse(&short).ok()
     }

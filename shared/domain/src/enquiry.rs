@@ -219,6 +219,11 @@ impl Enquiry {
         display_name((self.first_name.as_ref(), self.last_name.as_ref()), self.email.as_ref(), self.phone.as_ref())
     }
 
+    /// The phone number in E.164, if it is valid in its own or the given country.
+    pub fn e164(&self, country: &str) -> Option<String> {
+        self.phone.as_ref()?.e164(country)
+    }
+
     /// What a follow-up adds: its other fields, as it repeats no data of the visitor.
     pub fn of_follow_up(&self) -> Enquiry {
         Enquiry {

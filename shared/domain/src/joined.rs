@@ -48,7 +48,7 @@ impl Joined {
             }
             _ => {}
         }
-        let e164 = enquiry.phone.as_ref().and_then(|phone| phone.e164(phone_country));
+        let e164 = enquiry.e164(phone_country);
         match (&filled.phone, &enquiry.phone) {
             (None, Some(phone)) => {
                 filled.phone = Some(phone.clone());

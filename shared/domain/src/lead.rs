@@ -138,7 +138,7 @@ impl Lead {
             first_name: e.first_name,
             last_name: e.last_name,
             email: e.email,
-            phone_e164: e.phone.as_ref().and_then(|phone| phone.e164(origin.phone_country)),
+            phone_e164: enquiry.e164(origin.phone_country),
             phone_extension: e.phone.as_ref().and_then(Phone::extension),
             phone: e.phone,
             company: e.company,

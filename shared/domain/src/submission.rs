@@ -109,6 +109,11 @@ impl Submission {
         self.lead_id.is_some_and(|lead| lead != self.announced_lead_id())
     }
 
+    /// The phone number in the form in which numbers are compared.
+    pub fn number(&self) -> Option<String> {
+        self.enquiry.phone.as_ref()?.compared(self.phone_e164.as_deref())
+    }
+
     /// The lead id in the response to the visitor.
     pub fn announced_lead_id(&self) -> LeadId {
         LeadId::of_submission(self.id)
@@ -164,8 +169,7 @@ impl Record for Submission {
     }
 
     fn person(&self) -> Option<String> {
-        let number = || self.enquiry.phone.as_ref()?.compared(self.phone_e164.as_deref());
-        self.enquiry.email.as_ref().map(EmailAddress::normalized).or_else(number)
+        self.enquiry.email.as_ref().map(EmailAddress::normalized).or_else(|| self.number())
     }
 
     fn parents(&self) -> Vec<AnyId> {

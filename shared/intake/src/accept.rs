@@ -286,11 +286,7 @@ async fn judge(
 fn submission(cx: &Cx, post: &Post, form: &Form) -> Submission {
     let mut enquiry = post.enquiry.clone();
     enquiry.locale = enquiry.locale.or(post.by.locale).or(Some(form.locale));
-    let (demo, contact) = match &post.ask {
-        Ask::Lead => (None, None),
-        Ask::Demo(fields) => (Some(fields.clone()), None),
-        Ask::Contact(message) => (None, Some(message.clone())),
-    };
+    let (demo, contact) = post.ask.clone().into_fields();
     let stamp = cx.stamp();
     Submission {
         id: SubmissionId::new(stamp.id),
@@ -302,7 +298,7 @@ fn submission(cx: &Cx, post: &Post, form: &Form) -> Submission {
         form_id: Some(form.id),
         lead_id: None,
         follows: post.follows.as_ref().map(|earlier| earlier.id),
-        phone_e164: enquiry.phone.as_ref().and_then(|phone| phone.e164(form.phone_country.as_str())),
+        phone_e164: enquiry.e164(form.phone_country.as_str()),
         enquiry,
         demo,
         contact,

@@ -34,7 +34,7 @@ pub(crate) async fn known(cx: &Cx, submission: &Submission, earlier: Option<Lead
     {
         return Ok(Known { lead: Some(lead), previous: None });
     }
-    let number = submission.enquiry.phone.as_ref().and_then(|phone| phone.compared(submission.phone_e164.as_deref()));
+    let number = submission.number();
     let address = submission.enquiry.email.as_ref().map(Claim::of_address);
     let claims: Vec<Claim> = address.into_iter().chain(number.map(|number| Claim::of_number(&number))).collect();
     let mut previous = None;

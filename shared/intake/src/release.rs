@@ -101,12 +101,8 @@ fn read_as<A: Asked>(
     }
     fields.insert("extra".to_owned(), Value::Object(extra));
     let Intake { enquiry, asked, .. } = Intake::<A>::read(fields, &Map::new())?;
-    let (demo, contact) = match asked.into_ask() {
-        Ask::Lead => (None, None),
-        Ask::Demo(fields) => (Some(fields), None),
-        Ask::Contact(message) => (None, Some(message)),
-    };
-    let phone_e164 = enquiry.phone.as_ref().and_then(|phone| phone.e164(form.phone_country.as_str()));
+    let (demo, contact) = asked.into_ask().into_fields();
+    let phone_e164 = enquiry.e164(form.phone_country.as_str());
     Ok(Submission { enquiry, demo, contact, phone_e164, unreadable: Map::new(), ..submission.clone() })
 }
 

@@ -367,63 +367,46 @@ fn rows(submission: &Submission, locale: Locale) -> Vec<(String, String)> {
     let date = date.map(|date| date.written(zone, locale));
     let attendees = demo.and_then(|demo| demo.attendees_count).map(|count| count.to_string());
     let products = products.map(|products| products.joined(locale.pick(", ", "、")));
-    let called = |field: &str, value: &str| label::of_value(field, value, locale).to_owned();
+    let owned = |value: &str| value.to_owned();
     let known = [
-        (&["first_name", "last_name"][..], "Name: ", "姓名：", name),
-        (&["email"], "E-mail: ", "邮箱：", e.email.as_ref().map(ToString::to_string)),
-        (&["phone"], "Phone: ", "电话：", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
-        (&["company"], "Company: ", "公司：", e.company.as_ref().map(ToString::to_string)),
-        (&["job_title"], "Position: ", "职位：", text(&e.job_title)),
-        (&[], "Subject: ", "主题：", subject.map(ToString::to_string)),
-        (
-            &[],
-            "Type of demo: ",
-            "演示方式：",
-            demo.map(|demo| called("demo_type", demo.demo_type.unwrap_or_default().name())),
-        ),
-        (&[], "Preferred date: ", "期望时间：", date),
-        (&[], "Attendees: ", "参加人数：", attendees),
-        (&[], "Products: ", "感兴趣的产品：", products),
-        (&["industry"], "Industry: ", "行业：", e.industry.map(|value| called("industry", value.name()))),
-        (
-            &["company_size"],
-            "Company size: ",
-            "公司规模：",
-            e.company_size.map(|value| called("company_size", value.name())),
-        ),
-        (
-            &["application_area"],
-            "Application area: ",
-            "应用领域：",
-            e.application_area.map(|value| called("application_area", value.name())),
-        ),
-        (
-            &["project_timeline"],
-            "Timeline: ",
-            "项目时间：",
-            e.project_timeline.map(|value| called("project_timeline", value.name())),
-        ),
-        (&["budget_range"], "Budget: ", "预算：", e.budget_range.map(|value| called("budget_range", value.name()))),
+        ("email", e.email.as_ref().map(ToString::to_string)),
+        ("phone", e.phone.as_ref().map(|phone| phone.as_str().to_owned())),
+        ("company", e.company.as_ref().map(ToString::to_string)),
+        ("job_title", text(&e.job_title)),
+        ("subject", subject.map(ToString::to_string)),
+        ("demo_type", demo.map(|demo| owned(demo.demo_type.unwrap_or_default().name()))),
+        ("preferred_date", date),
+        ("attendees_count", attendees),
+        ("interested_products", products),
+        ("industry", e.industry.map(|value| owned(value.name()))),
+        ("company_size", e.company_size.map(|value| owned(value.name()))),
+        ("application_area", e.application_area.map(|value| owned(value.name()))),
+        ("project_timeline", e.project_timeline.map(|value| owned(value.name()))),
+        ("budget_range", e.budget_range.map(|value| owned(value.name()))),
     ];
+    let colon = locale.pick(": ", "：");
     let marked = |value: String, differs: bool| match differs {
         true => format!("{value}{}", locale.pick(" (not on the lead)", "（未写入线索）")),
         false => value,
     };
-    let known = known.into_iter().filter_map(|(fields, english, chinese, value)| {
-        let differs = fields.iter().any(|field| differs(field));
-        Some((locale.pick(english, chinese).to_owned(), marked(value?, differs)))
+    // Only a name that differs is among the rows.
+    let name = name.map(|name| (format!("{}{colon}", locale.pick("Name", "姓名")), marked(name, true)));
+    let known = known.into_iter().filter_map(|(field, value)| {
+        let label = label::of_field(field, locale).unwrap_or(field);
+        let value = label::of_value(field, &value?, locale).to_owned();
+        Some((format!("{label}{colon}"), marked(value, differs(field))))
     });
     let others = e.extra.iter().map(|(name, value)| {
         let value: String = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let shown: String = value.chars().take(SHOWN).collect();
         let shown = if shown.len() < value.len() { format!("{shown}…") } else { shown };
-        (format!("{name}{}", locale.pick(": ", "：")), marked(shown, differs(&format!("extra/{name}"))))
+        (format!("{name}{colon}"), marked(shown, differs(&format!("extra/{name}"))))
     });
     let unreadable = submission.unreadable.keys().map(|name| {
         let why = locale.pick("not in a known charset; see the submission", "字符集无法识别，请查看提交记录");
-        (format!("{name}{}", locale.pick(": ", "：")), why.to_owned())
+        (format!("{name}{colon}"), why.to_owned())
     });
-    known.chain(others).chain(unreadable).collect()
+    name.into_iter().chain(known).chain(others).chain(unreadable).collect()
 }
 
 /// A subject line, cut at 300 characters. Its parts are single lines, but those of earlier versions may have characters

@@ -1,5 +1,5 @@
-//! Data subject rows: the e-mail address or phone number that a job about a person works on. Stored apart from the job's record, and
-//! removed when the job is done.
+//! Data subject rows: the e-mail address or phone number that a job about a person works on. Stored apart from the job's
+//! record, and removed when the job is done.
 
 use super::RowWrite;
 use crate::schema::Place;
