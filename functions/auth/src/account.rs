@@ -4,11 +4,10 @@ use crate::sessions::who;
 use daybook_domain::edit::merged;
 use daybook_domain::permission::Permission;
 use daybook_domain::user::User;
-use daybook_domain::{Error as Domain, OrgId, Rule, Violations};
-use daybook_http::{Argument, Asset, Call, Cx, Data, IfMatch, Operation, Patch, Result, query_pairs};
+use daybook_domain::{OrgId, Rule, Violations};
+use daybook_http::{Asset, Cx, Data, IfMatch, PageLanguage, Patch, Result};
 use daybook_store::rows::bucket::Rate;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::time::Duration;
 
 /// The page's content security policy. The page loads its own content alone and sends input nowhere else.
@@ -59,29 +58,6 @@ pub async fn change(cx: Cx, IfMatch(version): IfMatch, patch: Patch<User>) -> Re
         violations.into_result().map(|()| own)
     };
     daybook_records::change(&cx, id, version, change, Data).await
-}
-
-/// The parameter `lang`, which the page's script reads.
-pub struct PageLanguage;
-
-impl Argument for PageLanguage {
-    const READS_QUERY: bool = true;
-
-    async fn read(call: &Call) -> Result<Self> {
-        let mut violations = Violations::default();
-        for (name, _) in query_pairs(call)?.into_iter().filter(|(name, _)| name != "lang") {
-            violations.add(format!("/{name}"), Rule::unknown(&name, &["lang".to_owned()]));
-        }
-        if violations.0.is_empty() { Ok(PageLanguage) } else { Err(Domain::Query(violations).into()) }
-    }
-
-    fn fingerprint(&self) -> Value {
-        Value::Null
-    }
-
-    fn describe(operation: &mut Operation) {
-        operation.query_parameter("lang", "The language, such as `zh-CN` or `en`; that of the browser unless given.");
-    }
 }
 
 /// The page that links in e-mails open: a new password, a confirmed address, an invitation, a held

@@ -1,7 +1,7 @@
 //! The API documentation: the OpenAPI document and two viewers for it, Scalar and Redoc, all served from this origin
 //! alone.
 
-use daybook_http::{Asset, Cx, RateClass, Result, Routes, public};
+use daybook_http::{Asset, Cx, PageLanguage, RateClass, Result, Routes, public};
 
 /// The content security policy of Scalar's page.
 const SCALAR_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; \
@@ -32,7 +32,7 @@ async fn openapi(_cx: Cx) -> Result<Asset> {
 }
 
 /// The reference in Scalar, with a client to try requests.
-async fn scalar(_cx: Cx) -> Result<Asset> {
+async fn scalar(_cx: Cx, _: PageLanguage) -> Result<Asset> {
     Ok(Asset::new(HTML, include_bytes!("../assets/docs.html")).with_policy(SCALAR_POLICY))
 }
 
@@ -47,7 +47,7 @@ async fn scalar_script(_cx: Cx) -> Result<Asset> {
 }
 
 /// The reference in Redoc, to read and print.
-async fn redoc(_cx: Cx) -> Result<Asset> {
+async fn redoc(_cx: Cx, _: PageLanguage) -> Result<Asset> {
     Ok(Asset::new(HTML, include_bytes!("../assets/redoc.html")).with_policy(REDOC_POLICY))
 }
 

@@ -158,25 +158,16 @@ async fn back_up(State(shown): State<Shown>, Json(asked): Json<BackupRequest>) -
 
 /// The pages that the API lacks for browsers: the start page, a header on its own page, and a page in place of a problem
 /// document where there is nothing at an address.
-async fn for_browsers(mut request: Request, next: Next) -> Response {
+async fn for_browsers(request: Request, next: Next) -> Response {
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let browses = accept.is_some_and(|accept| accept.contains("text/html")) && request.method() == Method::GET;
     if !browses {
         return next.run(request).await;
     }
     let visit = Visit::of(request.uri(), request.headers());
-    let path = request.uri().path().to_owned();
-    match path.as_str() {
+    match request.uri().path() {
         "/" => website::start(visit),
-        path if FRAMED.contains(&path) => {
-            // The viewers of the API's documentation know no parameters; the header's language is the visit's.
-            if path != FRAMED[0]
-                && let Ok(bare) = path.parse()
-            {
-                *request.uri_mut() = bare;
-            }
-            with_header(next.run(request).await, visit).await
-        }
+        path if FRAMED.contains(&path) => with_header(next.run(request).await, visit).await,
         _ => match next.run(request).await {
             answer if answer.status() == StatusCode::NOT_FOUND => lost(visit),
             answer => answer,

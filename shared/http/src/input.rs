@@ -1,11 +1,11 @@
 //! Handler arguments: the path, headers and body of a request as typed values, and the file stores.
 
-use crate::call::{Call, content_type, locale};
+use crate::call::{Call, content_type, locale, query_pairs};
 use crate::handler::Argument;
 use crate::operation::Operation;
 use daybook_connectors::files::{Archive, Links};
 use daybook_domain::read::{read, read_loosely, without_empty};
-use daybook_domain::{Error as Domain, Locale, Malformed, NamedId, Record, Rule};
+use daybook_domain::{Error as Domain, Locale, Malformed, NamedId, Record, Rule, Violations};
 use daybook_store::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -326,4 +326,28 @@ places! {
     Stored(Links) files "FILES_BUCKET"
     /// The archive of write-once files.
     Anchored(Archive) anchors "ANCHORS_BUCKET"
+}
+
+/// The parameter `lang` of a page, which its script reads, or the header that one machine puts above it.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLanguage;
+
+impl Argument for PageLanguage {
+    const READS_QUERY: bool = true;
+
+    async fn read(call: &Call) -> Result<Self> {
+        let mut violations = Violations::default();
+        for (name, _) in query_pairs(call)?.into_iter().filter(|(name, _)| name != "lang") {
+            violations.add(format!("/{name}"), Rule::unknown(&name, &["lang".to_owned()]));
+        }
+        if violations.0.is_empty() { Ok(PageLanguage) } else { Err(Domain::Query(violations).into()) }
+    }
+
+    fn fingerprint(&self) -> Value {
+        Value::Null
+    }
+
+    fn describe(operation: &mut Operation) {
+        operation.query_parameter("lang", "The language, such as `zh-CN` or `en`; that of the browser unless given.");
+    }
 }

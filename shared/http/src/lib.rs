@@ -44,8 +44,8 @@ pub use events::{DONE, Events, EventsIfAny, Gone, Out, data, event};
 pub use foreign::Foreign;
 pub use handler::{Argument, Handler};
 pub use input::{
-    Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, Patch, Path, PathText, Stored,
-    WantsEvents,
+    Anchored, DeviceToken, Form, IfMatch, Json, Language, Loose, New, NewJson, Own, PageLanguage, Patch, Path,
+    PathText, Stored, WantsEvents,
 };
 pub use list::{Narrowed, PageQuery};
 pub use openapi::document;

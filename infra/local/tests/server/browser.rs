@@ -257,7 +257,7 @@ async fn the_api_reference_shows_without_asking_another_host() {
     let data = folder("docs");
     let server = Server::start(&data);
     let Some(browser) = Browser::open(1100, Script::On).await else { return };
-    for (path, words) in [("/docs", "Submissions"), ("/redoc", "Opportunities")] {
+    for (path, words) in [("/docs?lang=en", "Submissions"), ("/redoc?lang=zh-CN", "Opportunities")] {
         browser.client.goto(&format!("{}{path}", server.url)).await.expect("a page");
         browser.reads(words).await;
         browser.picture(path.trim_matches('/')).await;
